@@ -1,1 +1,5 @@
-//! keyrota.
+//! keyrota, a rota for keys.
+//!
+//! The rooms: [`model`] knows the manifest.
+
+pub mod model;

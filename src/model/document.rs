@@ -1,0 +1,240 @@
+//! A YAML document whose every node knows its line, so that a finding can
+//! point at it.
+//!
+//! The manifest is not read through serde: serde stops at the first fault and
+//! forgets where it was, while a refused manifest shall list all of them with
+//! their lines. Scalars keep their text, so that an account number such as
+//! `012345678901` does not lose its zero to an integer.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use super::Finding;
+
+/// More nesting than any manifest has; it bounds recursion.
+const MAX_DEPTH: usize = 32;
+/// More nodes than 10,000 entries with all their fields; it bounds what
+/// aliases can multiply to.
+const MAX_NODES: usize = 1_000_000;
+
+/// A node and the line it begins on.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Counted from 1.
+    pub line: usize,
+    /// What it holds.
+    pub value: Value,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Text; `plain` is false where it was quoted or a block.
+    Scalar {
+        /// As written.
+        text: String,
+        /// Written without quotes, so that `null`, `true` and numbers have their meaning.
+        plain: bool,
+    },
+    /// A list.
+    Sequence(Vec<Node>),
+    /// Keys in the order written, each with its line.
+    Mapping(Vec<Entry>),
+}
+
+/// A key of a mapping with its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key's text.
+    pub key: String,
+    /// The key's line.
+    pub line: usize,
+    /// The value.
+    pub node: Node,
+}
+
+impl Node {
+    /// Returns whether the node is YAML's null.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true }
+            if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// Returns what the node is, for a message.
+    pub fn describe(&self) -> &'static str {
+        match &self.value {
+            _ if self.is_null() => "nothing",
+            Value::Scalar { .. } => "a plain value",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// Lays `over` on this node: mappings merge key by key, all else is replaced.
+    #[must_use]
+    pub fn merged(self, over: Self) -> Self {
+        match (self.value, over.value) {
+            (Value::Mapping(mut base), Value::Mapping(top)) => {
+                for entry in top {
+                    match base.iter().position(|held| held.key == entry.key) {
+                        Some(index) => {
+                            let held = base.remove(index);
+                            let node = held.node.merged(entry.node);
+                            base.insert(index, Entry { node, ..entry });
+                        }
+                        None => base.push(entry),
+                    }
+                }
+                Self {
+                    line: self.line,
+                    value: Value::Mapping(base),
+                }
+            }
+            (_, value) => Self {
+                line: over.line,
+                value,
+            },
+        }
+    }
+
+    fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar { .. } => 0,
+            Value::Sequence(items) => items.iter().map(Self::size).sum(),
+            Value::Mapping(entries) => entries.iter().map(|entry| entry.node.size()).sum(),
+        }
+    }
+}
+
+/// Parses one YAML document.
+///
+/// # Errors
+///
+/// Returns the finding where the text is not YAML, is empty, holds more than
+/// one document, a key twice, a key that is not a scalar, or a tag.
+pub fn parse(text: &str) -> Result<Node, Finding> {
+    Builder::default().build(text)
+}
+
+enum Open {
+    Sequence(Vec<Node>),
+    Mapping(Vec<Entry>, Option<(String, usize)>),
+}
+
+#[derive(Default)]
+struct Builder {
+    open: Vec<(Open, usize, usize)>,
+    anchors: Vec<(usize, Node)>,
+    root: Option<Node>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn build(mut self, text: &str) -> Result<Node, Finding> {
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| {
+                refused(error.marker().line(), format!("not YAML: {}", error.info()))
+            })?;
+            self.take(event, span.start.line())?;
+        }
+        self.root.ok_or_else(|| refused(1, "the manifest is empty"))
+    }
+
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Finding> {
+        if self.open.len() > MAX_DEPTH {
+            return Err(refused(
+                line,
+                format!("nested deeper than {MAX_DEPTH} levels"),
+            ));
+        }
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                no_tag(tag.is_some(), line)?;
+                let value = Value::Scalar {
+                    text: text.into_owned(),
+                    plain: style == ScalarStyle::Plain,
+                };
+                self.close(Node { line, value }, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                no_tag(tag.is_some(), line)?;
+                self.open.push((Open::Sequence(Vec::new()), anchor, line));
+                Ok(())
+            }
+            Event::MappingStart(anchor, tag) => {
+                no_tag(tag.is_some(), line)?;
+                self.open
+                    .push((Open::Mapping(Vec::new(), None), anchor, line));
+                Ok(())
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some((open, anchor, line)) = self.open.pop() else {
+                    return Err(refused(line, "not YAML: an end without a beginning"));
+                };
+                let value = match open {
+                    Open::Sequence(items) => Value::Sequence(items),
+                    Open::Mapping(entries, _) => Value::Mapping(entries),
+                };
+                self.close(Node { line, value }, anchor)
+            }
+            Event::Alias(anchor) => {
+                let held = self.anchors.iter().rev().find(|(id, _)| *id == anchor);
+                let node = held
+                    .map(|(_, node)| node.clone())
+                    .ok_or_else(|| refused(line, "an alias without its anchor"))?;
+                self.nodes += node.size();
+                self.close(Node { line, ..node }, 0)
+            }
+            Event::DocumentStart(_) if self.root.is_some() => Err(refused(
+                line,
+                "a second YAML document; a manifest is one document",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Finding> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(refused(
+                node.line,
+                format!("more than {MAX_NODES} values; do aliases multiply?"),
+            ));
+        }
+        if anchor > 0 {
+            self.anchors.push((anchor, node.clone()));
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some((Open::Sequence(items), ..)) => items.push(node),
+            Some((Open::Mapping(entries, key), ..)) => match key.take() {
+                Some((key, line)) => entries.push(Entry { key, line, node }),
+                None => {
+                    let Value::Scalar { text, .. } = node.value else {
+                        return Err(refused(node.line, "a key that is not a plain name"));
+                    };
+                    if let Some(first) = entries.iter().find(|entry| entry.key == text) {
+                        return Err(Finding::error(
+                            "duplicate-key",
+                            text.clone(),
+                            format!("the key `{text}` stands here and on line {}", first.line),
+                        )
+                        .at(node.line));
+                    }
+                    *key = Some((text, node.line));
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+fn no_tag(tagged: bool, line: usize) -> Result<(), Finding> {
+    if tagged {
+        return Err(refused(line, "YAML tags (`!…`) have no meaning here"));
+    }
+    Ok(())
+}
+
+fn refused(line: usize, message: impl Into<String>) -> Finding {
+    Finding::error("yaml", "", message).at(line)
+}

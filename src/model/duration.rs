@@ -1,0 +1,107 @@
+//! Durations as the manifest writes them: `15m`, `4h`, `1d`, `60s`.
+
+use std::fmt;
+
+/// A whole number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration(u64);
+
+impl Duration {
+    /// Returns a duration of `seconds`.
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Reads `60s`, `15m`, `4h` or `1d`; `0` alone is zero.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the text is not a duration.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refused = || format!("`{text}` is not a duration such as 15m, 4h or 1d");
+        if text == "0" {
+            return Ok(Self(0));
+        }
+        let unit = text.chars().last().ok_or_else(refused)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return Err(refused()),
+        };
+        let digits = &text[..text.len() - 1];
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(refused());
+        }
+        let count: u64 = digits.parse().map_err(|_| refused())?;
+        count.checked_mul(seconds).map(Self).ok_or_else(refused)
+    }
+
+    /// Returns the length in seconds.
+    pub const fn as_seconds(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the length in days, where it is a whole number of them.
+    pub const fn as_days(self) -> Option<u64> {
+        if self.0.is_multiple_of(86_400) {
+            Some(self.0 / 86_400)
+        } else {
+            None
+        }
+    }
+
+    /// Returns the length in hours, where it is a whole number of them.
+    pub const fn as_hours(self) -> Option<u64> {
+        if self.0.is_multiple_of(3_600) {
+            Some(self.0 / 3_600)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = match self.0 {
+            0 => (0, "s"),
+            seconds if seconds % 86_400 == 0 => (seconds / 86_400, "d"),
+            seconds if seconds % 3_600 == 0 => (seconds / 3_600, "h"),
+            seconds if seconds % 60 == 0 => (seconds / 60, "m"),
+            seconds => (seconds, "s"),
+        };
+        write!(formatter, "{count}{unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_each_unit_and_writes_it_again() {
+        for text in ["60s", "15m", "4h", "1d", "0"] {
+            let duration = Duration::parse(text).unwrap();
+            assert_eq!(Duration::parse(&duration.to_string()), Ok(duration));
+        }
+        assert_eq!(Duration::parse("1d").unwrap().as_hours(), Some(24));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_duration() {
+        for text in [
+            "",
+            "d",
+            "1",
+            "-1h",
+            "1w",
+            "1.5h",
+            "1h30m",
+            "99999999999999999999d",
+            "é",
+        ] {
+            assert!(Duration::parse(text).is_err(), "{text}");
+        }
+    }
+}

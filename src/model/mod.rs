@@ -1,0 +1,193 @@
+//! The manifest as it is written, and the model that is left of it once every
+//! name, schedule and reference has been checked. Pure: text in, model or
+//! findings out.
+
+mod document;
+mod duration;
+mod finding;
+mod manifest;
+mod name;
+mod reader;
+mod schedule;
+
+use std::collections::BTreeMap;
+
+pub use duration::Duration;
+pub use finding::{Finding, Severity};
+pub use manifest::{Loaded, load};
+pub use name::{AccountId, Arn, BucketName, Region, SecretName, StackName, UserName};
+pub use schedule::Schedule;
+
+/// A checked manifest: all that rendering and deploying need to know.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The CloudFormation stack.
+    pub stack: StackName,
+    /// The only account this may be deployed to.
+    pub account: Option<AccountId>,
+    /// The Region; the SDK's own chain decides where there is none.
+    pub region: Option<Region>,
+    /// Tags for every resource.
+    pub tags: BTreeMap<String, String>,
+    /// The rotation function.
+    pub function: Function,
+    /// Who is told when a rotation fails.
+    pub alarms: Alarms,
+    /// The credentials, in the order of the manifest.
+    pub access_keys: Vec<AccessKey>,
+}
+
+/// Settings of the rotation function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// The processor it is built for.
+    pub architecture: Architecture,
+    /// Memory in MiB, 128 to 10,240.
+    pub memory: u32,
+    /// How long one step may take, 1 s to 15 min.
+    pub timeout: Duration,
+    /// How long its logs are kept, in days; one of the values CloudWatch Logs takes.
+    pub log_retention: u32,
+    /// The bucket its code is uploaded to; keyrota makes one where there is none.
+    pub artifact_bucket: Option<BucketName>,
+}
+
+/// A processor that Lambda offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// `x86_64`.
+    X86_64,
+    /// `arm64`, Graviton.
+    Arm64,
+}
+
+impl Architecture {
+    /// Returns the name that Lambda uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Reads the name that Lambda uses.
+    ///
+    /// # Errors
+    ///
+    /// Returns which names there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "x86_64" => Ok(Self::X86_64),
+            "arm64" => Ok(Self::Arm64),
+            _ => Err(format!("`{text}` is neither x86_64 nor arm64")),
+        }
+    }
+}
+
+/// Who is told when a rotation fails.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms {
+    /// Addresses that are subscribed to the topic.
+    pub email: Vec<String>,
+}
+
+/// An IAM user whose access key lives in a secret and rotates.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The IAM user.
+    pub user: UserName,
+    /// The secret that holds its key.
+    pub secret: SecretName,
+    /// The stack makes the user, and every key of it is the stack's.
+    pub create_user: bool,
+    /// Where the first key comes from.
+    pub initial_key: InitialKey,
+    /// When it rotates.
+    pub schedule: Schedule,
+    /// How long after the scheduled hour it may rotate.
+    pub window: Option<Duration>,
+    /// Whose credentials make the IAM calls.
+    pub rotate_as: RotateAs,
+    /// What the secret is encrypted with.
+    pub kms_key: KmsKey,
+    /// What becomes of the key that was replaced.
+    pub old_key: OldKey,
+    /// Who may read the secret, beside those whose own policies allow it.
+    pub readers: Vec<Arn>,
+}
+
+/// Where the first key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InitialKey {
+    /// A new key.
+    Create,
+    /// The key of a profile in the AWS configuration files.
+    Profile(String),
+}
+
+/// Whose credentials make the IAM calls of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RotateAs {
+    /// The user's own current key.
+    Itself,
+    /// The function's role: no long-lived administrator key anywhere.
+    Role,
+    /// The key in an administrator's secret.
+    Administrator(SecretReference),
+}
+
+/// A secret that the stack does not own, by name or full ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretReference {
+    /// By name, in the stack's own account and Region.
+    Name(SecretName),
+    /// By full ARN.
+    Arn(Arn),
+}
+
+impl SecretReference {
+    /// Returns the name or ARN as the manifest has it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Name(name) => name.as_str(),
+            Self::Arn(arn) => arn.as_str(),
+        }
+    }
+}
+
+/// What a secret is encrypted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KmsKey {
+    /// `aws/secretsmanager`, the account's default.
+    AwsManaged,
+    /// A customer managed key that the stack makes, one for all its secrets.
+    Create,
+    /// A customer managed key that exists.
+    Existing(Arn),
+}
+
+/// What becomes of the key that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldKey {
+    /// It stays active until the next rotation needs its place.
+    UntilNextRotation,
+    /// It is deactivated and deleted so long after it was replaced.
+    After {
+        /// Until it is deactivated.
+        deactivate: Duration,
+        /// Until it is deleted; never less.
+        delete: Duration,
+    },
+}
+
+/// What to call `rotate_as` in tags and plans.
+impl RotateAs {
+    /// Returns `self`, `role`, or the administrator's secret as the manifest has it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Itself => "self",
+            Self::Role => "role",
+            Self::Administrator(secret) => secret.as_str(),
+        }
+    }
+}

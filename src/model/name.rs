@@ -1,0 +1,238 @@
+//! Names that AWS accepts, each a type of its own, so that a user's name can
+//! never stand where a secret's is meant.
+
+use std::fmt;
+
+macro_rules! name {
+    ($(#[$meta:meta])* $name:ident, $check:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks the text against AWS's rules.
+            ///
+            /// # Errors
+            ///
+            /// Returns why AWS would refuse it.
+            pub fn parse(text: &str) -> Result<Self, String> {
+                $check(text)?;
+                Ok(Self(text.to_owned()))
+            }
+
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A CloudFormation stack's name: a letter, then letters, digits and hyphens, at most 128
+    /// (`API_CreateStack`).
+    StackName,
+    check_stack
+);
+name!(
+    /// A secret's name (`API_CreateSecret`): 1 to 512 of letters, digits and `/_+=.@-`, never
+    /// ending in a hyphen and six characters, which looks like the suffix of an ARN.
+    SecretName,
+    check_secret
+);
+name!(
+    /// An IAM user's name (`API_CreateUser`): 1 to 64 of letters, digits and `+=,.@_-`.
+    UserName,
+    check_user
+);
+name!(
+    /// An AWS account's number: twelve digits.
+    AccountId,
+    check_account
+);
+name!(
+    /// A Region's name, such as `ap-northeast-2`.
+    Region,
+    check_region
+);
+name!(
+    /// An S3 bucket's name (`bucketnamingrules`).
+    BucketName,
+    check_bucket
+);
+name!(
+    /// An Amazon Resource Name.
+    Arn,
+    check_arn
+);
+
+impl Arn {
+    /// Returns the parts after `arn:`: partition, service, Region, account, resource.
+    pub fn parts(&self) -> [&str; 5] {
+        let mut parts = self.0.splitn(6, ':').skip(1);
+        std::array::from_fn(|_| parts.next().unwrap_or_default())
+    }
+}
+
+impl Region {
+    /// Returns the partition the Region belongs to.
+    pub fn partition(&self) -> &'static str {
+        match self.0.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if self.0.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
+fn check_stack(text: &str) -> Result<(), String> {
+    length(text, 1, 128)?;
+    if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return Err(format!("`{text}` does not begin with a letter"));
+    }
+    characters(text, "-")
+}
+
+fn check_secret(text: &str) -> Result<(), String> {
+    length(text, 1, 512)?;
+    characters(text, "/_+=.@-")?;
+    let bytes = text.as_bytes();
+    if bytes.len() >= 7 && bytes[bytes.len() - 7] == b'-' {
+        return Err(format!(
+            "`{text}` ends in a hyphen and six characters, which Secrets Manager takes for the suffix of an ARN"
+        ));
+    }
+    Ok(())
+}
+
+fn check_user(text: &str) -> Result<(), String> {
+    length(text, 1, 64)?;
+    characters(text, "+=,.@_-")
+}
+
+fn check_account(text: &str) -> Result<(), String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{text}` is not an account number of twelve digits"
+        ))
+    }
+}
+
+fn check_region(text: &str) -> Result<(), String> {
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let dashes = text.bytes().filter(|byte| *byte == b'-').count();
+    let ends = text
+        .bytes()
+        .last()
+        .is_some_and(|byte| byte.is_ascii_digit());
+    if text.len() <= 32 && text.bytes().all(lower) && dashes >= 2 && ends {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is not a Region such as ap-northeast-2"))
+    }
+}
+
+fn check_bucket(text: &str) -> Result<(), String> {
+    length(text, 3, 63)?;
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let allowed = |byte: u8| alphanumeric(byte) || byte == b'-' || byte == b'.';
+    let ends = [text.bytes().next(), text.bytes().last()];
+    if !text.bytes().all(allowed) || !ends.into_iter().flatten().all(alphanumeric) {
+        return Err(format!(
+            "`{text}` is not a bucket name: lower-case letters, digits, hyphens and dots, beginning and ending with a letter or digit"
+        ));
+    }
+    Ok(())
+}
+
+fn check_arn(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+    match parts[..] {
+        ["arn", partition, service, _, _, resource]
+            if !partition.is_empty()
+                && !service.is_empty()
+                && !resource.is_empty()
+                && printable =>
+        {
+            length(text, 20, 2_048)
+        }
+        _ => Err(format!(
+            "`{text}` is not an ARN (arn:partition:service:region:account:resource)"
+        )),
+    }
+}
+
+fn length(text: &str, low: usize, high: usize) -> Result<(), String> {
+    let count = text.chars().count();
+    if (low..=high).contains(&count) {
+        return Ok(());
+    }
+    Err(match count {
+        0 => "the name is empty".to_owned(),
+        _ => format!("the name has {count} characters; {low} to {high} are accepted"),
+    })
+}
+
+fn characters(text: &str, extra: &str) -> Result<(), String> {
+    let refused = |one: &char| !one.is_ascii_alphanumeric() && !extra.contains(*one);
+    match text.chars().find(refused) {
+        None => Ok(()),
+        Some(one) => Err(format!(
+            "`{}` contains {one:?}; letters, digits and {} are accepted",
+            text.escape_debug(),
+            extra
+                .chars()
+                .map(String::from)
+                .collect::<Vec<_>>()
+                .join(" ")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_looks_like_a_partial_arn() {
+        assert!(SecretName::parse("prod/ci-deploy").is_err());
+        assert!(SecretName::parse("-abcdef").is_err());
+        assert!(SecretName::parse("prod/ci-deployer").is_ok());
+        assert!(SecretName::parse("abcdef").is_ok());
+    }
+
+    #[test]
+    fn refuses_names_that_aws_refuses() {
+        assert!(UserName::parse("ci deployer").is_err());
+        assert!(UserName::parse(&"a".repeat(65)).is_err());
+        assert!(UserName::parse("a+b=c,d.e@f_g-h").is_ok());
+        assert!(StackName::parse("1st").is_err());
+        assert!(StackName::parse("a_b").is_err());
+        assert!(AccountId::parse("12345678901").is_err());
+        assert!(Region::parse("ap-northeast-2").is_ok());
+        assert!(Region::parse("Seoul").is_err());
+        assert!(BucketName::parse("Bucket").is_err());
+        assert!(Arn::parse("arn:aws:kms:eu-west-1:111122223333:key/abc").is_ok());
+        assert!(Arn::parse("arn:aws:kms").is_err());
+    }
+
+    #[test]
+    fn takes_an_arn_apart() {
+        let arn =
+            Arn::parse("arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-AbCdEf").unwrap();
+        assert_eq!(arn.parts()[4], "secret:a/b-AbCdEf");
+        assert_eq!(
+            Region::parse("us-gov-west-1").unwrap().partition(),
+            "aws-us-gov"
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! Typed access to a located document. Every fault becomes a finding with its
+//! path and line, and reading goes on, so that one run lists them all.
+
+use std::cell::RefCell;
+
+use super::Finding;
+use super::document::{Entry, Node, Value};
+
+/// Collects findings while a document is read.
+#[derive(Default)]
+pub(super) struct Findings(RefCell<Vec<Finding>>);
+
+impl Findings {
+    /// Adds one.
+    pub(super) fn add(&self, finding: Finding) {
+        self.0.borrow_mut().push(finding);
+    }
+
+    /// Returns what was found, in the order of the lines.
+    pub(super) fn into_sorted(self) -> Vec<Finding> {
+        let mut all = self.0.into_inner();
+        all.sort_by_key(|finding| finding.line);
+        all.dedup();
+        all
+    }
+}
+
+/// A node with the path that leads to it.
+#[derive(Clone)]
+pub(super) struct Field<'doc> {
+    findings: &'doc Findings,
+    node: &'doc Node,
+    path: String,
+}
+
+impl<'doc> Field<'doc> {
+    /// Returns the whole document as a field.
+    pub(super) fn root(node: &'doc Node, findings: &'doc Findings) -> Self {
+        Self {
+            findings,
+            node,
+            path: String::new(),
+        }
+    }
+
+    /// Reports an error at this place.
+    pub(super) fn refuse(&self, kind: &'static str, message: impl Into<String>) {
+        self.report(Finding::error(kind, self.path.clone(), message));
+    }
+
+    /// Reports a finding at this place's line.
+    pub(super) fn report(&self, finding: Finding) {
+        self.findings.add(finding.at(self.node.line));
+    }
+
+    /// Returns the path, such as `access_keys[1].user`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns the line it stands on.
+    pub(super) fn line(&self) -> usize {
+        self.node.line
+    }
+
+    fn wrong(&self, expected: &str) {
+        let found = self.node.describe();
+        self.refuse("wrong-type", format!("expected {expected}, found {found}"));
+    }
+
+    /// Returns the text of a scalar.
+    pub(super) fn text(&self) -> Option<&'doc str> {
+        match &self.node.value {
+            Value::Scalar { text, .. } if !self.node.is_null() => Some(text),
+            _ => {
+                self.wrong("text");
+                None
+            }
+        }
+    }
+
+    /// Returns whether the field is a mapping.
+    pub(super) fn is_mapping(&self) -> bool {
+        matches!(self.node.value, Value::Mapping(_))
+    }
+
+    /// Reads a scalar with `parse`; what it refuses becomes a finding of `kind`.
+    pub(super) fn parse<T>(
+        &self,
+        kind: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(self.text()?) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.refuse(kind, message);
+                None
+            }
+        }
+    }
+
+    /// Reads `true` or `false`.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match &self.node.value {
+            Value::Scalar { text, plain: true } if text == "true" => Some(true),
+            Value::Scalar { text, plain: true } if text == "false" => Some(false),
+            _ => {
+                self.wrong("true or false");
+                None
+            }
+        }
+    }
+
+    /// Reads a whole number from `low` to `high`.
+    pub(super) fn number(&self, low: u32, high: u32) -> Option<u32> {
+        self.parse("invalid-number", |text| {
+            text.parse()
+                .ok()
+                .filter(|number| (low..=high).contains(number))
+                .ok_or_else(|| format!("`{text}` is not a whole number from {low} to {high}"))
+        })
+    }
+
+    /// Returns the items of a list.
+    pub(super) fn list(&self) -> Option<Vec<Field<'doc>>> {
+        let Value::Sequence(items) = &self.node.value else {
+            self.wrong("a list");
+            return None;
+        };
+        let item = |(index, node)| Field {
+            findings: self.findings,
+            node,
+            path: format!("{}[{index}]", self.path),
+        };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// Returns the mapping, having reported every key that is not in `known`.
+    pub(super) fn mapping(&self, known: &'static [&'static str]) -> Option<Mapping<'doc>> {
+        let mapping = self.any_mapping()?;
+        for field in mapping.fields() {
+            if !known.contains(&field.0) {
+                let message = format!("the key `{}` is not known here", field.0);
+                let finding = Finding::error("unknown-key", field.1.path.clone(), message);
+                let finding = match nearest(field.0, known) {
+                    Some(key) => finding.hint(format!("did you mean `{key}`?")),
+                    None => finding.hint(format!("known here: {}", known.join(", "))),
+                };
+                self.findings.add(finding.at(field.2));
+            }
+        }
+        Some(mapping)
+    }
+
+    /// Returns the mapping whatever its keys are.
+    pub(super) fn any_mapping(&self) -> Option<Mapping<'doc>> {
+        let Value::Mapping(entries) = &self.node.value else {
+            self.wrong("a mapping");
+            return None;
+        };
+        Some(Mapping {
+            at: self.clone(),
+            entries,
+        })
+    }
+}
+
+/// A mapping with the path that leads to it.
+pub(super) struct Mapping<'doc> {
+    at: Field<'doc>,
+    entries: &'doc [Entry],
+}
+
+impl<'doc> Mapping<'doc> {
+    /// Returns the key's value; nothing where it is absent or null.
+    pub(super) fn get(&self, key: &str) -> Option<Field<'doc>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        (!entry.node.is_null()).then(|| self.child(entry))
+    }
+
+    /// Returns the key's value and reports where it is absent or null.
+    pub(super) fn require(&self, key: &str) -> Option<Field<'doc>> {
+        let field = self.get(key);
+        if field.is_none() {
+            let path = join(&self.at.path, key);
+            let message = format!("`{key}` is required");
+            self.at.report(Finding::error("missing", path, message));
+        }
+        field
+    }
+
+    /// Returns each key with its value and its own line.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'doc str, Field<'doc>, usize)> {
+        let fields = self.entries.iter();
+        fields.map(|entry| (entry.key.as_str(), self.child(entry), entry.line))
+    }
+
+    /// Returns the field that the mapping is.
+    pub(super) fn at(&self) -> &Field<'doc> {
+        &self.at
+    }
+
+    fn child(&self, entry: &'doc Entry) -> Field<'doc> {
+        Field {
+            findings: self.at.findings,
+            node: &entry.node,
+            path: join(&self.at.path, &entry.key),
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// Returns the known key that a misspelt one was most likely meant to be.
+pub(super) fn nearest<'known>(key: &str, known: &[&'known str]) -> Option<&'known str> {
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(key, candidate);
+    let best = known.iter().copied().min_by_key(distance)?;
+    (strsim::damerau_levenshtein(key, best) <= key.len().max(3) / 3).then_some(best)
+}
