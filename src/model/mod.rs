@@ -2,6 +2,7 @@
 //! name, schedule and reference has been checked. Pure: text in, model or
 //! findings out.
 
+mod credential;
 mod document;
 mod duration;
 mod finding;
@@ -12,6 +13,7 @@ mod schedule;
 
 use std::collections::BTreeMap;
 
+pub use credential::{Content, Credential};
 pub use duration::Duration;
 pub use finding::{Finding, Severity};
 pub use manifest::{Loaded, load};

@@ -1,5 +1,41 @@
 //! The ports: what the engine needs of the world, without a type of the SDK.
+//!
+//! Each method names the AWS action it stands for, so that what the engine is
+//! allowed to do can be read here.
 
+mod account;
+mod error;
 mod event;
+mod secrets;
+mod stacks;
 
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use account::{
+    Artifacts, BucketOwner, Caller, Encryption, EncryptionKey, Functions, Identity, Key, KeyPair,
+    Keys, ObjectVersion, User,
+};
+pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
+pub use secrets::{CURRENT, Deletion, PENDING, PREVIOUS, Secret, SecretValue, Secrets};
+pub use stacks::{
+    Change, ChangeSet, ChangeSetRequest, Stack, StackEvent, StackResource, StackStatus, Stacks,
+    TemplateSource,
+};
+
+/// All of AWS that the engine needs.
+pub trait Cloud: Identity + Keys + Encryption + Functions + Artifacts + Secrets + Stacks {}
+
+impl<T> Cloud for T where T: Identity + Keys + Encryption + Functions + Artifacts + Secrets + Stacks {}
+
+/// Time and chance.
+#[async_trait(?Send)]
+pub trait Clock {
+    /// Returns the moment.
+    fn now(&self) -> Timestamp;
+    /// Waits.
+    async fn sleep(&self, duration: std::time::Duration);
+    /// Returns a random UUID, for request tokens and names.
+    fn token(&self) -> String;
+}

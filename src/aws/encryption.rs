@@ -1,0 +1,37 @@
+//! KMS.
+
+use async_trait::async_trait;
+
+use super::Aws;
+use super::error::failed;
+use crate::port::{Encryption, EncryptionKey, Optional, Result};
+
+#[async_trait(?Send)]
+impl Encryption for Aws {
+    async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>> {
+        let answer = self.kms.describe_key().key_id(arn).send().await;
+        let answer = answer.map_err(failed("kms:DescribeKey")).optional()?;
+        Ok(answer
+            .and_then(|answer| answer.key_metadata)
+            .map(|key| EncryptionKey {
+                enabled: key.enabled,
+                state: key
+                    .key_state
+                    .map_or_else(String::new, |state| state.as_str().to_owned()),
+            }))
+    }
+
+    async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()> {
+        let days = i32::try_from(days).unwrap_or(30);
+        let request = self
+            .kms
+            .schedule_key_deletion()
+            .key_id(id)
+            .pending_window_in_days(days);
+        request
+            .send()
+            .await
+            .map_err(failed("kms:ScheduleKeyDeletion"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! STS, and keys from profiles.
+
+use async_trait::async_trait;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use secrecy::ExposeSecret;
+
+use super::Aws;
+use super::error::{failed, refused};
+use crate::port::{Caller, ErrorKind, Identity, KeyPair, Result};
+
+const CALL: &str = "sts:GetCallerIdentity";
+
+#[async_trait(?Send)]
+impl Identity for Aws {
+    async fn caller(&self) -> Result<Caller> {
+        let answer = self.sts.get_caller_identity().send().await;
+        answer.map_err(failed(CALL)).and_then(caller)
+    }
+
+    async fn holder(&self, key: &KeyPair) -> Result<Caller> {
+        let credentials = Credentials::new(
+            key.id.clone(),
+            key.secret.expose_secret(),
+            None,
+            None,
+            "keyrota",
+        );
+        let config = aws_sdk_sts::config::Builder::from(&self.config)
+            .credentials_provider(credentials)
+            .build();
+        let client = aws_sdk_sts::Client::from_conf(config);
+        let answer = client.get_caller_identity().send().await;
+        answer.map_err(failed(CALL)).and_then(caller)
+    }
+
+    async fn profile_key(&self, profile: &str) -> Result<KeyPair> {
+        let provider = ProfileFileCredentialsProvider::builder()
+            .profile_name(profile)
+            .build();
+        let found = provider.provide_credentials().await.map_err(|error| {
+            refused(
+                "profile",
+                ErrorKind::NotFound,
+                format!("`{profile}`: {error}"),
+            )
+        })?;
+        if found.session_token().is_some() {
+            let message = format!("`{profile}` holds temporary credentials, not a user's own key");
+            return Err(refused("profile", ErrorKind::Invalid, message));
+        }
+        Ok(KeyPair {
+            id: found.access_key_id().to_owned(),
+            secret: found.secret_access_key().into(),
+        })
+    }
+}
+
+fn caller(
+    answer: aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
+) -> Result<Caller> {
+    match (answer.account, answer.arn) {
+        (Some(account), Some(arn)) => Ok(Caller { account, arn }),
+        _ => Err(refused(CALL, ErrorKind::Other, "the answer names nobody")),
+    }
+}

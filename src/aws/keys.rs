@@ -1,0 +1,75 @@
+//! IAM users and their access keys.
+
+use async_trait::async_trait;
+use aws_sdk_iam::config::retry::RetryConfig;
+use aws_sdk_iam::types::StatusType;
+use jiff::Timestamp;
+
+use super::Aws;
+use super::error::{failed, refused};
+use super::system::timestamp;
+use crate::port::{ErrorKind, Key, KeyPair, Keys, Optional, Result, User};
+
+#[async_trait(?Send)]
+impl Keys for Aws {
+    async fn user(&self, user: &str) -> Result<Option<User>> {
+        let answer = self.iam.get_user().user_name(user).send().await;
+        let answer = answer.map_err(failed("iam:GetUser")).optional()?;
+        Ok(answer.and_then(|answer| answer.user).map(|user| User {
+            arn: user.arn,
+            path: user.path,
+        }))
+    }
+
+    async fn keys(&self, user: &str) -> Result<Vec<Key>> {
+        let pages = self.iam.list_access_keys().user_name(user);
+        let mut pages = pages.into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListAccessKeys"))?;
+            keys.extend(page.access_key_metadata.into_iter().filter_map(|key| {
+                Some(Key {
+                    id: key.access_key_id?,
+                    active: key.status == Some(StatusType::Active),
+                    created: key.create_date.as_ref().and_then(timestamp),
+                    last_used: None,
+                })
+            }));
+        }
+        Ok(keys)
+    }
+
+    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
+        let request = self.iam.get_access_key_last_used().access_key_id(id);
+        let answer = request.send().await;
+        let answer = answer.map_err(failed("iam:GetAccessKeyLastUsed"))?;
+        let used = answer
+            .access_key_last_used
+            .and_then(|used| used.last_used_date);
+        Ok(used.as_ref().and_then(timestamp))
+    }
+
+    async fn create_key(&self, user: &str) -> Result<KeyPair> {
+        const CALL: &str = "iam:CreateAccessKey";
+        let once = aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled());
+        let request = self.iam.create_access_key().user_name(user);
+        let answer = request.customize().config_override(once).send().await;
+        let key = answer.map_err(failed(CALL))?.access_key;
+        let key = key.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer has no key"))?;
+        Ok(KeyPair {
+            id: key.access_key_id,
+            secret: key.secret_access_key.into(),
+        })
+    }
+
+    async fn delete_key(&self, user: &str, id: &str) -> Result<()> {
+        let request = self
+            .iam
+            .delete_access_key()
+            .user_name(user)
+            .access_key_id(id);
+        let answer = request.send().await;
+        answer.map_err(failed("iam:DeleteAccessKey")).optional()?;
+        Ok(())
+    }
+}

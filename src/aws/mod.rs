@@ -1,0 +1,93 @@
+//! AWS through its SDKs: one adapter a service, one error classifier. The only
+//! room of this crate that names SDK types.
+
+mod artifacts;
+mod encryption;
+mod error;
+mod functions;
+mod identity;
+mod keys;
+mod secrets;
+mod stacks;
+mod system;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls;
+
+pub use system::SystemClock;
+
+/// The SDK clients, ready for use. Making them opens no connection.
+pub struct Aws {
+    config: SdkConfig,
+    cloudformation: aws_sdk_cloudformation::Client,
+    iam: aws_sdk_iam::Client,
+    kms: aws_sdk_kms::Client,
+    lambda: aws_sdk_lambda::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    s3: aws_sdk_s3::Client,
+    secretsmanager: aws_sdk_secretsmanager::Client,
+    sts: aws_sdk_sts::Client,
+}
+
+/// What the command line and the manifest say about where to go; all else comes
+/// from the SDK's own environment variables and files.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+    /// Where every service answers, for a local AWS.
+    pub endpoint_url: Option<String>,
+}
+
+impl Aws {
+    /// Reads the configuration and makes the clients.
+    pub async fn new(settings: &Settings) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(url) = &settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        let config = loader.load().await;
+        // A local AWS has no DNS names for its buckets.
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(config.endpoint_url().is_some())
+            .build();
+        Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            config,
+        }
+    }
+
+    /// Returns the Region that was settled on.
+    pub fn region(&self) -> Option<&str> {
+        self.config.region().map(Region::as_ref)
+    }
+
+    /// Returns whether the services answer on this machine, where polling costs nothing.
+    pub fn is_local(&self) -> bool {
+        let host = |url: &str| {
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            rest.starts_with("127.") || rest.starts_with("localhost") || rest.starts_with("[::1]")
+        };
+        self.config.endpoint_url().is_some_and(host)
+    }
+}

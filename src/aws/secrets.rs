@@ -1,0 +1,181 @@
+//! Secrets Manager.
+
+use async_trait::async_trait;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Aws;
+use super::error::{failed, refused};
+use super::system::timestamp;
+use crate::port::{CURRENT, Deletion, ErrorKind, Optional, Result, Secret, SecretValue, Secrets};
+
+#[async_trait(?Send)]
+impl Secrets for Aws {
+    async fn secret(&self, id: &str) -> Result<Option<Secret>> {
+        let answer = self
+            .secretsmanager
+            .describe_secret()
+            .secret_id(id)
+            .send()
+            .await;
+        let answer = answer
+            .map_err(failed("secretsmanager:DescribeSecret"))
+            .optional()?;
+        Ok(answer.map(|answer| Secret {
+            arn: answer.arn.unwrap_or_default(),
+            name: answer.name.unwrap_or_default(),
+            tags: answer
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|tag| Some((tag.key?, tag.value?)))
+                .collect(),
+            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            last_rotated: answer.last_rotated_date.as_ref().and_then(timestamp),
+            next_rotation: answer.next_rotation_date.as_ref().and_then(timestamp),
+            deleted: answer.deleted_date.as_ref().and_then(timestamp),
+            versions: answer
+                .version_ids_to_stages
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+        }))
+    }
+
+    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>> {
+        // The two filters are joined by "and", but each matches by prefix and
+        // not on one tag: what was found is looked at again.
+        let filter = |kind, text: &str| Filter::builder().key(kind).values(text).build();
+        let request = self
+            .secretsmanager
+            .list_secrets()
+            .include_planned_deletion(true)
+            .filters(filter(FilterNameStringType::TagKey, key))
+            .filters(filter(FilterNameStringType::TagValue, value));
+        let mut pages = request.into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("secretsmanager:ListSecrets"))?;
+            for secret in page.secret_list.unwrap_or_default() {
+                let carries = |tag: &Tag| tag.key() == Some(key) && tag.value() == Some(value);
+                if secret.tags().iter().any(carries) {
+                    names.extend(secret.name);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {
+        const CALL: &str = "secretsmanager:GetSecretValue";
+        let request = self.secretsmanager.get_secret_value().secret_id(id);
+        let answer = request.version_stage(label).send().await;
+        let Some(answer) = answer.map_err(failed(CALL)).optional()? else {
+            return Ok(None);
+        };
+        match (answer.version_id, answer.secret_string) {
+            (Some(version), Some(text)) => Ok(Some(SecretValue {
+                version,
+                text: text.into(),
+            })),
+            _ => Err(refused(
+                CALL,
+                ErrorKind::Invalid,
+                format!("{id} holds binary data, not text"),
+            )),
+        }
+    }
+
+    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()> {
+        let request = self
+            .secretsmanager
+            .put_secret_value()
+            .secret_id(id)
+            .client_request_token(token)
+            .secret_string(text.expose_secret())
+            .version_stages(CURRENT);
+        request
+            .send()
+            .await
+            .map_err(failed("secretsmanager:PutSecretValue"))?;
+        Ok(())
+    }
+
+    async fn move_label(
+        &self,
+        id: &str,
+        label: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<()> {
+        let request = self
+            .secretsmanager
+            .update_secret_version_stage()
+            .secret_id(id)
+            .version_stage(label)
+            .set_remove_from_version_id(from.map(str::to_owned))
+            .set_move_to_version_id(to.map(str::to_owned));
+        let answer = request.send().await;
+        answer.map_err(failed("secretsmanager:UpdateSecretVersionStage"))?;
+        Ok(())
+    }
+
+    async fn rotate(&self, id: &str, token: &str) -> Result<String> {
+        const CALL: &str = "secretsmanager:RotateSecret";
+        let request = self.secretsmanager.rotate_secret().secret_id(id);
+        let answer = request.client_request_token(token).send().await;
+        let version = answer.map_err(failed(CALL))?.version_id;
+        version.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer names no version"))
+    }
+
+    async fn cancel_rotation(&self, id: &str) -> Result<()> {
+        let answer = self
+            .secretsmanager
+            .cancel_rotate_secret()
+            .secret_id(id)
+            .send()
+            .await;
+        answer
+            .map_err(failed("secretsmanager:CancelRotateSecret"))
+            .optional()?;
+        Ok(())
+    }
+
+    async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()> {
+        let tag = Tag::builder().key(key).value(value).build();
+        let request = self.secretsmanager.tag_resource().secret_id(id).tags(tag);
+        request
+            .send()
+            .await
+            .map_err(failed("secretsmanager:TagResource"))?;
+        Ok(())
+    }
+
+    async fn untag(&self, id: &str, key: &str) -> Result<()> {
+        let request = self
+            .secretsmanager
+            .untag_resource()
+            .secret_id(id)
+            .tag_keys(key);
+        request
+            .send()
+            .await
+            .map_err(failed("secretsmanager:UntagResource"))?;
+        Ok(())
+    }
+
+    async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>> {
+        let request = self.secretsmanager.delete_secret().secret_id(id);
+        let request = match deletion {
+            Deletion::Window(days) => request.recovery_window_in_days(i64::from(days)),
+            Deletion::Forced => request.force_delete_without_recovery(true),
+        };
+        let answer = request.send().await;
+        let answer = answer
+            .map_err(failed("secretsmanager:DeleteSecret"))
+            .optional()?;
+        let until = answer.and_then(|answer| answer.deletion_date);
+        Ok(until.as_ref().and_then(timestamp))
+    }
+}

@@ -1,0 +1,240 @@
+//! CloudFormation.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetType, OnStackFailure, Parameter, ResourceAttribute, Tag, TemplateStage,
+};
+
+use super::Aws;
+use super::error::{failed, refused};
+use crate::port::{
+    Change, ChangeSet, ChangeSetRequest, Error, ErrorKind, Optional, Result, Stack, StackEvent,
+    StackResource, StackStatus, Stacks, TemplateSource,
+};
+
+/// CloudFormation answers `ValidationError` where a stack does not exist, and
+/// for nothing else that these calls could get wrong: their one argument is a
+/// name or an ARN that was checked before.
+fn absent(error: Error) -> Error {
+    let kind = match error.kind {
+        ErrorKind::Invalid => ErrorKind::NotFound,
+        kind => kind,
+    };
+    Error { kind, ..error }
+}
+
+#[async_trait(?Send)]
+impl Stacks for Aws {
+    async fn stack(&self, name: &str) -> Result<Option<Stack>> {
+        let answer = self
+            .cloudformation
+            .describe_stacks()
+            .stack_name(name)
+            .send()
+            .await;
+        let answer = answer
+            .map_err(failed("cloudformation:DescribeStacks"))
+            .map_err(absent)
+            .optional()?;
+        let stack = answer.and_then(|answer| answer.stacks?.into_iter().next());
+        Ok(stack.map(|stack| Stack {
+            id: stack.stack_id.unwrap_or_default(),
+            name: stack.stack_name.unwrap_or_default(),
+            status: StackStatus(
+                stack
+                    .stack_status
+                    .map_or_else(String::new, |status| status.as_str().to_owned()),
+            ),
+            reason: stack.stack_status_reason,
+            outputs: stack
+                .outputs
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|output| Some((output.output_key?, output.output_value?)))
+                .collect(),
+            parameters: stack
+                .parameters
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|held| Some((held.parameter_key?, held.parameter_value?)))
+                .collect(),
+            tags: stack
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|tag| Some((tag.key?, tag.value?)))
+                .collect(),
+        }))
+    }
+
+    async fn resources(&self, name: &str) -> Result<Vec<StackResource>> {
+        let request = self.cloudformation.list_stack_resources().stack_name(name);
+        let mut pages = request.into_paginator().send();
+        let mut resources = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page
+                .map_err(failed("cloudformation:ListStackResources"))
+                .map_err(absent)
+                .optional()?;
+            let summaries = page.and_then(|page| page.stack_resource_summaries);
+            resources.extend(summaries.unwrap_or_default().into_iter().map(|resource| {
+                StackResource {
+                    logical_id: resource.logical_resource_id.unwrap_or_default(),
+                    physical_id: resource.physical_resource_id.unwrap_or_default(),
+                    kind: resource.resource_type.unwrap_or_default(),
+                    status: resource
+                        .resource_status
+                        .map_or_else(String::new, |status| status.as_str().to_owned()),
+                }
+            }));
+        }
+        Ok(resources)
+    }
+
+    async fn template(&self, name: &str) -> Result<String> {
+        let request = self.cloudformation.get_template().stack_name(name);
+        let answer = request.template_stage(TemplateStage::Original).send().await;
+        let answer = answer.map_err(failed("cloudformation:GetTemplate"))?;
+        Ok(answer.template_body.unwrap_or_default())
+    }
+
+    async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
+        let request = self.cloudformation.describe_stack_events().stack_name(id);
+        let mut pages = request.into_paginator().send();
+        let mut events = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page
+                .map_err(failed("cloudformation:DescribeStackEvents"))
+                .map_err(absent)
+                .optional()?;
+            let page = page.and_then(|page| page.stack_events).unwrap_or_default();
+            events.extend(page.into_iter().map(|event| {
+                StackEvent {
+                    id: event.event_id.unwrap_or_default(),
+                    logical_id: event.logical_resource_id.unwrap_or_default(),
+                    kind: event.resource_type.unwrap_or_default(),
+                    status: event
+                        .resource_status
+                        .map_or_else(String::new, |status| status.as_str().to_owned()),
+                    reason: event.resource_status_reason,
+                }
+            }));
+        }
+        events.reverse();
+        Ok(events)
+    }
+
+    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String> {
+        const CALL: &str = "cloudformation:CreateChangeSet";
+        let kind = if request.create {
+            ChangeSetType::Create
+        } else {
+            ChangeSetType::Update
+        };
+        let call = self
+            .cloudformation
+            .create_change_set()
+            .stack_name(&request.stack)
+            .change_set_name(&request.name)
+            .change_set_type(kind)
+            .on_stack_failure(OnStackFailure::Rollback)
+            .capabilities(Capability::from(request.capability))
+            .set_parameters(Some(pairs(&request.parameters, |key, value| {
+                Parameter::builder()
+                    .parameter_key(key)
+                    .parameter_value(value)
+                    .build()
+            })))
+            .set_tags(Some(pairs(&request.tags, |key, value| {
+                Tag::builder().key(key).value(value).build()
+            })));
+        let call = match &request.template {
+            TemplateSource::Body(body) => call.template_body(body),
+            TemplateSource::Url(url) => call.template_url(url),
+        };
+        let id = call.send().await.map_err(failed(CALL))?.id;
+        id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer has no ID"))
+    }
+
+    async fn change_set(&self, id: &str) -> Result<ChangeSet> {
+        let request = self
+            .cloudformation
+            .describe_change_set()
+            .change_set_name(id);
+        let mut pages = request.into_paginator().send();
+        let mut set = ChangeSet {
+            status: String::new(),
+            reason: None,
+            changes: Vec::new(),
+        };
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("cloudformation:DescribeChangeSet"))?;
+            set.status = page
+                .status
+                .map_or_else(String::new, |status| status.as_str().to_owned());
+            set.reason = page.status_reason;
+            let changes = page.changes.unwrap_or_default().into_iter();
+            set.changes.extend(
+                changes
+                    .filter_map(|change| change.resource_change)
+                    .map(change_of),
+            );
+        }
+        Ok(set)
+    }
+
+    async fn execute_change_set(&self, id: &str) -> Result<()> {
+        let request = self.cloudformation.execute_change_set().change_set_name(id);
+        request
+            .send()
+            .await
+            .map_err(failed("cloudformation:ExecuteChangeSet"))?;
+        Ok(())
+    }
+
+    async fn delete_change_set(&self, id: &str) -> Result<()> {
+        let request = self.cloudformation.delete_change_set().change_set_name(id);
+        let answer = request.send().await;
+        answer
+            .map_err(failed("cloudformation:DeleteChangeSet"))
+            .optional()?;
+        Ok(())
+    }
+
+    async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()> {
+        let request = self.cloudformation.delete_stack().stack_name(name);
+        let request = request.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
+        request
+            .send()
+            .await
+            .map_err(failed("cloudformation:DeleteStack"))?;
+        Ok(())
+    }
+}
+
+fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
+    let properties = change.details().iter().filter_map(|detail| {
+        let target = detail.target()?;
+        match target.attribute()? {
+            ResourceAttribute::Properties => target.name().map(str::to_owned),
+            attribute => Some(attribute.as_str().to_owned()),
+        }
+    });
+    Change {
+        properties: properties.collect(),
+        action: change
+            .action
+            .map_or_else(String::new, |action| action.as_str().to_owned()),
+        logical_id: change.logical_resource_id.unwrap_or_default(),
+        kind: change.resource_type.unwrap_or_default(),
+        replacement: change
+            .replacement
+            .map(|replacement| replacement.as_str().to_owned()),
+    }
+}
+
+fn pairs<T>(map: &BTreeMap<String, String>, build: impl Fn(&str, &str) -> T) -> Vec<T> {
+    map.iter().map(|(key, value)| build(key, value)).collect()
+}

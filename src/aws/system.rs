@@ -1,0 +1,35 @@
+//! The machine's clock and its randomness.
+
+use async_trait::async_trait;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+use crate::port::Clock;
+
+/// The real clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[async_trait(?Send)]
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the edge where time comes in"
+    )]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn sleep(&self, duration: std::time::Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    fn token(&self) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+}
+
+/// Returns the moment, where it is one that a calendar has.
+pub(super) fn timestamp(date: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(date.secs(), i32::try_from(date.subsec_nanos()).ok()?).ok()
+}

@@ -1,0 +1,155 @@
+//! Who calls, and what exists in the account beside stacks and secrets:
+//! users' keys, the KMS key, the function, its logs and its code.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::Result;
+
+/// Who AWS says a caller is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account's twelve digits.
+    pub account: String,
+    /// The principal, such as `arn:aws:iam::111122223333:user/ada`.
+    pub arn: String,
+}
+
+/// An access key with its secret part. `Debug` shows the ID alone.
+#[derive(Clone, Debug)]
+pub struct KeyPair {
+    /// The access key ID.
+    pub id: String,
+    /// The secret part.
+    pub secret: SecretString,
+}
+
+/// STS, and the profiles of the AWS configuration files.
+#[async_trait(?Send)]
+pub trait Identity {
+    /// Returns the caller itself (`sts:GetCallerIdentity`).
+    async fn caller(&self) -> Result<Caller>;
+    /// Returns who the holder of a key is, asked with that key (`sts:GetCallerIdentity`).
+    async fn holder(&self, key: &KeyPair) -> Result<Caller>;
+    /// Returns the key of a profile.
+    async fn profile_key(&self, profile: &str) -> Result<KeyPair>;
+}
+
+/// An IAM user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its ARN, with the path.
+    pub arn: String,
+    /// Its path, `/` for most.
+    pub path: String,
+}
+
+/// What IAM tells about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The access key ID.
+    pub id: String,
+    /// Whether it may be used.
+    pub active: bool,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it was last used, where it was and where somebody asked.
+    pub last_used: Option<Timestamp>,
+}
+
+/// IAM users and their access keys.
+#[async_trait(?Send)]
+pub trait Keys {
+    /// Returns the user (`iam:GetUser`).
+    async fn user(&self, user: &str) -> Result<Option<User>>;
+    /// Returns a user's keys without their last use (`iam:ListAccessKeys`).
+    async fn keys(&self, user: &str) -> Result<Vec<Key>>;
+    /// Returns when a key was last used (`iam:GetAccessKeyLastUsed`).
+    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>>;
+    /// Makes a key; never tried twice, since each try makes one (`iam:CreateAccessKey`).
+    async fn create_key(&self, user: &str) -> Result<KeyPair>;
+    /// Deletes a key; one that is gone already is no failure (`iam:DeleteAccessKey`).
+    async fn delete_key(&self, user: &str, id: &str) -> Result<()>;
+}
+
+/// A customer managed KMS key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptionKey {
+    /// It can encrypt and decrypt.
+    pub enabled: bool,
+    /// AWS's word for its state, such as `PendingDeletion`.
+    pub state: String,
+}
+
+/// KMS.
+#[async_trait(?Send)]
+pub trait Encryption {
+    /// Returns the key (`kms:DescribeKey`).
+    async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>>;
+    /// Has the key deleted after so many days, 7 to 30 (`kms:ScheduleKeyDeletion`).
+    async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
+}
+
+/// Lambda and its logs.
+#[async_trait(?Send)]
+pub trait Functions {
+    /// Returns the deployed code's SHA-256 in base64 (`lambda:GetFunctionConfiguration`).
+    async fn code_sha256(&self, function: &str) -> Result<Option<String>>;
+    /// Returns the messages of a log group since a moment (`logs:FilterLogEvents`).
+    async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>>;
+    /// Deletes a log group; says whether there was one (`logs:DeleteLogGroup`).
+    async fn delete_log_group(&self, group: &str) -> Result<bool>;
+}
+
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// The object's key.
+    pub key: String,
+    /// The version's ID.
+    pub version: String,
+}
+
+/// Whose a bucket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketOwner {
+    /// It was made for artifacts by this program.
+    Keyrota,
+    /// It is the account's, made by somebody else.
+    Account,
+}
+
+/// S3, as far as artifacts need it. Every call names the account that must
+/// own the bucket, so that a bucket of the same name elsewhere gets nothing.
+#[async_trait(?Send)]
+pub trait Artifacts {
+    /// Returns whose the bucket is; nothing where there is none.
+    async fn bucket(&self, bucket: &str, account: &str) -> Result<Option<BucketOwner>>;
+    /// Makes a private, encrypted, versioned bucket that answers over TLS only,
+    /// or completes one whose making was interrupted.
+    async fn make_bucket(&self, bucket: &str, account: &str, partition: &str) -> Result<()>;
+    /// Returns whether the object is there (`s3:GetObject` by HEAD).
+    async fn has_object(&self, bucket: &str, key: &str, account: &str) -> Result<bool>;
+    /// Stores an object (`s3:PutObject`).
+    async fn put_object(&self, bucket: &str, key: &str, account: &str, body: Vec<u8>)
+    -> Result<()>;
+    /// Returns every version of every object below a prefix (`s3:ListBucketVersions`).
+    async fn versions(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        account: &str,
+    ) -> Result<Vec<ObjectVersion>>;
+    /// Deletes a version for good (`s3:DeleteObjectVersion`).
+    async fn delete_version(
+        &self,
+        bucket: &str,
+        version: &ObjectVersion,
+        account: &str,
+    ) -> Result<()>;
+    /// Deletes an empty bucket (`s3:DeleteBucket`).
+    async fn delete_bucket(&self, bucket: &str, account: &str) -> Result<()>;
+    /// Returns the address that CloudFormation reads an object from.
+    fn object_url(&self, bucket: &str, key: &str) -> String;
+}

@@ -1,0 +1,102 @@
+//! Secrets Manager.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::Result;
+
+/// The label of the version that clients read.
+pub const CURRENT: &str = "AWSCURRENT";
+/// The label of the version before it.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+/// The label of the version that a rotation is making.
+pub const PENDING: &str = "AWSPENDING";
+
+/// What Secrets Manager tells about a secret (`secretsmanager:DescribeSecret`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secret {
+    /// The full ARN.
+    pub arn: String,
+    /// The name.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// A schedule is on.
+    pub rotation_enabled: bool,
+    /// When a rotation last ended well.
+    pub last_rotated: Option<Timestamp>,
+    /// By when the next one is due.
+    pub next_rotation: Option<Timestamp>,
+    /// When its deletion was asked for; it cannot be read since then.
+    pub deleted: Option<Timestamp>,
+    /// Each labelled version with its staging labels.
+    pub versions: BTreeMap<String, Vec<String>>,
+}
+
+impl Secret {
+    /// Returns the version that carries a staging label.
+    pub fn version_with(&self, label: &str) -> Option<&str> {
+        let carries = |labels: &Vec<String>| labels.iter().any(|held| held == label);
+        let found = self.versions.iter().find(|(_, labels)| carries(labels))?;
+        Some(found.0)
+    }
+
+    /// Returns the version that a rotation left unfinished: AWSPENDING where
+    /// AWSCURRENT is not (`API_RotateSecret`).
+    pub fn unfinished(&self) -> Option<&str> {
+        let pending = self.version_with(PENDING)?;
+        (self.version_with(CURRENT) != Some(pending)).then_some(pending)
+    }
+}
+
+/// A secret's value in one version.
+#[derive(Clone, Debug)]
+pub struct SecretValue {
+    /// The version's ID.
+    pub version: String,
+    /// The text.
+    pub text: SecretString,
+}
+
+/// How a secret is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It can be restored for so many days, 7 to 30.
+    Window(u32),
+    /// At once and for good.
+    Forced,
+}
+
+/// Secrets Manager.
+#[async_trait(?Send)]
+pub trait Secrets {
+    /// Returns what is known of a secret, by name or ARN.
+    async fn secret(&self, id: &str) -> Result<Option<Secret>>;
+    /// Returns the names of the secrets that carry a tag, those awaiting deletion included.
+    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>>;
+    /// Returns the value that carries a staging label; nothing where there is none.
+    async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
+    /// Stores a value as AWSCURRENT under a token of the caller's (`API_PutSecretValue`).
+    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()>;
+    /// Moves a staging label to `to`, from `from`; with no `to` it is taken away.
+    async fn move_label(
+        &self,
+        id: &str,
+        label: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<()>;
+    /// Begins a rotation and returns the version it will make.
+    async fn rotate(&self, id: &str, token: &str) -> Result<String>;
+    /// Turns the schedule off.
+    async fn cancel_rotation(&self, id: &str) -> Result<()>;
+    /// Sets a tag.
+    async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()>;
+    /// Takes a tag away.
+    async fn untag(&self, id: &str, key: &str) -> Result<()>;
+    /// Deletes it; returns until when it can be restored.
+    async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>>;
+}

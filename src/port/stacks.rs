@@ -1,0 +1,177 @@
+//! CloudFormation.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use super::Result;
+
+/// A stack as CloudFormation describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The unique ID, an ARN.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// Such as `UPDATE_COMPLETE`.
+    pub status: StackStatus,
+    /// Why it is in that status, where CloudFormation says so.
+    pub reason: Option<String>,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A stack's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackStatus(pub String);
+
+impl StackStatus {
+    /// Returns CloudFormation's word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether CloudFormation is at work on it.
+    pub fn is_busy(&self) -> bool {
+        self.0.ends_with("_IN_PROGRESS") && !self.is_review()
+    }
+
+    /// Returns whether there is only a change set, and no stack yet.
+    pub fn is_review(&self) -> bool {
+        self.0 == "REVIEW_IN_PROGRESS"
+    }
+
+    /// Returns whether it was deployed and can be updated.
+    pub fn is_healthy(&self) -> bool {
+        matches!(
+            self.0.as_str(),
+            "CREATE_COMPLETE"
+                | "UPDATE_COMPLETE"
+                | "UPDATE_ROLLBACK_COMPLETE"
+                | "IMPORT_COMPLETE"
+                | "IMPORT_ROLLBACK_COMPLETE"
+        )
+    }
+
+    /// Returns whether the last operation reached what it wanted.
+    pub fn succeeded(&self) -> bool {
+        matches!(self.0.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE")
+    }
+
+    /// Returns whether the stack is gone.
+    pub fn is_deleted(&self) -> bool {
+        self.0 == "DELETE_COMPLETE"
+    }
+}
+
+/// A resource of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackResource {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name in AWS; empty until it is made.
+    pub physical_id: String,
+    /// Such as `AWS::SecretsManager::Secret`.
+    pub kind: String,
+    /// Such as `CREATE_COMPLETE`.
+    pub status: String,
+}
+
+/// Something that CloudFormation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackEvent {
+    /// Unique.
+    pub id: String,
+    /// The resource.
+    pub logical_id: String,
+    /// Its type.
+    pub kind: String,
+    /// Its new status.
+    pub status: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Where CloudFormation reads a template.
+#[derive(Clone, Debug)]
+pub enum TemplateSource {
+    /// In the request: at most 51,200 bytes.
+    Body(String),
+    /// From S3: at most 1 MB.
+    Url(String),
+}
+
+/// What a change set is made from.
+#[derive(Clone, Debug)]
+pub struct ChangeSetRequest {
+    /// The stack's name.
+    pub stack: String,
+    /// The change set's name.
+    pub name: String,
+    /// The stack does not exist yet.
+    pub create: bool,
+    /// The template.
+    pub template: TemplateSource,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// `CAPABILITY_IAM` or `CAPABILITY_NAMED_IAM`.
+    pub capability: &'static str,
+    /// The stack's tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A change set as CloudFormation describes it.
+#[derive(Clone, Debug)]
+pub struct ChangeSet {
+    /// `CREATE_PENDING`, `CREATE_IN_PROGRESS`, `CREATE_COMPLETE` or `FAILED`.
+    pub status: String,
+    /// Why, where it failed.
+    pub reason: Option<String>,
+    /// What it would do.
+    pub changes: Vec<Change>,
+}
+
+/// One change of a change set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// `Add`, `Modify`, `Remove`, `Import` or `Dynamic`.
+    pub action: String,
+    /// The resource.
+    pub logical_id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Conditional`; nothing where it does not apply.
+    pub replacement: Option<String>,
+    /// The properties it changes.
+    #[serde(skip)]
+    pub properties: Vec<String>,
+}
+
+/// CloudFormation.
+#[async_trait(?Send)]
+pub trait Stacks {
+    /// Returns the stack by name or ID.
+    async fn stack(&self, name: &str) -> Result<Option<Stack>>;
+    /// Returns its resources.
+    async fn resources(&self, name: &str) -> Result<Vec<StackResource>>;
+    /// Returns its template as it was given.
+    async fn template(&self, name: &str) -> Result<String>;
+    /// Returns its events, the oldest first.
+    async fn events(&self, id: &str) -> Result<Vec<StackEvent>>;
+    /// Makes a change set and returns its ID.
+    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String>;
+    /// Returns a change set with all its changes.
+    async fn change_set(&self, id: &str) -> Result<ChangeSet>;
+    /// Executes a change set.
+    async fn execute_change_set(&self, id: &str) -> Result<()>;
+    /// Deletes a change set.
+    async fn delete_change_set(&self, id: &str) -> Result<()>;
+    /// Deletes a stack, but for the resources named.
+    async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()>;
+}
