@@ -6,4 +6,5 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod model;
+pub mod plan;
 pub mod port;

@@ -1,0 +1,17 @@
+//! Decisions over what was observed: pure, synchronous, no port is called here.
+
+mod artifact;
+mod changes;
+mod observed;
+mod preflight;
+mod status;
+mod teardown;
+
+pub use artifact::{artifact_bucket, artifact_prefix, function_key, template_key};
+pub use changes::{needs_update, refuse_seed_changes, same_template};
+pub use observed::{
+    Administrator, OTHER_LABELS, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+};
+pub use preflight::{Preflight, SEEDING_TAG, STACK_TAG, check, seeding_before};
+pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
+pub use teardown::{Item, Step, Subject, TeardownOptions, TeardownPlan, plan_teardown};

@@ -1,0 +1,165 @@
+//! What was seen in the account, as plain data.
+
+use crate::model::{Content, Credential};
+use crate::port::{
+    Caller, EncryptionKey, Key, PENDING, PREVIOUS, Secret, Stack, StackResource, User,
+};
+
+use super::KeyRole;
+
+/// What was seen before anything was decided.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Who is calling, and in which account.
+    pub caller: Caller,
+    /// The Region.
+    pub region: String,
+    /// The stack, if there is one.
+    pub stack: Option<Stack>,
+    /// The stack's resources.
+    pub resources: Vec<StackResource>,
+    /// What was seen of each entry, in the order of the subjects asked about.
+    pub entries: Vec<ObservedEntry>,
+}
+
+/// What was seen of one entry.
+#[derive(Clone, Debug)]
+pub struct ObservedEntry {
+    /// The IAM user's name.
+    pub user_name: String,
+    /// The secret's name.
+    pub secret_name: String,
+    /// The user, if it exists.
+    pub user: Option<User>,
+    /// The user's keys.
+    pub keys: Vec<Key>,
+    /// The secret, if it exists.
+    pub secret: Option<ObservedSecret>,
+    /// The customer managed key that the manifest names: outer `None` where it
+    /// names none, inner `None` where there is no such key.
+    pub encryption_key: Option<Option<EncryptionKey>>,
+    /// The administrator's secret that the manifest names.
+    pub administrator: Option<Administrator>,
+    /// The profile whose key is to be adopted.
+    pub profile: Option<Profile>,
+}
+
+/// A secret, and what its versions hold.
+#[derive(Clone, Debug)]
+pub struct ObservedSecret {
+    /// What Secrets Manager tells about it.
+    pub secret: Secret,
+    /// What AWSCURRENT holds.
+    pub current: SecretContent,
+    /// The key ID that AWSPREVIOUS holds.
+    pub previous_key: Option<String>,
+    /// The key ID that AWSPENDING holds, where it is on another version than AWSCURRENT.
+    pub pending_key: Option<String>,
+}
+
+/// What a version of a secret holds.
+#[derive(Clone, Debug)]
+pub enum SecretContent {
+    /// There is no version, or it cannot be read because the secret awaits deletion.
+    Absent,
+    /// A version with its content.
+    Held(Content),
+}
+
+/// An administrator's secret, seen from outside.
+#[derive(Clone, Debug)]
+pub enum Administrator {
+    /// There is no such secret.
+    Missing,
+    /// It awaits deletion, or lacks `accesskey` or `secretkey`.
+    Unusable(String),
+    /// It holds a key.
+    Usable {
+        /// Its full ARN.
+        arn: String,
+    },
+}
+
+/// A profile whose key is to be adopted.
+#[derive(Clone, Debug)]
+pub enum Profile {
+    /// It cannot be used, and why.
+    Unusable(String),
+    /// It holds a key that works.
+    Usable {
+        /// The access key ID.
+        id: String,
+        /// Who the key's holder is.
+        holder: String,
+    },
+}
+
+impl ObservedSecret {
+    /// Returns the complete credential, where there is one.
+    pub fn credential(&self) -> Option<&Credential> {
+        match &self.current {
+            SecretContent::Held(Content::Complete(credential)) => Some(credential),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it holds no key, whole or in part: it is as the stack made it.
+    pub fn holds_no_key(&self) -> bool {
+        match &self.current {
+            SecretContent::Absent => self.secret.versions.is_empty(),
+            SecretContent::Held(Content::Incomplete(missing)) => {
+                missing.contains(&"accesskey") && missing.contains(&"secretkey")
+            }
+            SecretContent::Held(_) => false,
+        }
+    }
+
+    /// Returns whether it awaits deletion.
+    pub fn is_deleted(&self) -> bool {
+        self.secret.deleted.is_some()
+    }
+}
+
+impl ObservedEntry {
+    /// Returns the complete credential of the secret, where there is one.
+    pub fn credential(&self) -> Option<&Credential> {
+        self.secret.as_ref().and_then(ObservedSecret::credential)
+    }
+
+    /// Returns what a key is to the secret. By ID and staging label, never by age.
+    pub fn role_of(&self, id: &str) -> KeyRole {
+        let Some(secret) = &self.secret else {
+            return KeyRole::Unknown;
+        };
+        if secret.credential().is_some_and(|held| held.accesskey == id) {
+            KeyRole::Current
+        } else if secret.pending_key.as_deref() == Some(id) {
+            KeyRole::Pending
+        } else if secret.previous_key.as_deref() == Some(id) {
+            KeyRole::Previous
+        } else {
+            KeyRole::Unknown
+        }
+    }
+
+    /// Returns the keys that the secret does not know.
+    pub fn foreign_keys(&self) -> Vec<&Key> {
+        let foreign = |key: &&Key| self.role_of(&key.id) == KeyRole::Unknown;
+        self.keys.iter().filter(foreign).collect()
+    }
+
+    /// Returns whether the secret belongs to the stack.
+    pub fn is_in(&self, resources: &[StackResource]) -> bool {
+        let Some(secret) = &self.secret else {
+            return false;
+        };
+        resources.iter().any(|resource| {
+            resource.kind == "AWS::SecretsManager::Secret"
+                && (resource.physical_id == secret.secret.arn
+                    || resource.physical_id == secret.secret.name)
+        })
+    }
+}
+
+/// The labels whose versions are read beside AWSCURRENT.
+pub const OTHER_LABELS: [&str; 2] = [PREVIOUS, PENDING];

@@ -1,0 +1,298 @@
+//! Whether a bootstrap may begin. All findings at once, before anything changes.
+
+use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
+use crate::port::Stack;
+
+use super::{Administrator, Observed, ObservedEntry, Profile};
+
+/// The tag by which keyrota knows its stacks and secrets.
+pub const STACK_TAG: &str = "keyrota:stack";
+/// The tag that stands on a secret while its first key is being made: the IDs
+/// of the keys that were there before. An interrupted run leaves it behind, and
+/// by it the next run tells the key it must have made from everybody else's.
+pub const SEEDING_TAG: &str = "keyrota:seeding";
+
+/// What a bootstrap intends, as far as the checks need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// A rotation follows; it needs the user's second key slot.
+    pub rotates: bool,
+}
+
+/// Returns everything that stands in the way.
+pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    check_account(model, observed, &mut findings);
+    if let Some(stack) = &observed.stack {
+        check_stack(model, stack, &mut findings);
+    }
+    for (entry, seen) in model.access_keys.iter().zip(&observed.entries) {
+        check_user(entry, seen, observed, &mut findings);
+        check_secret(seen, observed, &mut findings);
+        check_keys(entry, seen, preflight, &mut findings);
+        check_helpers(entry, seen, &mut findings);
+    }
+    findings
+}
+
+fn check_account(model: &Model, observed: &Observed, findings: &mut Vec<Finding>) {
+    let Some(account) = &model.account else {
+        return;
+    };
+    if account.as_str() != observed.caller.account {
+        findings.push(
+            Finding::error(
+                "wrong-account",
+                "account",
+                format!(
+                    "the manifest is for account {account}; these credentials are {} in account {}",
+                    observed.caller.arn, observed.caller.account
+                ),
+            )
+            .hint("choose the profile of the right account with --profile"),
+        );
+    }
+}
+
+fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
+    let path = format!("stack {}", stack.name);
+    let status = stack.status.as_str();
+    let ours = stack
+        .tags
+        .get(STACK_TAG)
+        .is_some_and(|tag| tag == model.stack.as_str());
+    if !ours && !stack.status.is_review() {
+        findings.push(
+            Finding::error(
+                "foreign-stack",
+                path,
+                "a stack of this name exists, and keyrota did not make it",
+            )
+            .hint("give the manifest another `stack:`"),
+        );
+    } else if status == "UPDATE_ROLLBACK_FAILED" {
+        findings.push(
+            Finding::error(
+                "stack-state",
+                path,
+                "an update failed, and so did its rollback (UPDATE_ROLLBACK_FAILED)",
+            )
+            .hint(format!(
+                "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {}",
+                stack.name
+            )),
+        );
+    } else if !stack.status.is_healthy() && !stack.status.is_busy() && !stack.status.is_review() {
+        let reason = stack
+            .reason
+            .as_deref()
+            .map_or(String::new(), |reason| format!(": {reason}"));
+        findings.push(
+            Finding::error(
+                "stack-state",
+                path,
+                format!("the stack is in {status} and can only be deleted{reason}"),
+            )
+            .hint("`keyrota teardown` removes it; then bootstrap again"),
+        );
+    }
+}
+
+fn check_user(
+    entry: &AccessKey,
+    seen: &ObservedEntry,
+    observed: &Observed,
+    findings: &mut Vec<Finding>,
+) {
+    let path = format!("user {}", entry.user);
+    let in_stack = observed.resources.iter().any(|resource| {
+        resource.kind == "AWS::IAM::User" && resource.physical_id == entry.user.as_str()
+    });
+    match &seen.user {
+        None if !entry.create_user => findings.push(
+            Finding::error(
+                "no-user",
+                path,
+                format!(
+                    "there is no IAM user `{}` in account {}",
+                    entry.user, observed.caller.account
+                ),
+            )
+            .hint("make it, or let the stack make it with `create_user: true`"),
+        ),
+        Some(_) if entry.create_user && !in_stack => findings.push(
+            Finding::error(
+                "user-exists",
+                path,
+                format!(
+                    "the IAM user `{}` exists, so the stack cannot make it",
+                    entry.user
+                ),
+            )
+            .hint("leave `create_user` out to rotate the user that is there"),
+        ),
+        // `user/NAME` in a policy does not match a user below a path.
+        Some(user) if user.path != "/" => findings.push(
+            Finding::error(
+                "user-path",
+                path,
+                format!(
+                    "the user is below the path {}, and the policies name users without one",
+                    user.path
+                ),
+            )
+            .hint("move it: aws iam update-user --new-path / --user-name …"),
+        ),
+        _ => {}
+    }
+}
+
+fn check_secret(seen: &ObservedEntry, observed: &Observed, findings: &mut Vec<Finding>) {
+    let Some(secret) = &seen.secret else { return };
+    let name = &seen.secret_name;
+    let path = format!("secret {name}");
+    if secret.is_deleted() {
+        findings.push(
+            Finding::error("scheduled-for-deletion", path, format!("a secret `{name}` is scheduled for deletion, and its name is taken until then"))
+                .hint(format!("choose another name with `secret:`; or bring it back: aws secretsmanager restore-secret --secret-id {name}; or give it up for good: keyrota teardown --force-delete-secrets")),
+        );
+    } else if !seen.is_in(&observed.resources) {
+        findings.push(
+            Finding::error(
+                "secret-exists",
+                path,
+                format!("a secret `{name}` exists and is not this stack's"),
+            )
+            .hint("choose another name with `secret:`, or delete that secret"),
+        );
+    }
+}
+
+fn check_keys(
+    entry: &AccessKey,
+    seen: &ObservedEntry,
+    preflight: Preflight,
+    findings: &mut Vec<Finding>,
+) {
+    let path = format!("user {}", entry.user);
+    if seen.user.is_none() || entry.create_user {
+        return;
+    }
+    if let Some(credential) = seen.credential()
+        && !seen.keys.iter().any(|key| key.id == credential.accesskey)
+    {
+        findings.push(
+            Finding::error(
+                "lost-key",
+                path.clone(),
+                format!(
+                    "the secret `{}` holds the key {}, which is not among the user's keys",
+                    seen.secret_name, credential.accesskey
+                ),
+            )
+            .hint("store a key that works in the secret, with the same four fields, and run again"),
+        );
+    }
+    let adopted = match &seen.profile {
+        Some(Profile::Usable { id, .. }) => Some(id.as_str()),
+        _ => None,
+    };
+    let seeding = seeding_before(seen);
+    let foreign: Vec<_> = seen
+        .foreign_keys()
+        .into_iter()
+        .filter(|key| seen.credential().is_some() || Some(key.id.as_str()) != adopted)
+        // What an interrupted run of ours made and could not store.
+        .filter(|key| {
+            seeding
+                .as_ref()
+                .is_none_or(|before| before.contains(&key.id))
+        })
+        .collect();
+    let names: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
+    let active = foreign.iter().any(|key| key.active);
+    let free = "delete the key that nothing uses (aws iam delete-access-key)";
+    if foreign.len() >= 2 {
+        findings.push(
+            Finding::error(
+                "no-room",
+                path,
+                format!(
+                    "both of the user's key slots hold keys that keyrota does not know ({})",
+                    names.join(", ")
+                ),
+            )
+            .hint(format!(
+                "{free}, and adopt the other with `initial_key: profile:NAME`"
+            )),
+        );
+    } else if active && preflight.rotates {
+        findings.push(
+            Finding::error("foreign-key", path, format!("the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it", names.join(", ")))
+                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+        );
+    } else if !foreign.is_empty() && !active {
+        findings.push(Finding::warning(
+            "inactive-key",
+            path,
+            format!(
+                "the inactive key {} will be deleted to make room for rotation",
+                names.join(", ")
+            ),
+        ));
+    }
+}
+
+/// Returns the IDs of the keys that were there before an interrupted seeding.
+pub fn seeding_before(seen: &ObservedEntry) -> Option<Vec<String>> {
+    let secret = seen.secret.as_ref()?;
+    let before = secret.secret.tags.get(SEEDING_TAG)?;
+    Some(before.split_whitespace().map(str::to_owned).collect())
+}
+
+fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Finding>) {
+    let secret = format!("secret {}", entry.secret);
+    if let (KmsKey::Existing(arn), Some(key)) = (&entry.kms_key, &seen.encryption_key) {
+        let why = match key {
+            None => Some("does not exist, or is not this account's to see".to_owned()),
+            Some(key) if !key.enabled => Some(format!("cannot be used: it is {}", key.state)),
+            Some(_) => None,
+        };
+        findings.extend(why.map(|why| {
+            Finding::error(
+                "kms-key",
+                secret.clone(),
+                format!("the KMS key {arn} {why}"),
+            )
+        }));
+    }
+    if let (RotateAs::Administrator(name), Some(administrator)) =
+        (&entry.rotate_as, &seen.administrator)
+    {
+        let why = match administrator {
+            Administrator::Missing => Some("does not exist".to_owned()),
+            Administrator::Unusable(why) => Some(why.clone()),
+            Administrator::Usable { .. } => None,
+        };
+        findings.extend(why.map(|why| {
+            let message = format!("the administrator's secret `{}` {why}", name.as_str());
+            Finding::error("no-administrator", secret.clone(), message)
+                .hint("it holds an administrator's key in the fields `accesskey` and `secretkey`")
+        }));
+    }
+    if let (InitialKey::Profile(name), Some(profile), None) =
+        (&entry.initial_key, &seen.profile, seen.credential())
+    {
+        let why = match (profile, &seen.user) {
+            (Profile::Unusable(why), _) => Some(why.clone()),
+            (Profile::Usable { id, holder }, Some(user)) if *holder != user.arn => {
+                Some(format!("its key {id} belongs to {holder}"))
+            }
+            _ => None,
+        };
+        findings.extend(why.map(|why| {
+            let message = format!("the profile `{name}` has no key of `{}`: {why}", entry.user);
+            Finding::error("profile-key", format!("user {}", entry.user), message)
+        }));
+    }
+}

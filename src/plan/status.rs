@@ -1,0 +1,224 @@
+//! How each credential fares.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::model::{AccessKey, Content};
+use crate::port::Stack;
+
+use super::{ObservedEntry, SecretContent};
+
+/// A secret counts as expired so long after a rotation was due.
+const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What `keyrota status` says.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusReport {
+    /// The stack; nothing where it is not deployed.
+    pub stack: Option<StackReport>,
+    /// Each secret.
+    pub secrets: Vec<SecretReport>,
+}
+
+/// The stack in a report.
+#[derive(Clone, Debug, Serialize)]
+pub struct StackReport {
+    /// Its name.
+    pub name: String,
+    /// Its ID.
+    pub id: String,
+    /// CloudFormation's word for its state.
+    pub status: String,
+}
+
+impl From<&Stack> for StackReport {
+    fn from(stack: &Stack) -> Self {
+        Self {
+            name: stack.name.clone(),
+            id: stack.id.clone(),
+            status: stack.status.as_str().to_owned(),
+        }
+    }
+}
+
+/// A secret in a report.
+#[derive(Clone, Debug, Serialize)]
+pub struct SecretReport {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, where it exists.
+    pub arn: Option<String>,
+    /// The IAM user.
+    pub username: String,
+    /// How it fares.
+    pub state: State,
+    /// Why it is in that state, where that is not `ok`.
+    pub reason: Option<String>,
+    /// The schedule expression of the manifest.
+    pub schedule: String,
+    /// A schedule is on.
+    pub rotation_enabled: bool,
+    /// When a rotation last ended well.
+    pub last_rotated: Option<Timestamp>,
+    /// By when the next one is due.
+    pub next_rotation: Option<Timestamp>,
+    /// The user's keys.
+    pub keys: Vec<KeyReport>,
+}
+
+/// A key in a report.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyReport {
+    /// The access key ID.
+    pub id: String,
+    /// `Active` or `Inactive`.
+    pub status: &'static str,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it was last used.
+    pub last_used: Option<Timestamp>,
+    /// What it is to the secret.
+    pub role: KeyRole,
+}
+
+/// What a key is to its secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyRole {
+    /// AWSCURRENT holds it.
+    Current,
+    /// An unfinished rotation made it.
+    Pending,
+    /// AWSPREVIOUS holds it.
+    Previous,
+    /// No version of the secret holds it.
+    Unknown,
+}
+
+/// How a credential fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It works and rotates.
+    Ok,
+    /// It works, and no rotation has ended well yet.
+    NeverRotated,
+    /// A rotation was due more than seven days ago, or none is scheduled.
+    Overdue,
+    /// A rotation began and did not end.
+    Stuck,
+    /// The credential in use does not work.
+    Broken,
+    /// There is no secret.
+    Missing,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Ok => "ok",
+            Self::NeverRotated => "never rotated",
+            Self::Overdue => "overdue",
+            Self::Stuck => "stuck",
+            Self::Broken => "broken",
+            Self::Missing => "missing",
+        })
+    }
+}
+
+impl fmt::Display for KeyRole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Current => "current",
+            Self::Pending => "pending",
+            Self::Previous => "previous",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Returns how one credential fares at a moment.
+pub fn report(entry: &AccessKey, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
+    let (state, reason) = state(seen, now);
+    let secret = seen.secret.as_ref().map(|seen| &seen.secret);
+    SecretReport {
+        name: entry.secret.to_string(),
+        arn: secret.map(|secret| secret.arn.clone()),
+        username: entry.user.to_string(),
+        state,
+        reason,
+        schedule: entry.schedule.to_string(),
+        rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
+        last_rotated: secret.and_then(|secret| secret.last_rotated),
+        next_rotation: secret.and_then(|secret| secret.next_rotation),
+        keys: seen
+            .keys
+            .iter()
+            .map(|key| KeyReport {
+                id: key.id.clone(),
+                status: if key.active { "Active" } else { "Inactive" },
+                created: key.created,
+                last_used: key.last_used,
+                role: seen.role_of(&key.id),
+            })
+            .collect(),
+    }
+}
+
+fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
+    let because = |state, reason: String| (state, Some(reason));
+    let secret = match &seen.secret {
+        None => return because(State::Missing, "there is no such secret".into()),
+        Some(secret) if secret.is_deleted() => {
+            return because(State::Missing, "it is scheduled for deletion".into());
+        }
+        Some(secret) => secret,
+    };
+    let credential = match &secret.current {
+        SecretContent::Held(Content::Complete(credential)) => credential,
+        SecretContent::Held(Content::Incomplete(missing)) => {
+            return because(
+                State::Broken,
+                format!("its value lacks {}", missing.join(", ")),
+            );
+        }
+        SecretContent::Held(Content::Foreign) => {
+            return because(State::Broken, "its value is not a JSON object".into());
+        }
+        SecretContent::Absent => return because(State::Broken, "it has no value".into()),
+    };
+    let id = &credential.accesskey;
+    if credential.username != seen.user_name {
+        return because(
+            State::Broken,
+            format!("its value names the user `{}`", credential.username),
+        );
+    }
+    match seen.keys.iter().find(|key| key.id == *id) {
+        None => return because(State::Broken, format!("the user has no key {id}")),
+        Some(key) if !key.active => {
+            return because(State::Broken, format!("the key {id} is inactive"));
+        }
+        Some(_) => {}
+    }
+    if secret.secret.unfinished().is_some() {
+        return because(
+            State::Stuck,
+            "a rotation began and has not ended; `keyrota rotate` takes it up again".into(),
+        );
+    }
+    if secret.secret.last_rotated.is_none() {
+        return because(State::NeverRotated, "no rotation has ended well yet".into());
+    }
+    if !secret.secret.rotation_enabled {
+        return because(State::Overdue, "no rotation is scheduled".into());
+    }
+    if let Some(due) = secret.secret.next_rotation
+        && due.checked_add(GRACE).is_ok_and(|expired| expired < now)
+    {
+        return because(State::Overdue, format!("a rotation was due by {due:.0}"));
+    }
+    (State::Ok, None)
+}

@@ -1,0 +1,277 @@
+//! What a teardown takes away, in which order, and what it leaves where.
+//!
+//! Keys and secrets come apart: a key that a client may be using is not deleted
+//! with the stack, and a secret goes with a window in which it can be restored.
+
+use serde::Serialize;
+
+use crate::port::{Deletion, Key, StackResource};
+
+use super::{KeyRole, ObservedEntry};
+
+/// How a teardown is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TeardownOptions {
+    /// How secrets are deleted.
+    pub deletion: Deletion,
+    /// No key is deleted.
+    pub keep_keys: bool,
+    /// The current keys of users that are not the stack's are deleted too.
+    pub delete_keys: bool,
+}
+
+/// A secret and its user, with what was seen of them.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// What was seen.
+    pub seen: ObservedEntry,
+    /// The secret carries this stack's tag, so that it is ours to delete.
+    pub ours: bool,
+    /// The stack made the user, and all its keys are ours.
+    pub owns_user: bool,
+}
+
+/// One step of a teardown. Each may be carried out again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Turn the schedule off.
+    CancelRotation {
+        /// The secret's name.
+        secret: String,
+    },
+    /// Delete a key.
+    DeleteKey {
+        /// The IAM user.
+        user: String,
+        /// The access key ID.
+        id: String,
+    },
+    /// Delete the stack, but for what is named.
+    DeleteStack {
+        /// The stack's name or ID.
+        stack: String,
+        /// Logical IDs that stay.
+        retain: Vec<String>,
+    },
+    /// Delete a secret.
+    DeleteSecret {
+        /// Its name.
+        secret: String,
+        /// How.
+        deletion: Deletion,
+    },
+    /// Have the stack's KMS key deleted.
+    DeleteEncryptionKey {
+        /// The key's ID.
+        id: String,
+        /// After so many days.
+        days: u32,
+    },
+}
+
+/// Something that was deleted, retained or left over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Such as `secret` or `access key`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// What the reader should know about it.
+    pub note: Option<String>,
+}
+
+impl Item {
+    /// Returns an item.
+    pub fn new(kind: &'static str, name: impl Into<String>, note: Option<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            note,
+        }
+    }
+}
+
+/// What will be done, and what will not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeardownPlan {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// What stays on purpose.
+    pub retained: Vec<Item>,
+    /// What stays though one may not want it.
+    pub left_over: Vec<Item>,
+}
+
+/// Decides what a teardown does.
+///
+/// The stack goes before the secrets: deleting a schedule or a resource policy
+/// calls Secrets Manager, which refuses that for a secret awaiting deletion.
+pub fn plan_teardown(
+    stack: Option<&str>,
+    resources: &[StackResource],
+    subjects: &[Subject],
+    options: TeardownOptions,
+) -> TeardownPlan {
+    let mut plan = TeardownPlan::default();
+    let live = |subject: &&Subject| {
+        let secret = subject.seen.secret.as_ref();
+        subject.ours && secret.is_some_and(|secret| !secret.is_deleted())
+    };
+    for subject in subjects.iter().filter(live) {
+        plan.steps.push(Step::CancelRotation {
+            secret: subject.seen.secret_name.clone(),
+        });
+    }
+    for subject in subjects {
+        plan_keys(subject, options, &mut plan);
+    }
+    if let Some(stack) = stack {
+        let retain = users_that_stay(resources, subjects, options, &mut plan);
+        plan.steps.push(Step::DeleteStack {
+            stack: stack.to_owned(),
+            retain,
+        });
+    }
+    for subject in subjects {
+        plan_secret(subject, options, &mut plan);
+    }
+    let keys = resources
+        .iter()
+        .filter(|resource| resource.kind == "AWS::KMS::Key" && !resource.physical_id.is_empty());
+    for key in keys {
+        plan.steps.push(Step::DeleteEncryptionKey {
+            id: key.physical_id.clone(),
+            // Never before the last secret can no longer be restored.
+            days: match options.deletion {
+                Deletion::Window(days) => days.max(30),
+                Deletion::Forced => 30,
+            },
+        });
+    }
+    plan
+}
+
+fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
+    let seen = &subject.seen;
+    for key in &seen.keys {
+        let role = seen.role_of(&key.id);
+        let note = |text: &str| Some(format!("of user {}, {role}: {text}", seen.user_name));
+        if options.keep_keys {
+            plan.retained
+                .push(Item::new("access key", &key.id, note("kept as asked")));
+            continue;
+        }
+        let deleted = subject.owns_user
+            || match role {
+                _ if !subject.ours => false,
+                KeyRole::Unknown => false,
+                KeyRole::Current => options.delete_keys,
+                KeyRole::Pending => true,
+                KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),
+            };
+        if deleted {
+            plan.steps.push(Step::DeleteKey {
+                user: seen.user_name.clone(),
+                id: key.id.clone(),
+            });
+            continue;
+        }
+        match role {
+            KeyRole::Current => {
+                let place = whereabouts(seen, options.deletion);
+                plan.retained
+                    .push(Item::new("access key", &key.id, note(&place)));
+            }
+            KeyRole::Previous => plan.left_over.push(Item::new(
+                "access key",
+                &key.id,
+                note("still in use after it was replaced; delete it when its client has moved"),
+            )),
+            _ => plan
+                .retained
+                .push(Item::new("access key", &key.id, note("not keyrota's"))),
+        }
+    }
+}
+
+/// A key used after the one that replaced it was made has a client yet.
+fn used_since_replaced(key: &Key, seen: &ObservedEntry) -> bool {
+    let current = seen
+        .keys
+        .iter()
+        .find(|key| seen.role_of(&key.id) == KeyRole::Current);
+    match (key.last_used, current.and_then(|current| current.created)) {
+        (Some(used), Some(replaced)) => used > replaced && key.active,
+        _ => false,
+    }
+}
+
+fn whereabouts(seen: &ObservedEntry, deletion: Deletion) -> String {
+    let secret = &seen.secret_name;
+    match deletion {
+        Deletion::Window(days) => format!(
+            "stays active; its secret part is in the secret {secret}, which can be restored for {days} days"
+        ),
+        Deletion::Forced => {
+            format!("stays active; its secret part was in the secret {secret} and is gone with it")
+        }
+    }
+}
+
+/// Users of the stack's own that still have keys cannot be deleted, so they stay.
+fn users_that_stay(
+    resources: &[StackResource],
+    subjects: &[Subject],
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) -> Vec<String> {
+    if !options.keep_keys {
+        return Vec::new();
+    }
+    let has_keys = |resource: &&StackResource| {
+        resource.kind == "AWS::IAM::User"
+            && subjects.iter().any(|subject| {
+                subject.seen.user_name == resource.physical_id && !subject.seen.keys.is_empty()
+            })
+    };
+    let staying: Vec<&StackResource> = resources.iter().filter(has_keys).collect();
+    for user in &staying {
+        let note = Some("it has keys, which were kept as asked".to_owned());
+        plan.retained
+            .push(Item::new("user", &user.physical_id, note));
+    }
+    staying.iter().map(|user| user.logical_id.clone()).collect()
+}
+
+fn plan_secret(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
+    let Some(secret) = &subject.seen.secret else {
+        return;
+    };
+    let name = subject.seen.secret_name.clone();
+    if !subject.ours {
+        let note = Some("it is not this stack's".to_owned());
+        plan.retained.push(Item::new("secret", name, note));
+        return;
+    }
+    // A secret that never held a key holds nothing to restore; a window would
+    // only keep its name from the next attempt.
+    let nothing_to_lose = !secret.is_deleted() && secret.holds_no_key();
+    let deletion = if nothing_to_lose {
+        Deletion::Forced
+    } else {
+        options.deletion
+    };
+    match (secret.secret.deleted, deletion) {
+        (Some(_), Deletion::Window(_)) => {
+            let note = Some(format!(
+                "already scheduled for deletion; aws secretsmanager restore-secret --secret-id {name} brings it back"
+            ));
+            plan.retained.push(Item::new("secret", name, note));
+        }
+        _ => plan.steps.push(Step::DeleteSecret {
+            secret: name,
+            deletion,
+        }),
+    }
+}
