@@ -1,0 +1,66 @@
+//! STS.
+
+use std::cell::OnceCell;
+
+use aws_credential_types::Credentials;
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::{BehaviorVersion, Config, Region};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use secrecy::ExposeSecret;
+
+use super::environment::Environment;
+use super::fault::{classify, incomplete_answer};
+use super::{no_retries, timeouts};
+use crate::port::{Authenticator, CallError, Identity, KeyPair};
+
+const IDENTIFY: &str = "sts:GetCallerIdentity";
+
+/// STS, in the function's own Region.
+pub struct Sts {
+    environment: Environment,
+    http: SharedHttpClient,
+    client: OnceCell<Client>,
+}
+
+impl Sts {
+    pub(super) fn new(environment: Environment, http: SharedHttpClient) -> Self {
+        Self {
+            environment,
+            http,
+            client: OnceCell::new(),
+        }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let mut config = Config::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .region(Region::new(self.environment.region.clone()))
+                .use_fips(self.environment.fips)
+                .use_dual_stack(self.environment.dual_stack)
+                .http_client(self.http.clone())
+                .retry_config(no_retries())
+                .timeout_config(timeouts());
+            config.set_endpoint_url(self.environment.sts_endpoint.clone());
+            Client::from_conf(config.build())
+        })
+    }
+}
+
+impl Authenticator for Sts {
+    async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
+        let credentials =
+            Credentials::new(&key.id, key.secret.expose_secret(), None, None, "secret");
+        let answer = self
+            .client()
+            .get_caller_identity()
+            .customize()
+            .config_override(Config::builder().credentials_provider(credentials))
+            .send()
+            .await
+            .map_err(|error| classify(IDENTIFY, &error))?;
+        Ok(Identity {
+            arn: answer.arn.ok_or_else(|| incomplete_answer(IDENTIFY))?,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! IAM's access keys.
+
+use std::cell::OnceCell;
+
+use aws_credential_types::Credentials;
+use aws_sdk_iam::Client;
+use aws_sdk_iam::config::{BehaviorVersion, Builder, Config, Region};
+use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::environment::Environment;
+use super::fault::{classify, incomplete_answer};
+use super::{no_retries, retries, timeouts};
+use crate::decide::{AccessKeyId, Activity, ListedKey, Usage};
+use crate::port::{CallError, Caller, Keys, NewKey};
+
+const LIST: &str = "iam:ListAccessKeys";
+const USAGE: &str = "iam:GetAccessKeyLastUsed";
+const CREATE: &str = "iam:CreateAccessKey";
+const UPDATE: &str = "iam:UpdateAccessKey";
+const DELETE: &str = "iam:DeleteAccessKey";
+
+/// What `GetAccessKeyLastUsed` says in place of a service where a key was never
+/// used.
+const NO_SERVICE: &str = "N/A";
+
+/// IAM. Its endpoint and signing Region are those of the Region's partition, by
+/// the SDK's own rules.
+pub struct Iam {
+    environment: Environment,
+    http: SharedHttpClient,
+    client: OnceCell<Client>,
+}
+
+impl Iam {
+    pub(super) fn new(environment: Environment, http: SharedHttpClient) -> Self {
+        Self {
+            environment,
+            http,
+            client: OnceCell::new(),
+        }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let mut config = Config::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .region(Region::new(self.environment.region.clone()))
+                .use_fips(self.environment.fips)
+                .use_dual_stack(self.environment.dual_stack)
+                .http_client(self.http.clone())
+                .retry_config(retries())
+                .timeout_config(timeouts());
+            config.set_endpoint_url(self.environment.iam_endpoint.clone());
+            Client::from_conf(config.build())
+        })
+    }
+
+    /// Returns what a call is made with. The client has no credentials of its
+    /// own, so that none can be used by mistake.
+    fn signed_by(&self, caller: &Caller) -> Builder {
+        let credentials = match caller {
+            Caller::Role => self.environment.role.clone(),
+            Caller::Key(key) => {
+                Credentials::new(&key.id, key.secret.expose_secret(), None, None, "secret")
+            }
+        };
+        Config::builder().credentials_provider(credentials)
+    }
+}
+
+impl Keys for Iam {
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError> {
+        let mut listed = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .client()
+                .list_access_keys()
+                .user_name(user)
+                .set_marker(marker)
+                .customize()
+                .config_override(self.signed_by(caller))
+                .send()
+                .await
+                .map_err(|error| classify(LIST, &error))?;
+            for key in &page.access_key_metadata {
+                listed.push(listed_key(key).ok_or_else(|| incomplete_answer(LIST))?);
+            }
+            match page.marker {
+                Some(next) if page.is_truncated => marker = Some(next),
+                _ => return Ok(listed),
+            }
+        }
+    }
+
+    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError> {
+        let answer = self
+            .client()
+            .get_access_key_last_used()
+            .access_key_id(key.as_str())
+            .customize()
+            .config_override(self.signed_by(caller))
+            .send()
+            .await
+            .map_err(|error| classify(USAGE, &error))?;
+        let used = answer
+            .access_key_last_used
+            .ok_or_else(|| incomplete_answer(USAGE))?;
+        let never = used.last_used_date.is_none()
+            && (used.service_name.is_empty() || used.service_name == NO_SERVICE);
+        Ok(if never { Usage::Never } else { Usage::Used })
+    }
+
+    async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError> {
+        let answer = self
+            .client()
+            .create_access_key()
+            .user_name(user)
+            .customize()
+            .config_override(self.signed_by(caller).retry_config(no_retries()))
+            .send()
+            .await
+            .map_err(|error| classify(CREATE, &error))?;
+        let key = answer.access_key.ok_or_else(|| incomplete_answer(CREATE))?;
+        if key.secret_access_key.is_empty() {
+            return Err(incomplete_answer(CREATE));
+        }
+        Ok(NewKey {
+            id: AccessKeyId::parse(&key.access_key_id).ok_or_else(|| incomplete_answer(CREATE))?,
+            secret: SecretString::from(key.secret_access_key),
+        })
+    }
+
+    async fn deactivate(
+        &self,
+        caller: &Caller,
+        user: &str,
+        key: &AccessKeyId,
+    ) -> Result<(), CallError> {
+        self.client()
+            .update_access_key()
+            .user_name(user)
+            .access_key_id(key.as_str())
+            .status(StatusType::Inactive)
+            .customize()
+            .config_override(self.signed_by(caller))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(UPDATE, &error))
+    }
+
+    async fn delete(
+        &self,
+        caller: &Caller,
+        user: &str,
+        key: &AccessKeyId,
+    ) -> Result<(), CallError> {
+        self.client()
+            .delete_access_key()
+            .user_name(user)
+            .access_key_id(key.as_str())
+            .customize()
+            .config_override(self.signed_by(caller))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(DELETE, &error))
+    }
+}
+
+fn listed_key(key: &AccessKeyMetadata) -> Option<ListedKey> {
+    let id = AccessKeyId::parse(key.access_key_id.as_deref()?)?;
+    // A status that is not known counts as active, since an active key is the
+    // one that is not removed unasked.
+    let activity = match &key.status {
+        Some(StatusType::Inactive) => Activity::Inactive,
+        _ => Activity::Active,
+    };
+    Some(ListedKey {
+        id,
+        activity,
+        usage: Usage::Unread,
+    })
+}

@@ -1,0 +1,142 @@
+//! Secrets Manager.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::environment::Environment;
+use super::fault::{classify, incomplete_answer};
+use super::{no_retries, retries, timeouts};
+use crate::arn::SecretArn;
+use crate::decide::{CURRENT, PENDING, VersionId};
+use crate::event::Event;
+use crate::port::{CallError, Description, Stored, StoredVersion, Vault, Which};
+
+const DESCRIBE: &str = "secretsmanager:DescribeSecret";
+const READ: &str = "secretsmanager:GetSecretValue";
+const PUT: &str = "secretsmanager:PutSecretValue";
+const PROMOTE: &str = "secretsmanager:UpdateSecretVersionStage";
+
+/// Secrets Manager, called with the function's role.
+pub struct SecretsManager {
+    environment: Environment,
+    http: SharedHttpClient,
+    client: OnceCell<Client>,
+}
+
+impl SecretsManager {
+    pub(super) fn new(environment: Environment, http: SharedHttpClient) -> Self {
+        Self {
+            environment,
+            http,
+            client: OnceCell::new(),
+        }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let mut config = Config::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .region(Region::new(self.environment.region.clone()))
+                .credentials_provider(self.environment.role.clone())
+                .use_fips(self.environment.fips)
+                .use_dual_stack(self.environment.dual_stack)
+                .http_client(self.http.clone())
+                .retry_config(retries())
+                .timeout_config(timeouts());
+            config.set_endpoint_url(self.environment.secrets_manager_endpoint.clone());
+            Client::from_conf(config.build())
+        })
+    }
+}
+
+impl Vault for SecretsManager {
+    async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
+        let answer = self
+            .client()
+            .describe_secret()
+            .secret_id(secret.as_str())
+            .send()
+            .await
+            .map_err(|error| classify(DESCRIBE, &error))?;
+        let tags = answer.tags.unwrap_or_default();
+        let stages = answer.version_ids_to_stages.unwrap_or_default();
+        Ok(Description {
+            arn: answer.arn.ok_or_else(|| incomplete_answer(DESCRIBE))?,
+            tags: tags
+                .into_iter()
+                .filter_map(|tag| Some((tag.key?, tag.value?)))
+                .collect::<BTreeMap<_, _>>(),
+            stages: stages
+                .into_iter()
+                .map(|(version, labels)| {
+                    (
+                        VersionId::new(version),
+                        labels.into_iter().collect::<BTreeSet<_>>(),
+                    )
+                })
+                .collect(),
+        })
+    }
+
+    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError> {
+        let call = self.client().get_secret_value().secret_id(secret.as_str());
+        let call = match which {
+            Which::Labelled(label) => call.version_stage(label),
+            Which::Version(version) => call.version_id(version.as_str()),
+        };
+        let answer = call.send().await.map_err(|error| classify(READ, &error))?;
+        let stored = match (answer.secret_string, answer.secret_binary) {
+            (Some(text), _) => Stored::Text(SecretString::from(text)),
+            (None, Some(_)) => Stored::Binary,
+            (None, None) => return Err(incomplete_answer(READ)),
+        };
+        let version = answer.version_id.ok_or_else(|| incomplete_answer(READ))?;
+        Ok(StoredVersion {
+            version: VersionId::new(version),
+            stored,
+        })
+    }
+
+    async fn put(&self, event: &Event, value: &SecretString) -> Result<(), CallError> {
+        let rotation_token = event
+            .rotation_token
+            .as_ref()
+            .map(|token| token.expose_secret().to_owned());
+        self.client()
+            .put_secret_value()
+            .secret_id(event.secret.as_str())
+            .client_request_token(event.token.as_str())
+            .secret_string(value.expose_secret())
+            .version_stages(PENDING)
+            .set_rotation_token(rotation_token)
+            .customize()
+            .config_override(Config::builder().retry_config(no_retries()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(PUT, &error))
+    }
+
+    async fn promote(
+        &self,
+        secret: &SecretArn,
+        to: &VersionId,
+        from: Option<&VersionId>,
+    ) -> Result<(), CallError> {
+        self.client()
+            .update_secret_version_stage()
+            .secret_id(secret.as_str())
+            .version_stage(CURRENT)
+            .move_to_version_id(to.as_str())
+            .set_remove_from_version_id(from.map(|version| version.as_str().to_owned()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(PROMOTE, &error))
+    }
+}

@@ -1,0 +1,35 @@
+//! The machine's clock.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::port::Clock;
+
+/// The machine's clock.
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// Returns the clock, which counts from now.
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// Returns the time of day.
+#[expect(clippy::disallowed_methods, reason = "this is the edge")]
+pub fn time_of_day() -> SystemTime {
+    SystemTime::now()
+}

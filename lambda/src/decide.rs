@@ -1,0 +1,385 @@
+//! What to do, given what was observed. Everything here is pure and
+//! synchronous, and imports nothing of this crate: the values it reasons about
+//! are defined in this file, so that a proof can enumerate them.
+//!
+//! No date appears among these values. A key is kept or removed for what is
+//! known of it (which version of the secret names it, whether it is active,
+//! whether it was ever used), never for its age: after a failed rotation the
+//! oldest of a user's keys is the one its clients are using.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// The number of access keys IAM lets a user have, active or not.
+///
+/// Source: "IAM and AWS STS quotas" in the IAM User Guide.
+pub const KEYS_PER_USER: usize = 2;
+
+/// The label of the version that clients read.
+pub const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that a rotation is preparing.
+pub const PENDING: &str = "AWSPENDING";
+/// The label of the version that was current before.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// An access key's ID: the half of the key that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccessKeyId(String);
+
+impl AccessKeyId {
+    /// Returns the ID, or nothing where the text cannot be one.
+    ///
+    /// An ID is 16 to 128 upper-case letters and digits. The check is what
+    /// makes an ID safe to show: a secret access key that was pasted into the
+    /// wrong field has lower-case letters in it and is turned away here.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (16..=128).contains(&text.len());
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        (fits && plain).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the ID as IAM writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccessKeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A version of a secret, which is also the token of the rotation that made it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// Takes the ID as Secrets Manager writes it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the ID as Secrets Manager writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shows nothing: the ID of a pending version is the token that lets a caller
+/// fill it, so it stays out of logs and errors.
+impl fmt::Debug for VersionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("VersionId(…)")
+    }
+}
+
+/// Which labels each version of a secret carries, as `DescribeSecret` says.
+pub type Stages = BTreeMap<VersionId, BTreeSet<String>>;
+
+/// Where a rotation's version stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It carries AWSPENDING: the rotation is under way.
+    Pending,
+    /// It carries AWSCURRENT: the rotation is over.
+    AlreadyCurrent,
+    /// The secret has this version, but it is not AWSPENDING.
+    NotPending,
+    /// The secret has no such version.
+    Unknown {
+        /// Whether AWSPENDING sits on some other version.
+        another_is_pending: bool,
+    },
+}
+
+/// Returns where the version of this rotation stands.
+pub fn standing(stages: &Stages, token: &VersionId) -> Standing {
+    match stages.get(token) {
+        Some(labels) if labels.contains(CURRENT) => Standing::AlreadyCurrent,
+        Some(labels) if labels.contains(PENDING) => Standing::Pending,
+        Some(_) => Standing::NotPending,
+        None => Standing::Unknown {
+            another_is_pending: carrier(stages, PENDING).is_some(),
+        },
+    }
+}
+
+/// Returns the version that carries a label. A label sits on one version.
+pub fn carrier<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages VersionId> {
+    stages
+        .iter()
+        .find(|(_, labels)| labels.contains(label))
+        .map(|(version, _)| version)
+}
+
+/// Whether IAM accepts requests that a key signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Activity {
+    /// Requests signed with it are accepted.
+    Active,
+    /// Requests signed with it are refused; it can be made active again.
+    Inactive,
+}
+
+/// What is known of a key's use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Usage {
+    /// Nobody has asked yet.
+    Unread,
+    /// `GetAccessKeyLastUsed` knows of no use.
+    Never,
+    /// It was used.
+    Used,
+}
+
+/// One of a user's access keys. It has no date on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    /// The key's ID.
+    pub id: AccessKeyId,
+    /// Whether it is active.
+    pub activity: Activity,
+    /// What is known of its use.
+    pub usage: Usage,
+}
+
+/// Whose credentials make the IAM calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hand {
+    /// The user's own: the key in AWSCURRENT.
+    Own,
+    /// Another's: the function's role or an administrator.
+    Another,
+}
+
+/// What is known before a key is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// The pinned user's keys.
+    pub listed: Vec<ListedKey>,
+    /// The key that AWSCURRENT names.
+    pub current: AccessKeyId,
+    /// The key that this rotation's own version names, if any.
+    pub pending: Option<AccessKeyId>,
+    /// The keys named by versions that this rotation supersedes: AWSPREVIOUS,
+    /// or an AWSPENDING that an earlier rotation left behind.
+    pub superseded: BTreeSet<AccessKeyId>,
+    /// Whether every key of the user is ours alone, since the stack made it.
+    pub owns_user: bool,
+    /// Whose credentials make the IAM calls.
+    pub hand: Hand,
+}
+
+impl Holdings {
+    /// Whether a key is one that no decision may touch.
+    fn protects(&self, key: &AccessKeyId) -> bool {
+        *key == self.current || Some(key) == self.pending.as_ref()
+    }
+}
+
+/// Why a key may be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// A superseded version of the secret names it: it is ours.
+    Superseded,
+    /// Nobody knows it and it is inactive: no client can be using it.
+    Inactive,
+    /// Nobody knows it, it was never used, and the user is ours alone.
+    OrphanOfOurUser,
+}
+
+/// Why no room can be made without a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// AWSCURRENT's key is not among the user's keys. Whatever this list shows,
+    /// it does not explain the secret, so nothing in it is touched.
+    CurrentMissing,
+    /// AWSCURRENT's key is inactive, and it is the one that would have to ask.
+    CurrentInactive,
+    /// The other key is in use by something this secret does not know.
+    ForeignInUse {
+        /// The key that is in the way.
+        key: AccessKeyId,
+    },
+    /// Every key is protected.
+    AllProtected,
+}
+
+/// How to come by a free place for a new key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is one.
+    Free,
+    /// Remove this key.
+    Remove {
+        /// The key to remove.
+        key: AccessKeyId,
+        /// Why that harms nobody.
+        because: Because,
+    },
+    /// Ask when this key was last used, then decide again.
+    ReadUsage {
+        /// The key to ask about.
+        key: AccessKeyId,
+    },
+    /// Deactivate this key and stop. Nobody knows it and it was never used, so
+    /// it is most likely what a broken rotation left behind; but the user is
+    /// not ours alone, so the reversible half is done first and a person told.
+    /// The retry finds it inactive.
+    Deactivate {
+        /// The key to deactivate.
+        key: AccessKeyId,
+    },
+    /// Stop, having touched nothing.
+    Stop(Obstacle),
+}
+
+/// Returns how to come by a free place for a new key.
+///
+/// AWSCURRENT's key and this rotation's own are never removed or deactivated;
+/// where AWSCURRENT's key is not among the user's keys, nothing is.
+///
+/// An inactive AWSCURRENT stops a rotation that it would have to authorise
+/// itself, since IAM would refuse each call. Where the role or an administrator
+/// authorises, a new key is made all the same: every client of the secret is
+/// being refused already, so a new key can take nothing from anyone and is the
+/// way back to a credential that works; and the inactive key stays as it is for
+/// whoever is looking into it. To suspend a user on purpose, cancel its
+/// rotation or deny it by policy: a key's status is not a lock, since anyone
+/// who may rotate may make another.
+pub fn room(holdings: &Holdings) -> Room {
+    let Some(current) = holdings
+        .listed
+        .iter()
+        .find(|key| key.id == holdings.current)
+    else {
+        return Room::Stop(Obstacle::CurrentMissing);
+    };
+    if current.activity == Activity::Inactive && holdings.hand == Hand::Own {
+        return Room::Stop(Obstacle::CurrentInactive);
+    }
+    if holdings.listed.len() < KEYS_PER_USER {
+        return Room::Free;
+    }
+
+    let mut spare: Vec<&ListedKey> = holdings
+        .listed
+        .iter()
+        .filter(|key| !holdings.protects(&key.id))
+        .collect();
+    spare.sort_by(|left, right| left.id.cmp(&right.id));
+
+    let first = |fits: &dyn Fn(&ListedKey) -> bool| {
+        spare.iter().find(|key| fits(key)).map(|key| key.id.clone())
+    };
+    if let Some(key) = first(&|key| holdings.superseded.contains(&key.id)) {
+        return Room::Remove {
+            key,
+            because: Because::Superseded,
+        };
+    }
+    if let Some(key) = first(&|key| key.activity == Activity::Inactive) {
+        return Room::Remove {
+            key,
+            because: Because::Inactive,
+        };
+    }
+    // What is left is active and unknown.
+    if let Some(key) = first(&|key| key.usage == Usage::Never) {
+        return if holdings.owns_user {
+            Room::Remove {
+                key,
+                because: Because::OrphanOfOurUser,
+            }
+        } else {
+            Room::Deactivate { key }
+        };
+    }
+    if let Some(key) = first(&|key| key.usage == Usage::Unread) {
+        return Room::ReadUsage { key };
+    }
+    match first(&|_| true) {
+        Some(key) => Room::Stop(Obstacle::ForeignInUse { key }),
+        None => Room::Stop(Obstacle::AllProtected),
+    }
+}
+
+/// Returns the keys that a `CreateAccessKey` without an answer has made: there
+/// now, not there before, and named by no version of the secret.
+pub fn strays(
+    before: &[ListedKey],
+    after: &[ListedKey],
+    named: &BTreeSet<AccessKeyId>,
+) -> Vec<AccessKeyId> {
+    after
+        .iter()
+        .map(|key| &key.id)
+        .filter(|id| !named.contains(*id) && before.iter().all(|known| known.id != **id))
+        .cloned()
+        .collect()
+}
+
+/// How a `PutSecretValue` that was not confirmed ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// Secrets Manager said no, and would say so again.
+    Refused,
+    /// Secrets Manager said that the version has another value already.
+    Taken,
+    /// Secrets Manager did not take the call, and may take the next.
+    Postponed,
+    /// Nobody knows whether it was carried out.
+    Unclear,
+}
+
+/// What the version was found to hold afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The value that was put.
+    Ours,
+    /// Another value.
+    Another,
+    /// No value.
+    Nothing,
+    /// It could not be read.
+    Unclear,
+}
+
+/// What to do with a new key after a `PutSecretValue` that was not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterPut {
+    /// The value is stored: go on.
+    Stored,
+    /// Another run of this rotation stored its key first: remove this one and
+    /// go on.
+    StoredByAnother,
+    /// Put the same value again.
+    TryAgain,
+    /// The value is certainly not stored: remove the key and fail.
+    Remove,
+    /// The value may be stored: leave the key and fail. The retry finds either
+    /// the value, or a key that nobody knows.
+    Leave,
+}
+
+/// Returns what to do with a new key after a `PutSecretValue` that was not
+/// confirmed. The key is only given up where the value is certainly not stored:
+/// a version that names a removed key could never be promoted nor replaced.
+///
+/// `maybe_stored` says that this put or one before it may have been carried
+/// out; `time_left` that there is time for another.
+pub fn after_put(put: Put, maybe_stored: bool, read_back: ReadBack, time_left: bool) -> AfterPut {
+    let again = time_left && matches!(put, Put::Postponed | Put::Unclear);
+    match read_back {
+        ReadBack::Ours => AfterPut::Stored,
+        ReadBack::Another => AfterPut::StoredByAnother,
+        ReadBack::Nothing if again => AfterPut::TryAgain,
+        ReadBack::Nothing => AfterPut::Remove,
+        ReadBack::Unclear if again => AfterPut::TryAgain,
+        ReadBack::Unclear if put == Put::Taken || maybe_stored => AfterPut::Leave,
+        ReadBack::Unclear => AfterPut::Remove,
+    }
+}

@@ -1,0 +1,393 @@
+//! Why a step failed. Each text reads after "failed to", names the thing, the
+//! reason and the next step, and holds no value and no token.
+
+use crate::decide::AccessKeyId;
+use crate::event::EventError;
+use crate::pin::PinError;
+use crate::port::CallError;
+use crate::secret::Unreadable;
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The event makes no sense.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The tags pin nothing, or a value breaks away.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+
+    /// The secret has no such version.
+    #[error(
+        "rotate {secret}: it has no version for this rotation, which was cancelled or has ended; \
+         start a new one with `keyrota rotate`"
+    )]
+    UnknownVersion {
+        /// The secret's name.
+        secret: String,
+    },
+    /// The version is not AWSPENDING.
+    #[error(
+        "rotate {secret}: the version of this rotation is not AWSPENDING, so the rotation was \
+         cancelled or overtaken; start a new one with `keyrota rotate`"
+    )]
+    VersionNotPending {
+        /// The secret's name.
+        secret: String,
+    },
+    /// The secret was described, or read, in vain.
+    #[error(
+        "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`"
+    )]
+    SecretUnread {
+        /// The secret's name.
+        secret: String,
+        /// What AWS said.
+        source: CallError,
+    },
+    /// AWSCURRENT has no key yet.
+    #[error(
+        "rotate {secret}: its AWSCURRENT has no key yet ({missing} missing); run `keyrota bootstrap`, \
+         which stores the first one"
+    )]
+    NotBootstrapped {
+        /// The secret's name.
+        secret: String,
+        /// The fields that are absent.
+        missing: String,
+    },
+    /// A version holds something that is not a credential.
+    #[error(
+        "read the {version} of {secret}: {problem}; store a JSON object with `accesskey`, `secretkey`, \
+         `username` and `secretarn` as the secret's value, then rotate again"
+    )]
+    ValueUnreadable {
+        /// The secret's name.
+        secret: String,
+        /// Which version.
+        version: &'static str,
+        /// What is wrong.
+        problem: Unreadable,
+    },
+    /// The pending version lacks a credential.
+    #[error(
+        "{purpose} the AWSPENDING of {secret}: it is not a complete credential of {user}; remove its \
+         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
+    )]
+    PendingIncomplete {
+        /// What was to be done with it.
+        purpose: &'static str,
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+    },
+    /// The pending version repeats the current key.
+    #[error(
+        "rotate {secret}: its AWSPENDING holds the key {key} that is AWSCURRENT already; remove its \
+         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
+    )]
+    PendingIsCurrent {
+        /// The secret's name.
+        secret: String,
+        /// The key.
+        key: AccessKeyId,
+    },
+    /// The administrator's secret has no key.
+    #[error(
+        "rotate {secret} as its administrator: the secret {administrator} has no `accesskey` and \
+         `secretkey`; store the administrator's key there, or change `rotate_as` in the manifest"
+    )]
+    AdministratorUnreadable {
+        /// The secret's name.
+        secret: String,
+        /// The administrator's secret's name.
+        administrator: String,
+    },
+
+    /// The user's keys could not be read.
+    #[error("read the access keys of {user}: {source}; {advice}")]
+    KeysUnread {
+        /// The pinned user.
+        user: String,
+        /// What AWS said.
+        source: CallError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// AWSCURRENT's key is not the user's.
+    #[error(
+        "make a new key for {user}: the key {key} of AWSCURRENT is not among the user's keys, so \
+         nothing was touched; if it was deleted, store an active key of {user} in the secret {secret}, \
+         then rotate again"
+    )]
+    CurrentKeyMissing {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// AWSCURRENT's key.
+        key: AccessKeyId,
+    },
+    /// AWSCURRENT's key is inactive.
+    #[error(
+        "make a new key for {user}: the key {key} of AWSCURRENT is inactive and would have to \
+         authorise it, so nothing was touched; make it active with `aws iam update-access-key`, or set \
+         `rotate_as: role` in the manifest, then rotate again"
+    )]
+    CurrentKeyInactive {
+        /// The pinned user.
+        user: String,
+        /// AWSCURRENT's key.
+        key: AccessKeyId,
+    },
+    /// The other key is in use by something else.
+    #[error(
+        "make room for a new key of {user}: the user has two keys, and {key}, which is not of the \
+         secret {secret}, is in use, so nothing was touched; move its client to this secret or to \
+         another user and delete it with `aws iam delete-access-key`, then rotate again"
+    )]
+    ForeignKeyInUse {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// The key in the way.
+        key: AccessKeyId,
+    },
+    /// The other key was never used; it was deactivated.
+    #[error(
+        "make room for a new key of {user}: the user has two keys, and {key}, which is not of the \
+         secret {secret}, was never used, so it was deactivated; if it is needed, make it active again \
+         with `aws iam update-access-key` and delete the other unknown key instead; otherwise the next \
+         try deletes it"
+    )]
+    OrphanDeactivated {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// The key that was deactivated.
+        key: AccessKeyId,
+    },
+    /// No key may be removed.
+    #[error(
+        "make room for a new key of {user}: each of the user's keys is named by AWSCURRENT or \
+         AWSPENDING; start a new rotation with `keyrota rotate`"
+    )]
+    NoKeyToRemove {
+        /// The pinned user.
+        user: String,
+    },
+    /// The secret changed while it was being rotated.
+    #[error(
+        "make room for a new key of {user}: the labels of {secret} moved meanwhile, so nothing was \
+         touched; rotate again"
+    )]
+    LabelsMoved {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+    },
+    /// A key could not be removed.
+    #[error("remove the key {key} of {user}: {source}; {advice}")]
+    KeyNotRemoved {
+        /// The pinned user.
+        user: String,
+        /// The key.
+        key: AccessKeyId,
+        /// What AWS said.
+        source: CallError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// There is no time left to make a key and store it.
+    #[error(
+        "make a new key for {user}: only {seconds} s are left, too few to store it safely, so none was \
+         made; raise `function.timeout` in the manifest"
+    )]
+    TooLittleTime {
+        /// The pinned user.
+        user: String,
+        /// Seconds until the function is stopped.
+        seconds: u64,
+    },
+    /// The user has two keys, though the list did not say so.
+    #[error(
+        "make a new key for {user}: IAM says that the user has as many keys as it may; the list of \
+         keys was out of date or someone made one meanwhile; rotate again"
+    )]
+    KeyQuotaReached {
+        /// The pinned user.
+        user: String,
+    },
+    /// No key was made.
+    #[error("make a new key for {user}: {source}; {advice}")]
+    KeyNotCreated {
+        /// The pinned user.
+        user: String,
+        /// What AWS said.
+        source: CallError,
+        /// The next step.
+        advice: &'static str,
+    },
+    /// A key was perhaps made, but its secret was lost on the way.
+    #[error(
+        "make a new key for {user}: {source}; if a key was made, its secret was lost and it was \
+         removed or will be by the next try; rotate again"
+    )]
+    CreationUnclear {
+        /// The pinned user.
+        user: String,
+        /// What AWS said.
+        source: CallError,
+    },
+    /// The new key could not be stored; it was removed.
+    #[error(
+        "store the new key {key} in {secret}: {source}; the key was removed again; if that lasts, check \
+         the role's policy and the secret's KMS key against `keyrota generate`"
+    )]
+    KeyNotStored {
+        /// The secret's name.
+        secret: String,
+        /// The new key.
+        key: AccessKeyId,
+        /// What AWS said.
+        source: CallError,
+    },
+    /// The new key could not be stored, nor removed.
+    #[error(
+        "store the new key {key} in {secret}: {source}; nor could it be removed again, so {user} now \
+         has a key that nothing uses; the next try removes it"
+    )]
+    KeyLeftBehind {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// The new key.
+        key: AccessKeyId,
+        /// What AWS said.
+        source: CallError,
+    },
+    /// Nobody knows whether the new key is stored.
+    #[error(
+        "store the new key {key} in {secret}: {source}; it may be stored all the same, so it was left as \
+         it is; the next try finds it"
+    )]
+    StoringUnclear {
+        /// The secret's name.
+        secret: String,
+        /// The new key.
+        key: AccessKeyId,
+        /// What AWS said last.
+        source: CallError,
+    },
+
+    /// The pending key is another's.
+    #[error(
+        "test the new key {key}: it is not of the user {user} in the secret's own account; remove the \
+         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
+    )]
+    AnotherIdentity {
+        /// The pinned user.
+        user: String,
+        /// The pending key.
+        key: AccessKeyId,
+    },
+    /// The pending key is not accepted yet.
+    #[error(
+        "test the new key {key} of {user}: {source}; IAM had not spread it before the time was up; \
+         Secrets Manager tries again, or raise `function.timeout` in the manifest"
+    )]
+    KeyNotUsableYet {
+        /// The pinned user.
+        user: String,
+        /// The pending key.
+        key: AccessKeyId,
+        /// What AWS said last.
+        source: CallError,
+    },
+    /// The pending key is refused.
+    #[error(
+        "test the new key {key} of {user}: {source}; allow it, check that the function reaches STS, then \
+         rotate again"
+    )]
+    KeyRefused {
+        /// The pinned user.
+        user: String,
+        /// The pending key.
+        key: AccessKeyId,
+        /// What AWS said.
+        source: CallError,
+    },
+
+    /// AWSCURRENT could not be moved.
+    #[error(
+        "make the new key {key} the AWSCURRENT of {secret}: {source}; both keys still work; if that \
+         lasts, check the role's policy against `keyrota generate`"
+    )]
+    NotPromoted {
+        /// The secret's name.
+        secret: String,
+        /// The pending key.
+        key: AccessKeyId,
+        /// What AWS said.
+        source: CallError,
+    },
+    /// The step ran out of time.
+    #[error(
+        "finish {step} of {secret} in time; Secrets Manager tries again; if that lasts, raise `function.timeout` \
+         in the manifest"
+    )]
+    OutOfTime {
+        /// The secret's name.
+        secret: String,
+        /// The step's name.
+        step: &'static str,
+    },
+}
+
+impl Error {
+    /// Returns the error's name for Lambda's `errorType`: its variant's.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Event(error) => error.name(),
+            Self::Pin(error) => error.name(),
+            Self::UnknownVersion { .. } => "UnknownVersion",
+            Self::VersionNotPending { .. } => "VersionNotPending",
+            Self::SecretUnread { .. } => "SecretUnread",
+            Self::NotBootstrapped { .. } => "NotBootstrapped",
+            Self::ValueUnreadable { .. } => "ValueUnreadable",
+            Self::PendingIncomplete { .. } => "PendingIncomplete",
+            Self::PendingIsCurrent { .. } => "PendingIsCurrent",
+            Self::AdministratorUnreadable { .. } => "AdministratorUnreadable",
+            Self::KeysUnread { .. } => "KeysUnread",
+            Self::CurrentKeyMissing { .. } => "CurrentKeyMissing",
+            Self::CurrentKeyInactive { .. } => "CurrentKeyInactive",
+            Self::ForeignKeyInUse { .. } => "ForeignKeyInUse",
+            Self::OrphanDeactivated { .. } => "OrphanDeactivated",
+            Self::NoKeyToRemove { .. } => "NoKeyToRemove",
+            Self::LabelsMoved { .. } => "LabelsMoved",
+            Self::KeyNotRemoved { .. } => "KeyNotRemoved",
+            Self::TooLittleTime { .. } => "TooLittleTime",
+            Self::KeyQuotaReached { .. } => "KeyQuotaReached",
+            Self::KeyNotCreated { .. } => "KeyNotCreated",
+            Self::CreationUnclear { .. } => "CreationUnclear",
+            Self::KeyNotStored { .. } => "KeyNotStored",
+            Self::KeyLeftBehind { .. } => "KeyLeftBehind",
+            Self::StoringUnclear { .. } => "StoringUnclear",
+            Self::AnotherIdentity { .. } => "AnotherIdentity",
+            Self::KeyNotUsableYet { .. } => "KeyNotUsableYet",
+            Self::KeyRefused { .. } => "KeyRefused",
+            Self::NotPromoted { .. } => "NotPromoted",
+            Self::OutOfTime { .. } => "OutOfTime",
+        }
+    }
+
+    /// Returns the whole sentence, as people read it.
+    pub fn sentence(&self) -> String {
+        format!("failed to {self}")
+    }
+}

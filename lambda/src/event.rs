@@ -1,0 +1,168 @@
+//! The event that Secrets Manager sends, turned into typed values.
+//!
+//! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::arn::SecretArn;
+use crate::decide::VersionId;
+
+/// One of the four steps of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// `createSecret`: make the new credential and store it as AWSPENDING.
+    Create,
+    /// `setSecret`: make the resource accept it.
+    Set,
+    /// `testSecret`: prove that it is accepted.
+    Test,
+    /// `finishSecret`: make it AWSCURRENT.
+    Finish,
+}
+
+impl Step {
+    /// The steps in the order in which Secrets Manager calls them.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
+
+    /// Returns the step's name in the event.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "createSecret",
+            Self::Set => "setSecret",
+            Self::Test => "testSecret",
+            Self::Finish => "finishSecret",
+        }
+    }
+}
+
+/// What Secrets Manager asks for.
+///
+/// It has no `Debug`: the version's ID and the rotation token stay out of logs.
+#[derive(Clone)]
+pub struct Event {
+    /// The step to carry out.
+    pub step: Step,
+    /// The secret being rotated.
+    pub secret: SecretArn,
+    /// The version that this rotation makes.
+    pub token: VersionId,
+    /// Proof of the request's origin, which `PutSecretValue` takes along where
+    /// the function acts under an assumed role. It is sensitive.
+    pub rotation_token: Option<SecretString>,
+}
+
+/// An event that is not Secrets Manager's.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// The event is JSON, but not an object.
+    #[error(
+        "read the event: it is {found}, not an object; this function is called by Secrets Manager \
+         only, so start a rotation with `keyrota rotate` instead of invoking it"
+    )]
+    EventNotAnObject {
+        /// The kind of JSON value that came instead.
+        found: &'static str,
+    },
+    /// A field is absent or empty.
+    #[error(
+        "read the event: it has no `{field}`; this function is called by Secrets Manager only, so \
+         start a rotation with `keyrota rotate` instead of invoking it"
+    )]
+    EventFieldMissing {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// A field is not text.
+    #[error(
+        "read the event: its `{field}` is not a string; this function is called by Secrets Manager \
+         only, so start a rotation with `keyrota rotate` instead of invoking it"
+    )]
+    EventFieldNotText {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// The step is none of the four.
+    #[error(
+        "read the event: its `Step` is none of createSecret, setSecret, testSecret and \
+         finishSecret; if Secrets Manager has a new step, deploy a newer version of this function"
+    )]
+    UnknownStep,
+    /// The secret is not named by its ARN.
+    #[error(
+        "read the event: its `SecretId` is not the ARN of a secret; start the rotation with \
+         `keyrota rotate`, which names the secret as Secrets Manager does"
+    )]
+    SecretNotAnArn,
+}
+
+impl EventError {
+    /// Returns the error's name for Lambda's `errorType`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::EventNotAnObject { .. } => "EventNotAnObject",
+            Self::EventFieldMissing { .. } => "EventFieldMissing",
+            Self::EventFieldNotText { .. } => "EventFieldNotText",
+            Self::UnknownStep => "UnknownStep",
+            Self::SecretNotAnArn => "SecretNotAnArn",
+        }
+    }
+}
+
+impl Event {
+    /// Reads the event. Fields that Secrets Manager may add later are ignored.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the event is not an object, lacks a field, or holds one that
+    /// makes no sense. What the event says is never repeated in the error.
+    pub fn parse(event: &Value) -> Result<Self, EventError> {
+        let Value::Object(fields) = event else {
+            return Err(EventError::EventNotAnObject { found: kind(event) });
+        };
+        let step = text(fields, "Step")?;
+        let secret = text(fields, "SecretId")?;
+        let token = text(fields, "ClientRequestToken")?;
+        let rotation_token = match text(fields, "RotationToken") {
+            Ok(rotation_token) => Some(SecretString::from(rotation_token)),
+            Err(EventError::EventFieldMissing { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let step = Step::ALL
+            .into_iter()
+            .find(|known| known.name() == step)
+            .ok_or(EventError::UnknownStep)?;
+        let secret = SecretArn::parse(secret).ok_or(EventError::SecretNotAnArn)?;
+        Ok(Self {
+            step,
+            secret,
+            token: VersionId::new(token),
+            rotation_token,
+        })
+    }
+}
+
+fn text<'event>(
+    fields: &'event Map<String, Value>,
+    field: &'static str,
+) -> Result<&'event str, EventError> {
+    match fields.get(field) {
+        None | Some(Value::Null) => Err(EventError::EventFieldMissing { field }),
+        Some(Value::String(text)) if text.is_empty() => {
+            Err(EventError::EventFieldMissing { field })
+        }
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(EventError::EventFieldNotText { field }),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}

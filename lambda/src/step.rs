@@ -1,0 +1,168 @@
+//! The four steps of a rotation, over the ports.
+//!
+//! Secrets Manager tries a failed rotation again, from the first step or the
+//! one that failed, and may do so after the process died anywhere. So a step
+//! assumes nothing of the one before: it observes, decides, acts, and acting
+//! twice is acting once.
+
+mod create;
+mod finish;
+mod mint;
+mod set;
+mod test;
+
+use std::time::Duration;
+
+use crate::arn::SecretArn;
+use crate::decide::{self, Standing, VersionId};
+use crate::error::Error;
+use crate::event::{Event, Step};
+use crate::log::Note;
+use crate::pin::Pin;
+use crate::port::{CallError, Clock, Description, Fault, Journal, Ports, Vault, Which};
+use crate::secret::{Content, Credential, Unreadable};
+
+/// The moment at which a step must be over, as its clock counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// Time since the clock's fixed moment.
+    pub at: Duration,
+}
+
+impl Deadline {
+    /// Returns how much time is left.
+    pub fn left(self, clock: &impl Clock) -> Duration {
+        self.at.saturating_sub(clock.now())
+    }
+}
+
+/// Carries out the step that the event asks for.
+///
+/// # Errors
+///
+/// Fails where the step is not certainly done; Secrets Manager then tries the
+/// rotation again, and what AWSCURRENT holds still works.
+pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Result<(), Error> {
+    match event.step {
+        Step::Create => create::run(ports, event, deadline).await,
+        Step::Set => set::run(ports, event).await,
+        Step::Test => test::run(ports, event, deadline).await,
+        Step::Finish => finish::run(ports, event).await,
+    }
+}
+
+/// Whether there is anything to do for the event's version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    Proceed,
+    /// The version is AWSCURRENT: the rotation is over.
+    Done,
+}
+
+/// Lets a step proceed only for a version that is AWSPENDING.
+fn admit<P: Ports>(
+    ports: &P,
+    event: &Event,
+    description: &Description,
+) -> Result<Admission, Error> {
+    let secret = event.secret.name().to_owned();
+    match decide::standing(&description.stages, &event.token) {
+        Standing::Pending => Ok(Admission::Proceed),
+        Standing::AlreadyCurrent => {
+            ports
+                .journal()
+                .note(Note::new("done", "the version is AWSCURRENT already"));
+            Ok(Admission::Done)
+        }
+        Standing::NotPending => Err(Error::VersionNotPending { secret }),
+        Standing::Unknown { .. } => Err(Error::UnknownVersion { secret }),
+    }
+}
+
+async fn describe<P: Ports>(ports: &P, event: &Event) -> Result<Description, Error> {
+    ports
+        .vault()
+        .describe(&event.secret)
+        .await
+        .map_err(|source| unread(&event.secret, source))
+}
+
+/// Reads a version of the secret. What is absent or cannot be decrypted is a
+/// content of its own; only a call that may succeed later, or that nobody
+/// allowed, is an error.
+async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Error> {
+    read_with_version(ports, event, which)
+        .await
+        .map(|(_, content)| content)
+}
+
+/// Reads a version of the secret, and says which one it was.
+async fn read_with_version<P: Ports>(
+    ports: &P,
+    event: &Event,
+    which: Which<'_>,
+) -> Result<(Option<VersionId>, Content), Error> {
+    match ports.vault().read(&event.secret, which).await {
+        Ok(found) => Ok((Some(found.version), Content::parse(&found.stored))),
+        Err(CallError {
+            fault: Fault::NotFound,
+            ..
+        }) => Ok((None, Content::Nothing)),
+        Err(CallError {
+            fault: Fault::Undecryptable,
+            ..
+        }) => Ok((None, Content::Unreadable(Unreadable::Undecryptable))),
+        Err(source) => Err(unread(&event.secret, source)),
+    }
+}
+
+fn unread(secret: &SecretArn, source: CallError) -> Error {
+    Error::SecretUnread {
+        secret: secret.name().to_owned(),
+        source,
+    }
+}
+
+/// Returns the pending version's credential, of the pinned user.
+fn pending_credential(
+    purpose: &'static str,
+    pin: &Pin,
+    content: Content,
+) -> Result<Credential, Error> {
+    pin.check_present(decide::PENDING, &content)?;
+    match content {
+        Content::Complete(credential) => Ok(credential),
+        Content::Unreadable(problem) => Err(Error::ValueUnreadable {
+            secret: pin.secret.name().to_owned(),
+            version: decide::PENDING,
+            problem,
+        }),
+        Content::Nothing | Content::Partial(_) => Err(Error::PendingIncomplete {
+            purpose,
+            secret: pin.secret.name().to_owned(),
+            user: pin.user.clone(),
+        }),
+    }
+}
+
+/// Returns the current version's credential, of the pinned user.
+fn current_credential(pin: &Pin, content: Content) -> Result<Credential, Error> {
+    pin.check_present(decide::CURRENT, &content)?;
+    let secret = pin.secret.name().to_owned();
+    match content {
+        Content::Complete(credential) => Ok(credential),
+        Content::Unreadable(problem) => Err(Error::ValueUnreadable {
+            secret,
+            version: decide::CURRENT,
+            problem,
+        }),
+        Content::Partial(partial) => Err(Error::NotBootstrapped {
+            secret,
+            missing: partial.missing(),
+        }),
+        Content::Nothing => Err(Error::NotBootstrapped {
+            secret,
+            missing: "its value".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,219 @@
+//! Makes a key and stores it, so that neither a lost answer nor a refusal
+//! leaves the user worse off.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::create::{Scene, advice, remove};
+use super::{Deadline, read};
+use crate::decide::{self, AfterPut, ListedKey, Put, ReadBack, Usage};
+use crate::error::Error;
+use crate::log::Note;
+use crate::port::{Clock, Fault, Journal, Keys, NewKey, Ports, Vault, Which};
+use crate::secret::{Content, Unreadable};
+
+/// The time that storing a key, or removing it again, may take. A key is made
+/// only where as much is left: a function that is stopped in between leaves a
+/// key whose secret nobody has.
+const STORING: Duration = Duration::from_secs(4);
+
+/// The waits before a call is tried again that was not carried out, or, for
+/// storing, that is the same when it is carried out twice.
+const WAITS: [Duration; 4] = [
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
+
+pub(super) async fn run<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    before: &[ListedKey],
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let key = create(ports, scene, before, deadline).await?;
+    let note = Note::new(
+        "created",
+        "the user has room for a key and this version has none",
+    );
+    ports.journal().note(note.about(&key.id));
+    store(ports, scene, &key, deadline).await
+}
+
+/// Has IAM make a key, once.
+async fn create<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    before: &[ListedKey],
+    deadline: Deadline,
+) -> Result<NewKey, Error> {
+    let user = || scene.pin.user.clone();
+    let mut waits = WAITS.iter();
+    loop {
+        let left = deadline.left(ports.clock());
+        if left < STORING {
+            return Err(Error::TooLittleTime {
+                user: user(),
+                seconds: left.as_secs(),
+            });
+        }
+        let source = match ports.keys().create(&scene.caller, &scene.pin.user).await {
+            Ok(key) => return Ok(key),
+            Err(source) => source,
+        };
+        match (source.fault, waits.next()) {
+            // No key was made, so asking again is not asking twice.
+            (Fault::Throttled | Fault::Unsent, Some(wait)) => ports.clock().sleep(*wait).await,
+            (Fault::Unclear, _) => {
+                sweep(ports, scene, before).await?;
+                return Err(Error::CreationUnclear {
+                    user: user(),
+                    source,
+                });
+            }
+            (Fault::LimitExceeded, _) => return Err(Error::KeyQuotaReached { user: user() }),
+            _ => {
+                let advice = advice(&scene.pin, source.fault);
+                return Err(Error::KeyNotCreated {
+                    user: user(),
+                    source,
+                    advice,
+                });
+            }
+        }
+    }
+}
+
+/// Removes what a `CreateAccessKey` without an answer has made. Its secret is
+/// lost, so it is of no use to anyone; a key that was used is not it.
+///
+/// Where that cannot be told now, the next try finds a key that nobody knows
+/// and deals with it.
+async fn sweep<P: Ports>(ports: &P, scene: &Scene<'_>, before: &[ListedKey]) -> Result<(), Error> {
+    let (after, pending) = tokio::join!(
+        ports.keys().list(&scene.caller, &scene.pin.user),
+        read(ports, scene.event, Which::Version(&scene.event.token)),
+    );
+    let (Ok(after), Ok(pending)) = (after, pending) else {
+        return Ok(());
+    };
+    let mut named = BTreeSet::from([scene.current.access_key.clone()]);
+    // Another run of this rotation may have stored its key meanwhile.
+    if let Content::Complete(pending) = pending {
+        named.insert(pending.access_key);
+    }
+    let strays = decide::strays(before, &after, &named);
+    let [stray] = strays.as_slice() else {
+        return Ok(());
+    };
+    if let Ok(Usage::Never) = ports.keys().usage(&scene.caller, stray).await {
+        let note = Note::new(
+            "delete",
+            "it was just made and the answer with its secret was lost",
+        );
+        ports.journal().note(note.about(stray));
+        remove(ports, scene, stray).await?;
+    }
+    Ok(())
+}
+
+/// Stores a new key, or removes it again.
+async fn store<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    key: &NewKey,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let secret = || scene.pin.secret.name().to_owned();
+    let value = scene.current.rekeyed(key);
+    let mut waits = WAITS.iter();
+    let mut maybe_stored = false;
+    loop {
+        let Err(source) = ports.vault().put(scene.event, &value).await else {
+            return Ok(());
+        };
+        let put = outcome(source.fault);
+        maybe_stored |= put == Put::Unclear;
+        let found = if put == Put::Refused && !maybe_stored {
+            ReadBack::Nothing
+        } else {
+            read_back(ports, scene, key).await
+        };
+        // Half of the time for storing is kept for removing the key.
+        let wait = waits
+            .next()
+            .filter(|wait| deadline.left(ports.clock()) > **wait + STORING / 2);
+        match (
+            decide::after_put(put, maybe_stored, found, wait.is_some()),
+            wait,
+        ) {
+            (AfterPut::Stored, _) => {
+                let note = Note::new("stored", "the value was found under this version");
+                ports.journal().note(note.about(&key.id));
+                return Ok(());
+            }
+            (AfterPut::StoredByAnother, _) => {
+                let reason = "another run of this rotation has stored its key";
+                ports
+                    .journal()
+                    .note(Note::new("delete", reason).about(&key.id));
+                return remove(ports, scene, &key.id).await;
+            }
+            (AfterPut::TryAgain, Some(wait)) => ports.clock().sleep(*wait).await,
+            (AfterPut::Remove, _) => {
+                let reason = "it could not be stored, so nobody has its secret";
+                ports
+                    .journal()
+                    .note(Note::new("delete", reason).about(&key.id));
+                let (user, key_id) = (scene.pin.user.clone(), key.id.clone());
+                return Err(match remove(ports, scene, &key.id).await {
+                    Ok(()) => Error::KeyNotStored {
+                        secret: secret(),
+                        key: key_id,
+                        source,
+                    },
+                    Err(_) => Error::KeyLeftBehind {
+                        secret: secret(),
+                        user,
+                        key: key_id,
+                        source,
+                    },
+                });
+            }
+            (AfterPut::Leave | AfterPut::TryAgain, _) => {
+                return Err(Error::StoringUnclear {
+                    secret: secret(),
+                    key: key.id.clone(),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+fn outcome(fault: Fault) -> Put {
+    match fault {
+        Fault::Exists => Put::Taken,
+        Fault::Unclear => Put::Unclear,
+        Fault::Throttled | Fault::Unsent => Put::Postponed,
+        Fault::NotFound
+        | Fault::LimitExceeded
+        | Fault::NotAuthenticated
+        | Fault::NotAuthorised
+        | Fault::Undecryptable
+        | Fault::Refused => Put::Refused,
+    }
+}
+
+/// Reads what this rotation's version holds.
+async fn read_back<P: Ports>(ports: &P, scene: &Scene<'_>, key: &NewKey) -> ReadBack {
+    match read(ports, scene.event, Which::Version(&scene.event.token)).await {
+        Ok(Content::Complete(stored)) if stored.access_key == key.id => ReadBack::Ours,
+        Ok(Content::Nothing) => ReadBack::Nothing,
+        Ok(Content::Unreadable(Unreadable::Undecryptable)) | Err(_) => ReadBack::Unclear,
+        Ok(Content::Complete(_) | Content::Partial(_) | Content::Unreadable(_)) => {
+            ReadBack::Another
+        }
+    }
+}
