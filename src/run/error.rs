@@ -1,0 +1,84 @@
+//! How carrying a plan out can fail.
+
+use crate::model::Finding;
+use crate::port;
+
+/// A failure of the engine. Each reads after "failed: ".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// AWS refused or did not answer.
+    #[error(transparent)]
+    Aws(#[from] port::Error),
+    /// The account or the change is not as it must be; nothing was changed.
+    #[error("refused, with {} findings", .0.len())]
+    Refused(Vec<Finding>),
+    /// CloudFormation could not compute a change set.
+    #[error("CloudFormation refused the change set of stack {stack}: {reason}")]
+    ChangeSet {
+        /// The stack.
+        stack: String,
+        /// CloudFormation's reason.
+        reason: String,
+    },
+    /// The stack did not reach what was wanted.
+    #[error("the stack {stack} ended in {status}{}", reasons(.reasons))]
+    Stack {
+        /// The stack.
+        stack: String,
+        /// Its status.
+        status: String,
+        /// What failed, the first failure first.
+        reasons: Vec<String>,
+    },
+    /// The stack is not there.
+    #[error("the stack {stack} is not deployed")]
+    NotDeployed {
+        /// The stack.
+        stack: String,
+    },
+    /// A secret of the manifest is not in the stack.
+    #[error("the stack has no secret {secret}")]
+    NoSecret {
+        /// The secret.
+        secret: String,
+    },
+    /// A rotation did not end well. The credential in use is as it was.
+    #[error("the rotation of {secret} failed: {reason}")]
+    Rotation {
+        /// The secret.
+        secret: String,
+        /// What the function's log says.
+        reason: String,
+    },
+    /// The first key could not be stored.
+    #[error("seeding {secret}: {reason}")]
+    Seed {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The new credential does not prove itself.
+    #[error("the credential in {secret} is not proven: {reason}")]
+    NotVerified {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The template is too long for a request, and there is no bucket yet.
+    #[error("the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists")]
+    TemplateTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+fn reasons(reasons: &[String]) -> String {
+    reasons.iter().map(|reason| format!("\n  {reason}")).collect()
+}
+
+/// What a stage returns.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,97 @@
+//! Carrying plans out over the ports.
+//!
+//! Each stage takes the value of the one before, so that the order is in the
+//! types: [`Cleared`] → [`Uploaded`] → [`Deployed`] → [`Seeded`] → [`Rotated`] →
+//! [`Verified`]. Every stage may be run again; what is done already is seen and
+//! left alone, which is how an interrupted run is finished by the next.
+
+mod change_set;
+mod deploy;
+mod error;
+mod observe;
+mod preflight;
+mod rotate;
+mod seed;
+mod status;
+mod teardown;
+mod upload;
+mod verify;
+
+use std::time::Duration;
+
+use crate::port::{Clock, Cloud, Event, Listener, Stage};
+
+pub use change_set::preview;
+pub use deploy::{Deployed, deploy};
+pub use error::Error;
+pub use observe::{observe, observe_entry};
+pub use preflight::{Cleared, preflight};
+pub use rotate::{Rotated, rotate, rotate_secret};
+pub use seed::{Seeded, SeededSecret, seed};
+pub use status::status;
+pub use teardown::{TeardownReport, observe_teardown, teardown};
+pub use upload::{Artifact, Uploaded, upload};
+pub use verify::{Verified, verify};
+
+/// What every stage needs: the ports, and how patient to be.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// AWS.
+    pub cloud: &'a dyn Cloud,
+    /// Time and chance.
+    pub clock: &'a dyn Clock,
+    /// Who hears of progress.
+    pub listener: &'a dyn Listener,
+    /// How patient to be.
+    pub pace: Pace,
+    /// The Region.
+    pub region: &'a str,
+}
+
+/// How patient to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Between two looks at something that AWS is at work on.
+    pub poll: Duration,
+    /// How long a rotation may go on after its function reported an error:
+    /// Secrets Manager tries a failed rotation again by itself.
+    pub after_error: Duration,
+    /// How long a new key may take to be known everywhere.
+    pub propagation: Duration,
+}
+
+impl Pace {
+    /// For AWS.
+    pub const AWS: Self = Self {
+        poll: Duration::from_secs(1),
+        after_error: Duration::from_secs(30),
+        propagation: Duration::from_secs(120),
+    };
+    /// For a local AWS, where looking costs nothing and nothing propagates.
+    pub const LOCAL: Self = Self {
+        poll: Duration::from_millis(25),
+        after_error: Duration::from_millis(500),
+        propagation: Duration::from_secs(5),
+    };
+}
+
+/// How many secrets are worked on at a time.
+const CONCURRENCY: usize = 8;
+
+impl Context<'_> {
+    fn stage(&self, stage: Stage) {
+        self.listener.on(Event::Stage(stage));
+    }
+
+    fn done(&self, what: impl Into<String>) {
+        self.listener.on(Event::Done(what.into()));
+    }
+
+    fn warn(&self, what: impl Into<String>) {
+        self.listener.on(Event::Warning(what.into()));
+    }
+
+    async fn wait(&self) {
+        self.clock.sleep(self.pace.poll).await;
+    }
+}

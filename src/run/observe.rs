@@ -1,0 +1,198 @@
+//! Looking at the account.
+
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+
+use super::error::Result;
+use super::{CONCURRENCY, Context};
+use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, RotateAs};
+use crate::plan::{
+    Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+};
+use crate::port::{
+    CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret,
+};
+
+/// Looks at all that a manifest touches.
+///
+/// # Errors
+///
+/// Returns the first call that was refused; what does not exist is no error.
+pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Observed> {
+    let caller = context.cloud.caller().await?;
+    let (stack, resources) = future::try_join(
+        context.cloud.stack(model.stack.as_str()),
+        context.cloud.resources(model.stack.as_str()),
+    )
+    .await?;
+    let entries = stream::iter(&model.access_keys)
+        .map(|entry| observe_entry(context, entry))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(Observed {
+        caller,
+        region: context.region.to_owned(),
+        stack,
+        resources,
+        entries,
+    })
+}
+
+/// Looks at one entry: the user, its keys, the secret, and what helps it.
+///
+/// # Errors
+///
+/// Returns the first call that was refused.
+pub async fn observe_entry(context: &Context<'_>, entry: &AccessKey) -> Result<ObservedEntry> {
+    let seen = observe_pair(context, entry.user.as_str(), entry.secret.as_str());
+    let (mut seen, encryption_key, administrator) = future::try_join3(
+        seen,
+        observe_encryption_key(context, entry),
+        observe_administrator(context, entry),
+    )
+    .await?;
+    seen.encryption_key = encryption_key;
+    seen.administrator = administrator;
+    if let (InitialKey::Profile(name), None) = (&entry.initial_key, seen.credential()) {
+        seen.profile = Some(observe_profile(context, name).await?);
+    }
+    Ok(seen)
+}
+
+/// Looks at a user and a secret by their names.
+pub(super) async fn observe_pair(
+    context: &Context<'_>,
+    user_name: &str,
+    secret_name: &str,
+) -> Result<ObservedEntry> {
+    let (user, keys, secret) = future::try_join3(
+        async { Ok(context.cloud.user(user_name).await?) },
+        observe_keys(context, user_name),
+        observe_secret(context, secret_name),
+    )
+    .await?;
+    Ok(ObservedEntry {
+        user_name: user_name.to_owned(),
+        secret_name: secret_name.to_owned(),
+        user,
+        keys,
+        secret,
+        encryption_key: None,
+        administrator: None,
+        profile: None,
+    })
+}
+
+async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
+    let keys = context.cloud.keys(user).await.optional()?;
+    let used = keys.unwrap_or_default().into_iter().map(|key| async {
+        let last_used = context.cloud.last_used(&key.id).await.optional()?.flatten();
+        Ok(Key { last_used, ..key })
+    });
+    future::try_join_all(used).await
+}
+
+async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<ObservedSecret>> {
+    let Some(secret) = context.cloud.secret(name).await? else {
+        return Ok(None);
+    };
+    if secret.deleted.is_some() {
+        return Ok(Some(ObservedSecret {
+            secret,
+            current: SecretContent::Absent,
+            previous_key: None,
+            pending_key: None,
+        }));
+    }
+    let read = |label: &'static str, wanted: bool| {
+        let arn = &secret.arn;
+        async move {
+            let value = match wanted {
+                true => context.cloud.value(arn, label).await.optional()?.flatten(),
+                false => None,
+            };
+            Ok::<_, crate::run::Error>(value.map(|value| Credential::read(&value.text)))
+        }
+    };
+    let labelled = |label| secret.version_with(label).is_some();
+    let (current, previous, pending) = future::try_join3(
+        read(CURRENT, labelled(CURRENT)),
+        read(PREVIOUS, labelled(PREVIOUS)),
+        read(PENDING, secret.unfinished().is_some()),
+    )
+    .await?;
+    Ok(Some(ObservedSecret {
+        current: current.map_or(SecretContent::Absent, SecretContent::Held),
+        previous_key: key_id(previous),
+        pending_key: key_id(pending),
+        secret,
+    }))
+}
+
+fn key_id(content: Option<Content>) -> Option<String> {
+    match content {
+        Some(Content::Complete(credential)) => Some(credential.accesskey),
+        _ => None,
+    }
+}
+
+async fn observe_encryption_key(
+    context: &Context<'_>,
+    entry: &AccessKey,
+) -> Result<Option<Option<crate::port::EncryptionKey>>> {
+    match &entry.kms_key {
+        KmsKey::Existing(arn) => Ok(Some(context.cloud.encryption_key(arn.as_str()).await?)),
+        KmsKey::AwsManaged | KmsKey::Create => Ok(None),
+    }
+}
+
+async fn observe_administrator(
+    context: &Context<'_>,
+    entry: &AccessKey,
+) -> Result<Option<Administrator>> {
+    let RotateAs::Administrator(reference) = &entry.rotate_as else {
+        return Ok(None);
+    };
+    let Some(secret) = context.cloud.secret(reference.as_str()).await? else {
+        return Ok(Some(Administrator::Missing));
+    };
+    Ok(Some(administrator_of(context, secret).await?))
+}
+
+async fn administrator_of(context: &Context<'_>, secret: Secret) -> Result<Administrator> {
+    if secret.deleted.is_some() {
+        return Ok(Administrator::Unusable("is scheduled for deletion".into()));
+    }
+    let value = context.cloud.value(&secret.arn, CURRENT).await.optional()?.flatten();
+    let lacks = |fields: &[&str]| {
+        let lacking = fields.iter().filter(|field| ["accesskey", "secretkey"].contains(*field));
+        lacking.copied().collect::<Vec<_>>().join(" and ")
+    };
+    let why = match value.map(|value| Credential::read(&value.text)) {
+        Some(Content::Complete(_)) => String::new(),
+        Some(Content::Incomplete(missing)) => lacks(&missing),
+        Some(Content::Foreign) => return Ok(Administrator::Unusable("holds no JSON object".into())),
+        None => return Ok(Administrator::Unusable("has no value".into())),
+    };
+    Ok(match why.as_str() {
+        "" => Administrator::Usable { arn: secret.arn },
+        lacking => Administrator::Unusable(format!("lacks {lacking}")),
+    })
+}
+
+async fn observe_profile(context: &Context<'_>, name: &str) -> Result<Profile> {
+    let key = match context.cloud.profile_key(name).await {
+        Ok(key) => key,
+        Err(error) => return Ok(Profile::Unusable(error.message)),
+    };
+    match context.cloud.holder(&key).await {
+        Ok(caller) => Ok(Profile::Usable {
+            id: key.id,
+            holder: caller.arn,
+        }),
+        Err(error) if error.kind == ErrorKind::Credentials => {
+            Ok(Profile::Unusable(format!("AWS does not accept its key {}", key.id)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,185 @@
+//! The first key of each secret, and the four fields with the true `secretarn`.
+//!
+//! Making a key and storing it are two calls, and the secret part is shown once.
+//! Before the first, the secret is tagged with the keys that are there: a run
+//! that is interrupted between the two leaves a key that the next run can tell
+//! from everybody else's, and deletes.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::error::{Error, Result};
+use super::{CONCURRENCY, Context, Deployed, observe_entry};
+use crate::model::{AccessKey, Credential, InitialKey, Model, RotateAs};
+use crate::plan::{Administrator, ObservedEntry, SEEDING_TAG, seeding_before};
+use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
+
+/// Every secret holds a complete credential.
+#[derive(Clone, Debug)]
+pub struct Seeded {
+    /// One an entry, in the order of the model.
+    pub secrets: Vec<SeededSecret>,
+}
+
+/// A secret that holds a complete credential.
+#[derive(Clone, Debug)]
+pub struct SeededSecret {
+    /// What was seen of it once it was complete.
+    pub seen: ObservedEntry,
+    /// It was this run that stored something.
+    pub changed: bool,
+}
+
+/// Stores a first key in every secret that has none.
+///
+/// # Errors
+///
+/// Returns the first call that was refused; a key that was made and could not be
+/// stored is deleted again.
+pub async fn seed(context: &Context<'_>, model: &Model, deployed: &Deployed) -> Result<Seeded> {
+    context.stage(Stage::Seeding);
+    let secrets = stream::iter(&model.access_keys)
+        .map(|entry| seed_entry(context, entry, deployed))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(Seeded { secrets })
+}
+
+async fn seed_entry(
+    context: &Context<'_>,
+    entry: &AccessKey,
+    deployed: &Deployed,
+) -> Result<SeededSecret> {
+    let arn = deployed.secret_arn(entry)?;
+    let seen = observe_entry(context, entry).await?;
+    let origin = origin(entry, &seen, arn)?;
+    let changed = match seen.credential() {
+        Some(credential) if credential.username != entry.user.as_str() => {
+            let reason = format!("its value names the user `{}`", credential.username);
+            return Err(refused(entry, reason));
+        }
+        Some(credential) if credential.secretarn != origin => {
+            let corrected = Credential {
+                secretarn: origin,
+                ..credential.clone()
+            };
+            correct(context, &seen, arn, &corrected).await?;
+            true
+        }
+        Some(_) => false,
+        None => {
+            let key = first_key(context, entry, &seen, arn).await?;
+            store(context, entry, arn, key, origin).await?;
+            true
+        }
+    };
+    let tagged = seen.secret.as_ref().is_some_and(|held| held.secret.tags.contains_key(SEEDING_TAG));
+    if tagged || (changed && entry.initial_key == InitialKey::Create) {
+        context.cloud.untag(arn, SEEDING_TAG).await?;
+    }
+    Ok(SeededSecret {
+        seen: if changed { observe_entry(context, entry).await? } else { seen },
+        changed,
+    })
+}
+
+/// Returns the ARN of the secret whose key makes the IAM calls.
+fn origin(entry: &AccessKey, seen: &ObservedEntry, own: &str) -> Result<String> {
+    match (&entry.rotate_as, &seen.administrator) {
+        (RotateAs::Itself | RotateAs::Role, _) => Ok(own.to_owned()),
+        (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => Ok(arn.clone()),
+        (RotateAs::Administrator(name), _) => Err(refused(
+            entry,
+            format!("the administrator's secret `{}` cannot be used", name.as_str()),
+        )),
+    }
+}
+
+async fn first_key(
+    context: &Context<'_>,
+    entry: &AccessKey,
+    seen: &ObservedEntry,
+    arn: &str,
+) -> Result<KeyPair> {
+    if let InitialKey::Profile(name) = &entry.initial_key {
+        return Ok(context.cloud.profile_key(name).await?);
+    }
+    let user = entry.user.as_str();
+    let before = seeding_before(seen);
+    let mut staying = Vec::new();
+    for key in &seen.keys {
+        // Every key of a user that the stack made is ours.
+        let ours = entry.create_user
+            || before.as_ref().is_some_and(|before| !before.contains(&key.id));
+        if ours && key.last_used.is_none() {
+            context.cloud.delete_key(user, &key.id).await?;
+            context.done(format!("deleted the key {}, which an interrupted run had made", key.id));
+        } else {
+            staying.push(key.id.as_str());
+        }
+    }
+    if staying.len() >= 2 {
+        return Err(refused(entry, format!("both key slots of {user} are taken ({})", staying.join(", "))));
+    }
+    let before = if staying.is_empty() { "none".to_owned() } else { staying.join(" ") };
+    context.cloud.tag(arn, SEEDING_TAG, &before).await?;
+    Ok(context.cloud.create_key(user).await?)
+}
+
+async fn store(
+    context: &Context<'_>,
+    entry: &AccessKey,
+    arn: &str,
+    key: KeyPair,
+    origin: String,
+) -> Result<()> {
+    let id = key.id.clone();
+    let text = Credential::new(key.id, key.secret, entry.user.to_string(), origin).to_text();
+    let token = context.clock.token();
+    let Err(error) = context.cloud.put_value(arn, &token, &text).await else {
+        context.done(format!("stored the key {id} in {}", entry.secret));
+        return Ok(());
+    };
+    // No answer is not a refusal: look before anything is taken back.
+    if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Throttled)
+        && let Some(value) = context.cloud.value(arn, CURRENT).await?
+        && value.version == token
+    {
+        return Ok(());
+    }
+    if entry.initial_key == InitialKey::Create && error.kind != ErrorKind::Unavailable {
+        context.cloud.delete_key(entry.user.as_str(), &id).await?;
+    }
+    Err(error.into())
+}
+
+/// Stores the same key with another `secretarn`.
+///
+/// AWSPREVIOUS follows AWSCURRENT by itself and would come to name the same key
+/// twice; it is put back on the version that holds the key before, so that the
+/// next rotation still knows which one it may delete.
+async fn correct(
+    context: &Context<'_>,
+    seen: &ObservedEntry,
+    arn: &str,
+    credential: &Credential,
+) -> Result<()> {
+    let secret = seen.secret.as_ref().map(|held| &held.secret);
+    let current = secret.and_then(|secret| secret.version_with(CURRENT));
+    let previous = secret.and_then(|secret| secret.version_with(PREVIOUS));
+    let token = context.clock.token();
+    context.cloud.put_value(arn, &token, &credential.to_text()).await?;
+    if let (Some(current), Some(previous)) = (current, previous) {
+        let moved = context.cloud.move_label(arn, PREVIOUS, Some(current), Some(previous));
+        moved.await?;
+    }
+    context.done(format!("{} now names {} as its origin", seen.secret_name, credential.secretarn));
+    Ok(())
+}
+
+fn refused(entry: &AccessKey, reason: String) -> Error {
+    Error::Seed {
+        secret: entry.secret.to_string(),
+        reason,
+    }
+}

@@ -1,0 +1,30 @@
+//! How everything fares.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::error::Result;
+use super::observe::observe_pair;
+use super::{CONCURRENCY, Context};
+use crate::model::Model;
+use crate::plan::{self, StackReport, StatusReport};
+
+/// Looks at the stack and every secret of the manifest.
+///
+/// # Errors
+///
+/// Returns the first call that was refused; what is missing is part of the report.
+pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport> {
+    let stack = context.cloud.stack(model.stack.as_str()).await?;
+    let secrets = stream::iter(&model.access_keys)
+        .map(|entry| async move {
+            let seen = observe_pair(context, entry.user.as_str(), entry.secret.as_str()).await?;
+            Ok::<_, super::Error>(plan::report(entry, &seen, context.clock.now()))
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(StatusReport {
+        stack: stack.as_ref().map(StackReport::from),
+        secrets,
+    })
+}

@@ -1,0 +1,239 @@
+//! Taking everything down, in an order that loses nothing by accident. Each
+//! step may be carried out again, and what is gone already is no failure.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use super::deploy::{failed, seen};
+use super::error::{Error, Result};
+use super::observe::observe_pair;
+use super::{CONCURRENCY, Context};
+use crate::model::Model;
+use crate::plan::{self, Item, STACK_TAG, Step, Subject, TeardownOptions, TeardownPlan};
+use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, Stage};
+
+/// What a teardown did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TeardownReport {
+    /// What is gone, or going with a window.
+    pub deleted: Vec<Item>,
+    /// What stays on purpose.
+    pub retained: Vec<Item>,
+    /// What stays though one may not want it.
+    pub left_over: Vec<Item>,
+}
+
+/// Looks at what there is to take down and decides.
+///
+/// # Errors
+///
+/// Returns the call that was refused, and [`Error::Refused`] in the wrong account.
+pub async fn observe_teardown(
+    context: &Context<'_>,
+    model: &Model,
+    options: TeardownOptions,
+) -> Result<TeardownPlan> {
+    context.stage(Stage::Checking);
+    let caller = context.cloud.caller().await?;
+    if let Some(account) = &model.account
+        && account.as_str() != caller.account
+    {
+        let message = format!("the manifest is for account {account}; these credentials are {}", caller.arn);
+        let finding = crate::model::Finding::error("wrong-account", "account", message);
+        return Err(Error::Refused(vec![finding]));
+    }
+    let name = model.stack.as_str();
+    let stack = context.cloud.stack(name).await?;
+    let ours = |stack: &crate::port::Stack| {
+        stack.status.is_review() || stack.tags.get(STACK_TAG).is_some_and(|tag| tag == name)
+    };
+    if let Some(stack) = &stack
+        && !ours(stack)
+    {
+        let message = "a stack of this name exists, and keyrota did not make it";
+        let finding = crate::model::Finding::error("foreign-stack", format!("stack {name}"), message);
+        return Err(Error::Refused(vec![finding]));
+    }
+    let resources = context.cloud.resources(name).await?;
+    let subjects = subjects(context, model).await?;
+    let id = stack.as_ref().map(|stack| stack.id.as_str());
+    Ok(plan::plan_teardown(id, &resources, &subjects, options))
+}
+
+/// The manifest's entries, and what the stack left behind of earlier ones.
+async fn subjects(context: &Context<'_>, model: &Model) -> Result<Vec<Subject>> {
+    let tagged = context.cloud.secrets_tagged(STACK_TAG, model.stack.as_str()).await?;
+    let mut pairs: BTreeMap<String, String> = BTreeMap::new();
+    for name in tagged {
+        let secret = context.cloud.secret(&name).await?;
+        let user = secret.and_then(|secret| secret.tags.get("keyrota:user").cloned());
+        pairs.extend(user.map(|user| (name, user)));
+    }
+    for entry in &model.access_keys {
+        pairs.insert(entry.secret.to_string(), entry.user.to_string());
+    }
+    stream::iter(pairs)
+        .map(|(secret, user)| async move {
+            let seen = observe_pair(context, &user, &secret).await?;
+            let tag = |key: &str| seen.secret.as_ref().and_then(|held| held.secret.tags.get(key));
+            let stack = tag(STACK_TAG).is_some_and(|tag| tag == model.stack.as_str());
+            let declared = model.access_keys.iter().any(|entry| {
+                entry.create_user && entry.user.as_str() == user && seen.secret.is_none()
+            });
+            Ok(Subject {
+                ours: stack,
+                owns_user: declared || (stack && tag("keyrota:owns-user").is_some_and(|tag| tag == "true")),
+                seen,
+            })
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+/// Carries a teardown out.
+///
+/// # Errors
+///
+/// Returns the first step that failed; run again, it goes on from there.
+pub async fn teardown(
+    context: &Context<'_>,
+    model: &Model,
+    plan: TeardownPlan,
+) -> Result<TeardownReport> {
+    context.stage(Stage::Removing);
+    let mut report = TeardownReport {
+        deleted: Vec::new(),
+        retained: plan.retained,
+        left_over: plan.left_over,
+    };
+    let group = format!("/keyrota/{}", model.stack);
+    for step in plan.steps {
+        let item = carry_out(context, step).await?;
+        if let Some(item) = item {
+            context.done(match &item.note {
+                Some(note) => format!("{} {}: {note}", item.kind, item.name),
+                None => format!("{} {} deleted", item.kind, item.name),
+            });
+            report.deleted.push(item);
+        }
+    }
+    // The stack owns its log group; a last line written after the stack had
+    // deleted it makes it anew.
+    if context.cloud.delete_log_group(&group).await? {
+        report.deleted.push(Item::new("log group", group, None));
+    }
+    remove_artifacts(context, model, &mut report).await?;
+    Ok(report)
+}
+
+async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
+    match step {
+        Step::CancelRotation { secret } => {
+            context.cloud.cancel_rotation(&secret).await?;
+            Ok(None)
+        }
+        Step::DeleteKey { user, id } => {
+            context.cloud.delete_key(&user, &id).await?;
+            Ok(Some(Item::new("access key", id, Some(format!("of user {user}, deleted")))))
+        }
+        Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain).await.map(Some),
+        Step::DeleteSecret { secret, deletion } => {
+            let until = context.cloud.delete_secret(&secret, deletion).await?;
+            let note = match (deletion, until) {
+                (Deletion::Window(_), Some(until)) => Some(format!(
+                    "can be restored until {}: aws secretsmanager restore-secret --secret-id {secret}",
+                    until.strftime("%Y-%m-%d %H:%M UTC")
+                )),
+                _ => None,
+            };
+            Ok(Some(Item::new("secret", secret, note)))
+        }
+        Step::DeleteEncryptionKey { id, days } => {
+            let key = context.cloud.encryption_key(&id).await.optional()?.flatten();
+            if key.is_none_or(|key| key.state == "PendingDeletion") {
+                return Ok(None);
+            }
+            context.cloud.schedule_key_deletion(&id, days).await?;
+            let note = format!(
+                "goes in {days} days, after the last secret it encrypts; aws kms cancel-key-deletion --key-id {id} keeps it"
+            );
+            Ok(Some(Item::new("KMS key", id, Some(note))))
+        }
+    }
+}
+
+/// Deletes a stack and tells of its events. What cannot be deleted at the first
+/// try is kept at the second, which is the only way CloudFormation lets a
+/// resource stay that its template does not.
+async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
+    context.stage(Stage::Deploying);
+    let mut told = seen(context, id).await?.len();
+    let begun = told;
+    let mut retaining = false;
+    context.cloud.delete_stack(id, &[]).await?;
+    loop {
+        let stack = context.cloud.stack(id).await?;
+        for event in context.cloud.events(id).await?.into_iter().skip(told) {
+            told += 1;
+            context.listener.on(Event::Resource {
+                logical_id: event.logical_id,
+                kind: event.kind,
+                status: event.status,
+                reason: event.reason,
+            });
+        }
+        match stack {
+            None => break,
+            Some(stack) if stack.status.is_deleted() => break,
+            Some(stack) if stack.status.as_str() == "DELETE_FAILED" => {
+                if retaining || retain.is_empty() {
+                    return Err(failed(context, stack, begun).await?);
+                }
+                retaining = true;
+                context.cloud.delete_stack(id, retain).await?;
+            }
+            Some(_) => {}
+        }
+        context.wait().await;
+    }
+    let name = id.split('/').nth(1).unwrap_or(id);
+    Ok(Item::new("stack", name, None))
+}
+
+/// Removes this stack's artifacts, and the bucket where it was made here and
+/// nobody else's are in it.
+async fn remove_artifacts(
+    context: &Context<'_>,
+    model: &Model,
+    report: &mut TeardownReport,
+) -> Result<()> {
+    let account = context.cloud.caller().await?.account;
+    let bucket = plan::artifact_bucket(model, &account, context.region);
+    let Some(owner) = context.cloud.bucket(&bucket, &account).await? else {
+        return Ok(());
+    };
+    let versions = context.cloud.versions(&bucket, &plan::artifact_prefix(model), &account).await?;
+    for version in &versions {
+        context.cloud.delete_version(&bucket, version, &account).await?;
+    }
+    if !versions.is_empty() {
+        let note = Some(format!("{} object versions deleted", versions.len()));
+        let name = format!("s3://{bucket}/{}", plan::artifact_prefix(model));
+        report.deleted.push(Item::new("artifacts", name, note));
+    }
+    if owner == BucketOwner::Account {
+        return Ok(());
+    }
+    match context.cloud.delete_bucket(&bucket, &account).await {
+        Ok(()) => report.deleted.push(Item::new("bucket", bucket, None)),
+        Err(error) if error.kind == ErrorKind::Conflict => {
+            let note = Some("other stacks have their artifacts in it".to_owned());
+            report.retained.push(Item::new("bucket", bucket, note));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The function's code, and a long template, to S3.
+
+use super::error::{Error, Result};
+use super::{Cleared, Context};
+use crate::model::{Model, Region};
+use crate::plan;
+use crate::port::{Stage, TemplateSource};
+
+/// CloudFormation takes this many bytes in a request (`cloudformation-limits`).
+pub(super) const TEMPLATE_IN_REQUEST: usize = 51_200;
+
+/// The function's zip with its names.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    /// The zip.
+    pub zip: Vec<u8>,
+    /// Its SHA-256 in hexadecimal, which is its name in S3.
+    pub sha256: String,
+}
+
+/// The code is in S3.
+#[derive(Clone, Debug)]
+pub struct Uploaded {
+    /// The bucket.
+    pub bucket: String,
+    /// The zip's key.
+    pub key: String,
+    /// Where CloudFormation reads the template.
+    pub template: TemplateSource,
+}
+
+/// Makes the bucket if need be, and uploads what is not there yet.
+///
+/// # Errors
+///
+/// Returns the call that was refused.
+pub async fn upload(
+    context: &Context<'_>,
+    model: &Model,
+    cleared: &Cleared,
+    artifact: &Artifact,
+    template: &str,
+) -> Result<Uploaded> {
+    context.stage(Stage::Uploading);
+    let account = cleared.observed.caller.account.as_str();
+    let bucket = plan::artifact_bucket(model, account, context.region);
+    // A bucket that keyrota's tag is missing from is somebody's, or was being
+    // made when a run was interrupted; the name says which.
+    let ours = model.function.artifact_bucket.is_none();
+    match context.cloud.bucket(&bucket, account).await? {
+        Some(crate::port::BucketOwner::Keyrota) => {}
+        Some(crate::port::BucketOwner::Account) if !ours => {}
+        _ => {
+            let partition = Region::parse(context.region).map_or("aws", |region| region.partition());
+            context.cloud.make_bucket(&bucket, account, partition).await?;
+            context.done(format!("made the bucket {bucket}"));
+        }
+    }
+    let key = plan::function_key(model, &artifact.sha256);
+    put(context, &bucket, &key, account, &artifact.zip).await?;
+    let template = if template.len() <= TEMPLATE_IN_REQUEST {
+        TemplateSource::Body(template.to_owned())
+    } else {
+        let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
+        put(context, &bucket, &key, account, template.as_bytes()).await?;
+        TemplateSource::Url(context.cloud.object_url(&bucket, &key))
+    };
+    Ok(Uploaded {
+        bucket,
+        key,
+        template,
+    })
+}
+
+async fn put(
+    context: &Context<'_>,
+    bucket: &str,
+    key: &str,
+    account: &str,
+    body: &[u8],
+) -> Result<(), Error> {
+    if context.cloud.has_object(bucket, key, account).await? {
+        return Ok(());
+    }
+    context.cloud.put_object(bucket, key, account, body.to_vec()).await?;
+    context.done(format!("uploaded s3://{bucket}/{key}"));
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The proof: the credential in the secret authenticates as the pinned user.
+
+use super::error::{Error, Result};
+use super::{Context, Rotated, observe_entry};
+use crate::model::AccessKey;
+use crate::plan::{self, SecretReport, State};
+use crate::port::{ErrorKind, KeyPair, Stage};
+
+/// A credential that has proven itself.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The access key ID.
+    pub access_key_id: String,
+    /// The version of the secret.
+    pub version: String,
+    /// How the secret fares.
+    pub report: SecretReport,
+}
+
+/// Answers of one key that must come in a row: IAM is eventually consistent,
+/// and one yes may come from a place that knows a key which others do not yet.
+const IN_A_ROW: u32 = 2;
+
+/// Proves that the new credential works and that the secret fares well.
+///
+/// # Errors
+///
+/// Returns [`Error::NotVerified`] with what is not as it should be.
+pub async fn verify(
+    context: &Context<'_>,
+    entry: &AccessKey,
+    rotated: Option<&Rotated>,
+) -> Result<Verified> {
+    context.stage(Stage::Verifying(entry.secret.to_string()));
+    let refused = |reason: String| Error::NotVerified {
+        secret: entry.secret.to_string(),
+        reason,
+    };
+    let mut seen = observe_entry(context, entry).await?;
+    let credential = seen
+        .credential()
+        .cloned()
+        .ok_or_else(|| refused("AWSCURRENT is not complete".into()))?;
+    let version = seen.secret.as_ref().and_then(|held| held.secret.version_with("AWSCURRENT"));
+    let version = version.unwrap_or_default().to_owned();
+    if let Some(rotated) = rotated.filter(|rotated| rotated.rotated) {
+        if version != rotated.version {
+            return Err(refused(format!("AWSCURRENT is {version}, not {}", rotated.version)));
+        }
+        if rotated.old_key.as_ref() == Some(&credential.accesskey) {
+            return Err(refused(format!("AWSCURRENT still holds {}", credential.accesskey)));
+        }
+    }
+    let user = seen.user.as_ref().map(|user| user.arn.clone());
+    let user = user.ok_or_else(|| refused(format!("there is no user {}", entry.user)))?;
+    let key = KeyPair {
+        id: credential.accesskey.clone(),
+        secret: credential.secretkey.clone(),
+    };
+    authenticate(context, &key, &user).await.map_err(refused)?;
+    // A list of keys may lag behind a key that already works.
+    let began = context.clock.now();
+    let report = loop {
+        let report = plan::report(entry, &seen, context.clock.now());
+        let fine = report.state == State::Ok
+            || (report.state == State::NeverRotated && rotated.is_none());
+        if fine {
+            break report;
+        }
+        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        if waited >= context.pace.propagation {
+            let reason = report.reason.unwrap_or_default();
+            return Err(refused(format!("it is {}: {reason}", report.state)));
+        }
+        context.wait().await;
+        seen = observe_entry(context, entry).await?;
+    };
+    Ok(Verified {
+        access_key_id: key.id,
+        version,
+        report,
+    })
+}
+
+/// Asks AWS who the key's holder is until the answer is the user, several times
+/// in a row.
+async fn authenticate(
+    context: &Context<'_>,
+    key: &KeyPair,
+    user: &str,
+) -> std::result::Result<(), String> {
+    let began = context.clock.now();
+    let mut answers = 0;
+    loop {
+        let why = match context.cloud.holder(key).await {
+            Ok(caller) if caller.arn != user => {
+                return Err(format!("its key {} belongs to {}, not to {user}", key.id, caller.arn));
+            }
+            Ok(_) => {
+                answers += 1;
+                if answers == IN_A_ROW {
+                    return Ok(());
+                }
+                continue;
+            }
+            Err(error) if error.kind.is_transient() || error.kind == ErrorKind::Credentials => {
+                error.to_string()
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        answers = 0;
+        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        if waited >= context.pace.propagation {
+            return Err(format!("its key {} was refused for {} s: {why}", key.id, waited.as_secs()));
+        }
+        context.wait().await;
+    }
+}
