@@ -1,0 +1,383 @@
+//! The zip: one file, `bootstrap`, the same bytes each time.
+
+use std::io::{Cursor, Read, Write};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
+
+use super::digest::{sha256_base64, sha256_hex};
+use super::elf;
+use super::fault::{Fault, Machine, Refused};
+
+/// The name that the `provided` runtimes start.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>
+const BOOTSTRAP: &str = "bootstrap";
+
+/// The largest zip that Lambda takes, in bytes.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const ZIP_LIMIT: u64 = 50 * 1024 * 1024;
+
+/// The most that a zip may unpack to, in bytes. (same page)
+const CONTENT_LIMIT: u64 = 250 * 1024 * 1024;
+
+/// What decides the bytes besides the executable. A change of it uploads the
+/// function of every stack anew.
+const COMPRESSION_LEVEL: i64 = 9;
+
+/// A deployment package that Lambda can run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bundle {
+    zip: Vec<u8>,
+    machine: Machine,
+}
+
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Bundle")
+            .field("bytes", &self.zip.len())
+            .field("machine", &self.machine)
+            .finish()
+    }
+}
+
+impl Bundle {
+    /// Packs an executable for a machine. The same executable gives the same
+    /// bytes, whenever and wherever it is packed.
+    ///
+    /// # Errors
+    ///
+    /// Returns every reason why Lambda would not run it.
+    pub fn pack(executable: &[u8], machine: Machine) -> Result<Self, Refused> {
+        let mut faults = elf::faults(executable, machine);
+        if length(executable) > CONTENT_LIMIT {
+            faults.push(Fault::ContentTooLarge {
+                limit: CONTENT_LIMIT,
+            });
+        }
+        Refused::unless_empty(faults)?;
+        let zip = compress(executable).map_err(|error| Fault::NotZip(error.to_string()))?;
+        Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
+        Ok(Self { zip, machine })
+    }
+
+    /// Accepts a zip that was made elsewhere, unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Returns every reason why Lambda would not run it on the machine.
+    pub fn inspect(zip: Vec<u8>, machine: Machine) -> Result<Self, Refused> {
+        let limits = Limits {
+            zip: ZIP_LIMIT,
+            content: CONTENT_LIMIT,
+        };
+        Refused::unless_empty(zip_faults(&zip, machine, limits))?;
+        Ok(Self { zip, machine })
+    }
+
+    /// Returns the zip.
+    pub fn bytes(&self) -> &[u8] {
+        &self.zip
+    }
+
+    /// Returns the machine that it runs on.
+    pub const fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// Returns the zip's SHA-256 in hexadecimal digits: its name in a store
+    /// that is addressed by content.
+    pub fn sha256_hex(&self) -> String {
+        sha256_hex(&self.zip)
+    }
+
+    /// Returns what Lambda reports as the function's `CodeSha256`.
+    pub fn code_sha256(&self) -> String {
+        sha256_base64(&self.zip)
+    }
+}
+
+/// How large a package may be, in bytes.
+#[derive(Clone, Copy)]
+struct Limits {
+    zip: u64,
+    content: u64,
+}
+
+fn compress(executable: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(COMPRESSION_LEVEL))
+        .last_modified_time(DateTime::DEFAULT)
+        .system(System::Unix)
+        .unix_permissions(0o755);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(BOOTSTRAP, options)?;
+    writer.write_all(executable)?;
+    Ok(writer.finish()?.into_inner())
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+fn zip_too_large(zip: &[u8], limit: u64) -> Option<Fault> {
+    let bytes = length(zip);
+    (bytes > limit).then_some(Fault::ZipTooLarge { bytes, limit })
+}
+
+fn zip_faults(zip: &[u8], machine: Machine, limits: Limits) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = zip_too_large(zip, limits.zip).into_iter().collect();
+    if let Err(error) = collect(zip, machine, limits, &mut faults) {
+        faults.push(Fault::NotZip(error.to_string()));
+    }
+    faults
+}
+
+/// Adds what is wrong with a zip's entries. Sizes are counted, not believed:
+/// an entry can unpack to more than it says.
+fn collect(
+    zip: &[u8],
+    machine: Machine,
+    limits: Limits,
+    faults: &mut Vec<Fault>,
+) -> zip::result::ZipResult<()> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    if archive.has_duplicate_names() {
+        faults.push(Fault::Duplicate);
+    }
+    let mut left = limits.content;
+    let mut seen = false;
+    let mut elsewhere = None;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let name = entry.name()?.into_owned();
+        let is_bootstrap = name == BOOTSTRAP;
+        if is_bootstrap {
+            seen = true;
+            if !entry.is_file() {
+                faults.push(Fault::NotFile);
+            } else if !entry.unix_mode().is_some_and(runs) {
+                faults.push(Fault::Mode(entry.unix_mode()));
+            }
+        } else if name.trim_end_matches('/').ends_with("/bootstrap") {
+            elsewhere = Some(name);
+        }
+        let mut content = Vec::new();
+        let mut limited = (&mut entry).take(left.saturating_add(1));
+        let size = if is_bootstrap {
+            limited.read_to_end(&mut content)?;
+            length(&content)
+        } else {
+            std::io::copy(&mut limited, &mut std::io::sink())?
+        };
+        if size > left {
+            faults.push(Fault::ContentTooLarge {
+                limit: limits.content,
+            });
+            return Ok(());
+        }
+        left -= size;
+        if is_bootstrap && !faults.contains(&Fault::NotFile) {
+            faults.extend(elf::faults(&content, machine));
+        }
+    }
+    if !seen {
+        faults.push(Fault::NoBootstrap { found: elsewhere });
+    }
+    Ok(())
+}
+
+/// Says whether a mode lets Lambda's user, who does not own the file, read and
+/// execute it.
+///
+/// Source: <https://repost.aws/knowledge-center/lambda-deployment-package-errors>
+const fn runs(mode: u32) -> bool {
+    mode & 0o005 == 0o005
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::Sample;
+    use super::*;
+
+    fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, mode, content) in entries {
+            let options = SimpleFileOptions::default().unix_permissions(*mode);
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(content).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[track_caller]
+    fn check_zip(zip: Vec<u8>, expected: &[Fault]) {
+        let refused = Bundle::inspect(zip, Machine::X86_64).unwrap_err();
+        assert_eq!(refused.faults(), expected);
+    }
+
+    #[test]
+    fn packing_is_deterministic_and_passes_its_own_inspection() {
+        let executable = Sample::default().bytes();
+        let bundle = Bundle::pack(&executable, Machine::X86_64).unwrap();
+        let again = Bundle::pack(&executable, Machine::X86_64).unwrap();
+        assert_eq!(bundle, again);
+        let inspected = Bundle::inspect(bundle.bytes().to_vec(), Machine::X86_64).unwrap();
+        assert_eq!(inspected, bundle);
+
+        let mut archive = ZipArchive::new(Cursor::new(bundle.bytes())).unwrap();
+        assert_eq!(archive.len(), 1);
+        let mut entry = archive.by_name("bootstrap").unwrap();
+        assert_eq!(entry.unix_mode(), Some(0o100_755));
+        assert_eq!(entry.last_modified(), Some(DateTime::DEFAULT));
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        assert_eq!(content, executable);
+    }
+
+    /// These bytes decide whether a deployed function is up to date: where
+    /// they change, every stack uploads its function anew.
+    #[test]
+    fn packing_gives_the_bytes_it_always_gave() {
+        let bundle = Bundle::pack(&Sample::default().bytes(), Machine::X86_64).unwrap();
+        insta::assert_snapshot!(bundle.sha256_hex(), @"a7c131ce148a9e723d97e56d51d935dbf478d93e10ff4672b304c3933c78a01b");
+        insta::assert_snapshot!(bundle.code_sha256(), @"p8ExzhSKnnI9l+VtUdk12/R42T4Q/0ZyswTDkzx4oBs=");
+    }
+
+    #[test]
+    fn an_unfit_executable_is_not_packed() {
+        let refused = Bundle::pack(&Sample::default().bytes(), Machine::Aarch64).unwrap_err();
+        insta::assert_snapshot!(refused, @"the program is for x86_64, the function is to run on arm64 (aarch64)");
+        insta::assert_snapshot!(refused.hint().unwrap(), @"build for the architecture that the manifest names under `function`, or change it there");
+    }
+
+    #[test]
+    fn a_zip_for_another_architecture_is_refused() {
+        let other = Sample {
+            machine: Machine::Aarch64,
+            ..Sample::default()
+        };
+        let zip = Bundle::pack(&other.bytes(), Machine::Aarch64).unwrap();
+        check_zip(
+            zip.bytes().to_vec(),
+            &[Fault::OtherMachine {
+                found: "arm64 (aarch64)".to_owned(),
+                asked: Machine::X86_64,
+            }],
+        );
+    }
+
+    #[test]
+    fn a_zip_may_bring_other_files() {
+        let executable = Sample::default().bytes();
+        let zip = zip_of(&[
+            ("certs/ca.pem", 0o644, b"-"),
+            ("bootstrap", 0o755, &executable),
+        ]);
+        assert_eq!(
+            Bundle::inspect(zip.clone(), Machine::X86_64)
+                .unwrap()
+                .bytes(),
+            zip
+        );
+    }
+
+    #[test]
+    fn a_zip_without_a_bootstrap_at_its_root_is_refused() {
+        let executable = Sample::default().bytes();
+        check_zip(
+            zip_of(&[("package/bootstrap", 0o755, &executable)]),
+            &[Fault::NoBootstrap {
+                found: Some("package/bootstrap".to_owned()),
+            }],
+        );
+        check_zip(zip_of(&[]), &[Fault::NoBootstrap { found: None }]);
+    }
+
+    #[test]
+    fn a_bootstrap_that_lambda_cannot_run_is_refused_for_every_reason() {
+        check_zip(
+            zip_of(&[("bootstrap", 0o744, b"#!/bin/sh\n")]),
+            &[Fault::Mode(Some(0o100_744)), Fault::NotElf],
+        );
+    }
+
+    #[test]
+    fn a_directory_or_a_link_in_the_place_of_the_bootstrap_is_refused() {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer
+            .add_symlink("bootstrap", "elsewhere", SimpleFileOptions::default())
+            .unwrap();
+        check_zip(writer.finish().unwrap().into_inner(), &[Fault::NotFile]);
+
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer
+            .add_directory("package/bootstrap", SimpleFileOptions::default())
+            .unwrap();
+        check_zip(
+            writer.finish().unwrap().into_inner(),
+            &[Fault::NoBootstrap {
+                found: Some("package/bootstrap/".to_owned()),
+            }],
+        );
+    }
+
+    #[test]
+    fn what_is_no_zip_is_refused() {
+        let executable = Sample::default().bytes();
+        let whole = zip_of(&[("bootstrap", 0o755, &executable)]);
+        for bytes in [
+            Vec::new(),
+            b"PK\x03\x04".to_vec(),
+            executable,
+            whole[..whole.len() / 2].to_vec(),
+        ] {
+            let refused = Bundle::inspect(bytes, Machine::X86_64).unwrap_err();
+            assert!(
+                matches!(refused.faults(), [Fault::NotZip(_)]),
+                "{refused:?}"
+            );
+        }
+        let mut altered = whole;
+        altered[60] ^= 0xff;
+        let refused = Bundle::inspect(altered, Machine::X86_64).unwrap_err();
+        assert!(
+            matches!(refused.faults(), [Fault::NotZip(_)]),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn the_limits_count_what_is_there() {
+        let executable = Sample::default().bytes();
+        let zip = zip_of(&[
+            ("bootstrap", 0o755, &executable),
+            ("more", 0o644, &[0; 1000]),
+        ]);
+        let content = length(&executable) + 1000;
+        let fits = Limits {
+            zip: length(&zip),
+            content,
+        };
+        assert_eq!(zip_faults(&zip, Machine::X86_64, fits), []);
+        let short = Limits {
+            zip: fits.zip - 1,
+            content: content - 1,
+        };
+        assert_eq!(
+            zip_faults(&zip, Machine::X86_64, short),
+            [
+                Fault::ZipTooLarge {
+                    bytes: fits.zip,
+                    limit: short.zip
+                },
+                Fault::ContentTooLarge {
+                    limit: short.content
+                },
+            ]
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! What can be wrong with an executable or a zip, typed.
+
+use std::fmt;
+
+/// A processor that Lambda offers, as an executable names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// 64-bit x86, Lambda's `x86_64`.
+    X86_64,
+    /// 64-bit Arm, Lambda's `arm64`.
+    Aarch64,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "arm64 (aarch64)",
+        })
+    }
+}
+
+/// The number in a symbol's version, such as the 2.34 of `GLIBC_2.34`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(Vec<u32>);
+
+impl Version {
+    /// Reads numbers with dots between them.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
+        parts.ok().map(Self)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        formatter.write_str(&parts.join("."))
+    }
+}
+
+/// One thing that keeps Lambda from running a package.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The bytes do not begin as an ELF file does.
+    #[error("the program is not an ELF executable")]
+    NotElf,
+    /// The bytes begin as an ELF file and then contradict themselves.
+    #[error("the program is damaged or cut short: {0}")]
+    Damaged(String),
+    /// A 32-bit or big-endian ELF file.
+    #[error("the program is not 64-bit little-endian, as Lambda's processors are")]
+    NotSixtyFourBit,
+    /// A shared library, an object file or a core dump.
+    #[error("the program is {found}, not an executable")]
+    NotExecutable {
+        /// What it is instead, with its article.
+        found: &'static str,
+    },
+    /// An executable for another processor.
+    #[error("the program is for {found}, the function is to run on {asked}")]
+    OtherMachine {
+        /// What it was built for.
+        found: String,
+        /// What it was to be built for.
+        asked: Machine,
+    },
+    /// An executable that asks for a dynamic linker that is not there.
+    #[error("the program asks for the dynamic linker {found}, provided.al2023 has {expected}")]
+    Interpreter {
+        /// The path in the executable.
+        found: String,
+        /// The path on Amazon Linux 2023.
+        expected: &'static str,
+    },
+    /// A shared library that the runtime does not bring.
+    #[error("the program needs the shared library {0}, which provided.al2023 does not have")]
+    Library(String),
+    /// A symbol version that the runtime's library does not define.
+    #[error("the program needs {version} of {library}, Amazon Linux 2023 has at most {newest}")]
+    SymbolVersion {
+        /// Such as `libc.so.6`.
+        library: String,
+        /// Such as `GLIBC_2.38`.
+        version: String,
+        /// Such as `GLIBC_2.34`.
+        newest: String,
+    },
+    /// Bytes that are no zip, or a damaged one.
+    #[error("the package is not a readable zip: {0}")]
+    NotZip(String),
+    /// A zip above Lambda's limit.
+    #[error("the package has {bytes} bytes, Lambda takes at most {limit}")]
+    ZipTooLarge {
+        /// How many there are.
+        bytes: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// Contents above Lambda's limit.
+    #[error("the package unpacks to more than the {limit} bytes that Lambda takes")]
+    ContentTooLarge {
+        /// How many bytes there may be.
+        limit: u64,
+    },
+    /// A zip without the program.
+    #[error("the package has no file `bootstrap` at its root{}", elsewhere(.found))]
+    NoBootstrap {
+        /// Where a `bootstrap` is instead, if anywhere.
+        found: Option<String>,
+    },
+    /// Two entries of one name, of which Lambda would run one or the other.
+    #[error("the package has two entries of one name")]
+    Duplicate,
+    /// A directory or a link in the program's place.
+    #[error("`bootstrap` in the package is not a regular file")]
+    NotFile,
+    /// A mode that does not let Lambda's user run the program.
+    #[error("`bootstrap` in the package has the mode {}, Lambda's user cannot run it", mode(.0))]
+    Mode(Option<u32>),
+}
+
+fn elsewhere(found: &Option<String>) -> String {
+    found
+        .as_ref()
+        .map(|path| format!(", only `{path}`"))
+        .unwrap_or_default()
+}
+
+fn mode(mode: &Option<u32>) -> String {
+    mode.map_or_else(
+        || "of a system without modes".to_owned(),
+        |mode| format!("{:o}", mode & 0o7777),
+    )
+}
+
+impl Fault {
+    /// Returns what to do about it, where that is known.
+    pub const fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::OtherMachine { .. } => Some(
+                "build for the architecture that the manifest names under `function`, \
+                 or change it there",
+            ),
+            Self::Interpreter { .. } | Self::SymbolVersion { .. } => Some(
+                "link against glibc 2.34: `pip install cargo-zigbuild ziglang`, \
+                 then `cargo zigbuild --target TRIPLE.2.34`",
+            ),
+            Self::Library(_) => Some("link the library statically, or do without it"),
+            Self::NoBootstrap { .. } => {
+                Some("name the executable `bootstrap` and zip it without a folder")
+            }
+            Self::Mode(_) => Some("`chmod 755 bootstrap` before zipping it"),
+            Self::ZipTooLarge { .. } | Self::ContentTooLarge { .. } => {
+                Some("build with the `function` profile, which strips and optimises for size")
+            }
+            Self::NotElf
+            | Self::Damaged(_)
+            | Self::NotSixtyFourBit
+            | Self::NotExecutable { .. }
+            | Self::NotZip(_)
+            | Self::Duplicate
+            | Self::NotFile => None,
+        }
+    }
+}
+
+/// A package or an executable that Lambda would not run, and every reason why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", lines(.faults))]
+pub struct Refused {
+    faults: Vec<Fault>,
+}
+
+fn lines(faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    lines.join("\n")
+}
+
+impl Refused {
+    /// Returns success where there is no fault.
+    pub(super) fn unless_empty(faults: Vec<Fault>) -> Result<(), Self> {
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { faults })
+        }
+    }
+
+    /// Returns what is wrong; never empty.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Returns the way on: each remedy once, in the order of the faults.
+    pub fn hint(&self) -> Option<String> {
+        let mut remedies: Vec<&str> = Vec::new();
+        for remedy in self.faults.iter().filter_map(Fault::remedy) {
+            if !remedies.contains(&remedy) {
+                remedies.push(remedy);
+            }
+        }
+        (!remedies.is_empty()).then(|| remedies.join("\n"))
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self {
+            faults: vec![fault],
+        }
+    }
+}

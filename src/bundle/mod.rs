@@ -1,0 +1,18 @@
+//! The function's deployment package: bytes in, bytes out.
+//!
+//! A [`Bundle`] is a zip that Lambda can run: whoever holds one knows that it
+//! was looked at. It comes either from an executable ([`Bundle::pack`]) or from
+//! a zip that somebody else made ([`Bundle::inspect`]); both check the same
+//! things and report every fault, not only the first. This room imports nothing
+//! of ours and touches neither files nor processes.
+
+mod archive;
+mod digest;
+mod elf;
+mod fault;
+#[cfg(test)]
+mod sample;
+
+pub use archive::Bundle;
+pub use elf::{NEWEST_GLIBC, check};
+pub use fault::{Fault, Machine, Refused, Version};

@@ -1,0 +1,174 @@
+"""Starts the local AWS on 127.0.0.1 and ends it with its parent.
+
+    python -m keyrota_emulator --port PORT [--verbose]
+    python -m keyrota_emulator --check
+
+The parent holds the other end of standard input: at its end of file, whatever ended the
+parent, and at SIGTERM or SIGINT, the emulator kills the functions' processes, removes its
+temporary directory, and is gone. Nothing is read from standard input and, unless the port
+was left to the emulator (``--port 0``: the port is then the one line on standard output),
+nothing is written to standard output; warnings go to standard error.
+
+Health: GET /_ministack/health. Reset: POST /_ministack/reset. The access key ``test`` with
+the secret ``test`` is the root of account 000000000000; every other key is one that IAM
+here has created.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from typing import Any
+
+_HOST = "127.0.0.1"
+_KEPT_VARIABLES = ("LANG", "LC_ALL", "PATH", "TZ")
+_SERVICES = (
+    "cloudformation",
+    "ec2",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+    "tagging",
+)
+"""What keyrota's stacks use; ministack's other services stay off, and with them their ports."""
+
+
+def main() -> int:
+    """Runs the program; returns its exit code where it does not serve."""
+    parser = argparse.ArgumentParser(prog="keyrota_emulator", description="keyrota's local AWS")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--port", type=int, help="the port on 127.0.0.1; 0 for any free one")
+    action.add_argument("--check", action="store_true", help="only verify the pinned ministack")
+    parser.add_argument("--verbose", action="store_true", help="log what ministack logs")
+    arguments = parser.parse_args()
+    listener = None
+    if not arguments.check:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, arguments.port))
+        except (OSError, OverflowError) as error:
+            print(f"cannot listen on {_HOST}:{arguments.port}: {error}", file=sys.stderr)
+            return 1
+    directory = tempfile.mkdtemp(prefix="keyrota-emulator-")
+    port = listener.getsockname()[1] if listener else 0
+    _set_environment(directory, port, arguments.verbose)
+    sys.addaudithook(_only_loopback)
+
+    from .replaced import problems
+
+    found = problems()
+    for problem in found:
+        print(problem, file=sys.stderr)
+    if found or listener is None:
+        shutil.rmtree(directory, ignore_errors=True)
+        return 1 if found else 0
+    _serve(listener, directory, announce=arguments.port == 0)
+    return 0
+
+
+def _set_environment(directory: str, port: int, verbose: bool) -> None:
+    """Leaves of the environment only what ministack is meant to read, much of it at import."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    os.environ.clear()
+    os.environ.update(
+        kept,
+        AUTH="true",
+        AWS_ENDPOINT_URL=f"http://{_HOST}:{port}",
+        BIND_HOST=_HOST,
+        GATEWAY_PORT=str(port),
+        HOME=directory,
+        IOT_MTLS_ENABLED="0",
+        LAMBDA_EXECUTOR="local",
+        LOG_LEVEL="INFO" if verbose else "WARNING",
+        S3_DATA_DIR=os.path.join(directory, "s3"),
+        SERVICES=",".join(_SERVICES),
+        SFTP_ENABLED="0",
+        STATE_DIR=os.path.join(directory, "state"),
+        TMPDIR=directory,
+    )
+    tempfile.tempdir = directory
+    # It warns at every start that signing needs a package; keyrota's keys only encrypt.
+    logging.getLogger("kms").setLevel(logging.ERROR)
+
+
+def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuses any listener of this process that is not on 127.0.0.1 (an audit hook)."""
+    if event == "socket.bind":
+        address = arguments[1]
+        if isinstance(address, tuple) and address[0] != _HOST:
+            raise PermissionError(f"the emulator binds {_HOST} only, not {address[0]}")
+
+
+def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
+    """Installs the additions and serves ministack until the process ends.
+
+    ministack's own ``main`` would bind the port itself, write a PID file and print to
+    standard output; the application it serves is the same.
+    """
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from . import authorization, keys, processes, resources, rotation, secrets
+
+    once = threading.Lock()
+
+    def end(*_: object) -> None:
+        if once.acquire(blocking=False):
+            processes.end_all()
+            shutil.rmtree(directory, ignore_errors=True)
+            os._exit(0)
+
+    def watch_parent() -> None:
+        try:
+            while os.read(0, 4096):
+                pass
+        except OSError:
+            pass
+        end()
+
+    async def run() -> None:
+        rotation.use_loop(asyncio.get_running_loop())
+        await serve(app, config, shutdown_trigger=asyncio.Event().wait)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    threading.Thread(target=watch_parent, name="parent", daemon=True).start()
+
+    port = listener.getsockname()[1]
+    secrets.install()
+    rotation.install()
+    keys.install()
+    authorization.install()
+    resources.install()
+    processes.install(f"http://{_HOST}:{port}")
+
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = os.environ["LOG_LEVEL"]
+    if announce:
+        print(port, flush=True)
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

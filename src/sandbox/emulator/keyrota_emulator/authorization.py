@@ -1,0 +1,150 @@
+"""What is missing where ministack decides whether a request is allowed.
+
+* Policy variables: ``${aws:username}`` in a policy is the caller's name.
+  https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+* The condition keys of Secrets Manager that come from the secret itself.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
+* The resource of GetAccessKeyLastUsed, which is the user whose key it is.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+* The last use of each access key, which is recorded here because every signed request
+  passes here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam, secretsmanager
+
+from . import keys
+from .replaced import put
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9:/_-]+)\}")
+
+
+def install() -> None:
+    """Puts this module's checks around ministack's."""
+    put(iam_evaluator, "enforce", _enforce(iam_evaluator.enforce))
+    put(iam_evaluator, "resolve_principal", _resolve_principal(iam_evaluator.resolve_principal))
+    put(
+        iam_actions,
+        "extract_resource_arn",
+        _extract_resource_arn(iam_actions.extract_resource_arn),
+    )
+
+
+def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the secret's condition keys, and records an authenticated request, allowed or not."""
+
+    def enforce(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        if service == "secretsmanager":
+            service_context = {**_secret_conditions(resource_arn), **(service_context or {})}
+        denied = original(
+            access_key_id,
+            iam_action,
+            service,
+            region,
+            resource_arn=resource_arn,
+            service_context=service_context,
+        )
+        if not isinstance(denied, iam_evaluator.AuthError):
+            name = iam_actions.SERVICE_TO_IAM_NAMESPACE.get(service, service)
+            keys.record_use(access_key_id, name, region)
+        return denied
+
+    return enforce
+
+
+def _secret_conditions(arn: str) -> dict[str, Any]:
+    """Returns the condition keys to which the secret itself gives a value."""
+    secret = secretsmanager._resolve(arn)[1] if arn.startswith("arn:") else None
+    if not secret:
+        return {}
+    conditions = {
+        f"secretsmanager:ResourceTag/{tag['Key']}": tag.get("Value", "")
+        for tag in secret.get("Tags") or []
+    }
+    if secret.get("RotationLambdaARN"):
+        conditions["secretsmanager:resource/AllowRotationLambdaArn"] = secret["RotationLambdaARN"]
+    return conditions
+
+
+def _resolve_principal(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the variables in the resources and conditions of a caller's policies their values."""
+
+    def resolve_principal(*arguments: Any, **options: Any) -> Any:
+        principal = original(*arguments, **options)
+        if isinstance(principal, iam_evaluator.AuthError) or principal.policies is None:
+            return principal
+        values = {
+            **principal.keys,
+            "aws:principalaccount": principal.account,
+            "aws:principalarn": principal.arn,
+        }
+        return dataclasses.replace(
+            principal, policies=_substituted(principal.policies, values)
+        )
+
+    return resolve_principal
+
+
+def _substituted(policies: list[list[Any]], values: dict[str, Any]) -> list[list[Any]]:
+    """Returns the statements with each known variable replaced; an unknown one matches nothing."""
+
+    def replace(value: Any) -> Any:
+        if isinstance(value, str):
+            return _VARIABLE.sub(lambda it: str(values.get(it[1].lower(), it[0])), value)
+        if isinstance(value, list):
+            return [replace(item) for item in value]
+        if isinstance(value, dict):
+            return {key: replace(item) for key, item in value.items()}
+        return value
+
+    return [
+        [
+            dataclasses.replace(
+                statement,
+                resources=replace(statement.resources),
+                not_resources=replace(statement.not_resources),
+                conditions=replace(statement.conditions),
+            )
+            for statement in statements
+        ]
+        for statements in policies
+    ]
+
+
+def _extract_resource_arn(original: Callable[..., str]) -> Callable[..., str]:
+    """Finds the user of GetAccessKeyLastUsed, whose request names only the key.
+
+    ministack would check it on ``*``, which no policy for one user allows.
+    """
+
+    def extract_resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        parameters: dict[str, Any],
+        region: str,
+        account_id: str,
+    ) -> str:
+        if service == "iam" and iam._p(parameters, "Action") == "GetAccessKeyLastUsed":
+            key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"))
+            if key is not None:
+                return f"arn:aws:iam::{account_id}:user/{key['UserName']}"
+        return original(service, method, path, headers, body, parameters, region, account_id)
+
+    return extract_resource_arn

@@ -1,0 +1,145 @@
+"""IAM access keys: the quota of two, whose they are, and when they were last used.
+
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import iam
+
+from .replaced import put
+
+_MOST_KEYS = 2
+_last_used: dict[str, tuple[str, str, str]] = {}
+"""An access key's ID -> the date, the service and the Region of its last request."""
+
+Parameters = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+Operation = Callable[[Parameters], Answer]
+
+
+def install() -> None:
+    """Puts this module's operations in the place of ministack's."""
+    for name, replacement in {
+        "CreateAccessKey": _create_access_key,
+        "DeleteAccessKey": _delete_access_key,
+        "ListAccessKeys": _list_access_keys,
+        "DeleteUser": _delete_user,
+    }.items():
+        iam._IAM_HANDLERS[name] = replacement(iam._IAM_HANDLERS[name])
+    iam._IAM_HANDLERS["GetAccessKeyLastUsed"] = _get_access_key_last_used
+    put(iam, "reset", _reset(iam.reset))
+
+
+def record_use(key_id: str, service: str, region: str) -> None:
+    """Notes that a key has signed a request; temporary keys are not noted."""
+    if key_id in iam._access_keys:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        _last_used[key_id] = (now, service, region)
+
+
+def _create_access_key(original: Operation) -> Operation:
+    """CreateAccessKey: no third key, active or not.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+
+    def create_access_key(parameters: Parameters) -> Answer:
+        user = iam._p(parameters, "UserName")
+        count = sum(key["UserName"] == user for key in iam._access_keys.values())
+        if count >= _MOST_KEYS:
+            return iam._error(
+                409, "LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {_MOST_KEYS}"
+            )
+        return original(parameters)
+
+    return create_access_key
+
+
+def _delete_access_key(original: Operation) -> Operation:
+    """DeleteAccessKey: only a key of the named user, who is the one that IAM authorized.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html
+    """
+
+    def delete_access_key(parameters: Parameters) -> Answer:
+        key_id, user = iam._p(parameters, "AccessKeyId"), iam._p(parameters, "UserName")
+        key = iam._access_keys.get(key_id)
+        if key is not None and user and key["UserName"] != user:
+            return iam._error(
+                404, "NoSuchEntity", f"The Access Key with id {key_id} cannot be found."
+            )
+        answer = original(parameters)
+        if answer[0] == 200:
+            _last_used.pop(key_id, None)
+        return answer
+
+    return delete_access_key
+
+
+def _list_access_keys(original: Operation) -> Operation:
+    """ListAccessKeys: an unknown user is an error and not an empty list.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html
+    """
+
+    def list_access_keys(parameters: Parameters) -> Answer:
+        user = iam._p(parameters, "UserName")
+        if user and user not in iam._users:
+            return iam._error(404, "NoSuchEntity", f"The user with name {user} cannot be found.")
+        return original(parameters)
+
+    return list_access_keys
+
+
+def _delete_user(original: Operation) -> Operation:
+    """DeleteUser: not while the user has inline policies or is in a group.
+
+    ministack itself refuses a user with keys or attached policies.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
+    """
+
+    def delete_user(parameters: Parameters) -> Answer:
+        user = iam._p(parameters, "UserName")
+        if iam._user_inline_policies.get(user):
+            return iam._error(
+                409, "DeleteConflict", "Cannot delete entity, must delete policies first."
+            )
+        if any(user in group.get("Users", []) for group in iam._groups.values()):
+            return iam._error(
+                409, "DeleteConflict", "Cannot delete entity, must remove users from group first."
+            )
+        return original(parameters)
+
+    return delete_user
+
+
+def _get_access_key_last_used(parameters: Parameters) -> Answer:
+    """GetAccessKeyLastUsed: the last authenticated request; "N/A" and no date before the first."""
+    key_id = iam._p(parameters, "AccessKeyId")
+    key = iam._access_keys.get(key_id)
+    if key is None:
+        return iam._error(404, "NoSuchEntity", f"The Access Key with id {key_id} cannot be found.")
+    date, service, region = _last_used.get(key_id, ("", "N/A", "N/A"))
+    used = f"<LastUsedDate>{date}</LastUsedDate>" if date else ""
+    return iam._xml(
+        200,
+        "GetAccessKeyLastUsedResponse",
+        f"<GetAccessKeyLastUsedResult><UserName>{key['UserName']}</UserName>"
+        f"<AccessKeyLastUsed>{used}<ServiceName>{service}</ServiceName>"
+        f"<Region>{region}</Region></AccessKeyLastUsed></GetAccessKeyLastUsedResult>",
+        ns="iam",
+    )
+
+
+def _reset(original: Callable[[], None]) -> Callable[[], None]:
+    def reset() -> None:
+        _last_used.clear()
+        original()
+
+    return reset

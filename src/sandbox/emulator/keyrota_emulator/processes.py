@@ -1,0 +1,78 @@
+"""The processes that functions run in: what they see, and that none is left behind.
+
+ministack runs a function as a local process and hands it the whole environment of the
+server. Here such a process sees what Lambda gives it and AWS_ENDPOINT_URL, and nothing
+else: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from types import ModuleType
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from .replaced import put
+
+_lock = threading.Lock()
+_alive: set[FunctionProcess] = set()
+_ending = False
+
+
+class FunctionProcess(subprocess.Popen[Any]):
+    """A function's process: the leader of a group of its own, ended with the emulator."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options["start_new_session"] = True
+        with _lock:
+            if _ending:
+                raise OSError("the emulator is ending")
+            for process in [process for process in _alive if process.returncode is not None]:
+                _alive.discard(process)
+            super().__init__(*arguments, **options)
+            _alive.add(self)
+
+    __hash__ = object.__hash__
+
+
+class _Substitute(ModuleType):
+    """A module in which some names have another value."""
+
+    def __init__(self, module: ModuleType, **names: Any) -> None:
+        super().__init__(module.__name__)
+        self._module = module
+        self.__dict__.update(names)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+def install(endpoint_url: str) -> None:
+    """Makes ministack's two modules that start processes use this module's environment."""
+    environment = {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "LANG": "en_US.UTF-8",
+        "PATH": os.environ.get("PATH", os.defpath),
+        "TZ": ":UTC",
+    }
+    for module in (lambda_runtime, lambda_svc):
+        put(module, "os", _Substitute(os, environ=environment))
+        put(module, "subprocess", _Substitute(subprocess, Popen=FunctionProcess))
+
+
+def end_all() -> None:
+    """Kills every function's process group, and lets none start from now on."""
+    global _ending
+    with _lock:
+        _ending = True
+        for process in _alive:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass

@@ -1,0 +1,183 @@
+"""The names of ministack that this package uses or replaces, and the check that they exist.
+
+ministack promises no interface to code that runs inside it, so it is pinned to one
+version and every name is looked up before anything starts: a changed name is then one
+clear sentence and not a rotation that silently does nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+VERSION = "1.5.33"
+"""The one version of ministack that this package has been tested with."""
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "ministack.app": ("app", "AUTH", "SERVICE_HANDLERS", "SERVICE_REGISTRY"),
+    "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE", "extract_resource_arn"),
+    "ministack.core.iam_evaluator": (
+        "AuthError",
+        "EvalContext",
+        "enforce",
+        "evaluate_resource_policy",
+        "resolve_principal",
+        "validate_policy_document",
+        "validate_role_arn",
+    ),
+    "ministack.core.lambda_runtime": ("os", "subprocess"),
+    "ministack.core.responses": (
+        "error_response_json",
+        "get_account_id",
+        "get_region",
+        "json_response",
+    ),
+    "ministack.core.router": ("extract_access_key_id",),
+    "ministack.services.cloudformation.provisioners": (
+        "_REPLACING_PROPERTIES",
+        "_RESOURCE_HANDLERS",
+        "_delete_predecessor",
+        "_iam_policy_create",
+        "_iam_policy_delete",
+        "_iam_policy_update",
+        "_lambda_function_for_cfn_ref",
+        "_physical_name",
+        "_reconcile_tag_list",
+        "_sm_secret_replicate",
+        "_sm_secret_string",
+    ),
+    "ministack.services.cloudwatch_logs": ("_log_groups",),
+    "ministack.services.eventbridge": ("_cron_next_fire", "_dispatch_event", "_parse_cron_fields"),
+    "ministack.services.iam": (
+        "_IAM_HANDLERS",
+        "_access_keys",
+        "_error",
+        "_groups",
+        "_p",
+        "_roles",
+        "_user_inline_policies",
+        "_users",
+        "_xml",
+        "reset",
+    ),
+    "ministack.services.lambda_svc": (
+        "_execute_function_with_config_scope",
+        "_execution_record_for_config",
+        "_fetch_code_from_s3",
+        "_functions",
+        "_get_func_record_for_ref",
+        "_reject_unreadable_zip",
+        "os",
+        "subprocess",
+    ),
+    "ministack.services.secretsmanager": (
+        "_add_stage",
+        "_create_secret",
+        "_delete_secret",
+        "_describe_secret",
+        "_emit_secret_label_updated",
+        "_find_stage_version",
+        "_get_secret_value",
+        "_is_replica",
+        "_list_secret_version_ids",
+        "_list_secrets",
+        "_purge_secret",
+        "_put_resource_policy",
+        "_delete_resource_policy",
+        "_put_secret_value",
+        "_remove_stage",
+        "_remove_stage_everywhere",
+        "_resolve",
+        "_resource_policies",
+        "_rotate_secret",
+        "_secrets",
+        "_store_new_secret",
+        "_sync_replicas",
+        "_update_secret",
+        "handle_request",
+        "reset",
+    ),
+}
+"""Each module of ministack with the names in it that must exist."""
+
+ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("ministack.app", "SERVICE_REGISTRY"): (
+        "cloudformation",
+        "ec2",
+        "events",
+        "iam",
+        "kms",
+        "lambda",
+        "logs",
+        "monitoring",
+        "s3",
+        "secretsmanager",
+        "sns",
+        "sqs",
+        "ssm",
+        "sts",
+        "tagging",
+    ),
+    ("ministack.services.iam", "_IAM_HANDLERS"): (
+        "CreateAccessKey",
+        "DeleteAccessKey",
+        "DeleteUser",
+        "GetAccessKeyLastUsed",
+        "ListAccessKeys",
+    ),
+    ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"): (
+        "AWS::IAM::Role",
+        "AWS::Lambda::Function",
+        "AWS::Lambda::Permission",
+        "AWS::Logs::LogGroup",
+        "AWS::SecretsManager::Secret",
+    ),
+}
+"""The keys that must exist in three of ministack's tables."""
+
+
+def problems() -> list[str]:
+    """Returns a sentence for each way in which the installed ministack is not the expected one."""
+    try:
+        installed = metadata.version("ministack")
+    except metadata.PackageNotFoundError:
+        return [f"ministack is not installed; install ministack=={VERSION}."]
+    found = []
+    if installed != VERSION:
+        found.append(f"ministack {installed} is installed, but only {VERSION} has been tested.")
+    for module_name, names in NAMES.items():
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            found.append(f"The module {module_name} of ministack {installed} is gone ({error}).")
+            continue
+        found.extend(
+            f"ministack {installed} no longer has {module_name}.{name}, which keyrota needs."
+            for name in names
+            if not hasattr(module, name)
+        )
+        for (table_module, table), keys in ENTRIES.items():
+            if table_module == module_name:
+                found.extend(_missing_entries(installed, module, table, keys))
+    return found
+
+
+def _missing_entries(
+    installed: str, module: ModuleType, table: str, keys: tuple[str, ...]
+) -> list[str]:
+    entries: Any = getattr(module, table, {})
+    return [
+        f"ministack {installed} no longer has {module.__name__}.{table}[{key!r}], "
+        "which keyrota needs."
+        for key in keys
+        if key not in entries
+    ]
+
+
+def put(module: ModuleType, name: str, replacement: Any) -> None:
+    """Replaces a name of ministack, which must be one that ``problems`` looks for."""
+    if name not in NAMES.get(module.__name__, ()):
+        raise KeyError(f"{module.__name__}.{name} is replaced but not listed in NAMES")
+    setattr(module, name, replacement)

@@ -1,0 +1,284 @@
+"""CloudFormation resource types that ministack lacks, or that differ from AWS in what matters.
+
+A handler's ``create(logical_id, properties, stack_name)`` returns the physical ID, which is
+what ``Ref`` gives, and the attributes of ``Fn::GetAtt``; whatever it raises fails the
+resource, and with it the stack operation.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SecretsManager.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_IAM.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.services import cloudwatch_logs, iam, lambda_svc
+from ministack.services import secretsmanager as service
+from ministack.services.cloudformation import provisioners
+
+from . import rotation, secrets
+
+Properties = dict[str, Any]
+Created = tuple[str, dict[str, Any]]
+
+_SECRET = "AWS::SecretsManager::Secret"
+_ROTATION_SCHEDULE = "AWS::SecretsManager::RotationSchedule"
+_RESOURCE_POLICY = "AWS::SecretsManager::ResourcePolicy"
+_USER_POLICY = "AWS::IAM::UserPolicy"
+_ROLE_POLICY = "AWS::IAM::RolePolicy"
+_FUNCTION = "AWS::Lambda::Function"
+_PERMISSION = "AWS::Lambda::Permission"
+
+_CREATE_ONLY = {
+    _SECRET: ("Name",),
+    _ROTATION_SCHEDULE: ("SecretId",),
+    _RESOURCE_POLICY: ("SecretId",),
+    _USER_POLICY: ("PolicyName", "UserName"),
+    _ROLE_POLICY: ("PolicyName", "RoleName"),
+}
+"""The properties whose change replaces the resource."""
+
+
+def install() -> None:
+    """Adds the missing resource types and corrects the others."""
+    handlers = provisioners._RESOURCE_HANDLERS
+    handlers[_SECRET] = {
+        "create": _create_secret,
+        "update": _update_secret,
+        "delete": _delete_secret,
+    }
+    handlers[_ROTATION_SCHEDULE] = {
+        "create": _create_rotation_schedule,
+        "update": _update_rotation_schedule,
+        "delete": _delete_rotation_schedule,
+    }
+    handlers[_RESOURCE_POLICY] = {
+        "create": _create_resource_policy,
+        "update": _update_resource_policy,
+        "delete": _delete_resource_policy,
+    }
+    handlers[_USER_POLICY] = _inline_policy("UserName", "Users")
+    handlers[_ROLE_POLICY] = _inline_policy("RoleName", "Roles")
+    provisioners._REPLACING_PROPERTIES.update(_CREATE_ONLY)
+
+    for resource_type, name_property, existing in (
+        ("AWS::IAM::Role", "RoleName", iam._roles),
+        (_FUNCTION, "FunctionName", lambda_svc._functions),
+        ("AWS::Logs::LogGroup", "LogGroupName", cloudwatch_logs._log_groups),
+    ):
+        _before_create(resource_type, _refuse_existing(name_property, existing))
+    _before_create(_FUNCTION, _require_code_and_role)
+    _before_create(_PERMISSION, _require_function)
+
+
+def _before_create(resource_type: str, check: Callable[[Properties], None]) -> None:
+    """Makes the creation of a type fail where the check raises."""
+    handler = provisioners._RESOURCE_HANDLERS[resource_type]
+    create = handler["create"]
+
+    def checked(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        check(properties)
+        return create(logical_id, properties, stack_name)
+
+    provisioners._RESOURCE_HANDLERS[resource_type] = {**handler, "create": checked}
+
+
+def _refuse_existing(name_property: str, existing: Any) -> Callable[[Properties], None]:
+    """Refuses a name in use, which ministack would silently overwrite."""
+
+    def check(properties: Properties) -> None:
+        name = properties.get(name_property)
+        if name and name in existing:
+            raise ValueError(f"{name} already exists")
+
+    return check
+
+
+# AWS::SecretsManager::Secret
+
+
+def _create_secret(logical_id: str, properties: Properties, stack_name: str) -> Created:
+    """Creates a secret through CreateSecret; its physical ID is its full ARN.
+
+    "If you omit both GenerateSecretString and SecretString, you create an empty secret."
+    """
+    name = properties.get("Name") or provisioners._physical_name(stack_name, logical_id)
+    request = {
+        "Name": name,
+        "Description": properties.get("Description", ""),
+        "KmsKeyId": properties.get("KmsKeyId"),
+        "Tags": properties.get("Tags"),
+    }
+    if "SecretString" in properties or "GenerateSecretString" in properties:
+        request["SecretString"] = provisioners._sm_secret_string(properties)
+    arn = secrets.create_secret(request)["ARN"]
+    if properties.get("ReplicaRegions"):
+        provisioners._sm_secret_replicate(arn, properties["ReplicaRegions"])
+    return arn, {"Id": arn}
+
+
+def _update_secret(
+    physical_id: str, old: Properties, new: Properties, _stack_name: str
+) -> Created:
+    """Updates a secret in place; its value only where the template's own value changed."""
+    request = {"SecretId": physical_id}
+    for name, default in (("Description", ""), ("KmsKeyId", None)):
+        if name in new or name in old:
+            request[name] = new.get(name, default)
+    value_properties = ("SecretString", "GenerateSecretString")
+    if any(new.get(name) != old.get(name) for name in value_properties) and any(
+        name in new for name in value_properties
+    ):
+        request["SecretString"] = provisioners._sm_secret_string(new)
+    _, _, body = answer = service._update_secret(request)
+    if answer[0] != 200:
+        raise ValueError(json.loads(body).get("message", "UpdateSecret failed"))
+    secret = secrets.found({"SecretId": physical_id})
+    provisioners._reconcile_tag_list(secret.setdefault("Tags", []), old, new)
+    if new.get("ReplicaRegions") and new["ReplicaRegions"] != old.get("ReplicaRegions"):
+        provisioners._sm_secret_replicate(physical_id, new["ReplicaRegions"])
+    return physical_id, {"Id": physical_id}
+
+
+def _delete_secret(physical_id: str, _properties: Properties) -> None:
+    """Deletes a secret without a recovery window, as CloudFormation does."""
+    key, secret = service._resolve(physical_id)
+    if secret:
+        service._purge_secret(key, secret)
+
+
+# AWS::SecretsManager::RotationSchedule
+
+
+def _create_rotation_schedule(
+    _logical_id: str, properties: Properties, _stack_name: str
+) -> Created:
+    """Turns rotation on; fails where RotateSecret does. ``Ref`` is the secret's ARN.
+
+    "RotateImmediatelyOnUpdate: … If you don't specify this value, then by default,
+    Secrets Manager rotates the secret immediately."
+    """
+    if "HostedRotationLambda" in properties:
+        raise ValueError("HostedRotationLambda is not supported by this local AWS")
+    rules = dict(properties.get("RotationRules") or {})
+    if "AutomaticallyAfterDays" in rules:
+        rules["AutomaticallyAfterDays"] = int(rules["AutomaticallyAfterDays"])
+    immediately = str(properties.get("RotateImmediatelyOnUpdate", True)).lower() == "true"
+    arn = rotation.rotate_secret(
+        {
+            "SecretId": properties.get("SecretId"),
+            "RotationLambdaARN": properties.get("RotationLambdaARN"),
+            "RotationRules": rules,
+            "RotateImmediately": immediately,
+        }
+    )["ARN"]
+    return arn, {"Id": arn}
+
+
+def _update_rotation_schedule(
+    physical_id: str, _old: Properties, new: Properties, stack_name: str
+) -> Created:
+    return _create_rotation_schedule(physical_id, new, stack_name)
+
+
+def _delete_rotation_schedule(physical_id: str, _properties: Properties) -> None:
+    """Cancels rotation; a secret that is gone, or never had any, needs nothing."""
+    try:
+        rotation.cancel_rotate_secret({"SecretId": physical_id})
+    except secrets.Refused:
+        pass
+
+
+# AWS::SecretsManager::ResourcePolicy
+
+
+def _create_resource_policy(
+    _logical_id: str, properties: Properties, _stack_name: str
+) -> Created:
+    """Puts the secret's resource policy; ``Ref`` is the secret's ARN."""
+    secret = secrets.found({"SecretId": properties.get("SecretId")})
+    document = properties.get("ResourcePolicy")
+    if problem := iam_evaluator.validate_policy_document(document):
+        raise ValueError(f"This resource policy contains a syntax error: {problem}")
+    text = document if isinstance(document, str) else json.dumps(document)
+    service._put_resource_policy({"SecretId": secret["ARN"], "ResourcePolicy": text})
+    return secret["ARN"], {"Id": secret["ARN"]}
+
+
+def _update_resource_policy(
+    physical_id: str, _old: Properties, new: Properties, stack_name: str
+) -> Created:
+    return _create_resource_policy(physical_id, new, stack_name)
+
+
+def _delete_resource_policy(physical_id: str, _properties: Properties) -> None:
+    service._delete_resource_policy({"SecretId": physical_id})
+
+
+# AWS::IAM::UserPolicy and AWS::IAM::RolePolicy
+
+
+def _inline_policy(name_property: str, list_property: str) -> dict[str, Any]:
+    """Returns the handlers of an inline policy on one user or role.
+
+    ministack's AWS::IAM::Policy does the same for lists of them, and fails where an
+    entity does not exist.
+    """
+
+    def translated(properties: Properties) -> Properties:
+        return {
+            "PolicyName": properties["PolicyName"],
+            "PolicyDocument": properties.get("PolicyDocument", {}),
+            list_property: [properties[name_property]],
+        }
+
+    def identifier(properties: Properties) -> str:
+        return f"{properties['PolicyName']}|{properties[name_property]}"
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
+        provisioners._iam_policy_create(logical_id, translated(properties), stack_name)
+        return identifier(properties), {}
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Created:
+        provisioners._iam_policy_update(physical_id, translated(old), translated(new), stack_name)
+        return physical_id, {}
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        provisioners._iam_policy_delete(physical_id, translated(properties))
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+# AWS::Lambda::Function and AWS::Lambda::Permission
+
+
+def _require_code_and_role(properties: Properties) -> None:
+    """Refuses a function whose code in S3 or whose role does not exist.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    """
+    if problem := iam_evaluator.validate_role_arn(properties.get("Role", "")):
+        raise ValueError(problem)
+    code = properties.get("Code", {})
+    if "S3Bucket" not in code:
+        return
+    archive = lambda_svc._fetch_code_from_s3(
+        code["S3Bucket"], code.get("S3Key", ""), version_id=code.get("S3ObjectVersion")
+    )
+    if archive is None:
+        raise ValueError(
+            "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: "
+            "The specified key does not exist."
+        )
+    if lambda_svc._reject_unreadable_zip(archive) is not None:
+        raise ValueError("Could not unzip uploaded file. Please check your file, then try again.")
+
+
+def _require_function(properties: Properties) -> None:
+    """Refuses a permission on a function that does not exist."""
+    name = properties.get("FunctionName", "")
+    if provisioners._lambda_function_for_cfn_ref(name)[0] is None:
+        raise ValueError(f"Function not found: {name}")

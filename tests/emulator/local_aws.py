@@ -1,0 +1,151 @@
+"""The local AWS as the tests start and call it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+PACKAGE_FOLDER = pathlib.Path(__file__).parents[2] / "src" / "sandbox" / "emulator"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+ROOT = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+Result = TypeVar("Result")
+
+
+def environment(directory: str) -> dict[str, str]:
+    """Returns the scrubbed environment that the emulator is started with."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": directory,
+        "TMPDIR": directory,
+        "PYTHONPATH": str(PACKAGE_FOLDER),
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    """Returns the emulator's command line."""
+    return [sys.executable, "-m", "keyrota_emulator", *arguments]
+
+
+def eventually(what: Callable[[], Result], seconds: float = 10.0) -> Result:
+    """Returns the first true result, polling; fails after the time is up."""
+    deadline = time.monotonic() + seconds
+    while not (result := what()):
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.02)
+    return result
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    """Returns a deployment package with executable files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, text)
+    return buffer.getvalue()
+
+
+class LocalAwsTest(unittest.TestCase):
+    """A test class with an emulator of its own, on a free port."""
+
+    port: int
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.directory = pathlib.Path(directory.name)
+        cls.emulator = subprocess.Popen(
+            command("--port", "0"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(directory.name),
+        )
+        cls.addClassCleanup(cls._stop)
+        cls.port = int(cls.emulator.stdout.readline())
+
+    @classmethod
+    def _stop(cls) -> None:
+        with cls.emulator:
+            cls.emulator.stdin.close()
+            cls.emulator.wait(timeout=5)
+
+    @classmethod
+    def client(cls, service: str, credentials: dict[str, str] = ROOT, **options: Any) -> Any:
+        """Returns a client of one service with the given key, without retries."""
+        return botocore.session.Session().create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=f"http://127.0.0.1:{cls.port}",
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            config=Config(retries={"max_attempts": 0}, parameter_validation=False),
+            **options,
+        )
+
+    def user(self, name: str, *statements: dict[str, Any]) -> dict[str, str]:
+        """Creates a user with a policy and returns a key of it."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        if statements:
+            iam.put_user_policy(
+                UserName=name,
+                PolicyName="test",
+                PolicyDocument=json.dumps(
+                    {"Version": "2012-10-17", "Statement": list(statements)}
+                ),
+            )
+        return iam.create_access_key(UserName=name)["AccessKey"]
+
+    def role(self, name: str, *statements: dict[str, Any]) -> str:
+        """Creates a role for functions and returns its ARN."""
+        iam = self.client("iam")
+        created = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        if statements:
+            iam.put_role_policy(
+                RoleName=name,
+                PolicyName="test",
+                PolicyDocument=json.dumps(
+                    {"Version": "2012-10-17", "Statement": list(statements)}
+                ),
+            )
+        return created["Role"]["Arn"]
+
+    @contextlib.contextmanager
+    def refused(self, code: str, words: str = "") -> Any:
+        """Expects an error of AWS with this code and these words in its message."""
+        with self.assertRaises(ClientError) as caught:
+            yield caught
+        error = caught.exception.response["Error"]
+        self.assertEqual(error["Code"], code, error)
+        self.assertIn(words, error["Message"])
