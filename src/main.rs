@@ -1,2 +1,7 @@
-//! keyrota.
-fn main() {}
+//! The program: wiring and the exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keyrota::cli::main()
+}

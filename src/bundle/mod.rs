@@ -14,5 +14,6 @@ mod fault;
 mod sample;
 
 pub use archive::Bundle;
+pub use digest::sha256_hex;
 pub use elf::{NEWEST_GLIBC, check};
 pub use fault::{Fault, Machine, Refused, Version};

@@ -1,7 +1,7 @@
 //! Whether a bootstrap may begin. All findings at once, before anything changes.
 
 use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
-use crate::port::Stack;
+use crate::port::{Caller, Stack};
 
 use super::{Administrator, Observed, ObservedEntry, Profile};
 
@@ -22,7 +22,7 @@ pub struct Preflight {
 /// Returns everything that stands in the way.
 pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Finding> {
     let mut findings = Vec::new();
-    check_account(model, observed, &mut findings);
+    findings.extend(check_account(model, &observed.caller));
     if let Some(stack) = &observed.stack {
         check_stack(model, stack, &mut findings);
     }
@@ -35,41 +35,34 @@ pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Fi
     findings
 }
 
-fn check_account(model: &Model, observed: &Observed, findings: &mut Vec<Finding>) {
-    let Some(account) = &model.account else {
-        return;
-    };
-    if account.as_str() != observed.caller.account {
-        findings.push(
-            Finding::error(
-                "wrong-account",
-                "account",
-                format!(
-                    "the manifest is for account {account}; these credentials are {} in account {}",
-                    observed.caller.arn, observed.caller.account
-                ),
-            )
-            .hint("choose the profile of the right account with --profile"),
+/// Returns the finding where the caller is in another account than the manifest's.
+pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
+    let account = model.account.as_ref()?;
+    (account.as_str() != caller.account).then(|| {
+        let message = format!(
+            "the manifest is for account {account}; these credentials are {} in account {}",
+            caller.arn, caller.account
         );
-    }
+        Finding::error("wrong-account", "account", message)
+            .hint("choose the profile of the right account with --profile")
+    })
+}
+
+/// Returns the finding where a stack of this name is somebody else's.
+pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
+    let ours = stack.tags.get(STACK_TAG).is_some_and(|tag| tag == model.stack.as_str());
+    (!ours && !stack.status.is_review()).then(|| {
+        let message = "a stack of this name exists, and keyrota did not make it";
+        Finding::error("foreign-stack", format!("stack {}", stack.name), message)
+            .hint("give the manifest another `stack:`")
+    })
 }
 
 fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
     let path = format!("stack {}", stack.name);
     let status = stack.status.as_str();
-    let ours = stack
-        .tags
-        .get(STACK_TAG)
-        .is_some_and(|tag| tag == model.stack.as_str());
-    if !ours && !stack.status.is_review() {
-        findings.push(
-            Finding::error(
-                "foreign-stack",
-                path,
-                "a stack of this name exists, and keyrota did not make it",
-            )
-            .hint("give the manifest another `stack:`"),
-        );
+    if let Some(finding) = check_owner(model, stack) {
+        findings.push(finding);
     } else if status == "UPDATE_ROLLBACK_FAILED" {
         findings.push(
             Finding::error(

@@ -5,6 +5,7 @@
 //! [`Verified`]. Every stage may be run again; what is done already is seen and
 //! left alone, which is how an interrupted run is finished by the next.
 
+mod account;
 mod change_set;
 mod deploy;
 mod error;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use crate::port::{Clock, Cloud, Event, Listener, Stage};
 
+pub use account::guard_account;
 pub use change_set::preview;
 pub use deploy::{Deployed, deploy};
 pub use error::Error;

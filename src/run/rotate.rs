@@ -202,13 +202,12 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns the reason in a JSON log line of level ERROR.
+/// Returns the reason in a JSON log line of level ERROR: `errorMessage`, which is
+/// also what Lambda's own lines call it.
 fn error_in(message: &str) -> Option<String> {
     let line: Value = serde_json::from_str(message.trim()).ok()?;
     if line.get("level")?.as_str()? != "ERROR" {
         return None;
     }
-    let fields = line.get("fields").unwrap_or(&line);
-    let text = ["error", "reason", "message"].into_iter().find_map(|name| fields.get(name)?.as_str());
-    text.map(str::to_owned)
+    line.get("errorMessage")?.as_str().map(str::to_owned)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::deploy::{failed, seen};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
-use super::{CONCURRENCY, Context};
+use super::{CONCURRENCY, Context, guard_account};
 use crate::model::Model;
 use crate::plan::{self, Item, STACK_TAG, Step, Subject, TeardownOptions, TeardownPlan};
 use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, Stage};
@@ -36,24 +36,10 @@ pub async fn observe_teardown(
     options: TeardownOptions,
 ) -> Result<TeardownPlan> {
     context.stage(Stage::Checking);
-    let caller = context.cloud.caller().await?;
-    if let Some(account) = &model.account
-        && account.as_str() != caller.account
-    {
-        let message = format!("the manifest is for account {account}; these credentials are {}", caller.arn);
-        let finding = crate::model::Finding::error("wrong-account", "account", message);
-        return Err(Error::Refused(vec![finding]));
-    }
+    guard_account(context, model).await?;
     let name = model.stack.as_str();
     let stack = context.cloud.stack(name).await?;
-    let ours = |stack: &crate::port::Stack| {
-        stack.status.is_review() || stack.tags.get(STACK_TAG).is_some_and(|tag| tag == name)
-    };
-    if let Some(stack) = &stack
-        && !ours(stack)
-    {
-        let message = "a stack of this name exists, and keyrota did not make it";
-        let finding = crate::model::Finding::error("foreign-stack", format!("stack {name}"), message);
+    if let Some(finding) = stack.as_ref().and_then(|stack| plan::check_owner(model, stack)) {
         return Err(Error::Refused(vec![finding]));
     }
     let resources = context.cloud.resources(name).await?;

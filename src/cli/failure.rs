@@ -1,0 +1,151 @@
+//! Failures get their hints here: what went wrong is typed below, and what the
+//! reader can do about it depends on the command line.
+
+use super::Exit;
+use crate::model::Finding;
+use crate::port::{self, ErrorKind};
+use crate::view::Failure;
+use crate::{build, bundle, render, run, sandbox};
+
+/// A failure with the exit code it ends the program with.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    pub(super) exit: Exit,
+}
+
+impl Failed {
+    /// Returns a failure that ends with 1.
+    pub(super) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            failure: Failure {
+                kind,
+                message: message.into(),
+                hint: None,
+                findings: Vec::new(),
+            },
+            exit: Exit::Failed,
+        }
+    }
+
+    /// Adds the next step.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.failure.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the exit code.
+    pub(super) fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Returns the refusal of `what`, with everything that was found.
+    pub(super) fn refused(what: &str, findings: Vec<Finding>) -> Self {
+        let errors = findings.iter().filter(|finding| finding.is_error()).count();
+        let count = match errors {
+            1 => "1 error".to_owned(),
+            count => format!("{count} errors"),
+        };
+        let mut failed = Self::new("refused", format!("{what} was refused, with {count}"));
+        failed.failure.findings = findings;
+        failed.exit(Exit::Refused)
+    }
+
+    /// Returns the failure of a file operation.
+    pub(super) fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new("file", format!("cannot {what} {}: {error}", path.display()))
+    }
+
+    /// Returns the word about an interruption.
+    pub(super) fn interrupted(last: Option<String>) -> Self {
+        let stage = last.map_or(String::new(), |stage| format!(" while: {stage}"));
+        Self::new("interrupted", format!("interrupted{stage}"))
+            .hint("nothing is lost; run the same command again to go on from there")
+            .exit(Exit::Interrupted)
+    }
+}
+
+impl From<port::Error> for Failed {
+    fn from(error: port::Error) -> Self {
+        let (kind, hint) = match error.kind {
+            ErrorKind::Credentials => (
+                "credentials",
+                Some("check --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID; `aws sts get-caller-identity` should answer"),
+            ),
+            ErrorKind::Denied => (
+                "denied",
+                Some("`keyrota generate` writes deployer-policy.json, which allows all that is needed"),
+            ),
+            ErrorKind::Unavailable => (
+                "unavailable",
+                Some("check the network, --region and --endpoint-url, and run the same command again"),
+            ),
+            ErrorKind::Throttled => ("throttled", Some("run the same command again in a while")),
+            ErrorKind::NotFound => ("not-found", None),
+            _ => ("aws", None),
+        };
+        let failed = Self::new(kind, error.to_string());
+        match hint {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
+    }
+}
+
+impl From<run::Error> for Failed {
+    fn from(error: run::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            run::Error::Aws(error) => error.into(),
+            run::Error::Refused(findings) => Self::refused("the deployment", findings),
+            run::Error::ChangeSet { .. } => Self::new("change-set", message),
+            run::Error::Stack { status, .. } if status == "ROLLBACK_COMPLETE" => {
+                Self::new("stack", message)
+                    .hint("`keyrota teardown` removes what is left of it; then bootstrap again")
+            }
+            run::Error::Stack { .. } => Self::new("stack", message)
+                .hint("mend the cause and run the same command again"),
+            run::Error::NotDeployed { .. } => {
+                Self::new("not-deployed", message).hint("`keyrota bootstrap` deploys it")
+            }
+            run::Error::NoSecret { .. } => Self::new("no-secret", message)
+                .hint("`keyrota bootstrap` brings the stack to what the manifest says"),
+            run::Error::Rotation { .. } => Self::new("rotation", message)
+                .hint("the credential in use is as it was; mend the cause and run `keyrota rotate`"),
+            run::Error::Seed { .. } => Self::new("seed", message),
+            run::Error::NotVerified { .. } => {
+                Self::new("not-verified", message).hint("`keyrota status` shows the keys")
+            }
+            run::Error::TemplateTooLong { .. } => Self::new("template-too-long", message)
+                .hint("make the bucket and name it with function.artifact_bucket"),
+        }
+    }
+}
+
+impl From<render::Error> for Failed {
+    fn from(error: render::Error) -> Self {
+        match error {
+            render::Error::Refused(findings) => Self::refused("the rendered stack", findings),
+            other => Self::new("template", other.to_string()),
+        }
+    }
+}
+
+impl From<bundle::Refused> for Failed {
+    fn from(error: bundle::Refused) -> Self {
+        Self::new("bundle", error.to_string())
+    }
+}
+
+impl From<build::Error> for Failed {
+    fn from(error: build::Error) -> Self {
+        Self::new("build", error.to_string())
+    }
+}
+
+impl From<sandbox::Error> for Failed {
+    fn from(error: sandbox::Error) -> Self {
+        Self::new("sandbox", error.to_string())
+    }
+}

@@ -1,0 +1,112 @@
+//! `keyrota generate`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Exit;
+use super::failure::Failed;
+use super::settings::Settings;
+use crate::render::{self, Rendering};
+use crate::view::{GenerateResult, WrittenFile};
+
+/// Render everything for review, offline
+///
+/// Writes stack.yaml, the policies and the deployer's policy. The same manifest
+/// gives the same bytes on any machine.
+#[derive(Args, Debug)]
+pub(super) struct Generate {
+    /// Where to write
+    #[arg(short, long, value_name = "DIR", default_value = "rendered")]
+    output: PathBuf,
+    /// Write nothing and say whether DIR is up to date (exit code 4 where it is not)
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> {
+    let model = settings.load()?;
+    let rendering = render::render(&model)?;
+    let result = match verb.check {
+        true => compare(&verb.output, &rendering),
+        false => write(&verb.output, &rendering)?,
+    };
+    settings.view.show(&result);
+    Ok(match verb.check && !result.is_up_to_date() {
+        true => Exit::Different,
+        false => Exit::Done,
+    })
+}
+
+fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
+    let compared = rendering.files.iter().map(|(path, text)| WrittenFile {
+        path: path.clone(),
+        state: match held(&directory.join(path)) {
+            Some(held) if held == text.as_bytes() => "unchanged",
+            Some(_) => "differs",
+            None => "missing",
+        },
+    });
+    let stale = stale(directory, rendering).into_iter().map(|path| WrittenFile {
+        path,
+        state: "stale",
+    });
+    GenerateResult {
+        directory: directory.display().to_string(),
+        checked: true,
+        files: compared.chain(stale).collect(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is where files are written")]
+fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Failed> {
+    let mut files = Vec::new();
+    // Policies of entries that are gone would look as if they were in force.
+    for path in stale(directory, rendering) {
+        let file = directory.join(&path);
+        std::fs::remove_file(&file).map_err(|error| Failed::file("remove", &file, &error))?;
+        files.push(WrittenFile {
+            path,
+            state: "removed",
+        });
+    }
+    for (path, text) in &rendering.files {
+        let file = directory.join(path);
+        let parent = file.parent().unwrap_or(directory);
+        std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
+        let unchanged = held(&file).is_some_and(|held| held == text.as_bytes());
+        if !unchanged {
+            std::fs::write(&file, text).map_err(|error| Failed::file("write", &file, &error))?;
+        }
+        files.push(WrittenFile {
+            path: path.clone(),
+            state: if unchanged { "unchanged" } else { "written" },
+        });
+    }
+    Ok(GenerateResult {
+        directory: directory.display().to_string(),
+        checked: false,
+        files,
+    })
+}
+
+/// Returns the policies that an earlier rendering wrote and this one does not.
+fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
+    // Only a folder that was rendered before is keyrota's to tidy.
+    if !directory.join("stack.yaml").is_file() {
+        return BTreeSet::new();
+    }
+    let names = std::fs::read_dir(directory.join("policies")).into_iter().flatten();
+    names
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".json"))
+        .map(|name| format!("policies/{name}"))
+        .filter(|path| !rendering.files.contains_key(path))
+        .collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is where files come in")]
+fn held(path: &Path) -> Option<Vec<u8>> {
+    std::fs::read(path).ok()
+}

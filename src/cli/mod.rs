@@ -1,0 +1,117 @@
+//! The command line: arguments, settings, one file a verb. The one room that
+//! sees all the others.
+
+mod bootstrap;
+mod bundle;
+mod credentials;
+mod demo;
+mod exit;
+mod failure;
+mod function;
+mod generate;
+mod plan;
+mod rotate;
+mod sandbox;
+mod session;
+mod settings;
+mod status;
+mod teardown;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+use failure::Failed;
+use settings::{Global, Settings};
+
+/// A rota for keys: rotates IAM access keys with Secrets Manager and Lambda.
+///
+/// From a small manifest it renders a CloudFormation stack, deploys it, proves
+/// that rotation works, and takes it all down again.
+#[derive(Debug, Parser)]
+#[command(name = "keyrota", version, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(generate::Generate),
+    Plan(plan::Plan),
+    Bootstrap(bootstrap::Bootstrap),
+    Rotate(rotate::Rotate),
+    Status(status::Status),
+    Teardown(teardown::Teardown),
+    Bundle(bundle::BundleCommand),
+    Credentials(credentials::CredentialsCommand),
+    Sandbox(sandbox::SandboxCommand),
+    Demo(demo::Demo),
+}
+
+/// Runs the program and returns its exit code.
+pub fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let settings = Settings::resolve(arguments.global);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&settings, arguments.command)),
+        Err(error) => Err(Failed::new("runtime", format!("cannot start: {error}"))),
+    };
+    settings.progress.finish();
+    let exit = outcome.unwrap_or_else(|failed| {
+        settings.view.fail(&failed.failure);
+        failed.exit
+    });
+    exit.into()
+}
+
+async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
+    let ends_by_interrupt = matches!(command, Command::Sandbox(_));
+    let work = async {
+        match command {
+            Command::Generate(verb) => generate::run(settings, &verb),
+            Command::Plan(verb) => plan::run(settings, &verb).await,
+            Command::Bootstrap(verb) => bootstrap::run(settings, &verb).await,
+            Command::Rotate(verb) => rotate::run(settings, &verb).await,
+            Command::Status(verb) => status::run(settings, &verb).await,
+            Command::Teardown(verb) => teardown::run(settings, &verb).await,
+            Command::Bundle(verb) => bundle::run(settings, &verb).await,
+            Command::Credentials(verb) => credentials::run(settings, &verb).await,
+            Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
+            Command::Demo(verb) => demo::run(settings, &verb).await,
+        }
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        () = interrupted() => match ends_by_interrupt {
+            true => Ok(Exit::Done),
+            false => Err(Failed::interrupted(settings.progress.last())),
+        },
+    }
+}
+
+/// Returns once somebody wants the program to end: Ctrl-C, or SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

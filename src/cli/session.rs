@@ -1,0 +1,48 @@
+//! A connection to AWS for one command.
+
+use super::failure::Failed;
+use super::settings::Settings;
+use crate::aws::{self, Aws, SystemClock};
+use crate::model::Model;
+use crate::run::{Context, Pace};
+
+/// The clients, the clock and the Region that a command works with.
+pub(super) struct Session {
+    aws: Aws,
+    clock: SystemClock,
+    region: String,
+}
+
+impl Session {
+    /// Connects; the Region is the flag's, else the manifest's, else the SDK's own.
+    pub(super) async fn open(settings: &Settings, model: Option<&Model>) -> Result<Self, Failed> {
+        let manifest = model.and_then(|model| model.region.as_ref());
+        let region = settings.region.clone().or_else(|| manifest.map(ToString::to_string));
+        let aws = Aws::new(&aws::Settings {
+            profile: settings.profile.clone(),
+            region,
+            endpoint_url: settings.endpoint_url.clone(),
+        })
+        .await;
+        let region = aws.region().map(str::to_owned).ok_or_else(|| {
+            Failed::new("region", "no AWS Region is set")
+                .hint("set it with --region, `region:` in the manifest, or AWS_REGION")
+        })?;
+        Ok(Self {
+            aws,
+            clock: SystemClock,
+            region,
+        })
+    }
+
+    /// Returns what the engine's stages need.
+    pub(super) fn context<'a>(&'a self, settings: &'a Settings) -> Context<'a> {
+        Context {
+            cloud: &self.aws,
+            clock: &self.clock,
+            listener: &settings.progress,
+            pace: if self.aws.is_local() { Pace::LOCAL } else { Pace::AWS },
+            region: &self.region,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Flags that every command knows, resolved once.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failure::Failed;
+use super::Exit;
+use crate::model::{self, Model};
+use crate::view::{Color, Format, Progress, View};
+
+#[derive(Args, Debug)]
+pub(super) struct Global {
+    /// The manifest
+    #[arg(short = 'f', long, global = true, value_name = "FILE", default_value = "keyrota.yaml")]
+    manifest: PathBuf,
+    /// Lay this environment of the manifest over the rest
+    #[arg(short, long, global = true, value_name = "NAME")]
+    environment: Option<String>,
+    /// A profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// The AWS Region; goes before the manifest's
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Option<String>,
+    /// Where AWS answers, for a local one
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// The form of the result on stdout
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+    /// Show warnings and failures alone on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Show every step, and what tools say
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t)]
+    color: Color,
+}
+
+/// What the flags come to.
+pub(super) struct Settings {
+    pub(super) manifest: PathBuf,
+    pub(super) environment: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) format: Format,
+    pub(super) verbose: bool,
+    pub(super) view: View,
+    pub(super) progress: Progress,
+}
+
+impl Settings {
+    /// Resolves the flags. Taking the struct apart makes a forgotten one an error.
+    pub(super) fn resolve(global: Global) -> Self {
+        let Global {
+            manifest,
+            environment,
+            profile,
+            region,
+            endpoint_url,
+            format,
+            quiet,
+            verbose,
+            color,
+        } = global;
+        Self {
+            manifest,
+            environment,
+            profile,
+            region,
+            endpoint_url,
+            format,
+            verbose,
+            view: View::new(format, color),
+            progress: Progress::new(quiet, verbose),
+        }
+    }
+
+    /// Reads and checks the manifest; its warnings go to stderr.
+    pub(super) fn load(&self) -> Result<Model, Failed> {
+        #[expect(clippy::disallowed_methods, reason = "the command line is where files come in")]
+        let text = std::fs::read_to_string(&self.manifest).map_err(|error| {
+            let failed = Failed::file("read the manifest", &self.manifest, &error);
+            match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    failed.hint("write one as the README shows, or name it with --manifest FILE")
+                }
+                _ => failed,
+            }
+        })?;
+        let loaded = model::load(&text, self.environment.as_deref()).map_err(|findings| {
+            Failed::refused(&self.manifest.display().to_string(), findings)
+        })?;
+        self.view.warn(&loaded.warnings);
+        Ok(loaded.model)
+    }
+
+    /// Asks on the terminal whether to go on.
+    pub(super) fn confirm(&self, yes: bool, question: &str) -> Result<(), Failed> {
+        if yes {
+            return Ok(());
+        }
+        self.progress.finish();
+        let declined = |message: &str| {
+            Err(Failed::new("declined", message)
+                .hint("--yes goes on without a question")
+                .exit(Exit::Declined))
+        };
+        if !std::io::stdin().is_terminal() {
+            return declined("there is no terminal to ask on, and nothing was changed");
+        }
+        let _ = write!(anstream::stderr(), "{question} [y/N] ");
+        let _ = anstream::stderr().flush();
+        let mut answer = String::new();
+        match std::io::stdin().read_line(&mut answer) {
+            Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
+            _ => declined("declined; nothing was changed"),
+        }
+    }
+}

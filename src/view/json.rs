@@ -1,0 +1,19 @@
+//! Failures as JSON.
+
+use serde_json::{Value, json};
+
+use super::Failure;
+
+/// Returns `{"findings":[…]}` where something was refused, `{"error":…}` otherwise.
+pub(super) fn failure(failure: &Failure) -> Value {
+    if !failure.findings.is_empty() {
+        return json!({ "findings": failure.findings });
+    }
+    json!({
+        "error": {
+            "kind": failure.kind,
+            "message": failure.message,
+            "hint": failure.hint,
+        }
+    })
+}

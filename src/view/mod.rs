@@ -1,0 +1,111 @@
+//! What people and scripts see: results on stdout in two forms, progress and
+//! failures on stderr. The only room that prints.
+
+mod human;
+mod json;
+mod progress;
+mod result;
+
+use std::io::Write;
+
+use anstream::ColorChoice;
+use owo_colors::OwoColorize;
+
+use crate::model::Finding;
+
+pub use progress::Progress;
+pub use result::{
+    BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
+    GenerateResult, PlanResult, RotateResult, RotatedSecret, WrittenFile,
+};
+
+/// The form of the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A result that can be shown in both forms.
+pub trait Show {
+    /// Returns it for people, with a line feed at the end.
+    fn human(&self) -> String;
+    /// Returns it as one JSON document.
+    fn json(&self) -> serde_json::Value;
+}
+
+/// A failure as it is told.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// A stable name of the kind, for scripts.
+    pub kind: &'static str,
+    /// What failed and why; reads after "error: ".
+    pub message: String,
+    /// The next step.
+    pub hint: Option<String>,
+    /// Where the manifest or the account was refused: everything that was found.
+    pub findings: Vec<Finding>,
+}
+
+/// Where results and failures go.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    format: Format,
+}
+
+impl View {
+    /// Returns a view; the choice of colour holds for the whole process.
+    pub fn new(format: Format, color: Color) -> Self {
+        match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
+        Self { format }
+    }
+
+    /// Writes a result to stdout.
+    pub fn show(&self, result: &dyn Show) {
+        let text = match self.format {
+            Format::Human => result.human(),
+            Format::Json => format!("{:#}\n", result.json()),
+        };
+        // A reader that has gone away has read all it wanted.
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    /// Writes findings that refuse nothing to stderr.
+    pub fn warn(&self, findings: &[Finding]) {
+        let _ = anstream::stderr().write_all(human::findings(findings).as_bytes());
+    }
+
+    /// Tells of a failure: to stderr for people, to stdout for scripts.
+    pub fn fail(&self, failure: &Failure) {
+        if self.format == Format::Json {
+            let _ = anstream::stdout().write_all(format!("{:#}\n", json::failure(failure)).as_bytes());
+            return;
+        }
+        let mut text = human::findings(&failure.findings);
+        text.push_str(&format!("{} {}\n", "error:".red().bold(), failure.message));
+        if let Some(hint) = &failure.hint {
+            text.push_str(&format!("{} {hint}\n", "hint:".cyan().bold()));
+        }
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,148 @@
+//! Progress on stderr: a spinner on a terminal, plain lines elsewhere.
+
+use std::cell::RefCell;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize;
+
+use crate::port::{Event, Listener, Stage};
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Volume {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// Draws events on stderr.
+pub struct Progress {
+    volume: Volume,
+    spinner: Option<ProgressBar>,
+    last: RefCell<Option<String>>,
+}
+
+impl Progress {
+    /// Returns progress that is `quiet` (warnings alone), `verbose` (also each
+    /// resource's first events and the lines of tools), or in between.
+    pub fn new(quiet: bool, verbose: bool) -> Self {
+        let volume = match (quiet, verbose) {
+            (true, _) => Volume::Quiet,
+            (false, true) => Volume::Verbose,
+            (false, false) => Volume::Normal,
+        };
+        let moving = volume == Volume::Normal && std::io::stderr().is_terminal();
+        Self {
+            volume,
+            spinner: moving.then(spinner),
+            last: RefCell::new(None),
+        }
+    }
+
+    /// Returns what was being done last, for the word about an interruption.
+    pub fn last(&self) -> Option<String> {
+        self.last.borrow().clone()
+    }
+
+    /// Takes the spinner away, so that what follows stands alone.
+    pub fn finish(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let write = || {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        };
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn busy(&self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => {
+                spinner.enable_steady_tick(Duration::from_millis(120));
+                spinner.set_message(text.to_owned());
+            }
+            None => self.line(text),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+    let spinner = ProgressBar::new_spinner();
+    spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    spinner
+}
+
+impl Listener for Progress {
+    fn on(&self, event: Event) {
+        match event {
+            Event::Stage(stage) => {
+                let text = describe(&stage);
+                if self.volume > Volume::Quiet {
+                    self.busy(&text);
+                }
+                *self.last.borrow_mut() = Some(text);
+            }
+            Event::Warning(text) => self.line(&format!("{} {text}", "warning:".yellow().bold())),
+            Event::Done(text) if self.volume > Volume::Quiet => self.line(&format!("  {text}")),
+            Event::Output(text) if self.volume == Volume::Verbose => {
+                self.line(&format!("  {}", text.dimmed()));
+            }
+            Event::Output(text) => {
+                if let Some(spinner) = &self.spinner
+                    && let Some(last) = self.last.borrow().as_deref()
+                {
+                    spinner.set_message(format!("{last}: {}", text.trim()));
+                }
+            }
+            Event::Resource {
+                logical_id,
+                kind,
+                status,
+                reason,
+            } => {
+                let ended = !status.ends_with("_IN_PROGRESS");
+                let told = match self.volume {
+                    Volume::Quiet => false,
+                    Volume::Normal => ended,
+                    Volume::Verbose => true,
+                };
+                if told {
+                    let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+                    self.line(&format!("  {status:<18} {logical_id} ({kind}){reason}"));
+                }
+            }
+            Event::Done(_) => {}
+        }
+    }
+}
+
+fn describe(stage: &Stage) -> String {
+    match stage {
+        Stage::Checking => "Checking the account".into(),
+        Stage::Building(architecture) => format!("Building the rotation function for {architecture}"),
+        Stage::PreparingSandbox => "Preparing the local AWS (once)".into(),
+        Stage::StartingSandbox => "Starting the local AWS".into(),
+        Stage::Uploading => "Uploading the function's code".into(),
+        Stage::Comparing => "Comparing with what is deployed".into(),
+        Stage::Deploying => "Deploying the stack".into(),
+        Stage::Seeding => "Storing first keys".into(),
+        Stage::Rotating(secret) => format!("Rotating {secret}"),
+        Stage::Verifying(secret) => format!("Proving that the key in {secret} works"),
+        Stage::Removing => "Taking everything down".into(),
+    }
+}

@@ -1,0 +1,347 @@
+//! The commands' results, each in both forms.
+
+use std::fmt::Write as _;
+
+use owo_colors::OwoColorize;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Show;
+use super::human::{items, moment, table};
+use crate::plan::{StackReport, State, StatusReport};
+use crate::port::Change;
+use crate::run::TeardownReport;
+
+/// What `bootstrap` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct BootstrapResult {
+    /// The stack.
+    pub stack: StackReport,
+    /// The rotation function.
+    pub function: DeployedFunction,
+    /// Each secret.
+    pub secrets: Vec<DeployedSecret>,
+    /// How many changes the stack took.
+    pub changes: usize,
+}
+
+/// The rotation function as it is deployed.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeployedFunction {
+    /// Its ARN.
+    pub arn: String,
+    /// The SHA-256 of its code in base64, as Lambda reports it.
+    pub code_sha256: String,
+}
+
+/// A secret as `bootstrap` left it.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeployedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// `access_key`.
+    pub kind: &'static str,
+    /// The IAM user.
+    pub username: String,
+    /// The key in AWSCURRENT.
+    pub access_key_id: String,
+    /// The version that is AWSCURRENT.
+    pub version_id: String,
+    /// It was rotated by this run.
+    pub rotated: bool,
+    /// Its credential has authenticated.
+    pub verified: bool,
+}
+
+impl Show for BootstrapResult {
+    fn human(&self) -> String {
+        let rows = self.secrets.iter().map(|secret| {
+            let did = match (secret.rotated, secret.verified) {
+                (true, true) => "rotated, verified",
+                (false, true) => "verified",
+                _ => "not verified",
+            };
+            vec![secret.name.clone(), secret.username.clone(), secret.access_key_id.clone(), did.into()]
+        });
+        let mut text = table(&["secret", "user", "access key", ""], rows.collect());
+        let changes = match self.changes {
+            0 => "no change".to_owned(),
+            1 => "1 change".to_owned(),
+            count => format!("{count} changes"),
+        };
+        let _ = writeln!(text, "\nStack {} is {} ({changes}).", self.stack.name.bold(), self.stack.status);
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// What `rotate` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RotateResult {
+    /// Each secret that was asked for.
+    pub secrets: Vec<RotatedSecret>,
+}
+
+/// A secret as `rotate` left it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RotatedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// The IAM user.
+    pub username: String,
+    /// The key before.
+    pub old_access_key_id: Option<String>,
+    /// The key now.
+    pub new_access_key_id: Option<String>,
+    /// The version that is AWSCURRENT.
+    pub version_id: Option<String>,
+    /// The new key has authenticated.
+    pub verified: bool,
+    /// Why it did not go well.
+    pub error: Option<String>,
+}
+
+impl Show for RotateResult {
+    fn human(&self) -> String {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        let rows = self.secrets.iter().map(|secret| {
+            let outcome = match &secret.error {
+                Some(_) => "failed, see above",
+                None if secret.verified => "verified",
+                None => "not verified",
+            };
+            vec![
+                secret.name.clone(),
+                secret.username.clone(),
+                or_dash(&secret.old_access_key_id),
+                or_dash(&secret.new_access_key_id),
+                outcome.into(),
+            ]
+        });
+        table(&["secret", "user", "old key", "new key", ""], rows.collect())
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Show for StatusReport {
+    fn human(&self) -> String {
+        let mut text = match &self.stack {
+            Some(stack) => format!("Stack {} is {}.\n\n", stack.name.bold(), stack.status),
+            None => "The stack is not deployed.\n\n".to_owned(),
+        };
+        let rows = self.secrets.iter().map(|secret| {
+            vec![
+                secret.name.clone(),
+                secret.username.clone(),
+                secret.state.to_string(),
+                moment(secret.last_rotated),
+                moment(secret.next_rotation),
+                secret.schedule.clone(),
+            ]
+        });
+        text.push_str(&table(
+            &["secret", "user", "state", "last rotation", "next by", "schedule"],
+            rows.collect(),
+        ));
+        let keys = self.secrets.iter().flat_map(|secret| {
+            secret.keys.iter().map(|key| {
+                vec![
+                    secret.username.clone(),
+                    key.id.clone(),
+                    key.role.to_string(),
+                    key.status.to_owned(),
+                    moment(key.created),
+                    moment(key.last_used),
+                ]
+            })
+        });
+        let keys: Vec<_> = keys.collect();
+        if !keys.is_empty() {
+            text.push('\n');
+            text.push_str(&table(&["user", "key", "role", "status", "created", "last used"], keys));
+        }
+        for secret in self.secrets.iter().filter(|secret| secret.state != State::Ok) {
+            let reason = secret.reason.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "\n{}: {reason}", secret.name);
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// What `plan` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanResult {
+    /// Each change.
+    pub changes: Vec<Change>,
+}
+
+impl Show for PlanResult {
+    fn human(&self) -> String {
+        if self.changes.is_empty() {
+            return "No change: the stack is as the manifest says.\n".to_owned();
+        }
+        let rows = self.changes.iter().map(|change| {
+            let replacement = match change.replacement.as_deref() {
+                Some("True") => "replaced",
+                Some("Conditional") => "perhaps replaced",
+                _ => "",
+            };
+            vec![
+                change.action.to_lowercase(),
+                change.logical_id.clone(),
+                change.kind.clone(),
+                replacement.to_owned(),
+            ]
+        });
+        let mut text = table(&["action", "resource", "type", ""], rows.collect());
+        let count = |action: &str| self.changes.iter().filter(|change| change.action == action).count();
+        let _ = writeln!(
+            text,
+            "\n{} to add, {} to modify, {} to remove. Nothing was changed.",
+            count("Add"),
+            count("Modify"),
+            count("Remove")
+        );
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Show for TeardownReport {
+    fn human(&self) -> String {
+        let mut text = items("Deleted", &self.deleted);
+        text.push_str(&items("Retained", &self.retained));
+        text.push_str(&items("Left over", &self.left_over));
+        if text.is_empty() {
+            text.push_str("There was nothing to take down.\n");
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// What `generate` wrote, or would write.
+#[derive(Clone, Debug, Serialize)]
+pub struct GenerateResult {
+    /// Where.
+    pub directory: String,
+    /// Nothing was written, only compared.
+    pub checked: bool,
+    /// Each file that was rendered, and those that no longer are.
+    pub files: Vec<WrittenFile>,
+}
+
+/// A rendered file.
+#[derive(Clone, Debug, Serialize)]
+pub struct WrittenFile {
+    /// Relative to the directory.
+    pub path: String,
+    /// `unchanged`, `written`, `removed`; with `--check` `differs`, `missing`, `stale`.
+    pub state: &'static str,
+}
+
+impl GenerateResult {
+    /// Returns whether the directory is as rendered.
+    pub fn is_up_to_date(&self) -> bool {
+        self.files.iter().all(|file| file.state == "unchanged")
+    }
+}
+
+impl Show for GenerateResult {
+    fn human(&self) -> String {
+        let mut text = String::new();
+        for file in &self.files {
+            if file.state != "unchanged" || !self.checked {
+                let _ = writeln!(text, "{:9}  {}/{}", file.state, self.directory, file.path);
+            }
+        }
+        if self.checked && self.is_up_to_date() {
+            let _ = writeln!(text, "{} is up to date.", self.directory);
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "directory": self.directory,
+            "up_to_date": self.is_up_to_date(),
+            "files": self.files,
+        })
+    }
+}
+
+/// What `bundle` made.
+#[derive(Clone, Debug, Serialize)]
+pub struct BundleResult {
+    /// The zip.
+    pub file: String,
+    /// The processor it is for.
+    pub architecture: &'static str,
+    /// Its length.
+    pub bytes: usize,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// The same in base64, as Lambda reports it.
+    pub code_sha256: String,
+}
+
+impl Show for BundleResult {
+    fn human(&self) -> String {
+        format!(
+            "{}  {}  {} bytes  sha256 {}\n",
+            self.file.bold(),
+            self.architecture,
+            self.bytes,
+            self.sha256
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// A credential in the form that the SDKs' `credential_process` reads. The one
+/// result that holds a secret: it is what was asked for.
+#[derive(Clone, Debug)]
+pub struct CredentialsResult {
+    /// The access key ID.
+    pub id: String,
+    /// The secret part.
+    pub secret: SecretString,
+}
+
+impl Show for CredentialsResult {
+    fn human(&self) -> String {
+        format!("{}\n", self.json())
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "Version": 1,
+            "AccessKeyId": self.id,
+            "SecretAccessKey": self.secret.expose_secret(),
+        })
+    }
+}
