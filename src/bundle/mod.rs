@@ -11,8 +11,9 @@ mod digest;
 mod elf;
 mod fault;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 pub use archive::Bundle;
+pub use digest::sha256_hex;
 pub use elf::{NEWEST_GLIBC, check};
 pub use fault::{Fault, Machine, Refused, Version};
