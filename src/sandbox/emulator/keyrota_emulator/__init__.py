@@ -10,6 +10,7 @@ The parts, one concern each:
 * ``schedule``   rotation rules, and when the next rotation is due
 * ``keys``       IAM access keys: the quota of two, their owner, their last use
 * ``authorization``  policy variables, condition keys, and that each use of a key is seen
+* ``stacks``     CloudFormation's refusals by the state of a stack, templates in S3
 * ``resources``  CloudFormation resource types that ministack lacks or gets wrong
 
 See ``README.md`` next to this package for what was found in the pinned ministack.

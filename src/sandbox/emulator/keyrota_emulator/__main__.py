@@ -127,7 +127,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from . import authorization, keys, processes, resources, rotation, secrets
+    from . import authorization, keys, processes, resources, rotation, secrets, stacks
 
     once = threading.Lock()
 
@@ -159,6 +159,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     keys.install()
     authorization.install()
     resources.install()
+    stacks.install()
     processes.install(f"http://{_HOST}:{port}")
 
     config = Config()

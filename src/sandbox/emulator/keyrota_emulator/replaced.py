@@ -35,6 +35,9 @@ NAMES: dict[str, tuple[str, ...]] = {
         "json_response",
     ),
     "ministack.core.router": ("extract_access_key_id",),
+    "ministack.services.cloudformation": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation.handlers": ("_resolve_stack",),
+    "ministack.services.cloudformation.helpers": ("_error", "_p"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -120,6 +123,13 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
         "sts",
         "tagging",
     ),
+    ("ministack.services.cloudformation", "_ACTION_HANDLERS"): (
+        "CreateChangeSet",
+        "CreateStack",
+        "GetTemplateSummary",
+        "UpdateStack",
+        "ValidateTemplate",
+    ),
     ("ministack.services.iam", "_IAM_HANDLERS"): (
         "CreateAccessKey",
         "DeleteAccessKey",
@@ -135,7 +145,7 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
         "AWS::SecretsManager::Secret",
     ),
 }
-"""The keys that must exist in three of ministack's tables."""
+"""The keys that must exist in ministack's tables."""
 
 
 def problems() -> list[str]:

@@ -323,6 +323,8 @@ def _describe_secret(original: Callable[[Request], Answer]) -> Callable[[Request
         answer = json.loads(body)
         answer.pop("RotationEnabled", None)
         answer.update(_rotation_fields(secret))
+        if not answer["VersionIdsToStages"]:
+            del answer["VersionIdsToStages"]
         return json_response(answer)
 
     return describe_secret
