@@ -501,7 +501,22 @@ class Stacks(RotatingTest):
                                         }
                                     }
                                 },
-                            }
+                            },
+                            {
+                                "Effect": "Allow",
+                                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                                "Resource": {"Fn::GetAtt": ["Key", "Arn"]},
+                                "Condition": {
+                                    "StringEquals": {
+                                        "kms:EncryptionContext:SecretARN": {"Ref": "Secret"},
+                                        "kms:ViaService": {
+                                            "Fn::Sub": (
+                                                "secretsmanager.${AWS::Region}.amazonaws.com"
+                                            )
+                                        },
+                                    }
+                                },
+                            },
                         ],
                     },
                 },
