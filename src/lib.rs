@@ -1,12 +1,26 @@
 //! keyrota, a rota for keys.
 //!
-//! The rooms: [`model`] knows the manifest; [`bundle`] packs the function;
-//! [`plan`] decides over what was observed; [`port`] says what the engine needs
-//! of the world; `aws` is that world through the SDKs.
+//! The rooms, in the order data flows through them:
+//!
+//! - [`model`]: the manifest, checked.
+//! - [`render`]: the model as a CloudFormation stack and policies.
+//! - [`bundle`]: the function's executable as a zip, checked.
+//! - [`plan`]: decisions over what was observed.
+//! - [`port`]: what the engine needs of the world.
+//! - [`run`]: plans carried out over the ports.
+//! - `aws`: the ports, through the SDKs. [`build`]: cargo. [`sandbox`]: a local AWS.
+//! - `view`: what people and scripts see. `cli`: arguments, one file a verb.
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod build;
 pub mod bundle;
+#[cfg(feature = "aws")]
+pub mod cli;
 pub mod model;
 pub mod plan;
 pub mod port;
+pub mod render;
+pub mod run;
+pub mod sandbox;
+pub mod view;

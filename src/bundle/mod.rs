@@ -11,7 +11,7 @@ mod digest;
 mod elf;
 mod fault;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 pub use archive::Bundle;
 pub use digest::sha256_hex;

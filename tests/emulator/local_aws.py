@@ -84,10 +84,13 @@ class LocalAwsTest(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
         cls.directory = pathlib.Path(directory.name)
+        cls.log = (cls.directory / "log").open("a+")
+        cls.addClassCleanup(cls.log.close)
         cls.emulator = subprocess.Popen(
             command("--port", "0"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=cls.log,
             text=True,
             env=environment(directory.name),
         )
@@ -99,6 +102,16 @@ class LocalAwsTest(unittest.TestCase):
         with cls.emulator:
             cls.emulator.stdin.close()
             cls.emulator.wait(timeout=5)
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        """Runs a test, and shows the emulator's log where it fails."""
+        before = len(result.failures) + len(result.errors) if result else 0
+        begins = self.log.seek(0, io.SEEK_END)
+        super().run(result)
+        if result and len(result.failures) + len(result.errors) > before:
+            self.log.seek(begins)
+            sys.stderr.write(self.log.read())
+        return result
 
     @classmethod
     def client(cls, service: str, credentials: dict[str, str] = ROOT, **options: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unittest
 import uuid
+from typing import Any
 
-from local_aws import LocalAwsTest
+from local_aws import REGION, LocalAwsTest
 
 
 class Secrets(LocalAwsTest):
@@ -124,6 +125,49 @@ class Secrets(LocalAwsTest):
         self.manager.delete_secret(SecretId=self.name, ForceDeleteWithoutRecovery=True)
         self.manager.delete_secret(SecretId=self.name, ForceDeleteWithoutRecovery=True)
         self.manager.create_secret(Name=self.name, SecretString="second")
+
+    def test_a_customer_managed_key_needs_its_own_permission(self) -> None:
+        kms = self.client("kms")
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        arn = self.manager.create_secret(Name=self.name, SecretString="v", KmsKeyId=key)["ARN"]
+        secret = {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": arn}
+
+        def use(*actions: str, secret_arn: str = arn) -> dict[str, Any]:
+            conditions = {
+                "kms:EncryptionContext:SecretARN": secret_arn,
+                "kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com",
+            }
+            return {
+                "Effect": "Allow",
+                "Action": list(actions),
+                "Resource": key,
+                "Condition": {"StringEquals": conditions},
+            }
+
+        everything = ("kms:Decrypt", "kms:GenerateDataKey")
+        for number, (statements, reads, writes) in enumerate(
+            (
+                ((secret,), False, False),
+                ((secret, use("kms:Decrypt")), True, False),
+                ((secret, use(*everything)), True, True),
+                ((secret, use(*everything, secret_arn=f"{arn}-other")), False, False),
+            )
+        ):
+            user = self.user(f"kms-{number}", *statements)
+            manager = self.client("secretsmanager", user)
+            for allowed, call in (
+                (reads, lambda: manager.get_secret_value(SecretId=arn)),
+                (writes, lambda: manager.put_secret_value(SecretId=arn, SecretString="w")),
+            ):
+                with self.subTest(number):
+                    if allowed:
+                        call()
+                    else:
+                        with self.refused("AccessDeniedException", "KMS"):
+                            call()
+        kms.disable_key(KeyId=key)
+        with self.refused("DecryptionFailure"):
+            self.manager.get_secret_value(SecretId=arn)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ The parts, one concern each:
 * ``processes``  the functions' processes: what they see, and that none outlives the emulator
 * ``replaced``   every name of ministack that is leaned on or replaced, checked at start-up
 * ``secrets``    Secrets Manager: versions, labels and tokens as its API reference has them
+* ``encryption`` the use of a customer managed KMS key for a secret's value
 * ``rotation``   RotateSecret, CancelRotateSecret, and the four steps behind them
 * ``schedule``   rotation rules, and when the next rotation is due
 * ``keys``       IAM access keys: the quota of two, their owner, their last use
 * ``authorization``  policy variables, condition keys, and that each use of a key is seen
+* ``stacks``     CloudFormation's refusals by the state of a stack, templates in S3
 * ``resources``  CloudFormation resource types that ministack lacks or gets wrong
 
 See ``README.md`` next to this package for what was found in the pinned ministack.

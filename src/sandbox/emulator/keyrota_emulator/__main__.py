@@ -28,26 +28,10 @@ import tempfile
 import threading
 from typing import Any
 
+from .replaced import SERVICES, problems
+
 _HOST = "127.0.0.1"
 _KEPT_VARIABLES = ("LANG", "LC_ALL", "PATH", "TZ")
-_SERVICES = (
-    "cloudformation",
-    "ec2",
-    "events",
-    "iam",
-    "kms",
-    "lambda",
-    "logs",
-    "monitoring",
-    "s3",
-    "secretsmanager",
-    "sns",
-    "sqs",
-    "ssm",
-    "sts",
-    "tagging",
-)
-"""What keyrota's stacks use; ministack's other services stay off, and with them their ports."""
 
 
 def main() -> int:
@@ -71,9 +55,6 @@ def main() -> int:
     port = listener.getsockname()[1] if listener else 0
     _set_environment(directory, port, arguments.verbose)
     sys.addaudithook(_only_loopback)
-
-    from .replaced import problems
-
     found = problems()
     for problem in found:
         print(problem, file=sys.stderr)
@@ -99,7 +80,7 @@ def _set_environment(directory: str, port: int, verbose: bool) -> None:
         LAMBDA_EXECUTOR="local",
         LOG_LEVEL="INFO" if verbose else "WARNING",
         S3_DATA_DIR=os.path.join(directory, "s3"),
-        SERVICES=",".join(_SERVICES),
+        SERVICES=",".join(SERVICES),
         SFTP_ENABLED="0",
         STATE_DIR=os.path.join(directory, "state"),
         TMPDIR=directory,
@@ -127,7 +108,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from . import authorization, keys, processes, resources, rotation, secrets
+    from . import authorization, keys, processes, resources, rotation, secrets, stacks
 
     once = threading.Lock()
 
@@ -159,6 +140,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     keys.install()
     authorization.install()
     resources.install()
+    stacks.install()
     processes.install(f"http://{_HOST}:{port}")
 
     config = Config()

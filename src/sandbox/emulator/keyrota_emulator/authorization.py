@@ -6,6 +6,8 @@
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
 * The resource of GetAccessKeyLastUsed, which is the user whose key it is.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+* Transport: the emulator speaks plain HTTP on the loopback, and has it stand for TLS, so
+  that a bucket policy that refuses ``aws:SecureTransport`` false does not refuse everyone.
 * The last use of each access key, which is recorded here because every signed request
   passes here.
 """
@@ -17,12 +19,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ministack import app
 from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_region
 from ministack.services import iam, secretsmanager
 
 from . import keys
 from .replaced import put
 
+_permitted = iam_evaluator.enforce
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9:/_-]+)\}")
 
 
@@ -35,6 +40,23 @@ def install() -> None:
         "extract_resource_arn",
         _extract_resource_arn(iam_actions.extract_resource_arn),
     )
+    put(app, "pin_request_origin", _pin_request_origin(app.pin_request_origin))
+
+
+def allows(caller: str, action: str, arn: str, conditions: dict[str, Any] | None = None) -> bool:
+    """Says whether a caller may do something that a service does in the caller's name."""
+    service = action.partition(":")[0]
+    denied = _permitted(
+        caller, action, service, get_region(), resource_arn=arn, service_context=conditions
+    )
+    return denied is None
+
+
+def _pin_request_origin(original: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
+    def pin_request_origin(source_ip: str, _secure_transport: bool) -> None:
+        original(source_ip, True)
+
+    return pin_request_origin
 
 
 def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:

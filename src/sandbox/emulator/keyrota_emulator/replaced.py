@@ -15,8 +15,27 @@ from typing import Any
 VERSION = "1.5.33"
 """The one version of ministack that this package has been tested with."""
 
+SERVICES = (
+    "cloudformation",
+    "ec2",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+    "tagging",
+)
+"""What keyrota's stacks use; ministack's other services stay off, and with them their ports."""
+
 NAMES: dict[str, tuple[str, ...]] = {
-    "ministack.app": ("app", "AUTH", "SERVICE_HANDLERS", "SERVICE_REGISTRY"),
+    "ministack.app": ("SERVICE_REGISTRY", "app", "pin_request_origin"),
     "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE", "extract_resource_arn"),
     "ministack.core.iam_evaluator": (
         "AuthError",
@@ -35,10 +54,12 @@ NAMES: dict[str, tuple[str, ...]] = {
         "json_response",
     ),
     "ministack.core.router": ("extract_access_key_id",),
+    "ministack.services.cloudformation": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation.handlers": ("_resolve_stack",),
+    "ministack.services.cloudformation.helpers": ("_error", "_p"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
-        "_delete_predecessor",
         "_iam_policy_create",
         "_iam_policy_delete",
         "_iam_policy_update",
@@ -62,6 +83,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_xml",
         "reset",
     ),
+    "ministack.services.kms": ("_resolve_key",),
     "ministack.services.lambda_svc": (
         "_execute_function_with_config_scope",
         "_execution_record_for_config",
@@ -90,7 +112,6 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_remove_stage",
         "_remove_stage_everywhere",
         "_resolve",
-        "_resource_policies",
         "_rotate_secret",
         "_secrets",
         "_store_new_secret",
@@ -103,22 +124,13 @@ NAMES: dict[str, tuple[str, ...]] = {
 """Each module of ministack with the names in it that must exist."""
 
 ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
-    ("ministack.app", "SERVICE_REGISTRY"): (
-        "cloudformation",
-        "ec2",
-        "events",
-        "iam",
-        "kms",
-        "lambda",
-        "logs",
-        "monitoring",
-        "s3",
-        "secretsmanager",
-        "sns",
-        "sqs",
-        "ssm",
-        "sts",
-        "tagging",
+    ("ministack.app", "SERVICE_REGISTRY"): SERVICES,
+    ("ministack.services.cloudformation", "_ACTION_HANDLERS"): (
+        "CreateChangeSet",
+        "CreateStack",
+        "GetTemplateSummary",
+        "UpdateStack",
+        "ValidateTemplate",
     ),
     ("ministack.services.iam", "_IAM_HANDLERS"): (
         "CreateAccessKey",
@@ -135,7 +147,7 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
         "AWS::SecretsManager::Secret",
     ),
 }
-"""The keys that must exist in three of ministack's tables."""
+"""The keys that must exist in ministack's tables."""
 
 
 def problems() -> list[str]:

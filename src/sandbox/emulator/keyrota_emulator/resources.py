@@ -20,6 +20,7 @@ from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import provisioners
 
 from . import rotation, secrets
+from .refusal import Refused
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
@@ -188,7 +189,7 @@ def _delete_rotation_schedule(physical_id: str, _properties: Properties) -> None
     """Cancels rotation; a secret that is gone, or never had any, needs nothing."""
     try:
         rotation.cancel_rotate_secret({"SecretId": physical_id})
-    except secrets.Refused:
+    except Refused:
         pass
 
 

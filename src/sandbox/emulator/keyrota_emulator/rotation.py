@@ -18,29 +18,28 @@ lock, and only the function's invocation waits on a worker thread.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import json
 import logging
 import time
 import uuid
 from typing import Any
 
-from ministack.app import AUTH
 from ministack.core import iam_evaluator
-from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.core.router import extract_access_key_id
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc
 from ministack.services import secretsmanager as service
 
-from . import schedule
+from . import authorization, schedule
+from .refusal import Refused
 from .replaced import put
 from .secrets import (
     CURRENT,
     PENDING,
-    Refused,
     Request,
     Secret,
+    added,
     answering,
+    caller,
     found,
     restart_schedule,
     token_of,
@@ -54,7 +53,6 @@ log = logging.getLogger("keyrota.rotation")
 
 _loop: asyncio.AbstractEventLoop | None = None
 _running: dict[str, _Rotation] = {}
-_caller: contextvars.ContextVar[str | None] = contextvars.ContextVar("caller", default=None)
 
 
 class _Rotation:
@@ -78,7 +76,7 @@ class _Rotation:
 def install() -> None:
     """Puts rotation in the place of ministack's stub."""
     put(service, "_rotate_secret", answering(rotate_secret))
-    put(service, "handle_request", _handle_request(service.handle_request))
+    added["CancelRotateSecret"] = answering(cancel_rotate_secret)
     put(service, "reset", _reset(service.reset))
 
 
@@ -187,28 +185,20 @@ def _require_invocable(function_arn: str, secret: Secret) -> None:
         raise Refused(
             "ResourceNotFoundException", "Lambda does not exist or could not be accessed"
         )
-    caller = _caller.get()
-    if AUTH and caller is not None:
-        denied = iam_evaluator.enforce(
-            caller,
-            "lambda:InvokeFunction",
-            "lambda",
-            get_region(),
-            resource_arn=config["FunctionArn"],
+    key = caller.get()
+    action, resource = "lambda:InvokeFunction", config["FunctionArn"]
+    if key is not None and not authorization.allows(key, action, resource):
+        raise Refused(
+            "AccessDeniedException",
+            f"You are not authorized to perform: {action} on resource: {resource}",
         )
-        if denied:
-            raise Refused(
-                "AccessDeniedException",
-                "You are not authorized to perform: lambda:InvokeFunction on resource: "
-                f"{config['FunctionArn']}",
-            )
     decision = iam_evaluator.evaluate_resource_policy(
         record.get("policy"),
         iam_evaluator.EvalContext(
             principal_arn="",
             principal_type="Service",
             principal_account=get_account_id(),
-            action="lambda:InvokeFunction",
+            action=action,
             resource_arn=function_arn,
             region=get_region(),
             service_context={
@@ -329,28 +319,6 @@ def _emit(secret: Secret, name: str) -> None:
         )
     except Exception:
         log.exception("the event %s could not be delivered", name)
-
-
-def _handle_request(original: Any) -> Any:
-    """Adds CancelRotateSecret, and remembers who calls."""
-
-    async def handle_request(
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query_params: dict[str, list[str]],
-    ) -> Any:
-        _caller.set(extract_access_key_id(headers, query_params) or "")
-        if headers.get("x-amz-target", "").endswith(".CancelRotateSecret"):
-            try:
-                data = json.loads(body or b"{}")
-            except json.JSONDecodeError:
-                return error_response_json("SerializationException", "Invalid JSON", 400)
-            return answering(cancel_rotate_secret)(data)
-        return await original(method, path, headers, body, query_params)
-
-    return handle_request
 
 
 def _reset(original: Any) -> Any:

@@ -9,16 +9,24 @@ without a value (a rotation that has just begun) has None for both.
 
 from __future__ import annotations
 
+import contextvars
 import json
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
+from ministack.core.responses import (
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+)
+from ministack.core.router import extract_access_key_id
 from ministack.services import secretsmanager as service
 
-from . import schedule
+from . import encryption, schedule
+from .refusal import Refused
 from .replaced import put
 
 CURRENT = "AWSCURRENT"
@@ -31,13 +39,11 @@ Secret = dict[str, Any]
 Request = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 
+caller: contextvars.ContextVar[str | None] = contextvars.ContextVar("caller", default=None)
+"""The access key of the request to Secrets Manager; None for CloudFormation's own calls."""
 
-class Refused(Exception):
-    """An error as Secrets Manager answers it."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+added: dict[str, Callable[[Request], Answer]] = {}
+"""The operations that ministack lacks."""
 
 
 def install() -> None:
@@ -50,6 +56,7 @@ def install() -> None:
     put(service, "_list_secrets", _list_secrets(service._list_secrets))
     put(service, "_list_secret_version_ids", _list_versions(service._list_secret_version_ids))
     put(service, "_delete_secret", _delete_secret(service._delete_secret))
+    put(service, "handle_request", _handle_request(service.handle_request))
 
 
 def answering(operation: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Answer]:
@@ -113,13 +120,16 @@ def create_secret(data: Request) -> dict[str, Any]:
             )
         return {"ARN": existing["ARN"], "Name": name, "VersionId": token}
     check_size(data)
+    key = data.get("KmsKeyId")
+    if has_value(data):
+        encryption.require_encrypt(caller.get(), key, f"{arn_prefix()}{name}")
     arn, first = service._store_new_secret(
         name,
         secret_string=data.get("SecretString"),
         secret_binary=data.get("SecretBinary"),
         description=data.get("Description", ""),
         tags=data.get("Tags"),
-        kms_key_id=data.get("KmsKeyId"),
+        kms_key_id=key,
     )
     versions = service._secrets[name]["Versions"]
     version = versions.pop(first)
@@ -169,6 +179,7 @@ def store_value(secret: Secret, token: str, data: Request, stages: list[str]) ->
                 f"in use for a version of secret {secret['ARN']}.",
             )
         return token
+    encryption.require_encrypt(caller.get(), secret.get("KmsKeyId"), secret["ARN"])
     if not secret["Versions"] and CURRENT not in stages:
         stages = [*stages, CURRENT]
     now = time.time()
@@ -223,6 +234,11 @@ def token_of(data: Request) -> str:
     return token
 
 
+def arn_prefix() -> str:
+    """Returns what the ARN of every secret of this account and Region begins with."""
+    return f"arn:aws:secretsmanager:{get_region()}:{get_account_id()}:secret:"
+
+
 def has_value(version: dict[str, Any]) -> bool:
     """Says whether a version, or a request, carries a value."""
     return version.get("SecretString") is not None or version.get("SecretBinary") is not None
@@ -270,6 +286,11 @@ def _get_secret_value(original: Callable[[Request], Answer]) -> Callable[[Reques
                 f"Secrets Manager can't find the specified secret value for {wanted}",
                 400,
             )
+        _, secret = service._resolve(data.get("SecretId"))
+        try:
+            encryption.require_decrypt(caller.get(), secret.get("KmsKeyId"), secret["ARN"])
+        except Refused as refused:
+            return error_response_json(refused.code, str(refused), 400)
         return status, headers, body
 
     return get_secret_value
@@ -323,6 +344,8 @@ def _describe_secret(original: Callable[[Request], Answer]) -> Callable[[Request
         answer = json.loads(body)
         answer.pop("RotationEnabled", None)
         answer.update(_rotation_fields(secret))
+        if not answer["VersionIdsToStages"]:
+            del answer["VersionIdsToStages"]
         return json_response(answer)
 
     return describe_secret
@@ -370,9 +393,31 @@ def _delete_secret(original: Callable[[Request], Answer]) -> Callable[[Request],
     def delete_secret(data: Request) -> Answer:
         name = data.get("SecretId", "")
         if data.get("ForceDeleteWithoutRecovery") and not service._resolve(name)[1]:
-            prefix = f"arn:aws:secretsmanager:{get_region()}:{get_account_id()}:secret:"
-            arn = name if name.startswith("arn:") else prefix + name
+            arn = name if name.startswith("arn:") else arn_prefix() + name
             return json_response({"ARN": arn, "Name": name, "DeletionDate": time.time()})
         return original(data)
 
     return delete_secret
+
+
+def _handle_request(original: Any) -> Any:
+    """Remembers who calls, and answers the operations that ministack lacks."""
+
+    async def handle_request(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query_params: dict[str, list[str]],
+    ) -> Any:
+        caller.set(extract_access_key_id(headers, query_params) or "")
+        operation = added.get(headers.get("x-amz-target", "").rpartition(".")[2])
+        if operation is None:
+            return await original(method, path, headers, body, query_params)
+        try:
+            data = json.loads(body or b"{}")
+        except json.JSONDecodeError:
+            return error_response_json("SerializationException", "Invalid JSON", 400)
+        return operation(data)
+
+    return handle_request

@@ -1,0 +1,119 @@
+//! Why the function could not be built.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use crate::bundle::Refused;
+use crate::model::Architecture;
+
+use super::method::Missing;
+
+/// Why the function could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no source to build.
+    #[error("the function's source is not in {}{}", .folder.display(), whence(*.named))]
+    SourceMissing {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// Whether `KEYROTA_SOURCE` named the folder.
+        named: bool,
+    },
+    /// Cargo is not on the `PATH`.
+    #[error("cargo is not on the PATH; the function is built from its Rust source")]
+    CargoMissing,
+    /// A tool could not be started, or its output not be read.
+    #[error("cannot run {program}")]
+    Start {
+        /// The tool.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A tool ran and failed.
+    #[error("{program} failed ({status}){}", shown(.tail))]
+    Failed {
+        /// The tool, with what it was to do.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it said.
+        tail: Vec<String>,
+    },
+    /// A tool said something else than expected.
+    #[error("{program} did not say {what}")]
+    Unclear {
+        /// The tool.
+        program: String,
+        /// What was to be learned from it.
+        what: &'static str,
+    },
+    /// The executable could not be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The executable, or a folder with it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// This machine cannot build for the architecture.
+    #[error(
+        "this machine cannot build the function for {}: {}",
+        .architecture.as_str(),
+        .missing.iter().map(Missing::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Missing {
+        /// What was to be built for.
+        architecture: Architecture,
+        /// Everything that is missing.
+        missing: Vec<Missing>,
+    },
+    /// The executable needs a newer glibc than Lambda has, and there is no tool
+    /// that links against an older one.
+    #[error("this machine's glibc is newer than Lambda's\n{0}")]
+    TooNew(Refused),
+    /// The executable cannot run on Lambda.
+    #[error("the build gave an executable that Lambda cannot run\n{0}")]
+    Unfit(Refused),
+}
+
+fn whence(named: bool) -> &'static str {
+    if named {
+        ", which KEYROTA_SOURCE names"
+    } else {
+        ", which keyrota was built from"
+    }
+}
+
+fn shown(tail: &[String]) -> String {
+    tail.iter().map(|line| format!("\n{line}")).collect()
+}
+
+impl Error {
+    /// Returns the way on, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        const ELSEWHERE: &str =
+            "or bring a function that was bundled elsewhere: `--function-zip FILE`";
+        match self {
+            Self::SourceMissing { .. } => Some(
+                "let KEYROTA_SOURCE name a checkout of keyrota, \
+                 or bring a function that was bundled elsewhere: `--function-zip FILE`"
+                    .to_owned(),
+            ),
+            Self::CargoMissing => Some(format!("install Rust: https://rustup.rs\n{ELSEWHERE}")),
+            Self::Missing { missing, .. } => {
+                let mut lines: Vec<String> = missing.iter().map(Missing::remedy).collect();
+                lines.push(ELSEWHERE.to_owned());
+                Some(lines.join("\n"))
+            }
+            Self::TooNew(_) => Some(format!(
+                "install what links against an older one: `pip install cargo-zigbuild ziglang`\n{ELSEWHERE}"
+            )),
+            Self::Unfit(refused) => refused.hint(),
+            Self::Start { .. } | Self::Failed { .. } | Self::Unclear { .. } | Self::Read { .. } => {
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One run of cargo, and the executable it gives.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use crate::bundle::NEWEST_GLIBC;
+use crate::model::Architecture;
+use crate::port::Listener;
+use crate::tool::{self, Output};
+
+use super::method::{Method, linker_variable, target};
+use super::setting::Setting;
+use super::toolchain::Toolchain;
+use super::{Error, message};
+
+/// The function's package in the workspace.
+const PACKAGE: &str = "keyrota-function";
+
+/// Its binary.
+const BINARY: &str = "bootstrap";
+
+/// The profile that it is built with.
+const PROFILE: &str = "function";
+
+/// Builds the function and returns the executable.
+///
+/// # Errors
+///
+/// Returns what cargo said, where it fails.
+pub async fn run(
+    setting: &Setting,
+    source: &Path,
+    toolchain: &Toolchain,
+    architecture: Architecture,
+    method: &Method,
+    listener: &dyn Listener,
+) -> Result<Vec<u8>, Error> {
+    let target_folder = target_folder(setting, source);
+    let lambda_folder = target_folder
+        .join("keyrota-lambda")
+        .join(target(architecture));
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(source)
+        .env_clear()
+        .envs(setting.variables())
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            rust_flags(setting, source, &target_folder, toolchain),
+        );
+    let words: &[&str] = match method {
+        Method::Native | Method::CrossLinker(_) => &["build"],
+        Method::Zigbuild => &["zigbuild"],
+        Method::CargoLambda => &["lambda", "build"],
+    };
+    command
+        .args(words)
+        .args(["--locked", "--profile", PROFILE])
+        .args(["--package", PACKAGE, "--bin", BINARY]);
+    match method {
+        Method::Native => {}
+        Method::CrossLinker(linker) => {
+            command
+                .args(["--target", target(architecture)])
+                .env(linker_variable(architecture), linker);
+        }
+        Method::Zigbuild | Method::CargoLambda => {
+            command.arg("--target");
+            command.arg(format!("{}.{NEWEST_GLIBC}", target(architecture)));
+        }
+    }
+    if *method == Method::CargoLambda {
+        command.arg("--lambda-dir").arg(&lambda_folder);
+    } else {
+        command.args(["--message-format", "json-render-diagnostics"]);
+    }
+    let program = format!("cargo {}", words.join(" "));
+    let finished = tool::run(&mut command, Output::Collected, listener)
+        .await
+        .map_err(|source| Error::Start {
+            program: program.clone(),
+            source,
+        })?;
+    if !finished.status.success() {
+        return Err(Error::Failed {
+            program,
+            status: finished.status,
+            tail: finished.tail,
+        });
+    }
+    let path = if *method == Method::CargoLambda {
+        lambda_folder.join(BINARY).join(BINARY)
+    } else {
+        message::executable(&finished.output, BINARY).ok_or(Error::Unclear {
+            program,
+            what: "where the executable is",
+        })?
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the build is an edge: cargo leaves its result in a file"
+    )]
+    std::fs::read(&path).map_err(|source| Error::Read { path, source })
+}
+
+/// Returns the folder of cargo's results.
+fn target_folder(setting: &Setting, source: &Path) -> PathBuf {
+    let folder = setting
+        .variable("CARGO_TARGET_DIR")
+        .or_else(|| setting.variable("CARGO_BUILD_TARGET_DIR"))
+        .map_or_else(|| "target".into(), PathBuf::from);
+    source.join(folder)
+}
+
+/// Returns the compiler's flags in cargo's encoding.
+///
+/// Panic messages name source files. Without the folders in front of them the
+/// bytes do not depend on where the workspace, the registry and the results
+/// are; and the standard library's files have one name, whether or not its
+/// source is installed.
+fn rust_flags(
+    setting: &Setting,
+    source: &Path,
+    target_folder: &Path,
+    toolchain: &Toolchain,
+) -> OsString {
+    let mut folders = vec![
+        (source.to_owned(), "/keyrota".to_owned()),
+        (target_folder.to_owned(), "/target".to_owned()),
+    ];
+    if let Some(home) = setting.cargo_home() {
+        if let Ok(canonical) = home.canonicalize() {
+            folders.push((canonical, "/cargo".to_owned()));
+        }
+        folders.push((home, "/cargo".to_owned()));
+    }
+    if let Some(commit) = &toolchain.commit {
+        folders.push((
+            toolchain.sysroot.join("lib/rustlib/src/rust"),
+            format!("/rustc/{commit}"),
+        ));
+    }
+    // Of the prefixes that fit, the compiler takes the last: the longest.
+    folders.sort_by_key(|(folder, _)| folder.as_os_str().len());
+    let mut flags = OsString::new();
+    for (folder, name) in folders {
+        if !flags.is_empty() {
+            flags.push("\u{1f}");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_folder_comes_last() {
+        let variables = [("HOME", "/home/me"), ("CARGO_TARGET_DIR", "results")]
+            .map(|(name, value)| (name.into(), value.into()));
+        let setting = Setting::new(variables, Path::new("/nowhere"));
+        let source = Path::new("/src");
+        let toolchain = Toolchain {
+            host: String::new(),
+            commit: Some("c0ffee".to_owned()),
+            sysroot: "/rust".into(),
+            has_standard_library: true,
+        };
+        let flags = rust_flags(
+            &setting,
+            source,
+            &target_folder(&setting, source),
+            &toolchain,
+        );
+        let flags: Vec<&str> = flags.to_str().unwrap().split('\u{1f}').collect();
+        assert_eq!(
+            flags,
+            [
+                "--remap-path-prefix=/src=/keyrota",
+                "--remap-path-prefix=/src/results=/target",
+                "--remap-path-prefix=/home/me/.cargo=/cargo",
+                "--remap-path-prefix=/rust/lib/rustlib/src/rust=/rustc/c0ffee",
+            ]
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! Which tool links for Lambda: decided from what is installed.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use crate::model::Architecture;
+
+use super::setting::Setting;
+use super::toolchain::Toolchain;
+
+/// A way to get an executable for an architecture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Cargo alone, on a machine of that architecture.
+    Native,
+    /// `cargo zigbuild`, which links against any glibc.
+    Zigbuild,
+    /// `cargo lambda build`, which brings its own choice of the same.
+    CargoLambda,
+    /// Cargo with a linker for the other architecture.
+    CrossLinker(OsString),
+}
+
+/// What is installed.
+#[derive(Clone, Debug, Default)]
+pub struct Tools {
+    /// Whether Rust's standard library is there for the architecture.
+    pub standard_library: bool,
+    /// Whether `cargo zigbuild` is there.
+    pub zigbuild: bool,
+    /// Whether `cargo lambda` is there.
+    pub cargo_lambda: bool,
+    /// A linker for the architecture.
+    pub cross_linker: Option<OsString>,
+    /// Whether rustup manages the toolchain.
+    pub rustup: bool,
+}
+
+impl Tools {
+    /// Looks for the tools.
+    pub fn found(setting: &Setting, architecture: Architecture, toolchain: &Toolchain) -> Self {
+        let compiler = match architecture {
+            Architecture::X86_64 => "x86_64-linux-gnu-gcc",
+            Architecture::Arm64 => "aarch64-linux-gnu-gcc",
+        };
+        Self {
+            standard_library: toolchain.has_standard_library,
+            zigbuild: setting.find("cargo-zigbuild").is_some(),
+            cargo_lambda: setting.find("cargo-lambda").is_some(),
+            cross_linker: setting
+                .variable(&linker_variable(architecture))
+                .map(OsString::from)
+                .or_else(|| setting.find(compiler).map(|_| compiler.into())),
+            rustup: setting.find("rustup").is_some(),
+        }
+    }
+}
+
+/// One thing that is missing to build for an architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Rust's standard library for the architecture.
+    StandardLibrary {
+        /// Its target.
+        target: &'static str,
+        /// Whether rustup can install it.
+        rustup: bool,
+    },
+    /// Any tool that links for the architecture.
+    Linker,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StandardLibrary { target, .. } => {
+                write!(formatter, "the Rust target {target} is not installed")
+            }
+            Self::Linker => formatter.write_str(
+                "none of cargo-zigbuild, cargo-lambda or a cross compiler is on the PATH",
+            ),
+        }
+    }
+}
+
+impl Missing {
+    /// Returns how to get it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::StandardLibrary {
+                target,
+                rustup: true,
+            } => format!("install the target: `rustup target add {target}`"),
+            Self::StandardLibrary { target, .. } => format!(
+                "install Rust's standard library for {target}, with the package manager \
+                 that rustc came from or with https://rustup.rs"
+            ),
+            Self::Linker => "install a linker: `pip install cargo-zigbuild ziglang`".to_owned(),
+        }
+    }
+}
+
+/// Returns the Rust target of an architecture.
+pub const fn target(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+    }
+}
+
+/// Returns the variable that names cargo's linker for an architecture.
+pub fn linker_variable(architecture: Architecture) -> String {
+    let target = target(architecture).to_uppercase().replace('-', "_");
+    format!("CARGO_TARGET_{target}_LINKER")
+}
+
+/// Chooses the way from a host (a Rust target) to an architecture.
+///
+/// # Errors
+///
+/// Returns everything that is missing.
+pub fn choose(
+    host: &str,
+    architecture: Architecture,
+    tools: &Tools,
+) -> Result<Method, Vec<Missing>> {
+    let target = target(architecture);
+    if host == target {
+        return Ok(Method::Native);
+    }
+    let linker = if tools.zigbuild {
+        Some(Method::Zigbuild)
+    } else if tools.cargo_lambda {
+        Some(Method::CargoLambda)
+    } else {
+        tools.cross_linker.clone().map(Method::CrossLinker)
+    };
+    match linker {
+        Some(method) if tools.standard_library => Ok(method),
+        linker => {
+            let library = (!tools.standard_library).then_some(Missing::StandardLibrary {
+                target,
+                rustup: tools.rustup,
+            });
+            let linker = linker.is_none().then_some(Missing::Linker);
+            Err(library.into_iter().chain(linker).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "x86_64-unknown-linux-gnu";
+    const TARGET: &str = "aarch64-unknown-linux-gnu";
+
+    #[test]
+    fn a_machine_of_the_architecture_needs_cargo_alone() {
+        let none = Tools::default();
+        assert_eq!(
+            choose(HOST, Architecture::X86_64, &none),
+            Ok(Method::Native)
+        );
+        assert_eq!(
+            choose(TARGET, Architecture::Arm64, &none),
+            Ok(Method::Native)
+        );
+    }
+
+    #[test]
+    fn tools_that_can_choose_the_glibc_come_first() {
+        let mut tools = Tools {
+            standard_library: true,
+            zigbuild: true,
+            cargo_lambda: true,
+            cross_linker: Some("aarch64-linux-gnu-gcc".into()),
+            rustup: false,
+        };
+        assert_eq!(
+            choose(HOST, Architecture::Arm64, &tools),
+            Ok(Method::Zigbuild)
+        );
+        tools.zigbuild = false;
+        assert_eq!(
+            choose(HOST, Architecture::Arm64, &tools),
+            Ok(Method::CargoLambda)
+        );
+        tools.cargo_lambda = false;
+        assert_eq!(
+            choose(HOST, Architecture::Arm64, &tools),
+            Ok(Method::CrossLinker("aarch64-linux-gnu-gcc".into()))
+        );
+        tools.cross_linker = None;
+        assert_eq!(
+            choose(HOST, Architecture::Arm64, &tools),
+            Err(vec![Missing::Linker])
+        );
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_listed() {
+        for rustup in [false, true] {
+            let tools = Tools {
+                rustup,
+                ..Tools::default()
+            };
+            assert_eq!(
+                choose("aarch64-apple-darwin", Architecture::Arm64, &tools),
+                Err(vec![
+                    Missing::StandardLibrary {
+                        target: TARGET,
+                        rustup
+                    },
+                    Missing::Linker
+                ])
+            );
+        }
+        let tools = Tools {
+            zigbuild: true,
+            ..Tools::default()
+        };
+        assert_eq!(
+            choose(HOST, Architecture::Arm64, &tools),
+            Err(vec![Missing::StandardLibrary {
+                target: TARGET,
+                rustup: false
+            }])
+        );
+    }
+
+    #[test]
+    fn the_linker_has_cargos_name() {
+        assert_eq!(
+            linker_variable(Architecture::Arm64),
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"
+        );
+    }
+}

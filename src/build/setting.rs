@@ -1,0 +1,177 @@
+//! What the build takes from the process it runs in, and what it leaves out.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::tool;
+
+use super::Error;
+
+/// The environment that the build's tools are given.
+pub struct Setting {
+    variables: BTreeMap<OsString, OsString>,
+    source: Option<PathBuf>,
+    built_from: PathBuf,
+}
+
+impl Setting {
+    /// Returns this process's environment, without what must not reach the
+    /// build.
+    pub fn of_this_process() -> Self {
+        Self::new(std::env::vars_os(), Path::new(env!("CARGO_MANIFEST_DIR")))
+    }
+
+    /// Returns an environment without what must not reach the build; the path
+    /// is where this program was built from.
+    pub fn new(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        built_from: &Path,
+    ) -> Self {
+        let mut variables: BTreeMap<_, _> = variables
+            .into_iter()
+            .filter(|(name, _)| name.to_str().is_none_or(is_kept))
+            .collect();
+        let source = variables
+            .remove(OsStr::new("KEYROTA_SOURCE"))
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from);
+        Self {
+            variables,
+            source,
+            built_from: built_from.to_owned(),
+        }
+    }
+
+    /// Returns the variables that the tools are given.
+    pub const fn variables(&self) -> &BTreeMap<OsString, OsString> {
+        &self.variables
+    }
+
+    /// Returns a variable, unless it is empty.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Returns where a program is.
+    pub fn find(&self, program: &str) -> Option<PathBuf> {
+        tool::find(program, self.variable("PATH")?)
+    }
+
+    /// Returns cargo's own folder, with the registry in it.
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        match self.variable("CARGO_HOME") {
+            Some(path) => Some(path.into()),
+            None => Some(Path::new(self.variable("HOME")?).join(".cargo")),
+        }
+    }
+
+    /// Returns the folder of the workspace that holds the function.
+    ///
+    /// # Errors
+    ///
+    /// Returns where it is not.
+    pub fn source(&self) -> Result<PathBuf, Error> {
+        let named = self.source.is_some();
+        let folder = self.source.as_ref().unwrap_or(&self.built_from);
+        match folder.canonicalize() {
+            Ok(folder) if folder.join("lambda/Cargo.toml").is_file() => Ok(folder),
+            _ => Err(Error::SourceMissing {
+                folder: folder.clone(),
+                named,
+            }),
+        }
+    }
+}
+
+/// Says whether a variable reaches the build.
+///
+/// What a surrounding `cargo run` sets, and what changes the function's bytes,
+/// does not; where cargo, its downloads and its results are, does. Credentials
+/// are no business of the build scripts of a dependency.
+fn is_kept(name: &str) -> bool {
+    const KEPT: [&str; 4] = [
+        "CARGO_HOME",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "CARGO_BUILD_JOBS",
+    ];
+    const KEPT_FAMILIES: [&str; 6] = [
+        "CARGO_HTTP_",
+        "CARGO_NET_",
+        "CARGO_REGISTRIES_",
+        "CARGO_REGISTRY_",
+        "CARGO_SOURCE_",
+        "CARGO_ZIGBUILD_",
+    ];
+    let is_linker = name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER");
+    if name == "CARGO" || name.starts_with("CARGO_") {
+        return KEPT.contains(&name)
+            || is_linker
+            || KEPT_FAMILIES.iter().any(|family| name.starts_with(family));
+    }
+    !(name == "RUSTFLAGS" || name.starts_with("AWS_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(names: &[&str]) -> Setting {
+        let variables = names.iter().map(|name| (name.into(), "value".into()));
+        Setting::new(variables, Path::new("/nowhere"))
+    }
+
+    #[test]
+    fn the_build_sees_where_things_are_and_nothing_that_changes_the_bytes() {
+        let kept = [
+            "CARGO_BUILD_JOBS",
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "CARGO_REGISTRIES_MIRROR_INDEX",
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
+            "CARGO_TARGET_DIR",
+            "HOME",
+            "HTTPS_PROXY",
+            "PATH",
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTUP_HOME",
+            "RUSTUP_TOOLCHAIN",
+        ];
+        let dropped = [
+            "AWS_SECRET_ACCESS_KEY",
+            "CARGO",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_PKG_VERSION",
+            "CARGO_PROFILE_FUNCTION_OPT_LEVEL",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "CARGO_TERM_COLOR",
+            "KEYROTA_SOURCE",
+            "RUSTFLAGS",
+        ];
+        let names: Vec<&str> = kept.iter().chain(&dropped).copied().collect();
+        let setting = setting(&names);
+        let left: Vec<&str> = setting
+            .variables()
+            .keys()
+            .filter_map(|name| name.to_str())
+            .collect();
+        assert_eq!(left, kept);
+    }
+
+    #[test]
+    fn a_missing_source_is_an_error_with_the_way_on() {
+        let named = setting(&["KEYROTA_SOURCE"]).source().unwrap_err();
+        insta::assert_snapshot!(named, @"the function's source is not in value, which KEYROTA_SOURCE names");
+        let built_from = setting(&[]).source().unwrap_err();
+        insta::assert_snapshot!(built_from, @"the function's source is not in /nowhere, which keyrota was built from");
+        insta::assert_snapshot!(built_from.hint().unwrap(), @"let KEYROTA_SOURCE name a checkout of keyrota, or bring a function that was bundled elsewhere: `--function-zip FILE`");
+    }
+}

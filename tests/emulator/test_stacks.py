@@ -1,0 +1,694 @@
+"""CloudFormation: the resource types that keyrota uses, and a stack's life."""
+
+from __future__ import annotations
+
+import json
+import time
+import unittest
+import uuid
+from typing import Any
+
+from local_aws import ACCOUNT, REGION, TRUST, eventually, zipped
+from rotating import CODE, RotatingTest
+
+TOPIC_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com"]},
+            "Action": "sns:Publish",
+            "Resource": {"Ref": "Topic"},
+        }
+    ],
+}
+
+
+def resource(kind: str, properties: dict[str, Any], **attributes: Any) -> dict[str, Any]:
+    """Returns one resource of a template."""
+    return {"Type": f"AWS::{kind}", "Properties": properties, **attributes}
+
+
+class Stacks(RotatingTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.formation = self.client("cloudformation")
+        self.stack = f"s-{uuid.uuid4().hex[:12]}"
+
+    def deploy(
+        self,
+        resources: dict[str, Any],
+        outputs: dict[str, Any] | None = None,
+        kind: str = "CREATE",
+        **options: Any,
+    ) -> str:
+        """Creates a change set, executes it, and returns the stack's status afterwards."""
+        change_set = self.change_set(resources, outputs, kind, **options)
+        self.formation.execute_change_set(ChangeSetName=change_set["ChangeSetId"])
+        return self.settled()
+
+    def change_set(
+        self,
+        resources: dict[str, Any],
+        outputs: dict[str, Any] | None = None,
+        kind: str = "CREATE",
+        **options: Any,
+    ) -> dict[str, Any]:
+        template = {"Resources": resources}
+        if outputs:
+            template["Outputs"] = {name: {"Value": value} for name, value in outputs.items()}
+        if "TemplateURL" not in options:
+            options["TemplateBody"] = json.dumps(template)
+        created = self.formation.create_change_set(
+            StackName=self.stack,
+            ChangeSetName=f"change-{uuid.uuid4()}",
+            ChangeSetType=kind,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            **options,
+        )
+
+        def ready() -> dict[str, Any] | None:
+            answer = self.formation.describe_change_set(ChangeSetName=created["Id"])
+            return answer if answer["Status"] in ("CREATE_COMPLETE", "FAILED") else None
+
+        return eventually(ready)
+
+    def described(self) -> dict[str, Any]:
+        return self.formation.describe_stacks(StackName=self.stack)["Stacks"][0]
+
+    def settled(self) -> str:
+        def status() -> str | None:
+            found = self.described()["StackStatus"]
+            return None if found.endswith("IN_PROGRESS") else found
+
+        return eventually(status)
+
+    def outputs(self) -> dict[str, str]:
+        return {it["OutputKey"]: it["OutputValue"] for it in self.described()["Outputs"]}
+
+    def delete(self) -> None:
+        stack_id = self.described()["StackId"]
+        self.formation.delete_stack(StackName=self.stack)
+
+        def gone() -> bool:
+            stack = self.formation.describe_stacks(StackName=stack_id)["Stacks"][0]
+            return stack["StackStatus"] == "DELETE_COMPLETE"
+
+        eventually(gone)
+
+    def failure(self, logical_id: str) -> str:
+        """Returns why a resource failed."""
+        events = self.formation.describe_stack_events(StackName=self.stack)["StackEvents"]
+        return next(
+            event["ResourceStatusReason"]
+            for event in events
+            if event["LogicalResourceId"] == logical_id
+            and event["ResourceStatus"].endswith("_FAILED")
+        )
+
+    def schedule(self, **properties: Any) -> dict[str, Any]:
+        return resource(
+            "SecretsManager::RotationSchedule",
+            {
+                "SecretId": self.arn,
+                "RotationLambdaARN": self.function,
+                "RotationRules": {"ScheduleExpression": "rate(30 days)", "Duration": "3h"},
+                **properties,
+            },
+        )
+
+    # The rotation schedule
+
+    def test_a_schedule_rotates_at_once_unless_told_not_to(self) -> None:
+        schedule = {"Schedule": self.schedule()}
+        self.assertEqual(
+            self.deploy(schedule, {"Ref": {"Ref": "Schedule"}}), "CREATE_COMPLETE"
+        )
+        self.assertEqual(self.outputs()["Ref"], self.arn)
+        first = self.rotated()
+        self.assertEqual(
+            first["RotationRules"], {"ScheduleExpression": "rate(30 days)", "Duration": "3h"}
+        )
+        quiet = {
+            "Schedule": self.schedule(
+                RotationRules={"AutomaticallyAfterDays": "7"}, RotateImmediatelyOnUpdate="false"
+            )
+        }
+        self.assertEqual(self.deploy(quiet, kind="UPDATE"), "UPDATE_COMPLETE")
+        eventually(lambda: len(self.steps()) == 5)
+        self.assertEqual(self.steps()[4], "testSecret")
+        described = self.describe()
+        self.assertEqual(described["RotationRules"], {"AutomaticallyAfterDays": 7})
+        self.assertEqual(described["LastRotatedDate"], first["LastRotatedDate"])
+        eventually(lambda: "AWSPENDING" not in self.stages())
+        self.assertEqual(self.deploy(schedule, kind="UPDATE"), "UPDATE_COMPLETE")
+        eventually(lambda: self.describe()["LastRotatedDate"] > first["LastRotatedDate"])
+        self.delete()
+        self.assertFalse(self.describe()["RotationEnabled"])
+
+    def test_a_schedule_fails_without_function_or_permission(self) -> None:
+        functions = self.client("lambda")
+        closed = functions.create_function(
+            FunctionName=self.stack,
+            Runtime="python3.12",
+            Handler="index.handler",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/rotate",
+            Code={"ZipFile": zipped({"index.py": CODE})},
+        )["FunctionArn"]
+        for arn, words in (
+            (f"{self.function}-gone", "Lambda does not exist"),
+            (closed, "cannot invoke the specified Lambda function"),
+        ):
+            with self.subTest(arn):
+                self.assertEqual(
+                    self.deploy({"Schedule": self.schedule(RotationLambdaARN=arn)}),
+                    "ROLLBACK_COMPLETE",
+                )
+                self.assertIn(words, self.failure("Schedule"))
+                self.assertNotIn("RotationLambdaARN", self.describe())
+                with self.refused("ValidationError", "is in ROLLBACK_COMPLETE state"):
+                    self.change_set({"Schedule": self.schedule()}, kind="UPDATE")
+                with self.refused("ValidationError", "cannot be created again"):
+                    self.change_set({"Schedule": self.schedule()})
+                self.delete()
+
+    # Secrets
+
+    def test_ref_of_a_secret_is_its_arn(self) -> None:
+        name = f"{self.stack}-secret"
+        resources = {
+            "Secret": resource(
+                "SecretsManager::Secret",
+                {
+                    "Name": name,
+                    "SecretString": '{"username": "u"}',
+                    "Tags": [{"Key": "keyrota:user", "Value": "u"}],
+                },
+            ),
+            "User": resource("IAM::User", {"UserName": f"{self.stack}-user"}),
+            "Policy": resource(
+                "IAM::UserPolicy",
+                {
+                    "PolicyName": "read",
+                    "UserName": {"Ref": "User"},
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": {
+                            "Effect": "Allow",
+                            "Action": "secretsmanager:GetSecretValue",
+                            "Resource": {"Ref": "Secret"},
+                        },
+                    },
+                },
+            ),
+            "ResourcePolicy": resource(
+                "SecretsManager::ResourcePolicy",
+                {
+                    "SecretId": {"Ref": "Secret"},
+                    "ResourcePolicy": {
+                        "Version": "2012-10-17",
+                        "Statement": {
+                            "Effect": "Deny",
+                            "Principal": "*",
+                            "Action": "secretsmanager:DeleteSecret",
+                            "Resource": "*",
+                        },
+                    },
+                },
+            ),
+        }
+        outputs = {
+            "Secret": {"Ref": "Secret"},
+            "Sub": {"Fn::Sub": "${Secret}"},
+            "Id": {"Fn::GetAtt": ["Secret", "Id"]},
+            "Policy": {"Ref": "ResourcePolicy"},
+        }
+        status = self.deploy(resources, outputs, Tags=[{"Key": "team", "Value": "payments"}])
+        self.assertEqual(status, "CREATE_COMPLETE")
+        described = self.manager.describe_secret(SecretId=name)
+        self.assertEqual(set(self.outputs().values()), {described["ARN"]})
+        self.assertRegex(described["ARN"], rf"^arn:aws:secretsmanager:.*:secret:{name}-\w{{6}}$")
+        tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
+        self.assertEqual(tags["keyrota:user"], "u")
+        self.assertEqual(tags["team"], "payments")
+        self.assertEqual(self.described()["Tags"], [{"Key": "team", "Value": "payments"}])
+        user_tags = self.client("iam").get_user(UserName=f"{self.stack}-user")["User"]["Tags"]
+        self.assertIn({"Key": "team", "Value": "payments"}, user_tags)
+        policy = self.manager.get_resource_policy(SecretId=name)["ResourcePolicy"]
+        self.assertIn("secretsmanager:DeleteSecret", policy)
+        key = self.client("iam").create_access_key(UserName=f"{self.stack}-user")["AccessKey"]
+        reader = self.client("secretsmanager", key)
+        reader.get_secret_value(SecretId=described["ARN"])
+        resources["Policy"]["Properties"]["PolicyDocument"]["Statement"]["Action"] = "kms:Decrypt"
+        del resources["ResourcePolicy"], outputs["Policy"]
+        self.assertEqual(self.deploy(resources, outputs, kind="UPDATE"), "UPDATE_COMPLETE")
+        with self.refused("AccessDeniedException"):
+            reader.get_secret_value(SecretId=described["ARN"])
+        self.assertNotIn("ResourcePolicy", self.manager.get_resource_policy(SecretId=name))
+        self.formation.delete_stack(StackName=self.stack)
+        self.assertEqual(self.settled(), "DELETE_FAILED")
+        self.assertIn("access keys", self.failure("User"))
+        self.client("iam").delete_access_key(
+            UserName=f"{self.stack}-user", AccessKeyId=key["AccessKeyId"]
+        )
+        self.delete()
+        with self.refused("ResourceNotFoundException"):
+            self.manager.describe_secret(SecretId=name)
+
+    def test_a_secret_without_a_value_is_empty(self) -> None:
+        self.deploy({"Secret": resource("SecretsManager::Secret", {"Name": self.stack})})
+        self.assertNotIn(
+            "VersionIdsToStages", self.manager.describe_secret(SecretId=self.stack)
+        )
+
+    def test_a_secret_in_use_fails_the_stack(self) -> None:
+        self.manager.delete_secret(SecretId=self.secret)
+        kept = self.manager.create_secret(Name=self.stack, SecretString="kept")["ARN"]
+        for name, words in (
+            (self.secret, "already scheduled for deletion"),
+            (self.stack, "already exists"),
+        ):
+            with self.subTest(name):
+                status = self.deploy(
+                    {"Secret": resource("SecretsManager::Secret", {"Name": name})}
+                )
+                self.assertEqual(status, "ROLLBACK_COMPLETE")
+                self.assertIn(words, self.failure("Secret"))
+                self.delete()
+        value = self.manager.get_secret_value(SecretId=kept)["SecretString"]
+        self.assertEqual(value, "kept")
+
+    def test_an_update_leaves_the_value_alone(self) -> None:
+        properties = {"Name": self.stack, "SecretString": '{"username": "u"}'}
+        secret = resource("SecretsManager::Secret", properties)
+        self.deploy({"Secret": secret})
+        self.manager.put_secret_value(SecretId=self.stack, SecretString="rotated")
+        changed = resource(
+            "SecretsManager::Secret",
+            {**properties, "Description": "d", "Tags": [{"Key": "a", "Value": "b"}]},
+        )
+        self.assertEqual(self.deploy({"Secret": changed}, kind="UPDATE"), "UPDATE_COMPLETE")
+        described = self.manager.describe_secret(SecretId=self.stack)
+        self.assertEqual(described["Description"], "d")
+        self.assertIn({"Key": "a", "Value": "b"}, described["Tags"])
+        value = self.manager.get_secret_value(SecretId=self.stack)
+        self.assertEqual(value["SecretString"], "rotated")
+        reseeded = resource("SecretsManager::Secret", {**properties, "SecretString": "reset"})
+        self.assertEqual(self.deploy({"Secret": reseeded}, kind="UPDATE"), "UPDATE_COMPLETE")
+        value = self.manager.get_secret_value(SecretId=self.stack)
+        self.assertEqual(value["SecretString"], "reset")
+
+    def test_kept_secrets_are_kept(self) -> None:
+        keep = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+
+        def secret(name: str) -> dict[str, Any]:
+            return resource(
+                "SecretsManager::Secret", {"Name": name, "SecretString": "v"}, **keep
+            )
+
+        names = [f"{self.stack}-{number}" for number in range(3)]
+        status = self.deploy(
+            {
+                "Secret": secret(names[0]),
+                "Broken": {**self.schedule(RotationLambdaARN="gone"), "DependsOn": "Secret"},
+            }
+        )
+        self.assertEqual(status, "ROLLBACK_COMPLETE")
+        self.manager.describe_secret(SecretId=names[0])
+        self.delete()
+        self.deploy({"Secret": secret(names[1])})
+        change_set = self.change_set({"Secret": secret(names[2])}, kind="UPDATE")
+        self.assertEqual(change_set["Changes"][0]["ResourceChange"]["Replacement"], "True")
+        self.formation.execute_change_set(ChangeSetName=change_set["ChangeSetId"])
+        self.assertEqual(self.settled(), "UPDATE_COMPLETE")
+        self.delete()
+        for name in names:
+            value = self.manager.get_secret_value(SecretId=name)["SecretString"]
+            self.assertEqual(value, "v")
+
+    # IAM
+
+    def test_inline_policies_need_their_user_and_role(self) -> None:
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
+        }
+        for kind, name, words in (
+            ("User", {"UserName": "nobody"}, "user with name nobody cannot be found"),
+            ("Role", {"RoleName": "nobody"}, "role with name nobody cannot be found"),
+        ):
+            policy = resource(
+                f"IAM::{kind}Policy", {"PolicyName": "p", "PolicyDocument": document, **name}
+            )
+            with self.subTest(kind):
+                self.assertEqual(self.deploy({"Policy": policy}), "ROLLBACK_COMPLETE")
+                self.assertIn(words, self.failure("Policy"))
+                self.delete()
+
+    def test_a_role_policy_is_put_changed_and_removed(self) -> None:
+        iam = self.client("iam")
+        self.role(self.stack)
+
+        def policy(name: str, action: str) -> dict[str, Any]:
+            statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+            return resource(
+                "IAM::RolePolicy",
+                {
+                    "PolicyName": name,
+                    "RoleName": self.stack,
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+                },
+            )
+
+        self.deploy({"Policy": policy("one", "kms:Decrypt")})
+        self.deploy({"Policy": policy("one", "kms:Encrypt")}, kind="UPDATE")
+        got = iam.get_role_policy(RoleName=self.stack, PolicyName="one")["PolicyDocument"]
+        self.assertEqual(got["Statement"][0]["Action"], "kms:Encrypt")
+        self.deploy({"Policy": policy("two", "kms:Encrypt")}, kind="UPDATE")
+        self.assertEqual(iam.list_role_policies(RoleName=self.stack)["PolicyNames"], ["two"])
+        self.delete()
+        self.assertEqual(iam.list_role_policies(RoleName=self.stack)["PolicyNames"], [])
+
+    # The function
+
+    def test_a_function_needs_its_code(self) -> None:
+        storage = self.client("s3")
+        storage.create_bucket(Bucket=self.stack)
+        storage.put_object(Bucket=self.stack, Key="broken.zip", Body=b"no archive")
+        for key, words in (("gone.zip", "NoSuchKey"), ("broken.zip", "Could not unzip")):
+            function = resource(
+                "Lambda::Function",
+                {
+                    "FunctionName": self.stack,
+                    "Runtime": "provided.al2023",
+                    "Handler": "bootstrap",
+                    "Role": f"arn:aws:iam::{ACCOUNT}:role/rotate",
+                    "Code": {"S3Bucket": self.stack, "S3Key": key},
+                },
+            )
+            with self.subTest(key):
+                self.assertEqual(self.deploy({"Function": function}), "ROLLBACK_COMPLETE")
+                self.assertIn(words, self.failure("Function"))
+                with self.refused("ResourceNotFoundException"):
+                    self.client("lambda").get_function(FunctionName=self.stack)
+                self.delete()
+
+    def test_names_in_use_fail_the_stack(self) -> None:
+        self.client("logs").create_log_group(logGroupName=self.stack)
+        taken = {
+            "Role": resource(
+                "IAM::Role", {"RoleName": "rotate", "AssumeRolePolicyDocument": TRUST}
+            ),
+            "User": resource("IAM::User", {"UserName": self.stack}),
+            "Group": resource("Logs::LogGroup", {"LogGroupName": self.stack}),
+            "Function": resource(
+                "Lambda::Function",
+                {
+                    "FunctionName": "rotate",
+                    "Runtime": "python3.12",
+                    "Handler": "index.handler",
+                    "Role": f"arn:aws:iam::{ACCOUNT}:role/rotate",
+                    "Code": {"ZipFile": "pass"},
+                },
+            ),
+        }
+        self.client("iam").create_user(UserName=self.stack)
+        for logical_id, definition in taken.items():
+            with self.subTest(logical_id):
+                status = self.deploy({logical_id: definition})
+                self.assertEqual(status, "ROLLBACK_COMPLETE")
+                self.assertIn("already exists", self.failure(logical_id))
+                self.delete()
+
+    def test_a_permission_needs_its_function(self) -> None:
+        permission = resource(
+            "Lambda::Permission",
+            {
+                "FunctionName": "nothing",
+                "Action": "lambda:InvokeFunction",
+                "Principal": "secretsmanager.amazonaws.com",
+                "SourceAccount": {"Ref": "AWS::AccountId"},
+            },
+        )
+        self.assertEqual(self.deploy({"Permission": permission}), "ROLLBACK_COMPLETE")
+
+    # All of it
+
+    def test_a_whole_stack_rotates_and_goes(self) -> None:
+        storage = self.client("s3")
+        storage.create_bucket(Bucket=self.stack)
+        storage.put_object(Bucket=self.stack, Key="f.zip", Body=zipped({"index.py": CODE}))
+        tags = [{"Key": "team", "Value": "payments"}]
+        resources = {
+            "Key": resource(
+                "KMS::Key",
+                {
+                    "PendingWindowInDays": 7,
+                    "Tags": tags,
+                    "KeyPolicy": {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {
+                                "Effect": "Allow",
+                                "Principal": {
+                                    "AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}
+                                },
+                                "Action": "kms:*",
+                                "Resource": "*",
+                            }
+                        ],
+                    },
+                },
+            ),
+            "Secret": resource(
+                "SecretsManager::Secret",
+                {
+                    "Name": f"rotated-{self.stack}",
+                    "SecretString": '{"n": 1}',
+                    "KmsKeyId": {"Fn::GetAtt": ["Key", "Arn"]},
+                    "Tags": tags,
+                },
+                DeletionPolicy="Retain",
+                UpdateReplacePolicy="Retain",
+            ),
+            "Logs": resource(
+                "Logs::LogGroup",
+                {"LogGroupName": f"/keyrota/{self.stack}", "RetentionInDays": 30, "Tags": tags},
+            ),
+            "Role": resource(
+                "IAM::Role",
+                {"AssumeRolePolicyDocument": TRUST, "Tags": tags, "RoleName": self.stack},
+            ),
+            "RolePolicy": resource(
+                "IAM::RolePolicy",
+                {
+                    "PolicyName": "secrets",
+                    "RoleName": {"Ref": "Role"},
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {
+                                "Effect": "Allow",
+                                "Action": ["secretsmanager:*"],
+                                "Resource": [{"Ref": "Secret"}],
+                                "Condition": {
+                                    "StringEquals": {
+                                        "secretsmanager:resource/AllowRotationLambdaArn": {
+                                            "Fn::Sub": (
+                                                "arn:${AWS::Partition}:lambda:${AWS::Region}:"
+                                                f"${{AWS::AccountId}}:function:{self.stack}"
+                                            )
+                                        }
+                                    }
+                                },
+                            },
+                            {
+                                "Effect": "Allow",
+                                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                                "Resource": {"Fn::GetAtt": ["Key", "Arn"]},
+                                "Condition": {
+                                    "StringEquals": {
+                                        "kms:EncryptionContext:SecretARN": {"Ref": "Secret"},
+                                        "kms:ViaService": {
+                                            "Fn::Sub": (
+                                                "secretsmanager.${AWS::Region}.amazonaws.com"
+                                            )
+                                        },
+                                    }
+                                },
+                            },
+                        ],
+                    },
+                },
+            ),
+            "Function": resource(
+                "Lambda::Function",
+                {
+                    "FunctionName": self.stack,
+                    "Runtime": "python3.12",
+                    "Handler": "index.handler",
+                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "Code": {"S3Bucket": self.stack, "S3Key": "f.zip"},
+                    "Environment": {"Variables": {"RECORD": str(self.record)}},
+                    "LoggingConfig": {"LogGroup": {"Ref": "Logs"}, "LogFormat": "JSON"},
+                    "Timeout": 20,
+                    "Tags": tags,
+                },
+            ),
+            "Permission": resource(
+                "Lambda::Permission",
+                {
+                    "FunctionName": {"Ref": "Function"},
+                    "Action": "lambda:InvokeFunction",
+                    "Principal": "secretsmanager.amazonaws.com",
+                    "SourceAccount": {"Ref": "AWS::AccountId"},
+                },
+            ),
+            "Schedule": resource(
+                "SecretsManager::RotationSchedule",
+                {
+                    "SecretId": {"Ref": "Secret"},
+                    "RotationLambdaARN": {"Fn::GetAtt": ["Function", "Arn"]},
+                    "RotationRules": {"ScheduleExpression": "cron(0 8 1 * ? *)"},
+                    "RotateImmediatelyOnUpdate": False,
+                },
+                DependsOn=["Permission", "RolePolicy"],
+            ),
+            "Topic": resource("SNS::Topic", {"TopicName": self.stack, "Tags": tags}),
+            "TopicPolicy": resource(
+                "SNS::TopicPolicy", {"Topics": [{"Ref": "Topic"}], "PolicyDocument": TOPIC_POLICY}
+            ),
+            "Subscription": resource(
+                "SNS::Subscription",
+                {"TopicArn": {"Ref": "Topic"}, "Protocol": "email", "Endpoint": "a@example.com"},
+            ),
+            "Failed": resource(
+                "Events::Rule",
+                {
+                    "EventPattern": {
+                        "source": ["aws.secretsmanager"],
+                        "detail": {"eventName": ["RotationFailed"]},
+                    },
+                    "Targets": [{"Id": "topic", "Arn": {"Ref": "Topic"}}],
+                },
+            ),
+            "Alarm": resource(
+                "CloudWatch::Alarm",
+                {
+                    "Namespace": "AWS/Lambda",
+                    "MetricName": "Errors",
+                    "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": "Function"}}],
+                    "Statistic": "Sum",
+                    "Period": 300,
+                    "EvaluationPeriods": 1,
+                    "Threshold": 1,
+                    "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+                    "TreatMissingData": "notBreaching",
+                    "AlarmActions": [{"Ref": "Topic"}],
+                    "Tags": tags,
+                },
+            ),
+        }
+        status = self.deploy(resources, {"FunctionArn": {"Fn::GetAtt": ["Function", "Arn"]}})
+        if status != "CREATE_COMPLETE":
+            events = self.formation.describe_stack_events(StackName=self.stack)["StackEvents"]
+            self.fail([it.get("ResourceStatusReason") for it in events])
+        self.secret = f"rotated-{self.stack}"
+        eventually(lambda: self.steps() == ["testSecret"])
+        eventually(lambda: "AWSPENDING" not in self.stages())
+        self.manager.rotate_secret(SecretId=self.secret)
+        described = self.rotated()
+        self.assertEqual(described["RotationRules"], {"ScheduleExpression": "cron(0 8 1 * ? *)"})
+        key_arn = described["KmsKeyId"]
+        kms = self.client("kms")
+        self.assertEqual(
+            kms.list_resource_tags(KeyId=key_arn)["Tags"][0],
+            {"TagKey": "team", "TagValue": "payments"},
+        )
+        function = self.client("lambda").get_function(FunctionName=self.stack)
+        self.assertEqual(function["Tags"]["team"], "payments")
+        self.assertEqual(
+            function["Configuration"]["LoggingConfig"]["LogGroup"], f"/keyrota/{self.stack}"
+        )
+        logs = self.client("logs")
+        groups = logs.describe_log_groups(logGroupNamePrefix=f"/keyrota/{self.stack}")
+        self.assertEqual(groups["logGroups"][0]["retentionInDays"], 30)
+        written = logs.filter_log_events(logGroupName=f"/keyrota/{self.stack}")["events"]
+        self.assertTrue(written)
+        logs_tags = logs.list_tags_log_group(logGroupName=f"/keyrota/{self.stack}")["tags"]
+        self.assertEqual(logs_tags["team"], "payments")
+        role_tags = self.client("iam").get_role(RoleName=self.stack)["Role"]["Tags"]
+        self.assertIn(tags[0], role_tags)
+        alarm = self.client("cloudwatch").describe_alarms()["MetricAlarms"][0]
+        self.assertEqual(alarm["AlarmActions"], [f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack}"])
+        topic = self.client("sns").list_subscriptions_by_topic(
+            TopicArn=f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack}"
+        )
+        self.assertEqual(topic["Subscriptions"][0]["Endpoint"], "a@example.com")
+        rule = self.client("events").list_rules()["Rules"]
+        self.assertTrue(any("RotationFailed" in it.get("EventPattern", "") for it in rule))
+        self.delete()
+        self.assertEqual(kms.describe_key(KeyId=key_arn)["KeyMetadata"]["KeyState"], "PendingDeletion")
+        self.assertFalse(self.describe()["RotationEnabled"])
+        with self.refused("ResourceNotFoundException"):
+            self.client("lambda").get_function(FunctionName=self.stack)
+        with self.refused("NoSuchEntity"):
+            self.client("iam").get_role(RoleName=self.stack)
+        groups = logs.describe_log_groups(logGroupNamePrefix=f"/keyrota/{self.stack}")
+        self.assertEqual(groups["logGroups"], [])
+
+    # Change sets
+
+    def test_the_life_of_a_change_set(self) -> None:
+        topic = {"Topic": resource("SNS::Topic", {"TopicName": self.stack})}
+        answer = self.change_set(topic)
+        self.assertEqual(answer["ExecutionStatus"], "AVAILABLE")
+        change = answer["Changes"][0]["ResourceChange"]
+        self.assertEqual(
+            (change["Action"], change["LogicalResourceId"], change["ResourceType"]),
+            ("Add", "Topic", "AWS::SNS::Topic"),
+        )
+        self.assertEqual(self.described()["StackStatus"], "REVIEW_IN_PROGRESS")
+        self.formation.delete_change_set(ChangeSetName=answer["ChangeSetId"])
+        with self.refused("ChangeSetNotFound"):
+            self.formation.describe_change_set(ChangeSetName=answer["ChangeSetId"])
+        self.delete()
+        self.assertEqual(self.deploy(topic), "CREATE_COMPLETE")
+        answer = self.change_set(topic, kind="UPDATE")
+        self.assertEqual(answer["Status"], "FAILED")
+        self.assertIn("The submitted information didn't contain changes", answer["StatusReason"])
+        self.assertEqual(answer["ExecutionStatus"], "UNAVAILABLE")
+        self.formation.delete_change_set(ChangeSetName=answer["ChangeSetId"])
+        events = self.formation.describe_stack_events(StackName=self.stack)["StackEvents"]
+        self.assertEqual(events[0]["ResourceStatus"], "CREATE_COMPLETE")
+        self.assertEqual(events[0]["ResourceType"], "AWS::CloudFormation::Stack")
+        self.assertEqual(len({event["EventId"] for event in events}), len(events))
+
+    def test_a_large_template_comes_from_s3(self) -> None:
+        storage = self.client("s3")
+        storage.create_bucket(Bucket=self.stack)
+        template = {
+            "Description": "d" * 1000,
+            "Metadata": {"Padding": "x" * 60_000},
+            "Resources": {"Topic": resource("SNS::Topic", {"TopicName": self.stack})},
+        }
+        with self.refused("ValidationError"):
+            self.formation.create_change_set(
+                StackName=self.stack,
+                ChangeSetName="change",
+                ChangeSetType="CREATE",
+                TemplateBody=json.dumps(template),
+            )
+        storage.put_object(Bucket=self.stack, Key="t.json", Body=json.dumps(template).encode())
+        for url in (
+            f"https://{self.stack}.s3.{REGION}.amazonaws.com/t.json",
+            f"https://s3.{REGION}.amazonaws.com/{self.stack}/t.json",
+            f"http://127.0.0.1:{self.port}/{self.stack}/t.json",
+        ):
+            with self.subTest(url):
+                self.assertEqual(self.deploy({}, TemplateURL=url), "CREATE_COMPLETE")
+                self.delete()
+
+
+if __name__ == "__main__":
+    unittest.main()
