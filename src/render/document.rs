@@ -1,0 +1,233 @@
+//! The policy documents of a rendered stack. They are read from the stack
+//! itself, so that what is reviewed cannot differ from what is deployed.
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::name;
+use super::resolve::{self, ResolveError, World};
+
+/// A policy document, resolved.
+pub struct Document {
+    /// A file name without its extension.
+    pub name: String,
+    /// The logical ID of the resource that carries it.
+    pub resource: String,
+    /// What AWS holds it to.
+    pub kind: Kind,
+    /// The document.
+    pub body: Value,
+}
+
+/// Where a document is attached, which decides its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of the function's role's inline policies.
+    RoleInline,
+    /// A managed policy.
+    Managed,
+    /// A user's inline policy.
+    UserInline,
+    /// Who may assume the role.
+    Trust,
+    /// A KMS key's policy.
+    Key,
+    /// A secret's resource policy.
+    Secret,
+    /// A topic's policy.
+    Topic,
+    /// A function's resource policy.
+    Function,
+}
+
+impl Document {
+    /// Returns the length without white space, as IAM counts.
+    pub fn size(&self) -> usize {
+        serde_json::to_string(&self.body).map_or(usize::MAX, |text| text.len())
+    }
+}
+
+/// Returns every policy document of the stack.
+///
+/// # Errors
+///
+/// Returns a reference that points nowhere.
+pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveError> {
+    let mut documents = Vec::new();
+    for (id, resource) in resolve::resources(stack) {
+        let Some(properties) = resource.get("Properties") else {
+            continue;
+        };
+        let text = |key: &str| -> Result<String, ResolveError> {
+            let value = properties
+                .get(key)
+                .map(|value| world.resolve(value))
+                .transpose()?;
+            Ok(value
+                .as_ref()
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned())
+        };
+        let (kind, name, key) = match resolve::type_of(resource) {
+            "AWS::IAM::Role" => (
+                Kind::Trust,
+                format!("{}-trust", kebab(id)),
+                "AssumeRolePolicyDocument",
+            ),
+            "AWS::IAM::RolePolicy" => (Kind::RoleInline, kebab(id), "PolicyDocument"),
+            "AWS::IAM::ManagedPolicy" => (Kind::Managed, kebab(id), "PolicyDocument"),
+            "AWS::IAM::UserPolicy" => (
+                Kind::UserInline,
+                format!("user-{}", text("UserName")?),
+                "PolicyDocument",
+            ),
+            "AWS::KMS::Key" => (Kind::Key, kebab(id), "KeyPolicy"),
+            "AWS::SecretsManager::ResourcePolicy" => (
+                Kind::Secret,
+                secret_file(&text("SecretId")?),
+                "ResourcePolicy",
+            ),
+            "AWS::SNS::TopicPolicy" => (Kind::Topic, kebab(id), "PolicyDocument"),
+            "AWS::Lambda::Permission" => {
+                let body = world.resolve(&permission(id, properties))?;
+                let name = "function".to_owned();
+                documents.push(Document {
+                    name,
+                    resource: id.to_owned(),
+                    kind: Kind::Function,
+                    body,
+                });
+                continue;
+            }
+            _ => continue,
+        };
+        let body = properties.get(key).cloned().unwrap_or_default();
+        let body = world.resolve(&body)?;
+        documents.push(Document {
+            name,
+            resource: id.to_owned(),
+            kind,
+            body,
+        });
+    }
+    Ok(documents)
+}
+
+/// `FunctionRoleLog` becomes `function-role-log`.
+fn kebab(id: &str) -> String {
+    let mut name = String::new();
+    for one in id.chars() {
+        if one.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(one.to_ascii_lowercase());
+    }
+    name
+}
+
+/// A file name for a secret: slashes cannot stand in one, 512 characters are
+/// too many, and some file systems ignore case, so that the hash tells apart.
+fn secret_file(arn: &str) -> String {
+    let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
+    let name = name.strip_suffix("-??????").unwrap_or(name);
+    let readable: String = name.replace('/', "-").chars().take(100).collect();
+    format!("secret-{readable}-{}", name::digest(name))
+}
+
+/// The document that Lambda makes of a permission.
+fn permission(id: &str, properties: &Value) -> Value {
+    let get = |key: &str| properties.get(key).cloned().unwrap_or_default();
+    let map = |entries: Vec<(&str, Value)>| {
+        Value::Mapping(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        )
+    };
+    let condition = map(vec![(
+        "StringEquals",
+        map(vec![("AWS:SourceAccount", get("SourceAccount"))]),
+    )]);
+    let statement = map(vec![
+        ("Sid", id.into()),
+        ("Effect", "Allow".into()),
+        ("Principal", map(vec![("Service", get("Principal"))])),
+        ("Action", get("Action")),
+        ("Resource", get("FunctionName")),
+        ("Condition", condition),
+    ]);
+    map(vec![
+        ("Version", "2012-10-17".into()),
+        ("Statement", Value::Sequence(vec![statement])),
+    ])
+}
+
+/// A policy document with one effect a statement.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+impl Policy {
+    /// Returns the policy with these statements.
+    pub fn new(statement: Vec<Statement>) -> Self {
+        Self {
+            version: "2012-10-17",
+            statement,
+        }
+    }
+}
+
+/// A statement of a [`Policy`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    sid: String,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'static str>,
+    action: Vec<String>,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<serde_json::Value>,
+}
+
+impl Statement {
+    /// Returns a statement that allows `service:` each of the actions.
+    pub fn allow(sid: &str, service: &str, actions: &[&str], resource: Vec<String>) -> Self {
+        Self {
+            sid: sid.to_owned(),
+            effect: "Allow",
+            principal: None,
+            action: actions
+                .iter()
+                .map(|action| format!("{service}:{action}"))
+                .collect(),
+            resource,
+            condition: None,
+        }
+    }
+
+    /// Adds a condition.
+    #[must_use]
+    pub fn when(mut self, condition: serde_json::Value) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+}
+
+/// Returns the policy of the artifact bucket: nothing without TLS.
+pub fn artifact_bucket_policy(bucket: &str, world: &World) -> Policy {
+    Policy::new(vec![Statement {
+        sid: "OnlyByTls".to_owned(),
+        effect: "Deny",
+        principal: Some("*"),
+        action: vec!["s3:*".to_owned()],
+        resource: vec![world.s3_arn(bucket), world.s3_arn(&format!("{bucket}/*"))],
+        condition: Some(serde_json::json!({ "Bool": { "aws:SecureTransport": "false" } })),
+    }])
+}

@@ -1,0 +1,165 @@
+//! The model as a CloudFormation stack, with every policy shown apart for
+//! review. Pure and deterministic: the same model gives the same bytes, with no
+//! date, path or secret in them.
+
+mod check;
+mod deployer;
+mod document;
+mod name;
+mod resolve;
+mod role;
+mod template;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+
+use crate::model::{Finding, Model};
+
+pub use name::{
+    artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
+    secret_output, user_logical_id, user_policy_logical_id,
+};
+pub use resolve::ResolveError;
+pub use template::TemplateError;
+
+/// The logical ID of the rotation function.
+pub const FUNCTION: &str = "Function";
+/// The logical ID of the function's role.
+pub const ROLE: &str = "FunctionRole";
+/// The logical ID of the function's log group.
+pub const LOG_GROUP: &str = "FunctionLogGroup";
+/// The logical ID of the permission with which Secrets Manager starts the function.
+pub const PERMISSION: &str = "SecretsManagerPermission";
+/// The logical ID of the KMS key, where the stack makes one.
+pub const KMS_KEY: &str = "EncryptionKey";
+/// The logical ID of the topic for alarms, where someone is told.
+pub const TOPIC: &str = "AlarmTopic";
+/// The stack's output with the function's ARN.
+pub const FUNCTION_OUTPUT: &str = "FunctionArn";
+/// The stack's parameter for the bucket with the function's zip.
+pub const BUCKET_PARAMETER: &str = "ArtifactBucket";
+/// The stack's parameter for the zip's key in it.
+pub const KEY_PARAMETER: &str = "ArtifactKey";
+/// The tag that every resource carries, with the stack's name.
+pub const STACK_TAG: &str = "keyrota:stack";
+
+/// What a manifest renders to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    /// The CloudFormation template.
+    pub stack: String,
+    /// What is written for review, by relative path: the template, each policy
+    /// as IAM will see it, and what the person who deploys needs.
+    pub files: BTreeMap<String, String>,
+}
+
+/// Why a model could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// AWS would refuse the stack.
+    #[error("render the stack: {} refused", count(.0))]
+    Refused(Vec<Finding>),
+    /// A fault in the templates.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A fault in the templates' references.
+    #[error(transparent)]
+    Reference(#[from] ResolveError),
+    /// The rendered stack is not YAML, or a policy is not JSON.
+    #[error("read the rendered stack again: {0}")]
+    Malformed(String),
+}
+
+fn count(findings: &[Finding]) -> String {
+    match findings.len() {
+        1 => "one thing is".to_owned(),
+        more => format!("{more} things are"),
+    }
+}
+
+/// Renders the model.
+///
+/// # Errors
+///
+/// Returns every finding where AWS would refuse the stack; the other errors are
+/// faults of the templates.
+pub fn render(model: &Model) -> Result<Rendering, Error> {
+    let mut findings = check::readers(model);
+    let context = match view::stack(model) {
+        Ok(context) if findings.is_empty() => context,
+        Ok(_) => return Err(Error::Refused(findings)),
+        Err(finding) => {
+            findings.push(finding);
+            return Err(Error::Refused(findings));
+        }
+    };
+    let registry = template::registry()?;
+    let stack = template::fill(&registry, template::STACK, &context)?;
+    let parsed: serde_yaml::Value =
+        serde_yaml::from_str(&stack).map_err(|error| Error::Malformed(error.to_string()))?;
+
+    let longest = resolve::World::longest(model).with_resources(&parsed);
+    findings.extend(check::limits(
+        &stack,
+        &parsed,
+        &document::documents(&parsed, &longest)?,
+    ));
+    if !findings.is_empty() {
+        return Err(Error::Refused(findings));
+    }
+
+    let world = resolve::World::of(model).with_resources(&parsed);
+    let mut files = BTreeMap::new();
+    files.insert("stack.yaml".to_owned(), stack.clone());
+    let documents = document::documents(&parsed, &world)?;
+    for document in &documents {
+        files.insert(
+            format!("policies/{}.json", document.name),
+            pretty(&document.body)?,
+        );
+    }
+    let bucket = artifact_bucket(model, world.account(), world.region());
+    let policy = document::artifact_bucket_policy(&bucket, &world);
+    files.insert("policies/artifact-bucket.json".to_owned(), pretty(&policy)?);
+    let managed = documents
+        .iter()
+        .any(|document| document.kind == document::Kind::Managed);
+    let deployer = deployer::policy(model, &world, managed);
+    files.insert("deployer-policy.json".to_owned(), pretty(&deployer)?);
+    Ok(Rendering { stack, files })
+}
+
+/// Returns the policy of the artifact bucket, which keeps off whoever does not
+/// come by TLS. `bootstrap` makes the bucket before the stack.
+///
+/// # Errors
+///
+/// Returns an error where the document cannot be written; it always can.
+pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Error> {
+    pretty(&document::artifact_bucket_policy(
+        bucket,
+        &resolve::World::of(model),
+    ))
+}
+
+/// Returns whether the stack names an IAM resource, for which CloudFormation
+/// wants `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
+pub fn needs_named_iam(model: &Model) -> bool {
+    model.access_keys.iter().any(|entry| entry.create_user)
+}
+
+fn capability(model: &Model) -> &'static str {
+    if needs_named_iam(model) {
+        "CAPABILITY_NAMED_IAM"
+    } else {
+        "CAPABILITY_IAM"
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<String, Error> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n")
+        .map_err(|error| Error::Malformed(error.to_string()))
+}

@@ -1,0 +1,252 @@
+//! What CloudFormation makes of the stack's references, as far as it can be
+//! known before: policies are shown and measured as IAM will see them.
+
+use std::collections::BTreeMap;
+
+use serde_yaml::{Mapping, Value};
+
+use crate::model::Model;
+
+/// What Secrets Manager adds to a name in an ARN: a hyphen and six characters,
+/// shown as IAM's wildcard for one character each.
+const SUFFIX: &str = "-??????";
+/// The length of a KMS key's ID.
+const KEY_ID_LENGTH: usize = 36;
+
+/// A stack says something that cannot be resolved: a fault of the templates.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("resolve the rendered stack: {0}")]
+pub struct ResolveError(String);
+
+/// The values that CloudFormation knows and the manifest may not.
+#[derive(Clone, Debug)]
+pub struct World {
+    partition: String,
+    suffix: String,
+    region: String,
+    account: String,
+    key: Option<String>,
+    /// Each resource's type and name, by logical ID.
+    resources: BTreeMap<String, (String, Option<String>)>,
+}
+
+impl World {
+    /// Returns a world of which nothing is known: `${AWS::Region}` stays.
+    pub fn placeholders() -> Self {
+        Self {
+            partition: "${AWS::Partition}".to_owned(),
+            suffix: "${AWS::URLSuffix}".to_owned(),
+            region: "${AWS::Region}".to_owned(),
+            account: "${AWS::AccountId}".to_owned(),
+            key: None,
+            resources: BTreeMap::new(),
+        }
+    }
+
+    /// Returns what the manifest says of the world.
+    pub fn of(model: &Model) -> Self {
+        let mut world = Self::placeholders();
+        if let Some(region) = &model.region {
+            world = world.with_region(region.as_str());
+            world.partition = region.partition().to_owned();
+            world.suffix = match region.partition() {
+                "aws-cn" => "amazonaws.com.cn",
+                _ => "amazonaws.com",
+            }
+            .to_owned();
+        }
+        if let Some(account) = &model.account {
+            world.account = account.to_string();
+        }
+        world
+    }
+
+    /// Returns a world in which nothing unknown is shorter than in AWS, to
+    /// measure against AWS's limits.
+    pub fn longest(model: &Model) -> Self {
+        let known = Self::of(model);
+        let unknown = model.region.is_none();
+        let or = |text: String, longest: &str| if unknown { longest.to_owned() } else { text };
+        Self {
+            partition: or(known.partition, "aws-us-gov"),
+            suffix: or(known.suffix, "amazonaws.com.cn"),
+            region: or(known.region, "us-isof-south-1"),
+            account: "0".repeat(12),
+            key: Some("0".repeat(KEY_ID_LENGTH)),
+            resources: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the world with the Region given.
+    #[must_use]
+    pub fn with_region(mut self, region: &str) -> Self {
+        region.clone_into(&mut self.region);
+        self
+    }
+
+    /// Returns the world with the resources of a stack, to which `!Ref` and
+    /// `!GetAtt` can point.
+    #[must_use]
+    pub fn with_resources(mut self, stack: &Value) -> Self {
+        for (id, resource) in resources(stack) {
+            let named = ["Name", "UserName", "LogGroupName"];
+            let name = named
+                .into_iter()
+                .find_map(|key| resource.get("Properties")?.get(key));
+            let name = name.and_then(Value::as_str).map(str::to_owned);
+            self.resources
+                .insert(id.to_owned(), (type_of(resource).to_owned(), name));
+        }
+        self
+    }
+
+    /// Returns an ARN in the Region and account.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let Self {
+            partition,
+            region,
+            account,
+            ..
+        } = self;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+
+    /// Returns an ARN of IAM, which has no Region.
+    pub fn iam_arn(&self, resource: &str) -> String {
+        format!("arn:{}:iam::{}:{resource}", self.partition, self.account)
+    }
+
+    /// Returns an ARN of S3, which has neither Region nor account.
+    pub fn s3_arn(&self, resource: &str) -> String {
+        format!("arn:{}:s3:::{resource}", self.partition)
+    }
+
+    /// Returns the ARN of a secret by its name.
+    pub fn secret_arn(&self, name: &str) -> String {
+        self.arn("secretsmanager", &format!("secret:{name}{SUFFIX}"))
+    }
+
+    /// Returns the account's number, or its placeholder.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Returns the Region, or its placeholder.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Returns the name by which KMS knows that Secrets Manager calls for someone.
+    pub fn via_secrets_manager(&self) -> String {
+        format!("secretsmanager.{}.{}", self.region, self.suffix)
+    }
+
+    /// Returns the value with every reference resolved.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reference that points nowhere, or is not one the templates use.
+    pub fn resolve(&self, value: &Value) -> Result<Value, ResolveError> {
+        Ok(match value {
+            Value::Tagged(tagged) => {
+                let text = tagged.value.as_str();
+                let text = text.ok_or_else(|| ResolveError(format!("{tagged:?}")))?;
+                Value::String(if tagged.tag == "Ref" {
+                    self.reference(text)?
+                } else if tagged.tag == "GetAtt" {
+                    self.attribute(text)?
+                } else if tagged.tag == "Sub" {
+                    self.substitute(text)?
+                } else {
+                    return Err(ResolveError(format!("the tag {}", tagged.tag)));
+                })
+            }
+            Value::Mapping(entries) => {
+                let resolved = entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.resolve(value)?)));
+                Value::Mapping(resolved.collect::<Result<Mapping, ResolveError>>()?)
+            }
+            Value::Sequence(items) => {
+                let resolved = items.iter().map(|item| self.resolve(item));
+                Value::Sequence(resolved.collect::<Result<_, _>>()?)
+            }
+            _ => value.clone(),
+        })
+    }
+
+    fn reference(&self, name: &str) -> Result<String, ResolveError> {
+        match name {
+            "AWS::Partition" => return Ok(self.partition.clone()),
+            "AWS::Region" => return Ok(self.region.clone()),
+            "AWS::AccountId" => return Ok(self.account.clone()),
+            "AWS::URLSuffix" => return Ok(self.suffix.clone()),
+            _ => {}
+        }
+        match self.resources.get(name) {
+            Some((kind, Some(secret))) if kind == "AWS::SecretsManager::Secret" => {
+                Ok(self.secret_arn(secret))
+            }
+            Some((kind, _)) if kind == "AWS::SNS::Topic" => {
+                Ok(self.arn("sns", &format!("${{{name}}}")))
+            }
+            Some((_, Some(own))) => Ok(own.clone()),
+            Some(_) => Ok(format!("${{{name}}}")),
+            None => Err(ResolveError(format!("a reference to `{name}`"))),
+        }
+    }
+
+    fn attribute(&self, path: &str) -> Result<String, ResolveError> {
+        let refused = || ResolveError(format!("the attribute `{path}`"));
+        let id = path.strip_suffix(".Arn").ok_or_else(refused)?;
+        let (kind, name) = self.resources.get(id).ok_or_else(refused)?;
+        let own = name.clone().unwrap_or_else(|| format!("${{{id}}}"));
+        match kind.as_str() {
+            "AWS::IAM::Role" => Ok(self.iam_arn(&format!("role/{own}"))),
+            "AWS::IAM::User" => Ok(self.iam_arn(&format!("user/{own}"))),
+            "AWS::Lambda::Function" => Ok(self.arn("lambda", &format!("function:{own}"))),
+            // CloudFormation's attribute ends so, and covers the log's streams.
+            "AWS::Logs::LogGroup" => Ok(self.arn("logs", &format!("log-group:{own}:*"))),
+            "AWS::KMS::Key" => {
+                let key = self.key.clone().unwrap_or(own);
+                Ok(self.arn("kms", &format!("key/{key}")))
+            }
+            "AWS::CloudWatch::Alarm" => Ok(self.arn("cloudwatch", &format!("alarm:{own}"))),
+            "AWS::Events::Rule" => Ok(self.arn("events", &format!("rule/{own}"))),
+            _ => Err(refused()),
+        }
+    }
+
+    fn substitute(&self, text: &str) -> Result<String, ResolveError> {
+        let mut result = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, next) = after
+                .split_once('}')
+                .ok_or_else(|| ResolveError(format!("`{text}`")))?;
+            result.push_str(before);
+            match name.strip_prefix('!') {
+                Some(literal) => result.extend(["${", literal, "}"]),
+                None => result.push_str(&self.reference(name)?),
+            }
+            rest = next;
+        }
+        result.push_str(rest);
+        Ok(result)
+    }
+}
+
+/// Returns a stack's resources by logical ID, in its order.
+pub fn resources(stack: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let resources = stack.get("Resources").and_then(Value::as_mapping);
+    let resources = resources.into_iter().flatten();
+    resources.filter_map(|(id, resource)| Some((id.as_str()?, resource)))
+}
+
+/// Returns a resource's type.
+pub fn type_of(resource: &Value) -> &str {
+    resource
+        .get("Type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}

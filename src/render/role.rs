@@ -1,0 +1,368 @@
+//! The policies of the function's role: each as narrow as its purpose, and cut
+//! so that IAM's limits hold.
+
+use serde::Serialize;
+
+use super::name;
+use super::resolve::World;
+use crate::model::{AccessKey, Finding, KmsKey, RotateAs, SecretReference};
+
+/// A role's inline policies together, in characters without white space
+/// (`reference_iam-quotas`).
+pub const MAX_INLINE: usize = 10_240;
+/// One managed policy, counted alike.
+pub const MAX_MANAGED: usize = 6_144;
+/// Managed policies attached to one role.
+pub const MAX_ATTACHED: usize = 10;
+
+/// What a document has beside its ARNs, at most; `limits_hold` in this room's
+/// tests holds it to the truth.
+const FRAME: usize = 260;
+/// The same for a KMS key's two statements.
+const KEY_FRAME: usize = 520;
+
+/// A policy of the role.
+#[derive(Clone, Debug, Serialize)]
+pub struct Policy {
+    /// The logical ID.
+    pub id: String,
+    /// The name of an inline policy.
+    pub name: String,
+    /// What it is for.
+    pub description: &'static str,
+    /// A managed policy rather than an inline one.
+    pub managed: bool,
+    /// What it allows.
+    pub statement: Statement,
+}
+
+/// What a policy allows; exactly one of them is there.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Statement {
+    write_log: bool,
+    /// Logical IDs of secrets.
+    rotate_secrets: Option<Vec<String>>,
+    read_administrators: Option<Vec<Administrator>>,
+    manage_users: Option<Vec<User>>,
+    use_key: Option<Key>,
+}
+
+/// An administrator's secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Administrator {
+    by_name: bool,
+    secret: String,
+}
+
+/// A user whose keys the role manages.
+#[derive(Clone, Debug, Serialize)]
+struct User {
+    /// The logical ID, where the stack makes the user.
+    user_id: Option<String>,
+    user: String,
+}
+
+/// Use of a customer managed key.
+#[derive(Clone, Debug, Serialize)]
+struct Key {
+    /// Where it is not the stack's own.
+    arn: Option<String>,
+    /// Logical IDs of the secrets it encrypts.
+    secrets: Vec<String>,
+}
+
+/// Makes the statement for a part of what a purpose covers.
+type Allowing<'entry> = Box<dyn Fn(&[Item<'entry>]) -> Statement + 'entry>;
+
+/// One purpose with all that it covers, before it is cut to size.
+struct Purpose<'entry> {
+    name: String,
+    description: &'static str,
+    frame: usize,
+    items: Vec<Item<'entry>>,
+    statement: Allowing<'entry>,
+}
+
+/// Something a purpose covers, with the length of its ARN.
+#[derive(Clone)]
+struct Item<'entry> {
+    length: usize,
+    /// The entries whose rotation needs it.
+    serves: Vec<&'entry AccessKey>,
+    administrator: Option<Administrator>,
+}
+
+/// The role's policies, with the ones that each entry's rotation needs.
+pub struct Policies<'entry> {
+    /// In the order of the stack.
+    pub all: Vec<Policy>,
+    /// The logical ID of each policy with an entry that needs it; none means all.
+    covers: Vec<(String, Option<&'entry AccessKey>)>,
+}
+
+impl Policies<'_> {
+    /// Returns the logical IDs of the policies without which the entry cannot rotate.
+    pub fn needed_by(&self, entry: &AccessKey) -> Vec<String> {
+        let needs = |of: &Option<&AccessKey>| of.is_none_or(|of| of.secret == entry.secret);
+        let mut ids: Vec<String> = Vec::new();
+        for (id, of) in &self.covers {
+            if needs(of) && !ids.contains(id) {
+                ids.push(id.clone());
+            }
+        }
+        ids
+    }
+}
+
+/// Returns the policies for the entries, which are sorted by their identity:
+/// inline where they fit, managed otherwise.
+///
+/// # Errors
+///
+/// Returns the finding where even ten managed policies do not hold them.
+pub fn policies<'entry>(
+    entries: &[&'entry AccessKey],
+    world: &World,
+) -> Result<Policies<'entry>, Finding> {
+    let purposes = purposes(entries, world);
+    let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
+    let log = FRAME;
+    let mut policies = Policies {
+        all: Vec::new(),
+        covers: Vec::new(),
+    };
+    policies.all.push(Policy {
+        id: "FunctionRoleLog".to_owned(),
+        name: "keyrota-Log".to_owned(),
+        description: "Write the rotation function's log",
+        managed: false,
+        statement: Statement {
+            write_log: true,
+            ..Statement::default()
+        },
+    });
+    policies.covers.push(("FunctionRoleLog".to_owned(), None));
+    if log + sizes.sum::<usize>() <= MAX_INLINE {
+        for purpose in &purposes {
+            policies.add(
+                purpose,
+                format!("FunctionRole{}", purpose.name),
+                &purpose.items,
+                false,
+            );
+        }
+        return Ok(policies);
+    }
+    for purpose in &purposes {
+        for (index, part) in cut(purpose).into_iter().enumerate() {
+            // Another logical ID than the inline policy's: CloudFormation
+            // cannot change a resource's type.
+            let id = format!("FunctionManaged{}Part{}", purpose.name, index + 1);
+            policies.add(purpose, id, part, true);
+        }
+    }
+    match policies.all.len() - 1 {
+        0..=MAX_ATTACHED => Ok(policies),
+        needed => Err(Finding::error(
+            "limit",
+            "FunctionRole",
+            format!(
+                "the function's role would need {needed} managed policies of {MAX_MANAGED} characters; IAM attaches {MAX_ATTACHED} to a role"
+            ),
+        )
+        .hint("split the entries over several manifests, each with a stack of its own")),
+    }
+}
+
+/// Returns how long the inline policies would be together, at most.
+#[cfg(test)]
+pub fn estimate(entries: &[&AccessKey], world: &World) -> usize {
+    let purposes = purposes(entries, world);
+    let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
+    FRAME + sizes.sum::<usize>()
+}
+
+impl<'entry> Policies<'entry> {
+    fn add(&mut self, purpose: &Purpose<'entry>, id: String, part: &[Item<'entry>], managed: bool) {
+        for item in part {
+            let serves = item.serves.iter().map(|entry| (id.clone(), Some(*entry)));
+            self.covers.extend(serves);
+        }
+        self.all.push(Policy {
+            name: format!("keyrota-{}", purpose.name),
+            description: purpose.description,
+            managed,
+            statement: (purpose.statement)(part),
+            id,
+        });
+    }
+}
+
+fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'entry>> {
+    let secret = |entry: &'entry AccessKey| Item {
+        length: world.secret_arn(entry.secret.as_str()).len(),
+        serves: vec![entry],
+        administrator: None,
+    };
+    let mut purposes = vec![Purpose {
+        name: "Secrets".to_owned(),
+        description: "Rotate the stack's secrets",
+        frame: FRAME,
+        items: entries.iter().map(|entry| secret(entry)).collect(),
+        statement: Box::new(|part| Statement {
+            rotate_secrets: Some(secret_ids(part)),
+            ..Statement::default()
+        }),
+    }];
+    let administrators = administrators(entries, world);
+    if !administrators.is_empty() {
+        purposes.push(Purpose {
+            name: "Administrators".to_owned(),
+            description: "Read the administrators' secrets",
+            frame: FRAME,
+            items: administrators,
+            statement: Box::new(|part| Statement {
+                read_administrators: Some(
+                    part.iter()
+                        .filter_map(|item| item.administrator.clone())
+                        .collect(),
+                ),
+                ..Statement::default()
+            }),
+        });
+    }
+    let users: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.rotate_as == RotateAs::Role)
+        .map(|entry| Item {
+            length: world.iam_arn(&format!("user/{}", entry.user)).len(),
+            serves: vec![*entry],
+            administrator: None,
+        })
+        .collect();
+    if !users.is_empty() {
+        purposes.push(Purpose {
+            name: "Users".to_owned(),
+            description: "Manage the access keys of the users that rotate as the role",
+            frame: FRAME,
+            items: users,
+            statement: Box::new(|part| Statement {
+                manage_users: Some(
+                    part.iter()
+                        .flat_map(|item| &item.serves)
+                        .map(|entry| user(entry))
+                        .collect(),
+                ),
+                ..Statement::default()
+            }),
+        });
+    }
+    let mut keys: Vec<&KmsKey> = Vec::new();
+    for entry in entries {
+        if entry.kms_key != KmsKey::AwsManaged && !keys.contains(&&entry.kms_key) {
+            keys.push(&entry.kms_key);
+        }
+    }
+    keys.sort_by_key(|key| key_arn(key).unwrap_or_default());
+    for key in keys {
+        let arn = key_arn(key);
+        let length = arn
+            .as_ref()
+            .map_or(world.arn("kms", "key/").len() + 36, String::len);
+        let mine = entries.iter().filter(|entry| entry.kms_key == *key);
+        purposes.push(Purpose {
+            name: match &arn {
+                Some(arn) => format!("Key{}", name::digest(arn)),
+                None => "Key".to_owned(),
+            },
+            description: "Use the KMS key of the stack's secrets",
+            frame: KEY_FRAME + 2 * length,
+            items: mine.map(|entry| secret(entry)).collect(),
+            statement: Box::new(move |part| Statement {
+                use_key: Some(Key {
+                    arn: arn.clone(),
+                    secrets: secret_ids(part),
+                }),
+                ..Statement::default()
+            }),
+        });
+    }
+    purposes
+}
+
+/// The administrators' secrets, each once, without those that the stack owns:
+/// those the role reads already.
+fn administrators<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Item<'entry>> {
+    let mut secrets: Vec<Administrator> = Vec::new();
+    for entry in entries {
+        let RotateAs::Administrator(secret) = &entry.rotate_as else {
+            continue;
+        };
+        let own = |name: &str| entries.iter().any(|entry| entry.secret.as_str() == name);
+        let by_name = matches!(secret, SecretReference::Name(_));
+        if !(by_name && own(secret.as_str())) {
+            secrets.push(Administrator {
+                by_name,
+                secret: secret.as_str().to_owned(),
+            });
+        }
+    }
+    secrets.sort();
+    secrets.dedup();
+    let item = |administrator: Administrator| Item {
+        length: match administrator.by_name {
+            true => world.secret_arn(&administrator.secret).len(),
+            false => administrator.secret.len(),
+        },
+        serves: entries
+            .iter()
+            .copied()
+            .filter(|entry| uses(entry, &administrator))
+            .collect(),
+        administrator: Some(administrator),
+    };
+    secrets.into_iter().map(item).collect()
+}
+
+fn uses(entry: &AccessKey, administrator: &Administrator) -> bool {
+    matches!(&entry.rotate_as, RotateAs::Administrator(secret) if secret.as_str() == administrator.secret)
+}
+
+fn key_arn(key: &KmsKey) -> Option<String> {
+    match key {
+        KmsKey::Existing(arn) => Some(arn.to_string()),
+        KmsKey::AwsManaged | KmsKey::Create => None,
+    }
+}
+
+fn secret_ids(part: &[Item<'_>]) -> Vec<String> {
+    let entries = part.iter().flat_map(|item| &item.serves);
+    entries
+        .map(|entry| name::secret_logical_id(entry))
+        .collect()
+}
+
+fn user(entry: &AccessKey) -> User {
+    User {
+        user_id: entry.create_user.then(|| name::user_logical_id(entry)),
+        user: entry.user.to_string(),
+    }
+}
+
+/// Two quotes and a comma come with each ARN.
+fn size(purpose: &Purpose<'_>, items: &[Item<'_>]) -> usize {
+    purpose.frame + items.iter().map(|item| item.length + 3).sum::<usize>()
+}
+
+/// Cuts a purpose into parts that a managed policy holds.
+fn cut<'part, 'entry>(purpose: &'part Purpose<'entry>) -> Vec<&'part [Item<'entry>]> {
+    let mut parts = Vec::new();
+    let mut rest = purpose.items.as_slice();
+    while !rest.is_empty() {
+        let fits = (1..=rest.len()).take_while(|end| size(purpose, &rest[..*end]) <= MAX_MANAGED);
+        let (part, next) = rest.split_at(fits.last().unwrap_or(1));
+        parts.push(part);
+        rest = next;
+    }
+    parts
+}

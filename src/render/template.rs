@@ -1,0 +1,338 @@
+//! The templates and what escapes the values in them.
+//!
+//! Each place of a value has its own helper, and `{{{raw}}}` appears nowhere:
+//!
+//! | written | place | becomes |
+//! | --- | --- | --- |
+//! | `{{x}}` | a YAML value | a double-quoted scalar |
+//! | `{{sub x}}` | inside a quoted `!Sub` text | its characters, `${` as `${!` |
+//! | `{{sub_json x}}` | a JSON string inside a single-quoted `!Sub` | its characters |
+//! | `{{id x}}` | a logical ID | itself, refused if it is not alphanumeric |
+//! | `{{number x}}` | a YAML number | itself, refused if it is not a number |
+//! | `{{comment x}}` | a YAML comment | itself without control characters |
+
+use std::fmt::Write as _;
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+};
+use serde::Serialize;
+
+/// The template of the whole stack.
+pub const STACK: &str = "stack";
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../templates/", $name, ".yaml.hbs")))),*]
+    };
+}
+
+/// Every template by name: one a concern, and the frame that holds them.
+pub const TEMPLATES: [(&str, &str); 14] = templates![
+    "stack",
+    "tags",
+    "function",
+    "permission",
+    "log-group",
+    "role",
+    "role-policies",
+    "kms-key",
+    "alarms",
+    "user",
+    "user-policy",
+    "secret",
+    "secret-policy",
+    "schedule",
+];
+
+/// A template could not be read or filled in. It is a fault of the program, not
+/// of the manifest: names that could cause it are refused before.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// A template does not parse.
+    #[error("read the template: {0}")]
+    Syntax(#[from] Box<handlebars::TemplateError>),
+    /// A value is missing, or is not fit for its place.
+    #[error("fill in the template: {0}")]
+    Render(#[from] handlebars::RenderError),
+}
+
+/// Returns the registry with every template and helper; a variable that a
+/// template names and the context lacks is an error.
+pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
+    let mut registry = empty_registry();
+    for (name, text) in TEMPLATES {
+        registry
+            .register_template_string(name, text)
+            .map_err(Box::new)?;
+    }
+    Ok(registry)
+}
+
+/// Fills in a template.
+pub fn fill(
+    registry: &Handlebars<'_>,
+    name: &str,
+    context: &impl Serialize,
+) -> Result<String, TemplateError> {
+    let mut text = registry.render(name, context)?;
+    // Handlebars eats the line break before a block's end that ends a template.
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn empty_registry() -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(quoted);
+    registry.register_helper("sub", Box::new(sub));
+    registry.register_helper("sub_json", Box::new(sub_json));
+    registry.register_helper("id", Box::new(id));
+    registry.register_helper("number", Box::new(number));
+    registry.register_helper("comment", Box::new(comment));
+    registry
+}
+
+/// Returns a YAML double-quoted scalar. Letters and digits of any script stay
+/// readable; all else beyond printable ASCII is written as an escape, because
+/// YAML folds some of it into line breaks.
+fn quoted(text: &str) -> String {
+    let mut scalar = String::with_capacity(text.len() + 2);
+    scalar.push('"');
+    double_quoted(text, &mut scalar);
+    scalar.push('"');
+    scalar
+}
+
+fn double_quoted(text: &str, scalar: &mut String) {
+    for one in text.chars() {
+        match one {
+            '"' | '\\' => scalar.extend(['\\', one]),
+            ' '..='~' => scalar.push(one),
+            _ if one.is_alphanumeric() => scalar.push(one),
+            _ => {
+                // Writing to a string cannot fail.
+                let _ = write!(scalar, "\\U{:08X}", u32::from(one));
+            }
+        }
+    }
+}
+
+/// Returns the text as `!Sub` must see it to give it back: `${x}` is `${!x}`.
+///
+/// Refuses a `${` that nothing closes: it would take the template's next `}`.
+fn literal(text: &str) -> Result<String, String> {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, next) = after
+            .split_once('}')
+            .ok_or_else(|| format!("`{text}` cannot stand in !Sub: `${{` without `}}`"))?;
+        escaped.extend([before, "${!", name, "}"]);
+        rest = next;
+    }
+    escaped.push_str(rest);
+    Ok(escaped)
+}
+
+/// Returns what stands in a JSON string inside a single-quoted YAML scalar: ASCII
+/// only, with YAML's quotes doubled.
+fn single_quoted_json(text: &str) -> String {
+    let mut scalar = String::with_capacity(text.len());
+    for one in text.chars() {
+        match one {
+            '"' | '\\' => scalar.extend(['\\', one]),
+            '\'' => scalar.push_str("''"),
+            ' '..='~' => scalar.push(one),
+            _ => {
+                let mut units = [0; 2];
+                for unit in one.encode_utf16(&mut units) {
+                    // Writing to a string cannot fail.
+                    let _ = write!(scalar, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    scalar
+}
+
+fn sub(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let mut scalar = String::new();
+    double_quoted(&literal(text(helper)?).map_err(unfit)?, &mut scalar);
+    Ok(out.write(&scalar)?)
+}
+
+fn sub_json(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let text = literal(text(helper)?).map_err(unfit)?;
+    Ok(out.write(&single_quoted_json(&text))?)
+}
+
+fn id(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let text = text(helper)?;
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(unfit(format!("`{text}` is not a logical ID")).into());
+    }
+    Ok(out.write(text)?)
+}
+
+fn number(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let value = helper.param(0).and_then(|param| param.value().as_u64());
+    let value = value.ok_or_else(|| unfit("not a number".to_owned()))?;
+    Ok(out.write(&value.to_string())?)
+}
+
+fn comment(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let printable = |one: char| if matches!(one, ' '..='~') { one } else { '?' };
+    Ok(out.write(&text(helper)?.chars().map(printable).collect::<String>())?)
+}
+
+fn text<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {
+    let param = helper.param(0).and_then(|param| param.value().as_str());
+    param.ok_or_else(|| unfit(format!("`{}` wants a text", helper.name())))
+}
+
+fn unfit(why: String) -> RenderErrorReason {
+    RenderErrorReason::Other(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::render::resolve;
+
+    fn filled(template: &str, value: &str) -> Result<serde_yaml::Value, String> {
+        let registry = empty_registry();
+        let text = registry
+            .render_template(template, &json!({ "x": value }))
+            .map_err(|error| error.to_string())?;
+        serde_yaml::from_str(&text).map_err(|error| format!("{error} in {text}"))
+    }
+
+    const HOSTILE: [&str; 24] = [
+        "",
+        "plain",
+        "a: b",
+        "- a",
+        "# comment",
+        "a #b",
+        "\"",
+        "'",
+        "''",
+        "\\",
+        "\\\"",
+        "{{x}}",
+        "{{{x}}}",
+        "${AWS::AccountId}",
+        "${!x}",
+        "a${b}c${d}",
+        "}${}",
+        "!Ref Function",
+        "*anchor &anchor",
+        "null",
+        "line\nbreak: true\n",
+        "\u{85}\u{2028}\u{feff}\u{0}\u{7f}\t",
+        "한국어 Straße 🔑",
+        "%YAML 1.2\n---\n...",
+    ];
+
+    fn check_each_place(value: &str) -> Result<(), TestCaseError> {
+        let closed = literal(value).is_ok();
+        let tree = filled("a: {{x}}\nb: [{{x}}, { c: {{x}} }]\n", value).unwrap();
+        let expected = json!({ "a": value, "b": [value, { "c": value }] });
+        prop_assert_eq!(serde_json::to_value(&tree).unwrap(), expected);
+
+        let named = filled("# {{comment x}}\na: true\n", value).unwrap();
+        prop_assert_eq!(serde_json::to_value(&named).unwrap(), json!({ "a": true }));
+
+        let sub = filled("!Sub \"<{{sub x}}|${AWS::Region}>\"\n", value);
+        let document = "!Sub '{\"x\":\"{{sub_json x}}\",\"y\":\"${AWS::Region}\"}'\n";
+        let document = filled(document, value);
+        if !closed {
+            prop_assert!(sub.is_err() && document.is_err());
+            return Ok(());
+        }
+        let world = resolve::World::placeholders().with_region("eu-west-1");
+        let sub = world.resolve(&sub.unwrap()).unwrap();
+        let expected = format!("<{value}|eu-west-1>");
+        prop_assert_eq!(sub.as_str(), Some(expected.as_str()));
+        let document = world.resolve(&document.unwrap()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(document.as_str().unwrap()).unwrap();
+        prop_assert_eq!(document, json!({ "x": value, "y": "eu-west-1" }));
+        Ok(())
+    }
+
+    #[test]
+    fn no_hostile_text_breaks_out_of_its_place() {
+        for value in HOSTILE {
+            check_each_place(value).unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_out_of_its_place(value in any::<String>()) {
+            check_each_place(&value)?;
+        }
+
+        #[test]
+        fn no_text_of_metacharacters_breaks_out(value in "[${}!\"'\\\\:#a\n -]{0,12}") {
+            check_each_place(&value)?;
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_not_alphanumeric_is_refused() {
+        assert!(filled("!Ref {{id x}}", "Secret1").is_ok());
+        for value in ["", "a b", "a-b", "a\nb", "é"] {
+            assert!(filled("!Ref {{id x}}", value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_missing_variable_is_an_error() {
+        assert!(filled("a: {{y}}", "").is_err());
+        assert!(filled("a: {{number x}}", "1").is_err());
+    }
+
+    #[test]
+    fn no_template_writes_a_value_raw() {
+        for (name, text) in TEMPLATES {
+            assert!(!text.contains("{{{") && !text.contains("{{&"), "{name}");
+        }
+    }
+}

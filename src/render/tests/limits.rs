@@ -1,0 +1,172 @@
+//! AWS's limits: refused before AWS refuses, and never estimated too low.
+
+use std::fmt::Write as _;
+
+use super::super::document::{self, Kind};
+use super::super::resolve::World;
+use super::super::{role, view};
+use super::{findings, parsed, rendered};
+use crate::model;
+
+/// A manifest with so many users, each line with `settings`.
+fn fleet(count: usize, name: &str, settings: &str) -> String {
+    let mut text = "version: 1\nstack: fleet\naccess_keys:\n".to_owned();
+    for index in 0..count {
+        let secret = format!("{name}/u{index:04}");
+        writeln!(
+            text,
+            "  - {{ user: u{index:04}, secret: {secret}{settings} }}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_large_fleet_gets_managed_policies_that_fit() {
+    let text = fleet(160, "prod", ", kms_key: create");
+    let model = model::load(&text, None).unwrap().model;
+    let stack = parsed(&rendered(&text));
+    let world = World::longest(&model).with_resources(&stack);
+    let documents = document::documents(&stack, &world).unwrap();
+    let managed: Vec<_> = documents
+        .iter()
+        .filter(|document| document.kind == Kind::Managed)
+        .collect();
+    assert!(
+        (2..=role::MAX_ATTACHED).contains(&managed.len()),
+        "{}",
+        managed.len()
+    );
+    for document in managed {
+        assert!(
+            document.size() <= role::MAX_MANAGED,
+            "{}",
+            document.resource
+        );
+    }
+    let deployer = &rendered(&text).files["deployer-policy.json"];
+    assert!(deployer.contains("iam:AttachRolePolicy"));
+    assert!(
+        !rendered(&fleet(1, "prod", "")).files["deployer-policy.json"]
+            .contains("iam:AttachRolePolicy")
+    );
+}
+
+/// What was estimated before rendering is no less than what came out, for each
+/// kind of statement, inline and managed.
+#[test]
+fn no_estimate_is_too_low() {
+    for settings in [
+        "",
+        ", rotate_as: role",
+        ", rotate_as: ops/administrator",
+        ", kms_key: create",
+        ", kms_key: \"arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789\"",
+    ] {
+        for count in [1, 2, 40] {
+            let text = fleet(count, "prod", settings);
+            let model = model::load(&text, None).unwrap().model;
+            let stack = parsed(&rendered(&text));
+            let world = World::longest(&model).with_resources(&stack);
+            let entries: Vec<_> = model.access_keys.iter().collect();
+            let estimated = role::estimate(&entries, &world);
+            let documents = document::documents(&stack, &world).unwrap();
+            let real: usize = documents
+                .iter()
+                .filter(|document| document.kind == Kind::RoleInline)
+                .map(document::Document::size)
+                .sum();
+            assert!(real <= estimated, "{settings}: {real} > {estimated}");
+            assert!(
+                estimated <= real + 1_000,
+                "{settings}: {estimated} is far above {real}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_event_pattern_keeps_to_its_length() {
+    let text = fleet(150, "prod", "").replace(
+        "access_keys:",
+        "alarms: { email: [ops@example.com] }\naccess_keys:",
+    );
+    let model = model::load(&text, None).unwrap().model;
+    let stack = parsed(&rendered(&text));
+    let world = World::longest(&model).with_resources(&stack);
+    let mut rules = 0;
+    let mut secrets = 0;
+    for (id, resource) in super::super::resolve::resources(&stack) {
+        if id.starts_with("RotationFailedRule") {
+            let pattern = resource
+                .get("Properties")
+                .unwrap()
+                .get("EventPattern")
+                .unwrap();
+            let pattern = serde_json::to_string(&world.resolve(pattern).unwrap()).unwrap();
+            assert!(
+                pattern.len() <= view::MAX_EVENT_PATTERN,
+                "{id}: {}",
+                pattern.len()
+            );
+            rules += 1;
+            secrets += pattern.matches(":secret:").count();
+        }
+    }
+    assert!(rules > 1);
+    assert_eq!(secrets, 150);
+}
+
+#[test]
+fn too_many_resources_are_refused_with_the_limit() {
+    let found = findings(&fleet(170, "prod", ""), None);
+    let messages: Vec<_> = found
+        .iter()
+        .map(|finding| finding.message.as_str())
+        .collect();
+    insta::assert_debug_snapshot!(messages);
+}
+
+#[test]
+fn too_many_outputs_are_refused_with_the_limit() {
+    let found = findings(&fleet(200, "prod", ", rotate_as: role"), None);
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.message.contains("outputs")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn policies_that_no_role_can_hold_are_refused() {
+    let long = "x".repeat(500);
+    let found = findings(&fleet(150, &long, ""), None);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].kind, "limit");
+    assert!(
+        found[0].message.contains("managed policies"),
+        "{}",
+        found[0].message
+    );
+}
+
+#[test]
+fn a_secret_policy_with_too_many_readers_is_refused() {
+    let mut readers = String::new();
+    for index in 0..400 {
+        write!(
+            readers,
+            "\"arn:aws:iam::111122223333:role/a-reader-with-a-long-name-{index}\","
+        )
+        .unwrap();
+    }
+    let found = findings(&fleet(1, "prod", &format!(", readers: [{readers}]")), None);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].message.contains("secret's policy"),
+        "{}",
+        found[0].message
+    );
+}

@@ -1,0 +1,228 @@
+//! What the rendering promises, checked on whole manifests.
+
+mod limits;
+mod manifests;
+mod stability;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Rendering, render};
+use crate::model::{self, Finding};
+
+fn rendered(manifest: &str) -> Rendering {
+    let loaded = model::load(manifest, None).unwrap();
+    render(&loaded.model).unwrap()
+}
+
+fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
+    match model::load(manifest, environment) {
+        Err(findings) => findings,
+        Ok(loaded) => match render(&loaded.model) {
+            Err(Error::Refused(findings)) => findings,
+            Err(error) => panic!("{error}"),
+            Ok(_) => Vec::new(),
+        },
+    }
+}
+
+fn parsed(rendering: &Rendering) -> serde_yaml::Value {
+    serde_yaml::from_str(&rendering.stack).unwrap()
+}
+
+fn resource<'stack>(stack: &'stack serde_yaml::Value, id: &str) -> &'stack serde_yaml::Value {
+    stack
+        .get("Resources")
+        .and_then(|all| all.get(id))
+        .unwrap_or_else(|| panic!("no {id}"))
+}
+
+/// Every file but the stack, one after another.
+fn reviewed(rendering: &Rendering) -> String {
+    let mut text = String::new();
+    for (path, content) in rendering
+        .files
+        .iter()
+        .filter(|(path, _)| *path != "stack.yaml")
+    {
+        writeln!(text, "── {path}\n{content}").unwrap();
+    }
+    text
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests read the manifests beside them"
+)]
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn folder(name: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{name} is empty");
+    files
+}
+
+#[test]
+fn a_small_manifest() {
+    let rendering = rendered(include_str!("../../../examples/minimal.yaml"));
+    insta::assert_snapshot!("minimal-stack", rendering.stack);
+    insta::assert_snapshot!("minimal-policies", reviewed(&rendering));
+}
+
+#[test]
+fn a_manifest_with_everything() {
+    let rendering = rendered(include_str!("../../../examples/everything.yaml"));
+    insta::assert_snapshot!("everything-stack", rendering.stack);
+    insta::assert_snapshot!("everything-policies", reviewed(&rendering));
+}
+
+/// The seed may follow from the names alone: CloudFormation would overwrite a
+/// live key if it changed with anything that an operator may change.
+#[test]
+fn nothing_but_the_names_changes_what_seeds_a_secret() {
+    let base = "version: 1\nstack: s\naccess_keys: [{ user: u";
+    let seed = |rest: &str| {
+        let stack = parsed(&rendered(&format!("{base}{rest} }}]\n")));
+        let mut secrets = super::resolve::resources(&stack)
+            .filter(|(_, one)| super::resolve::type_of(one) == "AWS::SecretsManager::Secret");
+        let (_, secret) = secrets.next().unwrap();
+        let properties = secret.get("Properties").unwrap();
+        format!(
+            "{:?} {:?}",
+            properties.get("Name"),
+            properties.get("SecretString")
+        )
+    };
+    let first = seed("");
+    assert!(
+        first.contains(r#"{\"username\":\"u\",\"secretarn\":\"arn:"#),
+        "{first}"
+    );
+    for rest in [
+        ", rotate_as: role",
+        ", rotate_as: ops/administrator",
+        ", kms_key: create",
+        ", create_user: true",
+        ", schedule: rate(7 days)",
+        ", readers: [\"arn:aws:iam::111122223333:root\"]",
+    ] {
+        assert_eq!(seed(rest), first, "{rest}");
+    }
+}
+
+#[test]
+fn every_resource_that_can_is_tagged() {
+    let rendering = rendered(include_str!("../../../examples/everything.yaml"));
+    let stack = parsed(&rendering);
+    // CloudFormation's schemas have no tags for these types.
+    let untagged = [
+        "AWS::CloudFormation::Stack",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::RolePolicy",
+        "AWS::IAM::UserPolicy",
+        "AWS::KMS::Alias",
+        "AWS::Lambda::Permission",
+        "AWS::SecretsManager::ResourcePolicy",
+        "AWS::SecretsManager::RotationSchedule",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::TopicPolicy",
+    ];
+    for (id, resource) in super::resolve::resources(&stack) {
+        if untagged.contains(&super::resolve::type_of(resource)) {
+            continue;
+        }
+        let tags = resource
+            .get("Properties")
+            .and_then(|properties| properties.get("Tags"));
+        let tags = serde_json::to_string(&tags).unwrap();
+        for tag in [
+            r#"{"Key":"team","Value":"payments"}"#,
+            r#"{"Key":"keyrota:stack","Value":"everything"}"#,
+        ] {
+            assert!(tags.contains(tag), "{id}: {tags}");
+        }
+    }
+}
+
+/// The names that the deploying side looks for are in the stack.
+#[test]
+fn the_named_resources_and_outputs_are_there() {
+    let manifest = include_str!("../../../examples/everything.yaml");
+    let model = model::load(manifest, None).unwrap().model;
+    let stack = parsed(&render(&model).unwrap());
+    for id in [
+        super::FUNCTION,
+        super::ROLE,
+        super::LOG_GROUP,
+        super::PERMISSION,
+        super::KMS_KEY,
+        super::TOPIC,
+    ] {
+        resource(&stack, id);
+    }
+    for parameter in [super::BUCKET_PARAMETER, super::KEY_PARAMETER] {
+        assert!(
+            stack
+                .get("Parameters")
+                .and_then(|all| all.get(parameter))
+                .is_some()
+        );
+    }
+    let outputs = stack.get("Outputs").unwrap();
+    assert!(outputs.get(super::FUNCTION_OUTPUT).is_some());
+    for entry in &model.access_keys {
+        let value = outputs
+            .get(super::secret_output(entry))
+            .and_then(|one| one.get("Value"));
+        let serde_yaml::Value::Tagged(value) = value.unwrap() else {
+            panic!("{value:?}")
+        };
+        assert_eq!(
+            value.value.as_str(),
+            Some(super::secret_logical_id(entry).as_str())
+        );
+        resource(&stack, &super::schedule_logical_id(entry));
+    }
+    assert!(super::needs_named_iam(&model));
+}
+
+/// Strings that AWS leaves free reach the stack as they are.
+#[test]
+fn metacharacters_stay_in_their_place() {
+    let stack = parsed(&rendered(&read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/valid/metacharacters.yaml"),
+    )));
+    let text = serde_json::to_string(&stack.get("Resources").map(strip)).unwrap();
+    for expected in [
+        "{{user}}${AWS::Region}'#&*!|?%@example.com",
+        "arn:aws:kms:eu-west-1:111122223333:key/${AWS::Region}{{user}}'#: ",
+        "a+b=c,d.e@f_g-h",
+        "a/b_c+d=e.f@g-h",
+    ] {
+        assert!(text.contains(expected.trim_end()), "{expected}");
+    }
+    assert!(!text.contains("&quot;") && !text.contains("&amp;"));
+}
+
+/// The value without its tags, which JSON does not know.
+fn strip(value: &serde_yaml::Value) -> serde_yaml::Value {
+    use serde_yaml::Value;
+    match value {
+        Value::Tagged(tagged) => strip(&tagged.value),
+        Value::Mapping(entries) => Value::Mapping(
+            entries
+                .iter()
+                .map(|(key, value)| (key.clone(), strip(value)))
+                .collect(),
+        ),
+        Value::Sequence(items) => Value::Sequence(items.iter().map(strip).collect()),
+        _ => value.clone(),
+    }
+}

@@ -1,0 +1,91 @@
+//! The same manifest gives the same bytes, and a change touches only what it must.
+
+use std::collections::BTreeMap;
+
+use super::{parsed, rendered};
+
+const ENTRIES: [&str; 4] = [
+    "  - { user: alpha, secret: prod/alpha }\n",
+    "  - { user: bravo, secret: prod/bravo, rotate_as: role, kms_key: create }\n",
+    "  - { user: charlie, secret: prod/charlie, create_user: true }\n",
+    "  - { user: delta, secret: prod/delta, rotate_as: ops/administrator }\n",
+];
+
+fn manifest(entries: &[&str]) -> String {
+    let head = "version: 1\nstack: keys\nalarms: { email: [b@example.com, a@example.com] }\n";
+    format!("{head}access_keys:\n{}", entries.concat())
+}
+
+/// Each resource and output as text, by its logical ID.
+fn parts(manifest: &str) -> BTreeMap<String, String> {
+    let stack = parsed(&rendered(manifest));
+    let sections = ["Resources", "Outputs"].into_iter();
+    let parts = sections.flat_map(|section| stack.get(section).unwrap().as_mapping().unwrap());
+    let text = |value| serde_yaml::to_string(value).unwrap();
+    parts
+        .map(|(id, value)| (id.as_str().unwrap().to_owned(), text(value)))
+        .collect()
+}
+
+#[test]
+fn two_renderings_are_equal() {
+    let text = manifest(&ENTRIES);
+    assert_eq!(rendered(&text), rendered(&text));
+}
+
+#[test]
+fn the_order_of_the_manifest_does_not_matter() {
+    let [a, b, c, d] = ENTRIES;
+    let turned = manifest(&[c, a, d, b]).replace("b@example.com, a@", "a@example.com, b@");
+    assert_eq!(rendered(&manifest(&ENTRIES)), rendered(&turned));
+}
+
+#[test]
+fn an_entry_in_the_middle_leaves_the_others_as_they_are() {
+    let [a, b, c, d] = ENTRIES;
+    let before = parts(&manifest(&[a, b, d]));
+    let after = parts(&manifest(&[a, b, c, d]));
+    // These name every secret, which is what they are for.
+    let listing = ["FunctionRoleSecrets", "RotationFailedRule"];
+    for (id, part) in &before {
+        if listing.contains(&id.as_str()) {
+            assert_ne!(after.get(id), Some(part), "{id}");
+        } else {
+            assert_eq!(after.get(id), Some(part), "{id}");
+        }
+    }
+    let mut new: Vec<_> = after
+        .keys()
+        .filter(|id| !before.contains_key(*id))
+        .collect();
+    new.sort();
+    insta::assert_debug_snapshot!(new);
+}
+
+#[test]
+fn a_rotation_waits_only_for_the_policies_it_needs() {
+    let parts = parts(&manifest(&ENTRIES));
+    let schedule = |name: &str| {
+        let mut found = parts
+            .iter()
+            .filter(|(id, _)| id.starts_with(&format!("Schedule{name}")));
+        found.next().unwrap().1
+    };
+    assert!(schedule("ProdAlpha").contains("UserPolicyAlpha"));
+    assert!(schedule("ProdBravo").contains("- FunctionRoleUsers\n- FunctionRoleKey\n"));
+    assert!(schedule("ProdDelta").contains("- FunctionRoleAdministrators\n"));
+    for other in ["ProdAlpha", "ProdCharlie"] {
+        assert!(!schedule(other).contains("FunctionRoleAdministrators"));
+        assert!(!schedule(other).contains("FunctionRoleUsers"));
+    }
+}
+
+/// Another name in the same secret is another identity, so CloudFormation may
+/// replace what is there; the same identity never gets another logical ID.
+#[test]
+fn no_rendering_tells_where_or_when_it_was_made() {
+    for content in rendered(&manifest(&ENTRIES)).files.values() {
+        assert!(!content.contains(env!("CARGO_MANIFEST_DIR")));
+        assert!(!content.contains("20") || !content.contains("T00:"));
+    }
+}
