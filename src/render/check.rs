@@ -4,7 +4,7 @@ use serde_yaml::Value;
 
 use super::document::{Document, Kind};
 use super::{resolve, role};
-use crate::model::{Finding, KmsKey, Model};
+use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 
 /// Resources a stack (`cloudformation-limits`).
 const MAX_RESOURCES: usize = 500;
@@ -25,18 +25,16 @@ const MAX_OTHER: usize = 20_480;
 
 const SPLIT: &str = "split the entries over several manifests, each with a stack of its own";
 
-/// Finds readers that could never read: the key `aws/secretsmanager` serves
-/// only its own account (`auth-and-access_examples_cross`).
-pub fn readers(model: &Model) -> Vec<Finding> {
+/// Returns the readers that could never read in this account: the key
+/// `aws/secretsmanager` decrypts for its own account only
+/// (`auth-and-access_examples_cross`).
+pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Some(account) = &model.account else {
-        return findings;
-    };
     for (index, entry) in model.access_keys.iter().enumerate() {
         if entry.kms_key != KmsKey::AwsManaged {
             continue;
         }
-        let foreign = |reader: &&crate::model::Arn| reader.parts()[3] != account.as_str();
+        let foreign = |reader: &&Arn| reader.parts()[3] != account.as_str();
         for reader in entry.readers.iter().filter(foreign) {
             findings.push(
                 Finding::error(

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Finding, Model};
 
+pub use check::check_readers;
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
@@ -86,7 +87,8 @@ fn count(findings: &[Finding]) -> String {
 /// Returns every finding where AWS would refuse the stack; the other errors are
 /// faults of the templates.
 pub fn render(model: &Model) -> Result<Rendering, Error> {
-    let mut findings = check::readers(model);
+    let account = model.account.as_ref();
+    let mut findings = account.map_or_else(Vec::new, |account| check_readers(model, account));
     let context = match view::stack(model) {
         Ok(context) if findings.is_empty() => context,
         Ok(_) => return Err(Error::Refused(findings)),

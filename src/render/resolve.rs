@@ -11,7 +11,7 @@ use crate::model::Model;
 /// shown as IAM's wildcard for one character each.
 const SUFFIX: &str = "-??????";
 /// The length of a KMS key's ID.
-const KEY_ID_LENGTH: usize = 36;
+pub const KEY_ID_LENGTH: usize = 36;
 
 /// A stack says something that cannot be resolved: a fault of the templates.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

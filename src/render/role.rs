@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::name;
-use super::resolve::World;
+use super::resolve::{KEY_ID_LENGTH, World};
 use crate::model::{AccessKey, Finding, KmsKey, RotateAs, SecretReference};
 
 /// A role's inline policies together, in characters without white space
@@ -199,28 +199,22 @@ impl<'entry> Policies<'entry> {
 }
 
 fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'entry>> {
-    let secret = |entry: &'entry AccessKey| Item {
-        length: world.secret_arn(entry.secret.as_str()).len(),
-        serves: vec![entry],
-        administrator: None,
-    };
-    let mut purposes = vec![Purpose {
-        name: "Secrets".to_owned(),
-        description: "Rotate the stack's secrets",
-        frame: FRAME,
-        items: entries.iter().map(|entry| secret(entry)).collect(),
-        statement: Box::new(|part| Statement {
-            rotate_secrets: Some(secret_ids(part)),
-            ..Statement::default()
-        }),
-    }];
-    let administrators = administrators(entries, world);
-    if !administrators.is_empty() {
-        purposes.push(Purpose {
+    let mut purposes = vec![
+        Purpose {
+            name: "Secrets".to_owned(),
+            description: "Rotate the stack's secrets",
+            frame: FRAME,
+            items: entries.iter().map(|entry| secret(entry, world)).collect(),
+            statement: Box::new(|part| Statement {
+                rotate_secrets: Some(secret_ids(part)),
+                ..Statement::default()
+            }),
+        },
+        Purpose {
             name: "Administrators".to_owned(),
             description: "Read the administrators' secrets",
             frame: FRAME,
-            items: administrators,
+            items: administrators(entries, world),
             statement: Box::new(|part| Statement {
                 read_administrators: Some(
                     part.iter()
@@ -229,23 +223,12 @@ fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose
                 ),
                 ..Statement::default()
             }),
-        });
-    }
-    let users: Vec<_> = entries
-        .iter()
-        .filter(|entry| entry.rotate_as == RotateAs::Role)
-        .map(|entry| Item {
-            length: world.iam_arn(&format!("user/{}", entry.user)).len(),
-            serves: vec![*entry],
-            administrator: None,
-        })
-        .collect();
-    if !users.is_empty() {
-        purposes.push(Purpose {
+        },
+        Purpose {
             name: "Users".to_owned(),
             description: "Manage the access keys of the users that rotate as the role",
             frame: FRAME,
-            items: users,
+            items: users(entries, world),
             statement: Box::new(|part| Statement {
                 manage_users: Some(
                     part.iter()
@@ -255,29 +238,35 @@ fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose
                 ),
                 ..Statement::default()
             }),
-        });
-    }
-    let mut keys: Vec<&KmsKey> = Vec::new();
-    for entry in entries {
-        if entry.kms_key != KmsKey::AwsManaged && !keys.contains(&&entry.kms_key) {
-            keys.push(&entry.kms_key);
-        }
-    }
-    keys.sort_by_key(|key| key_arn(key).unwrap_or_default());
-    for key in keys {
-        let arn = key_arn(key);
-        let length = arn
-            .as_ref()
-            .map_or(world.arn("kms", "key/").len() + 36, String::len);
-        let mine = entries.iter().filter(|entry| entry.kms_key == *key);
-        purposes.push(Purpose {
+        },
+    ];
+    purposes.extend(keys(entries, world));
+    purposes.retain(|purpose| !purpose.items.is_empty());
+    purposes
+}
+
+/// One purpose for each KMS key, with the secrets that it encrypts.
+fn keys<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'entry>> {
+    let mut keys: Vec<Option<String>> = entries
+        .iter()
+        .filter(|entry| entry.kms_key != KmsKey::AwsManaged)
+        .map(|entry| key_arn(&entry.kms_key))
+        .collect();
+    keys.sort();
+    keys.dedup();
+    let purpose = |arn: Option<String>| {
+        let own = world.arn("kms", "key/").len() + KEY_ID_LENGTH;
+        let mine = entries
+            .iter()
+            .filter(|entry| entry.kms_key != KmsKey::AwsManaged && key_arn(&entry.kms_key) == arn);
+        Purpose {
             name: match &arn {
                 Some(arn) => format!("Key{}", name::digest(arn)),
                 None => "Key".to_owned(),
             },
             description: "Use the KMS key of the stack's secrets",
-            frame: KEY_FRAME + 2 * length,
-            items: mine.map(|entry| secret(entry)).collect(),
+            frame: KEY_FRAME + 2 * arn.as_ref().map_or(own, String::len),
+            items: mine.map(|entry| secret(entry, world)).collect(),
             statement: Box::new(move |part| Statement {
                 use_key: Some(Key {
                     arn: arn.clone(),
@@ -285,9 +274,30 @@ fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose
                 }),
                 ..Statement::default()
             }),
-        });
+        }
+    };
+    keys.into_iter().map(purpose).collect()
+}
+
+fn secret<'entry>(entry: &'entry AccessKey, world: &World) -> Item<'entry> {
+    Item {
+        length: world.secret_arn(entry.secret.as_str()).len(),
+        serves: vec![entry],
+        administrator: None,
     }
-    purposes
+}
+
+/// The users whose keys the role manages itself.
+fn users<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Item<'entry>> {
+    let mine = entries
+        .iter()
+        .filter(|entry| entry.rotate_as == RotateAs::Role);
+    let item = |entry: &&'entry AccessKey| Item {
+        length: world.iam_arn(&format!("user/{}", entry.user)).len(),
+        serves: vec![*entry],
+        administrator: None,
+    };
+    mine.map(item).collect()
 }
 
 /// The administrators' secrets, each once, without those that the stack owns:

@@ -10,6 +10,8 @@ use crate::model::{AccessKey, Finding, KmsKey, Model, RotateAs};
 
 /// The longest event pattern of a rule, in characters (`eb-quota`).
 pub const MAX_EVENT_PATTERN: usize = 2_048;
+/// The longest display name of a topic (`API_CreateTopic`).
+const MAX_DISPLAY_NAME: usize = 100;
 /// What a pattern has beside the ARNs, at most.
 const EVENT_PATTERN_FRAME: usize = 260;
 
@@ -258,7 +260,10 @@ fn alarms(model: &Model, entries: &[&AccessKey], longest: &World) -> Option<Alar
         email,
     });
     Some(Alarms {
-        display_name: format!("keyrota {}", model.stack),
+        display_name: format!("keyrota {}", model.stack)
+            .chars()
+            .take(MAX_DISPLAY_NAME)
+            .collect(),
         rules,
         subscriptions: subscriptions.collect(),
     })

@@ -2,6 +2,7 @@
 
 mod limits;
 mod manifests;
+mod names;
 mod stability;
 
 use std::fmt::Write as _;
