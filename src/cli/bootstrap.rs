@@ -10,9 +10,9 @@ use super::settings::Settings;
 use crate::model::{InitialKey, Model};
 use crate::plan::{Observed, Preflight, StackReport};
 use crate::port::{Event, Listener};
+use crate::render;
 use crate::run::{self, Context, Deployed, Seeded};
 use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret};
-use crate::render;
 
 /// Deploy everything, rotate once, and prove that it works
 ///
@@ -39,12 +39,26 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         rotates: !verb.no_rotate,
     };
     let cleared = run::preflight(&context, &model, intent).await?;
-    settings.confirm(verb.yes, &question(&model, &cleared.observed, verb.no_rotate))?;
-    let artifact = verb.function.artifact(settings, model.function.architecture).await?;
+    settings.confirm(
+        verb.yes,
+        &question(&model, &cleared.observed, verb.no_rotate),
+    )?;
+    let artifact = verb
+        .function
+        .artifact(settings, model.function.architecture)
+        .await?;
     let uploaded = run::upload(&context, &model, &cleared, &artifact, &rendering.stack).await?;
     let deployed = run::deploy(&context, &model, &cleared, &uploaded, &rendering).await?;
     let seeded = run::seed(&context, &model, &deployed).await?;
-    let secrets = prove(&context, settings, &model, &deployed, &seeded, verb.no_rotate).await?;
+    let secrets = prove(
+        &context,
+        settings,
+        &model,
+        &deployed,
+        &seeded,
+        verb.no_rotate,
+    )
+    .await?;
     let arn = deployed.function_arn().unwrap_or_default().to_owned();
     let result = BootstrapResult {
         stack: StackReport::from(&deployed.stack),
@@ -62,7 +76,10 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
 
 fn question(model: &Model, observed: &Observed, no_rotate: bool) -> String {
     let count = model.access_keys.len();
-    let adopted = model.access_keys.iter().filter(|entry| entry.initial_key != InitialKey::Create);
+    let adopted = model
+        .access_keys
+        .iter()
+        .filter(|entry| entry.initial_key != InitialKey::Create);
     format!(
         "Deploy the stack {} to account {} in {} as {}?\n  {count} secret(s), {} first key(s) adopted from profiles; {}",
         model.stack,
@@ -70,7 +87,11 @@ fn question(model: &Model, observed: &Observed, no_rotate: bool) -> String {
         observed.region,
         observed.caller.arn,
         adopted.count(),
-        if no_rotate { "no rotation now." } else { "each is rotated once and proven." },
+        if no_rotate {
+            "no rotation now."
+        } else {
+            "each is rotated once and proven."
+        },
     )
 }
 

@@ -30,7 +30,10 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
     if let Some(parent) = verb.output.parent() {
         std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
     }
-    #[expect(clippy::disallowed_methods, reason = "the command line is where files are written")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line is where files are written"
+    )]
     std::fs::write(&verb.output, bundle.bytes())
         .map_err(|error| Failed::file("write", &verb.output, &error))?;
     settings.progress.finish();

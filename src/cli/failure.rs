@@ -5,7 +5,7 @@ use super::Exit;
 use crate::model::Finding;
 use crate::port::{self, ErrorKind};
 use crate::view::Failure;
-use crate::{build, bundle, render, run, sandbox};
+use crate::{build, bundle, render, run};
 
 /// A failure with the exit code it ends the program with.
 #[derive(Debug)]
@@ -71,15 +71,21 @@ impl From<port::Error> for Failed {
         let (kind, hint) = match error.kind {
             ErrorKind::Credentials => (
                 "credentials",
-                Some("check --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID; `aws sts get-caller-identity` should answer"),
+                Some(
+                    "check --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID; `aws sts get-caller-identity` should answer",
+                ),
             ),
             ErrorKind::Denied => (
                 "denied",
-                Some("`keyrota generate` writes deployer-policy.json, which allows all that is needed"),
+                Some(
+                    "`keyrota generate` writes deployer-policy.json, which allows all that is needed",
+                ),
             ),
             ErrorKind::Unavailable => (
                 "unavailable",
-                Some("check the network, --region and --endpoint-url, and run the same command again"),
+                Some(
+                    "check the network, --region and --endpoint-url, and run the same command again",
+                ),
             ),
             ErrorKind::Throttled => ("throttled", Some("run the same command again in a while")),
             ErrorKind::NotFound => ("not-found", None),
@@ -104,15 +110,17 @@ impl From<run::Error> for Failed {
                 Self::new("stack", message)
                     .hint("`keyrota teardown` removes what is left of it; then bootstrap again")
             }
-            run::Error::Stack { .. } => Self::new("stack", message)
-                .hint("mend the cause and run the same command again"),
+            run::Error::Stack { .. } => {
+                Self::new("stack", message).hint("mend the cause and run the same command again")
+            }
             run::Error::NotDeployed { .. } => {
                 Self::new("not-deployed", message).hint("`keyrota bootstrap` deploys it")
             }
             run::Error::NoSecret { .. } => Self::new("no-secret", message)
                 .hint("`keyrota bootstrap` brings the stack to what the manifest says"),
-            run::Error::Rotation { .. } => Self::new("rotation", message)
-                .hint("the credential in use is as it was; mend the cause and run `keyrota rotate`"),
+            run::Error::Rotation { .. } => Self::new("rotation", message).hint(
+                "the credential in use is as it was; mend the cause and run `keyrota rotate`",
+            ),
             run::Error::Seed { .. } => Self::new("seed", message),
             run::Error::NotVerified { .. } => {
                 Self::new("not-verified", message).hint("`keyrota status` shows the keys")
@@ -141,11 +149,5 @@ impl From<bundle::Refused> for Failed {
 impl From<build::Error> for Failed {
     fn from(error: build::Error) -> Self {
         Self::new("build", error.to_string())
-    }
-}
-
-impl From<sandbox::Error> for Failed {
-    fn from(error: sandbox::Error) -> Self {
-        Self::new("sandbox", error.to_string())
     }
 }

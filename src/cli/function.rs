@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::failure::Failed;
 use super::settings::Settings;
+use crate::build;
 use crate::bundle::{Bundle, Machine};
 use crate::model::Architecture;
 use crate::port::{Event, Listener, Stage};
 use crate::run::Artifact;
-use crate::build;
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
@@ -20,8 +20,13 @@ pub(super) struct FunctionSource {
 }
 
 /// Builds the function and packs it.
-pub(super) async fn build(settings: &Settings, architecture: Architecture) -> Result<Bundle, Failed> {
-    settings.progress.on(Event::Stage(Stage::Building(architecture.as_str())));
+pub(super) async fn build(
+    settings: &Settings,
+    architecture: Architecture,
+) -> Result<Bundle, Failed> {
+    settings
+        .progress
+        .on(Event::Stage(Stage::Building(architecture.as_str())));
     let executable = build::build(architecture, &settings.progress).await?;
     Ok(Bundle::pack(&executable, machine(architecture))?)
 }
@@ -36,11 +41,16 @@ impl FunctionSource {
         let bundle = match &self.function_zip {
             None => build(settings, architecture).await?,
             Some(path) => {
-                #[expect(clippy::disallowed_methods, reason = "the command line is where files come in")]
-                let zip = std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the command line is where files come in"
+                )]
+                let zip =
+                    std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
                 Bundle::inspect(zip, machine(architecture)).map_err(|refused| {
                     Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
-                        "`keyrota bundle --architecture {}` makes one", architecture.as_str()
+                        "`keyrota bundle --architecture {}` makes one",
+                        architecture.as_str()
                     ))
                 })?
             }

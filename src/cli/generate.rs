@@ -48,10 +48,12 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
             None => "missing",
         },
     });
-    let stale = stale(directory, rendering).into_iter().map(|path| WrittenFile {
-        path,
-        state: "stale",
-    });
+    let stale = stale(directory, rendering)
+        .into_iter()
+        .map(|path| WrittenFile {
+            path,
+            state: "stale",
+        });
     GenerateResult {
         directory: directory.display().to_string(),
         checked: true,
@@ -59,7 +61,10 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line is where files are written")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files are written"
+)]
 fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Failed> {
     let mut files = Vec::new();
     // Policies of entries that are gone would look as if they were in force.
@@ -97,7 +102,9 @@ fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
     if !directory.join("stack.yaml").is_file() {
         return BTreeSet::new();
     }
-    let names = std::fs::read_dir(directory.join("policies")).into_iter().flatten();
+    let names = std::fs::read_dir(directory.join("policies"))
+        .into_iter()
+        .flatten();
     names
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.ends_with(".json"))
@@ -106,7 +113,10 @@ fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
         .collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line is where files come in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files come in"
+)]
 fn held(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }

@@ -4,14 +4,12 @@
 mod bootstrap;
 mod bundle;
 mod credentials;
-mod demo;
 mod exit;
 mod failure;
 mod function;
 mod generate;
 mod plan;
 mod rotate;
-mod sandbox;
 mod session;
 mod settings;
 mod status;
@@ -46,8 +44,6 @@ enum Command {
     Teardown(teardown::Teardown),
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
-    Sandbox(sandbox::SandboxCommand),
-    Demo(demo::Demo),
 }
 
 /// Runs the program and returns its exit code.
@@ -70,7 +66,7 @@ pub fn main() -> std::process::ExitCode {
 }
 
 async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
-    let ends_by_interrupt = matches!(command, Command::Sandbox(_));
+    let ends_by_interrupt = false;
     let work = async {
         match command {
             Command::Generate(verb) => generate::run(settings, &verb),
@@ -81,8 +77,6 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
-            Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
-            Command::Demo(verb) => demo::run(settings, &verb).await,
         }
     };
     tokio::select! {

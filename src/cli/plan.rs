@@ -29,7 +29,10 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let session = Session::open(settings, Some(&model)).await?;
     let context = session.context(settings);
     let cleared = run::preflight(&context, &model, Preflight { rotates: false }).await?;
-    let artifact = verb.function.artifact(settings, model.function.architecture).await?;
+    let artifact = verb
+        .function
+        .artifact(settings, model.function.architecture)
+        .await?;
     let changes = run::preview(&context, &model, &cleared, &artifact, &rendering).await?;
     settings.progress.finish();
     let result = PlanResult { changes };

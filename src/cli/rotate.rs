@@ -39,13 +39,18 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     settings.progress.finish();
     let result = RotateResult { secrets };
     settings.view.show(&result);
-    Ok(match result.secrets.iter().all(|secret| secret.error.is_none()) {
-        true => Exit::Done,
-        false => Exit::Failed,
-    })
+    Ok(
+        match result.secrets.iter().all(|secret| secret.error.is_none()) {
+            true => Exit::Done,
+            false => Exit::Failed,
+        },
+    )
 }
 
-fn chosen<'model>(model: &'model Model, names: &[String]) -> Result<Vec<&'model AccessKey>, Failed> {
+fn chosen<'model>(
+    model: &'model Model,
+    names: &[String],
+) -> Result<Vec<&'model AccessKey>, Failed> {
     if names.is_empty() {
         return Ok(model.access_keys.iter().collect());
     }
@@ -54,10 +59,17 @@ fn chosen<'model>(model: &'model Model, names: &[String]) -> Result<Vec<&'model 
             entry.secret.as_str() == name.as_str() || entry.user.as_str() == name.as_str()
         };
         model.access_keys.iter().find(called).ok_or_else(|| {
-            let known: Vec<&str> = model.access_keys.iter().map(|entry| entry.secret.as_str()).collect();
-            Failed::new("usage", format!("the manifest has no secret or user `{name}`"))
-                .hint(format!("it has: {}", known.join(", ")))
-                .exit(Exit::Usage)
+            let known: Vec<&str> = model
+                .access_keys
+                .iter()
+                .map(|entry| entry.secret.as_str())
+                .collect();
+            Failed::new(
+                "usage",
+                format!("the manifest has no secret or user `{name}`"),
+            )
+            .hint(format!("it has: {}", known.join(", ")))
+            .exit(Exit::Usage)
         })
     };
     names.iter().map(find).collect()

@@ -17,7 +17,10 @@ impl Session {
     /// Connects; the Region is the flag's, else the manifest's, else the SDK's own.
     pub(super) async fn open(settings: &Settings, model: Option<&Model>) -> Result<Self, Failed> {
         let manifest = model.and_then(|model| model.region.as_ref());
-        let region = settings.region.clone().or_else(|| manifest.map(ToString::to_string));
+        let region = settings
+            .region
+            .clone()
+            .or_else(|| manifest.map(ToString::to_string));
         let aws = Aws::new(&aws::Settings {
             profile: settings.profile.clone(),
             region,
@@ -41,7 +44,11 @@ impl Session {
             cloud: &self.aws,
             clock: &self.clock,
             listener: &settings.progress,
-            pace: if self.aws.is_local() { Pace::LOCAL } else { Pace::AWS },
+            pace: if self.aws.is_local() {
+                Pace::LOCAL
+            } else {
+                Pace::AWS
+            },
             region: &self.region,
         }
     }

@@ -5,15 +5,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failed;
 use super::Exit;
+use super::failure::Failed;
 use crate::model::{self, Model};
 use crate::view::{Color, Format, Progress, View};
 
 #[derive(Args, Debug)]
 pub(super) struct Global {
     /// The manifest
-    #[arg(short = 'f', long, global = true, value_name = "FILE", default_value = "keyrota.yaml")]
+    #[arg(
+        short = 'f',
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "keyrota.yaml"
+    )]
     manifest: PathBuf,
     /// Lay this environment of the manifest over the rest
     #[arg(short, long, global = true, value_name = "NAME")]
@@ -83,7 +89,10 @@ impl Settings {
 
     /// Reads and checks the manifest; its warnings go to stderr.
     pub(super) fn load(&self) -> Result<Model, Failed> {
-        #[expect(clippy::disallowed_methods, reason = "the command line is where files come in")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the command line is where files come in"
+        )]
         let text = std::fs::read_to_string(&self.manifest).map_err(|error| {
             let failed = Failed::file("read the manifest", &self.manifest, &error);
             match error.kind() {
@@ -93,9 +102,8 @@ impl Settings {
                 _ => failed,
             }
         })?;
-        let loaded = model::load(&text, self.environment.as_deref()).map_err(|findings| {
-            Failed::refused(&self.manifest.display().to_string(), findings)
-        })?;
+        let loaded = model::load(&text, self.environment.as_deref())
+            .map_err(|findings| Failed::refused(&self.manifest.display().to_string(), findings))?;
         self.view.warn(&loaded.warnings);
         Ok(loaded.model)
     }

@@ -25,7 +25,10 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let report = run::status(&context, &model).await?;
     settings.view.show(&report);
     let fine = report.stack.is_some()
-        && report.secrets.iter().all(|secret| secret.state == State::Ok);
+        && report
+            .secrets
+            .iter()
+            .all(|secret| secret.state == State::Ok);
     Ok(match verb.check && !fine {
         true => Exit::Attention,
         false => Exit::Done,

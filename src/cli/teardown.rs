@@ -65,10 +65,19 @@ fn question(plan: &TeardownPlan) -> String {
             Step::CancelRotation { secret } => writeln!(text, "  cancel the rotation of {secret}"),
             Step::DeleteKey { user, id } => writeln!(text, "  delete the key {id} of {user}"),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
-            Step::DeleteSecret { secret, deletion: Deletion::Window(days) } => {
-                writeln!(text, "  delete the secret {secret}, restorable for {days} days")
+            Step::DeleteSecret {
+                secret,
+                deletion: Deletion::Window(days),
+            } => {
+                writeln!(
+                    text,
+                    "  delete the secret {secret}, restorable for {days} days"
+                )
             }
-            Step::DeleteSecret { secret, deletion: Deletion::Forced } => {
+            Step::DeleteSecret {
+                secret,
+                deletion: Deletion::Forced,
+            } => {
                 writeln!(text, "  delete the secret {secret} for good")
             }
             Step::DeleteEncryptionKey { id, days } => {

@@ -53,6 +53,12 @@ impl Credential {
         }
     }
 
+    /// Returns the same credential with another `secretarn`.
+    #[must_use]
+    pub fn with_origin(self, secretarn: String) -> Self {
+        Self { secretarn, ..self }
+    }
+
     /// Reads a secret's value.
     pub fn read(text: &SecretString) -> Content {
         let Ok(Value::Object(mut fields)) = serde_json::from_str(text.expose_secret()) else {

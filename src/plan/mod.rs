@@ -12,6 +12,8 @@ pub use changes::{needs_update, refuse_seed_changes, same_template};
 pub use observed::{
     Administrator, OTHER_LABELS, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
-pub use preflight::{Preflight, SEEDING_TAG, STACK_TAG, check, check_account, check_owner, seeding_before};
+pub use preflight::{
+    Preflight, SEEDING_TAG, STACK_TAG, check, check_account, check_owner, seeding_before,
+};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
 pub use teardown::{Item, Step, Subject, TeardownOptions, TeardownPlan, plan_teardown};

@@ -50,7 +50,10 @@ pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
 
 /// Returns the finding where a stack of this name is somebody else's.
 pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
-    let ours = stack.tags.get(STACK_TAG).is_some_and(|tag| tag == model.stack.as_str());
+    let ours = stack
+        .tags
+        .get(STACK_TAG)
+        .is_some_and(|tag| tag == model.stack.as_str());
     (!ours && !stack.status.is_review()).then(|| {
         let message = "a stack of this name exists, and keyrota did not make it";
         Finding::error("foreign-stack", format!("stack {}", stack.name), message)

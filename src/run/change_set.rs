@@ -73,7 +73,10 @@ pub(super) async fn compute(
     // A rolled-back stack with the same template: there is nothing to change.
     if let Some(stack) = existing
         && stack.parameters == parameters
-        && plan::same_template(&context.cloud.template(&stack.name).await?, &rendering.stack)
+        && plan::same_template(
+            &context.cloud.template(&stack.name).await?,
+            &rendering.stack,
+        )
     {
         return Ok(None);
     }
@@ -126,7 +129,8 @@ pub async fn preview(
     let account = cleared.observed.caller.account.as_str();
     let bucket = plan::artifact_bucket(model, account, context.region);
     let key = plan::function_key(model, &artifact.sha256);
-    let (template, uploaded) = preview_template(context, model, &bucket, account, rendering).await?;
+    let (template, uploaded) =
+        preview_template(context, model, &bucket, account, rendering).await?;
     let stack = cleared.observed.stack.as_ref();
     let inputs = inputs(model, &bucket, &key);
     let computed = compute(context, model, stack, template, rendering, inputs).await;
@@ -144,7 +148,10 @@ pub async fn preview(
     };
     if let Some(key) = uploaded {
         for version in context.cloud.versions(&bucket, &key, account).await? {
-            context.cloud.delete_version(&bucket, &version, account).await?;
+            context
+                .cloud
+                .delete_version(&bucket, &version, account)
+                .await?;
         }
     }
     outcome
@@ -175,6 +182,9 @@ async fn preview_template(
         return Ok((source, None));
     }
     let body = template.clone().into_bytes();
-    context.cloud.put_object(bucket, &key, account, body).await?;
+    context
+        .cloud
+        .put_object(bucket, &key, account, body)
+        .await?;
     Ok((source, Some(key)))
 }

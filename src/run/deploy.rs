@@ -50,12 +50,18 @@ impl Deployed {
 
     /// Returns the function's ARN.
     pub fn function_arn(&self) -> Option<&str> {
-        self.stack.outputs.get(render::FUNCTION_OUTPUT).map(String::as_str)
+        self.stack
+            .outputs
+            .get(render::FUNCTION_OUTPUT)
+            .map(String::as_str)
     }
 
     /// Returns the function's log group.
     pub fn log_group(&self) -> Option<&str> {
-        let found = self.resources.iter().find(|held| held.logical_id == render::LOG_GROUP);
+        let found = self
+            .resources
+            .iter()
+            .find(|held| held.logical_id == render::LOG_GROUP);
         found.map(|group| group.physical_id.as_str())
     }
 }
@@ -136,7 +142,8 @@ pub(super) async fn follow(
         }
         match stack {
             // Executing a change set begins a moment after it was asked for.
-            Some(stack) if stack.status.is_busy() || stack.status.is_review() || told == before.len() => {}
+            Some(stack)
+                if stack.status.is_busy() || stack.status.is_review() || told == before.len() => {}
             Some(stack) => return Ok(stack),
             None => return Err(Error::NotDeployed { stack: id.into() }),
         }
@@ -147,9 +154,17 @@ pub(super) async fn follow(
 /// Returns the failure with what CloudFormation says of its causes.
 pub(super) async fn failed(context: &Context<'_>, stack: Stack, before: usize) -> Result<Error> {
     let events = context.cloud.events(&stack.id).await?;
-    let failures = events.into_iter().skip(before).filter(|event| event.status.ends_with("_FAILED"));
+    let failures = events
+        .into_iter()
+        .skip(before)
+        .filter(|event| event.status.ends_with("_FAILED"));
     let reasons: Vec<String> = failures
-        .filter_map(|event| Some(format!("{} ({}): {}", event.logical_id, event.kind, event.reason?)))
+        .filter_map(|event| {
+            Some(format!(
+                "{} ({}): {}",
+                event.logical_id, event.kind, event.reason?
+            ))
+        })
         .collect();
     Ok(Error::Stack {
         stack: stack.name,

@@ -21,7 +21,7 @@ pub enum Error {
         reason: String,
     },
     /// The stack did not reach what was wanted.
-    #[error("the stack {stack} ended in {status}{}", reasons(.reasons))]
+    #[error("the stack {stack} ended in {status}{}", listed(.reasons))]
     Stack {
         /// The stack.
         stack: String,
@@ -67,7 +67,9 @@ pub enum Error {
         reason: String,
     },
     /// The template is too long for a request, and there is no bucket yet.
-    #[error("the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists")]
+    #[error(
+        "the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists"
+    )]
     TemplateTooLong {
         /// Its length.
         bytes: usize,
@@ -76,8 +78,11 @@ pub enum Error {
     },
 }
 
-fn reasons(reasons: &[String]) -> String {
-    reasons.iter().map(|reason| format!("\n  {reason}")).collect()
+fn listed(reasons: &[String]) -> String {
+    reasons
+        .iter()
+        .map(|reason| format!("\n  {reason}"))
+        .collect()
 }
 
 /// What a stage returns.

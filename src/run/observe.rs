@@ -5,12 +5,8 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use super::error::Result;
 use super::{CONCURRENCY, Context};
 use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, RotateAs};
-use crate::plan::{
-    Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
-};
-use crate::port::{
-    CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret,
-};
+use crate::plan::{Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent};
+use crate::port::{CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret};
 
 /// Looks at all that a manifest touches.
 ///
@@ -85,7 +81,7 @@ pub(super) async fn observe_pair(
 
 async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
     let keys = context.cloud.keys(user).await.optional()?;
-    let used = keys.unwrap_or_default().into_iter().map(|key| async {
+    let used = keys.unwrap_or_default().into_iter().map(|key| async move {
         let last_used = context.cloud.last_used(&key.id).await.optional()?.flatten();
         Ok(Key { last_used, ..key })
     });
@@ -163,15 +159,24 @@ async fn administrator_of(context: &Context<'_>, secret: Secret) -> Result<Admin
     if secret.deleted.is_some() {
         return Ok(Administrator::Unusable("is scheduled for deletion".into()));
     }
-    let value = context.cloud.value(&secret.arn, CURRENT).await.optional()?.flatten();
+    let value = context
+        .cloud
+        .value(&secret.arn, CURRENT)
+        .await
+        .optional()?
+        .flatten();
     let lacks = |fields: &[&str]| {
-        let lacking = fields.iter().filter(|field| ["accesskey", "secretkey"].contains(*field));
+        let lacking = fields
+            .iter()
+            .filter(|field| ["accesskey", "secretkey"].contains(*field));
         lacking.copied().collect::<Vec<_>>().join(" and ")
     };
     let why = match value.map(|value| Credential::read(&value.text)) {
         Some(Content::Complete(_)) => String::new(),
         Some(Content::Incomplete(missing)) => lacks(&missing),
-        Some(Content::Foreign) => return Ok(Administrator::Unusable("holds no JSON object".into())),
+        Some(Content::Foreign) => {
+            return Ok(Administrator::Unusable("holds no JSON object".into()));
+        }
         None => return Ok(Administrator::Unusable("has no value".into())),
     };
     Ok(match why.as_str() {
@@ -190,9 +195,10 @@ async fn observe_profile(context: &Context<'_>, name: &str) -> Result<Profile> {
             id: key.id,
             holder: caller.arn,
         }),
-        Err(error) if error.kind == ErrorKind::Credentials => {
-            Ok(Profile::Unusable(format!("AWS does not accept its key {}", key.id)))
-        }
+        Err(error) if error.kind == ErrorKind::Credentials => Ok(Profile::Unusable(format!(
+            "AWS does not accept its key {}",
+            key.id
+        ))),
         Err(error) => Err(error.into()),
     }
 }

@@ -19,11 +19,7 @@ pub struct Cleared {
 ///
 /// Returns [`Error::Refused`] with the findings, warnings included, where one of
 /// them is an error.
-pub async fn preflight(
-    context: &Context<'_>,
-    model: &Model,
-    intent: Preflight,
-) -> Result<Cleared> {
+pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) -> Result<Cleared> {
     context.stage(Stage::Checking);
     let observed = observe(context, model).await?;
     let findings = plan::check(model, &observed, intent);

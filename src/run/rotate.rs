@@ -36,9 +36,8 @@ pub async fn rotate(
         .map(|(entry, secret)| async move {
             let seen = &secret.seen;
             let held = seen.secret.as_ref().map(|held| &held.secret);
-            let settled = held.is_some_and(|held| {
-                held.last_rotated.is_some() && held.unfinished().is_none()
-            });
+            let settled =
+                held.is_some_and(|held| held.last_rotated.is_some() && held.unfinished().is_none());
             if settled && !secret.changed {
                 let version = held.and_then(|held| held.version_with(CURRENT));
                 return Ok(Rotated {
@@ -79,14 +78,18 @@ pub async fn rotate_secret(
         arn: deployed.secret_arn(entry)?,
         budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
     };
-    let unfinished = seen.secret.as_ref().and_then(|held| held.secret.unfinished());
+    let unfinished = seen
+        .secret
+        .as_ref()
+        .and_then(|held| held.secret.unfinished());
     let version = match unfinished {
         None => attempt.run().await?,
         Some(version) => match attempt.resume(version).await {
             Ok(version) => version,
             Err(Error::Rotation { reason, .. }) => {
                 context.warn(format!(
-                    "{}: the unfinished rotation is given up: {reason}", entry.secret
+                    "{}: the unfinished rotation is given up: {reason}",
+                    entry.secret
                 ));
                 attempt.give_up(version, seen).await?;
                 attempt.run().await?
@@ -134,15 +137,24 @@ impl Attempt<'_> {
     /// The key is ours, since our secret's pending version holds it, and it is
     /// not the one in use.
     async fn give_up(&self, version: &str, seen: &ObservedEntry) -> Result<()> {
-        let pending = seen.secret.as_ref().and_then(|held| held.pending_key.as_deref());
+        let pending = seen
+            .secret
+            .as_ref()
+            .and_then(|held| held.pending_key.as_deref());
         let current = seen.credential().map(|held| held.accesskey.as_str());
         if let Some(id) = pending
             && Some(id) != current
             && seen.keys.iter().any(|key| key.id == id)
         {
-            self.context.cloud.delete_key(self.entry.user.as_str(), id).await?;
+            self.context
+                .cloud
+                .delete_key(self.entry.user.as_str(), id)
+                .await?;
         }
-        let moved = self.context.cloud.move_label(self.arn, PENDING, Some(version), None);
+        let moved = self
+            .context
+            .cloud
+            .move_label(self.arn, PENDING, Some(version), None);
         Ok(moved.await?)
     }
 
@@ -191,7 +203,11 @@ impl Attempt<'_> {
             Err(error) => return Err(error.into()),
         };
         let about = |message: &&String| message.contains(self.entry.secret.as_str());
-        Ok(messages.iter().rev().filter(about).find_map(|message| error_in(message)))
+        Ok(messages
+            .iter()
+            .rev()
+            .filter(about)
+            .find_map(|message| error_in(message)))
     }
 
     fn error(&self, reason: String) -> Error {

@@ -59,10 +59,7 @@ async fn seed_entry(
             return Err(refused(entry, reason));
         }
         Some(credential) if credential.secretarn != origin => {
-            let corrected = Credential {
-                secretarn: origin,
-                ..credential.clone()
-            };
+            let corrected = credential.clone().with_origin(origin);
             correct(context, &seen, arn, &corrected).await?;
             true
         }
@@ -73,12 +70,19 @@ async fn seed_entry(
             true
         }
     };
-    let tagged = seen.secret.as_ref().is_some_and(|held| held.secret.tags.contains_key(SEEDING_TAG));
+    let tagged = seen
+        .secret
+        .as_ref()
+        .is_some_and(|held| held.secret.tags.contains_key(SEEDING_TAG));
     if tagged || (changed && entry.initial_key == InitialKey::Create) {
         context.cloud.untag(arn, SEEDING_TAG).await?;
     }
     Ok(SeededSecret {
-        seen: if changed { observe_entry(context, entry).await? } else { seen },
+        seen: if changed {
+            observe_entry(context, entry).await?
+        } else {
+            seen
+        },
         changed,
     })
 }
@@ -90,7 +94,10 @@ fn origin(entry: &AccessKey, seen: &ObservedEntry, own: &str) -> Result<String> 
         (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => Ok(arn.clone()),
         (RotateAs::Administrator(name), _) => Err(refused(
             entry,
-            format!("the administrator's secret `{}` cannot be used", name.as_str()),
+            format!(
+                "the administrator's secret `{}` cannot be used",
+                name.as_str()
+            ),
         )),
     }
 }
@@ -110,18 +117,33 @@ async fn first_key(
     for key in &seen.keys {
         // Every key of a user that the stack made is ours.
         let ours = entry.create_user
-            || before.as_ref().is_some_and(|before| !before.contains(&key.id));
+            || before
+                .as_ref()
+                .is_some_and(|before| !before.contains(&key.id));
         if ours && key.last_used.is_none() {
             context.cloud.delete_key(user, &key.id).await?;
-            context.done(format!("deleted the key {}, which an interrupted run had made", key.id));
+            context.done(format!(
+                "deleted the key {}, which an interrupted run had made",
+                key.id
+            ));
         } else {
             staying.push(key.id.as_str());
         }
     }
     if staying.len() >= 2 {
-        return Err(refused(entry, format!("both key slots of {user} are taken ({})", staying.join(", "))));
+        return Err(refused(
+            entry,
+            format!(
+                "both key slots of {user} are taken ({})",
+                staying.join(", ")
+            ),
+        ));
     }
-    let before = if staying.is_empty() { "none".to_owned() } else { staying.join(" ") };
+    let before = if staying.is_empty() {
+        "none".to_owned()
+    } else {
+        staying.join(" ")
+    };
     context.cloud.tag(arn, SEEDING_TAG, &before).await?;
     Ok(context.cloud.create_key(user).await?)
 }
@@ -168,12 +190,20 @@ async fn correct(
     let current = secret.and_then(|secret| secret.version_with(CURRENT));
     let previous = secret.and_then(|secret| secret.version_with(PREVIOUS));
     let token = context.clock.token();
-    context.cloud.put_value(arn, &token, &credential.to_text()).await?;
+    context
+        .cloud
+        .put_value(arn, &token, &credential.to_text())
+        .await?;
     if let (Some(current), Some(previous)) = (current, previous) {
-        let moved = context.cloud.move_label(arn, PREVIOUS, Some(current), Some(previous));
+        let moved = context
+            .cloud
+            .move_label(arn, PREVIOUS, Some(current), Some(previous));
         moved.await?;
     }
-    context.done(format!("{} now names {} as its origin", seen.secret_name, credential.secretarn));
+    context.done(format!(
+        "{} now names {} as its origin",
+        seen.secret_name, credential.secretarn
+    ));
     Ok(())
 }
 

@@ -39,7 +39,10 @@ pub async fn observe_teardown(
     guard_account(context, model).await?;
     let name = model.stack.as_str();
     let stack = context.cloud.stack(name).await?;
-    if let Some(finding) = stack.as_ref().and_then(|stack| plan::check_owner(model, stack)) {
+    if let Some(finding) = stack
+        .as_ref()
+        .and_then(|stack| plan::check_owner(model, stack))
+    {
         return Err(Error::Refused(vec![finding]));
     }
     let resources = context.cloud.resources(name).await?;
@@ -50,7 +53,10 @@ pub async fn observe_teardown(
 
 /// The manifest's entries, and what the stack left behind of earlier ones.
 async fn subjects(context: &Context<'_>, model: &Model) -> Result<Vec<Subject>> {
-    let tagged = context.cloud.secrets_tagged(STACK_TAG, model.stack.as_str()).await?;
+    let tagged = context
+        .cloud
+        .secrets_tagged(STACK_TAG, model.stack.as_str())
+        .await?;
     let mut pairs: BTreeMap<String, String> = BTreeMap::new();
     for name in tagged {
         let secret = context.cloud.secret(&name).await?;
@@ -63,14 +69,19 @@ async fn subjects(context: &Context<'_>, model: &Model) -> Result<Vec<Subject>> 
     stream::iter(pairs)
         .map(|(secret, user)| async move {
             let seen = observe_pair(context, &user, &secret).await?;
-            let tag = |key: &str| seen.secret.as_ref().and_then(|held| held.secret.tags.get(key));
+            let tag = |key: &str| {
+                seen.secret
+                    .as_ref()
+                    .and_then(|held| held.secret.tags.get(key))
+            };
             let stack = tag(STACK_TAG).is_some_and(|tag| tag == model.stack.as_str());
             let declared = model.access_keys.iter().any(|entry| {
                 entry.create_user && entry.user.as_str() == user && seen.secret.is_none()
             });
             Ok(Subject {
                 ours: stack,
-                owns_user: declared || (stack && tag("keyrota:owns-user").is_some_and(|tag| tag == "true")),
+                owns_user: declared
+                    || (stack && tag("keyrota:owns-user").is_some_and(|tag| tag == "true")),
                 seen,
             })
         })
@@ -123,9 +134,15 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
         }
         Step::DeleteKey { user, id } => {
             context.cloud.delete_key(&user, &id).await?;
-            Ok(Some(Item::new("access key", id, Some(format!("of user {user}, deleted")))))
+            Ok(Some(Item::new(
+                "access key",
+                id,
+                Some(format!("of user {user}, deleted")),
+            )))
         }
-        Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain).await.map(Some),
+        Step::DeleteStack { stack, retain } => {
+            delete_stack(context, &stack, &retain).await.map(Some)
+        }
         Step::DeleteSecret { secret, deletion } => {
             let until = context.cloud.delete_secret(&secret, deletion).await?;
             let note = match (deletion, until) {
@@ -138,7 +155,12 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
             Ok(Some(Item::new("secret", secret, note)))
         }
         Step::DeleteEncryptionKey { id, days } => {
-            let key = context.cloud.encryption_key(&id).await.optional()?.flatten();
+            let key = context
+                .cloud
+                .encryption_key(&id)
+                .await
+                .optional()?
+                .flatten();
             if key.is_none_or(|key| key.state == "PendingDeletion") {
                 return Ok(None);
             }
@@ -201,9 +223,15 @@ async fn remove_artifacts(
     let Some(owner) = context.cloud.bucket(&bucket, &account).await? else {
         return Ok(());
     };
-    let versions = context.cloud.versions(&bucket, &plan::artifact_prefix(model), &account).await?;
+    let versions = context
+        .cloud
+        .versions(&bucket, &plan::artifact_prefix(model), &account)
+        .await?;
     for version in &versions {
-        context.cloud.delete_version(&bucket, version, &account).await?;
+        context
+            .cloud
+            .delete_version(&bucket, version, &account)
+            .await?;
     }
     if !versions.is_empty() {
         let note = Some(format!("{} object versions deleted", versions.len()));

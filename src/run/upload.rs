@@ -1,6 +1,6 @@
 //! The function's code, and a long template, to S3.
 
-use super::error::{Error, Result};
+use super::error::Result;
 use super::{Cleared, Context};
 use crate::model::{Model, Region};
 use crate::plan;
@@ -51,8 +51,12 @@ pub async fn upload(
         Some(crate::port::BucketOwner::Keyrota) => {}
         Some(crate::port::BucketOwner::Account) if !ours => {}
         _ => {
-            let partition = Region::parse(context.region).map_or("aws", |region| region.partition());
-            context.cloud.make_bucket(&bucket, account, partition).await?;
+            let partition =
+                Region::parse(context.region).map_or("aws", |region| region.partition());
+            context
+                .cloud
+                .make_bucket(&bucket, account, partition)
+                .await?;
             context.done(format!("made the bucket {bucket}"));
         }
     }
@@ -78,11 +82,14 @@ async fn put(
     key: &str,
     account: &str,
     body: &[u8],
-) -> Result<(), Error> {
+) -> Result<()> {
     if context.cloud.has_object(bucket, key, account).await? {
         return Ok(());
     }
-    context.cloud.put_object(bucket, key, account, body.to_vec()).await?;
+    context
+        .cloud
+        .put_object(bucket, key, account, body.to_vec())
+        .await?;
     context.done(format!("uploaded s3://{bucket}/{key}"));
     Ok(())
 }

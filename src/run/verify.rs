@@ -41,14 +41,23 @@ pub async fn verify(
         .credential()
         .cloned()
         .ok_or_else(|| refused("AWSCURRENT is not complete".into()))?;
-    let version = seen.secret.as_ref().and_then(|held| held.secret.version_with("AWSCURRENT"));
+    let version = seen
+        .secret
+        .as_ref()
+        .and_then(|held| held.secret.version_with("AWSCURRENT"));
     let version = version.unwrap_or_default().to_owned();
     if let Some(rotated) = rotated.filter(|rotated| rotated.rotated) {
         if version != rotated.version {
-            return Err(refused(format!("AWSCURRENT is {version}, not {}", rotated.version)));
+            return Err(refused(format!(
+                "AWSCURRENT is {version}, not {}",
+                rotated.version
+            )));
         }
         if rotated.old_key.as_ref() == Some(&credential.accesskey) {
-            return Err(refused(format!("AWSCURRENT still holds {}", credential.accesskey)));
+            return Err(refused(format!(
+                "AWSCURRENT still holds {}",
+                credential.accesskey
+            )));
         }
     }
     let user = seen.user.as_ref().map(|user| user.arn.clone());
@@ -62,8 +71,8 @@ pub async fn verify(
     let began = context.clock.now();
     let report = loop {
         let report = plan::report(entry, &seen, context.clock.now());
-        let fine = report.state == State::Ok
-            || (report.state == State::NeverRotated && rotated.is_none());
+        let fine =
+            report.state == State::Ok || (report.state == State::NeverRotated && rotated.is_none());
         if fine {
             break report;
         }
@@ -94,7 +103,10 @@ async fn authenticate(
     loop {
         let why = match context.cloud.holder(key).await {
             Ok(caller) if caller.arn != user => {
-                return Err(format!("its key {} belongs to {}, not to {user}", key.id, caller.arn));
+                return Err(format!(
+                    "its key {} belongs to {}, not to {user}",
+                    key.id, caller.arn
+                ));
             }
             Ok(_) => {
                 answers += 1;
@@ -111,7 +123,11 @@ async fn authenticate(
         answers = 0;
         let waited = context.clock.now().duration_since(began).unsigned_abs();
         if waited >= context.pace.propagation {
-            return Err(format!("its key {} was refused for {} s: {why}", key.id, waited.as_secs()));
+            return Err(format!(
+                "its key {} was refused for {} s: {why}",
+                key.id,
+                waited.as_secs()
+            ));
         }
         context.wait().await;
     }

@@ -18,12 +18,18 @@ pub(super) fn findings(findings: &[Finding]) -> String {
             Severity::Error => "error".red().bold().to_string(),
             Severity::Warning => "warning".yellow().bold().to_string(),
         };
-        let line = finding.line.map_or(String::new(), |line| format!("line {line}: "));
+        let line = finding
+            .line
+            .map_or(String::new(), |line| format!("line {line}: "));
         let path = match finding.path.as_str() {
             "" => String::new(),
             path => format!("{path}: "),
         };
-        let _ = writeln!(text, "{severity}[{}] {line}{path}{}", finding.kind, finding.message);
+        let _ = writeln!(
+            text,
+            "{severity}[{}] {line}{path}{}",
+            finding.kind, finding.message
+        );
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "  {} {hint}", "hint:".cyan());
         }
@@ -35,7 +41,7 @@ pub(super) fn findings(findings: &[Finding]) -> String {
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
-        .load_preset(NOTHING)
+        .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(header.iter().map(|cell| cell.to_uppercase()));
     for row in rows {
@@ -44,13 +50,19 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n") + "\n"
 }
 
 /// Returns a moment in UTC to the minute, or a dash.
 pub(super) fn moment(moment: Option<Timestamp>) -> String {
-    moment.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    moment.map_or_else(
+        || "-".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    )
 }
 
 /// Returns items below a heading; nothing where there are none.
@@ -59,9 +71,16 @@ pub(super) fn items(heading: &str, items: &[Item]) -> String {
         return String::new();
     }
     let mut text = format!("{}\n", heading.bold());
-    let width = items.iter().map(|item| item.kind.len()).max().unwrap_or_default();
+    let width = items
+        .iter()
+        .map(|item| item.kind.len())
+        .max()
+        .unwrap_or_default();
     for item in items {
-        let note = item.note.as_deref().map_or(String::new(), |note| format!(" ({note})"));
+        let note = item
+            .note
+            .as_deref()
+            .map_or(String::new(), |note| format!(" ({note})"));
         let _ = writeln!(text, "  {:width$}  {}{note}", item.kind, item.name);
     }
     text

@@ -98,7 +98,8 @@ impl View {
     /// Tells of a failure: to stderr for people, to stdout for scripts.
     pub fn fail(&self, failure: &Failure) {
         if self.format == Format::Json {
-            let _ = anstream::stdout().write_all(format!("{:#}\n", json::failure(failure)).as_bytes());
+            let _ =
+                anstream::stdout().write_all(format!("{:#}\n", json::failure(failure)).as_bytes());
             return;
         }
         let mut text = human::findings(&failure.findings);

@@ -64,7 +64,12 @@ impl Show for BootstrapResult {
                 (false, true) => "verified",
                 _ => "not verified",
             };
-            vec![secret.name.clone(), secret.username.clone(), secret.access_key_id.clone(), did.into()]
+            vec![
+                secret.name.clone(),
+                secret.username.clone(),
+                secret.access_key_id.clone(),
+                did.into(),
+            ]
         });
         let mut text = table(&["secret", "user", "access key", ""], rows.collect());
         let changes = match self.changes {
@@ -72,7 +77,12 @@ impl Show for BootstrapResult {
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
         };
-        let _ = writeln!(text, "\nStack {} is {} ({changes}).", self.stack.name.bold(), self.stack.status);
+        let _ = writeln!(
+            text,
+            "\nStack {} is {} ({changes}).",
+            self.stack.name.bold(),
+            self.stack.status
+        );
         text
     }
 
@@ -126,7 +136,10 @@ impl Show for RotateResult {
                 outcome.into(),
             ]
         });
-        table(&["secret", "user", "old key", "new key", ""], rows.collect())
+        table(
+            &["secret", "user", "old key", "new key", ""],
+            rows.collect(),
+        )
     }
 
     fn json(&self) -> Value {
@@ -151,7 +164,14 @@ impl Show for StatusReport {
             ]
         });
         text.push_str(&table(
-            &["secret", "user", "state", "last rotation", "next by", "schedule"],
+            &[
+                "secret",
+                "user",
+                "state",
+                "last rotation",
+                "next by",
+                "schedule",
+            ],
             rows.collect(),
         ));
         let keys = self.secrets.iter().flat_map(|secret| {
@@ -169,9 +189,16 @@ impl Show for StatusReport {
         let keys: Vec<_> = keys.collect();
         if !keys.is_empty() {
             text.push('\n');
-            text.push_str(&table(&["user", "key", "role", "status", "created", "last used"], keys));
+            text.push_str(&table(
+                &["user", "key", "role", "status", "created", "last used"],
+                keys,
+            ));
         }
-        for secret in self.secrets.iter().filter(|secret| secret.state != State::Ok) {
+        for secret in self
+            .secrets
+            .iter()
+            .filter(|secret| secret.state != State::Ok)
+        {
             let reason = secret.reason.as_deref().unwrap_or_default();
             let _ = writeln!(text, "\n{}: {reason}", secret.name);
         }
@@ -209,7 +236,12 @@ impl Show for PlanResult {
             ]
         });
         let mut text = table(&["action", "resource", "type", ""], rows.collect());
-        let count = |action: &str| self.changes.iter().filter(|change| change.action == action).count();
+        let count = |action: &str| {
+            self.changes
+                .iter()
+                .filter(|change| change.action == action)
+                .count()
+        };
         let _ = writeln!(
             text,
             "\n{} to add, {} to modify, {} to remove. Nothing was changed.",

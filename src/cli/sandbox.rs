@@ -1,0 +1,1 @@
+//! `keyrota sandbox`.
