@@ -2,10 +2,11 @@
 //!
 //! The rooms: [`model`] knows the manifest; [`bundle`] packs the function and
 //! [`build`] builds it; [`port`] says what the engine needs of the world;
-//! [`tool`] starts other people's programs.
+//! [`sandbox`] runs a local AWS; [`tool`] starts other people's programs.
 
 pub mod build;
 pub mod bundle;
 pub mod model;
 pub mod port;
+pub mod sandbox;
 pub mod tool;
