@@ -79,11 +79,12 @@ impl Sandbox {
     /// Returns that its end cannot be waited for.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.process.input = None;
-        match tokio::time::timeout(GRACE, self.process.child.wait()).await {
-            Ok(ended) => ended.map(drop).map_err(Error::io("end the local AWS")),
-            // Dropping it kills it.
-            Err(_) => Ok(()),
+        let child = &mut self.process.child;
+        match tokio::time::timeout(GRACE, child.wait()).await {
+            Ok(ended) => ended.map(drop),
+            Err(_) => child.kill().await,
         }
+        .map_err(Error::io("end the local AWS"))
     }
 }
 
