@@ -8,6 +8,7 @@
 //! - [`plan`]: decisions over what was observed.
 //! - [`port`]: what the engine needs of the world.
 //! - [`run`]: plans carried out over the ports.
+//! - `aws`: the ports, through the SDKs. [`build`]: cargo. [`sandbox`]: a local AWS.
 //! - `view`: what people and scripts see. `cli`: arguments, one file a verb.
 
 #[cfg(feature = "aws")]
@@ -21,5 +22,6 @@ pub mod plan;
 pub mod port;
 pub mod render;
 pub mod run;
+pub mod sandbox;
 mod tool;
 pub mod view;

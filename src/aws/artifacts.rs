@@ -52,7 +52,7 @@ impl Artifacts for Aws {
         }))
     }
 
-    async fn make_bucket(&self, bucket: &str, account: &str, partition: &str) -> Result<()> {
+    async fn make_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()> {
         let create = self.s3.create_bucket().bucket(bucket);
         // us-east-1 is the one Region that must not be named (`API_CreateBucket`).
         let create = match self.region() {
@@ -69,7 +69,7 @@ impl Artifacts for Aws {
                 other?;
             }
         }
-        self.close_bucket(bucket, account, partition).await?;
+        self.close_bucket(bucket, account, policy).await?;
         // The tag comes last: a bucket that carries it is complete.
         let tag = Tag::builder()
             .key(TAG.0)
@@ -204,8 +204,8 @@ impl Artifacts for Aws {
 }
 
 impl Aws {
-    /// Private, encrypted, versioned, TLS only. Every call may be made again.
-    async fn close_bucket(&self, bucket: &str, account: &str, partition: &str) -> Result<()> {
+    /// Private, encrypted, versioned, and under the policy. Every call may be made again.
+    async fn close_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()> {
         let block = PublicAccessBlockConfiguration::builder()
             .block_public_acls(true)
             .block_public_policy(true)
@@ -253,24 +253,8 @@ impl Aws {
             .await
             .map_err(failed("s3:PutBucketVersioning"))?;
 
-        let policy = serde_json::json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [
-                    format!("arn:{partition}:s3:::{bucket}"),
-                    format!("arn:{partition}:s3:::{bucket}/*"),
-                ],
-                "Condition": { "Bool": { "aws:SecureTransport": "false" } },
-            }],
-        });
         let request = self.s3.put_bucket_policy().bucket(bucket);
-        let request = request
-            .policy(policy.to_string())
-            .expected_bucket_owner(account);
+        let request = request.policy(policy).expected_bucket_owner(account);
         request.send().await.map_err(failed("s3:PutBucketPolicy"))?;
         Ok(())
     }

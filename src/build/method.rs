@@ -2,6 +2,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::process::Stdio;
+
+use tokio::process::Command;
 
 use crate::model::Architecture;
 
@@ -30,6 +33,8 @@ pub struct Tools {
     pub zigbuild: bool,
     /// Whether `cargo lambda` is there.
     pub cargo_lambda: bool,
+    /// Whether Zig is there, which both of them link with.
+    pub zig: bool,
     /// A linker for the architecture.
     pub cross_linker: Option<OsString>,
     /// Whether rustup manages the toolchain.
@@ -38,7 +43,11 @@ pub struct Tools {
 
 impl Tools {
     /// Looks for the tools.
-    pub fn found(setting: &Setting, architecture: Architecture, toolchain: &Toolchain) -> Self {
+    pub async fn found(
+        setting: &Setting,
+        architecture: Architecture,
+        toolchain: &Toolchain,
+    ) -> Self {
         let compiler = match architecture {
             Architecture::X86_64 => "x86_64-linux-gnu-gcc",
             Architecture::Arm64 => "aarch64-linux-gnu-gcc",
@@ -47,6 +56,7 @@ impl Tools {
             standard_library: toolchain.has_standard_library,
             zigbuild: setting.find("cargo-zigbuild").is_some(),
             cargo_lambda: setting.find("cargo-lambda").is_some(),
+            zig: has_zig(setting).await,
             cross_linker: setting
                 .variable(&linker_variable(architecture))
                 .map(OsString::from)
@@ -54,6 +64,36 @@ impl Tools {
             rustup: setting.find("rustup").is_some(),
         }
     }
+
+    /// Says whether `cargo zigbuild` is there with all it needs.
+    pub const fn can_choose_glibc(&self) -> bool {
+        self.zigbuild && self.zig
+    }
+}
+
+/// Says whether Zig is there: as a program, or as a package of Python's.
+async fn has_zig(setting: &Setting) -> bool {
+    if setting.variable("CARGO_ZIGBUILD_ZIG_PATH").is_some()
+        || ["zig", "python-zig"]
+            .iter()
+            .any(|name| setting.find(name).is_some())
+    {
+        return true;
+    }
+    let Some(python) = setting.find("python3") else {
+        return false;
+    };
+    Command::new(python)
+        .args(["-c", "import ziglang"])
+        .env_clear()
+        .envs(setting.variables())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .is_ok_and(|status| status.success())
 }
 
 /// One thing that is missing to build for an architecture.
@@ -68,6 +108,8 @@ pub enum Missing {
     },
     /// Any tool that links for the architecture.
     Linker,
+    /// Zig, for the tool that would link with it.
+    Zig,
 }
 
 impl fmt::Display for Missing {
@@ -79,6 +121,7 @@ impl fmt::Display for Missing {
             Self::Linker => formatter.write_str(
                 "none of cargo-zigbuild, cargo-lambda or a cross compiler is on the PATH",
             ),
+            Self::Zig => formatter.write_str("cargo-zigbuild or cargo-lambda is there, Zig is not"),
         }
     }
 }
@@ -96,6 +139,7 @@ impl Missing {
                  that rustc came from or with https://rustup.rs"
             ),
             Self::Linker => "install a linker: `pip install cargo-zigbuild ziglang`".to_owned(),
+            Self::Zig => "install Zig: `pip install ziglang`".to_owned(),
         }
     }
 }
@@ -128,9 +172,9 @@ pub fn choose(
     if host == target {
         return Ok(Method::Native);
     }
-    let linker = if tools.zigbuild {
+    let linker = if tools.can_choose_glibc() {
         Some(Method::Zigbuild)
-    } else if tools.cargo_lambda {
+    } else if tools.cargo_lambda && tools.zig {
         Some(Method::CargoLambda)
     } else {
         tools.cross_linker.clone().map(Method::CrossLinker)
@@ -142,7 +186,12 @@ pub fn choose(
                 target,
                 rustup: tools.rustup,
             });
-            let linker = linker.is_none().then_some(Missing::Linker);
+            let waits_for_zig = tools.zigbuild || tools.cargo_lambda;
+            let linker = linker.is_none().then_some(if waits_for_zig {
+                Missing::Zig
+            } else {
+                Missing::Linker
+            });
             Err(library.into_iter().chain(linker).collect())
         }
     }
@@ -174,6 +223,7 @@ mod tests {
             standard_library: true,
             zigbuild: true,
             cargo_lambda: true,
+            zig: true,
             cross_linker: Some("aarch64-linux-gnu-gcc".into()),
             rustup: false,
         };
@@ -217,7 +267,17 @@ mod tests {
             );
         }
         let tools = Tools {
+            standard_library: true,
+            cargo_lambda: true,
+            ..Tools::default()
+        };
+        assert_eq!(
+            choose(HOST, Architecture::Arm64, &tools),
+            Err(vec![Missing::Zig])
+        );
+        let tools = Tools {
             zigbuild: true,
+            zig: true,
             ..Tools::default()
         };
         assert_eq!(

@@ -58,7 +58,7 @@ async fn build_with(
     let source = setting.source()?;
     setting.find("cargo").ok_or(Error::CargoMissing)?;
     let toolchain = toolchain::inspect(setting, architecture, listener).await?;
-    let tools = Tools::found(setting, architecture, &toolchain);
+    let tools = Tools::found(setting, architecture, &toolchain).await;
     let method = method::choose(&toolchain.host, architecture, &tools).map_err(|missing| {
         Error::Missing {
             architecture,
@@ -79,7 +79,7 @@ async fn build_with(
     if !only_too_new || method == Method::Zigbuild {
         return Err(Error::Unfit(refused));
     }
-    if !tools.zigbuild {
+    if !tools.can_choose_glibc() {
         return Err(Error::TooNew(refused));
     }
     let executable = run(&Method::Zigbuild).await?;

@@ -91,7 +91,8 @@ impl Setting {
 ///
 /// What a surrounding `cargo run` sets, and what changes the function's bytes,
 /// does not; where cargo, its downloads and its results are, does. Credentials
-/// are no business of the build scripts of a dependency.
+/// are no business of the build scripts of a dependency, and a tool's error is
+/// not to end in its backtrace.
 fn is_kept(name: &str) -> bool {
     const KEPT: [&str; 4] = [
         "CARGO_HOME",
@@ -113,7 +114,7 @@ fn is_kept(name: &str) -> bool {
             || is_linker
             || KEPT_FAMILIES.iter().any(|family| name.starts_with(family));
     }
-    !(name == "RUSTFLAGS" || name.starts_with("AWS_"))
+    !(["RUSTFLAGS", "RUST_BACKTRACE", "RUST_LOG"].contains(&name) || name.starts_with("AWS_"))
 }
 
 #[cfg(test)]
@@ -155,6 +156,7 @@ mod tests {
             "CARGO_TERM_COLOR",
             "KEYROTA_SOURCE",
             "RUSTFLAGS",
+            "RUST_BACKTRACE",
         ];
         let names: Vec<&str> = kept.iter().chain(&dropped).copied().collect();
         let setting = setting(&names);

@@ -174,6 +174,7 @@ async fn another_architecture_is_built_with_what_there_is() {
     );
 
     machine.program("cargo-zigbuild", "");
+    machine.program("zig", "");
     let (built, events) = machine.build(Architecture::Arm64).await;
     assert_eq!(built.unwrap(), arm().bytes());
     let said = format!("{events:?}");
@@ -203,6 +204,7 @@ async fn a_glibc_that_is_too_new_is_got_around() {
     let machine = Machine::new();
     machine.cargo(&[("build", too_new()), ("zigbuild", Sample::default())]);
     machine.program("cargo-zigbuild", "");
+    machine.program("zig", "");
     let (built, events) = machine.build(Architecture::X86_64).await;
     assert_eq!(built.unwrap(), Sample::default().bytes());
     let said = format!("{events:?}");
@@ -225,6 +227,7 @@ async fn an_executable_for_another_machine_is_not_taken() {
     };
     machine.cargo(&[("build", arm)]);
     machine.program("cargo-zigbuild", "");
+    machine.program("zig", "");
     let (built, _) = machine.build(Architecture::X86_64).await;
     insta::assert_snapshot!(built.unwrap_err(), @"
     the build gave an executable that Lambda cannot run

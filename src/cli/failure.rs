@@ -5,7 +5,7 @@ use super::Exit;
 use crate::model::Finding;
 use crate::port::{self, ErrorKind};
 use crate::view::Failure;
-use crate::{build, bundle, render, run};
+use crate::{build, bundle, render, run, sandbox};
 
 /// A failure with the exit code it ends the program with.
 #[derive(Debug)]
@@ -104,6 +104,7 @@ impl From<run::Error> for Failed {
         let message = error.to_string();
         match error {
             run::Error::Aws(error) => error.into(),
+            run::Error::Render(error) => error.into(),
             run::Error::Refused(findings) => Self::refused("the deployment", findings),
             run::Error::ChangeSet { .. } => Self::new("change-set", message),
             run::Error::Stack { status, .. } if status == "ROLLBACK_COMPLETE" => {
@@ -142,12 +143,26 @@ impl From<render::Error> for Failed {
 
 impl From<bundle::Refused> for Failed {
     fn from(error: bundle::Refused) -> Self {
-        Self::new("bundle", error.to_string())
+        hinted("bundle", error.to_string(), error.hint())
     }
 }
 
 impl From<build::Error> for Failed {
     fn from(error: build::Error) -> Self {
-        Self::new("build", error.to_string())
+        hinted("build", error.to_string(), error.hint())
+    }
+}
+
+impl From<sandbox::Error> for Failed {
+    fn from(error: sandbox::Error) -> Self {
+        hinted("sandbox", error.to_string(), error.hint())
+    }
+}
+
+fn hinted(kind: &'static str, message: String, hint: Option<impl Into<String>>) -> Failed {
+    let failed = Failed::new(kind, message);
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
     }
 }

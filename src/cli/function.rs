@@ -7,7 +7,7 @@ use clap::Args;
 use super::failure::Failed;
 use super::settings::Settings;
 use crate::build;
-use crate::bundle::{Bundle, Machine};
+use crate::bundle::Bundle;
 use crate::model::Architecture;
 use crate::port::{Event, Listener, Stage};
 use crate::run::Artifact;
@@ -28,7 +28,7 @@ pub(super) async fn build(
         .progress
         .on(Event::Stage(Stage::Building(architecture.as_str())));
     let executable = build::build(architecture, &settings.progress).await?;
-    Ok(Bundle::pack(&executable, machine(architecture))?)
+    Ok(Bundle::pack(&executable, architecture.into())?)
 }
 
 impl FunctionSource {
@@ -47,7 +47,7 @@ impl FunctionSource {
                 )]
                 let zip =
                     std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
-                Bundle::inspect(zip, machine(architecture)).map_err(|refused| {
+                Bundle::inspect(zip, architecture.into()).map_err(|refused| {
                     Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
                         "`keyrota bundle --architecture {}` makes one",
                         architecture.as_str()
@@ -59,12 +59,5 @@ impl FunctionSource {
             sha256: bundle.sha256_hex(),
             zip: bundle.bytes().to_vec(),
         })
-    }
-}
-
-const fn machine(architecture: Architecture) -> Machine {
-    match architecture {
-        Architecture::X86_64 => Machine::X86_64,
-        Architecture::Arm64 => Machine::Aarch64,
     }
 }

@@ -10,6 +10,7 @@ mod function;
 mod generate;
 mod plan;
 mod rotate;
+mod sandbox;
 mod session;
 mod settings;
 mod status;
@@ -44,6 +45,7 @@ enum Command {
     Teardown(teardown::Teardown),
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
+    Sandbox(sandbox::SandboxCommand),
 }
 
 /// Runs the program and returns its exit code.
@@ -66,7 +68,7 @@ pub fn main() -> std::process::ExitCode {
 }
 
 async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
-    let ends_by_interrupt = false;
+    let ends_by_interrupt = matches!(command, Command::Sandbox(_));
     let work = async {
         match command {
             Command::Generate(verb) => generate::run(settings, &verb),
@@ -77,6 +79,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
+            Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
         }
     };
     tokio::select! {

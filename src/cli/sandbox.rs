@@ -1,1 +1,37 @@
 //! `keyrota sandbox`.
+
+use clap::Args;
+
+use super::Exit;
+use super::failure::Failed;
+use super::settings::Settings;
+use crate::sandbox::{self, Options};
+use crate::view::SandboxResult;
+
+/// Run a local AWS until interrupted
+///
+/// Prints the export lines that send every other command to it, and nothing
+/// else on stdout. It listens on 127.0.0.1 only and keeps nothing.
+#[derive(Args, Debug)]
+pub(super) struct SandboxCommand {
+    /// The port on 127.0.0.1; any free one where none is given
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+pub(super) async fn run(settings: &Settings, verb: &SandboxCommand) -> Result<Exit, Failed> {
+    let mut options = Options::of_this_process()?;
+    options.port = verb.port;
+    if let Some(region) = &settings.region {
+        options.region.clone_from(region);
+    }
+    let mut sandbox = sandbox::start(&options, &settings.progress).await?;
+    settings.progress.finish();
+    settings.view.show(&SandboxResult {
+        endpoint_url: sandbox.endpoint.clone(),
+        access_key_id: sandbox.access_key_id.clone(),
+        secret_access_key: sandbox.secret_access_key.clone(),
+        region: sandbox.region.clone(),
+    });
+    Err(sandbox.wait().await.into())
+}

@@ -3,14 +3,6 @@
 
 use crate::model::Model;
 
-/// Returns the bucket: the manifest's, or the account's own for this Region.
-pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
-    match &model.function.artifact_bucket {
-        Some(bucket) => bucket.as_str().to_owned(),
-        None => format!("keyrota-artifacts-{account}-{region}"),
-    }
-}
-
 /// Returns what every key of this stack begins with.
 pub fn artifact_prefix(model: &Model) -> String {
     format!("{}/", model.stack)

@@ -7,13 +7,11 @@ mod preflight;
 mod status;
 mod teardown;
 
-pub use artifact::{artifact_bucket, artifact_prefix, function_key, template_key};
+pub use artifact::{artifact_prefix, function_key, template_key};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
 pub use observed::{
     Administrator, OTHER_LABELS, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
-pub use preflight::{
-    Preflight, SEEDING_TAG, STACK_TAG, check, check_account, check_owner, seeding_before,
-};
+pub use preflight::{Preflight, SEEDING_TAG, check, check_account, check_owner, seeding_before};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
 pub use teardown::{Item, Step, Subject, TeardownOptions, TeardownPlan, plan_teardown};

@@ -1,12 +1,12 @@
 //! Whether a bootstrap may begin. All findings at once, before anything changes.
 
+use crate::model::AccountId;
 use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
 use crate::port::{Caller, Stack};
+use crate::render::{self, STACK_TAG};
 
 use super::{Administrator, Observed, ObservedEntry, Profile};
 
-/// The tag by which keyrota knows its stacks and secrets.
-pub const STACK_TAG: &str = "keyrota:stack";
 /// The tag that stands on a secret while its first key is being made: the IDs
 /// of the keys that were there before. An interrupted run leaves it behind, and
 /// by it the next run tells the key it must have made from everybody else's.
@@ -23,6 +23,10 @@ pub struct Preflight {
 pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(check_account(model, &observed.caller));
+    // Offline it is known only where the manifest names the account.
+    if let (None, Ok(account)) = (&model.account, AccountId::parse(&observed.caller.account)) {
+        findings.extend(render::check_readers(model, &account));
+    }
     if let Some(stack) = &observed.stack {
         check_stack(model, stack, &mut findings);
     }

@@ -126,9 +126,9 @@ pub enum BucketOwner {
 pub trait Artifacts {
     /// Returns whose the bucket is; nothing where there is none.
     async fn bucket(&self, bucket: &str, account: &str) -> Result<Option<BucketOwner>>;
-    /// Makes a private, encrypted, versioned bucket that answers over TLS only,
-    /// or completes one whose making was interrupted.
-    async fn make_bucket(&self, bucket: &str, account: &str, partition: &str) -> Result<()>;
+    /// Makes a private, encrypted, versioned bucket with a policy, or completes one
+    /// whose making was interrupted.
+    async fn make_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()>;
     /// Returns whether the object is there (`s3:GetObject` by HEAD).
     async fn has_object(&self, bucket: &str, key: &str, account: &str) -> Result<bool>;
     /// Stores an object (`s3:PutObject`).

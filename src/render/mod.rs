@@ -35,7 +35,7 @@ pub const LOG_GROUP: &str = "FunctionLogGroup";
 pub const PERMISSION: &str = "SecretsManagerPermission";
 /// The logical ID of the KMS key, where the stack makes one.
 pub const KMS_KEY: &str = "EncryptionKey";
-/// The logical ID of the topic for alarms, where someone is told.
+/// The logical ID of the topic for alarms.
 pub const TOPIC: &str = "AlarmTopic";
 /// The stack's output with the function's ARN.
 pub const FUNCTION_OUTPUT: &str = "FunctionArn";

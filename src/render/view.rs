@@ -29,7 +29,7 @@ pub struct Stack {
     tags: Vec<Tag>,
     role_policies: Vec<Policy>,
     kms_key: Option<Key>,
-    alarms: Option<Alarms>,
+    alarms: Alarms,
     access_keys: Vec<Entry>,
 }
 
@@ -232,13 +232,11 @@ fn key(model: &Model, entries: &[&AccessKey]) -> Option<Key> {
     })
 }
 
-/// The alarms, where someone hears them: a topic without a subscriber only costs.
-fn alarms(model: &Model, entries: &[&AccessKey], longest: &World) -> Option<Alarms> {
+/// The alarms and their topic. They are there without a subscriber too, so that
+/// whoever operates the account can listen without another deployment.
+fn alarms(model: &Model, entries: &[&AccessKey], longest: &World) -> Alarms {
     let mut emails = model.alarms.email.clone();
     emails.sort();
-    if emails.is_empty() {
-        return None;
-    }
     let mut rules: Vec<Rule> = Vec::new();
     let mut size = MAX_EVENT_PATTERN;
     for entry in entries {
@@ -259,14 +257,14 @@ fn alarms(model: &Model, entries: &[&AccessKey], longest: &World) -> Option<Alar
         id: name::subscription_logical_id(&email),
         email,
     });
-    Some(Alarms {
+    Alarms {
         display_name: format!("keyrota {}", model.stack)
             .chars()
             .take(MAX_DISPLAY_NAME)
             .collect(),
         rules,
         subscriptions: subscriptions.collect(),
-    })
+    }
 }
 
 fn rule_id(index: usize) -> String {

@@ -8,7 +8,7 @@ use super::{Artifact, Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{Change, ChangeSet, ChangeSetRequest, Stack, Stage, TemplateSource};
-use crate::render::Rendering;
+use crate::render::{self, Rendering};
 
 /// A change set that CloudFormation computed and nobody executed yet.
 pub(super) struct Computed {
@@ -27,7 +27,7 @@ pub(super) fn inputs(
         ("ArtifactKey".to_owned(), key.to_owned()),
     ]);
     let mut tags = model.tags.clone();
-    tags.insert(plan::STACK_TAG.to_owned(), model.stack.to_string());
+    tags.insert(render::STACK_TAG.to_owned(), model.stack.to_string());
     (parameters, tags)
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn compute(
         create: existing.is_none(),
         template,
         parameters: parameters.clone(),
-        capability: match crate::render::needs_named_iam(model) {
+        capability: match render::needs_named_iam(model) {
             true => "CAPABILITY_NAMED_IAM",
             false => "CAPABILITY_IAM",
         },
@@ -127,7 +127,7 @@ pub async fn preview(
     rendering: &Rendering,
 ) -> Result<Vec<Change>> {
     let account = cleared.observed.caller.account.as_str();
-    let bucket = plan::artifact_bucket(model, account, context.region);
+    let bucket = render::artifact_bucket(model, account, context.region);
     let key = plan::function_key(model, &artifact.sha256);
     let (template, uploaded) =
         preview_template(context, model, &bucket, account, rendering).await?;

@@ -66,6 +66,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A template of the renderer's does not fill in.
+    #[error(transparent)]
+    Render(#[from] crate::render::Error),
     /// The template is too long for a request, and there is no bucket yet.
     #[error(
         "the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists"

@@ -11,8 +11,9 @@ use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
 use crate::model::Model;
-use crate::plan::{self, Item, STACK_TAG, Step, Subject, TeardownOptions, TeardownPlan};
+use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
 use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, Stage};
+use crate::render::{self, STACK_TAG};
 
 /// What a teardown did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -106,7 +107,7 @@ pub async fn teardown(
         retained: plan.retained,
         left_over: plan.left_over,
     };
-    let group = format!("/keyrota/{}", model.stack);
+    let group = render::log_group_name(&model.stack);
     for step in plan.steps {
         let item = carry_out(context, step).await?;
         if let Some(item) = item {
@@ -219,7 +220,7 @@ async fn remove_artifacts(
     report: &mut TeardownReport,
 ) -> Result<()> {
     let account = context.cloud.caller().await?.account;
-    let bucket = plan::artifact_bucket(model, &account, context.region);
+    let bucket = render::artifact_bucket(model, &account, context.region);
     let Some(owner) = context.cloud.bucket(&bucket, &account).await? else {
         return Ok(());
     };

@@ -2,9 +2,10 @@
 
 use super::error::Result;
 use super::{Cleared, Context};
-use crate::model::{Model, Region};
+use crate::model::Model;
 use crate::plan;
-use crate::port::{Stage, TemplateSource};
+use crate::port::{BucketOwner, Stage, TemplateSource};
+use crate::render;
 
 /// CloudFormation takes this many bytes in a request (`cloudformation-limits`).
 pub(super) const TEMPLATE_IN_REQUEST: usize = 51_200;
@@ -43,20 +44,16 @@ pub async fn upload(
 ) -> Result<Uploaded> {
     context.stage(Stage::Uploading);
     let account = cleared.observed.caller.account.as_str();
-    let bucket = plan::artifact_bucket(model, account, context.region);
+    let bucket = render::artifact_bucket(model, account, context.region);
     // A bucket that keyrota's tag is missing from is somebody's, or was being
     // made when a run was interrupted; the name says which.
     let ours = model.function.artifact_bucket.is_none();
     match context.cloud.bucket(&bucket, account).await? {
-        Some(crate::port::BucketOwner::Keyrota) => {}
-        Some(crate::port::BucketOwner::Account) if !ours => {}
+        Some(BucketOwner::Keyrota) => {}
+        Some(BucketOwner::Account) if !ours => {}
         _ => {
-            let partition =
-                Region::parse(context.region).map_or("aws", |region| region.partition());
-            context
-                .cloud
-                .make_bucket(&bucket, account, partition)
-                .await?;
+            let policy = render::artifact_bucket_policy(model, &bucket)?;
+            context.cloud.make_bucket(&bucket, account, &policy).await?;
             context.done(format!("made the bucket {bucket}"));
         }
     }

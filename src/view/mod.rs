@@ -16,7 +16,7 @@ use crate::model::Finding;
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
-    GenerateResult, PlanResult, RotateResult, RotatedSecret, WrittenFile,
+    GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
 };
 
 /// The form of the result.

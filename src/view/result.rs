@@ -377,3 +377,30 @@ impl Show for CredentialsResult {
         })
     }
 }
+
+/// How to reach a local AWS. Its credentials are the emulator's own and open
+/// nothing else.
+#[derive(Clone, Debug, Serialize)]
+pub struct SandboxResult {
+    /// Where every service answers.
+    pub endpoint_url: String,
+    /// The access key ID of the emulator's root.
+    pub access_key_id: String,
+    /// Its secret part.
+    pub secret_access_key: String,
+    /// The Region.
+    pub region: String,
+}
+
+impl Show for SandboxResult {
+    fn human(&self) -> String {
+        format!(
+            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\nexport AWS_REGION={}\n",
+            self.endpoint_url, self.access_key_id, self.secret_access_key, self.region
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}

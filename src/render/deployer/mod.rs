@@ -29,9 +29,7 @@ pub fn policy(model: &Model, world: &World, managed: bool) -> Policy {
     statements.extend(secret::secrets(model, world));
     statements.extend(secret::keys(model, world));
     statements.extend(function(model, world));
-    if !model.alarms.email.is_empty() {
-        statements.extend(alarms(model, world));
-    }
+    statements.extend(alarms(model, world));
     Policy::new(statements)
 }
 

@@ -1,0 +1,113 @@
+//! Why there is no local AWS.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::python::Rejected;
+
+/// Why there is no local AWS.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Neither `XDG_CACHE_HOME` nor `HOME` is set.
+    #[error("neither XDG_CACHE_HOME nor HOME says where the sandbox can be kept")]
+    NoCache,
+    /// There is no Python that is new enough and complete.
+    #[error("the sandbox needs Python 3.10 or newer, and found {}", listed(.found))]
+    NoPython {
+        /// Each interpreter that was found, and what is wrong with it.
+        found: Vec<Rejected>,
+    },
+    /// Something is already listening on the port.
+    #[error("the port {0} on 127.0.0.1 is already taken")]
+    PortTaken(u16),
+    /// The virtual environment could not be made.
+    #[error("cannot make the sandbox's virtual environment: {doing} failed{}", shown(.tail))]
+    Environment {
+        /// What was to be done.
+        doing: String,
+        /// The end of what the tool said.
+        tail: Vec<String>,
+    },
+    /// A file or a program was not to be had.
+    #[error("cannot {doing}")]
+    Io {
+        /// What was to be done.
+        doing: String,
+        /// Why it was not.
+        source: io::Error,
+    },
+    /// The emulator ended before it answered.
+    #[error("the local AWS did not start{}", shown(.tail))]
+    DidNotStart {
+        /// The end of its log.
+        tail: Vec<String>,
+    },
+    /// The emulator runs and does not answer.
+    #[error("the local AWS did not answer within {seconds} s{}", shown(.tail))]
+    NoAnswer {
+        /// How long it was waited for.
+        seconds: u64,
+        /// The end of its log.
+        tail: Vec<String>,
+    },
+    /// The emulator ended after it had answered.
+    #[error("the local AWS ended by itself ({status}){}", shown(.tail))]
+    Ended {
+        /// How.
+        status: String,
+        /// The end of its log.
+        tail: Vec<String>,
+    },
+}
+
+fn shown(tail: &[String]) -> String {
+    tail.iter().map(|line| format!("\n{line}")).collect()
+}
+
+fn listed(found: &[Rejected]) -> String {
+    if found.is_empty() {
+        return "none on the PATH".to_owned();
+    }
+    let found: Vec<String> = found.iter().map(Rejected::to_string).collect();
+    found.join(", ")
+}
+
+impl Error {
+    /// Returns an error of the operating system with what was to be done.
+    pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+
+    /// Returns that a file or folder cannot be written.
+    pub(super) fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            doing: format!("write {}", path.display()),
+            source,
+        }
+    }
+
+    /// Returns the way on, where there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoPython { found } if found.iter().any(Rejected::lacks_venv) => Some(
+                "install its `venv` module (Debian, Ubuntu: `apt install python3-venv`), \
+                 or let KEYROTA_PYTHON name another interpreter",
+            ),
+            Self::NoPython { .. } => {
+                Some("install Python 3.10 or newer, or let KEYROTA_PYTHON name an interpreter")
+            }
+            Self::PortTaken(_) => Some("choose another `--port`, or none for any that is free"),
+            Self::Environment { .. } => Some(
+                "the packages come from PyPI, or from where pip's own settings \
+                 (PIP_INDEX_URL, PIP_CONFIG_FILE) and the proxy variables say",
+            ),
+            Self::NoCache
+            | Self::Io { .. }
+            | Self::DidNotStart { .. }
+            | Self::NoAnswer { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! The emulator's process: its start, its end, and its log.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::Instant;
+
+use super::{Error, Options, health, package};
+
+/// How long the emulator may take to answer for the first time. It takes a
+/// second; a machine that is busy, or compiles its modules first, longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is asked.
+const POLL: Duration = Duration::from_millis(25);
+
+/// How long it may take to end once it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often it is looked at meanwhile.
+const GRACE_POLL: Duration = Duration::from_millis(5);
+
+/// How many of its log's last lines an error shows.
+const TAIL: usize = 15;
+
+/// The name and the secret of the emulator's root: what every local AWS takes.
+const ROOT: &str = "test";
+
+/// A local AWS that answers. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// Where it answers, for every service.
+    pub endpoint: String,
+    /// The access key of its root, whom no policy holds back.
+    pub access_key_id: String,
+    /// The secret of that key.
+    pub secret_access_key: String,
+    /// The Region that clients are told.
+    pub region: String,
+    process: Process,
+}
+
+impl Sandbox {
+    /// Waits until it ends, which it does not do by itself, and returns how it
+    /// did.
+    pub async fn wait(&mut self) -> Error {
+        match self.process.child.wait().await {
+            Ok(status) => Error::Ended {
+                status: status.to_string(),
+                tail: self.process.tail(),
+            },
+            Err(source) => Error::io("wait for the local AWS")(source),
+        }
+    }
+
+    /// Returns the file that its warnings are in, for as long as it runs.
+    pub fn log(&self) -> PathBuf {
+        self.process.folder.log()
+    }
+
+    /// Returns the process's number, while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.child.id()
+    }
+
+    /// Ends it, as dropping it does, without holding up whatever else runs.
+    ///
+    /// # Errors
+    ///
+    /// Returns that its end cannot be waited for.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.process.input = None;
+        let child = &mut self.process.child;
+        match tokio::time::timeout(GRACE, child.wait()).await {
+            Ok(ended) => ended.map(drop),
+            Err(_) => child.kill().await,
+        }
+        .map_err(Error::io("end the local AWS"))
+    }
+}
+
+/// Says early that a port cannot be listened on.
+///
+/// # Errors
+///
+/// Returns that it is taken, or not to be had.
+pub fn expect_free(port: u16) -> Result<(), Error> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Error::PortTaken(port)),
+        Err(source) => Err(Error::io(format!("listen on 127.0.0.1:{port}"))(source)),
+    }
+}
+
+/// Starts the emulator and waits until it answers.
+///
+/// # Errors
+///
+/// Returns the end of its log where it does not.
+pub async fn start(options: &Options, python: &Path, package: &Path) -> Result<Sandbox, Error> {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", package::NAME, "--port"])
+        // The emulator takes a free port itself and says which: a port that is
+        // free now need not be so any more when it gets there.
+        .arg(options.port.unwrap_or(0).to_string())
+        .current_dir(package);
+    serve(command, options, PATIENCE).await
+}
+
+/// Starts a command as the emulator.
+async fn serve(command: Command, options: &Options, patience: Duration) -> Result<Sandbox, Error> {
+    let deadline = Instant::now() + patience;
+    let mut process = Process::start(command, &options.search_path)?;
+    let started = tokio::time::timeout_at(deadline, process.answering_port(options.port)).await;
+    let port = match started {
+        Ok(Ok(Some(port))) => port,
+        Ok(Ok(None)) => {
+            return Err(Error::DidNotStart {
+                tail: process.tail(),
+            });
+        }
+        Ok(Err(source)) => return Err(Error::io("watch the local AWS start")(source)),
+        Err(_) => {
+            return Err(Error::NoAnswer {
+                seconds: patience.as_secs(),
+                tail: process.tail(),
+            });
+        }
+    };
+    Ok(Sandbox {
+        endpoint: format!("http://{}:{port}", Ipv4Addr::LOCALHOST),
+        access_key_id: ROOT.to_owned(),
+        secret_access_key: ROOT.to_owned(),
+        region: options.region.clone(),
+        process,
+    })
+}
+
+/// The child process, which does not outlive this.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    /// Open for as long as the child is to run.
+    input: Option<ChildStdin>,
+    /// Kept open: a child that writes to a closed pipe fails.
+    output: Option<BufReader<ChildStdout>>,
+    folder: RunFolder,
+}
+
+impl Process {
+    /// Starts the child on an environment of its own: the emulator hands what it
+    /// sees to the functions, and the caller's credentials are for real AWS.
+    fn start(mut command: Command, search_path: &OsStr) -> Result<Self, Error> {
+        let folder = RunFolder::new()?;
+        let log = File::create(folder.log()).map_err(Error::write(folder.log()))?;
+        command.env_clear();
+        if let Some(language) = std::env::var_os("LANG") {
+            command.env("LANG", language);
+        }
+        let mut child = command
+            .env("PATH", search_path)
+            .env("HOME", &folder.0)
+            .env("TMPDIR", &folder.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // An interrupt at the terminal is for this program, which then ends
+            // the child in its own time.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(Error::io("start the local AWS"))?;
+        Ok(Self {
+            input: child.stdin.take(),
+            output: child.stdout.take().map(BufReader::new),
+            child,
+            folder,
+        })
+    }
+
+    /// Waits until the child answers, and returns its port; none where it has
+    /// ended instead.
+    async fn answering_port(&mut self, asked: Option<u16>) -> io::Result<Option<u16>> {
+        let port = match asked {
+            Some(port) => port,
+            None => match self.announced_port().await? {
+                Some(port) => port,
+                None => return Ok(None),
+            },
+        };
+        loop {
+            if self.child.try_wait()?.is_some() {
+                return Ok(None);
+            }
+            if health::answers(port).await {
+                return Ok(Some(port));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Returns the port that the child says it took.
+    async fn announced_port(&mut self) -> io::Result<Option<u16>> {
+        let mut line = String::new();
+        if let Some(output) = &mut self.output {
+            output.read_line(&mut line).await?;
+        }
+        Ok(line.trim().parse().ok())
+    }
+
+    /// Returns the end of the log.
+    fn tail(&self) -> Vec<String> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the sandbox is an edge: the child writes its log to a file"
+        )]
+        let log = fs::read(self.folder.log()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        let first = lines.len().saturating_sub(TAIL);
+        lines[first..]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect()
+    }
+
+    /// Waits for a while for the child's end.
+    fn ended_within(&mut self, grace: Duration) -> Option<ExitStatus> {
+        let deadline = std::time::Instant::now() + grace;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if std::time::Instant::now() < deadline => {
+                    std::thread::sleep(GRACE_POLL);
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    /// Ends the child by the end of its input, upon which it ends the functions
+    /// that it runs; kills it where it does not listen.
+    fn drop(&mut self) {
+        self.input = None;
+        if self.ended_within(GRACE).is_none() && self.child.start_kill().is_ok() {
+            self.ended_within(GRACE);
+        }
+    }
+}
+
+/// A folder of one run: the log, and whatever the emulator keeps. Only its
+/// owner may look into it, as the emulator keeps what it is given.
+#[derive(Debug)]
+struct RunFolder(PathBuf);
+
+impl RunFolder {
+    fn new() -> Result<Self, Error> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let parent = std::env::temp_dir();
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("keyrota-sandbox-{}-{count}", std::process::id());
+            let path = parent.join(name);
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Left over from an earlier process with this number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Error::write(path)(source)),
+            }
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.join("emulator.log")
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // A folder that stays behind in the temporary folder harms nobody, and
+        // there is nobody left to tell.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{is_gone, options};
+    use super::*;
+
+    fn shell(body: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", body]);
+        command
+    }
+
+    async fn refusal(body: &str, patience: Duration) -> Error {
+        serve(shell(body), &options(), patience).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn an_emulator_that_ends_shows_its_log() {
+        let error = refusal("echo first >&2; echo last >&2; exit 1", PATIENCE).await;
+        insta::assert_snapshot!(error, @"
+        the local AWS did not start
+        first
+        last
+        ");
+    }
+
+    #[tokio::test]
+    async fn an_emulator_that_ends_after_it_named_its_port_shows_its_log() {
+        let error = refusal("echo 9; echo 'cannot import' >&2; exit 1", PATIENCE).await;
+        insta::assert_snapshot!(error, @"
+        the local AWS did not start
+        cannot import
+        ");
+    }
+
+    #[tokio::test]
+    async fn an_emulator_that_does_not_answer_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let body = format!(
+            "echo $$ > {}; echo waiting >&2; echo 9; exec cat",
+            pid.display()
+        );
+        let error = refusal(&body, Duration::from_secs(1)).await;
+        insta::assert_snapshot!(error, @"
+        the local AWS did not answer within 1 s
+        waiting
+        ");
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        let pid = fs::read_to_string(pid).unwrap();
+        assert!(is_gone(pid.trim()));
+    }
+
+    #[tokio::test]
+    async fn what_the_child_sees_is_its_own() {
+        let names = "tr '\\0' '\\n' < /proc/$$/environ | cut -d= -f1 | grep -v LANG | sort >&2";
+        let Error::DidNotStart { tail } = refusal(names, PATIENCE).await else {
+            panic!("it started");
+        };
+        assert_eq!(tail, ["HOME", "PATH", "TMPDIR"]);
+        let error = refusal(
+            "ls -ld $HOME >&2; [ $HOME = $TMPDIR ] && echo same >&2",
+            PATIENCE,
+        )
+        .await;
+        let Error::DidNotStart { tail } = error else {
+            panic!("{error}");
+        };
+        assert!(tail[0].starts_with("drwx------"), "{tail:?}");
+        assert_eq!(tail[1], "same");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = expect_free(port).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the port {port} on 127.0.0.1 is already taken")
+        );
+        drop(taken);
+        expect_free(port).unwrap();
+    }
+}
