@@ -35,6 +35,9 @@ TRUST = {
     ],
 }
 
+SESSION = botocore.session.Session()
+"""One for all clients: it remembers the services' models, which are slow to read."""
+
 Result = TypeVar("Result")
 
 
@@ -77,6 +80,7 @@ def zipped(files: dict[str, str]) -> bytes:
 class LocalAwsTest(unittest.TestCase):
     """A test class with an emulator of its own, on a free port."""
 
+    arguments: tuple[str, ...] = ("--port", "0")
     port: int
 
     @classmethod
@@ -87,7 +91,7 @@ class LocalAwsTest(unittest.TestCase):
         cls.log = (cls.directory / "log").open("a+")
         cls.addClassCleanup(cls.log.close)
         cls.emulator = subprocess.Popen(
-            command("--port", "0"),
+            command(*cls.arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=cls.log,
@@ -116,7 +120,7 @@ class LocalAwsTest(unittest.TestCase):
     @classmethod
     def client(cls, service: str, credentials: dict[str, str] = ROOT, **options: Any) -> Any:
         """Returns a client of one service with the given key, without retries."""
-        return botocore.session.Session().create_client(
+        return SESSION.create_client(
             service,
             region_name=REGION,
             endpoint_url=f"http://127.0.0.1:{cls.port}",

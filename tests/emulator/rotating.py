@@ -27,7 +27,8 @@ def handler(event, context):
     versions = manager.describe_secret(SecretId=secret)["VersionIdsToStages"]
     assert "AWSPENDING" in versions[token], versions
     if step == "createSecret":
-        value = {"n": json.loads(manager.get_secret_value(SecretId=secret)["SecretString"])["n"] + 1}
+        current = json.loads(manager.get_secret_value(SecretId=secret)["SecretString"])
+        value = {"n": current["n"] + 1}
         try:
             manager.get_secret_value(SecretId=secret, VersionId=token, VersionStage="AWSPENDING")
         except manager.exceptions.ResourceNotFoundException:

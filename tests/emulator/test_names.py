@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import logging
 import pathlib
 import re
 import subprocess
@@ -15,6 +16,7 @@ from local_aws import PACKAGE_FOLDER, command, environment
 
 sys.path.insert(0, str(PACKAGE_FOLDER))
 sys.dont_write_bytecode = True
+logging.getLogger("kms").setLevel(logging.ERROR)
 
 from keyrota_emulator import replaced  # noqa: E402
 

@@ -238,7 +238,10 @@ class RotateSecret(RotatingTest):
         pattern = {
             "source": ["aws.secretsmanager"],
             "detail-type": ["AWS Service Event via CloudTrail"],
-            "detail": {"eventName": ["RotationFailed"], "additionalEventData": {"SecretId": [self.arn]}},
+            "detail": {
+                "eventName": ["RotationFailed"],
+                "additionalEventData": {"SecretId": [self.arn]},
+            },
         }
         events.put_rule(Name="failures", EventPattern=json.dumps(pattern))
         events.put_targets(
@@ -266,6 +269,28 @@ class RotateSecret(RotatingTest):
         self.go()
         time.sleep(0.3)
         self.assertEqual(self.steps(), STEPS[:2])
+
+
+class Logging(RotatingTest):
+    """The log at its most talkative."""
+
+    arguments = ("--port", "0", "--verbose")
+
+    def test_no_secret_is_in_the_log(self) -> None:
+        key = self.user("logged")
+        words = [f"word-{uuid.uuid4()}" for _ in range(3)]
+        self.manager.create_secret(Name="logged", SecretString=words[0])
+        self.manager.put_secret_value(SecretId="logged", SecretString=words[1])
+        self.manager.update_secret(SecretId="logged", SecretString=words[2])
+        self.manager.get_secret_value(SecretId="logged")
+        self.client("sts", key).get_caller_identity()
+        self.tell(fail="testSecret")
+        self.rotate()
+        eventually(lambda: "testSecret" in self.steps())
+        self.log.seek(0)
+        log = eventually(lambda: (it := self.log.read()) and it)
+        for secret in (*words, key["SecretAccessKey"], '"n"'):
+            self.assertNotIn(secret, log)
 
 
 if __name__ == "__main__":

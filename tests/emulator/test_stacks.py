@@ -628,7 +628,8 @@ class Stacks(RotatingTest):
         rule = self.client("events").list_rules()["Rules"]
         self.assertTrue(any("RotationFailed" in it.get("EventPattern", "") for it in rule))
         self.delete()
-        self.assertEqual(kms.describe_key(KeyId=key_arn)["KeyMetadata"]["KeyState"], "PendingDeletion")
+        metadata = kms.describe_key(KeyId=key_arn)["KeyMetadata"]
+        self.assertEqual(metadata["KeyState"], "PendingDeletion")
         self.assertFalse(self.describe()["RotationEnabled"])
         with self.refused("ResourceNotFoundException"):
             self.client("lambda").get_function(FunctionName=self.stack)

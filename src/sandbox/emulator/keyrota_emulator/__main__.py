@@ -135,6 +135,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     threading.Thread(target=watch_parent, name="parent", daemon=True).start()
 
     port = listener.getsockname()[1]
+    listener.listen()
     secrets.install()
     rotation.install()
     keys.install()

@@ -4,8 +4,8 @@
   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 * The condition keys of Secrets Manager that come from the secret itself.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
-* The resource of GetAccessKeyLastUsed, which is the user whose key it is.
-  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+* The resource of GetAccessKeyLastUsed, which is the user whose key it is: see
+  list_awsidentityandaccessmanagementiam.html next to that page.
 * Transport: the emulator speaks plain HTTP on the loopback, and has it stand for TLS, so
   that a bucket policy that refuses ``aws:SecureTransport`` false does not refuse everyone.
 * The last use of each access key, which is recorded here because every signed request

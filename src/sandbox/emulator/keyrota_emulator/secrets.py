@@ -120,22 +120,25 @@ def create_secret(data: Request) -> dict[str, Any]:
             )
         return {"ARN": existing["ARN"], "Name": name, "VersionId": token}
     check_size(data)
-    key = data.get("KmsKeyId")
-    if has_value(data):
-        encryption.require_encrypt(caller.get(), key, f"{arn_prefix()}{name}")
     arn, first = service._store_new_secret(
         name,
         secret_string=data.get("SecretString"),
         secret_binary=data.get("SecretBinary"),
         description=data.get("Description", ""),
         tags=data.get("Tags"),
-        kms_key_id=key,
+        kms_key_id=data.get("KmsKeyId"),
     )
-    versions = service._secrets[name]["Versions"]
+    secret = service._secrets[name]
+    versions = secret["Versions"]
     version = versions.pop(first)
     if not has_value(version):
         return {"ARN": arn, "Name": name}
-    token = token_of(data)
+    try:
+        token = token_of(data)
+        encryption.require_encrypt(caller.get(), secret["KmsKeyId"], arn)
+    except Refused:
+        service._purge_secret(name, secret)
+        raise
     versions[token] = version
     return {"ARN": arn, "Name": name, "VersionId": token}
 
