@@ -48,7 +48,7 @@ impl Note {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'line> {
-    timestamp: &'line str,
+    timestamp: String,
     level: Level,
     request_id: &'line str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ impl<W: Write> Lines<W> {
         let line = Line {
             error_type: Some(error.name()),
             error_message: Some(error.sentence()),
-            ..self.line("", Level::Error)
+            ..self.line(Level::Error)
         };
         self.write(line);
     }
@@ -136,9 +136,9 @@ impl<W: Write> Lines<W> {
         self.writer.into_inner()
     }
 
-    fn line(&self, timestamp: &'static str, level: Level) -> Line<'_> {
+    fn line(&self, level: Level) -> Line<'_> {
         Line {
-            timestamp,
+            timestamp: (self.timestamp)(),
             level,
             request_id: &self.request_id,
             secret: self.secret.as_deref(),
@@ -155,11 +155,6 @@ impl<W: Write> Lines<W> {
         if line.level < self.least {
             return;
         }
-        let timestamp = (self.timestamp)();
-        let line = Line {
-            timestamp: &timestamp,
-            ..line
-        };
         // A log that cannot be written is no reason to break off a rotation.
         let Ok(mut text) = serde_json::to_vec(&line) else {
             return;
@@ -176,7 +171,7 @@ impl<W: Write> Journal for Lines<W> {
             decision: Some(note.decision),
             reason: Some(note.reason),
             access_key_ids: note.keys.iter().map(AccessKeyId::as_str).collect(),
-            ..self.line("", Level::Info)
+            ..self.line(Level::Info)
         };
         self.write(line);
     }

@@ -60,3 +60,6 @@ impl Environment {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

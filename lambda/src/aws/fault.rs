@@ -127,3 +127,6 @@ fn request_id(response: &HttpResponse) -> Option<String> {
         .find_map(|header| response.headers().get(*header))
         .map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! Fakes of Secrets Manager, IAM, STS and time, to AWS's documented contract:
+//! labels that sit on one version, versions that cannot be changed, two keys a
+//! user, keys that spread slowly.
+//!
+//! Everything happens at once and time passes only when someone sleeps, so that
+//! a step ends in a single poll. A [`Mishap`] can befall each call; one that
+//! kills the process leaves its future pending for ever, and what is pending
+//! after the poll is dropped, as a process that dies drops it.
+
+mod keys;
+mod rotation;
+mod vault;
+mod world;
+
+pub(crate) use rotation::{Ended, rotate, run};
+pub(crate) use world::{
+    ADMINISTRATOR, ADMINISTRATOR_ARN, Mishap, OTHER, SECRET, SECRET_ARN, TOKEN, USER, World, key_id,
+};

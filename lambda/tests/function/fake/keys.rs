@@ -1,0 +1,165 @@
+//! IAM, STS and time.
+
+use std::time::Duration;
+
+use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, ListedKey, Usage};
+use keyrota_function::port::{
+    Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, NewKey,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::world::{ADMINISTRATOR, Key, USER, World};
+
+impl World {
+    /// Returns whose key signed a request, if it is a good one.
+    fn authenticate(&self, pair: &KeyPair) -> Result<(String, Key), Fault> {
+        let (user, key) = self.find_key(&pair.id).ok_or(Fault::NotAuthenticated)?;
+        let known = key.known_at <= self.now.get();
+        let good = key.activity == Activity::Active && known;
+        if !good || key.secret != pair.secret.expose_secret() {
+            return Err(Fault::NotAuthenticated);
+        }
+        Ok((user, key))
+    }
+
+    /// Whether a caller may manage a user's keys: its own, or as the role, or
+    /// as the administrator.
+    fn authorise(&self, caller: &Caller, user: &str) -> Result<(), Fault> {
+        let who = match caller {
+            Caller::Role if user == USER => return Ok(()),
+            Caller::Role => return Err(Fault::NotAuthorised),
+            Caller::Key(pair) => self.authenticate(pair)?.0,
+        };
+        if who == user || who == ADMINISTRATOR {
+            Ok(())
+        } else {
+            Err(Fault::NotAuthorised)
+        }
+    }
+
+    fn change_own_key(
+        &self,
+        user: &str,
+        key: &AccessKeyId,
+        change: impl FnOnce(&mut Vec<Key>, usize),
+    ) -> Result<(), Fault> {
+        let mut users = self.users.borrow_mut();
+        let keys = users.get_mut(user).ok_or(Fault::NotFound)?;
+        let position = keys
+            .iter()
+            .position(|known| known.id == *key)
+            .ok_or(Fault::NotFound)?;
+        let lost = keys[position].foreign && keys[position].used;
+        assert!(!lost, "a key that something else uses is left alone");
+        change(keys, position);
+        Ok(())
+    }
+}
+
+fn signer(caller: &Caller) -> String {
+    match caller {
+        Caller::Role => "role".to_owned(),
+        Caller::Key(pair) => pair.id.clone(),
+    }
+}
+
+impl Keys for World {
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError> {
+        let effect = || {
+            self.authorise(caller, user)?;
+            let users = self.users.borrow();
+            let keys = users.get(user).ok_or(Fault::NotFound)?.iter();
+            let listed = keys.map(|key| ListedKey {
+                id: key.id.clone(),
+                activity: key.activity,
+                usage: Usage::Unread,
+            });
+            Ok(listed.collect())
+        };
+        self.call("iam:ListAccessKeys", &signer(caller), effect)
+            .await
+    }
+
+    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError> {
+        let effect = || {
+            let (user, key) = self.find_key(key.as_str()).ok_or(Fault::NotAuthorised)?;
+            self.authorise(caller, &user)?;
+            Ok(if key.used { Usage::Used } else { Usage::Never })
+        };
+        self.call("iam:GetAccessKeyLastUsed", &signer(caller), effect)
+            .await
+    }
+
+    async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError> {
+        let effect = || {
+            self.authorise(caller, user)?;
+            if self.users.borrow().get(user).ok_or(Fault::NotFound)?.len() >= KEYS_PER_USER {
+                return Err(Fault::LimitExceeded);
+            }
+            let key = self.give_key(user, false);
+            Ok(NewKey {
+                id: key.id,
+                secret: SecretString::from(key.secret),
+            })
+        };
+        self.call("iam:CreateAccessKey", &signer(caller), effect)
+            .await
+    }
+
+    async fn deactivate(
+        &self,
+        caller: &Caller,
+        user: &str,
+        key: &AccessKeyId,
+    ) -> Result<(), CallError> {
+        let effect = || {
+            self.authorise(caller, user)?;
+            self.change_own_key(user, key, |keys, position| {
+                keys[position].activity = Activity::Inactive;
+            })
+        };
+        self.call("iam:UpdateAccessKey", &signer(caller), effect)
+            .await
+    }
+
+    async fn delete(
+        &self,
+        caller: &Caller,
+        user: &str,
+        key: &AccessKeyId,
+    ) -> Result<(), CallError> {
+        let effect = || {
+            self.authorise(caller, user)?;
+            self.change_own_key(user, key, |keys, position| {
+                keys.remove(position);
+            })
+        };
+        self.call("iam:DeleteAccessKey", &signer(caller), effect)
+            .await
+    }
+}
+
+impl Authenticator for World {
+    async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
+        let effect = || {
+            let (user, found) = self.authenticate(key)?;
+            self.change_key(&found.id, |key| key.used = true);
+            let arn = format!("arn:aws:iam::111122223333:user/{user}");
+            Ok(Identity {
+                arn: self.identity.borrow().clone().unwrap_or(arn),
+            })
+        };
+        self.call("sts:GetCallerIdentity", &key.id, effect).await
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.slept.set(self.slept.get() + duration);
+        self.now.set(self.now.get() + duration);
+    }
+}

@@ -1,0 +1,141 @@
+//! Secrets Manager's part in a rotation: it calls the four steps.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use keyrota_function::error::Error;
+use keyrota_function::event::{Event, Step};
+use keyrota_function::log::{Level, Lines};
+use keyrota_function::port::{Clock, Ports};
+use keyrota_function::step::{self, Deadline};
+use serde_json::json;
+
+use super::world::{SECRET, SECRET_ARN, TOKEN, World};
+
+/// The time that Lambda gives a step.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed(Error),
+    /// The process died.
+    Died,
+}
+
+impl Ended {
+    /// Returns the error's name, or `done`, or `died`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(error) => error.name(),
+            Self::Died => "died",
+        }
+    }
+}
+
+/// The ports of one request, with the log as Lambda would have it.
+struct Request<'world> {
+    world: &'world World,
+    lines: Lines<Vec<u8>>,
+}
+
+impl<'world> Ports for Request<'world> {
+    type Vault = World;
+    type Keys = World;
+    type Authenticator = World;
+    type Clock = World;
+    type Journal = Lines<Vec<u8>>;
+
+    fn vault(&self) -> &World {
+        self.world
+    }
+
+    fn keys(&self) -> &World {
+        self.world
+    }
+
+    fn authenticator(&self) -> &World {
+        self.world
+    }
+
+    fn clock(&self) -> &World {
+        self.world
+    }
+
+    fn journal(&self) -> &Lines<Vec<u8>> {
+        &self.lines
+    }
+}
+
+/// Returns the event for a step of the rotation that makes version `token`.
+pub(crate) fn event(step: Step, token: &str) -> Event {
+    let event = json!({
+        "Step": step.name(),
+        "SecretId": SECRET_ARN,
+        "ClientRequestToken": token,
+        "RotationToken": ROTATION_TOKEN,
+    });
+    Event::parse(&event).expect("an event")
+}
+
+const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
+
+/// Runs one step of the rotation that makes version [`TOKEN`].
+pub(crate) fn run(world: &World, step: Step) -> Ended {
+    run_for(world, step, TOKEN)
+}
+
+/// Runs one step of a rotation.
+pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
+    world.never_say(ROTATION_TOKEN);
+    let lines = Lines::new(
+        Vec::new(),
+        Level::Info,
+        || "2026-11-22T00:00:00Z".into(),
+        "r-1".into(),
+    );
+    let request = Request {
+        world,
+        lines: lines.about(SECRET, step.name()),
+    };
+    let deadline = Deadline {
+        at: world.now() + TIMEOUT,
+    };
+    let event = event(step, token);
+    let ended = {
+        let future = pin!(step::run(&request, &event, deadline));
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Ended::Done,
+            Poll::Ready(Err(error)) => Ended::Failed(error),
+            Poll::Pending => Ended::Died,
+        }
+    };
+    if let Ended::Failed(error) = &ended {
+        request.lines.failed(error);
+        world.say(&format!("{} {error:?}\n", error.sentence()));
+    }
+    world.say(&String::from_utf8(request.lines.into_writer()).expect("UTF-8"));
+    world.assert_silent();
+    ended
+}
+
+/// Runs a rotation as Secrets Manager does, from the first step to the last or
+/// to the first that does not end well. `token` names it: the same token is the
+/// same rotation, tried again.
+pub(crate) fn rotate(world: &World, token: &str) -> Ended {
+    world.begin(token);
+    for step in Step::ALL {
+        let ended = run_for(world, step, token);
+        if !matches!(ended, Ended::Done) {
+            return ended;
+        }
+    }
+    world.end();
+    Ended::Done
+}

@@ -1,0 +1,260 @@
+//! Secrets Manager.
+
+use std::collections::BTreeSet;
+
+use keyrota_function::arn::SecretArn;
+use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_function::event::Event;
+use keyrota_function::port::{CallError, Description, Fault, Stored, StoredVersion, Vault, Which};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::world::{Key, SECRET_ARN, Secret, USER, World};
+
+/// A version of a secret.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Version {
+    /// The value; `None` before one is put.
+    pub(crate) value: Option<String>,
+    /// Whether the value is `SecretBinary`.
+    pub(crate) binary: bool,
+    pub(crate) labels: BTreeSet<String>,
+}
+
+impl Secret {
+    fn carrier(&self, label: &str) -> Option<VersionId> {
+        let mut versions = self.versions.iter();
+        versions
+            .find(|(_, version)| version.labels.contains(label))
+            .map(|(id, _)| id.clone())
+    }
+
+    /// Puts a label on a version and takes it from any other.
+    fn label(&mut self, id: &VersionId, label: &str) {
+        for version in self.versions.values_mut() {
+            version.labels.remove(label);
+        }
+        self.versions
+            .entry(id.clone())
+            .or_default()
+            .labels
+            .insert(label.to_owned());
+    }
+
+    /// Moves AWSCURRENT; AWSPREVIOUS follows to the version that loses it.
+    fn promote(&mut self, to: &VersionId) {
+        if let Some(from) = self.carrier(CURRENT) {
+            self.label(&from, PREVIOUS);
+        }
+        self.label(to, CURRENT);
+    }
+}
+
+/// What an operator or Secrets Manager itself does.
+impl World {
+    pub(crate) fn add_secret(&self, arn: &str, tags: &[(&str, &str)]) {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let secret = Secret {
+            tags: tags.collect(),
+            ..Secret::default()
+        };
+        self.secrets.borrow_mut().insert(arn.to_owned(), secret);
+    }
+
+    /// Changes the secret under rotation.
+    pub(crate) fn change_secret(&self, change: impl FnOnce(&mut Secret)) {
+        change(
+            self.secrets
+                .borrow_mut()
+                .get_mut(SECRET_ARN)
+                .expect("the secret"),
+        );
+    }
+
+    /// Stores a version of the secret under rotation.
+    pub(crate) fn store(&self, id: &str, labels: &[&str], value: &str) {
+        self.store_in(SECRET_ARN, id, labels, Some(value.to_owned()));
+    }
+
+    pub(crate) fn store_in(&self, arn: &str, id: &str, labels: &[&str], value: Option<String>) {
+        let mut secrets = self.secrets.borrow_mut();
+        let secret = secrets.get_mut(arn).expect("the secret");
+        let id = VersionId::new(id);
+        secret.versions.insert(
+            id.clone(),
+            Version {
+                value,
+                ..Version::default()
+            },
+        );
+        for label in labels {
+            secret.label(&id, label);
+        }
+    }
+
+    /// Returns a value with a user's key.
+    pub(crate) fn value(&self, key: &Key, origin: &str) -> String {
+        self.value_of(USER, key, origin)
+    }
+
+    pub(crate) fn value_of(&self, user: &str, key: &Key, origin: &str) -> String {
+        serde_json::json!({
+            "accesskey": key.id.as_str(),
+            "secretkey": key.secret,
+            "username": user,
+            "secretarn": origin,
+            "note": "kept as it is",
+        })
+        .to_string()
+    }
+
+    pub(crate) fn version(&self, label: &str) -> Option<Version> {
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        secret
+            .carrier(label)
+            .and_then(|id| secret.versions.get(&id).cloned())
+    }
+
+    pub(crate) fn carrier(&self, label: &str) -> Option<VersionId> {
+        self.secrets
+            .borrow()
+            .get(SECRET_ARN)
+            .expect("the secret")
+            .carrier(label)
+    }
+
+    /// Returns the fields of the version with a label.
+    pub(crate) fn fields(&self, label: &str) -> serde_json::Value {
+        let value = self
+            .version(label)
+            .and_then(|version| version.value)
+            .expect("a value");
+        serde_json::from_str(&value).expect("JSON")
+    }
+
+    /// Returns the key that AWSCURRENT names.
+    pub(crate) fn current_key(&self) -> AccessKeyId {
+        let fields = self.fields(CURRENT);
+        AccessKeyId::parse(fields["accesskey"].as_str().expect("text")).expect("an ID")
+    }
+
+    /// Moves AWSCURRENT by hand.
+    pub(crate) fn promote_by_hand(&self, id: &VersionId) {
+        self.change_secret(|secret| secret.promote(id));
+    }
+
+    /// Begins a rotation: Secrets Manager makes a version without a value.
+    pub(crate) fn begin(&self, token: &str) {
+        self.never_say(token);
+        self.change_secret(|secret| secret.label(&VersionId::new(token), PENDING));
+    }
+
+    /// Ends a rotation: Secrets Manager takes AWSPENDING away.
+    pub(crate) fn end(&self) {
+        self.change_secret(|secret| {
+            for version in secret.versions.values_mut() {
+                version.labels.remove(PENDING);
+            }
+        });
+    }
+
+    fn with_secret<T>(
+        &self,
+        secret: &SecretArn,
+        act: impl FnOnce(&mut Secret) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        act(self
+            .secrets
+            .borrow_mut()
+            .get_mut(secret.as_str())
+            .ok_or(Fault::NotFound)?)
+    }
+}
+
+impl Vault for World {
+    async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
+        let effect = || {
+            self.with_secret(secret, |found| {
+                // Versions without a label are not among VersionIdsToStages.
+                let labelled = found
+                    .versions
+                    .iter()
+                    .filter(|(_, it)| !it.labels.is_empty());
+                Ok(Description {
+                    arn: secret.as_str().to_owned(),
+                    tags: found.tags.clone(),
+                    stages: labelled
+                        .map(|(id, it)| (id.clone(), it.labels.clone()))
+                        .collect(),
+                })
+            })
+        };
+        self.call("secretsmanager:DescribeSecret", "role", effect)
+            .await
+    }
+
+    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError> {
+        let effect = || {
+            self.with_secret(secret, |found| {
+                let id = match which {
+                    Which::Labelled(label) => found.carrier(label).ok_or(Fault::NotFound)?,
+                    Which::Version(id) => id.clone(),
+                };
+                let version = found.versions.get(&id).ok_or(Fault::NotFound)?;
+                let value = version.value.clone().ok_or(Fault::NotFound)?;
+                let stored = if version.binary {
+                    Stored::Binary
+                } else {
+                    Stored::Text(SecretString::from(value))
+                };
+                Ok(StoredVersion {
+                    version: id,
+                    stored,
+                })
+            })
+        };
+        self.call("secretsmanager:GetSecretValue", "role", effect)
+            .await
+    }
+
+    async fn put(&self, event: &Event, value: &SecretString) -> Result<(), CallError> {
+        let effect = || {
+            self.with_secret(&event.secret, |found| {
+                let version = found.versions.entry(event.token.clone()).or_default();
+                match &version.value {
+                    Some(stored) if stored != value.expose_secret() => return Err(Fault::Exists),
+                    Some(_) => return Ok(()),
+                    None => version.value = Some(value.expose_secret().to_owned()),
+                }
+                found.label(&event.token, PENDING);
+                Ok(())
+            })
+        };
+        self.call("secretsmanager:PutSecretValue", "role", effect)
+            .await
+    }
+
+    async fn promote(
+        &self,
+        secret: &SecretArn,
+        to: &VersionId,
+        from: Option<&VersionId>,
+    ) -> Result<(), CallError> {
+        let effect = || {
+            self.with_secret(secret, |found| {
+                if !found.versions.contains_key(to) {
+                    return Err(Fault::NotFound);
+                }
+                if found.carrier(CURRENT).as_ref() != from {
+                    return Err(Fault::Refused);
+                }
+                found.promote(to);
+                Ok(())
+            })
+        };
+        self.call("secretsmanager:UpdateSecretVersionStage", "role", effect)
+            .await
+    }
+}

@@ -1,0 +1,400 @@
+//! The state of the world, and what may befall a call.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
+use keyrota_function::port::{Answer, CallError, Fault};
+
+use super::vault::Version;
+
+pub(crate) const USER: &str = "ci-deployer";
+pub(crate) const OTHER: &str = "root-operator";
+pub(crate) const ADMINISTRATOR: &str = "key-admin";
+pub(crate) const SECRET: &str = "prod/ci-deployer";
+pub(crate) const SECRET_ARN: &str =
+    "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/ci-deployer-AbCdEf";
+pub(crate) const ADMINISTRATOR_ARN: &str =
+    "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ops/key-admin-GhIjKl";
+pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
+
+/// How long every call takes.
+const CALL: Duration = Duration::from_millis(10);
+
+/// What befalls a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It fails and was not carried out.
+    Before(Fault),
+    /// It was carried out, but fails.
+    After(Fault),
+    /// The process dies and the call is not carried out.
+    DieBefore,
+    /// The call is carried out and the process dies.
+    DieAfter,
+}
+
+/// Whether it is time: by the number of the call to come, and its action.
+type Due = Box<dyn Fn(usize, &str) -> bool>;
+
+/// What someone else does in the middle of a step.
+struct Meddling {
+    due: Due,
+    act: Box<dyn Fn(&World)>,
+}
+
+/// An access key of a user.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) id: AccessKeyId,
+    pub(crate) secret: String,
+    pub(crate) activity: Activity,
+    pub(crate) used: bool,
+    /// When every server knows the key.
+    pub(crate) known_at: Duration,
+    /// Whether something other than the secret relies on it.
+    pub(crate) foreign: bool,
+}
+
+/// A secret.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secret {
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) versions: BTreeMap<VersionId, Version>,
+}
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
+    pub(crate) users: RefCell<BTreeMap<String, Vec<Key>>>,
+    /// Every call, with the ID of the key that signed it or `role`.
+    pub(crate) calls: RefCell<Vec<(&'static str, String)>>,
+    /// What befalls the calls to come, by their number in this list.
+    pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
+    /// What befalls the next calls of an action.
+    action_mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
+    nth_mishaps: RefCell<BTreeMap<(&'static str, usize), Mishap>>,
+    meddling: RefCell<Option<Meddling>>,
+    per_call: Cell<Duration>,
+    pub(crate) now: Cell<Duration>,
+    /// How much of that was slept.
+    pub(crate) slept: Cell<Duration>,
+    /// How long a new key takes to be known everywhere.
+    pub(crate) spread: Cell<Duration>,
+    /// How `GetCallerIdentity` names the user, where not as IAM would.
+    pub(crate) identity: RefCell<Option<String>>,
+    /// Everything that must never be seen.
+    pub(crate) unspeakable: RefCell<BTreeSet<String>>,
+    /// Every line of every log, and every error.
+    pub(crate) said: RefCell<String>,
+    /// Whether AWSCURRENT's key works and has to go on working.
+    pub(crate) guarded: Cell<bool>,
+    made: Cell<u32>,
+}
+
+/// Returns the ID of the n-th key that is made.
+pub(crate) fn key_id(number: u32) -> AccessKeyId {
+    AccessKeyId::parse(&format!("AKIAFAKE{number:012}")).expect("an ID")
+}
+
+/// Returns an error with a fault.
+pub(crate) fn failure(action: &'static str, fault: Fault) -> CallError {
+    let code = match fault {
+        Fault::NotFound => "ResourceNotFoundException",
+        Fault::Exists => "ResourceExistsException",
+        Fault::LimitExceeded => "LimitExceeded",
+        Fault::NotAuthenticated => "InvalidClientTokenId",
+        Fault::NotAuthorised => "AccessDenied",
+        Fault::Undecryptable => "DecryptionFailure",
+        Fault::Throttled => "Throttling",
+        Fault::Refused => "InvalidRequestException",
+        Fault::Unsent | Fault::Unclear => {
+            return CallError {
+                action,
+                fault,
+                answer: None,
+            };
+        }
+    };
+    let answer = Answer {
+        code: Some(code.to_owned()),
+        ..Answer::default()
+    };
+    CallError {
+        action,
+        fault,
+        answer: Some(Box::new(answer)),
+    }
+}
+
+impl World {
+    /// Returns a world with the secret, its user with one key, and another user
+    /// and an administrator with a key each. Key 1 is AWSCURRENT's, key 2 the
+    /// other user's, key 3 the administrator's.
+    pub(crate) fn new(rotate_as: &str, owns_user: bool) -> Self {
+        let world = Self {
+            secrets: RefCell::default(),
+            users: RefCell::default(),
+            calls: RefCell::default(),
+            mishaps: RefCell::default(),
+            action_mishaps: RefCell::default(),
+            nth_mishaps: RefCell::default(),
+            meddling: RefCell::default(),
+            per_call: Cell::new(CALL),
+            now: Cell::default(),
+            slept: Cell::default(),
+            spread: Cell::default(),
+            identity: RefCell::default(),
+            unspeakable: RefCell::default(),
+            said: RefCell::default(),
+            guarded: Cell::new(false),
+            made: Cell::new(0),
+        };
+        world.never_say(TOKEN);
+        let key = world.give_key(USER, true);
+        world.give_key(OTHER, true);
+        let administrator = world.give_key(ADMINISTRATOR, true);
+        let origin = match rotate_as {
+            "self" | "role" => SECRET_ARN,
+            _ => ADMINISTRATOR_ARN,
+        };
+        world.add_secret(
+            SECRET_ARN,
+            &[
+                ("keyrota:stack", "payments-keys"),
+                ("keyrota:user", USER),
+                ("keyrota:rotate-as", rotate_as),
+                (
+                    "keyrota:owns-user",
+                    if owns_user { "true" } else { "false" },
+                ),
+            ],
+        );
+        world.store("first", &[CURRENT], &world.value(&key, origin));
+        world.add_secret(ADMINISTRATOR_ARN, &[]);
+        let value = serde_json::json!({
+            "accesskey": administrator.id.as_str(), "secretkey": administrator.secret,
+        });
+        world.store_in(
+            ADMINISTRATOR_ARN,
+            "only",
+            &[CURRENT],
+            Some(value.to_string()),
+        );
+        world.guarded.set(true);
+        world
+    }
+
+    /// Makes a key of a user, beyond any quota.
+    pub(crate) fn give_key(&self, user: &str, used: bool) -> Key {
+        let number = self.made.get() + 1;
+        self.made.set(number);
+        let key = Key {
+            id: key_id(number),
+            secret: format!("secret/of+key{number}/wJalrXUtnFEMI{number:08}"),
+            activity: Activity::Active,
+            used,
+            known_at: self.now.get() + self.spread.get(),
+            foreign: false,
+        };
+        self.never_say(&key.secret);
+        self.users
+            .borrow_mut()
+            .entry(user.to_owned())
+            .or_default()
+            .push(key.clone());
+        key
+    }
+
+    /// Makes a key that something other than the secret relies on.
+    pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
+        let key = self.give_key(USER, used);
+        self.change_key(&key.id, |key| key.foreign = true);
+        key
+    }
+
+    /// Changes a key, whoever's it is.
+    pub(crate) fn change_key(&self, id: &AccessKeyId, change: impl FnOnce(&mut Key)) {
+        let mut users = self.users.borrow_mut();
+        let key = users.values_mut().flatten().find(|key| key.id == *id);
+        change(key.expect("a key with this ID"));
+    }
+
+    /// Takes a key away by hand.
+    pub(crate) fn take_key(&self, id: &AccessKeyId) {
+        for keys in self.users.borrow_mut().values_mut() {
+            keys.retain(|key| key.id != *id);
+        }
+    }
+
+    /// Returns the user's keys.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.users.borrow().get(USER).cloned().unwrap_or_default()
+    }
+
+    /// Returns the IDs of the user's keys, in the order in which they were made.
+    pub(crate) fn ids(&self) -> Vec<AccessKeyId> {
+        self.keys().into_iter().map(|key| key.id).collect()
+    }
+
+    pub(crate) fn find_key(&self, id: &str) -> Option<(String, Key)> {
+        let users = self.users.borrow();
+        users.iter().find_map(|(user, keys)| {
+            let key = keys.iter().find(|key| key.id.as_str() == id)?;
+            Some((user.clone(), key.clone()))
+        })
+    }
+
+    /// Returns the actions that were called.
+    pub(crate) fn actions(&self) -> Vec<&'static str> {
+        self.calls
+            .borrow()
+            .iter()
+            .map(|(action, _)| *action)
+            .collect()
+    }
+
+    /// Lets something befall the call with this number, counted from now.
+    pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
+        let number = self.calls.borrow().len() + number;
+        self.mishaps.borrow_mut().insert(number, mishap);
+    }
+
+    /// Lets something befall the n-th call of an action, counted from the first
+    /// ever.
+    pub(crate) fn befall_nth(&self, action: &'static str, number: usize, mishap: Mishap) {
+        self.nth_mishaps
+            .borrow_mut()
+            .insert((action, number), mishap);
+    }
+
+    /// Lets an operator make a version AWSCURRENT before the call with this
+    /// number, counted from now.
+    pub(crate) fn promote_before(&self, number: usize, version: &'static str) {
+        let number = self.calls.borrow().len() + number;
+        let due = move |at: usize, _: &str| at == number;
+        let act = move |world: &Self| world.promote_by_hand(&VersionId::new(version));
+        self.meddle(due, act);
+    }
+
+    /// Lets another run of the rotation store a value before the next call of
+    /// an action.
+    pub(crate) fn store_before(&self, action: &'static str, value: &str) {
+        let value = value.to_owned();
+        let act = move |world: &Self| world.store(TOKEN, &[PENDING], &value);
+        self.meddle(move |_, called| called == action, act);
+    }
+
+    fn meddle(&self, due: impl Fn(usize, &str) -> bool + 'static, act: impl Fn(&Self) + 'static) {
+        self.meddling.replace(Some(Meddling {
+            due: Box::new(due),
+            act: Box::new(act),
+        }));
+    }
+
+    /// Lets every further call take this long.
+    pub(crate) fn take_per_call(&self, duration: Duration) {
+        self.per_call.set(duration);
+    }
+
+    /// Lets something befall the next calls of an action, one after the other.
+    pub(crate) fn befall_action(&self, action: &'static str, mishaps: &[Mishap]) {
+        self.action_mishaps
+            .borrow_mut()
+            .entry(action)
+            .or_default()
+            .extend(mishaps);
+    }
+
+    /// Lets nothing more befall any call.
+    pub(crate) fn calm(&self) {
+        self.mishaps.borrow_mut().clear();
+        self.nth_mishaps.borrow_mut().clear();
+        self.action_mishaps.borrow_mut().clear();
+    }
+
+    /// Returns what befalls a call.
+    fn mishap(&self, number: usize, action: &'static str) -> Option<Mishap> {
+        let mut by_action = self.action_mishaps.borrow_mut();
+        let next = by_action.get_mut(action).and_then(VecDeque::pop_front);
+        let calls = self.calls.borrow();
+        let nth = calls[..number]
+            .iter()
+            .filter(|(called, _)| *called == action)
+            .count();
+        next.or_else(|| self.nth_mishaps.borrow_mut().remove(&(action, nth)))
+            .or_else(|| self.mishaps.borrow_mut().remove(&number))
+    }
+
+    pub(crate) fn never_say(&self, text: &str) {
+        self.unspeakable.borrow_mut().insert(text.to_owned());
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.said.borrow_mut().push_str(text);
+    }
+
+    /// Checks that nothing unspeakable was said.
+    pub(crate) fn assert_silent(&self) {
+        let said = self.said.borrow();
+        for unspeakable in self.unspeakable.borrow().iter() {
+            // A fragment is as bad as the whole.
+            assert!(
+                !said.contains(unspeakable.as_str()),
+                "a secret was said: {said}"
+            );
+            let fragment = &unspeakable[unspeakable.len() / 2..];
+            assert!(
+                !said.contains(fragment),
+                "half of a secret was said: {said}"
+            );
+        }
+    }
+
+    /// Makes a call: records it, lets happen what befalls it, checks what must
+    /// hold at each instant.
+    pub(crate) async fn call<T>(
+        &self,
+        action: &'static str,
+        signer: &str,
+        effect: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, CallError> {
+        let number = self.calls.borrow().len();
+        self.calls.borrow_mut().push((action, signer.to_owned()));
+        self.now.set(self.now.get() + self.per_call.get());
+        let meddling = self
+            .meddling
+            .borrow_mut()
+            .take_if(|it| (it.due)(number, action));
+        if let Some(meddling) = meddling {
+            (meddling.act)(self);
+        }
+        let mishap = self.mishap(number, action);
+        match mishap {
+            Some(Mishap::Before(fault)) => return Err(failure(action, fault)),
+            Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            _ => {}
+        }
+        let answer = effect();
+        self.check();
+        match mishap {
+            Some(Mishap::After(fault)) => Err(failure(action, fault)),
+            Some(Mishap::DieAfter) => std::future::pending().await,
+            _ => answer.map_err(|fault| failure(action, fault)),
+        }
+    }
+
+    /// Checks what must hold at each instant: the key in AWSCURRENT is active
+    /// and the pinned user's, and no key that something else uses is gone.
+    fn check(&self) {
+        if !self.guarded.get() {
+            return;
+        }
+        let current = self.current_key();
+        let keys = self.keys();
+        let key = keys.iter().find(|key| key.id == current);
+        let key = key.expect("AWSCURRENT's key is one of the user's");
+        assert_eq!(key.activity, Activity::Active, "AWSCURRENT's key is active");
+    }
+}

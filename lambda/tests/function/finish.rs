@@ -1,0 +1,85 @@
+//! `finishSecret`.
+
+use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_function::event::Step;
+use keyrota_function::port::Fault;
+
+use crate::fake::{Mishap, TOKEN, World, key_id, run};
+
+const PROMOTE: &str = "secretsmanager:UpdateSecretVersionStage";
+
+fn tested() -> World {
+    let world = World::new("self", false);
+    world.begin(TOKEN);
+    for step in [Step::Create, Step::Set, Step::Test] {
+        assert_eq!(run(&world, step).name(), "done");
+    }
+    world
+}
+
+fn finish(world: &World) -> &'static str {
+    run(world, Step::Finish).name()
+}
+
+#[test]
+fn it_moves_one_label_and_retires_nothing() {
+    let world = tested();
+    assert_eq!(finish(&world), "done");
+    assert_eq!(world.carrier(CURRENT), Some(VersionId::new(TOKEN)));
+    assert_eq!(world.carrier(PENDING), Some(VersionId::new(TOKEN)));
+    assert_eq!(world.carrier(PREVIOUS), Some(VersionId::new("first")));
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+}
+
+#[test]
+fn a_move_whose_answer_is_lost_is_found_out() {
+    let world = tested();
+    world.befall_action(PROMOTE, &[Mishap::After(Fault::Unclear)]);
+    assert_eq!(finish(&world), "done");
+    assert_eq!(world.current_key(), key_id(4));
+}
+
+#[test]
+fn a_move_that_was_not_made_is_an_error_and_is_made_by_the_retry() {
+    for fault in [
+        Fault::Unclear,
+        Fault::Throttled,
+        Fault::Refused,
+        Fault::NotAuthorised,
+    ] {
+        let world = tested();
+        world.befall_action(PROMOTE, &[Mishap::Before(fault)]);
+        assert_eq!(finish(&world), "NotPromoted");
+        assert_eq!(world.current_key(), key_id(1));
+        assert_eq!(finish(&world), "done");
+        assert_eq!(world.current_key(), key_id(4));
+    }
+}
+
+#[test]
+fn only_a_complete_value_is_promoted() {
+    for (value, expected) in [
+        (None, "PendingIncomplete"),
+        (Some("{}"), "PendingIncomplete"),
+        (Some("hunter2"), "ValueUnreadable"),
+    ] {
+        let world = World::new("self", false);
+        world.begin(TOKEN);
+        if let Some(value) = value {
+            world.store(TOKEN, &[PENDING], value);
+        }
+        assert_eq!(finish(&world), expected);
+        assert_eq!(world.current_key(), key_id(1));
+    }
+}
+
+/// AWSCURRENT moved by hand between the read and the move stays where it is.
+#[test]
+fn a_label_moved_by_hand_is_not_moved_back() {
+    let world = tested();
+    let spare = world.give_key(crate::fake::USER, true);
+    world.store("manual", &[], &world.value(&spare, crate::fake::SECRET_ARN));
+    world.promote_before(3, "manual");
+    assert_eq!(finish(&world), "NotPromoted");
+    assert_eq!(world.current_key(), spare.id);
+}

@@ -1,0 +1,97 @@
+//! The log, and what errors say.
+
+use keyrota_function::log::{Level, Lines, Note};
+use keyrota_function::port::{Answer, CallError, Fault, Journal};
+use serde_json::Value;
+
+use crate::fake::{TOKEN, World, key_id, rotate};
+
+#[test]
+fn a_line_is_an_object_with_the_fields_that_are_allowed() {
+    let world = World::new("self", true);
+    world.give_key(crate::fake::USER, false);
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    let world_with_error = World::new("self", true);
+    world_with_error.give_foreign_key(true);
+    assert_eq!(rotate(&world_with_error, TOKEN).name(), "ForeignKeyInUse");
+
+    let said = world.said.borrow().clone();
+    let mut decisions = Vec::new();
+    for line in said.lines().filter(|line| line.starts_with('{')) {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let fields = line.as_object().expect("an object");
+        for (field, value) in fields {
+            match field.as_str() {
+                "timestamp" | "level" | "requestId" | "secret" | "step" | "reason" => {}
+                "decision" => decisions.push(value.as_str().expect("text").to_owned()),
+                "accessKeyIds" => assert!(value.is_array()),
+                other => panic!("{other} is not allowed"),
+            }
+        }
+        assert_eq!(line["secret"], "prod/ci-deployer");
+        assert_eq!(line["requestId"], "r-1");
+    }
+    assert_eq!(
+        decisions,
+        ["delete", "created", "nothing to set", "passed", "promote"]
+    );
+
+    let said = world_with_error.said.borrow().clone();
+    let line = said
+        .lines()
+        .find(|line| line.starts_with('{'))
+        .expect("a line");
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["errorType"], "ForeignKeyInUse");
+    assert!(
+        line["errorMessage"]
+            .as_str()
+            .expect("text")
+            .starts_with("failed to make room for a new key of ci-deployer: ")
+    );
+}
+
+#[test]
+fn the_level_can_be_raised() {
+    for (setting, lines) in [
+        (None, 1),
+        (Some("TRACE"), 1),
+        (Some("INFO"), 1),
+        (Some("ERROR"), 0),
+    ] {
+        let level = Level::from_setting(setting);
+        let log = Lines::new(Vec::new(), level, String::new, "r-1".to_owned());
+        log.note(Note::new("wait", "for a test").about(&key_id(1)));
+        let written = String::from_utf8(log.into_writer()).expect("UTF-8");
+        assert_eq!(written.lines().count(), lines, "{setting:?}");
+    }
+}
+
+#[test]
+fn a_failed_call_says_what_is_known() {
+    let answer = Answer {
+        code: Some("AccessDenied".to_owned()),
+        request_id: Some("abc".to_owned()),
+        denial: Some("no policy allows it".to_owned()),
+    };
+    let error = CallError {
+        action: "iam:CreateAccessKey",
+        fault: Fault::NotAuthorised,
+        answer: Some(Box::new(answer)),
+    };
+    assert_eq!(
+        error.to_string(),
+        "iam:CreateAccessKey failed, it is not allowed (AccessDenied, request abc): no policy \
+         allows it"
+    );
+    let error = CallError {
+        action: "iam:CreateAccessKey",
+        fault: Fault::Unclear,
+        answer: None,
+    };
+    assert_eq!(
+        error.to_string(),
+        "iam:CreateAccessKey failed, no clear answer came"
+    );
+}

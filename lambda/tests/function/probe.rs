@@ -1,0 +1,223 @@
+//! `testSecret`: the new key, and tests of the configuration.
+
+use std::time::Duration;
+
+use keyrota_function::decide::{CURRENT, PENDING};
+use keyrota_function::event::Step;
+use keyrota_function::port::Fault;
+
+use crate::fake::{Mishap, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, run};
+
+const IDENTIFY: &str = "sts:GetCallerIdentity";
+
+/// Returns a world whose pending version has key 4.
+fn created() -> World {
+    let world = World::new("self", false);
+    world.begin(TOKEN);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    world
+}
+
+fn test(world: &World) -> &'static str {
+    run(world, Step::Test).name()
+}
+
+fn identifications(world: &World) -> usize {
+    world
+        .actions()
+        .into_iter()
+        .filter(|it| *it == IDENTIFY)
+        .count()
+}
+
+#[test]
+fn a_good_key_passes_without_waiting() {
+    let world = created();
+    assert_eq!(test(&world), "done");
+    assert_eq!(identifications(&world), 3);
+    assert!(world.slept.get().is_zero());
+}
+
+#[test]
+fn a_key_is_waited_for_while_it_spreads() {
+    let world = World::new("self", false);
+    world.spread.set(Duration::from_secs(15));
+    world.begin(TOKEN);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    assert_eq!(test(&world), "done");
+    assert!(world.slept.get() < Duration::from_secs(20));
+}
+
+#[test]
+fn successes_count_only_in_a_row() {
+    let world = created();
+    let fault = Mishap::Before(Fault::NotAuthenticated);
+    for number in [2, 4] {
+        world.befall_nth(IDENTIFY, number, fault);
+    }
+    assert_eq!(test(&world), "done");
+    // Two, a failure, one, a failure, three.
+    assert_eq!(identifications(&world), 8);
+}
+
+#[test]
+fn what_may_pass_is_no_success() {
+    for fault in [
+        Fault::NotAuthenticated,
+        Fault::Throttled,
+        Fault::Unclear,
+        Fault::Unsent,
+    ] {
+        let world = created();
+        world.befall_action(IDENTIFY, &[Mishap::Before(fault); 999]);
+        assert_eq!(test(&world), "KeyNotUsableYet");
+        assert!(world.slept.get() > Duration::from_secs(50), "{fault:?}");
+        assert!(world.slept.get() < Duration::from_secs(60), "{fault:?}");
+    }
+}
+
+#[test]
+fn what_will_not_pass_is_final() {
+    for fault in [Fault::NotAuthorised, Fault::Refused] {
+        let world = created();
+        world.befall_action(IDENTIFY, &[Mishap::Before(fault)]);
+        assert_eq!(test(&world), "KeyRefused");
+        assert_eq!(identifications(&world), 1);
+    }
+}
+
+#[test]
+fn the_key_must_be_the_pinned_users() {
+    for arn in [
+        "arn:aws:iam::111122223333:user/ci-deployer2",
+        "arn:aws:iam::111122223333:root",
+    ] {
+        let world = created();
+        world.identity.replace(Some(arn.to_owned()));
+        assert_eq!(test(&world), "AnotherIdentity");
+    }
+    // A value that says one user and holds another's key.
+    let world = World::new("self", false);
+    let other = world
+        .find_key(key_id(2).as_str())
+        .expect("the other's key")
+        .1;
+    world.store(TOKEN, &[PENDING], &world.value_of(USER, &other, SECRET_ARN));
+    assert_eq!(test(&world), "AnotherIdentity");
+    assert_ne!(OTHER, USER);
+}
+
+#[test]
+fn a_path_is_part_of_the_arn_but_not_of_the_name() {
+    let world = created();
+    world.identity.replace(Some(format!(
+        "arn:aws:iam::111122223333:user/teams/ci/{USER}"
+    )));
+    assert_eq!(test(&world), "done");
+}
+
+/// Secrets Manager's test of the configuration, in the forms that it may take.
+#[test]
+fn a_test_of_the_configuration_passes() {
+    type Prepare = fn(&World);
+    let forms: [(&str, Prepare); 6] = [
+        ("absent", |_| {}),
+        ("without a value", |world| world.begin(TOKEN)),
+        ("the current one", |world| {
+            let current = world.fields(CURRENT).to_string();
+            world.store(TOKEN, &[PENDING], &current);
+        }),
+        ("without key fields", |world| {
+            let value = serde_json::json!({ "username": USER, "secretarn": SECRET_ARN });
+            world.store(TOKEN, &[PENDING], &value.to_string());
+        }),
+        ("an empty object", |world| {
+            world.store(TOKEN, &[PENDING], "{}")
+        }),
+        ("not JSON", |world| world.store(TOKEN, &[PENDING], "test")),
+    ];
+    for (form, prepare) in forms {
+        let world = World::new("self", false);
+        prepare(&world);
+        assert_eq!(test(&world), "done", "{form}");
+        assert!(
+            world.said.borrow().contains("test of the configuration"),
+            "{form}"
+        );
+        assert_eq!(identifications(&world), 0, "{form}");
+        // It is never more than a test.
+        let finished = run(&world, Step::Finish).name();
+        assert_ne!(finished, "done", "{form}");
+        assert_eq!(world.current_key(), key_id(1), "{form}");
+        assert!(
+            !world
+                .actions()
+                .contains(&"secretsmanager:UpdateSecretVersionStage")
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_is_only_seeded_passes_the_test_of_the_configuration() {
+    for seed in [
+        Some(serde_json::json!({ "username": USER, "secretarn": SECRET_ARN })),
+        Some(serde_json::json!({ "username": USER })),
+        None,
+    ] {
+        let world = World::new("self", false);
+        world.guarded.set(false);
+        world.store_in(
+            SECRET_ARN,
+            "first",
+            &[CURRENT],
+            seed.map(|seed| seed.to_string()),
+        );
+        world.begin(TOKEN);
+        assert_eq!(test(&world), "done");
+    }
+}
+
+#[test]
+fn a_test_of_the_configuration_checks_what_it_can() {
+    let world = World::new("self", false);
+    world.change_secret(|secret| drop(secret.tags.remove("keyrota:user")));
+    assert_eq!(test(&world), "TagMissing");
+
+    let world = World::new("self", false);
+    world.guarded.set(false);
+    let seed = serde_json::json!({ "username": OTHER, "secretarn": SECRET_ARN });
+    world.store("first", &[CURRENT], &seed.to_string());
+    assert_eq!(test(&world), "AnotherUser");
+
+    let world = World::new("self", false);
+    world.guarded.set(false);
+    world.store("first", &[CURRENT], "hunter2");
+    assert_eq!(test(&world), "ValueUnreadable");
+
+    let world = World::new("self", false);
+    let seed = serde_json::json!({ "username": OTHER });
+    world.store(TOKEN, &[PENDING], &seed.to_string());
+    assert_eq!(test(&world), "AnotherUser");
+}
+
+#[test]
+fn half_a_credential_is_no_test_of_the_configuration() {
+    for value in [
+        serde_json::json!({ "accesskey": key_id(1).as_str(), "username": USER }),
+        serde_json::json!({ "secretkey": "s", "username": USER }),
+    ] {
+        let world = World::new("self", false);
+        world.store(TOKEN, &[PENDING], &value.to_string());
+        assert_eq!(test(&world), "PendingIncomplete");
+    }
+}
+
+/// The current ID with another secret key is a broken value, not the current one.
+#[test]
+fn the_current_id_with_another_secret_key_is_tested() {
+    let world = World::new("self", false);
+    let mut value = world.fields(CURRENT);
+    value["secretkey"] = serde_json::json!("wrong/secret+0123456789");
+    world.store(TOKEN, &[PENDING], &value.to_string());
+    assert_eq!(test(&world), "KeyNotUsableYet");
+}

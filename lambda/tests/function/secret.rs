@@ -1,0 +1,109 @@
+//! The secret's value.
+
+use keyrota_function::port::{NewKey, Stored};
+use keyrota_function::secret::{Content, Unreadable, administrator_key};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::fake::key_id;
+
+fn parse(value: &Value) -> Content {
+    parse_text(&value.to_string())
+}
+
+fn parse_text(text: &str) -> Content {
+    Content::parse(&Stored::Text(SecretString::from(text)))
+}
+
+fn complete() -> Value {
+    json!({
+        "accesskey": key_id(1).as_str(),
+        "secretkey": "s",
+        "username": "u",
+        "secretarn": "a",
+        "team": { "name": "payments", "pager": [1, 2] },
+        "zeta": null,
+    })
+}
+
+fn problem(content: Content) -> Unreadable {
+    match content {
+        Content::Unreadable(problem) => problem,
+        _ => panic!("it was readable"),
+    }
+}
+
+#[test]
+fn another_key_changes_nothing_else() {
+    let Content::Complete(credential) = parse(&complete()) else {
+        panic!("it is complete");
+    };
+    let key = NewKey {
+        id: key_id(2),
+        secret: SecretString::from("new"),
+    };
+    let value = credential.rekeyed(&key);
+    let mut expected = complete();
+    expected["accesskey"] = json!(key_id(2).as_str());
+    expected["secretkey"] = json!("new");
+    let stored: Value = serde_json::from_str(value.expose_secret()).expect("JSON");
+    assert_eq!(stored, expected);
+    assert_eq!(
+        credential.rekeyed(&key).expose_secret(),
+        value.expose_secret()
+    );
+}
+
+#[test]
+fn a_field_that_is_absent_or_empty_is_missing() {
+    for field in ["accesskey", "secretkey", "username", "secretarn"] {
+        for empty in [None, Some(json!("")), Some(json!(null))] {
+            let mut value = complete();
+            match empty {
+                Some(empty) => value[field] = empty,
+                None => drop(value.as_object_mut().expect("an object").remove(field)),
+            }
+            let Content::Partial(partial) = parse(&value) else {
+                panic!("it is partial");
+            };
+            assert_eq!(partial.missing(), field);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_credential_is_told_apart() {
+    assert_eq!(problem(Content::parse(&Stored::Binary)), Unreadable::Binary);
+    assert_eq!(problem(parse_text("hunter2")), Unreadable::NotJson);
+    assert_eq!(problem(parse_text("[]")), Unreadable::NotAnObject);
+    let mut value = complete();
+    value["username"] = json!(7);
+    assert_eq!(problem(parse(&value)), Unreadable::NotText("username"));
+}
+
+/// The secret key in the field of the ID would be shown as an ID.
+#[test]
+fn a_secret_key_is_not_taken_for_an_id() {
+    let mut value = complete();
+    value["accesskey"] = json!("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+    assert_eq!(problem(parse(&value)), Unreadable::NotAnAccessKey);
+}
+
+#[test]
+fn an_administrators_secret_needs_the_key_only() {
+    let read = |value: &str| administrator_key(&Stored::Text(SecretString::from(value)));
+    let pair = read(r#"{"accesskey":"test","secretkey":"s"}"#).expect("a key");
+    assert_eq!(
+        (pair.id.as_str(), pair.secret.expose_secret()),
+        ("test", "s")
+    );
+    for value in [
+        r#"{"accesskey":"test"}"#,
+        r#"{"accesskey":"test","secretkey":""}"#,
+        "[]",
+        "x",
+    ] {
+        assert!(read(value).is_none(), "{value}");
+    }
+    assert!(administrator_key(&Stored::Binary).is_none());
+}

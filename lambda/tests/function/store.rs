@@ -1,0 +1,216 @@
+//! Making a key and storing it, with answers lost and calls refused.
+
+use keyrota_function::decide::PENDING;
+use keyrota_function::event::Step;
+use keyrota_function::port::Fault;
+
+use crate::fake::{Mishap, TOKEN, USER, World, key_id, rotate, run};
+
+const CREATE: &str = "iam:CreateAccessKey";
+const PUT: &str = "secretsmanager:PutSecretValue";
+const READ: &str = "secretsmanager:GetSecretValue";
+
+const UNCLEAR: Fault = Fault::Unclear;
+
+fn begun() -> World {
+    let world = World::new("self", false);
+    world.begin(TOKEN);
+    world
+}
+
+fn count(world: &World, action: &str) -> usize {
+    world
+        .actions()
+        .into_iter()
+        .filter(|it| *it == action)
+        .count()
+}
+
+/// Returns the key that the pending version names.
+fn pending(world: &World) -> Option<String> {
+    world.version(PENDING)?.value?;
+    Some(
+        world.fields(PENDING)["accesskey"]
+            .as_str()
+            .expect("text")
+            .to_owned(),
+    )
+}
+
+#[test]
+fn a_put_whose_answer_is_lost_is_read_back() {
+    let world = begun();
+    world.befall_action(PUT, &[Mishap::After(UNCLEAR)]);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    assert_eq!(count(&world, PUT), 1);
+    assert_eq!(count(&world, CREATE), 1);
+    assert_eq!(pending(&world), Some(key_id(4).to_string()));
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+}
+
+#[test]
+fn a_put_that_is_lost_is_repeated_with_the_same_value() {
+    let world = begun();
+    world.befall_action(PUT, &[Mishap::Before(UNCLEAR); 2]);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    assert_eq!(count(&world, PUT), 3);
+    assert_eq!(count(&world, CREATE), 1);
+    assert_eq!(pending(&world), Some(key_id(4).to_string()));
+}
+
+#[test]
+fn a_put_that_is_never_taken_gives_the_key_up() {
+    for fault in [UNCLEAR, Fault::Throttled, Fault::Unsent] {
+        let world = begun();
+        world.befall_action(PUT, &[Mishap::Before(fault); 99]);
+        assert_eq!(run(&world, Step::Create).name(), "KeyNotStored");
+        assert_eq!(world.ids(), [key_id(1)]);
+        world.calm();
+        assert_eq!(rotate(&world, TOKEN).name(), "done");
+    }
+}
+
+#[test]
+fn a_refused_put_gives_the_key_up_at_once() {
+    for fault in [
+        Fault::NotAuthorised,
+        Fault::Refused,
+        Fault::LimitExceeded,
+        Fault::Undecryptable,
+    ] {
+        let world = begun();
+        world.befall_action(PUT, &[Mishap::Before(fault)]);
+        assert_eq!(run(&world, Step::Create).name(), "KeyNotStored");
+        assert_eq!(count(&world, PUT), 1);
+        assert_eq!(world.ids(), [key_id(1)]);
+        assert_eq!(rotate(&world, TOKEN).name(), "done");
+    }
+}
+
+/// The first put was carried out, the second is refused: the key is in use.
+#[test]
+fn a_refusal_after_a_lost_answer_does_not_give_a_stored_key_up() {
+    let world = begun();
+    world.befall_action(
+        PUT,
+        &[Mishap::After(UNCLEAR), Mishap::Before(Fault::NotAuthorised)],
+    );
+    // The first read back fails, so that the put is repeated.
+    world.befall_nth(READ, 3, Mishap::Before(UNCLEAR));
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    assert_eq!(pending(&world), Some(key_id(4).to_string()));
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+}
+
+#[test]
+fn a_key_that_may_be_stored_is_left() {
+    let world = begun();
+    world.befall_action(PUT, &[Mishap::After(UNCLEAR); 99]);
+    for number in 3..99 {
+        world.befall_nth(READ, number, Mishap::Before(UNCLEAR));
+    }
+    assert_eq!(run(&world, Step::Create).name(), "StoringUnclear");
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    world.calm();
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(world.current_key(), key_id(4));
+}
+
+#[test]
+fn a_key_that_can_be_neither_stored_nor_removed_is_named_and_found_again() {
+    let world = begun();
+    world.befall_action(PUT, &[Mishap::Before(Fault::Refused)]);
+    world.befall_action("iam:DeleteAccessKey", &[Mishap::Before(UNCLEAR)]);
+    assert_eq!(run(&world, Step::Create).name(), "KeyLeftBehind");
+    assert!(world.said.borrow().contains(key_id(4).as_str()));
+    assert_eq!(run(&world, Step::Create).name(), "OrphanDeactivated");
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+}
+
+#[test]
+fn the_key_of_another_run_wins() {
+    let world = begun();
+    let winner = world.give_key(USER, false);
+    // It is stored between the read and the put, and the list is as old.
+    let value = world.value(&winner, crate::fake::SECRET_ARN);
+    world.take_key(&winner.id);
+    world.store_before(PUT, &value);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    assert_eq!(pending(&world), Some(winner.id.to_string()));
+    assert_eq!(world.ids(), [key_id(1)]);
+}
+
+#[test]
+fn a_creation_whose_answer_is_lost_is_swept_up() {
+    let world = begun();
+    world.befall_action(CREATE, &[Mishap::After(UNCLEAR)]);
+    assert_eq!(run(&world, Step::Create).name(), "CreationUnclear");
+    assert_eq!(count(&world, CREATE), 1);
+    assert_eq!(world.ids(), [key_id(1)]);
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+}
+
+#[test]
+fn a_creation_that_was_lost_leaves_nothing_to_sweep_up() {
+    let world = begun();
+    world.befall_action(CREATE, &[Mishap::Before(UNCLEAR)]);
+    assert_eq!(run(&world, Step::Create).name(), "CreationUnclear");
+    assert_eq!(count(&world, CREATE), 1);
+    assert_eq!(count(&world, "iam:DeleteAccessKey"), 0);
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+}
+
+#[test]
+fn a_creation_that_was_not_taken_is_asked_for_again() {
+    let world = begun();
+    world.befall_action(CREATE, &[Mishap::Before(Fault::Throttled); 2]);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    assert_eq!(count(&world, CREATE), 3);
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+
+    let world = begun();
+    world.befall_action(CREATE, &[Mishap::Before(Fault::Throttled); 99]);
+    assert_eq!(run(&world, Step::Create).name(), "KeyNotCreated");
+}
+
+#[test]
+fn a_quota_that_the_list_did_not_show_is_an_error() {
+    let world = begun();
+    world.befall_action(CREATE, &[Mishap::Before(Fault::LimitExceeded)]);
+    assert_eq!(run(&world, Step::Create).name(), "KeyQuotaReached");
+    assert_eq!(count(&world, CREATE), 1);
+}
+
+#[test]
+fn no_key_is_made_where_there_is_no_time_to_store_it() {
+    let world = begun();
+    world.take_per_call(std::time::Duration::from_secs(10));
+    assert_eq!(run(&world, Step::Create).name(), "TooLittleTime");
+    assert_eq!(count(&world, CREATE), 0);
+}
+
+#[test]
+fn a_process_that_dies_between_making_and_storing_is_recovered_from() {
+    for (owns_user, first) in [(true, "done"), (false, "OrphanDeactivated")] {
+        for (action, mishap) in [(CREATE, Mishap::DieAfter), (PUT, Mishap::DieBefore)] {
+            let world = World::new("self", owns_user);
+            world.begin(TOKEN);
+            world.befall_action(action, &[mishap]);
+            assert_eq!(run(&world, Step::Create).name(), "died");
+            assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+            assert_eq!(rotate(&world, TOKEN).name(), first);
+            assert_eq!(rotate(&world, TOKEN).name(), "done");
+            assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+        }
+    }
+}
+
+#[test]
+fn a_process_that_dies_after_storing_goes_on_with_the_same_key() {
+    let world = begun();
+    world.befall_action(PUT, &[Mishap::DieAfter]);
+    assert_eq!(run(&world, Step::Create).name(), "died");
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+}
