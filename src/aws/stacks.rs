@@ -118,7 +118,9 @@ impl Stacks for Aws {
                     status: event
                         .resource_status
                         .map_or_else(String::new, |status| status.as_str().to_owned()),
-                    reason: event.resource_status_reason,
+                    reason: event
+                        .resource_status_reason
+                        .filter(|reason| !reason.is_empty()),
                 }
             }));
         }

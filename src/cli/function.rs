@@ -9,7 +9,6 @@ use super::settings::Settings;
 use crate::build;
 use crate::bundle::Bundle;
 use crate::model::Architecture;
-use crate::port::{Event, Listener, Stage};
 use crate::run::Artifact;
 
 #[derive(Args, Debug)]
@@ -24,9 +23,6 @@ pub(super) async fn build(
     settings: &Settings,
     architecture: Architecture,
 ) -> Result<Bundle, Failed> {
-    settings
-        .progress
-        .on(Event::Stage(Stage::Building(architecture.as_str())));
     let executable = build::build(architecture, &settings.progress).await?;
     Ok(Bundle::pack(&executable, architecture.into())?)
 }

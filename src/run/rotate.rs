@@ -10,7 +10,7 @@ use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded};
 use crate::model::{AccessKey, Model};
 use crate::plan::ObservedEntry;
-use crate::port::{CURRENT, ErrorKind, PENDING, Stage};
+use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Stage};
 
 /// A secret whose rotation ended well.
 #[derive(Clone, Debug)]
@@ -85,7 +85,9 @@ pub async fn rotate_secret(
     let version = match unfinished {
         None => attempt.run().await?,
         Some(version) => match attempt.resume(version).await {
-            Ok(version) => version,
+            Ok(Outcome::Current) => version.to_owned(),
+            // It was the trial of a new schedule, and has ended.
+            Ok(Outcome::Vanished) => attempt.run().await?,
             Err(Error::Rotation { reason, .. }) => {
                 context.warn(format!(
                     "{}: the unfinished rotation is given up: {reason}",
@@ -104,6 +106,17 @@ pub async fn rotate_secret(
     })
 }
 
+/// What became of a version that was pending.
+enum Outcome {
+    /// It is AWSCURRENT.
+    Current,
+    /// It carries no label any more.
+    Vanished,
+}
+
+/// How long the trial of a new schedule may take.
+const TRIAL: Duration = Duration::from_secs(60);
+
 struct Attempt<'a> {
     context: &'a Context<'a>,
     deployed: &'a Deployed,
@@ -117,18 +130,34 @@ impl Attempt<'_> {
     async fn run(&self) -> Result<String> {
         let since = self.context.clock.now();
         let token = self.context.clock.token();
-        let version = self.context.cloud.rotate(self.arn, &token).await?;
-        self.wait(&version, since).await
+        loop {
+            match self.context.cloud.rotate(self.arn, &token).await {
+                Ok(version) => {
+                    return match self.wait(&version, false, since).await? {
+                        Outcome::Current => Ok(version),
+                        Outcome::Vanished => Err(self.error("it was cancelled".into())),
+                    };
+                }
+                // A new schedule is tried out first (`RotateImmediatelyOnUpdate`
+                // is false), and while that goes on a rotation is refused.
+                Err(error) if error.kind == ErrorKind::Conflict && self.waited(since) < TRIAL => {
+                    self.context.wait().await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Has the unfinished rotation tried again. `RotateSecret` is refused while
     /// it is unfinished, and that refusal is what makes Secrets Manager try the
     /// old one again (`API_RotateSecret`).
-    async fn resume(&self, version: &str) -> Result<String> {
+    async fn resume(&self, version: &str) -> Result<Outcome> {
         let since = self.context.clock.now();
         match self.context.cloud.rotate(self.arn, version).await {
-            Ok(begun) => self.wait(&begun, since).await,
-            Err(error) if error.kind == ErrorKind::Conflict => self.wait(version, since).await,
+            Ok(begun) => self.wait(&begun, true, since).await,
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                self.wait(version, true, since).await
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -155,11 +184,13 @@ impl Attempt<'_> {
             .context
             .cloud
             .move_label(self.arn, PENDING, Some(version), None);
-        Ok(moved.await?)
+        moved.await.optional()?;
+        Ok(())
     }
 
-    /// Waits until a version is AWSCURRENT and no rotation is under way.
-    async fn wait(&self, version: &str, since: Timestamp) -> Result<String> {
+    /// Waits until a version is AWSCURRENT and no rotation is under way. `seen` says
+    /// whether the version was told of before.
+    async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
         let mut failed: Option<(Timestamp, String)> = None;
         loop {
             let secret = self.context.cloud.secret(self.arn).await?;
@@ -167,7 +198,13 @@ impl Attempt<'_> {
                 secret: self.entry.secret.to_string(),
             })?;
             if secret.version_with(CURRENT) == Some(version) && secret.unfinished().is_none() {
-                return Ok(version.to_owned());
+                return Ok(Outcome::Current);
+            }
+            match secret.versions.contains_key(version) {
+                true => seen = true,
+                // A version that has just been begun may not be told of yet.
+                false if seen => return Ok(Outcome::Vanished),
+                false => {}
             }
             let now = self.context.clock.now();
             if let Some(reason) = self.reported(since).await?
@@ -175,14 +212,13 @@ impl Attempt<'_> {
             {
                 failed = Some((now, reason));
             }
-            let waited = now.duration_since(since).unsigned_abs();
             match &failed {
                 Some((at, reason))
                     if now.duration_since(*at).unsigned_abs() >= self.context.pace.after_error =>
                 {
                     return Err(self.error(reason.clone()));
                 }
-                _ if waited >= self.budget => {
+                _ if self.waited(since) >= self.budget => {
                     let reason = format!("it did not end within {} s", self.budget.as_secs());
                     return Err(self.error(reason));
                 }
@@ -208,6 +244,14 @@ impl Attempt<'_> {
             .rev()
             .filter(about)
             .find_map(|message| error_in(message)))
+    }
+
+    fn waited(&self, since: Timestamp) -> Duration {
+        self.context
+            .clock
+            .now()
+            .duration_since(since)
+            .unsigned_abs()
     }
 
     fn error(&self, reason: String) -> Error {
