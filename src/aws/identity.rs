@@ -20,13 +20,7 @@ impl Identity for Aws {
     }
 
     async fn holder(&self, key: &KeyPair) -> Result<Caller> {
-        let credentials = Credentials::new(
-            key.id.clone(),
-            key.secret.expose_secret(),
-            None,
-            None,
-            "keyrota",
-        );
+        let credentials = credentials(key);
         let config = aws_sdk_sts::config::Builder::from(&self.config)
             .credentials_provider(credentials)
             .build();
@@ -64,4 +58,10 @@ fn caller(
         (Some(account), Some(arn)) => Ok(Caller { account, arn }),
         _ => Err(refused(CALL, ErrorKind::Other, "the answer names nobody")),
     }
+}
+
+/// Returns a key in the SDK's form.
+pub(super) fn credentials(key: &KeyPair) -> Credentials {
+    let secret = key.secret.expose_secret();
+    Credentials::new(key.id.clone(), secret, None, None, "keyrota")
 }

@@ -7,12 +7,15 @@ mod error;
 mod functions;
 mod identity;
 mod keys;
+mod scene;
 mod secrets;
 mod stacks;
 mod system;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
+
+use crate::port::KeyPair;
 
 pub use system::SystemClock;
 
@@ -39,6 +42,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// Where every service answers, for a local AWS.
     pub endpoint_url: Option<String>,
+    /// A key to use in place of the chain's.
+    pub key: Option<KeyPair>,
 }
 
 impl Aws {
@@ -58,6 +63,9 @@ impl Aws {
         }
         if let Some(url) = &settings.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if let Some(key) = &settings.key {
+            loader = loader.credentials_provider(identity::credentials(key));
         }
         let config = loader.load().await;
         // A local AWS has no DNS names for its buckets.
