@@ -106,7 +106,7 @@ pub async fn deploy(
         None => name.to_owned(),
     };
     let before = seen(context, &id).await?;
-    context.cloud.execute_change_set(&computed.id).await?;
+    context.cloud.execute_change_set(name, &computed.id).await?;
     let settled = follow(context, &id, &before).await?;
     if !settled.status.succeeded() {
         return Err(failed(context, settled, before.len()).await?);
