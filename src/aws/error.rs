@@ -4,26 +4,30 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::port::{self, ErrorKind};
 
 /// Returns a function for `map_err` that turns an SDK error into a port's.
-pub(super) fn failed<E, R>(call: &'static str) -> impl FnOnce(SdkError<E, R>) -> port::Error
+pub(super) fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> port::Error
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     move |error| {
         if let SdkError::ServiceError(service) = &error {
             let code = service.err().code().map(str::to_owned);
-            let message = service.err().message().unwrap_or("no message").to_owned();
+            let status = service.raw().status().as_u16();
+            let message = service.err().message().map(str::to_owned);
             return port::Error {
                 call,
-                kind: code.as_deref().map_or(ErrorKind::Other, kind_of),
+                // An answer to HEAD has no body, and so no code.
+                kind: code
+                    .as_deref()
+                    .map_or_else(|| kind_of_status(status), kind_of),
                 code,
-                message,
+                message: message.unwrap_or_else(|| format!("HTTP status {status}")),
             };
         }
         let kind = match &error {
@@ -136,6 +140,16 @@ fn kind_of(code: &str) -> ErrorKind {
         | "ServiceUnavailableException"
         | "ServiceFailure"
         | "RequestTimeout" => ErrorKind::Unavailable,
+        _ => ErrorKind::Other,
+    }
+}
+
+fn kind_of_status(status: u16) -> ErrorKind {
+    match status {
+        403 => ErrorKind::Denied,
+        404 => ErrorKind::NotFound,
+        429 => ErrorKind::Throttled,
+        500.. => ErrorKind::Unavailable,
         _ => ErrorKind::Other,
     }
 }
