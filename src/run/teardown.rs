@@ -79,10 +79,10 @@ async fn subjects(
             // The manifest saying so does not make a user ours; having been made
             // by this stack does.
             let made =
-                |held: &&StackResource| held.kind == "AWS::IAM::User" && held.physical_id == user;
+                |held: &StackResource| held.kind == "AWS::IAM::User" && held.physical_id == user;
             Ok(Subject {
                 ours: tag.is_some_and(|tag| tag == model.stack.as_str()),
-                owns_user: resources.iter().any(|held| made(&held)),
+                owns_user: resources.iter().any(made),
                 seen,
             })
         })
