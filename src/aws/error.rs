@@ -30,16 +30,19 @@ where
                 message: message.unwrap_or_else(|| format!("HTTP status {status}")),
             };
         }
-        let kind = match &error {
-            SdkError::DispatchFailure(failure) if is_credentials(failure) => ErrorKind::Credentials,
-            SdkError::ConstructionFailure(_) => ErrorKind::Invalid,
-            _ => ErrorKind::Unavailable,
+        let (kind, message) = match &error {
+            SdkError::DispatchFailure(failure) => match credentials_error(failure) {
+                Some(cause) => (ErrorKind::Credentials, causes(cause)),
+                None => (ErrorKind::Unavailable, causes(&error)),
+            },
+            SdkError::ConstructionFailure(_) => (ErrorKind::Invalid, causes(&error)),
+            _ => (ErrorKind::Unavailable, causes(&error)),
         };
         port::Error {
             call,
             kind,
             code: None,
-            message: causes(&error),
+            message,
         }
     }
 }
@@ -58,15 +61,16 @@ pub(super) fn refused(
     }
 }
 
-fn is_credentials(failure: &DispatchFailure) -> bool {
+/// Returns what kept credentials from being found, where that is the failure.
+fn credentials_error(failure: &DispatchFailure) -> Option<&(dyn Error + 'static)> {
     let mut source = failure.as_connector_error().and_then(Error::source);
     while let Some(error) = source {
         if error.is::<CredentialsError>() {
-            return true;
+            return Some(error);
         }
         source = error.source();
     }
-    false
+    None
 }
 
 /// The whole chain in one line: an SDK error's own text says only "dispatch failure".
