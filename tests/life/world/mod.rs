@@ -30,9 +30,6 @@ pub const ACCOUNT: &str = "000000000000";
 /// The Region of these tests.
 pub const REGION: &str = "us-east-1";
 
-/// The bucket that the program makes for its artifacts.
-pub const BUCKET: &str = "keyrota-000000000000-us-east-1";
-
 /// An access key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
