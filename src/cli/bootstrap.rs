@@ -9,9 +9,8 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::model::{InitialKey, Model};
 use crate::plan::{Observed, Preflight, StackReport};
-use crate::port::{Event, Listener};
 use crate::render;
-use crate::run::{self, Context, Deployed, Seeded};
+use crate::run::{self, Bootstrapped};
 use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret};
 
 /// Deploy everything, rotate once, and prove that it works
@@ -47,28 +46,9 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
         .function
         .artifact(settings, model.function.architecture)
         .await?;
-    let uploaded = run::upload(&context, &model, &cleared, &artifact, &rendering.stack).await?;
-    let deployed = run::deploy(&context, &model, &cleared, &uploaded, &rendering).await?;
-    let seeded = run::seed(&context, &model, &deployed).await?;
-    let secrets = prove(
-        &context,
-        settings,
-        &model,
-        &deployed,
-        &seeded,
-        verb.no_rotate,
-    )
-    .await?;
-    let arn = deployed.function_arn().unwrap_or_default().to_owned();
-    let result = BootstrapResult {
-        stack: StackReport::from(&deployed.stack),
-        function: DeployedFunction {
-            code_sha256: context.cloud.code_sha256(&arn).await?.unwrap_or_default(),
-            arn,
-        },
-        secrets,
-        changes: deployed.changes,
-    };
+    let rotates = !verb.no_rotate;
+    let done = run::bootstrap(&context, &model, &cleared, &artifact, &rendering, rotates).await?;
+    let result = result(&model, done);
     settings.progress.finish();
     settings.view.show(&result);
     Ok(Exit::Done)
@@ -95,47 +75,25 @@ fn question(model: &Model, observed: &Observed, no_rotate: bool) -> String {
     )
 }
 
-/// Rotates what has never rotated and proves every credential. All are tried
-/// before the first failure ends the command.
-async fn prove(
-    context: &Context<'_>,
-    settings: &Settings,
-    model: &Model,
-    deployed: &Deployed,
-    seeded: &Seeded,
-    no_rotate: bool,
-) -> Result<Vec<DeployedSecret>, Failed> {
-    let rotated = match no_rotate {
-        true => Vec::new(),
-        false => run::rotate(context, model, deployed, seeded).await,
-    };
-    let mut outcomes = rotated.into_iter();
-    let mut secrets = Vec::new();
-    let mut failure = None;
-    for entry in &model.access_keys {
-        let outcome = match outcomes.next().transpose() {
-            Ok(rotated) => run::verify(context, entry, rotated.as_ref())
-                .await
-                .map(|verified| (rotated, verified)),
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok((rotated, verified)) => secrets.push(DeployedSecret {
-                name: entry.secret.to_string(),
-                arn: deployed.secret_arn(entry)?.to_owned(),
-                kind: "access_key",
-                username: entry.user.to_string(),
-                access_key_id: verified.access_key_id,
-                version_id: verified.version,
-                rotated: rotated.is_some_and(|rotated| rotated.rotated),
-                verified: true,
-            }),
-            Err(error) if failure.is_none() => failure = Some(error),
-            Err(error) => settings.progress.on(Event::Warning(error.to_string())),
-        }
-    }
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(secrets),
+fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
+    let entries = model.access_keys.iter().zip(done.secrets);
+    let secrets = entries.map(|(entry, proven)| DeployedSecret {
+        name: entry.secret.to_string(),
+        arn: proven.arn,
+        kind: "access_key",
+        username: entry.user.to_string(),
+        access_key_id: proven.verified.access_key_id,
+        version_id: proven.verified.version,
+        rotated: proven.rotated,
+        verified: true,
+    });
+    BootstrapResult {
+        stack: StackReport::from(&done.deployed.stack),
+        function: DeployedFunction {
+            arn: done.deployed.function_arn().unwrap_or_default().to_owned(),
+            code_sha256: done.code_sha256,
+        },
+        secrets: secrets.collect(),
+        changes: done.deployed.changes,
     }
 }

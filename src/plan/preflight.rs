@@ -154,7 +154,7 @@ fn check_secret(seen: &ObservedEntry, observed: &Observed, findings: &mut Vec<Fi
     if secret.is_deleted() {
         findings.push(
             Finding::error("scheduled-for-deletion", path, format!("a secret `{name}` is scheduled for deletion, and its name is taken until then"))
-                .hint(format!("choose another name with `secret:`; or bring it back: aws secretsmanager restore-secret --secret-id {name}; or give it up for good: keyrota teardown --force-delete-secrets")),
+                .hint(format!("choose another name with `secret:`, or give the old one up for good: keyrota teardown --force-delete-secrets (its value can be brought back until then: aws secretsmanager restore-secret --secret-id {name})")),
         );
     } else if !seen.is_in(&observed.resources) {
         findings.push(

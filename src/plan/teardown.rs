@@ -154,6 +154,10 @@ pub fn plan_teardown(
 
 fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
     let seen = &subject.seen;
+    let cannot_tell = seen
+        .secret
+        .as_ref()
+        .is_none_or(|secret| secret.is_deleted());
     for key in &seen.keys {
         let role = seen.role_of(&key.id);
         let note = |text: &str| Some(format!("of user {}, {role}: {text}", seen.user_name));
@@ -187,6 +191,11 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
                 "access key",
                 &key.id,
                 note("still in use after it was replaced; delete it when its client has moved"),
+            )),
+            KeyRole::Unknown if cannot_tell => plan.retained.push(Item::new(
+                "access key",
+                &key.id,
+                note("the secret that may hold it cannot be read"),
             )),
             _ => plan
                 .retained

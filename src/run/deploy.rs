@@ -5,7 +5,7 @@ use super::error::{Error, Result};
 use super::{Cleared, Context, Uploaded};
 use crate::model::{AccessKey, Model};
 use crate::plan;
-use crate::port::{Event, Stack, StackEvent, StackResource, Stage};
+use crate::port::{Event, Stack, StackResource, Stage};
 use crate::render::{self, Rendering};
 
 /// The stack is as it was rendered.
@@ -82,7 +82,9 @@ pub async fn deploy(
     let mut stack = cleared.observed.stack.clone();
     if let Some(busy) = stack.as_ref().filter(|stack| stack.status.is_busy()) {
         context.stage(Stage::Deploying);
-        let settled = follow(context, &busy.id, &seen(context, &busy.id).await?).await?;
+        // What an interrupted run began goes on without it.
+        let told = count_events(context, &busy.id).await?;
+        let settled = follow(context, &busy.id, told, Awaited::Quiet).await?;
         if !settled.status.is_healthy() {
             return Err(failed(context, settled, 0).await?);
         }
@@ -105,11 +107,11 @@ pub async fn deploy(
         Some(stack) => stack.id,
         None => name.to_owned(),
     };
-    let before = seen(context, &id).await?;
-    context.cloud.execute_change_set(&computed.id).await?;
-    let settled = follow(context, &id, &before).await?;
+    let before = count_events(context, &id).await?;
+    context.cloud.execute_change_set(name, &computed.id).await?;
+    let settled = follow(context, &id, before, Awaited::Activity).await?;
     if !settled.status.succeeded() {
-        return Err(failed(context, settled, before.len()).await?);
+        return Err(failed(context, settled, before).await?);
     }
     Ok(Deployed {
         changes: computed.changes.len(),
@@ -117,38 +119,56 @@ pub async fn deploy(
     })
 }
 
-/// Returns the events that there are already.
-pub(super) async fn seen(context: &Context<'_>, id: &str) -> Result<Vec<StackEvent>> {
-    Ok(context.cloud.events(id).await?)
+/// Returns how many events there are already.
+pub(super) async fn count_events(context: &Context<'_>, id: &str) -> Result<usize> {
+    Ok(context.cloud.events(id).await?.len())
 }
 
-/// Tells of each event until CloudFormation is no longer at work; returns the stack.
-pub(super) async fn follow(
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// That CloudFormation is no longer at work.
+    Quiet,
+    /// That it begins, which is a moment after it was asked to, and ends.
+    Activity,
+}
+
+/// Tells of each event beyond the first `told` until CloudFormation is done;
+/// returns the stack.
+async fn follow(
     context: &Context<'_>,
     id: &str,
-    before: &[StackEvent],
+    mut told: usize,
+    awaited: Awaited,
 ) -> Result<Stack> {
-    let mut told = before.len();
+    let before = told;
     loop {
         let stack = context.cloud.stack(id).await?;
-        for event in context.cloud.events(id).await?.into_iter().skip(told) {
-            told += 1;
-            context.listener.on(Event::Resource {
-                logical_id: event.logical_id,
-                kind: event.kind,
-                status: event.status,
-                reason: event.reason,
-            });
-        }
+        told = tell_events(context, id, told).await?;
+        let begun = awaited == Awaited::Quiet || told > before;
         match stack {
-            // Executing a change set begins a moment after it was asked for.
-            Some(stack)
-                if stack.status.is_busy() || stack.status.is_review() || told == before.len() => {}
-            Some(stack) => return Ok(stack),
             None => return Err(Error::NotDeployed { stack: id.into() }),
+            Some(stack) if begun && !stack.status.is_busy() && !stack.status.is_review() => {
+                return Ok(stack);
+            }
+            Some(_) => context.wait().await,
         }
-        context.wait().await;
     }
+}
+
+/// Tells of each event beyond the first `told`; returns how many there are.
+pub(super) async fn tell_events(context: &Context<'_>, id: &str, told: usize) -> Result<usize> {
+    let events = context.cloud.events(id).await?;
+    let count = events.len().max(told);
+    for event in events.into_iter().skip(told) {
+        context.listener.on(Event::Resource {
+            logical_id: event.logical_id,
+            kind: event.kind,
+            status: event.status,
+            reason: event.reason,
+        });
+    }
+    Ok(count)
 }
 
 /// Returns the failure with what CloudFormation says of its causes.

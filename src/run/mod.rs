@@ -6,6 +6,7 @@
 //! left alone, which is how an interrupted run is finished by the next.
 
 mod account;
+mod bootstrap;
 mod change_set;
 mod deploy;
 mod error;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use crate::port::{Clock, Cloud, Event, Listener, Stage};
 
 pub use account::guard_account;
+pub use bootstrap::{Bootstrapped, Proven, bootstrap};
 pub use change_set::preview;
 pub use deploy::{Deployed, deploy};
 pub use error::Error;

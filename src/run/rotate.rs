@@ -235,7 +235,9 @@ impl Attempt<'_> {
         let messages = match self.context.cloud.log_messages(group, since).await {
             Ok(messages) => messages,
             // Reading logs is a help to the reader and no condition.
-            Err(error) if error.kind == ErrorKind::Denied => return Ok(None),
+            Err(error) if error.kind == ErrorKind::Denied || error.kind.is_transient() => {
+                return Ok(None);
+            }
             Err(error) => return Err(error.into()),
         };
         let about = |message: &&String| message.contains(self.entry.secret.as_str());

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::deploy::{failed, seen};
+use super::deploy::{count_events, failed, tell_events};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
 use crate::model::Model;
 use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
-use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, Stage};
+use crate::port::{BucketOwner, Deletion, ErrorKind, Optional, StackResource, Stage};
 use crate::render::{self, STACK_TAG};
 
 /// What a teardown did.
@@ -47,13 +47,17 @@ pub async fn observe_teardown(
         return Err(Error::Refused(vec![finding]));
     }
     let resources = context.cloud.resources(name).await?;
-    let subjects = subjects(context, model).await?;
+    let subjects = subjects(context, model, &resources).await?;
     let id = stack.as_ref().map(|stack| stack.id.as_str());
     Ok(plan::plan_teardown(id, &resources, &subjects, options))
 }
 
 /// The manifest's entries, and what the stack left behind of earlier ones.
-async fn subjects(context: &Context<'_>, model: &Model) -> Result<Vec<Subject>> {
+async fn subjects(
+    context: &Context<'_>,
+    model: &Model,
+    resources: &[StackResource],
+) -> Result<Vec<Subject>> {
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())
@@ -70,19 +74,15 @@ async fn subjects(context: &Context<'_>, model: &Model) -> Result<Vec<Subject>> 
     stream::iter(pairs)
         .map(|(secret, user)| async move {
             let seen = observe_pair(context, &user, &secret).await?;
-            let tag = |key: &str| {
-                seen.secret
-                    .as_ref()
-                    .and_then(|held| held.secret.tags.get(key))
-            };
-            let stack = tag(STACK_TAG).is_some_and(|tag| tag == model.stack.as_str());
-            let declared = model.access_keys.iter().any(|entry| {
-                entry.create_user && entry.user.as_str() == user && seen.secret.is_none()
-            });
+            let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
+            let tag = tags.and_then(|tags| tags.get(STACK_TAG));
+            // The manifest saying so does not make a user ours; having been made
+            // by this stack does.
+            let made =
+                |held: &StackResource| held.kind == "AWS::IAM::User" && held.physical_id == user;
             Ok(Subject {
-                ours: stack,
-                owns_user: declared
-                    || (stack && tag("keyrota:owns-user").is_some_and(|tag| tag == "true")),
+                ours: tag.is_some_and(|tag| tag == model.stack.as_str()),
+                owns_user: resources.iter().any(made),
                 seen,
             })
         })
@@ -179,21 +179,13 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
 /// resource stay that its template does not.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
     context.stage(Stage::Deploying);
-    let mut told = seen(context, id).await?.len();
+    let mut told = count_events(context, id).await?;
     let begun = told;
     let mut retaining = false;
     context.cloud.delete_stack(id, &[]).await?;
     loop {
         let stack = context.cloud.stack(id).await?;
-        for event in context.cloud.events(id).await?.into_iter().skip(told) {
-            told += 1;
-            context.listener.on(Event::Resource {
-                logical_id: event.logical_id,
-                kind: event.kind,
-                status: event.status,
-                reason: event.reason,
-            });
-        }
+        told = tell_events(context, id, told).await?;
         match stack {
             None => break,
             Some(stack) if stack.status.is_deleted() => break,

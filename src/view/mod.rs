@@ -5,6 +5,7 @@ mod human;
 mod json;
 mod progress;
 mod result;
+mod tour;
 
 use std::io::Write;
 
@@ -18,6 +19,7 @@ pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
     GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
 };
+pub use tour::Tour;
 
 /// The form of the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
