@@ -226,12 +226,17 @@ fn check_keys(
                 "{free}, and adopt the other with `initial_key: profile:NAME`"
             )),
         );
-    } else if active && preflight.rotates {
-        findings.push(
-            Finding::error("foreign-key", path, format!("the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it", names.join(", ")))
-                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+    } else if active {
+        let what = format!(
+            "the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it",
+            names.join(", ")
         );
-    } else if !foreign.is_empty() && !active {
+        findings.push(match preflight.rotates {
+            true => Finding::error("foreign-key", path, what)
+                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+            false => Finding::warning("foreign-key", path, what),
+        });
+    } else if !foreign.is_empty() {
         findings.push(Finding::warning(
             "inactive-key",
             path,
