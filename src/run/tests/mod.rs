@@ -1,0 +1,4 @@
+//! The flows over an AWS in memory, with a fault at every call.
+
+mod bootstrap;
+mod scenario;
