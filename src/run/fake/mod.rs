@@ -17,4 +17,5 @@ mod world;
 
 pub(super) use act::{Fake, Fault, Kind};
 pub(super) use rotation::Step;
+pub(super) use watch::Watch;
 pub(super) use world::{Origin, World};

@@ -1,7 +1,5 @@
 //! A manifest, an account, and the ways to run a command in it.
 
-use std::cell::Cell;
-
 use futures_util::FutureExt;
 
 use super::super::fake::{Fake, Fault, Kind, World};
@@ -113,10 +111,6 @@ impl Scenario {
     }
 }
 
-thread_local! {
-    static EXECUTIONS: Cell<usize> = const { Cell::new(0) };
-}
-
 /// Runs a command with every fault at every call, each followed by runs without
 /// faults until one ends well; returns how many processes that were.
 pub fn explore<T>(
@@ -124,14 +118,14 @@ pub fn explore<T>(
     run: impl Fn(&Fake, Option<Fault>) -> Ended<T>,
     check: impl Fn(&Fake, &T),
 ) -> usize {
-    EXECUTIONS.set(0);
+    let mut processes = 1;
     let fake = start();
     let ended = run(&fake, None).expect("it lives");
+    let calls = fake.calls();
     check(
         &fake,
         &ended.unwrap_or_else(|error| panic!("without a fault: {error}")),
     );
-    let calls = fake.calls();
     for call in 1..=calls {
         for kind in Kind::ALL {
             let fake = start();
@@ -144,10 +138,10 @@ pub fn explore<T>(
                 .unwrap_or("no call");
             let place = format!("{kind:?} at call {call} of {calls}, {name}");
             let met = first.is_none() || matches!(first, Some(Err(_)));
-            EXECUTIONS.set(EXECUTIONS.get() + 1);
+            processes += 1;
             let mut last = first.and_then(Result::err).map(|error| error.to_string());
             let done = (0..4).find_map(|_| {
-                EXECUTIONS.set(EXECUTIONS.get() + 1);
+                processes += 1;
                 match run(&fake, None).expect("it lives") {
                     Ok(done) => Some(done),
                     Err(error) => {
@@ -160,5 +154,5 @@ pub fn explore<T>(
             check(&fake, &done);
         }
     }
-    EXECUTIONS.get()
+    processes
 }
