@@ -27,8 +27,10 @@ pub struct Subject {
     pub seen: ObservedEntry,
     /// The secret carries this stack's tag, so that it is ours to delete.
     pub ours: bool,
-    /// The stack made the user, and all its keys are ours.
+    /// The stack holds the user, and all its keys are ours.
     pub owns_user: bool,
+    /// The secret's tag says that the stack made the user, which it may hold no more.
+    pub made_user: bool,
 }
 
 /// One step of a teardown. Each may be carried out again.
@@ -103,6 +105,20 @@ pub struct TeardownPlan {
     pub left_over: Vec<Item>,
 }
 
+/// Returns whether a stack holds a user, which is what makes all its keys ours.
+///
+/// The manifest's word is not enough: where the user was there before, the stack
+/// was refused. Nor is a resource that could not be made or is gone.
+pub fn holds_user(resources: &[StackResource], user: &str) -> bool {
+    resources.iter().any(|resource| {
+        resource.kind == "AWS::IAM::User"
+            && resource.physical_id == user
+            && !resource.status.starts_with("CREATE_F")
+            && resource.status != "CREATE_IN_PROGRESS"
+            && resource.status != "DELETE_COMPLETE"
+    })
+}
+
 /// Decides what a teardown does.
 ///
 /// The stack goes before the secrets: deleting a schedule or a resource policy
@@ -166,6 +182,7 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
             || match role {
                 _ if !subject.ours => false,
                 KeyRole::Unknown => false,
+                _ if subject.made_user => true,
                 KeyRole::Current => options.delete_keys,
                 KeyRole::Pending => true,
                 KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),

@@ -12,7 +12,7 @@ use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
 use crate::model::Model;
 use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
-use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, Stage};
+use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, StackResource, Stage};
 use crate::render::{self, STACK_TAG};
 
 /// What a teardown did.
@@ -47,42 +47,43 @@ pub async fn observe_teardown(
         return Err(Error::Refused(vec![finding]));
     }
     let resources = context.cloud.resources(name).await?;
-    let subjects = subjects(context, model).await?;
+    let subjects = subjects(context, model, &resources).await?;
     let id = stack.as_ref().map(|stack| stack.id.as_str());
     Ok(plan::plan_teardown(id, &resources, &subjects, options))
 }
 
-/// The manifest's entries, and what the stack left behind of earlier ones.
-async fn subjects(context: &Context<'_>, model: &Model) -> Result<Vec<Subject>> {
+/// The manifest's entries, and what the stack left behind of earlier ones. A
+/// secret's own tag says whose it is, whatever the manifest says by now.
+async fn subjects(
+    context: &Context<'_>,
+    model: &Model,
+    resources: &[StackResource],
+) -> Result<Vec<Subject>> {
+    let entries = model.access_keys.iter();
+    let mut pairs: BTreeMap<String, String> = entries
+        .map(|entry| (entry.secret.to_string(), entry.user.to_string()))
+        .collect();
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())
         .await?;
-    let mut pairs: BTreeMap<String, String> = BTreeMap::new();
     for name in tagged {
         let secret = context.cloud.secret(&name).await?;
         let user = secret.and_then(|secret| secret.tags.get("keyrota:user").cloned());
         pairs.extend(user.map(|user| (name, user)));
     }
-    for entry in &model.access_keys {
-        pairs.insert(entry.secret.to_string(), entry.user.to_string());
-    }
     stream::iter(pairs)
         .map(|(secret, user)| async move {
             let seen = observe_pair(context, &user, &secret).await?;
-            let tag = |key: &str| {
-                seen.secret
-                    .as_ref()
-                    .and_then(|held| held.secret.tags.get(key))
+            let tagged = |key: &str, value: &str| {
+                let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
+                tags.is_some_and(|tags| tags.get(key).is_some_and(|tag| tag == value))
             };
-            let stack = tag(STACK_TAG).is_some_and(|tag| tag == model.stack.as_str());
-            let declared = model.access_keys.iter().any(|entry| {
-                entry.create_user && entry.user.as_str() == user && seen.secret.is_none()
-            });
+            let ours = tagged(STACK_TAG, model.stack.as_str());
             Ok(Subject {
-                ours: stack,
-                owns_user: declared
-                    || (stack && tag("keyrota:owns-user").is_some_and(|tag| tag == "true")),
+                ours,
+                owns_user: plan::holds_user(resources, &user),
+                made_user: ours && tagged("keyrota:owns-user", "true"),
                 seen,
             })
         })
