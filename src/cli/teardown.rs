@@ -63,6 +63,8 @@ fn question(plan: &TeardownPlan) -> String {
     for step in &plan.steps {
         let _ = match step {
             Step::CancelRotation { secret } => writeln!(text, "  cancel the rotation of {secret}"),
+            // A note to the next run, and nothing to ask about.
+            Step::NoteEncryptionKey { .. } => Ok(()),
             Step::DeleteKey { user, id } => writeln!(text, "  delete the key {id} of {user}"),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
             Step::DeleteSecret {

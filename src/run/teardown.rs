@@ -48,8 +48,22 @@ pub async fn observe_teardown(
     }
     let resources = context.cloud.resources(name).await?;
     let subjects = subjects(context, model, &resources).await?;
+    let mut staying = Vec::new();
+    for id in plan::encryption_keys(&resources, &subjects) {
+        if stays(context, &id).await? {
+            staying.push(id);
+        }
+    }
     let id = stack.as_ref().map(|stack| stack.id.as_str());
-    Ok(plan::plan_teardown(id, &resources, &subjects, options))
+    Ok(plan::plan_teardown(
+        id, &resources, &staying, &subjects, options,
+    ))
+}
+
+/// Returns whether a KMS key is there and not going yet.
+async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
+    let key = context.cloud.encryption_key(id).await.optional()?.flatten();
+    Ok(key.is_some_and(|key| key.state != "PendingDeletion"))
 }
 
 /// The manifest's entries, and what the stack left behind of earlier ones. A
@@ -134,6 +148,13 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
             context.cloud.cancel_rotation(&secret).await?;
             Ok(None)
         }
+        Step::NoteEncryptionKey { secret, id } => {
+            context
+                .cloud
+                .tag(&secret, plan::ENCRYPTION_KEY_TAG, &id)
+                .await?;
+            Ok(None)
+        }
         Step::DeleteKey { user, id } => {
             context.cloud.delete_key(&user, &id).await?;
             Ok(Some(Item::new(
@@ -157,13 +178,7 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
             Ok(Some(Item::new("secret", secret, note)))
         }
         Step::DeleteEncryptionKey { id, days } => {
-            let key = context
-                .cloud
-                .encryption_key(&id)
-                .await
-                .optional()?
-                .flatten();
-            if key.is_none_or(|key| key.state == "PendingDeletion") {
+            if !stays(context, &id).await? {
                 return Ok(None);
             }
             context.cloud.schedule_key_deletion(&id, days).await?;
@@ -240,7 +255,9 @@ async fn remove_artifacts(
         let name = format!("s3://{bucket}/{}", plan::artifact_prefix(model));
         report.deleted.push(Item::new("artifacts", name, note));
     }
-    if owner == BucketOwner::Account {
+    // Without the tag it is somebody's, or was being made when a bootstrap was
+    // interrupted; the name says which, as it does for the upload.
+    if owner == BucketOwner::Account && model.function.artifact_bucket.is_some() {
         return Ok(());
     }
     match context.cloud.delete_bucket(&bucket, &account).await {
