@@ -60,6 +60,8 @@ pub enum Step {
         user: String,
         /// The access key ID.
         id: String,
+        /// The secret that must not have come to hold it as AWSCURRENT meanwhile.
+        unless_current_in: Option<String>,
     },
     /// Delete the stack, but for what is named.
     DeleteStack {
@@ -82,6 +84,13 @@ pub enum Step {
         /// After so many days.
         days: u32,
     },
+}
+
+impl Step {
+    /// Returns whether it turns a schedule off.
+    pub const fn is_cancellation(&self) -> bool {
+        matches!(self, Self::CancelRotation { .. })
+    }
 }
 
 /// Something that was deleted, retained or left over.
@@ -153,9 +162,14 @@ pub fn plan_teardown(
         })
         .collect();
     let secret_of = |subject: &&Subject| subject.seen.secret_name.clone();
+    let rotating = |subject: &&&Subject| {
+        let secret = subject.seen.secret.as_ref();
+        secret.is_some_and(|held| held.secret.rotation_enabled)
+    };
     plan.steps
-        .extend(live.iter().map(|subject| Step::CancelRotation {
-            secret: secret_of(subject),
+        .extend(live.iter().filter(rotating).map(|subject| {
+            let secret = secret_of(subject);
+            Step::CancelRotation { secret }
         }));
     for subject in subjects {
         plan_keys(subject, options, &mut plan);
@@ -240,9 +254,11 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
                 KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),
             };
         if deleted {
+            let spares = !subject.owns_user && !subject.made_user && role != KeyRole::Current;
             plan.steps.push(Step::DeleteKey {
                 user: seen.user_name.clone(),
                 id: key.id.clone(),
+                unless_current_in: spares.then(|| seen.secret_name.clone()),
             });
             continue;
         }

@@ -10,9 +10,11 @@ use super::deploy::{failed, seen};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
-use crate::model::Model;
+use crate::model::{Content, Credential, Model};
 use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
-use crate::port::{BucketOwner, Deletion, ErrorKind, Event, Optional, StackResource, Stage};
+use crate::port::{
+    BucketOwner, CURRENT, Deletion, ErrorKind, Event, Optional, StackResource, Stage,
+};
 use crate::render::{self, STACK_TAG};
 
 /// What a teardown did.
@@ -106,7 +108,8 @@ async fn subjects(
         .await
 }
 
-/// Carries a teardown out.
+/// Carries a teardown out. Where rotations had to be cancelled the account is
+/// looked at again: one that was under way may have made another key.
 ///
 /// # Errors
 ///
@@ -114,8 +117,18 @@ async fn subjects(
 pub async fn teardown(
     context: &Context<'_>,
     model: &Model,
-    plan: TeardownPlan,
+    mut plan: TeardownPlan,
+    options: TeardownOptions,
 ) -> Result<TeardownReport> {
+    let (cancels, rest) = plan.steps.into_iter().partition(Step::is_cancellation);
+    plan.steps = rest;
+    if !cancels.is_empty() {
+        context.stage(Stage::Removing);
+        for step in cancels {
+            carry_out(context, step).await?;
+        }
+        plan = observe_teardown(context, model, options).await?;
+    }
     context.stage(Stage::Removing);
     let mut report = TeardownReport {
         deleted: Vec::new(),
@@ -155,7 +168,23 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
                 .await?;
             Ok(None)
         }
-        Step::DeleteKey { user, id } => {
+        Step::DeleteKey {
+            user,
+            id,
+            unless_current_in,
+        } => {
+            if let Some(secret) = unless_current_in
+                && let Some(value) = context
+                    .cloud
+                    .value(&secret, CURRENT)
+                    .await
+                    .optional()?
+                    .flatten()
+                && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
+            {
+                context.warn(format!("the key {id} of {user} is in use by now and stays"));
+                return Ok(None);
+            }
             context.cloud.delete_key(&user, &id).await?;
             Ok(Some(Item::new(
                 "access key",

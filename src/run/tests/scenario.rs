@@ -106,7 +106,7 @@ impl Scenario {
     ) -> Ended<TeardownReport> {
         self.run(fake, fault, async |context| {
             let plan = observe_teardown(context, &self.model, options).await?;
-            teardown(context, &self.model, plan).await
+            teardown(context, &self.model, plan, options).await
         })
     }
 }
