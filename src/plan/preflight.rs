@@ -5,7 +5,7 @@ use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
 use crate::port::{Caller, Stack};
 use crate::render::{self, STACK_TAG};
 
-use super::{Administrator, Observed, ObservedEntry, Profile};
+use super::{Administrator, Observed, ObservedEntry, Profile, holds_user};
 
 /// The tag that stands on a secret while its first key is being made: the IDs
 /// of the keys that were there before. An interrupted run leaves it behind, and
@@ -105,9 +105,7 @@ fn check_user(
     findings: &mut Vec<Finding>,
 ) {
     let path = format!("user {}", entry.user);
-    let in_stack = observed.resources.iter().any(|resource| {
-        resource.kind == "AWS::IAM::User" && resource.physical_id == entry.user.as_str()
-    });
+    let in_stack = holds_user(&observed.resources, entry.user.as_str());
     match &seen.user {
         None if !entry.create_user => findings.push(
             Finding::error(
