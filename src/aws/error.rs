@@ -157,3 +157,75 @@ fn kind_of_status(status: u16) -> ErrorKind {
         _ => ErrorKind::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn answered(code: Option<&str>, status: u16) -> port::Error {
+        let mut metadata = ErrorMetadata::builder().message("a message.");
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        let status = StatusCode::try_from(status).unwrap();
+        failed("sts:GetCallerIdentity")(SdkError::service_error(
+            GetCallerIdentityError::generic(metadata.build()),
+            HttpResponse::new(status, SdkBody::empty()),
+        ))
+    }
+
+    #[test]
+    fn codes_decide_and_texts_do_not() {
+        for (code, kind) in [
+            ("NoSuchEntity", ErrorKind::NotFound),
+            ("ResourceNotFoundException", ErrorKind::NotFound),
+            ("InvalidClientTokenId", ErrorKind::Credentials),
+            ("UnrecognizedClientException", ErrorKind::Credentials),
+            ("SignatureDoesNotMatch", ErrorKind::Credentials),
+            ("AccessDenied", ErrorKind::Denied),
+            ("AccessDeniedException", ErrorKind::Denied),
+            ("Throttling", ErrorKind::Throttled),
+            ("LimitExceeded", ErrorKind::Limit),
+            ("InvalidRequestException", ErrorKind::Conflict),
+            ("DeleteConflict", ErrorKind::Conflict),
+            ("ValidationError", ErrorKind::Invalid),
+            ("InternalServiceError", ErrorKind::Unavailable),
+            ("Unheard", ErrorKind::Other),
+        ] {
+            assert_eq!(answered(Some(code), 400).kind, kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_told_by_its_status() {
+        for (status, kind) in [
+            (403, ErrorKind::Denied),
+            (404, ErrorKind::NotFound),
+            (503, ErrorKind::Unavailable),
+            (301, ErrorKind::Other),
+        ] {
+            assert_eq!(answered(None, status).kind, kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn says_the_call_the_code_and_the_message() {
+        let error = answered(Some("AccessDenied"), 403);
+        assert_eq!(
+            error.to_string(),
+            "sts:GetCallerIdentity: AccessDenied: a message"
+        );
+    }
+
+    #[test]
+    fn no_answer_is_unavailable_and_worth_another_try() {
+        let error: SdkError<GetCallerIdentityError, HttpResponse> = SdkError::timeout_error("late");
+        let kind = failed("sts:GetCallerIdentity")(error).kind;
+        assert!(kind == ErrorKind::Unavailable && kind.is_transient());
+    }
+}

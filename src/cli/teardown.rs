@@ -52,7 +52,7 @@ pub(super) async fn run(settings: &Settings, verb: &Teardown) -> Result<Exit, Fa
     if !plan.steps.is_empty() {
         settings.confirm(verb.yes, &question(&plan))?;
     }
-    let report = run::teardown(&context, &model, plan).await?;
+    let report = run::teardown(&context, &model, plan, options).await?;
     settings.progress.finish();
     settings.view.show(&report);
     Ok(Exit::Done)
@@ -63,7 +63,9 @@ fn question(plan: &TeardownPlan) -> String {
     for step in &plan.steps {
         let _ = match step {
             Step::CancelRotation { secret } => writeln!(text, "  cancel the rotation of {secret}"),
-            Step::DeleteKey { user, id } => writeln!(text, "  delete the key {id} of {user}"),
+            // A note to the next run, and nothing to ask about.
+            Step::NoteEncryptionKey { .. } => Ok(()),
+            Step::DeleteKey { user, id, .. } => writeln!(text, "  delete the key {id} of {user}"),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
             Step::DeleteSecret {
                 secret,

@@ -14,4 +14,7 @@ pub use observed::{
 };
 pub use preflight::{Preflight, SEEDING_TAG, check, check_account, check_owner, seeding_before};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
-pub use teardown::{Item, Step, Subject, TeardownOptions, TeardownPlan, plan_teardown};
+pub use teardown::{
+    ENCRYPTION_KEY_TAG, Item, Step, Subject, TeardownOptions, TeardownPlan, encryption_keys,
+    holds_user, plan_teardown,
+};

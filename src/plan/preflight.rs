@@ -5,7 +5,7 @@ use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
 use crate::port::{Caller, Stack};
 use crate::render::{self, STACK_TAG};
 
-use super::{Administrator, Observed, ObservedEntry, Profile};
+use super::{Administrator, Observed, ObservedEntry, Profile, holds_user};
 
 /// The tag that stands on a secret while its first key is being made: the IDs
 /// of the keys that were there before. An interrupted run leaves it behind, and
@@ -105,9 +105,7 @@ fn check_user(
     findings: &mut Vec<Finding>,
 ) {
     let path = format!("user {}", entry.user);
-    let in_stack = observed.resources.iter().any(|resource| {
-        resource.kind == "AWS::IAM::User" && resource.physical_id == entry.user.as_str()
-    });
+    let in_stack = holds_user(&observed.resources, entry.user.as_str());
     match &seen.user {
         None if !entry.create_user => findings.push(
             Finding::error(
@@ -226,12 +224,17 @@ fn check_keys(
                 "{free}, and adopt the other with `initial_key: profile:NAME`"
             )),
         );
-    } else if active && preflight.rotates {
-        findings.push(
-            Finding::error("foreign-key", path, format!("the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it", names.join(", ")))
-                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+    } else if active {
+        let what = format!(
+            "the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it",
+            names.join(", ")
         );
-    } else if !foreign.is_empty() && !active {
+        findings.push(match preflight.rotates {
+            true => Finding::error("foreign-key", path, what)
+                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+            false => Finding::warning("foreign-key", path, what),
+        });
+    } else if !foreign.is_empty() {
         findings.push(Finding::warning(
             "inactive-key",
             path,

@@ -3,11 +3,16 @@
 //! Keys and secrets come apart: a key that a client may be using is not deleted
 //! with the stack, and a secret goes with a window in which it can be restored.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::port::{Deletion, Key, StackResource};
 
 use super::{KeyRole, ObservedEntry};
+
+/// The tag that a teardown writes on secrets: the KMS key that the stack made.
+pub const ENCRYPTION_KEY_TAG: &str = "keyrota:encryption-key";
 
 /// How a teardown is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +32,10 @@ pub struct Subject {
     pub seen: ObservedEntry,
     /// The secret carries this stack's tag, so that it is ours to delete.
     pub ours: bool,
-    /// The stack made the user, and all its keys are ours.
+    /// The stack holds the user, and all its keys are ours.
     pub owns_user: bool,
+    /// The secret's tag says that the stack made the user, which it may hold no more.
+    pub made_user: bool,
 }
 
 /// One step of a teardown. Each may be carried out again.
@@ -39,12 +46,22 @@ pub enum Step {
         /// The secret's name.
         secret: String,
     },
+    /// Write on a secret which KMS key the stack made. The stack forgets it once it
+    /// is gone, and a teardown that is interrupted then would leave the key behind.
+    NoteEncryptionKey {
+        /// The secret's name.
+        secret: String,
+        /// The KMS key.
+        id: String,
+    },
     /// Delete a key.
     DeleteKey {
         /// The IAM user.
         user: String,
         /// The access key ID.
         id: String,
+        /// The secret that must not have come to hold it as AWSCURRENT meanwhile.
+        unless_current_in: Option<String>,
     },
     /// Delete the stack, but for what is named.
     DeleteStack {
@@ -67,6 +84,13 @@ pub enum Step {
         /// After so many days.
         days: u32,
     },
+}
+
+impl Step {
+    /// Returns whether it turns a schedule off.
+    pub const fn is_cancellation(&self) -> bool {
+        matches!(self, Self::CancelRotation { .. })
+    }
 }
 
 /// Something that was deleted, retained or left over.
@@ -103,28 +127,71 @@ pub struct TeardownPlan {
     pub left_over: Vec<Item>,
 }
 
-/// Decides what a teardown does.
+/// Returns whether a stack holds a user, which is what makes all its keys ours.
+///
+/// The manifest's word is not enough: where the user was there before, the stack
+/// was refused. Nor is a resource that could not be made or is gone.
+pub fn holds_user(resources: &[StackResource], user: &str) -> bool {
+    resources.iter().any(|resource| {
+        resource.kind == "AWS::IAM::User"
+            && resource.physical_id == user
+            && !resource.status.starts_with("CREATE_F")
+            && resource.status != "CREATE_IN_PROGRESS"
+            && resource.status != "DELETE_COMPLETE"
+    })
+}
+
+/// Decides what a teardown does, with the KMS keys that the stack made and that
+/// are not going yet.
 ///
 /// The stack goes before the secrets: deleting a schedule or a resource policy
 /// calls Secrets Manager, which refuses that for a secret awaiting deletion.
 pub fn plan_teardown(
     stack: Option<&str>,
     resources: &[StackResource],
+    encryption_keys: &[String],
     subjects: &[Subject],
     options: TeardownOptions,
 ) -> TeardownPlan {
     let mut plan = TeardownPlan::default();
-    let live = |subject: &&Subject| {
+    let live: Vec<&Subject> = subjects
+        .iter()
+        .filter(|subject| {
+            let secret = subject.seen.secret.as_ref();
+            subject.ours && secret.is_some_and(|secret| !secret.is_deleted())
+        })
+        .collect();
+    let secret_of = |subject: &&Subject| subject.seen.secret_name.clone();
+    let rotating = |subject: &&&Subject| {
         let secret = subject.seen.secret.as_ref();
-        subject.ours && secret.is_some_and(|secret| !secret.is_deleted())
+        secret.is_some_and(|held| held.secret.rotation_enabled)
     };
-    for subject in subjects.iter().filter(live) {
-        plan.steps.push(Step::CancelRotation {
-            secret: subject.seen.secret_name.clone(),
-        });
-    }
+    plan.steps
+        .extend(live.iter().filter(rotating).map(|subject| {
+            let secret = secret_of(subject);
+            Step::CancelRotation { secret }
+        }));
     for subject in subjects {
         plan_keys(subject, options, &mut plan);
+    }
+    let end_of = |id: &String| Step::DeleteEncryptionKey {
+        id: id.clone(),
+        // Never before the last secret can no longer be restored.
+        days: match options.deletion {
+            Deletion::Window(days) => days.max(30),
+            Deletion::Forced => 30,
+        },
+    };
+    if live.is_empty() {
+        // There is no secret to note it on, nor one that needs it.
+        plan.steps.extend(encryption_keys.iter().map(end_of));
+    }
+    for id in encryption_keys {
+        plan.steps
+            .extend(live.iter().map(|subject| Step::NoteEncryptionKey {
+                secret: secret_of(subject),
+                id: id.clone(),
+            }));
     }
     if let Some(stack) = stack {
         let retain = users_that_stay(resources, subjects, options, &mut plan);
@@ -133,23 +200,38 @@ pub fn plan_teardown(
             retain,
         });
     }
+    // A secret with a window can be looked at for the note again, one without
+    // cannot: the KMS key goes between them.
+    let mut at_once = Vec::new();
     for subject in subjects {
-        plan_secret(subject, options, &mut plan);
+        match plan_secret(subject, options, &mut plan) {
+            Some((secret, Deletion::Forced)) => at_once.push(Step::DeleteSecret {
+                secret,
+                deletion: Deletion::Forced,
+            }),
+            Some((secret, deletion)) => plan.steps.push(Step::DeleteSecret { secret, deletion }),
+            None => {}
+        }
     }
-    let keys = resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::KMS::Key" && !resource.physical_id.is_empty());
-    for key in keys {
-        plan.steps.push(Step::DeleteEncryptionKey {
-            id: key.physical_id.clone(),
-            // Never before the last secret can no longer be restored.
-            days: match options.deletion {
-                Deletion::Window(days) => days.max(30),
-                Deletion::Forced => 30,
-            },
-        });
+    if !live.is_empty() {
+        plan.steps.extend(encryption_keys.iter().map(end_of));
     }
+    plan.steps.extend(at_once);
     plan
+}
+
+/// Returns the KMS keys that the stack made: those it lists, and those noted on
+/// its secrets before it went. Some may be going already.
+pub fn encryption_keys(resources: &[StackResource], subjects: &[Subject]) -> BTreeSet<String> {
+    let listed = resources
+        .iter()
+        .filter(|resource| resource.kind == "AWS::KMS::Key" && !resource.physical_id.is_empty())
+        .map(|resource| resource.physical_id.clone());
+    let noted = subjects.iter().filter(|subject| subject.ours);
+    let noted = noted
+        .filter_map(|subject| subject.seen.secret.as_ref())
+        .filter_map(|held| held.secret.tags.get(ENCRYPTION_KEY_TAG).cloned());
+    listed.chain(noted).collect()
 }
 
 fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
@@ -170,14 +252,17 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
             || match role {
                 _ if !subject.ours => false,
                 KeyRole::Unknown => false,
+                _ if subject.made_user => true,
                 KeyRole::Current => options.delete_keys,
                 KeyRole::Pending => true,
                 KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),
             };
         if deleted {
+            let spares = !subject.owns_user && !subject.made_user && role != KeyRole::Current;
             plan.steps.push(Step::DeleteKey {
                 user: seen.user_name.clone(),
                 id: key.id.clone(),
+                unless_current_in: spares.then(|| seen.secret_name.clone()),
             });
             continue;
         }
@@ -253,15 +338,18 @@ fn users_that_stay(
     staying.iter().map(|user| user.logical_id.clone()).collect()
 }
 
-fn plan_secret(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
-    let Some(secret) = &subject.seen.secret else {
-        return;
-    };
+/// Returns the secret to delete and how, where it is to be deleted.
+fn plan_secret(
+    subject: &Subject,
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) -> Option<(String, Deletion)> {
+    let secret = subject.seen.secret.as_ref()?;
     let name = subject.seen.secret_name.clone();
     if !subject.ours {
         let note = Some("it is not this stack's".to_owned());
         plan.retained.push(Item::new("secret", name, note));
-        return;
+        return None;
     }
     // A secret that never held a key holds nothing to restore; a window would
     // only keep its name from the next attempt.
@@ -277,10 +365,8 @@ fn plan_secret(subject: &Subject, options: TeardownOptions, plan: &mut TeardownP
                 "already scheduled for deletion; aws secretsmanager restore-secret --secret-id {name} brings it back"
             ));
             plan.retained.push(Item::new("secret", name, note));
+            None
         }
-        _ => plan.steps.push(Step::DeleteSecret {
-            secret: name,
-            deletion,
-        }),
+        _ => Some((name, deletion)),
     }
 }

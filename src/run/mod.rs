@@ -10,12 +10,16 @@ mod bootstrap;
 mod change_set;
 mod deploy;
 mod error;
+#[cfg(test)]
+mod fake;
 mod observe;
 mod preflight;
 mod rotate;
 mod seed;
 mod status;
 mod teardown;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod verify;
 

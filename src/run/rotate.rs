@@ -240,12 +240,11 @@ impl Attempt<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let about = |message: &&String| message.contains(self.entry.secret.as_str());
+        let secret = self.entry.secret.as_str();
         Ok(messages
             .iter()
             .rev()
-            .filter(about)
-            .find_map(|message| error_in(message)))
+            .find_map(|message| error_in(message, secret)))
     }
 
     fn waited(&self, since: Timestamp) -> Duration {
@@ -264,12 +263,13 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns the reason in a JSON log line of level ERROR: `errorMessage`, which is
-/// also what Lambda's own lines call it.
-fn error_in(message: &str) -> Option<String> {
+/// Returns the reason in one of the function's log lines, where it is an error
+/// about the secret.
+fn error_in(message: &str, secret: &str) -> Option<String> {
     let line: Value = serde_json::from_str(message.trim()).ok()?;
-    if line.get("level")?.as_str()? != "ERROR" {
-        return None;
-    }
-    line.get("errorMessage")?.as_str().map(str::to_owned)
+    let field = |name: &str| line.get(name).and_then(Value::as_str);
+    let about = field("level") == Some("ERROR") && field("secret") == Some(secret);
+    about
+        .then(|| field("errorMessage").map(str::to_owned))
+        .flatten()
 }

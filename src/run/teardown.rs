@@ -10,9 +10,9 @@ use super::deploy::{count_events, failed, tell_events};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
-use crate::model::Model;
+use crate::model::{Content, Credential, Model};
 use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
-use crate::port::{BucketOwner, Deletion, ErrorKind, Optional, StackResource, Stage};
+use crate::port::{BucketOwner, CURRENT, Deletion, ErrorKind, Optional, StackResource, Stage};
 use crate::render::{self, STACK_TAG};
 
 /// What a teardown did.
@@ -48,41 +48,56 @@ pub async fn observe_teardown(
     }
     let resources = context.cloud.resources(name).await?;
     let subjects = subjects(context, model, &resources).await?;
+    let mut staying = Vec::new();
+    for id in plan::encryption_keys(&resources, &subjects) {
+        if stays(context, &id).await? {
+            staying.push(id);
+        }
+    }
     let id = stack.as_ref().map(|stack| stack.id.as_str());
-    Ok(plan::plan_teardown(id, &resources, &subjects, options))
+    Ok(plan::plan_teardown(
+        id, &resources, &staying, &subjects, options,
+    ))
 }
 
-/// The manifest's entries, and what the stack left behind of earlier ones.
+/// Returns whether a KMS key is there and not going yet.
+async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
+    let key = context.cloud.encryption_key(id).await.optional()?.flatten();
+    Ok(key.is_some_and(|key| key.state != "PendingDeletion"))
+}
+
+/// The manifest's entries, and what the stack left behind of earlier ones. A
+/// secret's own tag says whose it is, whatever the manifest says by now.
 async fn subjects(
     context: &Context<'_>,
     model: &Model,
     resources: &[StackResource],
 ) -> Result<Vec<Subject>> {
+    let entries = model.access_keys.iter();
+    let mut pairs: BTreeMap<String, String> = entries
+        .map(|entry| (entry.secret.to_string(), entry.user.to_string()))
+        .collect();
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())
         .await?;
-    let mut pairs: BTreeMap<String, String> = BTreeMap::new();
     for name in tagged {
         let secret = context.cloud.secret(&name).await?;
         let user = secret.and_then(|secret| secret.tags.get("keyrota:user").cloned());
         pairs.extend(user.map(|user| (name, user)));
     }
-    for entry in &model.access_keys {
-        pairs.insert(entry.secret.to_string(), entry.user.to_string());
-    }
     stream::iter(pairs)
         .map(|(secret, user)| async move {
             let seen = observe_pair(context, &user, &secret).await?;
-            let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
-            let tag = tags.and_then(|tags| tags.get(STACK_TAG));
-            // The manifest saying so does not make a user ours; having been made
-            // by this stack does.
-            let made =
-                |held: &StackResource| held.kind == "AWS::IAM::User" && held.physical_id == user;
+            let tagged = |key: &str, value: &str| {
+                let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
+                tags.is_some_and(|tags| tags.get(key).is_some_and(|tag| tag == value))
+            };
+            let ours = tagged(STACK_TAG, model.stack.as_str());
             Ok(Subject {
-                ours: tag.is_some_and(|tag| tag == model.stack.as_str()),
-                owns_user: resources.iter().any(made),
+                ours,
+                owns_user: plan::holds_user(resources, &user),
+                made_user: ours && tagged("keyrota:owns-user", "true"),
                 seen,
             })
         })
@@ -91,7 +106,8 @@ async fn subjects(
         .await
 }
 
-/// Carries a teardown out.
+/// Carries a teardown out. Where rotations had to be cancelled the account is
+/// looked at again: one that was under way may have made another key.
 ///
 /// # Errors
 ///
@@ -99,8 +115,18 @@ async fn subjects(
 pub async fn teardown(
     context: &Context<'_>,
     model: &Model,
-    plan: TeardownPlan,
+    mut plan: TeardownPlan,
+    options: TeardownOptions,
 ) -> Result<TeardownReport> {
+    let (cancels, rest) = plan.steps.into_iter().partition(Step::is_cancellation);
+    plan.steps = rest;
+    if !cancels.is_empty() {
+        context.stage(Stage::Removing);
+        for step in cancels {
+            carry_out(context, step).await?;
+        }
+        plan = observe_teardown(context, model, options).await?;
+    }
     context.stage(Stage::Removing);
     let mut report = TeardownReport {
         deleted: Vec::new(),
@@ -133,7 +159,30 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
             context.cloud.cancel_rotation(&secret).await?;
             Ok(None)
         }
-        Step::DeleteKey { user, id } => {
+        Step::NoteEncryptionKey { secret, id } => {
+            context
+                .cloud
+                .tag(&secret, plan::ENCRYPTION_KEY_TAG, &id)
+                .await?;
+            Ok(None)
+        }
+        Step::DeleteKey {
+            user,
+            id,
+            unless_current_in,
+        } => {
+            if let Some(secret) = unless_current_in
+                && let Some(value) = context
+                    .cloud
+                    .value(&secret, CURRENT)
+                    .await
+                    .optional()?
+                    .flatten()
+                && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
+            {
+                context.warn(format!("the key {id} of {user} is in use by now and stays"));
+                return Ok(None);
+            }
             context.cloud.delete_key(&user, &id).await?;
             Ok(Some(Item::new(
                 "access key",
@@ -156,18 +205,12 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
             Ok(Some(Item::new("secret", secret, note)))
         }
         Step::DeleteEncryptionKey { id, days } => {
-            let key = context
-                .cloud
-                .encryption_key(&id)
-                .await
-                .optional()?
-                .flatten();
-            if key.is_none_or(|key| key.state == "PendingDeletion") {
+            if !stays(context, &id).await? {
                 return Ok(None);
             }
             context.cloud.schedule_key_deletion(&id, days).await?;
             let note = format!(
-                "goes in {days} days, after the last secret it encrypts; aws kms cancel-key-deletion --key-id {id} keeps it"
+                "goes in {days} days, when no secret can be restored any more; to read a restored one: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
             );
             Ok(Some(Item::new("KMS key", id, Some(note))))
         }
@@ -231,7 +274,9 @@ async fn remove_artifacts(
         let name = format!("s3://{bucket}/{}", plan::artifact_prefix(model));
         report.deleted.push(Item::new("artifacts", name, note));
     }
-    if owner == BucketOwner::Account {
+    // Without the tag it is somebody's, or was being made when a bootstrap was
+    // interrupted; the name says which, as it does for the upload.
+    if owner == BucketOwner::Account && model.function.artifact_bucket.is_some() {
         return Ok(());
     }
     match context.cloud.delete_bucket(&bucket, &account).await {

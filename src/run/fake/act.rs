@@ -1,0 +1,140 @@
+//! The one door to the world: calls are counted here, and faults happen here.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+
+use super::world::World;
+use crate::port::{Error, ErrorKind, Result};
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// AWS refuses it for now; it has no effect.
+    Throttled,
+    /// It never arrives.
+    Lost,
+    /// It has its effect, and the answer is lost.
+    Unanswered,
+    /// The program dies before it.
+    DiesBefore,
+    /// It has its effect, and the program dies.
+    DiesAfter,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Throttled,
+        Self::Lost,
+        Self::Unanswered,
+        Self::DiesBefore,
+        Self::DiesAfter,
+    ];
+}
+
+/// A call, counted from 1, that does not go well.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Which.
+    pub call: usize,
+    /// How.
+    pub kind: Kind,
+}
+
+/// AWS as the program sees it.
+pub struct Fake {
+    pub world: RefCell<World>,
+    fault: Cell<Option<Fault>>,
+    calls: Cell<usize>,
+    /// The program is dead: nothing it does has any effect any more.
+    dead: Cell<bool>,
+    /// The calls that were made, by name.
+    pub log: RefCell<Vec<&'static str>>,
+}
+
+impl Fake {
+    pub fn new(world: World) -> Self {
+        Self {
+            world: RefCell::new(world),
+            fault: Cell::new(None),
+            calls: Cell::new(0),
+            dead: Cell::new(false),
+            log: RefCell::default(),
+        }
+    }
+
+    /// A new process begins, which meets this fault.
+    pub fn begin(&self, fault: Option<Fault>) {
+        self.fault.set(fault);
+        self.calls.set(0);
+        self.dead.set(false);
+        self.log.borrow_mut().clear();
+        self.world.borrow_mut().begin();
+    }
+
+    /// Returns how many calls were made since the process began.
+    pub fn calls(&self) -> usize {
+        self.calls.get()
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
+    /// Carries a call out, or lets it meet its fault.
+    pub(super) async fn act<T>(
+        &self,
+        call: &'static str,
+        effect: impl FnOnce(&mut World) -> Result<T>,
+    ) -> Result<T> {
+        if self.dead.get() {
+            pending::<()>().await;
+        }
+        self.calls.set(self.calls.get() + 1);
+        self.log.borrow_mut().push(call);
+        let met = self.fault.get().filter(|met| met.call == self.calls.get());
+        let failure = |kind, message: &str| {
+            Err(Error {
+                call,
+                kind,
+                code: None,
+                message: message.to_owned(),
+            })
+        };
+        match met.map(|fault| fault.kind) {
+            Some(Kind::Throttled) => return failure(ErrorKind::Throttled, "slow down"),
+            Some(Kind::Lost) => return failure(ErrorKind::Unavailable, "no connection"),
+            Some(Kind::DiesBefore) => {
+                self.dead.set(true);
+                pending::<()>().await;
+            }
+            _ => {}
+        }
+        let answer = {
+            let mut world = self.world.borrow_mut();
+            world.pass(super::world::LATENCY);
+            let answer = effect(&mut world);
+            world.watch(call);
+            answer.map_err(|error| Error { call, ..error })
+        };
+        match met.map(|fault| fault.kind) {
+            Some(Kind::Unanswered) => failure(ErrorKind::Unavailable, "no answer"),
+            Some(Kind::DiesAfter) => {
+                self.dead.set(true);
+                pending::<()>().await;
+                answer
+            }
+            _ => answer,
+        }
+    }
+
+    /// Lets time pass, unless the program is dead.
+    pub(super) async fn rest(&self, duration: std::time::Duration) {
+        if self.dead.get() {
+            pending::<()>().await;
+        }
+        let mut world = self.world.borrow_mut();
+        world.pass(duration);
+        world.watch("time passes");
+    }
+}

@@ -1,0 +1,139 @@
+//! IAM users and their keys, and STS.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::Fake;
+use super::world::{ACCOUNT, Origin, World, refused};
+use crate::port::{Caller, ErrorKind, Identity, Key, KeyPair, Keys, Result, User};
+
+/// IAM's quota of keys a user, active or not.
+const KEYS_PER_USER: usize = 2;
+
+impl World {
+    pub fn keys_of(&self, user: &str) -> Vec<String> {
+        let keys = self.keys.iter().filter(|(_, key)| key.user == user);
+        keys.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Returns whether a key is known where it is asked for by now.
+    pub fn has_spread(&self, id: &str) -> bool {
+        let created = self.keys[id].created;
+        self.now.duration_since(created).unsigned_abs() >= self.lag
+    }
+
+    fn pair(&self, id: &str) -> KeyPair {
+        KeyPair {
+            id: id.to_owned(),
+            secret: self.keys[id].secret.clone().into(),
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Identity for Fake {
+    async fn caller(&self) -> Result<Caller> {
+        self.act("sts:GetCallerIdentity", |_| {
+            Ok(Caller {
+                account: ACCOUNT.to_owned(),
+                arn: format!("arn:aws:iam::{ACCOUNT}:user/deployer"),
+            })
+        })
+        .await
+    }
+
+    async fn holder(&self, pair: &KeyPair) -> Result<Caller> {
+        self.act("sts:GetCallerIdentity", |world| {
+            let now = world.now;
+            let spread = world.keys.contains_key(&pair.id) && world.has_spread(&pair.id);
+            match world.keys.get_mut(&pair.id) {
+                Some(key) if spread && key.active && key.secret == pair.secret.expose_secret() => {
+                    key.last_used = Some(now);
+                    Ok(Caller {
+                        account: ACCOUNT.to_owned(),
+                        arn: world.users[&key.user].clone(),
+                    })
+                }
+                _ => refused(ErrorKind::Credentials, "the key is not known"),
+            }
+        })
+        .await
+    }
+
+    async fn profile_key(&self, profile: &str) -> Result<KeyPair> {
+        // A file on this machine: no call that could meet a fault.
+        let world = self.world.borrow();
+        match world.profiles.get(profile) {
+            Some(id) => Ok(world.pair(id)),
+            None => refused(ErrorKind::NotFound, "no such profile"),
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Keys for Fake {
+    async fn user(&self, user: &str) -> Result<Option<User>> {
+        self.act("iam:GetUser", |world| {
+            Ok(world.users.get(user).map(|arn| User {
+                arn: arn.clone(),
+                path: "/".to_owned(),
+            }))
+        })
+        .await
+    }
+
+    async fn keys(&self, user: &str) -> Result<Vec<Key>> {
+        self.act("iam:ListAccessKeys", |world| {
+            if !world.users.contains_key(user) {
+                return refused(ErrorKind::NotFound, "no such user");
+            }
+            let keys = world.keys.iter();
+            let keys = keys.filter(|(id, key)| key.user == user && world.has_spread(id));
+            Ok(keys
+                .map(|(id, key)| Key {
+                    id: id.clone(),
+                    active: key.active,
+                    created: Some(key.created),
+                    last_used: None,
+                })
+                .collect())
+        })
+        .await
+    }
+
+    async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
+        self.act("iam:GetAccessKeyLastUsed", |world| {
+            match world.keys.get(id) {
+                Some(key) => Ok(key.last_used),
+                None => refused(ErrorKind::Denied, "no such key"),
+            }
+        })
+        .await
+    }
+
+    async fn create_key(&self, user: &str) -> Result<KeyPair> {
+        self.act("iam:CreateAccessKey", |world| {
+            if !world.users.contains_key(user) {
+                return refused(ErrorKind::NotFound, "no such user");
+            }
+            if world.keys_of(user).len() >= KEYS_PER_USER {
+                return refused(ErrorKind::Limit, "two keys a user");
+            }
+            let id = world.add_key(user, Origin::Engine);
+            Ok(world.pair(&id))
+        })
+        .await
+    }
+
+    async fn delete_key(&self, user: &str, id: &str) -> Result<()> {
+        self.act("iam:DeleteAccessKey", |world| {
+            world.watch_deleted_key(id);
+            if world.keys.get(id).is_some_and(|key| key.user == user) {
+                world.keys.remove(id);
+            }
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,21 @@
+//! An AWS in memory for tests of flows: written to what AWS documents, without
+//! what the engine does not use. Time is virtual, and every call can be made to
+//! fail, to go unanswered, or to be the last thing the program ever does.
+
+mod account;
+mod act;
+mod clock;
+mod keys;
+mod resource;
+mod rotation;
+mod secrets;
+mod stacks;
+mod template;
+mod vault;
+mod watch;
+mod world;
+
+pub(super) use act::{Fake, Fault, Kind};
+pub(super) use rotation::Step;
+pub(super) use watch::Watch;
+pub(super) use world::{Origin, World};

@@ -1,0 +1,330 @@
+//! What CloudFormation makes, changes and deletes, in short.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_yaml::Value;
+
+use super::stacks::{StackRecord, physical_ids};
+use super::template::{Resource, Scope, Template};
+use super::world::{ACCOUNT, REGION, Version, World, refused};
+use crate::port::{ChangeSetRequest, ErrorKind};
+
+/// A resource that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub resource: Resource,
+    pub physical_id: String,
+    pub status: String,
+}
+
+/// A resource that could not be made.
+pub struct Failed {
+    pub logical_id: String,
+    pub kind: String,
+    pub reason: String,
+}
+
+/// Resources that others refer to come first, as CloudFormation orders them.
+const ORDER: [&str; 6] = [
+    "AWS::IAM::User",
+    "AWS::IAM::Role",
+    "AWS::Logs::LogGroup",
+    "AWS::KMS::Key",
+    "AWS::SecretsManager::Secret",
+    "AWS::Lambda::Function",
+];
+
+fn rank(kind: &str) -> usize {
+    ORDER
+        .iter()
+        .position(|one| *one == kind)
+        .unwrap_or(ORDER.len())
+}
+
+impl World {
+    /// Makes the stack that a change set is for.
+    pub fn review(&mut self, request: &ChangeSetRequest) -> usize {
+        let id = self.unique("");
+        let mut stack = StackRecord {
+            id: format!(
+                "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{}/{id}",
+                request.stack
+            ),
+            name: request.stack.clone(),
+            status: String::new(),
+            reason: None,
+            resources: Vec::new(),
+            outputs: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            tags: request.tags.clone(),
+            template: String::new(),
+            events: Vec::new(),
+            operation: None,
+        };
+        stack.become_("REVIEW_IN_PROGRESS");
+        self.stacks.push(stack);
+        self.stacks.len() - 1
+    }
+
+    pub fn object_at(&self, url: &str) -> crate::port::Result<String> {
+        let found = self.buckets.iter().find_map(|(name, bucket)| {
+            let key = url.strip_prefix(&format!("https://{name}.s3.{REGION}.amazonaws.com/"))?;
+            bucket.objects.get(key)
+        });
+        match found {
+            Some(body) => Ok(String::from_utf8(body.clone()).unwrap()),
+            None => refused(ErrorKind::Invalid, "no such object"),
+        }
+    }
+
+    pub fn deploy_resources(
+        &mut self,
+        stack: &mut StackRecord,
+        template: &Template,
+    ) -> Result<(), Failed> {
+        let mut wanted = template.resources.clone();
+        wanted.sort_by_key(|resource| rank(&resource.kind));
+        for resource in wanted {
+            let place = |made: &Made| made.resource.logical_id == resource.logical_id;
+            let made = stack.resources.iter().position(place);
+            let outcome = match made {
+                Some(index) => self.change(stack, index, &resource).map(|()| None),
+                None => self.make(stack, &resource).map(Some),
+            };
+            match outcome {
+                Ok(None) => {}
+                Ok(Some(physical_id)) => {
+                    stack.tell(
+                        &resource.logical_id,
+                        &resource.kind,
+                        "CREATE_COMPLETE",
+                        None,
+                    );
+                    stack.resources.push(Made {
+                        resource,
+                        physical_id,
+                        status: "CREATE_COMPLETE".to_owned(),
+                    });
+                }
+                Err(reason) => {
+                    return Err(Failed {
+                        logical_id: resource.logical_id,
+                        kind: resource.kind,
+                        reason,
+                    });
+                }
+            }
+        }
+        let wanted: BTreeSet<&str> = template
+            .resources
+            .iter()
+            .map(|resource| resource.logical_id.as_str())
+            .collect();
+        let gone = |made: &Made| !wanted.contains(made.resource.logical_id.as_str());
+        let (gone, stay): (Vec<Made>, Vec<Made>) = stack.resources.drain(..).partition(gone);
+        stack.resources = stay;
+        for made in gone.iter().filter(|made| !made.resource.retained) {
+            // Cleaning up after an update does not fail it.
+            let _ = self.unmake(made);
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, stack: &StackRecord, resource: &Resource) -> Result<String, String> {
+        if self.refused_types.contains(&resource.kind) {
+            return Err("it was refused".to_owned());
+        }
+        let physical = physical_ids(stack);
+        let scope = Scope {
+            parameters: &stack.parameters,
+            physical: &physical,
+        };
+        let text = |key: &str| scope.text(&resource.properties[key]);
+        match resource.kind.as_str() {
+            "AWS::IAM::User" => {
+                let name = text("UserName");
+                if self.users.contains_key(&name) {
+                    return Err(format!("{name} already exists"));
+                }
+                self.add_user(&name);
+                Ok(name)
+            }
+            "AWS::SecretsManager::Secret" => {
+                let name = text("Name");
+                if self.secrets.contains_key(&name) {
+                    return Err(format!("{name} already exists, or awaits deletion"));
+                }
+                let value = text("SecretString");
+                let kms_key = resource
+                    .properties
+                    .get("KmsKeyId")
+                    .map(|key| scope.text(key));
+                let version = self.token();
+                let secret = self.add_secret(&name);
+                secret.tags = tags(&resource.properties);
+                secret.kms_key = kms_key;
+                secret.versions.insert(version.clone(), Version::default());
+                secret.versions.get_mut(&version).unwrap().value = Some(value);
+                secret.promote(&version);
+                Ok(secret.arn.clone())
+            }
+            "AWS::SecretsManager::RotationSchedule" => {
+                let arn = text("SecretId");
+                let secret = self.live_secret(&arn).map_err(|error| error.message)?;
+                secret.rotates = true;
+                let name = secret.name.clone();
+                self.begin_trial(&name);
+                Ok(arn)
+            }
+            "AWS::KMS::Key" => {
+                let id = self.unique("key-");
+                let arn = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}");
+                self.kms_keys.insert(arn.clone(), "Enabled".to_owned());
+                Ok(arn)
+            }
+            "AWS::Logs::LogGroup" => {
+                let name = text("LogGroupName");
+                self.logs.insert(name.clone(), Vec::new());
+                Ok(name)
+            }
+            "AWS::Lambda::Function" => {
+                let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", stack.name);
+                self.code(&resource.properties, &scope, &arn)?;
+                Ok(arn)
+            }
+            _ => Ok(format!("{}-{}", stack.name, resource.logical_id)),
+        }
+    }
+
+    fn code(&mut self, properties: &Value, scope: &Scope<'_>, arn: &str) -> Result<(), String> {
+        let bucket = scope.text(&properties["Code"]["S3Bucket"]);
+        let key = scope.text(&properties["Code"]["S3Key"]);
+        let held = self.buckets.get(&bucket);
+        let body = held.and_then(|held| held.objects.get(&key));
+        let body = body.ok_or("the code is not in the bucket")?;
+        let digest = crate::bundle::sha256_hex(body);
+        self.functions.insert(arn.to_owned(), digest);
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        stack: &mut StackRecord,
+        index: usize,
+        resource: &Resource,
+    ) -> Result<(), String> {
+        if resource.kind == "AWS::Lambda::Function" {
+            let physical = physical_ids(stack);
+            let scope = Scope {
+                parameters: &stack.parameters,
+                physical: &physical,
+            };
+            let arn = stack.resources[index].physical_id.clone();
+            self.code(&resource.properties, &scope, &arn)?;
+        }
+        if stack.resources[index].resource == *resource {
+            return Ok(());
+        }
+        if self.refused_types.contains(&resource.kind) {
+            return Err("it was refused".to_owned());
+        }
+        if resource.kind == "AWS::SecretsManager::Secret" {
+            let arn = stack.resources[index].physical_id.clone();
+            let wanted = tags(&resource.properties);
+            let secret = self.live_secret(&arn).map_err(|error| error.message)?;
+            secret.tags.extend(wanted);
+        }
+        stack.resources[index].resource = resource.clone();
+        Ok(())
+    }
+
+    /// Takes back what a failed operation made.
+    pub fn roll_back(&mut self, stack: &mut StackRecord, before: &[Made]) {
+        let new = stack
+            .resources
+            .split_off(before.len().min(stack.resources.len()));
+        for mut made in new.into_iter().rev() {
+            if made.resource.retained {
+                "DELETE_SKIPPED".clone_into(&mut made.status);
+            } else if self.unmake(&made).is_ok() {
+                "DELETE_COMPLETE".clone_into(&mut made.status);
+            }
+            stack.resources.push(made);
+        }
+    }
+
+    pub fn finish_deletion(&mut self, stack: &mut StackRecord, retain: &[String]) {
+        let mut failed = false;
+        let mut resources = std::mem::take(&mut stack.resources);
+        resources.sort_by_key(|made| std::cmp::Reverse(rank(&made.resource.kind)));
+        for mut made in resources {
+            let stays = made.resource.retained || retain.contains(&made.resource.logical_id);
+            let gone = made.status == "DELETE_COMPLETE";
+            if !stays && !gone {
+                let resource = &made.resource;
+                match self.unmake(&made) {
+                    Ok(()) => {
+                        stack.tell(
+                            &resource.logical_id,
+                            &resource.kind,
+                            "DELETE_COMPLETE",
+                            None,
+                        );
+                        "DELETE_COMPLETE".clone_into(&mut made.status);
+                    }
+                    Err(reason) => {
+                        let (id, kind) = (resource.logical_id.clone(), resource.kind.clone());
+                        stack.tell(&id, &kind, "DELETE_FAILED", Some(&reason));
+                        "DELETE_FAILED".clone_into(&mut made.status);
+                        failed = true;
+                    }
+                }
+            }
+            stack.resources.push(made);
+        }
+        stack.become_(if failed {
+            "DELETE_FAILED"
+        } else {
+            "DELETE_COMPLETE"
+        });
+    }
+
+    fn unmake(&mut self, made: &Made) -> Result<(), String> {
+        let id = &made.physical_id;
+        match made.resource.kind.as_str() {
+            "AWS::IAM::User" => {
+                if !self.keys_of(id).is_empty() {
+                    return Err("DeleteConflict: it has keys".to_owned());
+                }
+                self.users.remove(id);
+            }
+            "AWS::SecretsManager::RotationSchedule" => {
+                let Ok(secret) = self.secret_mut(id) else {
+                    return Ok(());
+                };
+                if secret.deleted.is_some() {
+                    return Err("the secret is scheduled for deletion".to_owned());
+                }
+                secret.rotates = false;
+                let name = secret.name.clone();
+                self.rotations.retain(|process| process.secret != name);
+            }
+            "AWS::Logs::LogGroup" => {
+                self.logs.remove(id);
+            }
+            "AWS::Lambda::Function" => {
+                self.functions.remove(id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn tags(properties: &Value) -> BTreeMap<String, String> {
+    let tags = properties.get("Tags").and_then(Value::as_sequence);
+    let text = |tag: &Value, key: &str| tag[key].as_str().unwrap().to_owned();
+    let tags = tags.into_iter().flatten();
+    tags.map(|tag| (text(tag, "Key"), text(tag, "Value")))
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! `RotateSecret` and the rotation function, step by step in virtual time. The
+//! function here keeps to the decisions of the real one, in short.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::watch::field;
+use super::world::{Origin, World, refused};
+use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS};
+
+/// How long a step takes.
+const STEP: Duration = Duration::from_millis(300);
+/// How long the trial of a new schedule takes.
+pub const TRIAL: Duration = Duration::from_secs(3);
+
+/// The steps of a rotation, and the trial of a new schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// `createSecret`.
+    Create,
+    /// `testSecret`.
+    Test,
+    /// `finishSecret`.
+    Finish,
+    /// `testSecret` alone, of a new schedule.
+    Trial,
+}
+
+/// A rotation that is under way.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub secret: String,
+    pub version: String,
+    pub step: Step,
+    pub due: Timestamp,
+}
+
+impl World {
+    pub fn rotate(&mut self, id: &str, token: &str) -> crate::port::Result<String> {
+        let secret = self.live_secret(id)?;
+        if !secret.rotates {
+            return refused(ErrorKind::Invalid, "no rotation function is set");
+        }
+        let name = secret.name.clone();
+        if secret.in_rotation() {
+            let version = secret.labelled(PENDING).unwrap_or_default().to_owned();
+            // "A previous rotation isn't complete. That rotation will be reattempted."
+            if !self.rotations.iter().any(|process| process.secret == name) {
+                self.start(&name, &version, Step::Create, STEP);
+            }
+            return refused(ErrorKind::Conflict, "a rotation is not complete");
+        }
+        // The same token again is the same request.
+        if secret
+            .versions
+            .get(token)
+            .is_none_or(|held| held.labels.is_empty())
+        {
+            secret.begin_version(token);
+            self.start(&name, token, Step::Create, STEP);
+        }
+        Ok(token.to_owned())
+    }
+
+    /// Begins the trial of a new schedule on a temporary version.
+    pub fn begin_trial(&mut self, name: &str) {
+        let token = self.token();
+        let secret = self.secrets.get_mut(name).unwrap();
+        if secret.in_rotation() {
+            return;
+        }
+        secret.begin_version(&token);
+        self.start(name, &token, Step::Trial, TRIAL);
+    }
+
+    fn start(&mut self, secret: &str, version: &str, step: Step, after: Duration) {
+        self.rotations.push(Process {
+            secret: secret.to_owned(),
+            version: version.to_owned(),
+            step,
+            due: self.now + after,
+        });
+    }
+
+    pub fn advance_rotations(&mut self) {
+        let due = |process: &Process| process.due <= self.now;
+        let Some(index) = self.rotations.iter().position(due) else {
+            return;
+        };
+        let process = self.rotations.remove(index);
+        let outcome = match self.failing.get_mut(&process.step) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err("a fault was injected".to_owned())
+            }
+            _ => self.step(&process),
+        };
+        match outcome {
+            Ok(Some((step, after))) => self.start(&process.secret, &process.version, step, after),
+            Ok(None) => {}
+            Err(reason) => self.report(&process.secret, &reason),
+        }
+    }
+
+    fn report(&mut self, secret: &str, reason: &str) {
+        let stack = self.secrets[secret].tag("keyrota:stack").to_owned();
+        let line = json!({ "level": "ERROR", "secret": secret, "errorMessage": reason });
+        let group = self.logs.entry(format!("/keyrota/{stack}")).or_default();
+        group.push((self.now, line.to_string()));
+    }
+
+    fn step(&mut self, process: &Process) -> Result<Option<(Step, Duration)>, String> {
+        let Process {
+            secret, version, ..
+        } = process;
+        match process.step {
+            Step::Trial => {
+                let held = self.secrets.get_mut(secret).unwrap();
+                if held.labelled(PENDING) == Some(version) {
+                    held.put_label(PENDING, None);
+                }
+                Ok(None)
+            }
+            Step::Create => {
+                self.create(secret, version)?;
+                Ok(Some((Step::Test, STEP)))
+            }
+            Step::Test => {
+                let value = self.secrets[secret].versions[version].value.as_ref();
+                let id = field(value, "accesskey").ok_or("nothing to test")?;
+                let now = self.now;
+                if !self.keys.contains_key(&id) {
+                    return Err(format!("the key {id} is gone"));
+                }
+                if !self.has_spread(&id) {
+                    return Ok(Some((Step::Test, STEP)));
+                }
+                self.keys.get_mut(&id).unwrap().last_used = Some(now);
+                Ok(Some((Step::Finish, STEP)))
+            }
+            Step::Finish => {
+                let now = self.now;
+                let held = self.secrets.get_mut(secret).unwrap();
+                if held.labelled(PENDING) != Some(version) {
+                    return Err("the version is not pending".to_owned());
+                }
+                held.promote(version);
+                held.put_label(PENDING, None);
+                held.last_rotated = Some(now);
+                Ok(None)
+            }
+        }
+    }
+
+    fn create(&mut self, secret: &str, version: &str) -> Result<(), String> {
+        let held = self.secrets[secret].clone();
+        if held.labelled(PENDING) != Some(version) {
+            return Err("the version is not pending".to_owned());
+        }
+        if held.versions[version].value.is_some() {
+            return Ok(());
+        }
+        let current = held
+            .field(CURRENT, "accesskey")
+            .ok_or("AWSCURRENT is incomplete")?;
+        let origin = held
+            .field(CURRENT, "secretarn")
+            .ok_or("AWSCURRENT is incomplete")?;
+        let user = held.tag("keyrota:user").to_owned();
+        let hand = match held.tag("keyrota:rotate-as") {
+            "self" => Some(current.clone()),
+            "role" => None,
+            _ => {
+                let administrator = self.find_secret(&origin).ok_or("no administrator")?;
+                let id = administrator.field(CURRENT, "accesskey");
+                Some(id.ok_or("the administrator has no key")?)
+            }
+        };
+        for id in [Some(current.clone()), hand.clone()].into_iter().flatten() {
+            if !self.keys.get(&id).is_some_and(|key| key.active) {
+                return Err(format!("the key {id} is dead"));
+            }
+        }
+        if let Some(hand) = &hand
+            && !self.has_spread(hand)
+        {
+            return Err(format!("the key {hand} is not known yet"));
+        }
+        self.make_room(&held, &user, &current)?;
+        let id = self.add_key(&user, Origin::Function);
+        let text = json!({
+            "accesskey": id, "secretkey": self.keys[&id].secret,
+            "username": user, "secretarn": origin,
+        });
+        let held = self.secrets.get_mut(secret).unwrap();
+        held.versions.get_mut(version).unwrap().value = Some(text.to_string());
+        Ok(())
+    }
+
+    fn make_room(
+        &mut self,
+        held: &super::world::SecretRecord,
+        user: &str,
+        current: &str,
+    ) -> Result<(), String> {
+        let keys = self.keys_of(user);
+        if keys.len() < 2 {
+            return Ok(());
+        }
+        let other = keys.into_iter().find(|id| id != current).unwrap();
+        let previous = held.field(PREVIOUS, "accesskey");
+        let key = self.keys.get_mut(&other).unwrap();
+        let owns = held.tag("keyrota:owns-user") == "true";
+        if previous.as_deref() == Some(&other) || !key.active || (owns && key.last_used.is_none()) {
+            self.keys.remove(&other);
+            return Ok(());
+        }
+        if key.last_used.is_none() {
+            key.active = false;
+            return Err(format!("the key {other} is nobody's; it is inactive now"));
+        }
+        Err(format!("the key {other} is somebody's"))
+    }
+}

@@ -1,0 +1,150 @@
+//! Secrets Manager's calls.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Fake;
+use super::world::refused;
+use crate::port::{Deletion, ErrorKind, PENDING, Result, Secret, SecretValue, Secrets};
+
+#[async_trait(?Send)]
+impl Secrets for Fake {
+    async fn secret(&self, id: &str) -> Result<Option<Secret>> {
+        self.act("secretsmanager:DescribeSecret", |world| {
+            let Some(held) = world.find_secret(id) else {
+                return Ok(None);
+            };
+            let labelled = held.versions.iter();
+            let labelled = labelled.filter(|(_, version)| !version.labels.is_empty());
+            Ok(Some(Secret {
+                arn: held.arn.clone(),
+                name: held.name.clone(),
+                tags: held.tags.clone(),
+                rotation_enabled: held.rotates,
+                last_rotated: held.last_rotated,
+                next_rotation: held
+                    .last_rotated
+                    .map(|at| at + SignedDuration::from_hours(720)),
+                deleted: held.deleted,
+                versions: labelled
+                    .map(|(id, version)| (id.clone(), version.labels.iter().cloned().collect()))
+                    .collect(),
+            }))
+        })
+        .await
+    }
+
+    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>> {
+        self.act("secretsmanager:ListSecrets", |world| {
+            let secrets = world.secrets.values();
+            let secrets =
+                secrets.filter(|secret| secret.tags.get(key).is_some_and(|tag| tag == value));
+            Ok(secrets.map(|secret| secret.name.clone()).collect())
+        })
+        .await
+    }
+
+    async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {
+        self.act("secretsmanager:GetSecretValue", |world| {
+            let secret = world.live_secret(id)?;
+            let Some(version) = secret.labelled(label) else {
+                return Ok(None);
+            };
+            let text = secret.versions[version].value.clone();
+            Ok(text.map(|text| SecretValue {
+                version: version.to_owned(),
+                text: text.into(),
+            }))
+        })
+        .await
+    }
+
+    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()> {
+        self.act("secretsmanager:PutSecretValue", |world| {
+            world.put(id, token, text.expose_secret())
+        })
+        .await
+    }
+
+    async fn move_label(
+        &self,
+        id: &str,
+        label: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<()> {
+        self.act("secretsmanager:UpdateSecretVersionStage", |world| {
+            world.move_label(id, label, from, to)
+        })
+        .await
+    }
+
+    async fn rotate(&self, id: &str, token: &str) -> Result<String> {
+        self.act("secretsmanager:RotateSecret", |world| {
+            world.rotate(id, token)
+        })
+        .await
+    }
+
+    async fn cancel_rotation(&self, id: &str) -> Result<()> {
+        self.act("secretsmanager:CancelRotateSecret", |world| {
+            let secret = world.live_secret(id)?;
+            secret.rotates = false;
+            let name = secret.name.clone();
+            // AWSPENDING stays where it was (`API_CancelRotateSecret`).
+            world.rotations.retain(|process| process.secret != name);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()> {
+        self.act("secretsmanager:TagResource", |world| {
+            let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
+            assert!(value.len() <= 256 && value.chars().all(accepted), "{value}");
+            let secret = world.live_secret(id)?;
+            secret.tags.insert(key.to_owned(), value.to_owned());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn untag(&self, id: &str, key: &str) -> Result<()> {
+        self.act("secretsmanager:UntagResource", |world| {
+            world.live_secret(id)?.tags.remove(key);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>> {
+        self.act("secretsmanager:DeleteSecret", |world| {
+            let now = world.now;
+            let forced = world.watch.forced;
+            let Ok(secret) = world.secret_mut(id) else {
+                return Ok(None);
+            };
+            match deletion {
+                Deletion::Forced => {
+                    let held = secret.field(crate::port::CURRENT, "accesskey");
+                    assert!(forced || held.is_none(), "{id} goes without a window");
+                    let name = secret.name.clone();
+                    world.secrets.remove(&name);
+                    Ok(None)
+                }
+                Deletion::Window(_) if secret.deleted.is_some() => {
+                    refused(ErrorKind::Conflict, "it is scheduled for deletion")
+                }
+                Deletion::Window(days) => {
+                    let until = now + SignedDuration::from_hours(24 * i64::from(days));
+                    secret.deleted = Some(until);
+                    assert!(!secret.rotates, "{id} is deleted with its schedule on");
+                    let _ = PENDING;
+                    Ok(Some(until))
+                }
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,376 @@
+//! CloudFormation: change sets, executions and deletions in virtual time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::Fake;
+use super::resource::Made;
+use super::template::{Resource, Scope, Template};
+use super::world::{World, refused};
+use crate::port::{
+    Change, ChangeSet, ChangeSetRequest, ErrorKind, Result, Stack, StackEvent, StackResource,
+    StackStatus, Stacks, TemplateSource,
+};
+
+/// How long an operation takes.
+const OPERATION: Duration = Duration::from_secs(4);
+/// How long a change set takes.
+const COMPUTING: Duration = Duration::from_millis(1_500);
+
+#[derive(Clone, Debug)]
+pub struct StackRecord {
+    pub id: String,
+    pub name: String,
+    pub status: String,
+    pub reason: Option<String>,
+    pub resources: Vec<Made>,
+    pub outputs: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+    pub template: String,
+    pub events: Vec<StackEvent>,
+    pub operation: Option<(Timestamp, Operation)>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Operation {
+    Deploy(Box<ChangeSetRecord>),
+    Delete { retain: Vec<String> },
+}
+
+#[derive(Clone, Debug)]
+pub struct ChangeSetRecord {
+    pub request: ChangeSetRequest,
+    pub body: String,
+    pub changes: Vec<Change>,
+    pub ready: Timestamp,
+}
+
+impl StackRecord {
+    pub fn is_deleted(&self) -> bool {
+        self.status == "DELETE_COMPLETE"
+    }
+
+    pub fn due(&self) -> Option<Timestamp> {
+        self.operation.as_ref().map(|(due, _)| *due)
+    }
+
+    pub fn tell(&mut self, logical_id: &str, kind: &str, status: &str, reason: Option<&str>) {
+        self.events.push(StackEvent {
+            id: self.events.len().to_string(),
+            logical_id: logical_id.to_owned(),
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.map(str::to_owned),
+        });
+    }
+
+    /// Sets the status and tells of it.
+    pub fn become_(&mut self, status: &str) {
+        status.clone_into(&mut self.status);
+        let name = self.name.clone();
+        self.tell(&name, "AWS::CloudFormation::Stack", status, None);
+    }
+}
+
+impl World {
+    /// Returns a stack by name, or, also where it is deleted, by ID.
+    pub fn find_stack(&self, id: &str) -> Option<usize> {
+        self.stacks
+            .iter()
+            .position(|stack| stack.id == id || (stack.name == id && !stack.is_deleted()))
+    }
+
+    fn stack_index(&self, id: &str) -> Result<usize> {
+        match self.find_stack(id) {
+            Some(index) => Ok(index),
+            None => refused(ErrorKind::NotFound, "no such stack"),
+        }
+    }
+
+    pub fn advance_stacks(&mut self) {
+        let now = self.now;
+        let due = |stack: &StackRecord| stack.due().is_some_and(|due| due <= now);
+        let Some(index) = self.stacks.iter().position(due) else {
+            return;
+        };
+        let (_, operation) = self.stacks[index].operation.take().unwrap();
+        // The stack is taken out while its resources are made in the world.
+        let mut stack = self.stacks.remove(index);
+        match operation {
+            Operation::Deploy(set) => self.finish_deployment(&mut stack, *set),
+            Operation::Delete { retain } => self.finish_deletion(&mut stack, &retain),
+        }
+        self.stacks.insert(index, stack);
+    }
+
+    fn finish_deployment(&mut self, stack: &mut StackRecord, set: ChangeSetRecord) {
+        let creates = stack.template.is_empty();
+        let prefix = if creates { "CREATE" } else { "UPDATE" };
+        let template = Template::parse(&set.body);
+        let before = (stack.resources.clone(), stack.parameters.clone());
+        stack.parameters = set.request.parameters;
+        match self.deploy_resources(stack, &template) {
+            Ok(()) => {
+                stack.template = set.body;
+                stack.tags = set.request.tags;
+                let physical = physical_ids(stack);
+                let scope = Scope {
+                    parameters: &stack.parameters,
+                    physical: &physical,
+                };
+                let outputs = template.outputs.iter();
+                stack.outputs = outputs
+                    .map(|(name, value)| (name.clone(), scope.text(value)))
+                    .collect();
+                stack.become_(&format!("{prefix}_COMPLETE"));
+            }
+            Err(failed) => {
+                stack.tell(
+                    &failed.logical_id,
+                    &failed.kind,
+                    &format!("{prefix}_FAILED"),
+                    Some(&failed.reason),
+                );
+                self.roll_back(stack, &before.0);
+                if creates {
+                    stack.template = set.body;
+                    stack.tags = set.request.tags;
+                    stack.become_("ROLLBACK_COMPLETE");
+                } else {
+                    stack.parameters = before.1;
+                    stack.become_("UPDATE_ROLLBACK_COMPLETE");
+                }
+            }
+        }
+    }
+
+    fn compute(
+        &self,
+        stack: Option<&StackRecord>,
+        request: &ChangeSetRequest,
+        body: &str,
+    ) -> Vec<Change> {
+        let wanted = Template::parse(body);
+        let held = stack.filter(|stack| !stack.template.is_empty());
+        let held = held.map_or_else(Vec::new, |stack| {
+            Template::parse(&stack.template).resources.clone()
+        });
+        let moved = stack.is_some_and(|stack| stack.parameters != request.parameters);
+        let change = |action: &str, resource: &Resource, properties: Vec<String>| Change {
+            action: action.to_owned(),
+            logical_id: resource.logical_id.clone(),
+            kind: resource.kind.clone(),
+            replacement: (action == "Modify").then(|| "False".to_owned()),
+            properties,
+        };
+        let mut changes = Vec::new();
+        for resource in &wanted.resources {
+            match held
+                .iter()
+                .find(|held| held.logical_id == resource.logical_id)
+            {
+                None => changes.push(change("Add", resource, Vec::new())),
+                Some(held) if held != resource => {
+                    let empty = serde_yaml::Mapping::new();
+                    let new = resource.properties.as_mapping().unwrap_or(&empty);
+                    let differs = new
+                        .iter()
+                        .filter(|(key, value)| held.properties.get(*key) != Some(value));
+                    let names = differs.filter_map(|(key, _)| key.as_str().map(str::to_owned));
+                    changes.push(change("Modify", resource, names.collect()));
+                }
+                Some(_) if moved && resource.kind == "AWS::Lambda::Function" => {
+                    changes.push(change("Modify", resource, vec!["Code".to_owned()]));
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = held.iter().filter(|held| {
+            let same = |one: &&Resource| one.logical_id == held.logical_id;
+            wanted.resources.iter().find(same).is_none()
+        });
+        changes.extend(gone.map(|held| change("Remove", held, Vec::new())));
+        changes
+    }
+}
+
+/// Returns each resource's physical ID by its logical one.
+pub fn physical_ids(stack: &StackRecord) -> BTreeMap<String, String> {
+    let made = stack.resources.iter();
+    made.map(|made| (made.resource.logical_id.clone(), made.physical_id.clone()))
+        .collect()
+}
+
+#[async_trait(?Send)]
+impl Stacks for Fake {
+    async fn stack(&self, name: &str) -> Result<Option<Stack>> {
+        self.act("cloudformation:DescribeStacks", |world| {
+            let found = world.find_stack(name).map(|index| &world.stacks[index]);
+            Ok(found.map(|stack| Stack {
+                id: stack.id.clone(),
+                name: stack.name.clone(),
+                status: StackStatus(stack.status.clone()),
+                reason: stack.reason.clone(),
+                outputs: stack.outputs.clone(),
+                parameters: stack.parameters.clone(),
+                tags: stack.tags.clone(),
+            }))
+        })
+        .await
+    }
+
+    async fn resources(&self, name: &str) -> Result<Vec<StackResource>> {
+        self.act("cloudformation:ListStackResources", |world| {
+            let found = world.find_stack(name).map(|index| &world.stacks[index]);
+            let made = found.into_iter().flat_map(|stack| &stack.resources);
+            Ok(made
+                .map(|made| StackResource {
+                    logical_id: made.resource.logical_id.clone(),
+                    physical_id: made.physical_id.clone(),
+                    kind: made.resource.kind.clone(),
+                    status: made.status.clone(),
+                })
+                .collect())
+        })
+        .await
+    }
+
+    async fn template(&self, name: &str) -> Result<String> {
+        self.act("cloudformation:GetTemplate", |world| {
+            let index = world.stack_index(name)?;
+            Ok(world.stacks[index].template.clone())
+        })
+        .await
+    }
+
+    async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
+        self.act("cloudformation:DescribeStackEvents", |world| {
+            let found = world.find_stack(id).map(|index| &world.stacks[index]);
+            Ok(found.map_or_else(Vec::new, |stack| stack.events.clone()))
+        })
+        .await
+    }
+
+    async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String> {
+        self.act("cloudformation:CreateChangeSet", |world| {
+            let body = match &request.template {
+                TemplateSource::Body(body) => body.clone(),
+                TemplateSource::Url(url) => world.object_at(url)?,
+            };
+            let index = match world.find_stack(&request.stack) {
+                Some(index) => {
+                    let stack = &world.stacks[index];
+                    let review = stack.status == "REVIEW_IN_PROGRESS";
+                    let busy = stack.status.ends_with("_IN_PROGRESS") && !review;
+                    if busy || request.create != review {
+                        return refused(ErrorKind::Invalid, format!("it is in {}", stack.status));
+                    }
+                    index
+                }
+                None if !request.create => return refused(ErrorKind::Invalid, "no such stack"),
+                None => world.review(request),
+            };
+            let changes = world.compute(Some(&world.stacks[index]), request, &body);
+            let id = format!("arn:aws:cloudformation:changeSet/{}", request.name);
+            let record = ChangeSetRecord {
+                request: request.clone(),
+                body,
+                changes,
+                ready: world.now + COMPUTING,
+            };
+            world.change_sets.insert(id.clone(), record);
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn change_set(&self, _stack: &str, id: &str) -> Result<ChangeSet> {
+        self.act("cloudformation:DescribeChangeSet", |world| {
+            let Some(set) = world.change_sets.get(id) else {
+                return refused(ErrorKind::NotFound, "no such change set");
+            };
+            let (status, reason) = match (world.now < set.ready, set.changes.is_empty()) {
+                (true, _) => ("CREATE_IN_PROGRESS", None),
+                (false, true) => ("FAILED", Some("there are no changes".to_owned())),
+                (false, false) => ("CREATE_COMPLETE", None),
+            };
+            Ok(ChangeSet {
+                status: status.to_owned(),
+                reason,
+                changes: set.changes.clone(),
+            })
+        })
+        .await
+    }
+
+    async fn execute_change_set(&self, _stack: &str, id: &str) -> Result<()> {
+        self.act("cloudformation:ExecuteChangeSet", |world| {
+            let Some(set) = world.change_sets.get(id).cloned() else {
+                return refused(ErrorKind::NotFound, "no such change set");
+            };
+            let index = world.stack_index(&set.request.stack)?;
+            let name = set.request.stack.clone();
+            // Executing one removes the others of its stack.
+            world
+                .change_sets
+                .retain(|_, held| held.request.stack != name);
+            let due = world.now + OPERATION;
+            let stack = &mut world.stacks[index];
+            let status = match set.request.create {
+                true => "CREATE_IN_PROGRESS",
+                false => "UPDATE_IN_PROGRESS",
+            };
+            stack.become_(status);
+            stack.operation = Some((due, Operation::Deploy(Box::new(set))));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_change_set(&self, _stack: &str, id: &str) -> Result<()> {
+        self.act("cloudformation:DeleteChangeSet", |world| {
+            world.change_sets.remove(id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()> {
+        self.act("cloudformation:DeleteStack", |world| {
+            let Some(index) = world.find_stack(name) else {
+                return Ok(());
+            };
+            let due = world.now + OPERATION;
+            let stack = &mut world.stacks[index];
+            match stack.status.as_str() {
+                "DELETE_COMPLETE" | "DELETE_IN_PROGRESS" => return Ok(()),
+                "REVIEW_IN_PROGRESS" => {
+                    stack.become_("DELETE_COMPLETE");
+                    let name = stack.name.clone();
+                    world
+                        .change_sets
+                        .retain(|_, held| held.request.stack != name);
+                    return Ok(());
+                }
+                "UPDATE_IN_PROGRESS" => return refused(ErrorKind::Invalid, "it is being updated"),
+                "DELETE_FAILED" => {}
+                status if !retain.is_empty() => {
+                    return refused(
+                        ErrorKind::Invalid,
+                        format!("nothing is retained in {status}"),
+                    );
+                }
+                _ => {}
+            }
+            stack.become_("DELETE_IN_PROGRESS");
+            let retain = retain.to_vec();
+            stack.operation = Some((due, Operation::Delete { retain }));
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,216 @@
+//! What there is in the account, and the passing of time in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::rotation::{Process, Step};
+use super::stacks::{ChangeSetRecord, StackRecord};
+use super::watch::Watch;
+use crate::port::{BucketOwner, Error, ErrorKind};
+
+pub const ACCOUNT: &str = "111122223333";
+pub const REGION: &str = "eu-west-1";
+/// How long a call takes.
+pub const LATENCY: Duration = Duration::from_millis(20);
+/// No flow waits longer than this; one that does waits for ever.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// Who made a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Not keyrota.
+    Somebody,
+    /// The engine.
+    Engine,
+    /// The rotation function.
+    Function,
+}
+
+#[derive(Clone, Debug)]
+pub struct KeyRecord {
+    pub user: String,
+    pub secret: String,
+    pub active: bool,
+    pub created: Timestamp,
+    pub last_used: Option<Timestamp>,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Version {
+    pub value: Option<String>,
+    pub labels: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct SecretRecord {
+    pub name: String,
+    pub arn: String,
+    pub kms_key: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    pub rotates: bool,
+    pub last_rotated: Option<Timestamp>,
+    pub deleted: Option<Timestamp>,
+    pub versions: BTreeMap<String, Version>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    pub owner: BucketOwner,
+    pub objects: BTreeMap<String, Vec<u8>>,
+}
+
+/// An account.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub now: Timestamp,
+    pub users: BTreeMap<String, String>,
+    pub keys: BTreeMap<String, KeyRecord>,
+    pub secrets: BTreeMap<String, SecretRecord>,
+    pub stacks: Vec<StackRecord>,
+    pub change_sets: BTreeMap<String, ChangeSetRecord>,
+    pub buckets: BTreeMap<String, Bucket>,
+    /// Each KMS key's state.
+    pub kms_keys: BTreeMap<String, String>,
+    pub functions: BTreeMap<String, String>,
+    /// Each log group's lines.
+    pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
+    pub profiles: BTreeMap<String, String>,
+    pub rotations: Vec<Process>,
+    /// Steps of rotations that will fail, so many times.
+    pub failing: BTreeMap<Step, usize>,
+    /// Resource types that CloudFormation will fail to make.
+    pub refused_types: BTreeSet<String>,
+    /// How long a new key is unknown to STS and missing from lists.
+    pub lag: Duration,
+    pub watch: Watch,
+    serial: u64,
+    begun: Timestamp,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let now: Timestamp = "2026-11-02T09:00:00Z".parse().unwrap();
+        Self {
+            now,
+            users: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            stacks: Vec::new(),
+            change_sets: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            kms_keys: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            rotations: Vec::new(),
+            failing: BTreeMap::new(),
+            refused_types: BTreeSet::new(),
+            lag: Duration::ZERO,
+            watch: Watch::default(),
+            serial: 0,
+            begun: now,
+        }
+    }
+
+    pub fn begin(&mut self) {
+        self.begun = self.now;
+    }
+
+    /// Lets time pass, and what is due happen.
+    pub fn pass(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(due) = self.next_due().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.happen();
+        }
+        self.now = until;
+        let waited = self.now.duration_since(self.begun).unsigned_abs();
+        assert!(waited < PATIENCE, "the program waits for ever");
+    }
+
+    /// Lets a day pass outside any process.
+    pub fn next_day(&mut self) {
+        for _ in 0..48 {
+            self.begun = self.now;
+            self.pass(PATIENCE / 2);
+        }
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        let stacks = self.stacks.iter().filter_map(StackRecord::due);
+        let rotations = self.rotations.iter().map(|process| process.due);
+        stacks.chain(rotations).min()
+    }
+
+    fn happen(&mut self) {
+        self.advance_stacks();
+        self.advance_rotations();
+    }
+
+    /// Returns a name that nothing else has.
+    pub fn unique(&mut self, prefix: &str) -> String {
+        self.serial += 1;
+        format!("{prefix}{:08}", self.serial)
+    }
+
+    pub fn token(&mut self) -> String {
+        self.unique("00000000-0000-4000-8000-0000")
+    }
+
+    pub fn add_user(&mut self, name: &str) {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
+        self.users.insert(name.to_owned(), arn);
+    }
+
+    /// Makes a key and returns its ID.
+    pub fn add_key(&mut self, user: &str, origin: Origin) -> String {
+        let id = self.unique("AKIAKEY");
+        let record = KeyRecord {
+            user: user.to_owned(),
+            secret: format!("hush-{id}"),
+            active: true,
+            created: self.now,
+            last_used: None,
+            origin,
+        };
+        self.keys.insert(id.clone(), record);
+        id
+    }
+
+    /// Makes a secret with an administrator's key in it.
+    pub fn add_administrator(&mut self, name: &str) {
+        self.add_user("administrator");
+        let key = self.add_key("administrator", Origin::Somebody);
+        self.add_secret(name);
+        let text = serde_json::json!({ "accesskey": key, "secretkey": self.keys[&key].secret });
+        let version = Version {
+            value: Some(text.to_string()),
+            labels: BTreeSet::from(["AWSCURRENT".to_owned()]),
+        };
+        let secret = self.secrets.get_mut(name).unwrap();
+        secret.versions.insert("1".to_owned(), version);
+    }
+
+    pub fn add_secret(&mut self, name: &str) -> &mut SecretRecord {
+        let arn = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf");
+        let record = SecretRecord {
+            name: name.to_owned(),
+            arn,
+            ..SecretRecord::default()
+        };
+        self.secrets.insert(name.to_owned(), record);
+        self.secrets.get_mut(name).unwrap()
+    }
+}
+
+pub fn refused<T>(kind: ErrorKind, message: impl Into<String>) -> Result<T, Error> {
+    Err(Error {
+        call: "",
+        kind,
+        code: None,
+        message: message.into(),
+    })
+}

@@ -1,0 +1,72 @@
+//! `bootstrap`, interrupted everywhere.
+
+use super::super::Bootstrapped;
+use super::super::fake::{Fake, Origin};
+use super::scenario::{Scenario, explore};
+
+fn check(fake: &Fake, done: &Bootstrapped) {
+    let world = fake.world.borrow();
+    assert!(world.orphans().is_empty(), "orphans: {:?}", world.orphans());
+    assert_eq!(done.code_sha256, crate::bundle::sha256_hex(b"the function"));
+    for proven in &done.secrets {
+        let secret = world.find_secret(&proven.arn).unwrap();
+        assert!(secret.last_rotated.is_some());
+        assert!(!secret.tags.contains_key("keyrota:seeding"));
+        let key = secret.field("AWSCURRENT", "accesskey").unwrap();
+        assert_eq!(key, proven.verified.access_key_id);
+        assert!(world.keys[&key].active);
+    }
+    assert!(world.change_sets.is_empty());
+}
+
+fn survives(name: &str, scenario: &Scenario) {
+    let explored = explore(
+        || scenario.fake(),
+        |fake, fault| scenario.bootstrap(fake, fault),
+        check,
+    );
+    println!("bootstrap, {name}: {explored} processes");
+}
+
+#[test]
+fn a_user_that_rotates_itself() {
+    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    survives("self", &scenario);
+}
+
+#[test]
+fn a_user_whom_the_role_rotates() {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
+        world.add_user("ada");
+    });
+    survives("role", &scenario);
+}
+
+#[test]
+fn a_user_whom_an_administrator_rotates() {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: ops/admin }\n", |world| {
+        world.add_user("ada");
+        world.add_administrator("ops/admin");
+    });
+    survives("administrator", &scenario);
+}
+
+#[test]
+fn a_key_from_a_profile() {
+    let scenario = Scenario::new(
+        "  - { user: ada, initial_key: \"profile:ada\" }\n",
+        |world| {
+            world.add_user("ada");
+            let key = world.add_key("ada", Origin::Somebody);
+            world.profiles.insert("ada".to_owned(), key);
+        },
+    );
+    survives("profile", &scenario);
+}
+
+#[test]
+fn a_user_of_the_stacks_own_with_a_kms_key() {
+    let entries = "  - { user: ada, create_user: true, kms_key: create }\n  - { user: bob, create_user: true, rotate_as: role }\n";
+    let scenario = Scenario::new(entries, |_| {});
+    survives("created users, KMS key", &scenario);
+}

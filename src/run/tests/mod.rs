@@ -1,0 +1,6 @@
+//! The flows over an AWS in memory, with a fault at every call.
+
+mod bootstrap;
+mod rotate;
+mod scenario;
+mod teardown;

@@ -1,0 +1,110 @@
+//! `rotate`, interrupted everywhere, and rotations that were left unfinished.
+
+use super::super::fake::{Fake, Fault, Step};
+use super::super::{Deployed, Error, Verified, observe_entry, rotate_secret, verify};
+use super::scenario::{Ended, Scenario, explore};
+use crate::port::{CURRENT, PENDING};
+
+fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
+    let entry = &scenario.model.access_keys[0];
+    scenario.run(fake, fault, async |context| {
+        let deployed = Deployed::observe(context, &scenario.model).await?;
+        let seen = observe_entry(context, entry).await?;
+        let rotated = rotate_secret(context, &scenario.model, &deployed, entry, &seen).await?;
+        verify(context, entry, Some(&rotated)).await
+    })
+}
+
+fn existing() -> Scenario {
+    Scenario::new("  - user: ada\n", |world| world.add_user("ada"))
+}
+
+fn deployed(scenario: &Scenario) -> Fake {
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    fake.world.borrow_mut().next_day();
+    fake
+}
+
+fn survives(name: &str, scenario: &Scenario, prepare: impl Fn(&Fake)) {
+    let prepared = deployed(scenario);
+    prepare(&prepared);
+    let start = prepared.world.into_inner();
+    let before = start.secrets["keys/ada"].field(CURRENT, "accesskey");
+    let explored = explore(
+        || Fake::new(start.clone()),
+        |fake, fault| rotate(scenario, fake, fault),
+        |fake, verified| {
+            let world = fake.world.borrow();
+            assert!(world.orphans().is_empty(), "orphans: {:?}", world.orphans());
+            let secret = &world.secrets["keys/ada"];
+            assert!(!secret.in_rotation());
+            let current = secret.field(CURRENT, "accesskey");
+            assert_eq!(current.as_deref(), Some(verified.access_key_id.as_str()));
+            assert_ne!(current, before);
+        },
+    );
+    println!("rotate, {name}: {explored} processes");
+}
+
+/// Lets a rotation fail at a step for good, so that it is left unfinished.
+fn leave_unfinished(scenario: &Scenario, fake: &Fake, step: Step) {
+    fake.world.borrow_mut().failing.insert(step, usize::MAX);
+    fake.begin(None);
+    let mut world = fake.world.borrow_mut();
+    let token = world.token();
+    world.rotate("keys/ada", &token).unwrap();
+    world.next_day();
+    assert_eq!(
+        world.secrets["keys/ada"].labelled(PENDING),
+        Some(token.as_str())
+    );
+    let _ = scenario;
+}
+
+#[test]
+fn a_rotation_interrupted_anywhere() {
+    survives("self", &existing(), |_| {});
+}
+
+#[test]
+fn an_unfinished_rotation_is_taken_up_again() {
+    for step in [Step::Create, Step::Test, Step::Finish] {
+        let scenario = existing();
+        survives(&format!("unfinished at {step:?}"), &scenario, |fake| {
+            leave_unfinished(&scenario, fake, step);
+            fake.world.borrow_mut().failing.clear();
+        });
+    }
+}
+
+#[test]
+fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
+    for step in [Step::Create, Step::Test, Step::Finish] {
+        let scenario = existing();
+        survives(&format!("given up at {step:?}"), &scenario, |fake| {
+            leave_unfinished(&scenario, fake, step);
+            // It fails once more where it is resumed; the new one goes well.
+            fake.world.borrow_mut().failing.insert(step, 1);
+        });
+    }
+}
+
+#[test]
+fn a_rotation_that_fails_leaves_the_key_in_use_as_it_was() {
+    let scenario = existing();
+    let fake = deployed(&scenario);
+    fake.world
+        .borrow_mut()
+        .failing
+        .insert(Step::Test, usize::MAX);
+    let before = fake.world.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
+    let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
+    assert!(matches!(error, Error::Rotation { .. }), "{error}");
+    assert!(
+        error.to_string().contains("a fault was injected"),
+        "{error}"
+    );
+    let after = fake.world.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
+    assert_eq!(before, after);
+}

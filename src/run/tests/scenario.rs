@@ -1,0 +1,158 @@
+//! A manifest, an account, and the ways to run a command in it.
+
+use futures_util::FutureExt;
+
+use super::super::fake::{Fake, Fault, Kind, World};
+use super::super::{
+    Artifact, Bootstrapped, Context, Error, Pace, TeardownReport, bootstrap, observe_teardown,
+    preflight, teardown,
+};
+use crate::model::{self, Model};
+use crate::plan::{Preflight, TeardownOptions};
+use crate::render::{self, Rendering};
+use crate::tool::testing::Recorder;
+
+/// A manifest, rendered, with the account it meets.
+pub struct Scenario {
+    pub model: Model,
+    pub rendering: Rendering,
+    pub world: World,
+    pub pace: Pace,
+}
+
+/// How a process ended: nothing where it died.
+pub type Ended<T> = Option<Result<T, Error>>;
+
+impl Scenario {
+    /// Reads the entries of a manifest, and prepares the account.
+    pub fn new(entries: &str, prepare: impl FnOnce(&mut World)) -> Self {
+        let text = format!("version: 1\nstack: keys\naccess_keys:\n{entries}");
+        let model = model::load(&text, None).unwrap().model;
+        let rendering = render::render(&model).unwrap();
+        let mut world = World::new();
+        prepare(&mut world);
+        Self {
+            model,
+            rendering,
+            world,
+            pace: Pace::AWS,
+        }
+    }
+
+    pub fn fake(&self) -> Fake {
+        Fake::new(self.world.clone())
+    }
+
+    pub fn context<'a>(&self, fake: &'a Fake, listener: &'a Recorder) -> Context<'a> {
+        Context {
+            cloud: fake,
+            clock: fake,
+            listener,
+            pace: self.pace,
+            region: "eu-west-1",
+        }
+    }
+
+    /// Runs a command as a process of its own.
+    pub fn run<T>(
+        &self,
+        fake: &Fake,
+        fault: Option<Fault>,
+        command: impl AsyncFnOnce(&Context<'_>) -> Result<T, Error>,
+    ) -> Ended<T> {
+        fake.begin(fault);
+        let listener = Recorder::default();
+        let context = self.context(fake, &listener);
+        // Nothing in the fake waits for anything but death.
+        let ended = command(&context).now_or_never();
+        assert_eq!(ended.is_none(), fake.is_dead());
+        ended
+    }
+
+    pub fn bootstrap(&self, fake: &Fake, fault: Option<Fault>) -> Ended<Bootstrapped> {
+        self.bootstrap_with(fake, fault, true)
+    }
+
+    pub fn bootstrap_with(
+        &self,
+        fake: &Fake,
+        fault: Option<Fault>,
+        rotates: bool,
+    ) -> Ended<Bootstrapped> {
+        let zip = b"the function".to_vec();
+        let artifact = Artifact {
+            sha256: crate::bundle::sha256_hex(&zip),
+            zip,
+        };
+        self.run(fake, fault, async |context| {
+            let cleared = preflight(context, &self.model, Preflight { rotates }).await?;
+            bootstrap(
+                context,
+                &self.model,
+                &cleared,
+                &artifact,
+                &self.rendering,
+                rotates,
+            )
+            .await
+        })
+    }
+
+    pub fn teardown(
+        &self,
+        fake: &Fake,
+        fault: Option<Fault>,
+        options: TeardownOptions,
+    ) -> Ended<TeardownReport> {
+        self.run(fake, fault, async |context| {
+            let plan = observe_teardown(context, &self.model, options).await?;
+            teardown(context, &self.model, plan, options).await
+        })
+    }
+}
+
+/// Runs a command with every fault at every call, each followed by runs without
+/// faults until one ends well; returns how many processes that were.
+pub fn explore<T>(
+    start: impl Fn() -> Fake,
+    run: impl Fn(&Fake, Option<Fault>) -> Ended<T>,
+    check: impl Fn(&Fake, &T),
+) -> usize {
+    let mut processes = 1;
+    let fake = start();
+    let ended = run(&fake, None).expect("it lives");
+    let calls = fake.calls();
+    check(
+        &fake,
+        &ended.unwrap_or_else(|error| panic!("without a fault: {error}")),
+    );
+    for call in 1..=calls {
+        for kind in Kind::ALL {
+            let fake = start();
+            let first = run(&fake, Some(Fault { call, kind }));
+            let name = fake
+                .log
+                .borrow()
+                .get(call - 1)
+                .copied()
+                .unwrap_or("no call");
+            let place = format!("{kind:?} at call {call} of {calls}, {name}");
+            let met = first.is_none() || matches!(first, Some(Err(_)));
+            processes += 1;
+            let mut last = first.and_then(Result::err).map(|error| error.to_string());
+            let done = (0..4).find_map(|_| {
+                processes += 1;
+                match run(&fake, None).expect("it lives") {
+                    Ok(done) => Some(done),
+                    Err(error) => {
+                        last = Some(error.to_string());
+                        None
+                    }
+                }
+            });
+            let done = done.unwrap_or_else(|| panic!("{place} (met: {met}): {last:?}"));
+            check(&fake, &done);
+        }
+    }
+    processes
+}

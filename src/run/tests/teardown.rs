@@ -1,0 +1,168 @@
+//! `teardown`, interrupted everywhere.
+
+use super::super::TeardownReport;
+use super::super::fake::{Fake, Fault, Kind, Origin, Watch};
+use super::scenario::{Scenario, explore};
+use crate::plan::TeardownOptions;
+use crate::port::Deletion;
+
+const WINDOW: TeardownOptions = TeardownOptions {
+    deletion: Deletion::Window(7),
+    keep_keys: false,
+    delete_keys: false,
+};
+
+/// Returns the account after a bootstrap, about to be taken down.
+fn deployed(scenario: &Scenario, options: TeardownOptions) -> Fake {
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    fake.world.borrow_mut().next_day();
+    fake.world.borrow_mut().watch = Watch {
+        teardown: true,
+        deletes_current: options.delete_keys,
+        forced: options.deletion == Deletion::Forced,
+    };
+    fake
+}
+
+/// Nothing is left but what is named.
+fn gone(fake: &Fake, _: &TeardownReport) {
+    let world = fake.world.borrow();
+    assert!(world.stacks.iter().all(|stack| stack.is_deleted()));
+    assert!(world.buckets.is_empty(), "{:?}", world.buckets.keys());
+    assert!(world.logs.is_empty(), "{:?}", world.logs.keys());
+    assert!(world.functions.is_empty());
+    for secret in world.secrets.values() {
+        let ours = secret.tag("keyrota:stack") == "keys";
+        assert!(!ours || (secret.deleted.is_some() && !secret.rotates));
+    }
+    for (key, state) in &world.kms_keys {
+        assert_eq!(state, "PendingDeletion", "{key}");
+    }
+}
+
+fn survives(name: &str, scenario: &Scenario, options: TeardownOptions, check: impl Fn(&Fake)) {
+    let start = deployed(scenario, options).world.into_inner();
+    let explored = explore(
+        || Fake::new(start.clone()),
+        |fake, fault| scenario.teardown(fake, fault, options),
+        |fake, report| {
+            gone(fake, report);
+            check(fake);
+            // Once more there is nothing to do.
+            let again = scenario.teardown(fake, None, options).unwrap().unwrap();
+            assert!(again.deleted.is_empty(), "{:?}", again.deleted);
+            gone(fake, &again);
+        },
+    );
+    println!("teardown, {name}: {explored} processes");
+}
+
+fn existing() -> Scenario {
+    Scenario::new("  - user: ada\n", |world| world.add_user("ada"))
+}
+
+fn created() -> Scenario {
+    let entries = "  - { user: ada, create_user: true, kms_key: create }\n  - { user: bob, create_user: true, rotate_as: role }\n";
+    Scenario::new(entries, |_| {})
+}
+
+fn forced(options: TeardownOptions) -> TeardownOptions {
+    TeardownOptions {
+        deletion: Deletion::Forced,
+        ..options
+    }
+}
+
+#[test]
+fn a_user_that_was_there_keeps_its_current_key() {
+    let scenario = existing();
+    survives("existing user", &scenario, WINDOW, |fake| {
+        let world = fake.world.borrow();
+        assert_eq!(world.keys_of("ada").len(), 1);
+        let current = world.secrets["keys/ada"].field("AWSCURRENT", "accesskey");
+        assert_eq!(world.keys_of("ada"), [current.unwrap()]);
+    });
+}
+
+#[test]
+fn a_key_is_deleted_where_that_is_asked_for() {
+    let options = TeardownOptions {
+        delete_keys: true,
+        ..WINDOW
+    };
+    survives("existing user, keys too", &existing(), options, |fake| {
+        assert!(fake.world.borrow().keys_of("ada").is_empty());
+    });
+}
+
+#[test]
+fn without_a_window() {
+    survives("forced", &existing(), forced(WINDOW), |fake| {
+        let world = fake.world.borrow();
+        assert!(world.secrets.is_empty());
+        assert_eq!(world.keys_of("ada").len(), 1);
+    });
+}
+
+#[test]
+fn users_of_the_stacks_own_go_with_it() {
+    survives("created users, KMS key", &created(), WINDOW, |fake| {
+        let world = fake.world.borrow();
+        assert!(world.users.is_empty() && world.keys.is_empty());
+        assert_eq!(world.secrets.len(), 2);
+    });
+    survives(
+        "created users, forced",
+        &created(),
+        forced(WINDOW),
+        |fake| {
+            assert!(fake.world.borrow().secrets.is_empty());
+        },
+    );
+}
+
+#[test]
+fn users_whose_keys_are_kept_stay() {
+    let options = TeardownOptions {
+        keep_keys: true,
+        ..WINDOW
+    };
+    survives("created users, keys kept", &created(), options, |fake| {
+        let world = fake.world.borrow();
+        assert_eq!(world.keys_of("ada").len(), 2);
+        assert_eq!(world.keys_of("bob").len(), 2);
+    });
+}
+
+#[test]
+fn a_user_of_somebody_elses_keeps_its_keys() {
+    // The manifest says `create_user`, bootstrap was refused since the user
+    // exists, and then somebody cleans up.
+    let scenario = Scenario::new("  - { user: ada, create_user: true }\n", |world| {
+        world.add_user("ada");
+        world.add_key("ada", Origin::Somebody);
+    });
+    let fake = scenario.fake();
+    assert!(scenario.bootstrap(&fake, None).unwrap().is_err());
+    scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+    assert_eq!(fake.world.borrow().keys_of("ada").len(), 1);
+}
+
+#[test]
+fn what_an_interrupted_bootstrap_left_is_taken_down() {
+    for scenario in [existing(), created()] {
+        let fake = scenario.fake();
+        scenario.bootstrap(&fake, None).unwrap().unwrap();
+        for call in 1..=fake.calls() {
+            for kind in [Kind::DiesBefore, Kind::DiesAfter] {
+                let fake = scenario.fake();
+                let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
+                fake.world.borrow_mut().watch.teardown = true;
+                let report = scenario.teardown(&fake, None, WINDOW).unwrap();
+                let report = report.unwrap_or_else(|error| panic!("{kind:?} at {call}: {error}"));
+                gone(&fake, &report);
+            }
+        }
+    }
+}
