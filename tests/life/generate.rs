@@ -148,31 +148,42 @@ async fn what_cannot_be_written_is_named() {
     assert_eq!(home.read("taken"), "a file");
 }
 
-#[tokio::test]
-async fn every_rendered_template_passes_the_linter() {
+/// Renders manifests and returns what the linter says of the templates.
+async fn lint(manifests: &[PathBuf], arguments: &[&str]) -> String {
     let home = Home::new();
     let mut templates = Vec::new();
-    let all = [
-        manifests("examples", 8),
-        manifests("tests/manifests/valid", 5),
-    ];
-    for (number, manifest) in all.iter().flatten().enumerate() {
-        let manifest = manifest.display();
-        home.keyrota(&format!("generate -f {manifest} -o {number}"))
-            .await
-            .exits(0);
+    for (number, manifest) in manifests.iter().enumerate() {
+        let generate = format!("generate -f {} -o {number}", manifest.display());
+        home.keyrota(&generate).await.exits(0);
         templates.push(home.file(&format!("{number}/stack.yaml")));
     }
     let output = Command::new(tools().join("bin/cfn-lint"))
-        .args(["--include-checks", "I", "--"])
+        .args(arguments)
+        .arg("--")
         .args(&templates)
         .env("HOME", home.path())
         .output()
         .expect("cfn-lint can be started");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let failed = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.trim().is_empty(),
-        "{said}{failed}"
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    assert!(output.status.code().is_some(), "{:?}", output.status);
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+#[tokio::test]
+async fn every_example_passes_the_linter_without_a_remark() {
+    assert_eq!(
+        lint(&manifests("examples", 8), &["--include-checks", "I"]).await,
+        ""
+    );
+}
+
+#[tokio::test]
+async fn every_valid_manifest_passes_the_linter() {
+    // In one of them CloudFormation's own marks are part of names, which is what
+    // E1029 takes for a forgotten `!Sub`.
+    let arguments = ["--ignore-checks", "E1029"];
+    assert_eq!(
+        lint(&manifests("tests/manifests/valid", 5), &arguments).await,
+        ""
     );
 }
