@@ -11,6 +11,7 @@ mod bundle;
 mod change;
 mod emulator;
 mod generate;
+mod interrupt;
 mod life;
 mod manifest;
 mod refused;
