@@ -5,7 +5,7 @@ use super::error::{Error, Result};
 use super::{Cleared, Context, Uploaded};
 use crate::model::{AccessKey, Model};
 use crate::plan;
-use crate::port::{Event, Stack, StackEvent, StackResource, Stage};
+use crate::port::{Event, Stack, StackResource, Stage};
 use crate::render::{self, Rendering};
 
 /// The stack is as it was rendered.
@@ -79,18 +79,10 @@ pub async fn deploy(
     uploaded: &Uploaded,
     rendering: &Rendering,
 ) -> Result<Deployed> {
-    let mut stack = cleared.observed.stack.clone();
-    if let Some(busy) = stack.as_ref().filter(|stack| stack.status.is_busy()) {
-        context.stage(Stage::Deploying);
-        let settled = follow(context, &busy.id, &seen(context, &busy.id).await?).await?;
-        if !settled.status.is_healthy() {
-            return Err(failed(context, settled, 0).await?);
-        }
-        stack = Some(settled);
-    }
+    let stack = cleared.observed.stack.as_ref();
     let inputs = inputs(model, &uploaded.bucket, &uploaded.key);
     let template = uploaded.template.clone();
-    let computed = compute(context, model, stack.as_ref(), template, rendering, inputs).await?;
+    let computed = compute(context, model, stack, template, rendering, inputs).await?;
     let Some(computed) = computed else {
         return Deployed::observe(context, model).await;
     };
@@ -107,9 +99,10 @@ pub async fn deploy(
     };
     let before = seen(context, &id).await?;
     context.cloud.execute_change_set(&computed.id).await?;
-    let settled = follow(context, &id, &before).await?;
+    let settled = follow(context, &id, before, Begins::Soon).await?;
+    let settled = settled.ok_or_else(|| Error::NotDeployed { stack: name.into() })?;
     if !settled.status.succeeded() {
-        return Err(failed(context, settled, before.len()).await?);
+        return Err(failed(context, settled, before).await?);
     }
     Ok(Deployed {
         changes: computed.changes.len(),
@@ -117,18 +110,41 @@ pub async fn deploy(
     })
 }
 
-/// Returns the events that there are already.
-pub(super) async fn seen(context: &Context<'_>, id: &str) -> Result<Vec<StackEvent>> {
-    Ok(context.cloud.events(id).await?)
+/// Waits for what CloudFormation is at work on, which an interrupted run may have
+/// begun: until then nothing that is seen of the account holds.
+pub(super) async fn settle(context: &Context<'_>, model: &Model) -> Result<()> {
+    let stack = context.cloud.stack(model.stack.as_str()).await?;
+    if let Some(busy) = stack.filter(|stack| stack.status.is_busy()) {
+        context.stage(Stage::Deploying);
+        let before = seen(context, &busy.id).await?;
+        follow(context, &busy.id, before, Begins::Already).await?;
+    }
+    Ok(())
 }
 
-/// Tells of each event until CloudFormation is no longer at work; returns the stack.
+/// Returns how many events there are already.
+pub(super) async fn seen(context: &Context<'_>, id: &str) -> Result<usize> {
+    Ok(context.cloud.events(id).await?.len())
+}
+
+/// Whether what is followed shows in the stack's status yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// It does, or has ended since.
+    Already,
+    /// It was asked for, and begins with an event a moment later.
+    Soon,
+}
+
+/// Tells of each event after those `before` until CloudFormation is no longer at
+/// work; returns the stack, or nothing where it is gone.
 pub(super) async fn follow(
     context: &Context<'_>,
     id: &str,
-    before: &[StackEvent],
-) -> Result<Stack> {
-    let mut told = before.len();
+    before: usize,
+    begins: Begins,
+) -> Result<Option<Stack>> {
+    let mut told = before;
     loop {
         let stack = context.cloud.stack(id).await?;
         for event in context.cloud.events(id).await?.into_iter().skip(told) {
@@ -140,12 +156,12 @@ pub(super) async fn follow(
                 reason: event.reason,
             });
         }
-        match stack {
-            // Executing a change set begins a moment after it was asked for.
-            Some(stack)
-                if stack.status.is_busy() || stack.status.is_review() || told == before.len() => {}
-            Some(stack) => return Ok(stack),
-            None => return Err(Error::NotDeployed { stack: id.into() }),
+        let Some(stack) = stack.filter(|stack| !stack.status.is_deleted()) else {
+            return Ok(None);
+        };
+        let begun = begins == Begins::Already || told > before;
+        if begun && !stack.status.is_busy() && !stack.status.is_review() {
+            return Ok(Some(stack));
         }
         context.wait().await;
     }

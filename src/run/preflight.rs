@@ -1,7 +1,8 @@
 //! The checks before anything changes.
 
+use super::deploy::settle;
 use super::error::{Error, Result};
-use super::{Context, observe};
+use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
 use crate::plan::{self, Observed, Preflight};
 use crate::port::Stage;
@@ -21,6 +22,8 @@ pub struct Cleared {
 /// them is an error.
 pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) -> Result<Cleared> {
     context.stage(Stage::Checking);
+    guard_account(context, model).await?;
+    settle(context, model).await?;
     let observed = observe(context, model).await?;
     let findings = plan::check(model, &observed, intent);
     if findings.iter().any(Finding::is_error) {

@@ -6,15 +6,13 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::deploy::{failed, seen};
+use super::deploy::{Begins, failed, follow, seen, settle};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
 use crate::model::{Content, Credential, Model};
 use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
-use crate::port::{
-    BucketOwner, CURRENT, Deletion, ErrorKind, Event, Optional, StackResource, Stage,
-};
+use crate::port::{BucketOwner, CURRENT, Deletion, ErrorKind, Optional, StackResource, Stage};
 use crate::render::{self, STACK_TAG};
 
 /// What a teardown did.
@@ -40,6 +38,7 @@ pub async fn observe_teardown(
 ) -> Result<TeardownPlan> {
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
+    settle(context, model).await?;
     let name = model.stack.as_str();
     let stack = context.cloud.stack(name).await?;
     if let Some(finding) = stack
@@ -224,34 +223,16 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
 /// resource stay that its template does not.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
     context.stage(Stage::Deploying);
-    let mut told = seen(context, id).await?.len();
-    let begun = told;
-    let mut retaining = false;
+    let mut before = seen(context, id).await?;
     context.cloud.delete_stack(id, &[]).await?;
-    loop {
-        let stack = context.cloud.stack(id).await?;
-        for event in context.cloud.events(id).await?.into_iter().skip(told) {
-            told += 1;
-            context.listener.on(Event::Resource {
-                logical_id: event.logical_id,
-                kind: event.kind,
-                status: event.status,
-                reason: event.reason,
-            });
-        }
-        match stack {
-            None => break,
-            Some(stack) if stack.status.is_deleted() => break,
-            Some(stack) if stack.status.as_str() == "DELETE_FAILED" => {
-                if retaining || retain.is_empty() {
-                    return Err(failed(context, stack, begun).await?);
-                }
-                retaining = true;
-                context.cloud.delete_stack(id, retain).await?;
-            }
-            Some(_) => {}
-        }
-        context.wait().await;
+    let mut left = follow(context, id, before, Begins::Soon).await?;
+    if left.is_some() && !retain.is_empty() {
+        before = seen(context, id).await?;
+        context.cloud.delete_stack(id, retain).await?;
+        left = follow(context, id, before, Begins::Soon).await?;
+    }
+    if let Some(stack) = left {
+        return Err(failed(context, stack, before).await?);
     }
     let name = id.split('/').nth(1).unwrap_or(id);
     Ok(Item::new("stack", name, None))

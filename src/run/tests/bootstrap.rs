@@ -1,7 +1,9 @@
 //! `bootstrap`, interrupted everywhere.
 
+use std::time::Duration;
+
 use super::super::Bootstrapped;
-use super::super::fake::{Fake, Origin};
+use super::super::fake::{Fake, Fault, Kind, Origin};
 use super::scenario::{Scenario, explore};
 
 fn check(fake: &Fake, done: &Bootstrapped) {
@@ -69,4 +71,33 @@ fn a_user_of_the_stacks_own_with_a_kms_key() {
     let entries = "  - { user: ada, create_user: true, kms_key: create }\n  - { user: bob, create_user: true, rotate_as: role }\n";
     let scenario = Scenario::new(entries, |_| {});
     survives("created users, KMS key", &scenario);
+}
+
+#[test]
+fn a_deployment_that_ends_while_it_is_looked_at() {
+    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let executes = |call: &&str| *call == "cloudformation:ExecuteChangeSet";
+    let call = fake
+        .log
+        .borrow()
+        .iter()
+        .position(|call| executes(&call))
+        .unwrap()
+        + 1;
+    for milliseconds in (3_700..4_100).step_by(10) {
+        let fake = scenario.fake();
+        let kind = Kind::DiesAfter;
+        assert!(
+            scenario
+                .bootstrap(&fake, Some(Fault { call, kind }))
+                .is_none()
+        );
+        fake.world
+            .borrow_mut()
+            .pass(Duration::from_millis(milliseconds));
+        let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+        check(&fake, &done);
+    }
 }
