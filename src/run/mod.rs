@@ -66,6 +66,8 @@ pub struct Pace {
     pub after_error: Duration,
     /// How long a new key may take to be known everywhere.
     pub propagation: Duration,
+    /// How long a new key may be missing from its user's list.
+    pub listing: Duration,
 }
 
 impl Pace {
@@ -74,12 +76,14 @@ impl Pace {
         poll: Duration::from_secs(1),
         after_error: Duration::from_secs(30),
         propagation: Duration::from_secs(120),
+        listing: Duration::from_secs(20),
     };
     /// For a local AWS, where looking costs nothing and nothing propagates.
     pub const LOCAL: Self = Self {
         poll: Duration::from_millis(25),
         after_error: Duration::from_millis(500),
         propagation: Duration::from_secs(5),
+        listing: Duration::ZERO,
     };
 }
 
