@@ -479,7 +479,10 @@ async fn under_a_deployer_with_the_rendered_policy() {
     world.manifest(&manifest(&entries));
     world.keyrota("generate").await.exits(0);
     let deployer = world
-        .make_deployer("deployer", &world.read("rendered/deployer-policy.json"))
+        .make_deployer(
+            "deployer",
+            &world.home.read("rendered/deployer-policy.json"),
+        )
         .await;
     world.act_as(&deployer);
     Life {

@@ -5,5 +5,12 @@
 //! folder that is the program's home and working directory. A prerequisite that
 //! is missing fails by its name; nothing is skipped.
 
+mod adopt;
+mod application;
+mod bundle;
+mod change;
+mod emulator;
+mod generate;
 mod life;
+mod sandbox;
 mod world;

@@ -1,6 +1,6 @@
 //! The program, run with an environment of its own, and what it said.
 
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -99,26 +99,24 @@ impl std::fmt::Display for Ran {
 }
 
 impl World {
-    /// Returns the program, ready to be run in this account: its environment is
-    /// what is set here and nothing else, and there is no terminal.
+    /// Returns the program, ready to be run in this account.
     pub fn program(&self, arguments: &str) -> Command {
         let caller = self.caller.borrow();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrota"));
+        let mut command = self.home.program(arguments);
         command
-            .args(arguments.split_whitespace())
-            .current_dir(self.home())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").expect("PATH is set"))
-            .env("HOME", self.home())
             .env("AWS_ENDPOINT_URL", self.endpoint())
             .env("AWS_ACCESS_KEY_ID", &caller.id)
             .env("AWS_SECRET_ACCESS_KEY", &caller.secret)
-            .env("AWS_REGION", REGION)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .env("AWS_REGION", REGION);
         command
+    }
+
+    /// Runs the program and expects that the account is as it was before.
+    pub async fn changes_nothing(&self, arguments: &str) -> Ran {
+        let before = self.everything().await;
+        let ran = self.keyrota(arguments).await;
+        assert_eq!(self.everything().await, before, "{ran}");
+        ran
     }
 
     /// Runs the program, the arguments separated by spaces.

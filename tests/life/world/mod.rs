@@ -3,13 +3,12 @@
 mod account;
 mod command;
 mod everything;
+mod home;
 mod policy;
 mod shared;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -17,10 +16,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 use keyrota::port::{Event, Listener};
 use keyrota::sandbox::{self, Sandbox};
-use tempfile::TempDir;
 
-pub use account::Held;
 pub use command::Ran;
+pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
 pub use shared::{function_zip, options, tools};
 
@@ -50,7 +48,7 @@ impl Key {
 /// A local AWS, and a folder to work in.
 pub struct World {
     sandbox: Sandbox,
-    home: TempDir,
+    pub home: Home,
     /// Whose key the program is given.
     caller: RefCell<Key>,
     /// Every secret that was ever seen; none may be told.
@@ -77,7 +75,7 @@ impl World {
         let sandbox = sandbox::start(&options(), &Deaf)
             .await
             .expect("the local AWS starts");
-        let home = tempfile::tempdir().expect("a temporary folder");
+        let home = Home::new();
         std::os::unix::fs::symlink(function_zip(), home.path().join("function.zip"))
             .expect("a link to the function's zip");
         let config = config(&sandbox.endpoint, &Key::root());
@@ -104,36 +102,15 @@ impl World {
         &self.sandbox.endpoint
     }
 
-    /// Returns the folder that the program is run in, which is its home, too.
-    pub fn home(&self) -> &Path {
-        self.home.path()
-    }
-
     /// Gives the program another caller's key from now on.
     pub fn act_as(&self, key: &Key) {
         self.conceal(&key.secret);
         *self.caller.borrow_mut() = key.clone();
     }
 
-    /// Writes a file into the program's folder.
-    pub fn write(&self, name: &str, text: &str) {
-        let path = self.home().join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).expect("a folder");
-        }
-        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-        fs::write(path, text).expect("a file that can be written");
-    }
-
-    /// Reads a file in the program's folder.
-    pub fn read(&self, name: &str) -> String {
-        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
-        fs::read_to_string(self.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
     /// Writes the manifest.
     pub fn manifest(&self, text: &str) {
-        self.write("keyrota.yaml", text);
+        self.home.write("keyrota.yaml", text);
     }
 
     /// Has every command's output looked through for a secret from now on.
