@@ -14,7 +14,7 @@ pub use observed::{
     Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
 pub use preflight::{Preflight, check, check_account, check_owner};
-pub use seeding::{BEFORE, SEEDING_TAG, Seeding};
+pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
 pub use teardown::{
     ENCRYPTION_KEY_TAG, Item, Step, Subject, TeardownOptions, TeardownPlan, encryption_keys,

@@ -140,7 +140,13 @@ impl ObservedEntry {
         };
         if secret.credential().is_some_and(|held| held.accesskey == id) {
             KeyRole::Current
-        } else if secret.pending_key.as_deref() == Some(id) {
+        } else if secret.pending_key.as_deref() == Some(id)
+            || secret
+                .secret
+                .tags
+                .get(super::ABANDONED_TAG)
+                .is_some_and(|key| key == id)
+        {
             KeyRole::Pending
         } else if [&secret.previous_key, &secret.before_key]
             .into_iter()

@@ -16,6 +16,9 @@ pub const SEEDING_TAG: &str = "keyrota:seeding";
 /// corrected and AWSPREVIOUS is elsewhere.
 pub const BEFORE: &str = "KEYROTA_BEFORE";
 
+/// The tag that names the key of a rotation that is being given up.
+pub const ABANDONED_TAG: &str = "keyrota:abandoned";
+
 /// How far from the tag's moment a key of ours can have been made. AWS refuses
 /// requests whose clock is more than 15 minutes off ("Signature Version 4 signing
 /// process"), and the key is made right after the tag is written.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::fake::{Fake, Fault, Kind, Origin, World};
 use super::super::{Bootstrapped, Error};
-use super::scenario::{Scenario, explore};
+use super::scenario::{Scenario, explore, tell};
 
 fn check(fake: &Fake, done: &Bootstrapped) {
     let world = fake.world.borrow();
@@ -27,7 +27,7 @@ fn survives(name: &str, scenario: &Scenario) {
         |fake, fault| scenario.bootstrap(fake, fault),
         check,
     );
-    println!("bootstrap, {name}: {explored} processes");
+    tell(&format!("bootstrap, {name}"), explored);
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn a_deployment_that_ends_while_it_is_looked_at() {
     let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let executes = |call: &&str| *call == "cloudformation:ExecuteChangeSet";
+    let executes = |call: &str| call == "cloudformation:ExecuteChangeSet";
     let call = fake
         .log
         .borrow()
         .iter()
-        .position(executes)
+        .position(|call| executes(call))
         .unwrap()
         + 1;
     for milliseconds in (3_700..4_100).step_by(10) {
@@ -139,12 +139,12 @@ fn a_key_that_somebody_made_meanwhile_stays() {
     });
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let makes = |call: &&str| *call == "iam:CreateAccessKey";
+    let makes = |call: &str| call == "iam:CreateAccessKey";
     let call = fake
         .log
         .borrow()
         .iter()
-        .position(makes)
+        .position(|call| makes(call))
         .unwrap()
         + 1;
     let fake = scenario.fake();
