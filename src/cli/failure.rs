@@ -119,6 +119,7 @@ impl From<run::Error> for Failed {
             }
             run::Error::NoSecret { .. } => Self::new("no-secret", message)
                 .hint("`keyrota bootstrap` brings the stack to what the manifest says"),
+            run::Error::Incomplete { .. } => Self::new("incomplete", message),
             run::Error::Rotation { .. } => Self::new("rotation", message).hint(
                 "the credential in use is as it was; mend the cause and run `keyrota rotate`",
             ),

@@ -4,15 +4,17 @@ mod artifact;
 mod changes;
 mod observed;
 mod preflight;
+mod seeding;
 mod status;
 mod teardown;
 
 pub use artifact::{artifact_prefix, function_key, template_key};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
 pub use observed::{
-    Administrator, OTHER_LABELS, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+    Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
-pub use preflight::{Preflight, SEEDING_TAG, check, check_account, check_owner, seeding_before};
+pub use preflight::{Preflight, check, check_account, check_owner};
+pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
 pub use teardown::{
     ENCRYPTION_KEY_TAG, Item, Step, Subject, TeardownOptions, TeardownPlan, encryption_keys,

@@ -1,9 +1,7 @@
 //! What was seen in the account, as plain data.
 
 use crate::model::{Content, Credential};
-use crate::port::{
-    Caller, EncryptionKey, Key, PENDING, PREVIOUS, Secret, Stack, StackResource, User,
-};
+use crate::port::{Caller, EncryptionKey, Key, Secret, Stack, StackResource, User};
 
 use super::KeyRole;
 
@@ -53,6 +51,8 @@ pub struct ObservedSecret {
     pub current: SecretContent,
     /// The key ID that AWSPREVIOUS holds.
     pub previous_key: Option<String>,
+    /// The key ID that the version marked [`BEFORE`](super::BEFORE) holds.
+    pub before_key: Option<String>,
     /// The key ID that AWSPENDING holds, where it is on another version than AWSCURRENT.
     pub pending_key: Option<String>,
 }
@@ -126,6 +126,13 @@ impl ObservedEntry {
         self.secret.as_ref().and_then(ObservedSecret::credential)
     }
 
+    /// Returns the key that the secret holds, where the user's list has it not.
+    pub fn lost_key(&self) -> Option<&str> {
+        let current = self.credential()?.accesskey.as_str();
+        let listed = self.keys.iter().any(|key| key.id == current);
+        (!listed).then_some(current)
+    }
+
     /// Returns what a key is to the secret. By ID and staging label, never by age.
     pub fn role_of(&self, id: &str) -> KeyRole {
         let Some(secret) = &self.secret else {
@@ -133,9 +140,18 @@ impl ObservedEntry {
         };
         if secret.credential().is_some_and(|held| held.accesskey == id) {
             KeyRole::Current
-        } else if secret.pending_key.as_deref() == Some(id) {
+        } else if secret.pending_key.as_deref() == Some(id)
+            || secret
+                .secret
+                .tags
+                .get(super::ABANDONED_TAG)
+                .is_some_and(|key| key == id)
+        {
             KeyRole::Pending
-        } else if secret.previous_key.as_deref() == Some(id) {
+        } else if [&secret.previous_key, &secret.before_key]
+            .into_iter()
+            .any(|key| key.as_deref() == Some(id))
+        {
             KeyRole::Previous
         } else {
             KeyRole::Unknown
@@ -160,6 +176,3 @@ impl ObservedEntry {
         })
     }
 }
-
-/// The labels whose versions are read beside AWSCURRENT.
-pub const OTHER_LABELS: [&str; 2] = [PREVIOUS, PENDING];

@@ -5,12 +5,7 @@ use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
 use crate::port::{Caller, Stack};
 use crate::render::{self, STACK_TAG};
 
-use super::{Administrator, Observed, ObservedEntry, Profile, holds_user};
-
-/// The tag that stands on a secret while its first key is being made: the IDs
-/// of the keys that were there before. An interrupted run leaves it behind, and
-/// by it the next run tells the key it must have made from everybody else's.
-pub const SEEDING_TAG: &str = "keyrota:seeding";
+use super::{Administrator, Observed, ObservedEntry, Profile, Seeding, holds_user};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,16 +171,14 @@ fn check_keys(
     if seen.user.is_none() || entry.create_user {
         return;
     }
-    if let Some(credential) = seen.credential()
-        && !seen.keys.iter().any(|key| key.id == credential.accesskey)
-    {
+    if let Some(lost) = seen.lost_key() {
         findings.push(
             Finding::error(
                 "lost-key",
                 path.clone(),
                 format!(
                     "the secret `{}` holds the key {}, which is not among the user's keys",
-                    seen.secret_name, credential.accesskey
+                    seen.secret_name, lost
                 ),
             )
             .hint("store a key that works in the secret, with the same four fields, and run again"),
@@ -195,17 +188,13 @@ fn check_keys(
         Some(Profile::Usable { id, .. }) => Some(id.as_str()),
         _ => None,
     };
-    let seeding = seeding_before(seen);
+    let seeding = Seeding::of(seen);
     let foreign: Vec<_> = seen
         .foreign_keys()
         .into_iter()
         .filter(|key| seen.credential().is_some() || Some(key.id.as_str()) != adopted)
         // What an interrupted run of ours made and could not store.
-        .filter(|key| {
-            seeding
-                .as_ref()
-                .is_none_or(|before| before.contains(&key.id))
-        })
+        .filter(|key| !seeding.as_ref().is_some_and(|seeding| seeding.made(key)))
         .collect();
     let names: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
     let active = foreign.iter().any(|key| key.active);
@@ -244,13 +233,6 @@ fn check_keys(
             ),
         ));
     }
-}
-
-/// Returns the IDs of the keys that were there before an interrupted seeding.
-pub fn seeding_before(seen: &ObservedEntry) -> Option<Vec<String>> {
-    let secret = seen.secret.as_ref()?;
-    let before = secret.secret.tags.get(SEEDING_TAG)?;
-    Some(before.split_whitespace().map(str::to_owned).collect())
 }
 
 fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Finding>) {

@@ -79,20 +79,10 @@ pub async fn deploy(
     uploaded: &Uploaded,
     rendering: &Rendering,
 ) -> Result<Deployed> {
-    let mut stack = cleared.observed.stack.clone();
-    if let Some(busy) = stack.as_ref().filter(|stack| stack.status.is_busy()) {
-        context.stage(Stage::Deploying);
-        // What an interrupted run began goes on without it.
-        let told = count_events(context, &busy.id).await?;
-        let settled = follow(context, &busy.id, told, Awaited::Quiet).await?;
-        if !settled.status.is_healthy() {
-            return Err(failed(context, settled, 0).await?);
-        }
-        stack = Some(settled);
-    }
+    let stack = cleared.observed.stack.as_ref();
     let inputs = inputs(model, &uploaded.bucket, &uploaded.key);
     let template = uploaded.template.clone();
-    let computed = compute(context, model, stack.as_ref(), template, rendering, inputs).await?;
+    let computed = compute(context, model, stack, template, rendering, inputs).await?;
     let Some(computed) = computed else {
         return Deployed::observe(context, model).await;
     };
@@ -107,9 +97,10 @@ pub async fn deploy(
         Some(stack) => stack.id,
         None => name.to_owned(),
     };
-    let before = count_events(context, &id).await?;
+    let before = seen(context, &id).await?;
     context.cloud.execute_change_set(name, &computed.id).await?;
-    let settled = follow(context, &id, before, Awaited::Activity).await?;
+    let settled = follow(context, &id, before, Begins::Soon).await?;
+    let settled = settled.ok_or_else(|| Error::NotDeployed { stack: name.into() })?;
     if !settled.status.succeeded() {
         return Err(failed(context, settled, before).await?);
     }
@@ -119,56 +110,61 @@ pub async fn deploy(
     })
 }
 
+/// Waits for what CloudFormation is at work on, which an interrupted run may have
+/// begun: until then nothing that is seen of the account holds.
+pub(super) async fn settle(context: &Context<'_>, model: &Model) -> Result<()> {
+    let stack = context.cloud.stack(model.stack.as_str()).await?;
+    if let Some(busy) = stack.filter(|stack| stack.status.is_busy()) {
+        context.stage(Stage::Deploying);
+        let before = seen(context, &busy.id).await?;
+        follow(context, &busy.id, before, Begins::Already).await?;
+    }
+    Ok(())
+}
+
 /// Returns how many events there are already.
-pub(super) async fn count_events(context: &Context<'_>, id: &str) -> Result<usize> {
+pub(super) async fn seen(context: &Context<'_>, id: &str) -> Result<usize> {
     Ok(context.cloud.events(id).await?.len())
 }
 
-/// What is waited for.
+/// Whether what is followed shows in the stack's status yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaited {
-    /// That CloudFormation is no longer at work.
-    Quiet,
-    /// That it begins, which is a moment after it was asked to, and ends.
-    Activity,
+pub(super) enum Begins {
+    /// It does, or has ended since.
+    Already,
+    /// It was asked for, and begins with an event a moment later.
+    Soon,
 }
 
-/// Tells of each event beyond the first `told` until CloudFormation is done;
-/// returns the stack.
-async fn follow(
+/// Tells of each event after those `before` until CloudFormation is no longer at
+/// work; returns the stack, or nothing where it is gone.
+pub(super) async fn follow(
     context: &Context<'_>,
     id: &str,
-    mut told: usize,
-    awaited: Awaited,
-) -> Result<Stack> {
-    let before = told;
+    before: usize,
+    begins: Begins,
+) -> Result<Option<Stack>> {
+    let mut told = before;
     loop {
         let stack = context.cloud.stack(id).await?;
-        told = tell_events(context, id, told).await?;
-        let begun = awaited == Awaited::Quiet || told > before;
-        match stack {
-            None => return Err(Error::NotDeployed { stack: id.into() }),
-            Some(stack) if begun && !stack.status.is_busy() && !stack.status.is_review() => {
-                return Ok(stack);
-            }
-            Some(_) => context.wait().await,
+        for event in context.cloud.events(id).await?.into_iter().skip(told) {
+            told += 1;
+            context.listener.on(Event::Resource {
+                logical_id: event.logical_id,
+                kind: event.kind,
+                status: event.status,
+                reason: event.reason,
+            });
         }
+        let Some(stack) = stack.filter(|stack| !stack.status.is_deleted()) else {
+            return Ok(None);
+        };
+        let begun = begins == Begins::Already || told > before;
+        if begun && !stack.status.is_busy() && !stack.status.is_review() {
+            return Ok(Some(stack));
+        }
+        context.wait().await;
     }
-}
-
-/// Tells of each event beyond the first `told`; returns how many there are.
-pub(super) async fn tell_events(context: &Context<'_>, id: &str, told: usize) -> Result<usize> {
-    let events = context.cloud.events(id).await?;
-    let count = events.len().max(told);
-    for event in events.into_iter().skip(told) {
-        context.listener.on(Event::Resource {
-            logical_id: event.logical_id,
-            kind: event.kind,
-            status: event.status,
-            reason: event.reason,
-        });
-    }
-    Ok(count)
 }
 
 /// Returns the failure with what CloudFormation says of its causes.

@@ -42,6 +42,12 @@ pub enum Error {
         /// The secret.
         secret: String,
     },
+    /// A secret holds no complete credential that could rotate.
+    #[error("the secret {secret} holds no complete key yet; `keyrota bootstrap` stores one")]
+    Incomplete {
+        /// The secret.
+        secret: String,
+    },
     /// A rotation did not end well. The credential in use is as it was.
     #[error("the rotation of {secret} failed: {reason}")]
     Rotation {

@@ -69,6 +69,8 @@ pub struct Pace {
     pub trial: Duration,
     /// How long a new key may take to be known everywhere.
     pub propagation: Duration,
+    /// How long a new key may be missing from its user's list.
+    pub listing: Duration,
 }
 
 impl Pace {
@@ -78,6 +80,7 @@ impl Pace {
         after_error: Duration::from_secs(30),
         trial: Duration::from_secs(60),
         propagation: Duration::from_secs(120),
+        listing: Duration::from_secs(20),
     };
     /// For a local AWS, where looking costs nothing and nothing propagates.
     pub const LOCAL: Self = Self {
@@ -85,6 +88,7 @@ impl Pace {
         after_error: Duration::from_millis(500),
         trial: Duration::from_secs(10),
         propagation: Duration::from_secs(5),
+        listing: Duration::ZERO,
     };
 }
 

@@ -5,7 +5,9 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use super::error::Result;
 use super::{CONCURRENCY, Context};
 use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, RotateAs};
-use crate::plan::{Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent};
+use crate::plan::{
+    Administrator, BEFORE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+};
 use crate::port::{CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS};
 
 /// Looks at all that a manifest touches.
@@ -97,6 +99,7 @@ async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<Obse
             secret,
             current: SecretContent::Absent,
             previous_key: None,
+            before_key: None,
             pending_key: None,
         }));
     }
@@ -111,15 +114,17 @@ async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<Obse
         }
     };
     let labelled = |label| secret.version_with(label).is_some();
-    let (current, previous, pending) = future::try_join3(
+    let (current, previous, before, pending) = future::try_join4(
         read(CURRENT, labelled(CURRENT)),
         read(PREVIOUS, labelled(PREVIOUS)),
+        read(BEFORE, labelled(BEFORE)),
         read(PENDING, secret.unfinished().is_some()),
     )
     .await?;
     Ok(Some(ObservedSecret {
         current: current.map_or(SecretContent::Absent, SecretContent::Held),
         previous_key: key_id(previous),
+        before_key: key_id(before),
         pending_key: key_id(pending),
         secret,
     }))

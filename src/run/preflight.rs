@@ -1,9 +1,12 @@
 //! The checks before anything changes.
 
+use jiff::Timestamp;
+
+use super::deploy::settle;
 use super::error::{Error, Result};
-use super::{Context, observe};
+use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
-use crate::plan::{self, Observed, Preflight};
+use crate::plan::{self, Observed, Preflight, Seeding};
 use crate::port::Stage;
 
 /// The account was looked at, and nothing stands in the way.
@@ -21,7 +24,9 @@ pub struct Cleared {
 /// them is an error.
 pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) -> Result<Cleared> {
     context.stage(Stage::Checking);
-    let observed = observe(context, model).await?;
+    guard_account(context, model).await?;
+    settle(context, model).await?;
+    let observed = observe_listed(context, model).await?;
     let findings = plan::check(model, &observed, intent);
     if findings.iter().any(Finding::is_error) {
         return Err(Error::Refused(findings));
@@ -30,4 +35,26 @@ pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) 
         context.warn(format!("{}: {}", warning.path, warning.message));
     }
     Ok(Cleared { observed })
+}
+
+/// Looks at the account until lists of keys can be trusted: they may lag behind a
+/// key that an interrupted run, or a rotation, made a moment ago.
+async fn observe_listed(context: &Context<'_>, model: &Model) -> Result<Observed> {
+    let began = context.clock.now();
+    let young = |since: Timestamp, now: Timestamp| {
+        now >= since && now.duration_since(since).unsigned_abs() < context.pace.listing
+    };
+    loop {
+        let observed = observe(context, model).await?;
+        let now = context.clock.now();
+        let unsure = observed.entries.iter().any(|seen| {
+            let lacks = seen.user.is_some() && seen.lost_key().is_some();
+            let seeding = Seeding::of(seen);
+            (lacks && young(began, now)) || seeding.is_some_and(|held| young(held.began, now))
+        });
+        if !unsure {
+            return Ok(observed);
+        }
+        context.wait().await;
+    }
 }

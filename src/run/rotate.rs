@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::{Error, Result};
-use super::{CONCURRENCY, Context, Deployed, Seeded};
+use super::{CONCURRENCY, Context, Deployed, Seeded, observe_entry};
 use crate::model::{AccessKey, Model};
-use crate::plan::{ObservedEntry, ObservedSecret};
-use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Stage};
+use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret};
+use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Secret, Stage};
 
 /// A secret whose rotation ended well.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub async fn rotate(
             if !secret.changed
                 && let Some(held) = &seen.secret
                 && held.secret.last_rotated.is_some()
+                && !held.secret.tags.contains_key(ABANDONED_TAG)
                 && (held.secret.unfinished().is_none() || ends_as_trial(context, held).await?)
             {
                 let version = held.secret.version_with(CURRENT);
@@ -95,7 +96,11 @@ pub async fn rotate_secret(
     seen: &ObservedEntry,
 ) -> Result<Rotated> {
     context.stage(Stage::Rotating(entry.secret.to_string()));
-    let old_key = seen.credential().map(|held| held.accesskey.clone());
+    let secret = || entry.secret.to_string();
+    let held = seen.secret.as_ref();
+    let held = held.ok_or_else(|| Error::NoSecret { secret: secret() })?;
+    let credential = held.credential();
+    let credential = credential.ok_or_else(|| Error::Incomplete { secret: secret() })?;
     let attempt = Attempt {
         context,
         deployed,
@@ -103,30 +108,17 @@ pub async fn rotate_secret(
         arn: deployed.secret_arn(entry)?,
         budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
     };
-    let unfinished = seen
-        .secret
-        .as_ref()
-        .and_then(|held| held.secret.unfinished());
-    let version = match unfinished {
-        None => attempt.run().await?,
-        Some(version) => match attempt.resume(version).await {
-            Ok(Outcome::Current) => version.to_owned(),
-            // It was the trial of a new schedule, and has ended.
-            Ok(Outcome::Vanished) => attempt.run().await?,
-            Err(Error::Rotation { reason, .. }) => {
-                context.warn(format!(
-                    "{}: the unfinished rotation is given up: {reason}",
-                    entry.secret
-                ));
-                attempt.give_up(version, seen).await?;
-                attempt.run().await?
-            }
-            Err(error) => return Err(error),
-        },
+    attempt.remove_abandoned(seen).await?;
+    let taken_up = match held.secret.unfinished() {
+        Some(version) => attempt.take_up(version).await?,
+        None => None,
     };
     Ok(Rotated {
-        old_key,
-        version,
+        old_key: Some(credential.accesskey.clone()),
+        version: match taken_up {
+            Some(version) => version,
+            None => attempt.run().await?,
+        },
         rotated: true,
     })
 }
@@ -137,6 +129,17 @@ enum Outcome {
     Current,
     /// It carries no label any more.
     Vanished,
+}
+
+impl Outcome {
+    /// Returns what became of a version, where it is pending no more.
+    fn of(secret: &Secret, version: &str) -> Option<Self> {
+        match secret.unfinished() {
+            Some(pending) if pending == version => None,
+            _ if secret.version_with(CURRENT) == Some(version) => Some(Self::Current),
+            _ => Some(Self::Vanished),
+        }
+    }
 }
 
 struct Attempt<'a> {
@@ -173,11 +176,36 @@ impl Attempt<'_> {
         }
     }
 
+    /// Takes up a rotation that was left unfinished; returns its version where that
+    /// has become AWSCURRENT, and nothing where another is to begin.
+    async fn take_up(&self, version: &str) -> Result<Option<String>> {
+        let outcome = match self.resume(version).await {
+            Err(Error::Rotation { reason, .. }) => {
+                self.context.warn(format!(
+                    "{}: the unfinished rotation is given up: {reason}",
+                    self.entry.secret
+                ));
+                self.give_up(version).await?
+            }
+            outcome => outcome?,
+        };
+        Ok(match outcome {
+            Outcome::Current => Some(version.to_owned()),
+            Outcome::Vanished => None,
+        })
+    }
+
     /// Has the unfinished rotation tried again. `RotateSecret` is refused while
     /// it is unfinished, and that refusal is what makes Secrets Manager try the
     /// old one again (`API_RotateSecret`).
     async fn resume(&self, version: &str) -> Result<Outcome> {
         let since = self.context.clock.now();
+        // What was seen may have ended since, above all the trial of a new
+        // schedule; a rotation under its version would find that one's value.
+        let secret = self.context.cloud.secret(self.arn).await?;
+        if let Some(outcome) = secret.and_then(|secret| Outcome::of(&secret, version)) {
+            return Ok(outcome);
+        }
         match self.context.cloud.rotate(self.arn, version).await {
             Ok(begun) => self.wait(&begun, true, since).await,
             Err(error) if error.kind == ErrorKind::Conflict => {
@@ -187,29 +215,53 @@ impl Attempt<'_> {
         }
     }
 
-    /// Takes an unfinished rotation back: its key first, by ID, then its label.
-    /// The key is ours, since our secret's pending version holds it, and it is
-    /// not the one in use.
-    async fn give_up(&self, version: &str, seen: &ObservedEntry) -> Result<()> {
-        let pending = seen
-            .secret
-            .as_ref()
-            .and_then(|held| held.pending_key.as_deref());
-        let current = seen.credential().map(|held| held.accesskey.as_str());
-        if let Some(id) = pending
-            && Some(id) != current
-            && seen.keys.iter().any(|key| key.id == id)
-        {
-            self.context
-                .cloud
-                .delete_key(self.entry.user.as_str(), id)
-                .await?;
+    /// Takes an unfinished rotation back: its label first, without which it cannot
+    /// be finished, then its key. The key is ours, since our secret's pending
+    /// version holds it; its ID is noted on the secret first, since nothing names
+    /// it any more once the label is gone.
+    async fn give_up(&self, version: &str) -> Result<Outcome> {
+        let cloud = self.context.cloud;
+        let seen = observe_entry(self.context, self.entry).await?;
+        let Some(held) = &seen.secret else {
+            return Ok(Outcome::Vanished);
+        };
+        if let Some(outcome) = Outcome::of(&held.secret, version) {
+            return Ok(outcome);
         }
-        let moved = self
-            .context
-            .cloud
-            .move_label(self.arn, PENDING, Some(version), None);
+        if let Some(id) = &held.pending_key {
+            cloud.tag(self.arn, ABANDONED_TAG, id).await?;
+        }
+        let moved = cloud.move_label(self.arn, PENDING, Some(version), None);
         moved.await.optional()?;
+        let seen = observe_entry(self.context, self.entry).await?;
+        self.remove_abandoned(&seen).await?;
+        let secret = seen.secret.as_ref();
+        let outcome = secret.and_then(|held| Outcome::of(&held.secret, version));
+        Ok(outcome.unwrap_or(Outcome::Vanished))
+    }
+
+    /// Deletes the key of a rotation that was given up, unless that rotation was
+    /// finished after all.
+    async fn remove_abandoned(&self, seen: &ObservedEntry) -> Result<()> {
+        let Some(held) = &seen.secret else {
+            return Ok(());
+        };
+        let Some(id) = held.secret.tags.get(ABANDONED_TAG) else {
+            return Ok(());
+        };
+        let cloud = self.context.cloud;
+        let is_held = |key: Option<&String>| key == Some(id);
+        let current = held.credential().map(|current| &current.accesskey);
+        if held.credential().is_some()
+            && !is_held(current)
+            && !is_held(held.previous_key.as_ref())
+            && !is_held(held.pending_key.as_ref())
+        {
+            cloud.delete_key(self.entry.user.as_str(), id).await?;
+        }
+        if !is_held(held.pending_key.as_ref()) {
+            cloud.untag(self.arn, ABANDONED_TAG).await?;
+        }
         Ok(())
     }
 
@@ -232,7 +284,7 @@ impl Attempt<'_> {
                 false => {}
             }
             let now = self.context.clock.now();
-            if let Some(reason) = self.reported(since).await?
+            if let Some(reason) = self.reported(since).await
                 && failed.as_ref().is_none_or(|(_, held)| *held != reason)
             {
                 failed = Some((now, reason));
@@ -253,23 +305,17 @@ impl Attempt<'_> {
     }
 
     /// Returns the last error that the function's log has of this secret.
-    async fn reported(&self, since: Timestamp) -> Result<Option<String>> {
-        let Some(group) = self.deployed.log_group() else {
-            return Ok(None);
+    async fn reported(&self, since: Timestamp) -> Option<String> {
+        let group = self.deployed.log_group()?;
+        // Reading logs is a help to the reader and no condition.
+        let Ok(messages) = self.context.cloud.log_messages(group, since).await else {
+            return None;
         };
-        let messages = match self.context.cloud.log_messages(group, since).await {
-            Ok(messages) => messages,
-            // Reading logs is a help to the reader and no condition.
-            Err(error) if error.kind == ErrorKind::Denied || error.kind.is_transient() => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let secret = self.entry.secret.as_str();
-        Ok(messages
+        let name = self.entry.secret.as_str();
+        messages
             .iter()
             .rev()
-            .find_map(|message| error_in(message, secret)))
+            .find_map(|message| error_in(message, name))
     }
 
     fn waited(&self, since: Timestamp) -> Duration {
@@ -288,13 +334,37 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns the reason in one of the function's log lines, where it is an error
-/// about the secret.
+/// Returns the reason in a JSON log line of level ERROR about a secret:
+/// `errorMessage`, which is also what Lambda's own lines call it. Those name the
+/// secret, if at all, within their text.
 fn error_in(message: &str, secret: &str) -> Option<String> {
     let line: Value = serde_json::from_str(message.trim()).ok()?;
-    let field = |name: &str| line.get(name).and_then(Value::as_str);
-    let about = field("level") == Some("ERROR") && field("secret") == Some(secret);
-    about
-        .then(|| field("errorMessage").map(str::to_owned))
-        .flatten()
+    let about = match line.get("secret").and_then(Value::as_str) {
+        Some(named) => named == secret,
+        None => message.contains(secret),
+    };
+    if !about || line.get("level")?.as_str()? != "ERROR" {
+        return None;
+    }
+    line.get("errorMessage")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_that_of_its_own_secret() {
+        let line = |secret: &str, level: &str| {
+            format!(r#"{{"level":"{level}","secret":"{secret}","errorMessage":"no"}}"#)
+        };
+        let reads = |message: &str| error_in(message, "prod/app").is_some();
+        assert!(reads(&line("prod/app", "ERROR")));
+        assert!(!reads(&line("prod/app", "INFO")));
+        assert!(!reads(&line("prod/app2", "ERROR")));
+        assert!(reads(
+            r#"{"level":"ERROR","errorMessage":"prod/app: timed out"}"#
+        ));
+        assert!(!reads("prod/app: not JSON"));
+    }
 }

@@ -1,17 +1,17 @@
 //! The first key of each secret, and the four fields with the true `secretarn`.
 //!
 //! Making a key and storing it are two calls, and the secret part is shown once.
-//! Before the first, the secret is tagged with the keys that are there: a run
-//! that is interrupted between the two leaves a key that the next run can tell
-//! from everybody else's, and deletes.
+//! Before the first, the secret is tagged with the moment and the keys that are
+//! there: a run that is interrupted between the two leaves a key that the next
+//! run can tell from everybody else's, and deletes.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, InitialKey, Model, RotateAs};
-use crate::plan::{Administrator, ObservedEntry, SEEDING_TAG, seeding_before};
+use crate::plan::{Administrator, BEFORE, ObservedEntry, SEEDING_TAG, Seeding};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
 /// Every secret holds a complete credential.
@@ -34,15 +34,17 @@ pub struct SeededSecret {
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused; a key that was made and could not be
-/// stored is deleted again.
+/// Returns the first failure once every secret was tried: to drop one between its
+/// two calls would leave a key whose secret part nobody has. A key that was made
+/// and could not be stored is deleted again.
 pub async fn seed(context: &Context<'_>, model: &Model, deployed: &Deployed) -> Result<Seeded> {
     context.stage(Stage::Seeding);
-    let secrets = stream::iter(&model.access_keys)
+    let tried: Vec<Result<SeededSecret>> = stream::iter(&model.access_keys)
         .map(|entry| seed_entry(context, entry, deployed))
         .buffered(CONCURRENCY)
-        .try_collect()
-        .await?;
+        .collect()
+        .await;
+    let secrets = tried.into_iter().collect::<Result<_>>()?;
     Ok(Seeded { secrets })
 }
 
@@ -52,7 +54,7 @@ async fn seed_entry(
     deployed: &Deployed,
 ) -> Result<SeededSecret> {
     let arn = deployed.secret_arn(entry)?;
-    let seen = observe_entry(context, entry).await?;
+    let mut seen = observe_entry(context, entry).await?;
     let origin = origin(entry, &seen, arn)?;
     let changed = match seen.credential() {
         Some(credential) if credential.username != entry.user.as_str() => {
@@ -77,21 +79,20 @@ async fn seed_entry(
             true
         }
     };
+    if changed {
+        seen = observe_entry(context, entry).await?;
+    }
     let tagged = seen
         .secret
         .as_ref()
         .is_some_and(|held| held.secret.tags.contains_key(SEEDING_TAG));
-    if tagged || (changed && entry.initial_key == InitialKey::Create) {
+    if tagged {
         context.cloud.untag(arn, SEEDING_TAG).await?;
     }
-    Ok(SeededSecret {
-        seen: if changed {
-            observe_entry(context, entry).await?
-        } else {
-            seen
-        },
-        changed,
-    })
+    if restore_previous(context, &seen, arn).await? {
+        seen = observe_entry(context, entry).await?;
+    }
+    Ok(SeededSecret { seen, changed })
 }
 
 /// Returns the ARN of the secret whose key makes the IAM calls.
@@ -119,22 +120,20 @@ async fn first_key(
         return Ok(context.cloud.profile_key(name).await?);
     }
     let user = entry.user.as_str();
-    let before = seeding_before(seen);
+    let interrupted = Seeding::of(seen);
     let mut staying = Vec::new();
     for key in &seen.keys {
         // Every key of a user that the stack made is ours.
-        let ours = entry.create_user
-            || before
-                .as_ref()
-                .is_some_and(|before| !before.contains(&key.id));
-        if ours && key.last_used.is_none() {
+        let ours = (entry.create_user && key.last_used.is_none())
+            || interrupted.as_ref().is_some_and(|held| held.made(key));
+        if ours {
             context.cloud.delete_key(user, &key.id).await?;
             context.done(format!(
                 "deleted the key {}, which an interrupted run had made",
                 key.id
             ));
         } else {
-            staying.push(key.id.as_str());
+            staying.push(key.id.clone());
         }
     }
     if staying.len() >= 2 {
@@ -146,13 +145,13 @@ async fn first_key(
             ),
         ));
     }
-    let before = if staying.is_empty() {
-        "none".to_owned()
-    } else {
-        staying.join(" ")
+    let seeding = Seeding {
+        began: context.clock.now(),
+        before: staying,
     };
-    context.cloud.tag(arn, SEEDING_TAG, &before).await?;
-    Ok(context.cloud.create_key(user).await?)
+    let cloud = context.cloud;
+    cloud.tag(arn, SEEDING_TAG, &seeding.to_tag()).await?;
+    Ok(cloud.create_key(user).await?)
 }
 
 async fn store(
@@ -185,8 +184,9 @@ async fn store(
 /// Stores the same key with another `secretarn`.
 ///
 /// AWSPREVIOUS follows AWSCURRENT by itself and would come to name the same key
-/// twice; it is put back on the version that holds the key before, so that the
-/// next rotation still knows which one it may delete.
+/// twice. The version that holds the key before is marked first, so that
+/// AWSPREVIOUS can be put back on it, by the next run if need be: it is how the
+/// next rotation knows which key it may delete.
 async fn correct(
     context: &Context<'_>,
     seen: &ObservedEntry,
@@ -194,24 +194,48 @@ async fn correct(
     credential: &Credential,
 ) -> Result<()> {
     let secret = seen.secret.as_ref().map(|held| &held.secret);
-    let current = secret.and_then(|secret| secret.version_with(CURRENT));
-    let previous = secret.and_then(|secret| secret.version_with(PREVIOUS));
+    if let Some(previous) = secret.and_then(|secret| secret.version_with(PREVIOUS)) {
+        let marked = secret.and_then(|secret| secret.version_with(BEFORE));
+        if marked != Some(previous) {
+            let moved = context
+                .cloud
+                .move_label(arn, BEFORE, marked, Some(previous));
+            moved.await?;
+        }
+    }
     let token = context.clock.token();
     context
         .cloud
         .put_value(arn, &token, &credential.to_text())
         .await?;
-    if let (Some(current), Some(previous)) = (current, previous) {
-        let moved = context
-            .cloud
-            .move_label(arn, PREVIOUS, Some(current), Some(previous));
-        moved.await?;
-    }
     context.done(format!(
         "{} now names {} as its origin",
         seen.secret_name, credential.secretarn
     ));
     Ok(())
+}
+
+/// Puts AWSPREVIOUS back where a correction found it; returns whether there was
+/// something to put back.
+async fn restore_previous(context: &Context<'_>, seen: &ObservedEntry, arn: &str) -> Result<bool> {
+    let Some(held) = &seen.secret else {
+        return Ok(false);
+    };
+    let Some(before) = held.secret.version_with(BEFORE) else {
+        return Ok(false);
+    };
+    let previous = held.secret.version_with(PREVIOUS);
+    let current = held.credential().map(|current| &current.accesskey);
+    // Where a rotation has ended since, AWSPREVIOUS is right as it is.
+    if previous != Some(before) && held.previous_key.as_ref() == current {
+        let moved = context
+            .cloud
+            .move_label(arn, PREVIOUS, previous, Some(before));
+        moved.await?;
+    }
+    let taken = context.cloud.move_label(arn, BEFORE, Some(before), None);
+    taken.await?;
+    Ok(true)
 }
 
 fn refused(entry: &AccessKey, reason: String) -> Error {

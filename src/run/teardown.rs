@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::deploy::{count_events, failed, tell_events};
+use super::deploy::{Begins, failed, follow, seen, settle};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
@@ -38,6 +38,7 @@ pub async fn observe_teardown(
 ) -> Result<TeardownPlan> {
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
+    settle(context, model).await?;
     let name = model.stack.as_str();
     let stack = context.cloud.stack(name).await?;
     if let Some(finding) = stack
@@ -222,26 +223,16 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
 /// resource stay that its template does not.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {
     context.stage(Stage::Deploying);
-    let mut told = count_events(context, id).await?;
-    let begun = told;
-    let mut retaining = false;
+    let mut before = seen(context, id).await?;
     context.cloud.delete_stack(id, &[]).await?;
-    loop {
-        let stack = context.cloud.stack(id).await?;
-        told = tell_events(context, id, told).await?;
-        match stack {
-            None => break,
-            Some(stack) if stack.status.is_deleted() => break,
-            Some(stack) if stack.status.as_str() == "DELETE_FAILED" => {
-                if retaining || retain.is_empty() {
-                    return Err(failed(context, stack, begun).await?);
-                }
-                retaining = true;
-                context.cloud.delete_stack(id, retain).await?;
-            }
-            Some(_) => {}
-        }
-        context.wait().await;
+    let mut left = follow(context, id, before, Begins::Soon).await?;
+    if left.is_some() && !retain.is_empty() {
+        before = seen(context, id).await?;
+        context.cloud.delete_stack(id, retain).await?;
+        left = follow(context, id, before, Begins::Soon).await?;
+    }
+    if let Some(stack) = left {
+        return Err(failed(context, stack, before).await?);
     }
     let name = id.split('/').nth(1).unwrap_or(id);
     Ok(Item::new("stack", name, None))

@@ -8,29 +8,21 @@ use super::super::document::Statement;
 use super::super::resolve::World;
 use super::super::{STACK_TAG, name};
 use super::{entries, names};
-use crate::model::{AccessKey, KmsKey, Model};
+use crate::model::{AccessKey, KmsKey, Model, RotateAs, SecretReference};
 
 /// Returns what keeps the secrets.
 pub fn secrets(model: &Model, world: &World) -> Vec<Statement> {
     let arn = |entry: &AccessKey| world.secret_arn(entry.secret.as_str());
     let all = entries(model, |_| true);
     let read = entries(model, |entry| !entry.readers.is_empty());
-    // A name that is free has no ARN that a policy could name, and asking for it
-    // would be refused, not answered. Nor can listing be granted on less; it
-    // tells as much of a secret as describing it does, and no value.
-    let find = Statement::allow(
-        "FindSecrets",
-        "secretsmanager",
-        &["DescribeSecret", "ListSecrets"],
-        vec!["*".to_owned()],
-    );
-    let keep = Statement::allow(
+    let mut statements = vec![Statement::allow(
         "KeepTheSecrets",
         "secretsmanager",
         &[
             "CancelRotateSecret",
             "CreateSecret",
             "DeleteSecret",
+            "DescribeSecret",
             "GetSecretValue",
             "ListSecretVersionIds",
             "PutSecretValue",
@@ -41,8 +33,42 @@ pub fn secrets(model: &Model, world: &World) -> Vec<Statement> {
             "UpdateSecretVersionStage",
         ],
         names(&all, arn),
+    )];
+    // A secret that is not there has no suffix yet, and AWS asks about the name.
+    let absent =
+        |entry: &AccessKey| world.arn("secretsmanager", &format!("secret:{}", entry.secret));
+    statements.push(Statement::allow(
+        "LookForTheSecrets",
+        "secretsmanager",
+        &["DescribeSecret"],
+        names(&all, absent),
+    ));
+    // Teardown finds what earlier manifests left by its tag. It can be granted on
+    // everything only, and tells names, no values.
+    statements.push(Statement::allow(
+        "FindLeftSecrets",
+        "secretsmanager",
+        &["ListSecrets"],
+        vec!["*".to_owned()],
+    ));
+    // Those are told by the tag alone: this manifest does not name them any more.
+    let left = json!({
+        format!("secretsmanager:ResourceTag/{STACK_TAG}"): model.stack.as_str()
+    });
+    statements.push(
+        Statement::allow(
+            "TakeDownLeftSecrets",
+            "secretsmanager",
+            &[
+                "CancelRotateSecret",
+                "DeleteSecret",
+                "DescribeSecret",
+                "GetSecretValue",
+            ],
+            vec![world.arn("secretsmanager", "secret:*")],
+        )
+        .when(json!({ "StringEquals": left })),
     );
-    let mut statements = vec![find, keep];
     if !read.is_empty() {
         let actions = [
             "DeleteResourcePolicy",
@@ -56,6 +82,26 @@ pub fn secrets(model: &Model, world: &World) -> Vec<Statement> {
             "secretsmanager",
             &actions,
             resource,
+        ));
+    }
+    let administrators: BTreeSet<String> = model
+        .access_keys
+        .iter()
+        .filter_map(|entry| match &entry.rotate_as {
+            RotateAs::Administrator(SecretReference::Name(name)) => {
+                Some(world.secret_arn(name.as_str()))
+            }
+            RotateAs::Administrator(SecretReference::Arn(arn)) => Some(arn.to_string()),
+            RotateAs::Itself | RotateAs::Role => None,
+        })
+        .collect();
+    if !administrators.is_empty() {
+        // Its full ARN goes into `secretarn`; its value is for the function alone.
+        statements.push(Statement::allow(
+            "FindTheAdministrators",
+            "secretsmanager",
+            &["DescribeSecret"],
+            administrators.into_iter().collect(),
         ));
     }
     statements

@@ -75,6 +75,17 @@ impl World {
         self.start(name, &token, Step::Trial, TRIAL);
     }
 
+    /// Has the last step of a pending version happen at a moment, whatever else goes on.
+    pub fn finish_late(&mut self, secret: &str, due: Timestamp) {
+        let version = self.secrets[secret].labelled(PENDING).unwrap().to_owned();
+        self.rotations.push(Process {
+            secret: secret.to_owned(),
+            version,
+            step: Step::Finish,
+            due,
+        });
+    }
+
     fn start(&mut self, secret: &str, version: &str, step: Step, after: Duration) {
         self.rotations.push(Process {
             secret: secret.to_owned(),

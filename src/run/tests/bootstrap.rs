@@ -1,8 +1,10 @@
 //! `bootstrap`, interrupted everywhere.
 
-use super::super::Bootstrapped;
-use super::super::fake::{Fake, Origin};
-use super::scenario::{Scenario, explore};
+use std::time::Duration;
+
+use super::super::fake::{Fake, Fault, Kind, Origin, World};
+use super::super::{Bootstrapped, Error};
+use super::scenario::{Scenario, explore, tell};
 
 fn check(fake: &Fake, done: &Bootstrapped) {
     let world = fake.world.borrow();
@@ -25,7 +27,7 @@ fn survives(name: &str, scenario: &Scenario) {
         |fake, fault| scenario.bootstrap(fake, fault),
         check,
     );
-    println!("bootstrap, {name}: {explored} processes");
+    tell(&format!("bootstrap, {name}"), explored);
 }
 
 #[test]
@@ -69,4 +71,96 @@ fn a_user_of_the_stacks_own_with_a_kms_key() {
     let entries = "  - { user: ada, create_user: true, kms_key: create }\n  - { user: bob, create_user: true, rotate_as: role }\n";
     let scenario = Scenario::new(entries, |_| {});
     survives("created users, KMS key", &scenario);
+}
+
+#[test]
+fn a_deployment_that_ends_while_it_is_looked_at() {
+    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let executes = |call: &str| call == "cloudformation:ExecuteChangeSet";
+    let call = fake
+        .log
+        .borrow()
+        .iter()
+        .position(|call| executes(call))
+        .unwrap()
+        + 1;
+    for milliseconds in (3_700..4_100).step_by(10) {
+        let fake = scenario.fake();
+        let kind = Kind::DiesAfter;
+        assert!(
+            scenario
+                .bootstrap(&fake, Some(Fault { call, kind }))
+                .is_none()
+        );
+        fake.world
+            .borrow_mut()
+            .pass(Duration::from_millis(milliseconds));
+        let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+        check(&fake, &done);
+    }
+}
+
+#[test]
+fn a_new_key_that_is_not_known_everywhere_yet() {
+    for entries in [
+        "  - { user: ada, rotate_as: role }\n",
+        "  - { user: ada, create_user: true, rotate_as: role }\n",
+    ] {
+        let scenario = Scenario::new(entries, |world| {
+            world.lag = Duration::from_secs(12);
+            if !entries.contains("create_user") {
+                world.add_user("ada");
+            }
+        });
+        survives("role, new keys are known late", &scenario);
+    }
+}
+
+#[test]
+fn another_origin_for_a_secret_that_has_rotated() {
+    let account = |world: &mut World| {
+        world.add_user("ada");
+        world.add_administrator("ops/admin");
+    };
+    let first = Scenario::new("  - user: ada\n", account);
+    let fake = first.fake();
+    first.bootstrap(&fake, None).unwrap().unwrap();
+    let mut second = Scenario::new("  - { user: ada, rotate_as: ops/admin }\n", |_| {});
+    second.world = fake.world.into_inner();
+    survives("self, then administrator", &second);
+}
+
+#[test]
+fn a_key_that_somebody_made_meanwhile_stays() {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
+        world.add_user("ada");
+    });
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let makes = |call: &str| call == "iam:CreateAccessKey";
+    let call = fake
+        .log
+        .borrow()
+        .iter()
+        .position(|call| makes(call))
+        .unwrap()
+        + 1;
+    let fake = scenario.fake();
+    let kind = Kind::DiesBefore;
+    assert!(
+        scenario
+            .bootstrap(&fake, Some(Fault { call, kind }))
+            .is_none()
+    );
+    fake.world.borrow_mut().next_day();
+    let theirs = fake.world.borrow_mut().add_key("ada", Origin::Somebody);
+    let refused = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    scenario
+        .bootstrap_with(&fake, None, false)
+        .unwrap()
+        .unwrap();
+    assert!(fake.world.borrow().keys.contains_key(&theirs));
 }

@@ -1,8 +1,10 @@
 //! `rotate`, interrupted everywhere, and rotations that were left unfinished.
 
-use super::super::fake::{Fake, Fault, Step};
+use std::time::Duration;
+
+use super::super::fake::{Fake, Fault, Kind, Step};
 use super::super::{Deployed, Error, Verified, observe_entry, rotate_secret, verify};
-use super::scenario::{Ended, Scenario, explore};
+use super::scenario::{Ended, Scenario, explore, tell};
 use crate::port::{CURRENT, PENDING};
 
 fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
@@ -44,7 +46,7 @@ fn survives(name: &str, scenario: &Scenario, prepare: impl Fn(&Fake)) {
             assert_ne!(current, before);
         },
     );
-    println!("rotate, {name}: {explored} processes");
+    tell(&format!("rotate, {name}"), explored);
 }
 
 /// Lets a rotation fail at a step for good, so that it is left unfinished.
@@ -107,4 +109,42 @@ fn a_rotation_that_fails_leaves_the_key_in_use_as_it_was() {
     );
     let after = fake.world.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
     assert_eq!(before, after);
+}
+
+#[test]
+fn a_secret_without_a_key_is_bootstraps_affair() {
+    let scenario = existing();
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let puts = |call: &str| call == "secretsmanager:PutSecretValue";
+    let call = fake
+        .log
+        .borrow()
+        .iter()
+        .position(|call| puts(call))
+        .unwrap()
+        + 1;
+    let fake = scenario.fake();
+    let kind = Kind::Lost;
+    let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
+    let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
+    assert!(error.to_string().contains("keyrota bootstrap"), "{error}");
+}
+
+#[test]
+fn a_rotation_that_is_finished_after_all_keeps_its_key() {
+    // The last step is under way while the program gives the rotation up.
+    let scenario = existing();
+    let prepared = deployed(&scenario);
+    leave_unfinished(&scenario, &prepared, Step::Finish);
+    prepared.world.borrow_mut().failing.insert(Step::Finish, 1);
+    let start = prepared.world.into_inner();
+    for milliseconds in 0..200 {
+        let fake = Fake::new(start.clone());
+        let since = fake.world.borrow().now + Duration::from_secs(31);
+        let due = since + Duration::from_millis(10 * milliseconds);
+        fake.world.borrow_mut().finish_late("keys/ada", due);
+        rotate(&scenario, &fake, None).unwrap().unwrap();
+        assert!(fake.world.borrow().orphans().is_empty());
+    }
 }

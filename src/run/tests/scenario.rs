@@ -156,3 +156,8 @@ pub fn explore<T>(
     }
     processes
 }
+
+/// Tells how much was explored.
+pub fn tell(what: &str, processes: usize) {
+    println!("{what}: {processes} processes");
+}

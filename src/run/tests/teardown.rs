@@ -2,7 +2,7 @@
 
 use super::super::TeardownReport;
 use super::super::fake::{Fake, Fault, Kind, Origin, Watch};
-use super::scenario::{Scenario, explore};
+use super::scenario::{Scenario, explore, tell};
 use crate::plan::TeardownOptions;
 use crate::port::Deletion;
 
@@ -55,7 +55,7 @@ fn survives(name: &str, scenario: &Scenario, options: TeardownOptions, check: im
             gone(fake, &again);
         },
     );
-    println!("teardown, {name}: {explored} processes");
+    tell(&format!("teardown, {name}"), explored);
 }
 
 fn existing() -> Scenario {
