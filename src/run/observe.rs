@@ -106,11 +106,15 @@ async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<Obse
     let read = |label: &'static str, wanted: bool| {
         let arn = &secret.arn;
         async move {
-            let value = match wanted {
-                true => context.cloud.value(arn, label).await.optional()?.flatten(),
-                false => None,
-            };
-            Ok::<_, crate::run::Error>(value.map(|value| Credential::read(&value.text)))
+            if !wanted {
+                return Ok(SecretContent::Absent);
+            }
+            Ok::<_, crate::run::Error>(match context.cloud.value(arn, label).await.optional() {
+                Ok(Some(Some(value))) => SecretContent::Held(Credential::read(&value.text)),
+                Ok(None | Some(None)) => SecretContent::Absent,
+                Err(error) if error.kind == ErrorKind::Undecryptable => SecretContent::Sealed,
+                Err(error) => return Err(error.into()),
+            })
         }
     };
     let labelled = |label| secret.version_with(label).is_some();
@@ -122,7 +126,7 @@ async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<Obse
     )
     .await?;
     Ok(Some(ObservedSecret {
-        current: current.map_or(SecretContent::Absent, SecretContent::Held),
+        current,
         previous_key: key_id(previous),
         before_key: key_id(before),
         pending_key: key_id(pending),
@@ -130,9 +134,9 @@ async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<Obse
     }))
 }
 
-fn key_id(content: Option<Content>) -> Option<String> {
+fn key_id(content: SecretContent) -> Option<String> {
     match content {
-        Some(Content::Complete(credential)) => Some(credential.accesskey),
+        SecretContent::Held(Content::Complete(credential)) => Some(credential.accesskey),
         _ => None,
     }
 }
