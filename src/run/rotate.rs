@@ -283,13 +283,9 @@ impl Attempt<'_> {
 
     /// Returns the last error that the function's log has of this secret.
     async fn reported(&self, since: Timestamp) -> Option<String> {
-        let Some(group) = self.deployed.log_group() else {
-            return None;
-        };
+        let group = self.deployed.log_group()?;
         // Reading logs is a help to the reader and no condition.
-        let Ok(messages) = self.context.cloud.log_messages(group, since).await else {
-            return None;
-        };
+        let messages = self.context.cloud.log_messages(group, since).await.ok()?;
         let name = self.entry.secret.as_str();
         messages
             .iter()
