@@ -1,0 +1,539 @@
+//! Each result in both forms. Colour is left out, as it is for whoever does not
+//! look at a terminal: the meaning must survive.
+
+use jiff::Timestamp;
+
+use super::{
+    BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret, Failure,
+    GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, Show, WrittenFile,
+    human, json,
+};
+use crate::model::Finding;
+use crate::plan::{Item, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport};
+use crate::port::Change;
+use crate::run::TeardownReport;
+
+fn at(text: &str) -> Option<Timestamp> {
+    Some(text.parse().unwrap())
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn shown(result: &dyn Show) -> String {
+    plain(&result.human())
+}
+
+fn script(result: &dyn Show) -> String {
+    format!("{:#}", result.json())
+}
+
+fn stack() -> StackReport {
+    StackReport {
+        name: "keys".to_owned(),
+        id: "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1".to_owned(),
+        status: "CREATE_COMPLETE".to_owned(),
+    }
+}
+
+fn secret(state: State, reason: Option<&str>) -> SecretReport {
+    let key = |id: &str, role, used| KeyReport {
+        id: id.to_owned(),
+        status: "Active",
+        created: at("2026-11-01T09:00:00Z"),
+        last_used: used,
+        role,
+    };
+    SecretReport {
+        name: "prod/app".to_owned(),
+        arn: Some(
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf".to_owned(),
+        ),
+        username: "app".to_owned(),
+        state,
+        reason: reason.map(str::to_owned),
+        schedule: "rate(30 days)".to_owned(),
+        rotation_enabled: true,
+        last_rotated: at("2026-11-01T09:00:30Z"),
+        next_rotation: None,
+        keys: vec![
+            key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
+            key("AKIAOLD", KeyRole::Previous, None),
+        ],
+    }
+}
+
+#[test]
+fn bootstrap() {
+    let secret = |name: &str, rotated, verified| DeployedSecret {
+        name: name.to_owned(),
+        arn: "arn:one".to_owned(),
+        kind: "access_key",
+        username: "app".to_owned(),
+        access_key_id: "AKIANEW".to_owned(),
+        version_id: "two".to_owned(),
+        rotated,
+        verified,
+    };
+    let mut result = BootstrapResult {
+        stack: stack(),
+        function: DeployedFunction {
+            arn: "arn:function".to_owned(),
+            code_sha256: "c2hh".to_owned(),
+        },
+        secrets: vec![secret("prod/app", true, true)],
+        changes: 1,
+    };
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "changes": 1,
+      "function": {
+        "arn": "arn:function",
+        "code_sha256": "c2hh"
+      },
+      "secrets": [
+        {
+          "access_key_id": "AKIANEW",
+          "arn": "arn:one",
+          "kind": "access_key",
+          "name": "prod/app",
+          "rotated": true,
+          "username": "app",
+          "verified": true,
+          "version_id": "two"
+        }
+      ],
+      "stack": {
+        "id": "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1",
+        "name": "keys",
+        "status": "CREATE_COMPLETE"
+      }
+    }
+    "#);
+    result.secrets.push(secret("prod/other-app", false, true));
+    result.changes = 0;
+    insta::assert_snapshot!(shown(&result), @"
+    SECRET          USER  ACCESS KEY
+    prod/app        app   AKIANEW     rotated, verified
+    prod/other-app  app   AKIANEW     verified
+
+    Stack keys is CREATE_COMPLETE (no change).
+    ");
+}
+
+#[test]
+fn rotate() {
+    let rotated = RotatedSecret {
+        name: "prod/app".to_owned(),
+        arn: Some("arn:one".to_owned()),
+        username: "app".to_owned(),
+        old_access_key_id: Some("AKIAOLD".to_owned()),
+        new_access_key_id: Some("AKIANEW".to_owned()),
+        version_id: Some("two".to_owned()),
+        verified: true,
+        error: None,
+    };
+    let failed = RotatedSecret {
+        name: "prod/other".to_owned(),
+        new_access_key_id: None,
+        version_id: None,
+        verified: false,
+        error: Some("the rotation of prod/other failed: no".to_owned()),
+        ..rotated.clone()
+    };
+    let result = RotateResult {
+        secrets: vec![rotated, failed],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    SECRET      USER  OLD KEY  NEW KEY
+    prod/app    app   AKIAOLD  AKIANEW  verified
+    prod/other  app   AKIAOLD  -        failed, see above
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "secrets": [
+        {
+          "arn": "arn:one",
+          "error": null,
+          "name": "prod/app",
+          "new_access_key_id": "AKIANEW",
+          "old_access_key_id": "AKIAOLD",
+          "username": "app",
+          "verified": true,
+          "version_id": "two"
+        },
+        {
+          "arn": "arn:one",
+          "error": "the rotation of prod/other failed: no",
+          "name": "prod/other",
+          "new_access_key_id": null,
+          "old_access_key_id": "AKIAOLD",
+          "username": "app",
+          "verified": false,
+          "version_id": null
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn status() {
+    let result = StatusReport {
+        stack: Some(stack()),
+        secrets: vec![secret(State::Ok, None)],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    Stack keys is CREATE_COMPLETE.
+
+    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
+
+    USER  KEY      ROLE      STATUS  CREATED               LAST USED
+    app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC
+    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "secrets": [
+        {
+          "arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf",
+          "keys": [
+            {
+              "created": "2026-11-01T09:00:00Z",
+              "id": "AKIANEW",
+              "last_used": "2026-11-02T08:00:00Z",
+              "role": "current",
+              "status": "Active"
+            },
+            {
+              "created": "2026-11-01T09:00:00Z",
+              "id": "AKIAOLD",
+              "last_used": null,
+              "role": "previous",
+              "status": "Active"
+            }
+          ],
+          "last_rotated": "2026-11-01T09:00:30Z",
+          "name": "prod/app",
+          "next_rotation": null,
+          "reason": null,
+          "rotation_enabled": true,
+          "schedule": "rate(30 days)",
+          "state": "ok",
+          "username": "app"
+        }
+      ],
+      "stack": {
+        "id": "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1",
+        "name": "keys",
+        "status": "CREATE_COMPLETE"
+      }
+    }
+    "#);
+    let missing = SecretReport {
+        arn: None,
+        last_rotated: None,
+        keys: Vec::new(),
+        ..secret(State::Missing, Some("there is no such secret"))
+    };
+    let result = StatusReport {
+        stack: None,
+        secrets: vec![missing],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    The stack is not deployed.
+
+    SECRET    USER  STATE    LAST ROTATION  NEXT BY  SCHEDULE
+    prod/app  app   missing  -              -        rate(30 days)
+
+    prod/app: there is no such secret
+    ");
+}
+
+#[test]
+fn plan() {
+    let change = |action: &str, kind: &str, replacement: Option<&str>| Change {
+        action: action.to_owned(),
+        logical_id: "SecretProdApp".to_owned(),
+        kind: kind.to_owned(),
+        replacement: replacement.map(str::to_owned),
+        properties: Vec::new(),
+    };
+    let result = PlanResult {
+        changes: vec![
+            change("Add", "AWS::SecretsManager::Secret", None),
+            change("Modify", "AWS::Lambda::Function", Some("True")),
+            change("Modify", "AWS::IAM::Role", Some("Conditional")),
+            change("Remove", "AWS::SNS::Topic", None),
+        ],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    ACTION  RESOURCE       TYPE
+    add     SecretProdApp  AWS::SecretsManager::Secret
+    modify  SecretProdApp  AWS::Lambda::Function        replaced
+    modify  SecretProdApp  AWS::IAM::Role               perhaps replaced
+    remove  SecretProdApp  AWS::SNS::Topic
+
+    1 to add, 2 to modify, 1 to remove. Nothing was changed.
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "changes": [
+        {
+          "action": "Add",
+          "logical_id": "SecretProdApp",
+          "replacement": null,
+          "type": "AWS::SecretsManager::Secret"
+        },
+        {
+          "action": "Modify",
+          "logical_id": "SecretProdApp",
+          "replacement": "True",
+          "type": "AWS::Lambda::Function"
+        },
+        {
+          "action": "Modify",
+          "logical_id": "SecretProdApp",
+          "replacement": "Conditional",
+          "type": "AWS::IAM::Role"
+        },
+        {
+          "action": "Remove",
+          "logical_id": "SecretProdApp",
+          "replacement": null,
+          "type": "AWS::SNS::Topic"
+        }
+      ]
+    }
+    "#);
+    let none = PlanResult { changes: vec![] };
+    insta::assert_snapshot!(shown(&none), @"No change: the stack is as the manifest says.");
+}
+
+#[test]
+fn teardown() {
+    let note = |text: &str| Some(text.to_owned());
+    let result = TeardownReport {
+        deleted: vec![
+            Item::new("stack", "keys", None),
+            Item::new("secret", "prod/app", note("can be restored until then")),
+        ],
+        retained: vec![Item::new("access key", "AKIANEW", note("stays active"))],
+        left_over: vec![Item::new("access key", "AKIAOLD", note("still in use"))],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    Deleted
+      stack   keys
+      secret  prod/app (can be restored until then)
+    Retained
+      access key  AKIANEW (stays active)
+    Left over
+      access key  AKIAOLD (still in use)
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "deleted": [
+        {
+          "name": "keys",
+          "note": null,
+          "type": "stack"
+        },
+        {
+          "name": "prod/app",
+          "note": "can be restored until then",
+          "type": "secret"
+        }
+      ],
+      "left_over": [
+        {
+          "name": "AKIAOLD",
+          "note": "still in use",
+          "type": "access key"
+        }
+      ],
+      "retained": [
+        {
+          "name": "AKIANEW",
+          "note": "stays active",
+          "type": "access key"
+        }
+      ]
+    }
+    "#);
+    insta::assert_snapshot!(shown(&TeardownReport::default()), @"There was nothing to take down.");
+}
+
+#[test]
+fn generate() {
+    let file = |path: &str, state| WrittenFile {
+        path: path.to_owned(),
+        state,
+    };
+    let written = GenerateResult {
+        directory: "rendered".to_owned(),
+        checked: false,
+        files: vec![
+            file("stack.yaml", "written"),
+            file("policies/FunctionRole.json", "unchanged"),
+        ],
+    };
+    insta::assert_snapshot!(shown(&written), @"
+    written    rendered/stack.yaml
+    unchanged  rendered/policies/FunctionRole.json
+    ");
+    insta::assert_snapshot!(script(&written), @r#"
+    {
+      "directory": "rendered",
+      "files": [
+        {
+          "path": "stack.yaml",
+          "state": "written"
+        },
+        {
+          "path": "policies/FunctionRole.json",
+          "state": "unchanged"
+        }
+      ],
+      "up_to_date": false
+    }
+    "#);
+    let current = GenerateResult {
+        checked: true,
+        files: vec![file("stack.yaml", "unchanged")],
+        ..written
+    };
+    insta::assert_snapshot!(shown(&current), @"rendered is up to date.");
+}
+
+#[test]
+fn bundle() {
+    let result = BundleResult {
+        file: "function.zip".to_owned(),
+        architecture: "x86_64",
+        bytes: 4_711,
+        sha256: "5ba9".to_owned(),
+        code_sha256: "W6k=".to_owned(),
+    };
+    insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  4711 bytes  sha256 5ba9");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "architecture": "x86_64",
+      "bytes": 4711,
+      "code_sha256": "W6k=",
+      "file": "function.zip",
+      "sha256": "5ba9"
+    }
+    "#);
+}
+
+#[test]
+fn credentials_and_sandbox() {
+    let result = CredentialsResult {
+        id: "AKIANEW".to_owned(),
+        secret: "hush".into(),
+    };
+    assert!(!format!("{result:?}").contains("hush"));
+    let text: serde_json::Value = serde_json::from_str(&shown(&result)).unwrap();
+    assert_eq!(text, result.json());
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "AccessKeyId": "AKIANEW",
+      "SecretAccessKey": "hush",
+      "Version": 1
+    }
+    "#);
+    let sandbox = SandboxResult {
+        endpoint_url: "http://127.0.0.1:4566".to_owned(),
+        access_key_id: "test".to_owned(),
+        secret_access_key: "test".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    insta::assert_snapshot!(shown(&sandbox), @"
+    export AWS_ENDPOINT_URL=http://127.0.0.1:4566
+    export AWS_ACCESS_KEY_ID=test
+    export AWS_SECRET_ACCESS_KEY=test
+    export AWS_REGION=eu-west-1
+    ");
+    insta::assert_snapshot!(script(&sandbox), @r#"
+    {
+      "access_key_id": "test",
+      "endpoint_url": "http://127.0.0.1:4566",
+      "region": "eu-west-1",
+      "secret_access_key": "test"
+    }
+    "#);
+}
+
+#[test]
+fn findings_and_failures() {
+    let findings = vec![
+        Finding::error(
+            "unknown-key",
+            "access_keys[0].usr",
+            "the key `usr` is not known here",
+        )
+        .at(4)
+        .hint("did you mean `user`?"),
+        Finding::warning(
+            "inactive-key",
+            "user app",
+            "the inactive key AKIAOLD will be deleted",
+        ),
+        Finding::error("yaml", "", "the manifest is empty"),
+    ];
+    insta::assert_snapshot!(plain(&human::findings(&findings)), @"
+    error[unknown-key] line 4: access_keys[0].usr: the key `usr` is not known here
+      hint: did you mean `user`?
+    warning[inactive-key] user app: the inactive key AKIAOLD will be deleted
+    error[yaml] the manifest is empty
+    ");
+    let mut failure = Failure {
+        kind: "refused",
+        message: "keyrota.yaml was refused, with 2 errors".to_owned(),
+        hint: None,
+        findings,
+    };
+    insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
+    {
+      "findings": [
+        {
+          "hint": "did you mean `user`?",
+          "kind": "unknown-key",
+          "line": 4,
+          "message": "the key `usr` is not known here",
+          "path": "access_keys[0].usr",
+          "severity": "error"
+        },
+        {
+          "hint": null,
+          "kind": "inactive-key",
+          "line": null,
+          "message": "the inactive key AKIAOLD will be deleted",
+          "path": "user app",
+          "severity": "warning"
+        },
+        {
+          "hint": null,
+          "kind": "yaml",
+          "line": null,
+          "message": "the manifest is empty",
+          "path": "",
+          "severity": "error"
+        }
+      ]
+    }
+    "#);
+    failure.findings.clear();
+    failure.hint = Some("mend it".to_owned());
+    insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
+    {
+      "error": {
+        "hint": "mend it",
+        "kind": "refused",
+        "message": "keyrota.yaml was refused, with 2 errors"
+      }
+    }
+    "#);
+}
