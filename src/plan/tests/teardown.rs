@@ -141,8 +141,15 @@ fn what_is_somebody_elses_stays() {
     let plan = plan(&[], &foreign, WINDOW);
     assert_eq!(steps(&plan), ["delete stack but []"]);
     let kinds: Vec<&str> = plan.retained.iter().map(|item| item.kind).collect();
-    assert_eq!(kinds, ["access key", "secret"]);
-    assert_eq!(plan.left_over.len(), 1);
+    assert_eq!(kinds, ["access key", "access key", "secret"]);
+    assert!(plan.left_over.is_empty());
+    assert!(
+        plan.retained[0]
+            .note
+            .as_ref()
+            .unwrap()
+            .contains("not this stack's")
+    );
 }
 
 #[test]
@@ -192,7 +199,12 @@ fn the_second_time_finds_what_the_first_left() {
     let keys: Vec<String> = keys.into_iter().collect();
     let again = plan_teardown(None, &[], &keys, std::slice::from_ref(&deleted), WINDOW);
     assert_eq!(steps(&again), ["delete kms-1 in 30"]);
-    assert!(again.retained.iter().any(|item| item.kind == "secret"));
+    let noted = |kind: &str, text: &str| {
+        let mut items = again.retained.iter().filter(|item| item.kind == kind);
+        items.any(|item| item.note.as_ref().unwrap().contains(text))
+    };
+    assert!(noted("secret", "restore-secret"));
+    assert!(noted("access key", "awaits deletion"));
     let forced = TeardownOptions {
         deletion: Deletion::Forced,
         ..WINDOW
