@@ -1,32 +1,17 @@
-//! Each result in both forms. Colour is left out, as it is for whoever does not
-//! look at a terminal: the meaning must survive.
+//! What became of stacks, secrets and keys.
 
 use jiff::Timestamp;
 
-use super::{
-    BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret, Failure,
-    GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, Show, WrittenFile,
-    human, json,
+use super::super::{
+    BootstrapResult, CredentialsResult, DeployedFunction, DeployedSecret, RotateResult,
+    RotatedSecret, SandboxResult, Show,
 };
-use crate::model::Finding;
+use super::{script, shown};
 use crate::plan::{Item, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport};
-use crate::port::Change;
 use crate::run::TeardownReport;
 
 fn at(text: &str) -> Option<Timestamp> {
     Some(text.parse().unwrap())
-}
-
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
-}
-
-fn shown(result: &dyn Show) -> String {
-    plain(&result.human())
-}
-
-fn script(result: &dyn Show) -> String {
-    format!("{:#}", result.json())
 }
 
 fn stack() -> StackReport {
@@ -253,66 +238,6 @@ fn status() {
 }
 
 #[test]
-fn plan() {
-    let change = |action: &str, kind: &str, replacement: Option<&str>| Change {
-        action: action.to_owned(),
-        logical_id: "SecretProdApp".to_owned(),
-        kind: kind.to_owned(),
-        replacement: replacement.map(str::to_owned),
-        properties: Vec::new(),
-    };
-    let result = PlanResult {
-        changes: vec![
-            change("Add", "AWS::SecretsManager::Secret", None),
-            change("Modify", "AWS::Lambda::Function", Some("True")),
-            change("Modify", "AWS::IAM::Role", Some("Conditional")),
-            change("Remove", "AWS::SNS::Topic", None),
-        ],
-    };
-    insta::assert_snapshot!(shown(&result), @"
-    ACTION  RESOURCE       TYPE
-    add     SecretProdApp  AWS::SecretsManager::Secret
-    modify  SecretProdApp  AWS::Lambda::Function        replaced
-    modify  SecretProdApp  AWS::IAM::Role               perhaps replaced
-    remove  SecretProdApp  AWS::SNS::Topic
-
-    1 to add, 2 to modify, 1 to remove. Nothing was changed.
-    ");
-    insta::assert_snapshot!(script(&result), @r#"
-    {
-      "changes": [
-        {
-          "action": "Add",
-          "logical_id": "SecretProdApp",
-          "replacement": null,
-          "type": "AWS::SecretsManager::Secret"
-        },
-        {
-          "action": "Modify",
-          "logical_id": "SecretProdApp",
-          "replacement": "True",
-          "type": "AWS::Lambda::Function"
-        },
-        {
-          "action": "Modify",
-          "logical_id": "SecretProdApp",
-          "replacement": "Conditional",
-          "type": "AWS::IAM::Role"
-        },
-        {
-          "action": "Remove",
-          "logical_id": "SecretProdApp",
-          "replacement": null,
-          "type": "AWS::SNS::Topic"
-        }
-      ]
-    }
-    "#);
-    let none = PlanResult { changes: vec![] };
-    insta::assert_snapshot!(shown(&none), @"No change: the stack is as the manifest says.");
-}
-
-#[test]
 fn teardown() {
     let note = |text: &str| Some(text.to_owned());
     let result = TeardownReport {
@@ -366,69 +291,6 @@ fn teardown() {
 }
 
 #[test]
-fn generate() {
-    let file = |path: &str, state| WrittenFile {
-        path: path.to_owned(),
-        state,
-    };
-    let written = GenerateResult {
-        directory: "rendered".to_owned(),
-        checked: false,
-        files: vec![
-            file("stack.yaml", "written"),
-            file("policies/FunctionRole.json", "unchanged"),
-        ],
-    };
-    insta::assert_snapshot!(shown(&written), @"
-    written    rendered/stack.yaml
-    unchanged  rendered/policies/FunctionRole.json
-    ");
-    insta::assert_snapshot!(script(&written), @r#"
-    {
-      "directory": "rendered",
-      "files": [
-        {
-          "path": "stack.yaml",
-          "state": "written"
-        },
-        {
-          "path": "policies/FunctionRole.json",
-          "state": "unchanged"
-        }
-      ],
-      "up_to_date": false
-    }
-    "#);
-    let current = GenerateResult {
-        checked: true,
-        files: vec![file("stack.yaml", "unchanged")],
-        ..written
-    };
-    insta::assert_snapshot!(shown(&current), @"rendered is up to date.");
-}
-
-#[test]
-fn bundle() {
-    let result = BundleResult {
-        file: "function.zip".to_owned(),
-        architecture: "x86_64",
-        bytes: 4_711,
-        sha256: "5ba9".to_owned(),
-        code_sha256: "W6k=".to_owned(),
-    };
-    insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  4711 bytes  sha256 5ba9");
-    insta::assert_snapshot!(script(&result), @r#"
-    {
-      "architecture": "x86_64",
-      "bytes": 4711,
-      "code_sha256": "W6k=",
-      "file": "function.zip",
-      "sha256": "5ba9"
-    }
-    "#);
-}
-
-#[test]
 fn credentials_and_sandbox() {
     let result = CredentialsResult {
         id: "AKIANEW".to_owned(),
@@ -462,78 +324,6 @@ fn credentials_and_sandbox() {
       "endpoint_url": "http://127.0.0.1:4566",
       "region": "eu-west-1",
       "secret_access_key": "test"
-    }
-    "#);
-}
-
-#[test]
-fn findings_and_failures() {
-    let findings = vec![
-        Finding::error(
-            "unknown-key",
-            "access_keys[0].usr",
-            "the key `usr` is not known here",
-        )
-        .at(4)
-        .hint("did you mean `user`?"),
-        Finding::warning(
-            "inactive-key",
-            "user app",
-            "the inactive key AKIAOLD will be deleted",
-        ),
-        Finding::error("yaml", "", "the manifest is empty"),
-    ];
-    insta::assert_snapshot!(plain(&human::findings(&findings)), @"
-    error[unknown-key] line 4: access_keys[0].usr: the key `usr` is not known here
-      hint: did you mean `user`?
-    warning[inactive-key] user app: the inactive key AKIAOLD will be deleted
-    error[yaml] the manifest is empty
-    ");
-    let mut failure = Failure {
-        kind: "refused",
-        message: "keyrota.yaml was refused, with 2 errors".to_owned(),
-        hint: None,
-        findings,
-    };
-    insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
-    {
-      "findings": [
-        {
-          "hint": "did you mean `user`?",
-          "kind": "unknown-key",
-          "line": 4,
-          "message": "the key `usr` is not known here",
-          "path": "access_keys[0].usr",
-          "severity": "error"
-        },
-        {
-          "hint": null,
-          "kind": "inactive-key",
-          "line": null,
-          "message": "the inactive key AKIAOLD will be deleted",
-          "path": "user app",
-          "severity": "warning"
-        },
-        {
-          "hint": null,
-          "kind": "yaml",
-          "line": null,
-          "message": "the manifest is empty",
-          "path": "",
-          "severity": "error"
-        }
-      ]
-    }
-    "#);
-    failure.findings.clear();
-    failure.hint = Some("mend it".to_owned());
-    insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
-    {
-      "error": {
-        "hint": "mend it",
-        "kind": "refused",
-        "message": "keyrota.yaml was refused, with 2 errors"
-      }
     }
     "#);
 }
