@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::Aws;
 use super::error::{failed, refused};
-use crate::port::{Caller, ErrorKind, Identity, KeyPair, Result};
+use crate::port::{Caller, Error, ErrorKind, Identity, KeyPair, Result};
 
 const CALL: &str = "sts:GetCallerIdentity";
 
@@ -18,7 +18,10 @@ const CALL: &str = "sts:GetCallerIdentity";
 impl Identity for Aws {
     async fn caller(&self) -> Result<Caller> {
         let answer = self.sts.get_caller_identity().send().await;
-        answer.map_err(failed(CALL)).and_then(caller)
+        answer
+            .map_err(failed(CALL))
+            .map_err(|error| self.with_profile(error))
+            .and_then(caller)
     }
 
     async fn holder(&self, key: &KeyPair) -> Result<Caller> {
@@ -48,6 +51,20 @@ impl Identity for Aws {
             id: found.access_key_id().to_owned(),
             secret: found.secret_access_key().into(),
         })
+    }
+}
+
+impl Aws {
+    /// Names the profile that was asked for where it gave no credentials: the SDK
+    /// says only that there are none.
+    fn with_profile(&self, error: Error) -> Error {
+        match &self.profile {
+            Some(profile) if error.kind == ErrorKind::Credentials => Error {
+                message: format!("with the profile `{profile}`: {}", error.message),
+                ..error
+            },
+            _ => error,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ fn http_client() -> SharedHttpClient {
 /// The SDK clients, ready for use. Making them opens no connection.
 pub struct Aws {
     config: SdkConfig,
+    profile: Option<String>,
     cloudformation: aws_sdk_cloudformation::Client,
     iam: aws_sdk_iam::Client,
     kms: aws_sdk_kms::Client,
@@ -94,6 +95,7 @@ impl Aws {
             s3: aws_sdk_s3::Client::from_conf(s3),
             secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            profile: settings.profile.clone(),
             config,
         }
     }

@@ -56,37 +56,43 @@ pub(super) fn read_access_keys<'doc>(
         let Some(mapping) = item.mapping(ACCESS_KEY_KEYS) else {
             continue;
         };
-        let Some(entry) = read_access_key(&mapping, defaults, stack) else {
-            continue;
-        };
+        let names = read_names(&mapping, stack);
         let place = |key: &str| mapping.get(key).unwrap_or_else(|| item.clone());
         // IAM keeps users' names unique without regard to case.
         let user = place("user");
-        if let Some(line) = users.insert(entry.user.as_str().to_lowercase(), user.line()) {
-            let message = format!("the user `{}` stands on line {line} too", entry.user);
+        if let Some(name) = &names.user
+            && let Some(line) = users.insert(name.as_str().to_lowercase(), user.line())
+        {
+            let message = format!("the user `{name}` stands on line {line} too");
             user.report(
                 Finding::error("duplicate-user", user.path(), message)
                     .hint("a user has two key slots, and rotation needs both: one entry a user"),
             );
         }
         let secret = place("secret");
-        if let Some(line) = secrets.insert(entry.secret.as_str().to_owned(), secret.line()) {
-            let message = format!("the secret `{}` stands on line {line} too", entry.secret);
+        if let Some(name) = &names.secret
+            && let Some(line) = secrets.insert(name.as_str().to_owned(), secret.line())
+        {
+            let message = format!("the secret `{name}` stands on line {line} too");
             secret.report(
                 Finding::error("duplicate-secret", secret.path(), message)
                     .hint("give each user a secret of its own"),
             );
         }
-        entries.push((entry, item));
+        if let Some(entry) = read_access_key(&mapping, defaults, names) {
+            entries.push((entry, item));
+        }
     }
     Some(entries)
 }
 
-fn read_access_key(
-    entry: &Mapping<'_>,
-    defaults: Option<&Mapping<'_>>,
-    stack: Option<&StackName>,
-) -> Option<AccessKey> {
+/// The two names that an entry is known by.
+struct Names {
+    user: Option<UserName>,
+    secret: Option<SecretName>,
+}
+
+fn read_names(entry: &Mapping<'_>, stack: Option<&StackName>) -> Names {
     let user = entry
         .require("user")
         .and_then(|field| field.parse("invalid-name", UserName::parse));
@@ -109,6 +115,14 @@ fn read_access_key(
                 .ok()
         }),
     };
+    Names { user, secret }
+}
+
+fn read_access_key(
+    entry: &Mapping<'_>,
+    defaults: Option<&Mapping<'_>>,
+    names: Names,
+) -> Option<AccessKey> {
     let create_user = entry
         .get("create_user")
         .map_or(Some(false), |field| field.boolean());
@@ -118,7 +132,7 @@ fn read_access_key(
             field.parse("invalid-value", parse_initial_key)
         });
     let settings = read_settings(entry, defaults)?;
-    let (user, secret, create_user) = (user?, secret?, create_user?);
+    let (user, secret, create_user) = (names.user?, names.secret?, create_user?);
     let initial_key = initial_key?;
     if create_user && initial_key != InitialKey::Create {
         entry.at().refuse(

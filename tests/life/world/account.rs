@@ -1,6 +1,7 @@
 //! Making what a test needs in the account, and looking at what is there.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use aws_sdk_iam::types::StatusType;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -110,6 +111,12 @@ impl World {
         let request = self.secretsmanager.create_secret().name(name);
         let made = request.secret_string(value).send().await;
         made.expect("the secret is made").arn.expect("an ARN")
+    }
+
+    /// Makes a secret without a value.
+    pub async fn make_empty_secret(&self, name: &str) {
+        let request = self.secretsmanager.create_secret().name(name);
+        request.send().await.expect("the secret is made");
     }
 
     /// Stores a value as AWSCURRENT.
@@ -224,6 +231,41 @@ impl World {
             names.extend(secrets.into_iter().filter_map(|secret| secret.name));
         }
         names
+    }
+
+    /// Waits until a stack is in a status.
+    pub async fn until_stack_is(&self, stack: &str, status: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.stack_status(stack).await.as_deref() != Some(status) {
+            assert!(Instant::now() < deadline, "{stack} is not {status}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Denies the function's role an action, against whatever its policies allow.
+    pub async fn deny_role(&self, action: &str) {
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{ "Effect": "Deny", "Action": action, "Resource": "*" }],
+        });
+        let request = self.iam.put_role_policy().role_name(self.role().await);
+        let request = request.policy_name("denied");
+        let request = request.policy_document(policy.to_string());
+        request.send().await.expect("the policy is put");
+    }
+
+    /// Takes the denial back.
+    pub async fn allow_role(&self) {
+        let request = self.iam.delete_role_policy().role_name(self.role().await);
+        let request = request.policy_name("denied");
+        request.send().await.expect("the policy is deleted");
+    }
+
+    /// Returns the name of the function's role, the only one there is.
+    async fn role(&self) -> String {
+        let roles = self.iam.list_roles().send().await.expect("roles").roles;
+        assert_eq!(roles.len(), 1, "{roles:?}");
+        roles[0].role_name.clone()
     }
 
     /// Notes every secret key that can be read in the account.

@@ -28,13 +28,15 @@ impl World {
                 continue;
             }
             lines.push(format!("stack {name} {status}"));
+            let stack_id = stack.stack_id().map(str::to_owned);
             let request = self.cloudformation.list_change_sets().stack_name(&name);
             let sets = request.send().await.expect("change sets").summaries;
             for set in sets.unwrap_or_default() {
                 let set_name = set.change_set_name().unwrap_or_default().to_owned();
                 let status = set.execution_status.map(|it| it.as_str().to_owned());
-                // An executed one is history.
-                if status.as_deref() == Some("AVAILABLE") {
+                // An executed one is history, and so is one of an earlier stack of
+                // this name.
+                if status.as_deref() == Some("AVAILABLE") && set.stack_id == stack_id {
                     lines.push(format!("change set of {name} {set_name}"));
                 }
             }

@@ -5,6 +5,7 @@ mod command;
 mod everything;
 mod home;
 mod policy;
+mod proxy;
 mod shared;
 
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use keyrota::sandbox::{self, Sandbox};
 pub use command::Ran;
 pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
+pub use proxy::{Proxy, Stop};
 pub use shared::{function_zip, options, tools};
 
 /// The account of every local AWS.
