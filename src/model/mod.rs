@@ -11,6 +11,8 @@ mod manifest;
 mod name;
 mod reader;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,8 @@ mod preflight;
 mod seeding;
 mod status;
 mod teardown;
+#[cfg(test)]
+mod tests;
 
 pub use artifact::{artifact_prefix, function_key, template_key};
 pub use changes::{needs_update, refuse_seed_changes, same_template};

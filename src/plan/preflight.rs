@@ -27,7 +27,7 @@ pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Fi
     }
     for (entry, seen) in model.access_keys.iter().zip(&observed.entries) {
         check_user(entry, seen, observed, &mut findings);
-        check_secret(seen, observed, &mut findings);
+        check_secret(model, seen, observed, &mut findings);
         check_keys(entry, seen, preflight, &mut findings);
         check_helpers(entry, seen, &mut findings);
     }
@@ -140,7 +140,12 @@ fn check_user(
     }
 }
 
-fn check_secret(seen: &ObservedEntry, observed: &Observed, findings: &mut Vec<Finding>) {
+fn check_secret(
+    model: &Model,
+    seen: &ObservedEntry,
+    observed: &Observed,
+    findings: &mut Vec<Finding>,
+) {
     let Some(secret) = &seen.secret else { return };
     let name = &seen.secret_name;
     let path = format!("secret {name}");
@@ -150,14 +155,19 @@ fn check_secret(seen: &ObservedEntry, observed: &Observed, findings: &mut Vec<Fi
                 .hint(format!("choose another name with `secret:`, or give the old one up for good: keyrota teardown --force-delete-secrets (its value can be brought back until then: aws secretsmanager restore-secret --secret-id {name})")),
         );
     } else if !seen.is_in(&observed.resources) {
-        findings.push(
-            Finding::error(
-                "secret-exists",
-                path,
-                format!("a secret `{name}` exists and is not this stack's"),
+        let tag = secret.secret.tags.get(STACK_TAG);
+        let (message, hint) = if tag.is_some_and(|tag| tag == model.stack.as_str()) {
+            (
+                format!("the secret `{name}` is left of an earlier deployment of this stack"),
+                "`keyrota teardown` removes it; or choose another name with `secret:`",
             )
-            .hint("choose another name with `secret:`, or delete that secret"),
-        );
+        } else {
+            (
+                format!("a secret `{name}` exists and is not this stack's"),
+                "choose another name with `secret:`, or delete that secret",
+            )
+        };
+        findings.push(Finding::error("secret-exists", path, message).hint(hint));
     } else if matches!(secret.current, SecretContent::Sealed) {
         findings.push(
             Finding::error(

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::port::{Deletion, Key, StackResource};
 
-use super::{KeyRole, ObservedEntry};
+use super::{KeyRole, ObservedEntry, ObservedSecret};
 
 /// The tag that a teardown writes on secrets: the KMS key that the stack made.
 pub const ENCRYPTION_KEY_TAG: &str = "keyrota:encryption-key";
@@ -236,10 +236,6 @@ pub fn encryption_keys(resources: &[StackResource], subjects: &[Subject]) -> BTr
 
 fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
     let seen = &subject.seen;
-    let cannot_tell = seen
-        .secret
-        .as_ref()
-        .is_none_or(|secret| secret.is_deleted());
     for key in &seen.keys {
         let role = seen.role_of(&key.id);
         let note = |text: &str| Some(format!("of user {}, {role}: {text}", seen.user_name));
@@ -267,6 +263,11 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
             continue;
         }
         match role {
+            _ if !subject.ours => plan.retained.push(Item::new(
+                "access key",
+                &key.id,
+                note("its secret is not this stack's"),
+            )),
             KeyRole::Current => {
                 let place = whereabouts(seen, options.deletion);
                 plan.retained
@@ -277,11 +278,11 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
                 &key.id,
                 note("still in use after it was replaced; delete it when its client has moved"),
             )),
-            KeyRole::Unknown if cannot_tell => plan.retained.push(Item::new(
-                "access key",
-                &key.id,
-                note("the secret that may hold it cannot be read"),
-            )),
+            _ if seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted) => {
+                let text = "stays; what its secret says cannot be read while that awaits deletion";
+                plan.retained
+                    .push(Item::new("access key", &key.id, note(text)));
+            }
             _ => plan
                 .retained
                 .push(Item::new("access key", &key.id, note("not keyrota's"))),

@@ -308,9 +308,7 @@ impl Attempt<'_> {
     async fn reported(&self, since: Timestamp) -> Option<String> {
         let group = self.deployed.log_group()?;
         // Reading logs is a help to the reader and no condition.
-        let Ok(messages) = self.context.cloud.log_messages(group, since).await else {
-            return None;
-        };
+        let messages = self.context.cloud.log_messages(group, since).await.ok()?;
         let name = self.entry.secret.as_str();
         messages
             .iter()

@@ -5,6 +5,8 @@ mod human;
 mod json;
 mod progress;
 mod result;
+#[cfg(test)]
+mod tests;
 mod tour;
 
 use std::io::Write;

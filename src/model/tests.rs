@@ -1,0 +1,287 @@
+//! Reading manifests: what YAML can do to them, and that nothing makes it panic.
+
+use proptest::prelude::*;
+
+use super::{Finding, Model, RotateAs, load};
+
+const VALID: &str = include_str!("../../examples/everything.yaml");
+
+fn findings(text: &str) -> Vec<Finding> {
+    load(text, None).map(|loaded| loaded.model).unwrap_err()
+}
+
+/// Returns each finding as `KIND PATH LINE`.
+fn short(text: &str) -> Vec<String> {
+    let line = |finding: &Finding| finding.line.map_or("-".to_owned(), |line| line.to_string());
+    findings(text)
+        .iter()
+        .map(|finding| format!("{} {} {}", finding.kind, finding.path, line(finding)))
+        .collect()
+}
+
+fn read(text: &str, environment: Option<&str>) -> Model {
+    load(text, environment)
+        .unwrap_or_else(|found| panic!("{found:?}"))
+        .model
+}
+
+#[test]
+fn an_environment_is_laid_over_the_rest() {
+    let text = "\
+version: 1
+stack: keys
+tags: { team: a, cost: b }
+defaults: { schedule: rate(30 days), rotate_as: role }
+access_keys: [{ user: ada }, { user: bob }]
+environments:
+  staging:
+    stack: keys-staging
+    tags: { team: c }
+    defaults: { schedule: rate(7 days) }
+    access_keys: [{ user: eve }]
+  empty:
+";
+    let plain = read(text, None);
+    assert_eq!(plain.stack.as_str(), "keys");
+    assert_eq!(plain.access_keys.len(), 2);
+    let staging = read(text, Some("staging"));
+    assert_eq!(staging.stack.as_str(), "keys-staging");
+    // Mappings merge key by key, a list is replaced.
+    let tags: Vec<&str> = staging.tags.values().map(String::as_str).collect();
+    assert_eq!(tags, ["b", "c"]);
+    let [eve] = staging.access_keys.as_slice() else {
+        panic!("{:?}", staging.access_keys);
+    };
+    assert_eq!(eve.secret.as_str(), "keys-staging/eve");
+    assert_eq!(eve.schedule.to_string(), "rate(7 days)");
+    assert_eq!(eve.rotate_as, RotateAs::Role);
+    assert_eq!(read(text, Some("empty")).stack.as_str(), "keys");
+    let unknown = load(text, Some("stagging")).unwrap_err();
+    assert_eq!(unknown[0].kind, "unknown-environment");
+    assert_eq!(unknown[0].hint.as_deref(), Some("did you mean `staging`?"));
+}
+
+#[test]
+fn a_fault_in_an_environment_is_found_where_it_stands() {
+    let text = "\
+version: 1
+stack: keys
+access_keys: [{ user: ada }]
+environments:
+  staging:
+    stack: 7keys
+    stak: keys
+";
+    read(text, None);
+    let found = load(text, Some("staging")).unwrap_err();
+    let lines: Vec<_> = found
+        .iter()
+        .map(|finding| (finding.kind, finding.line))
+        .collect();
+    assert_eq!(lines, [("invalid-name", Some(6)), ("unknown-key", Some(7))]);
+}
+
+#[test]
+fn an_entry_goes_before_the_defaults_and_null_is_absent() {
+    let text = "\
+version: 1
+stack: keys
+account: ~
+region: null
+defaults: { rotate_as: role, readers: ['arn:aws:iam::111122223333:root'] }
+access_keys:
+  - { user: ada, rotate_as: self, readers: [] }
+  - { user: bob, rotate_as: ~, secret: }
+alarms:
+function:
+";
+    let model = read(text, None);
+    assert!(model.account.is_none() && model.region.is_none());
+    let [ada, bob] = model.access_keys.as_slice() else {
+        panic!("{:?}", model.access_keys);
+    };
+    assert_eq!(ada.rotate_as, RotateAs::Itself);
+    assert!(ada.readers.is_empty());
+    assert_eq!(bob.rotate_as, RotateAs::Role);
+    assert_eq!(bob.readers.len(), 1);
+    assert_eq!(bob.secret.as_str(), "keys/bob");
+    let required = short("version: ~\nstack:\naccess_keys: ~\n");
+    assert_eq!(
+        required,
+        ["missing version 1", "missing stack 1", "missing  1"]
+    );
+}
+
+#[test]
+fn faults_in_the_defaults_are_told_once() {
+    let text = "\
+version: 1
+stack: keys
+defaults: { schedule: rate(1 hour) }
+access_keys: [{ user: ada }, { user: bob }]
+";
+    assert_eq!(short(text).len(), 1, "{:?}", short(text));
+}
+
+#[test]
+fn texts_that_are_not_one_mapping() {
+    assert_eq!(short(""), ["yaml  1"]);
+    assert_eq!(short("# nothing\n"), ["yaml  1"]);
+    assert_eq!(short("just text"), ["wrong-type  1"]);
+    assert_eq!(short("- version: 1"), ["wrong-type  1"]);
+    assert_eq!(short("version: 1\n---\nversion: 1\n"), ["yaml  2"]);
+    assert_eq!(
+        short("version: [1\nstack: keys\n")[0].split(' ').next(),
+        Some("yaml")
+    );
+    assert_eq!(short("version: 1\nstack: !Ref keys\n"), ["yaml  2"]);
+    assert_eq!(short("? [a]\n: b\n"), ["yaml  1"]);
+    assert_eq!(
+        short("version: *nothing\n")[0].split(' ').next(),
+        Some("yaml")
+    );
+}
+
+#[test]
+fn a_key_stands_once() {
+    let text = "version: 1\nstack: keys\nstack: other\n";
+    assert_eq!(short(text), ["duplicate-key stack 3"]);
+}
+
+#[test]
+fn anchors_serve_and_do_not_multiply() {
+    let text = "\
+version: 1
+stack: keys
+access_keys:
+  - { user: ada, readers: &readers ['arn:aws:iam::111122223333:root'] }
+  - { user: bob, readers: *readers }
+";
+    assert_eq!(read(text, None).access_keys[1].readers.len(), 1);
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let found = findings(&bomb);
+    assert!(
+        found[0].message.contains("do aliases multiply"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn nesting_has_an_end() {
+    for open in ["[", "{a: "] {
+        let deep = format!("version: {}", open.repeat(10_000));
+        assert_eq!(short(&deep), ["yaml  1"]);
+    }
+}
+
+#[test]
+fn aliases_cannot_nest_without_end() {
+    let mut chain = "a0: &a0 [x]\n".to_owned();
+    for level in 1..5_000 {
+        chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+    }
+    assert!(!findings(&chain).is_empty());
+}
+
+#[test]
+fn numbers_keep_their_text() {
+    let text = "version: 1\nstack: keys\naccount: 012345678901\naccess_keys: [{ user: 0x1F }]\n";
+    let model = read(text, None);
+    assert_eq!(model.account.unwrap().as_str(), "012345678901");
+    assert_eq!(model.access_keys[0].user.as_str(), "0x1F");
+    let number = |memory: &str| {
+        short(&format!(
+            "version: 1\nstack: keys\nfunction: {{ memory: {memory} }}\naccess_keys: [{{ user: ada }}]\n"
+        ))
+    };
+    for wrong in [
+        "99999999999999999999999",
+        "-1",
+        "1e3",
+        "128.0",
+        "127",
+        "'１２８'",
+    ] {
+        assert_eq!(
+            number(wrong),
+            ["invalid-number function.memory 3"],
+            "{wrong}"
+        );
+    }
+    let huge = "version: 1\nstack: keys\ndefaults: { schedule: rate(99999999999999999999 days), window: 99999999999999999999h }\naccess_keys: [{ user: ada }]\n";
+    assert!(!findings(huge).is_empty());
+}
+
+#[test]
+fn names_that_iam_takes_for_one_are_one() {
+    let text = "version: 1\nstack: keys\naccess_keys: [{ user: ada }, { user: ADA }]\n";
+    assert_eq!(short(text), ["duplicate-user access_keys[1].user 3"]);
+}
+
+/// Cuts, doubles or replaces a piece of a text.
+fn mutated() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "",
+        "~",
+        "null",
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "- ",
+        "&a ",
+        "*a",
+        "!x ",
+        "\"",
+        "'",
+        "|",
+        ">",
+        "#",
+        "\t",
+        "\n",
+        "\u{feff}",
+        "é",
+        "\0",
+        "999999999999999999999",
+        "${AWS::Region}",
+        "{{",
+        "---\n",
+    ]);
+    let cut = (any::<prop::sample::Index>(), 0usize..40, piece);
+    prop::collection::vec(cut, 1..6).prop_map(|cuts| {
+        let mut text: Vec<char> = VALID.chars().collect();
+        for (at, length, piece) in cuts {
+            let from = at.index(text.len().max(1)).min(text.len());
+            let to = (from + length).min(text.len());
+            text.splice(from..to, piece.chars());
+        }
+        text.into_iter().collect()
+    })
+}
+
+fn holds(text: &str, environment: Option<&str>) {
+    match load(text, environment) {
+        Ok(loaded) => assert!(!loaded.warnings.iter().any(Finding::is_error)),
+        Err(found) => assert!(found.iter().any(Finding::is_error), "{text}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read_or_refused(text in any::<String>(), environment in any::<Option<String>>()) {
+        holds(&text, environment.as_deref());
+    }
+
+    #[test]
+    fn any_mutation_is_read_or_refused(text in mutated()) {
+        holds(&text, None);
+        holds(&text, Some("staging"));
+    }
+}

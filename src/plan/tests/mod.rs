@@ -1,0 +1,6 @@
+//! Decisions by tables: what was observed, and what follows from it.
+
+mod preflight;
+mod sample;
+mod status;
+mod teardown;

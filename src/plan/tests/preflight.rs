@@ -1,0 +1,218 @@
+//! Each finding appears exactly when it should.
+
+use super::super::{
+    Administrator, Observed, ObservedEntry, Preflight, Profile, SecretContent, check,
+};
+use super::sample::{self, at, entry, key, model, observed, resource, stack, tags, untouched};
+use crate::model::{Finding, Model};
+use crate::port::EncryptionKey;
+
+fn findings(model: &Model, observed: &Observed) -> Vec<Finding> {
+    check(model, observed, Preflight { rotates: true })
+}
+
+/// Returns the kinds of what is found for an entry of the manifest.
+fn kinds(entry: &str, seen: &Observed) -> Vec<&'static str> {
+    let found = findings(&model(entry), seen);
+    found.iter().map(|finding| finding.kind).collect()
+}
+
+fn with(change: impl FnOnce(&mut ObservedEntry)) -> Observed {
+    let mut seen = entry();
+    change(&mut seen);
+    observed(seen)
+}
+
+fn before(change: impl FnOnce(&mut ObservedEntry)) -> Observed {
+    let mut seen = untouched();
+    change(&mut seen);
+    Observed {
+        stack: None,
+        resources: Vec::new(),
+        ..observed(seen)
+    }
+}
+
+#[test]
+fn nothing_is_found_where_all_is_well() {
+    assert_eq!(kinds("", &with(|_| {})), [""; 0]);
+    assert_eq!(kinds("", &before(|_| {})), [""; 0]);
+    assert_eq!(kinds("", &before(|seen| seen.keys.clear())), [""; 0]);
+    let created = before(|seen| seen.user = None);
+    assert_eq!(kinds(", create_user: true", &created), [""; 0]);
+}
+
+#[test]
+fn the_account_and_the_stack() {
+    let mut elsewhere = with(|_| {});
+    elsewhere.caller.account = "999900001111".to_owned();
+    assert_eq!(kinds("", &elsewhere), ["wrong-account"]);
+
+    let status = |status: &str| {
+        let mut seen = with(|_| {});
+        seen.stack = Some(stack(status));
+        kinds("", &seen)
+    };
+    for fine in [
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "REVIEW_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+    ] {
+        assert_eq!(status(fine), [""; 0], "{fine}");
+    }
+    for stuck in [
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+        "CREATE_FAILED",
+        "DELETE_FAILED",
+        "UPDATE_ROLLBACK_FAILED",
+    ] {
+        assert_eq!(status(stuck), ["stack-state"], "{stuck}");
+    }
+    let mut foreign = with(|_| {});
+    foreign.stack.as_mut().unwrap().tags.clear();
+    assert_eq!(kinds("", &foreign), ["foreign-stack"]);
+    // A stack that was only reviewed has no tags yet that count.
+    foreign.stack.as_mut().unwrap().status.0 = "REVIEW_IN_PROGRESS".to_owned();
+    assert_eq!(kinds("", &foreign), [""; 0]);
+}
+
+#[test]
+fn the_user() {
+    assert_eq!(kinds("", &before(|seen| seen.user = None)), ["no-user"]);
+    let there = before(|_| {});
+    assert_eq!(kinds(", create_user: true", &there), ["user-exists"]);
+    let mut ours = with(|_| {});
+    ours.resources.push(resource("AWS::IAM::User", "ada"));
+    assert_eq!(kinds(", create_user: true", &ours), [""; 0]);
+    ours.resources.last_mut().unwrap().status = "CREATE_FAILED".to_owned();
+    assert_eq!(kinds(", create_user: true", &ours), ["user-exists"]);
+    let below = with(|seen| seen.user.as_mut().unwrap().path = "/apps/".to_owned());
+    assert_eq!(kinds("", &below), ["user-path"]);
+}
+
+#[test]
+fn the_secret() {
+    let deleted = with(|seen| {
+        let secret = seen.secret.as_mut().unwrap();
+        secret.secret.deleted = Some(at("2026-12-01T09:00:00Z"));
+        secret.current = SecretContent::Absent;
+        seen.keys.clear();
+    });
+    assert_eq!(kinds("", &deleted), ["scheduled-for-deletion"]);
+    let mut foreign = with(|_| {});
+    foreign.resources.clear();
+    let hint = |seen: &Observed| {
+        let found = findings(&model(""), seen);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].kind, "secret-exists");
+        found[0].hint.clone().unwrap()
+    };
+    assert!(hint(&foreign).contains("keyrota teardown"));
+    let secret = foreign.entries[0].secret.as_mut().unwrap();
+    secret.secret.tags.clear();
+    assert!(hint(&foreign).contains("delete that secret"));
+}
+
+#[test]
+fn the_keys() {
+    let lost = with(|seen| seen.keys.retain(|key| key.id != "AKIACURRENT"));
+    assert_eq!(kinds("", &lost), ["lost-key"]);
+    let both = before(|seen| seen.keys = vec![key("AKIAONE"), key("AKIATWO")]);
+    assert_eq!(kinds("", &both), ["no-room"]);
+    let one = before(|seen| seen.keys = vec![key("AKIAONE")]);
+    assert_eq!(kinds("", &one), ["foreign-key"]);
+    let without_rotation = check(&model(""), &one, Preflight { rotates: false });
+    assert_eq!(without_rotation[0].kind, "foreign-key");
+    assert!(
+        !without_rotation[0].is_error(),
+        "a warning where nothing rotates yet"
+    );
+    let inactive = before(|seen| {
+        seen.keys = vec![key("AKIAONE")];
+        seen.keys[0].active = false;
+    });
+    let found = findings(&model(""), &inactive);
+    assert_eq!(found[0].kind, "inactive-key");
+    assert!(!found[0].is_error());
+    let beside = with(|seen| seen.keys[1] = key("AKIAOTHER"));
+    assert_eq!(kinds("", &beside), ["foreign-key"]);
+    // What an interrupted run must have made is ours, what was there before is not.
+    let seeding = |tag: &str| {
+        with(|seen| {
+            seen.keys = vec![key("AKIANEW")];
+            let secret = seen.secret.as_mut().unwrap();
+            secret.current = SecretContent::Absent;
+            secret.previous_key = None;
+            secret.secret.tags.extend(tags(&[("keyrota:seeding", tag)]));
+        })
+    };
+    assert_eq!(kinds("", &seeding("2026-11-01T09:00:00Z")), [""; 0]);
+    let known = seeding("2026-11-01T09:00:00Z AKIANEW");
+    assert_eq!(kinds("", &known), ["foreign-key"]);
+    assert_eq!(kinds("", &seeding("2026-10-01T09:00:00Z")), ["foreign-key"]);
+    assert_eq!(kinds("", &seeding("what")), ["foreign-key"]);
+}
+
+#[test]
+fn what_helps_the_entry() {
+    const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+    let kms = |key: Option<(bool, &str)>| {
+        let seen = with(|seen| {
+            seen.encryption_key = Some(key.map(|(enabled, state)| EncryptionKey {
+                enabled,
+                state: state.to_owned(),
+            }));
+        });
+        kinds(&format!(", kms_key: '{ARN}'"), &seen)
+    };
+    assert_eq!(kms(Some((true, "Enabled"))), [""; 0]);
+    assert_eq!(kms(Some((false, "PendingDeletion"))), ["kms-key"]);
+    assert_eq!(kms(None), ["kms-key"]);
+
+    let administrator = |administrator: Administrator| {
+        let seen = with(|seen| seen.administrator = Some(administrator));
+        kinds(", rotate_as: ops/admin", &seen)
+    };
+    let arn = "arn:admin".to_owned();
+    assert_eq!(administrator(Administrator::Usable { arn }), [""; 0]);
+    assert_eq!(administrator(Administrator::Missing), ["no-administrator"]);
+    let lacks = Administrator::Unusable("lacks secretkey".to_owned());
+    assert_eq!(administrator(lacks), ["no-administrator"]);
+
+    let profile = |profile: Profile| {
+        let seen = before(|seen| {
+            seen.keys = vec![key("AKIAADOPTED")];
+            seen.profile = Some(profile);
+        });
+        kinds(", initial_key: 'profile:ada'", &seen)
+    };
+    let held_by = |user: &str| Profile::Usable {
+        id: "AKIAADOPTED".to_owned(),
+        holder: format!("arn:aws:iam::111122223333:user/{user}"),
+    };
+    assert_eq!(profile(held_by("ada")), [""; 0]);
+    assert_eq!(profile(held_by("bob")), ["profile-key"]);
+    let unusable = Profile::Unusable("no such profile".to_owned());
+    assert_eq!(profile(unusable), ["foreign-key", "profile-key"]);
+}
+
+#[test]
+fn all_is_found_at_once() {
+    let mut seen = before(|seen| {
+        seen.user = None;
+        seen.secret = sample::entry().secret;
+        seen.administrator = Some(Administrator::Missing);
+    });
+    seen.stack = Some(stack("ROLLBACK_COMPLETE"));
+    let found = kinds(", rotate_as: ops/admin", &seen);
+    let all = [
+        "stack-state",
+        "no-user",
+        "secret-exists",
+        "no-administrator",
+    ];
+    assert_eq!(found, all);
+}

@@ -1,0 +1,121 @@
+//! A user with a key in a secret that has rotated once: all is well, until a
+//! test changes something.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::super::{Observed, ObservedEntry, ObservedSecret, SecretContent};
+use crate::model::{self, Content, Credential, Model};
+use crate::port::{Caller, Key, Secret, Stack, StackResource, StackStatus, User};
+
+pub const NOW: &str = "2026-11-02T09:00:00Z";
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn model(entry: &str) -> Model {
+    let text = format!(
+        "version: 1\nstack: keys\naccount: '111122223333'\nregion: eu-west-1\naccess_keys:\n  - {{ user: ada{entry} }}\n"
+    );
+    model::load(&text, None).unwrap().model
+}
+
+pub fn key(id: &str) -> Key {
+    Key {
+        id: id.to_owned(),
+        active: true,
+        created: Some(at("2026-11-01T09:00:00Z")),
+        last_used: None,
+    }
+}
+
+pub fn complete(id: &str) -> SecretContent {
+    let credential = Credential::new(id.into(), "hush".into(), "ada".into(), "arn:own".into());
+    SecretContent::Held(Content::Complete(credential))
+}
+
+pub fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// The keys are AKIACURRENT and AKIAPREVIOUS.
+pub fn entry() -> ObservedEntry {
+    let labels = |label: &str| vec![label.to_owned()];
+    ObservedEntry {
+        user_name: "ada".to_owned(),
+        secret_name: "keys/ada".to_owned(),
+        user: Some(User {
+            arn: "arn:aws:iam::111122223333:user/ada".to_owned(),
+            path: "/".to_owned(),
+        }),
+        keys: vec![key("AKIACURRENT"), key("AKIAPREVIOUS")],
+        secret: Some(ObservedSecret {
+            secret: Secret {
+                arn: "arn:own".to_owned(),
+                name: "keys/ada".to_owned(),
+                tags: tags(&[("keyrota:stack", "keys"), ("keyrota:user", "ada")]),
+                rotation_enabled: true,
+                last_rotated: Some(at("2026-11-01T09:00:00Z")),
+                next_rotation: Some(at("2026-12-01T09:00:00Z")),
+                deleted: None,
+                versions: BTreeMap::from([
+                    ("one".to_owned(), labels("AWSPREVIOUS")),
+                    ("two".to_owned(), labels("AWSCURRENT")),
+                ]),
+            },
+            current: complete("AKIACURRENT"),
+            previous_key: Some("AKIAPREVIOUS".to_owned()),
+            before_key: None,
+            pending_key: None,
+        }),
+        encryption_key: None,
+        administrator: None,
+        profile: None,
+    }
+}
+
+/// An entry of which nothing is made yet.
+pub fn untouched() -> ObservedEntry {
+    ObservedEntry {
+        keys: Vec::new(),
+        secret: None,
+        ..entry()
+    }
+}
+
+pub fn stack(status: &str) -> Stack {
+    Stack {
+        id: "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1".to_owned(),
+        name: "keys".to_owned(),
+        status: StackStatus(status.to_owned()),
+        reason: None,
+        outputs: BTreeMap::new(),
+        parameters: BTreeMap::new(),
+        tags: tags(&[("keyrota:stack", "keys")]),
+    }
+}
+
+pub fn resource(kind: &str, physical_id: &str) -> StackResource {
+    StackResource {
+        logical_id: kind.replace("::", ""),
+        physical_id: physical_id.to_owned(),
+        kind: kind.to_owned(),
+        status: "CREATE_COMPLETE".to_owned(),
+    }
+}
+
+pub fn observed(entry: ObservedEntry) -> Observed {
+    Observed {
+        caller: Caller {
+            account: "111122223333".to_owned(),
+            arn: "arn:aws:iam::111122223333:user/deployer".to_owned(),
+        },
+        region: "eu-west-1".to_owned(),
+        stack: Some(stack("CREATE_COMPLETE")),
+        resources: vec![resource("AWS::SecretsManager::Secret", "arn:own")],
+        entries: vec![entry],
+    }
+}

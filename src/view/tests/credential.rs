@@ -1,0 +1,329 @@
+//! What became of stacks, secrets and keys.
+
+use jiff::Timestamp;
+
+use super::super::{
+    BootstrapResult, CredentialsResult, DeployedFunction, DeployedSecret, RotateResult,
+    RotatedSecret, SandboxResult, Show,
+};
+use super::{script, shown};
+use crate::plan::{Item, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport};
+use crate::run::TeardownReport;
+
+fn at(text: &str) -> Option<Timestamp> {
+    Some(text.parse().unwrap())
+}
+
+fn stack() -> StackReport {
+    StackReport {
+        name: "keys".to_owned(),
+        id: "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1".to_owned(),
+        status: "CREATE_COMPLETE".to_owned(),
+    }
+}
+
+fn secret(state: State, reason: Option<&str>) -> SecretReport {
+    let key = |id: &str, role, used| KeyReport {
+        id: id.to_owned(),
+        status: "Active",
+        created: at("2026-11-01T09:00:00Z"),
+        last_used: used,
+        role,
+    };
+    SecretReport {
+        name: "prod/app".to_owned(),
+        arn: Some(
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf".to_owned(),
+        ),
+        username: "app".to_owned(),
+        state,
+        reason: reason.map(str::to_owned),
+        schedule: "rate(30 days)".to_owned(),
+        rotation_enabled: true,
+        last_rotated: at("2026-11-01T09:00:30Z"),
+        next_rotation: None,
+        keys: vec![
+            key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
+            key("AKIAOLD", KeyRole::Previous, None),
+        ],
+    }
+}
+
+#[test]
+fn bootstrap() {
+    let secret = |name: &str, rotated, verified| DeployedSecret {
+        name: name.to_owned(),
+        arn: "arn:one".to_owned(),
+        kind: "access_key",
+        username: "app".to_owned(),
+        access_key_id: "AKIANEW".to_owned(),
+        version_id: "two".to_owned(),
+        rotated,
+        verified,
+    };
+    let mut result = BootstrapResult {
+        stack: stack(),
+        function: DeployedFunction {
+            arn: "arn:function".to_owned(),
+            code_sha256: "c2hh".to_owned(),
+        },
+        secrets: vec![secret("prod/app", true, true)],
+        changes: 1,
+    };
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "changes": 1,
+      "function": {
+        "arn": "arn:function",
+        "code_sha256": "c2hh"
+      },
+      "secrets": [
+        {
+          "access_key_id": "AKIANEW",
+          "arn": "arn:one",
+          "kind": "access_key",
+          "name": "prod/app",
+          "rotated": true,
+          "username": "app",
+          "verified": true,
+          "version_id": "two"
+        }
+      ],
+      "stack": {
+        "id": "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1",
+        "name": "keys",
+        "status": "CREATE_COMPLETE"
+      }
+    }
+    "#);
+    result.secrets.push(secret("prod/other-app", false, true));
+    result.changes = 0;
+    insta::assert_snapshot!(shown(&result), @"
+    SECRET          USER  ACCESS KEY
+    prod/app        app   AKIANEW     rotated, verified
+    prod/other-app  app   AKIANEW     verified
+
+    Stack keys is CREATE_COMPLETE (no change).
+    ");
+}
+
+#[test]
+fn rotate() {
+    let rotated = RotatedSecret {
+        name: "prod/app".to_owned(),
+        arn: Some("arn:one".to_owned()),
+        username: "app".to_owned(),
+        old_access_key_id: Some("AKIAOLD".to_owned()),
+        new_access_key_id: Some("AKIANEW".to_owned()),
+        version_id: Some("two".to_owned()),
+        verified: true,
+        error: None,
+    };
+    let failed = RotatedSecret {
+        name: "prod/other".to_owned(),
+        new_access_key_id: None,
+        version_id: None,
+        verified: false,
+        error: Some("the rotation of prod/other failed: no".to_owned()),
+        ..rotated.clone()
+    };
+    let result = RotateResult {
+        secrets: vec![rotated, failed],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    SECRET      USER  OLD KEY  NEW KEY
+    prod/app    app   AKIAOLD  AKIANEW  verified
+    prod/other  app   AKIAOLD  -        failed, see above
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "secrets": [
+        {
+          "arn": "arn:one",
+          "error": null,
+          "name": "prod/app",
+          "new_access_key_id": "AKIANEW",
+          "old_access_key_id": "AKIAOLD",
+          "username": "app",
+          "verified": true,
+          "version_id": "two"
+        },
+        {
+          "arn": "arn:one",
+          "error": "the rotation of prod/other failed: no",
+          "name": "prod/other",
+          "new_access_key_id": null,
+          "old_access_key_id": "AKIAOLD",
+          "username": "app",
+          "verified": false,
+          "version_id": null
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn status() {
+    let result = StatusReport {
+        stack: Some(stack()),
+        secrets: vec![secret(State::Ok, None)],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    Stack keys is CREATE_COMPLETE.
+
+    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
+
+    USER  KEY      ROLE      STATUS  CREATED               LAST USED
+    app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC
+    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "secrets": [
+        {
+          "arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf",
+          "keys": [
+            {
+              "created": "2026-11-01T09:00:00Z",
+              "id": "AKIANEW",
+              "last_used": "2026-11-02T08:00:00Z",
+              "role": "current",
+              "status": "Active"
+            },
+            {
+              "created": "2026-11-01T09:00:00Z",
+              "id": "AKIAOLD",
+              "last_used": null,
+              "role": "previous",
+              "status": "Active"
+            }
+          ],
+          "last_rotated": "2026-11-01T09:00:30Z",
+          "name": "prod/app",
+          "next_rotation": null,
+          "reason": null,
+          "rotation_enabled": true,
+          "schedule": "rate(30 days)",
+          "state": "ok",
+          "username": "app"
+        }
+      ],
+      "stack": {
+        "id": "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1",
+        "name": "keys",
+        "status": "CREATE_COMPLETE"
+      }
+    }
+    "#);
+    let missing = SecretReport {
+        arn: None,
+        last_rotated: None,
+        keys: Vec::new(),
+        ..secret(State::Missing, Some("there is no such secret"))
+    };
+    let result = StatusReport {
+        stack: None,
+        secrets: vec![missing],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    The stack is not deployed.
+
+    SECRET    USER  STATE    LAST ROTATION  NEXT BY  SCHEDULE
+    prod/app  app   missing  -              -        rate(30 days)
+
+    prod/app: there is no such secret
+    ");
+}
+
+#[test]
+fn teardown() {
+    let note = |text: &str| Some(text.to_owned());
+    let result = TeardownReport {
+        deleted: vec![
+            Item::new("stack", "keys", None),
+            Item::new("secret", "prod/app", note("can be restored until then")),
+        ],
+        retained: vec![Item::new("access key", "AKIANEW", note("stays active"))],
+        left_over: vec![Item::new("access key", "AKIAOLD", note("still in use"))],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    Deleted
+      stack   keys
+      secret  prod/app (can be restored until then)
+    Retained
+      access key  AKIANEW (stays active)
+    Left over
+      access key  AKIAOLD (still in use)
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "deleted": [
+        {
+          "name": "keys",
+          "note": null,
+          "type": "stack"
+        },
+        {
+          "name": "prod/app",
+          "note": "can be restored until then",
+          "type": "secret"
+        }
+      ],
+      "left_over": [
+        {
+          "name": "AKIAOLD",
+          "note": "still in use",
+          "type": "access key"
+        }
+      ],
+      "retained": [
+        {
+          "name": "AKIANEW",
+          "note": "stays active",
+          "type": "access key"
+        }
+      ]
+    }
+    "#);
+    insta::assert_snapshot!(shown(&TeardownReport::default()), @"There was nothing to take down.");
+}
+
+#[test]
+fn credentials_and_sandbox() {
+    let result = CredentialsResult {
+        id: "AKIANEW".to_owned(),
+        secret: "hush".into(),
+    };
+    assert!(!format!("{result:?}").contains("hush"));
+    let text: serde_json::Value = serde_json::from_str(&shown(&result)).unwrap();
+    assert_eq!(text, result.json());
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "AccessKeyId": "AKIANEW",
+      "SecretAccessKey": "hush",
+      "Version": 1
+    }
+    "#);
+    let sandbox = SandboxResult {
+        endpoint_url: "http://127.0.0.1:4566".to_owned(),
+        access_key_id: "test".to_owned(),
+        secret_access_key: "test".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    insta::assert_snapshot!(shown(&sandbox), @"
+    export AWS_ENDPOINT_URL=http://127.0.0.1:4566
+    export AWS_ACCESS_KEY_ID=test
+    export AWS_SECRET_ACCESS_KEY=test
+    export AWS_REGION=eu-west-1
+    ");
+    insta::assert_snapshot!(script(&sandbox), @r#"
+    {
+      "access_key_id": "test",
+      "endpoint_url": "http://127.0.0.1:4566",
+      "region": "eu-west-1",
+      "secret_access_key": "test"
+    }
+    "#);
+}

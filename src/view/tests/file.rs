@@ -1,0 +1,128 @@
+//! What would change, and what was written.
+
+use super::super::{BundleResult, GenerateResult, PlanResult, WrittenFile};
+use super::{script, shown};
+use crate::port::Change;
+
+#[test]
+fn plan() {
+    let change = |action: &str, kind: &str, replacement: Option<&str>| Change {
+        action: action.to_owned(),
+        logical_id: "SecretProdApp".to_owned(),
+        kind: kind.to_owned(),
+        replacement: replacement.map(str::to_owned),
+        properties: Vec::new(),
+    };
+    let result = PlanResult {
+        changes: vec![
+            change("Add", "AWS::SecretsManager::Secret", None),
+            change("Modify", "AWS::Lambda::Function", Some("True")),
+            change("Modify", "AWS::IAM::Role", Some("Conditional")),
+            change("Remove", "AWS::SNS::Topic", None),
+        ],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    ACTION  RESOURCE       TYPE
+    add     SecretProdApp  AWS::SecretsManager::Secret
+    modify  SecretProdApp  AWS::Lambda::Function        replaced
+    modify  SecretProdApp  AWS::IAM::Role               perhaps replaced
+    remove  SecretProdApp  AWS::SNS::Topic
+
+    1 to add, 2 to modify, 1 to remove. Nothing was changed.
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "changes": [
+        {
+          "action": "Add",
+          "logical_id": "SecretProdApp",
+          "replacement": null,
+          "type": "AWS::SecretsManager::Secret"
+        },
+        {
+          "action": "Modify",
+          "logical_id": "SecretProdApp",
+          "replacement": "True",
+          "type": "AWS::Lambda::Function"
+        },
+        {
+          "action": "Modify",
+          "logical_id": "SecretProdApp",
+          "replacement": "Conditional",
+          "type": "AWS::IAM::Role"
+        },
+        {
+          "action": "Remove",
+          "logical_id": "SecretProdApp",
+          "replacement": null,
+          "type": "AWS::SNS::Topic"
+        }
+      ]
+    }
+    "#);
+    let none = PlanResult { changes: vec![] };
+    insta::assert_snapshot!(shown(&none), @"No change: the stack is as the manifest says.");
+}
+
+#[test]
+fn generate() {
+    let file = |path: &str, state| WrittenFile {
+        path: path.to_owned(),
+        state,
+    };
+    let written = GenerateResult {
+        directory: "rendered".to_owned(),
+        checked: false,
+        files: vec![
+            file("stack.yaml", "written"),
+            file("policies/FunctionRole.json", "unchanged"),
+        ],
+    };
+    insta::assert_snapshot!(shown(&written), @"
+    written    rendered/stack.yaml
+    unchanged  rendered/policies/FunctionRole.json
+    ");
+    insta::assert_snapshot!(script(&written), @r#"
+    {
+      "directory": "rendered",
+      "files": [
+        {
+          "path": "stack.yaml",
+          "state": "written"
+        },
+        {
+          "path": "policies/FunctionRole.json",
+          "state": "unchanged"
+        }
+      ],
+      "up_to_date": false
+    }
+    "#);
+    let current = GenerateResult {
+        checked: true,
+        files: vec![file("stack.yaml", "unchanged")],
+        ..written
+    };
+    insta::assert_snapshot!(shown(&current), @"rendered is up to date.");
+}
+
+#[test]
+fn bundle() {
+    let result = BundleResult {
+        file: "function.zip".to_owned(),
+        architecture: "x86_64",
+        bytes: 4_711,
+        sha256: "5ba9".to_owned(),
+        code_sha256: "W6k=".to_owned(),
+    };
+    insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  4711 bytes  sha256 5ba9");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "architecture": "x86_64",
+      "bytes": 4711,
+      "code_sha256": "W6k=",
+      "file": "function.zip",
+      "sha256": "5ba9"
+    }
+    "#);
+}

@@ -1,0 +1,92 @@
+//! Each result in both forms. Colour is left out, as it is for whoever does not
+//! look at a terminal: the meaning must survive.
+
+mod credential;
+mod file;
+
+use super::{Failure, Show, human, json};
+use crate::model::Finding;
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn shown(result: &dyn Show) -> String {
+    plain(&result.human())
+}
+
+fn script(result: &dyn Show) -> String {
+    format!("{:#}", result.json())
+}
+
+#[test]
+fn findings_and_failures() {
+    let findings = vec![
+        Finding::error(
+            "unknown-key",
+            "access_keys[0].usr",
+            "the key `usr` is not known here",
+        )
+        .at(4)
+        .hint("did you mean `user`?"),
+        Finding::warning(
+            "inactive-key",
+            "user app",
+            "the inactive key AKIAOLD will be deleted",
+        ),
+        Finding::error("yaml", "", "the manifest is empty"),
+    ];
+    insta::assert_snapshot!(plain(&human::findings(&findings)), @"
+    error[unknown-key] line 4: access_keys[0].usr: the key `usr` is not known here
+      hint: did you mean `user`?
+    warning[inactive-key] user app: the inactive key AKIAOLD will be deleted
+    error[yaml] the manifest is empty
+    ");
+    let mut failure = Failure {
+        kind: "refused",
+        message: "keyrota.yaml was refused, with 2 errors".to_owned(),
+        hint: None,
+        findings,
+    };
+    insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
+    {
+      "findings": [
+        {
+          "hint": "did you mean `user`?",
+          "kind": "unknown-key",
+          "line": 4,
+          "message": "the key `usr` is not known here",
+          "path": "access_keys[0].usr",
+          "severity": "error"
+        },
+        {
+          "hint": null,
+          "kind": "inactive-key",
+          "line": null,
+          "message": "the inactive key AKIAOLD will be deleted",
+          "path": "user app",
+          "severity": "warning"
+        },
+        {
+          "hint": null,
+          "kind": "yaml",
+          "line": null,
+          "message": "the manifest is empty",
+          "path": "",
+          "severity": "error"
+        }
+      ]
+    }
+    "#);
+    failure.findings.clear();
+    failure.hint = Some("mend it".to_owned());
+    insta::assert_snapshot!(format!("{:#}", json::failure(&failure)), @r#"
+    {
+      "error": {
+        "hint": "mend it",
+        "kind": "refused",
+        "message": "keyrota.yaml was refused, with 2 errors"
+      }
+    }
+    "#);
+}
