@@ -17,6 +17,7 @@ mod manifest;
 mod refused;
 mod sandbox;
 mod stack;
+mod stages;
 mod status;
 mod stuck;
 mod world;
