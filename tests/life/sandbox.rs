@@ -106,7 +106,8 @@ async fn it_prints_four_lines_serves_and_ends_by_ctrl_c() {
 
 #[tokio::test]
 async fn its_emulator_does_not_outlive_it() {
-    let mut sandbox = start(&Home::new(), "sandbox --region eu-west-1").await;
+    let home = Home::new();
+    let mut sandbox = start(&home, "sandbox --region eu-west-1").await;
     assert_eq!(sandbox.exports["AWS_REGION"], "eu-west-1");
     sandbox.child.start_kill().expect("it can be killed");
     sandbox.child.wait().await.expect("it ends");
