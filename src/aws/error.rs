@@ -4,38 +4,45 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::port::{self, ErrorKind};
 
 /// Returns a function for `map_err` that turns an SDK error into a port's.
-pub(super) fn failed<E, R>(call: &'static str) -> impl FnOnce(SdkError<E, R>) -> port::Error
+pub(super) fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> port::Error
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     move |error| {
         if let SdkError::ServiceError(service) = &error {
             let code = service.err().code().map(str::to_owned);
-            let message = service.err().message().unwrap_or("no message").to_owned();
+            let status = service.raw().status().as_u16();
+            let message = service.err().message().map(str::to_owned);
             return port::Error {
                 call,
-                kind: code.as_deref().map_or(ErrorKind::Other, kind_of),
+                // An answer to HEAD has no body, and so no code.
+                kind: code
+                    .as_deref()
+                    .map_or_else(|| kind_of_status(status), kind_of),
                 code,
-                message,
+                message: message.unwrap_or_else(|| format!("HTTP status {status}")),
             };
         }
-        let kind = match &error {
-            SdkError::DispatchFailure(failure) if is_credentials(failure) => ErrorKind::Credentials,
-            SdkError::ConstructionFailure(_) => ErrorKind::Invalid,
-            _ => ErrorKind::Unavailable,
+        let (kind, message) = match &error {
+            SdkError::DispatchFailure(failure) => match credentials_error(failure) {
+                Some(cause) => (ErrorKind::Credentials, causes(cause)),
+                None => (ErrorKind::Unavailable, causes(&error)),
+            },
+            SdkError::ConstructionFailure(_) => (ErrorKind::Invalid, causes(&error)),
+            _ => (ErrorKind::Unavailable, causes(&error)),
         };
         port::Error {
             call,
             kind,
             code: None,
-            message: causes(&error),
+            message,
         }
     }
 }
@@ -54,15 +61,16 @@ pub(super) fn refused(
     }
 }
 
-fn is_credentials(failure: &DispatchFailure) -> bool {
+/// Returns what kept credentials from being found, where that is the failure.
+fn credentials_error(failure: &DispatchFailure) -> Option<&(dyn Error + 'static)> {
     let mut source = failure.as_connector_error().and_then(Error::source);
     while let Some(error) = source {
         if error.is::<CredentialsError>() {
-            return true;
+            return Some(error);
         }
         source = error.source();
     }
-    false
+    None
 }
 
 /// The whole chain in one line: an SDK error's own text says only "dispatch failure".
@@ -137,5 +145,87 @@ fn kind_of(code: &str) -> ErrorKind {
         | "ServiceFailure"
         | "RequestTimeout" => ErrorKind::Unavailable,
         _ => ErrorKind::Other,
+    }
+}
+
+fn kind_of_status(status: u16) -> ErrorKind {
+    match status {
+        403 => ErrorKind::Denied,
+        404 => ErrorKind::NotFound,
+        429 => ErrorKind::Throttled,
+        500.. => ErrorKind::Unavailable,
+        _ => ErrorKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn answered(code: Option<&str>, status: u16) -> port::Error {
+        let mut metadata = ErrorMetadata::builder().message("a message.");
+        if let Some(code) = code {
+            metadata = metadata.code(code);
+        }
+        let status = StatusCode::try_from(status).unwrap();
+        failed("sts:GetCallerIdentity")(SdkError::service_error(
+            GetCallerIdentityError::generic(metadata.build()),
+            HttpResponse::new(status, SdkBody::empty()),
+        ))
+    }
+
+    #[test]
+    fn codes_decide_and_texts_do_not() {
+        for (code, kind) in [
+            ("NoSuchEntity", ErrorKind::NotFound),
+            ("ResourceNotFoundException", ErrorKind::NotFound),
+            ("InvalidClientTokenId", ErrorKind::Credentials),
+            ("UnrecognizedClientException", ErrorKind::Credentials),
+            ("SignatureDoesNotMatch", ErrorKind::Credentials),
+            ("AccessDenied", ErrorKind::Denied),
+            ("AccessDeniedException", ErrorKind::Denied),
+            ("Throttling", ErrorKind::Throttled),
+            ("LimitExceeded", ErrorKind::Limit),
+            ("InvalidRequestException", ErrorKind::Conflict),
+            ("DeleteConflict", ErrorKind::Conflict),
+            ("ValidationError", ErrorKind::Invalid),
+            ("InternalServiceError", ErrorKind::Unavailable),
+            ("Unheard", ErrorKind::Other),
+        ] {
+            assert_eq!(answered(Some(code), 400).kind, kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_told_by_its_status() {
+        for (status, kind) in [
+            (403, ErrorKind::Denied),
+            (404, ErrorKind::NotFound),
+            (503, ErrorKind::Unavailable),
+            (301, ErrorKind::Other),
+        ] {
+            assert_eq!(answered(None, status).kind, kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn says_the_call_the_code_and_the_message() {
+        let error = answered(Some("AccessDenied"), 403);
+        assert_eq!(
+            error.to_string(),
+            "sts:GetCallerIdentity: AccessDenied: a message"
+        );
+    }
+
+    #[test]
+    fn no_answer_is_unavailable_and_worth_another_try() {
+        let error: SdkError<GetCallerIdentityError, HttpResponse> = SdkError::timeout_error("late");
+        let kind = failed("sts:GetCallerIdentity")(error).kind;
+        assert!(kind == ErrorKind::Unavailable && kind.is_transient());
     }
 }

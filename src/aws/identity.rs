@@ -1,14 +1,16 @@
 //! STS, and keys from profiles.
 
 use async_trait::async_trait;
+use aws_config::Region;
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use secrecy::ExposeSecret;
 
 use super::Aws;
 use super::error::{failed, refused};
-use crate::port::{Caller, ErrorKind, Identity, KeyPair, Result};
+use crate::port::{Caller, Error, ErrorKind, Identity, KeyPair, Result};
 
 const CALL: &str = "sts:GetCallerIdentity";
 
@@ -16,17 +18,14 @@ const CALL: &str = "sts:GetCallerIdentity";
 impl Identity for Aws {
     async fn caller(&self) -> Result<Caller> {
         let answer = self.sts.get_caller_identity().send().await;
-        answer.map_err(failed(CALL)).and_then(caller)
+        answer
+            .map_err(failed(CALL))
+            .map_err(|error| self.with_profile(error))
+            .and_then(caller)
     }
 
     async fn holder(&self, key: &KeyPair) -> Result<Caller> {
-        let credentials = Credentials::new(
-            key.id.clone(),
-            key.secret.expose_secret(),
-            None,
-            None,
-            "keyrota",
-        );
+        let credentials = credentials(key);
         let config = aws_sdk_sts::config::Builder::from(&self.config)
             .credentials_provider(credentials)
             .build();
@@ -36,9 +35,7 @@ impl Identity for Aws {
     }
 
     async fn profile_key(&self, profile: &str) -> Result<KeyPair> {
-        let provider = ProfileFileCredentialsProvider::builder()
-            .profile_name(profile)
-            .build();
+        let provider = profile_provider(profile, self.config.region());
         let found = provider.provide_credentials().await.map_err(|error| {
             refused(
                 "profile",
@@ -57,6 +54,20 @@ impl Identity for Aws {
     }
 }
 
+impl Aws {
+    /// Names the profile that was asked for where it gave no credentials: the SDK
+    /// says only that there are none.
+    fn with_profile(&self, error: Error) -> Error {
+        match &self.profile {
+            Some(profile) if error.kind == ErrorKind::Credentials => Error {
+                message: format!("with the profile `{profile}`: {}", error.message),
+                ..error
+            },
+            _ => error,
+        }
+    }
+}
+
 fn caller(
     answer: aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
 ) -> Result<Caller> {
@@ -64,4 +75,24 @@ fn caller(
         (Some(account), Some(arn)) => Ok(Caller { account, arn }),
         _ => Err(refused(CALL, ErrorKind::Other, "the answer names nobody")),
     }
+}
+
+/// Returns a key in the SDK's form.
+pub(super) fn credentials(key: &KeyPair) -> Credentials {
+    let secret = key.secret.expose_secret();
+    Credentials::new(key.id.clone(), secret, None, None, "keyrota")
+}
+
+/// Returns the credentials of a profile, whichever way the profile gets them.
+pub(super) fn profile_provider(
+    profile: &str,
+    region: Option<&Region>,
+) -> ProfileFileCredentialsProvider {
+    let config = ProviderConfig::without_region()
+        .with_region(region.cloned())
+        .with_http_client(super::http_client());
+    ProfileFileCredentialsProvider::builder()
+        .configure(&config)
+        .profile_name(profile)
+        .build()
 }

@@ -7,18 +7,32 @@ mod error;
 mod functions;
 mod identity;
 mod keys;
+mod scene;
 mod secrets;
 mod stacks;
 mod system;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::port::KeyPair;
 
 pub use system::SystemClock;
+
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https()
+}
 
 /// The SDK clients, ready for use. Making them opens no connection.
 pub struct Aws {
     config: SdkConfig,
+    profile: Option<String>,
     cloudformation: aws_sdk_cloudformation::Client,
     iam: aws_sdk_iam::Client,
     kms: aws_sdk_kms::Client,
@@ -39,16 +53,14 @@ pub struct Settings {
     pub region: Option<String>,
     /// Where every service answers, for a local AWS.
     pub endpoint_url: Option<String>,
+    /// A key to use in place of the chain's.
+    pub key: Option<KeyPair>,
 }
 
 impl Aws {
     /// Reads the configuration and makes the clients.
     pub async fn new(settings: &Settings) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
+        let http = http_client();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(profile) = &settings.profile {
             loader = loader.profile_name(profile);
@@ -59,7 +71,17 @@ impl Aws {
         if let Some(url) = &settings.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        let config = loader.load().await;
+        if let Some(key) = &settings.key {
+            loader = loader.credentials_provider(identity::credentials(key));
+        }
+        let mut config = loader.load().await;
+        // A profile that is asked for goes before keys in the environment, as with
+        // the AWS CLI; the SDK's own chain has it the other way round.
+        if let Some(profile) = &settings.profile {
+            let provider = identity::profile_provider(profile, config.region());
+            let provider = SharedCredentialsProvider::new(provider);
+            config = config.into_builder().credentials_provider(provider).build();
+        }
         // A local AWS has no DNS names for its buckets.
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
@@ -73,6 +95,7 @@ impl Aws {
             s3: aws_sdk_s3::Client::from_conf(s3),
             secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            profile: settings.profile.clone(),
             config,
         }
     }

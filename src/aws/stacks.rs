@@ -160,10 +160,11 @@ impl Stacks for Aws {
         id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer has no ID"))
     }
 
-    async fn change_set(&self, id: &str) -> Result<ChangeSet> {
+    async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet> {
         let request = self
             .cloudformation
             .describe_change_set()
+            .stack_name(stack)
             .change_set_name(id);
         let mut pages = request.into_paginator().send();
         let mut set = ChangeSet {
@@ -187,8 +188,12 @@ impl Stacks for Aws {
         Ok(set)
     }
 
-    async fn execute_change_set(&self, id: &str) -> Result<()> {
-        let request = self.cloudformation.execute_change_set().change_set_name(id);
+    async fn execute_change_set(&self, stack: &str, id: &str) -> Result<()> {
+        let request = self
+            .cloudformation
+            .execute_change_set()
+            .stack_name(stack)
+            .change_set_name(id);
         request
             .send()
             .await
@@ -196,8 +201,12 @@ impl Stacks for Aws {
         Ok(())
     }
 
-    async fn delete_change_set(&self, id: &str) -> Result<()> {
-        let request = self.cloudformation.delete_change_set().change_set_name(id);
+    async fn delete_change_set(&self, stack: &str, id: &str) -> Result<()> {
+        let request = self
+            .cloudformation
+            .delete_change_set()
+            .stack_name(stack)
+            .change_set_name(id);
         let answer = request.send().await;
         answer
             .map_err(failed("cloudformation:DeleteChangeSet"))

@@ -12,7 +12,8 @@ use crate::view::CredentialsResult;
 
 /// Print a secret's current key as `credential_process` JSON
 ///
-/// In ~/.aws/config: `credential_process = keyrota credentials prod/ci-deployer`
+/// In ~/.aws/config: `credential_process = keyrota --profile READER credentials SECRET`,
+/// where READER is a profile that may read the secret
 #[derive(Args, Debug)]
 pub(super) struct CredentialsCommand {
     /// The secret's name or ARN

@@ -4,6 +4,7 @@
 mod bootstrap;
 mod bundle;
 mod credentials;
+mod demo;
 mod exit;
 mod failure;
 mod function;
@@ -46,6 +47,7 @@ enum Command {
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
     Sandbox(sandbox::SandboxCommand),
+    Demo(demo::Demo),
 }
 
 /// Runs the program and returns its exit code.
@@ -80,6 +82,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
+            Command::Demo(verb) => demo::run(settings, &verb).await,
         }
     };
     tokio::select! {

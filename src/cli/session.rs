@@ -25,6 +25,7 @@ impl Session {
             profile: settings.profile.clone(),
             region,
             endpoint_url: settings.endpoint_url.clone(),
+            key: None,
         })
         .await;
         let region = aws.region().map(str::to_owned).ok_or_else(|| {

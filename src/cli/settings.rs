@@ -54,7 +54,6 @@ pub(super) struct Settings {
     pub(super) profile: Option<String>,
     pub(super) region: Option<String>,
     pub(super) endpoint_url: Option<String>,
-    pub(super) format: Format,
     pub(super) verbose: bool,
     pub(super) view: View,
     pub(super) progress: Progress,
@@ -69,10 +68,10 @@ impl Settings {
             profile,
             region,
             endpoint_url,
-            format,
             quiet,
             verbose,
             color,
+            format,
         } = global;
         Self {
             manifest,
@@ -80,7 +79,6 @@ impl Settings {
             profile,
             region,
             endpoint_url,
-            format,
             verbose,
             view: View::new(format, color),
             progress: Progress::new(quiet, verbose),

@@ -5,6 +5,7 @@
 mod credential;
 mod document;
 mod duration;
+mod entry;
 mod finding;
 mod manifest;
 mod name;

@@ -71,9 +71,9 @@ pub enum SecretContent {
 pub enum Administrator {
     /// There is no such secret.
     Missing,
-    /// It awaits deletion, or lacks `accesskey` or `secretkey`.
+    /// It awaits deletion, or has no value.
     Unusable(String),
-    /// It holds a key.
+    /// It holds something.
     Usable {
         /// Its full ARN.
         arn: String,

@@ -152,7 +152,7 @@ fn check_secret(
     if secret.is_deleted() {
         findings.push(
             Finding::error("scheduled-for-deletion", path, format!("a secret `{name}` is scheduled for deletion, and its name is taken until then"))
-                .hint(format!("choose another name with `secret:`; or bring it back: aws secretsmanager restore-secret --secret-id {name}; or give it up for good: keyrota teardown --force-delete-secrets")),
+                .hint(format!("choose another name with `secret:`, or give the old one up for good: keyrota teardown --force-delete-secrets (its value can be brought back until then: aws secretsmanager restore-secret --secret-id {name})")),
         );
     } else if !seen.is_in(&observed.resources) {
         let tag = secret.secret.tags.get(STACK_TAG);
@@ -223,12 +223,17 @@ fn check_keys(
                 "{free}, and adopt the other with `initial_key: profile:NAME`"
             )),
         );
-    } else if active && preflight.rotates {
-        findings.push(
-            Finding::error("foreign-key", path, format!("the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it", names.join(", ")))
-                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+    } else if active {
+        let what = format!(
+            "the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it",
+            names.join(", ")
         );
-    } else if !foreign.is_empty() && !active {
+        findings.push(match preflight.rotates {
+            true => Finding::error("foreign-key", path, what)
+                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+            false => Finding::warning("foreign-key", path, what),
+        });
+    } else if !foreign.is_empty() {
         findings.push(Finding::warning(
             "inactive-key",
             path,

@@ -290,15 +290,16 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
     }
 }
 
-/// A key used after the one that replaced it was made has a client yet.
+/// A key used after it was replaced has a client yet. It was replaced when the
+/// rotation ended, which is a while after the new key was made.
 fn used_since_replaced(key: &Key, seen: &ObservedEntry) -> bool {
-    let current = seen
-        .keys
-        .iter()
-        .find(|key| seen.role_of(&key.id) == KeyRole::Current);
-    match (key.last_used, current.and_then(|current| current.created)) {
+    let secret = seen.secret.as_ref().map(|held| &held.secret);
+    let replaced = secret.and_then(|secret| secret.last_rotated);
+    match (key.last_used, replaced) {
         (Some(used), Some(replaced)) => used > replaced && key.active,
-        _ => false,
+        // It was used, and nobody knows until when it was the one to use.
+        (Some(_), None) => key.active,
+        (None, _) => false,
     }
 }
 

@@ -166,12 +166,13 @@ pub trait Stacks {
     async fn events(&self, id: &str) -> Result<Vec<StackEvent>>;
     /// Makes a change set and returns its ID.
     async fn create_change_set(&self, request: &ChangeSetRequest) -> Result<String>;
-    /// Returns a change set with all its changes.
-    async fn change_set(&self, id: &str) -> Result<ChangeSet>;
+    /// Returns a change set of a stack with all its changes. The stack is named
+    /// because permissions are given on stacks.
+    async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet>;
     /// Executes a change set.
-    async fn execute_change_set(&self, id: &str) -> Result<()>;
+    async fn execute_change_set(&self, stack: &str, id: &str) -> Result<()>;
     /// Deletes a change set.
-    async fn delete_change_set(&self, id: &str) -> Result<()>;
+    async fn delete_change_set(&self, stack: &str, id: &str) -> Result<()>;
     /// Deletes a stack, but for the resources named.
     async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()>;
 }

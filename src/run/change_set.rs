@@ -62,7 +62,7 @@ pub(super) async fn compute(
         tags,
     };
     let id = context.cloud.create_change_set(&request).await?;
-    let set = settled(context, &id).await?;
+    let set = settled(context, &request.stack, &id).await?;
     if set.status != "FAILED" {
         return Ok(Some(Computed {
             id,
@@ -86,9 +86,9 @@ pub(super) async fn compute(
     })
 }
 
-async fn settled(context: &Context<'_>, id: &str) -> Result<ChangeSet> {
+async fn settled(context: &Context<'_>, stack: &str, id: &str) -> Result<ChangeSet> {
     loop {
-        let set = context.cloud.change_set(id).await?;
+        let set = context.cloud.change_set(stack, id).await?;
         if set.status == "CREATE_COMPLETE" || set.status == "FAILED" {
             return Ok(set);
         }
@@ -99,8 +99,8 @@ async fn settled(context: &Context<'_>, id: &str) -> Result<ChangeSet> {
 /// Removes a change set, and the stack too where there was none before it:
 /// CloudFormation leaves one behind in REVIEW_IN_PROGRESS.
 pub(super) async fn remove(context: &Context<'_>, id: &str, model: &Model) -> Result<()> {
-    context.cloud.delete_change_set(id).await?;
     let name = model.stack.as_str();
+    context.cloud.delete_change_set(name, id).await?;
     let stack = context.cloud.stack(name).await?;
     if stack.is_some_and(|stack| stack.status.is_review()) {
         context.cloud.delete_stack(name, &[]).await?;

@@ -98,7 +98,7 @@ pub async fn deploy(
         None => name.to_owned(),
     };
     let before = seen(context, &id).await?;
-    context.cloud.execute_change_set(&computed.id).await?;
+    context.cloud.execute_change_set(name, &computed.id).await?;
     let settled = follow(context, &id, before, Begins::Soon).await?;
     let settled = settled.ok_or_else(|| Error::NotDeployed { stack: name.into() })?;
     if !settled.status.succeeded() {

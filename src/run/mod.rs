@@ -64,6 +64,9 @@ pub struct Pace {
     /// How long a rotation may go on after its function reported an error:
     /// Secrets Manager tries a failed rotation again by itself.
     pub after_error: Duration,
+    /// How long the trial of a new schedule may take: Secrets Manager has the
+    /// function test it, and refuses rotations meanwhile.
+    pub trial: Duration,
     /// How long a new key may take to be known everywhere.
     pub propagation: Duration,
     /// How long a new key may be missing from its user's list.
@@ -75,6 +78,7 @@ impl Pace {
     pub const AWS: Self = Self {
         poll: Duration::from_secs(1),
         after_error: Duration::from_secs(30),
+        trial: Duration::from_secs(60),
         propagation: Duration::from_secs(120),
         listing: Duration::from_secs(20),
     };
@@ -82,6 +86,7 @@ impl Pace {
     pub const LOCAL: Self = Self {
         poll: Duration::from_millis(25),
         after_error: Duration::from_millis(500),
+        trial: Duration::from_secs(10),
         propagation: Duration::from_secs(5),
         listing: Duration::ZERO,
     };

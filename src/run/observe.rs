@@ -188,37 +188,14 @@ async fn observe_administrator(
     let Some(secret) = context.cloud.secret(reference.as_str()).await? else {
         return Ok(Some(Administrator::Missing));
     };
-    Ok(Some(administrator_of(context, secret).await?))
-}
-
-async fn administrator_of(context: &Context<'_>, secret: Secret) -> Result<Administrator> {
-    if secret.deleted.is_some() {
-        return Ok(Administrator::Unusable("is scheduled for deletion".into()));
-    }
-    let value = context
-        .cloud
-        .value(&secret.arn, CURRENT)
-        .await
-        .optional()?
-        .flatten();
-    let lacks = |fields: &[&str]| {
-        let lacking = fields
-            .iter()
-            .filter(|field| ["accesskey", "secretkey"].contains(*field));
-        lacking.copied().collect::<Vec<_>>().join(" and ")
-    };
-    let why = match value.map(|value| Credential::read(&value.text)) {
-        Some(Content::Complete(_)) => String::new(),
-        Some(Content::Incomplete(missing)) => lacks(&missing),
-        Some(Content::Foreign) => {
-            return Ok(Administrator::Unusable("holds no JSON object".into()));
-        }
-        None => return Ok(Administrator::Unusable("has no value".into())),
-    };
-    Ok(match why.as_str() {
-        "" => Administrator::Usable { arn: secret.arn },
-        lacking => Administrator::Unusable(format!("lacks {lacking}")),
-    })
+    // Its value is for the function alone: whoever deploys need not read it.
+    Ok(Some(if secret.deleted.is_some() {
+        Administrator::Unusable("is scheduled for deletion".into())
+    } else if secret.version_with(CURRENT).is_none() {
+        Administrator::Unusable("has no value".into())
+    } else {
+        Administrator::Usable { arn: secret.arn }
+    }))
 }
 
 async fn observe_profile(context: &Context<'_>, name: &str) -> Result<Profile> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded, observe_entry};
 use crate::model::{AccessKey, Model};
-use crate::plan::{ABANDONED_TAG, ObservedEntry};
+use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret};
 use crate::port::{CURRENT, ErrorKind, PENDING, Secret, Stage};
 
 /// A secret whose rotation ended well.
@@ -35,14 +35,13 @@ pub async fn rotate(
     stream::iter(pairs)
         .map(|(entry, secret)| async move {
             let seen = &secret.seen;
-            let held = seen.secret.as_ref().map(|held| &held.secret);
-            let settled = held.is_some_and(|held| {
-                held.last_rotated.is_some()
-                    && held.unfinished().is_none()
-                    && !held.tags.contains_key(ABANDONED_TAG)
-            });
-            if settled && !secret.changed {
-                let version = held.and_then(|held| held.version_with(CURRENT));
+            if !secret.changed
+                && let Some(held) = &seen.secret
+                && held.secret.last_rotated.is_some()
+                && !held.secret.tags.contains_key(ABANDONED_TAG)
+                && (held.secret.unfinished().is_none() || ends_as_trial(context, held).await?)
+            {
+                let version = held.secret.version_with(CURRENT);
                 return Ok(Rotated {
                     old_key: None,
                     version: version.unwrap_or_default().to_owned(),
@@ -54,6 +53,30 @@ pub async fn rotate(
         .buffered(CONCURRENCY)
         .collect()
         .await
+}
+
+/// Returns whether the version that is pending was the trial of a new schedule,
+/// having waited for its end. A trial's version never holds a key; a rotation
+/// that was left before it stored one stays as it is.
+async fn ends_as_trial(context: &Context<'_>, held: &ObservedSecret) -> Result<bool> {
+    if held.pending_key.is_some() {
+        return Ok(false);
+    }
+    let began = context.clock.now();
+    loop {
+        let secret = context.cloud.secret(&held.secret.arn).await?;
+        let current = held.secret.version_with(CURRENT);
+        if secret.is_some_and(|secret| {
+            secret.unfinished().is_none() && secret.version_with(CURRENT) == current
+        }) {
+            return Ok(true);
+        }
+        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        if waited >= context.pace.trial {
+            return Ok(false);
+        }
+        context.wait().await;
+    }
 }
 
 /// Rotates one secret and waits until AWSCURRENT has moved.
@@ -119,9 +142,6 @@ impl Outcome {
     }
 }
 
-/// How long the trial of a new schedule may take.
-const TRIAL: Duration = Duration::from_secs(60);
-
 struct Attempt<'a> {
     context: &'a Context<'a>,
     deployed: &'a Deployed,
@@ -145,7 +165,10 @@ impl Attempt<'_> {
                 }
                 // A new schedule is tried out first (`RotateImmediatelyOnUpdate`
                 // is false), and while that goes on a rotation is refused.
-                Err(error) if error.kind == ErrorKind::Conflict && self.waited(since) < TRIAL => {
+                Err(error)
+                    if error.kind == ErrorKind::Conflict
+                        && self.waited(since) < self.context.pace.trial =>
+                {
                     self.context.wait().await;
                 }
                 Err(error) => return Err(error.into()),

@@ -8,6 +8,7 @@
 use futures_util::{StreamExt, stream};
 
 use super::error::{Error, Result};
+use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, InitialKey, Model, RotateAs};
 use crate::plan::{Administrator, BEFORE, ObservedEntry, SEEDING_TAG, Seeding};
@@ -68,7 +69,13 @@ async fn seed_entry(
         Some(_) => false,
         None => {
             let key = first_key(context, entry, &seen, arn).await?;
-            store(context, entry, arn, key, origin).await?;
+            store(context, entry, arn, key.clone(), origin).await?;
+            // The first rotation may use this key at once, and IAM takes a while
+            // until a new key is known everywhere.
+            if let Some(user) = &seen.user {
+                let proven = authenticate(context, &key, &user.arn).await;
+                proven.map_err(|reason| refused(entry, reason))?;
+            }
             true
         }
     };

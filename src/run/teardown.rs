@@ -211,7 +211,7 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
             }
             context.cloud.schedule_key_deletion(&id, days).await?;
             let note = format!(
-                "goes in {days} days, after the last secret it encrypts; aws kms cancel-key-deletion --key-id {id} keeps it"
+                "goes in {days} days, when no secret can be restored any more; to read a restored one: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
             );
             Ok(Some(Item::new("KMS key", id, Some(note))))
         }

@@ -93,7 +93,7 @@ pub async fn verify(
 
 /// Asks AWS who the key's holder is until the answer is the user, several times
 /// in a row.
-async fn authenticate(
+pub(super) async fn authenticate(
     context: &Context<'_>,
     key: &KeyPair,
     user: &str,

@@ -109,7 +109,6 @@ async fn of_a_child() {
     }
     let recorder = Recorder::default();
     let sandbox = start(&options(), &recorder).await.unwrap();
-    #[expect(clippy::print_stdout, reason = "the parent reads it")]
     {
         println!("\nendpoint {}", sandbox.endpoint);
     }

@@ -7,6 +7,7 @@ mod progress;
 mod result;
 #[cfg(test)]
 mod tests;
+mod tour;
 
 use std::io::Write;
 
@@ -20,6 +21,7 @@ pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
     GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
 };
+pub use tour::Tour;
 
 /// The form of the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

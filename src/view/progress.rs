@@ -141,7 +141,7 @@ fn describe(stage: &Stage) -> String {
         Stage::StartingSandbox => "Starting the local AWS".into(),
         Stage::Uploading => "Uploading the function's code".into(),
         Stage::Comparing => "Comparing with what is deployed".into(),
-        Stage::Deploying => "Deploying the stack".into(),
+        Stage::Deploying => "Waiting for CloudFormation".into(),
         Stage::Seeding => "Storing first keys".into(),
         Stage::Rotating(secret) => format!("Rotating {secret}"),
         Stage::Verifying(secret) => format!("Proving that the key in {secret} works"),

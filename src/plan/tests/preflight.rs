@@ -125,7 +125,11 @@ fn the_keys() {
     let one = before(|seen| seen.keys = vec![key("AKIAONE")]);
     assert_eq!(kinds("", &one), ["foreign-key"]);
     let without_rotation = check(&model(""), &one, Preflight { rotates: false });
-    assert!(without_rotation.is_empty(), "{without_rotation:?}");
+    assert_eq!(without_rotation[0].kind, "foreign-key");
+    assert!(
+        !without_rotation[0].is_error(),
+        "a warning where nothing rotates yet"
+    );
     let inactive = before(|seen| {
         seen.keys = vec![key("AKIAONE")];
         seen.keys[0].active = false;

@@ -158,6 +158,8 @@ fn function(model: &Model, world: &World) -> Vec<Statement> {
         "DeleteLogGroup",
         "DeleteRetentionPolicy",
         "DescribeIndexPolicies",
+        // What `rotate` says where the function failed.
+        "FilterLogEvents",
         "GetDataProtectionPolicy",
         "ListTagsForResource",
         "PutRetentionPolicy",

@@ -34,6 +34,41 @@ pub fn secrets(model: &Model, world: &World) -> Vec<Statement> {
         ],
         names(&all, arn),
     )];
+    // A secret that is not there has no suffix yet, and AWS asks about the name.
+    let absent =
+        |entry: &AccessKey| world.arn("secretsmanager", &format!("secret:{}", entry.secret));
+    statements.push(Statement::allow(
+        "LookForTheSecrets",
+        "secretsmanager",
+        &["DescribeSecret"],
+        names(&all, absent),
+    ));
+    // Teardown finds what earlier manifests left by its tag. It can be granted on
+    // everything only, and tells names, no values.
+    statements.push(Statement::allow(
+        "FindLeftSecrets",
+        "secretsmanager",
+        &["ListSecrets"],
+        vec!["*".to_owned()],
+    ));
+    // Those are told by the tag alone: this manifest does not name them any more.
+    let left = json!({
+        format!("secretsmanager:ResourceTag/{STACK_TAG}"): model.stack.as_str()
+    });
+    statements.push(
+        Statement::allow(
+            "TakeDownLeftSecrets",
+            "secretsmanager",
+            &[
+                "CancelRotateSecret",
+                "DeleteSecret",
+                "DescribeSecret",
+                "GetSecretValue",
+            ],
+            vec![world.arn("secretsmanager", "secret:*")],
+        )
+        .when(json!({ "StringEquals": left })),
+    );
     if !read.is_empty() {
         let actions = [
             "DeleteResourcePolicy",

@@ -24,7 +24,7 @@ fn fleet(count: usize, name: &str, settings: &str) -> String {
 
 #[test]
 fn a_large_fleet_gets_managed_policies_that_fit() {
-    let text = fleet(160, "prod", ", kms_key: create");
+    let text = fleet(155, "prod", ", kms_key: create");
     let model = model::load(&text, None).unwrap().model;
     let stack = parsed(&rendered(&text));
     let world = World::longest(&model).with_resources(&stack);

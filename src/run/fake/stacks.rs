@@ -288,7 +288,7 @@ impl Stacks for Fake {
         .await
     }
 
-    async fn change_set(&self, id: &str) -> Result<ChangeSet> {
+    async fn change_set(&self, _stack: &str, id: &str) -> Result<ChangeSet> {
         self.act("cloudformation:DescribeChangeSet", |world| {
             let Some(set) = world.change_sets.get(id) else {
                 return refused(ErrorKind::NotFound, "no such change set");
@@ -307,7 +307,7 @@ impl Stacks for Fake {
         .await
     }
 
-    async fn execute_change_set(&self, id: &str) -> Result<()> {
+    async fn execute_change_set(&self, _stack: &str, id: &str) -> Result<()> {
         self.act("cloudformation:ExecuteChangeSet", |world| {
             let Some(set) = world.change_sets.get(id).cloned() else {
                 return refused(ErrorKind::NotFound, "no such change set");
@@ -331,7 +331,7 @@ impl Stacks for Fake {
         .await
     }
 
-    async fn delete_change_set(&self, id: &str) -> Result<()> {
+    async fn delete_change_set(&self, _stack: &str, id: &str) -> Result<()> {
         self.act("cloudformation:DeleteChangeSet", |world| {
             world.change_sets.remove(id);
             Ok(())

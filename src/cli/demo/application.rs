@@ -1,0 +1,85 @@
+//! The application of the tour: it calls AWS all the time with the key that the
+//! secret holds. Refused, it reads the secret once more and tries again, as a
+//! client of a rotating secret does.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use super::scene::{SECRET, Scene};
+use crate::model::{Content, Credential};
+use crate::port::{CURRENT, Identity, KeyPair, Secrets};
+
+/// Between two calls.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The application, and what it has been through.
+pub(super) struct Application<'scene> {
+    scene: &'scene Scene,
+    working: Cell<bool>,
+    calls: Cell<u32>,
+    retries: Cell<u32>,
+    refused: Cell<u32>,
+}
+
+impl<'scene> Application<'scene> {
+    /// Returns an application that works with the user's original key until the
+    /// secret holds one.
+    pub(super) fn new(scene: &'scene Scene) -> Self {
+        Self {
+            scene,
+            working: Cell::new(true),
+            calls: Cell::new(0),
+            retries: Cell::new(0),
+            refused: Cell::new(0),
+        }
+    }
+
+    /// Works for as long as it is polled.
+    pub(super) async fn run(&self) -> Infallible {
+        let mut key = self.scene.original.clone();
+        loop {
+            if self.working.get() {
+                key = self.call(key).await;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Has it stop, before its secret is taken down.
+    pub(super) fn stop(&self) {
+        self.working.set(false);
+    }
+
+    /// Returns how often it called, how often it had to read the secret again,
+    /// and how often it was refused in the end.
+    pub(super) fn record(&self) -> (u32, u32, u32) {
+        (self.calls.get(), self.retries.get(), self.refused.get())
+    }
+
+    async fn call(&self, key: KeyPair) -> KeyPair {
+        self.calls.set(self.calls.get() + 1);
+        let key = self.read().await.unwrap_or(key);
+        if self.scene.application.holder(&key).await.is_ok() {
+            return key;
+        }
+        self.retries.set(self.retries.get() + 1);
+        let key = self.read().await.unwrap_or(key);
+        if self.scene.application.holder(&key).await.is_err() {
+            self.refused.set(self.refused.get() + 1);
+        }
+        key
+    }
+
+    /// Returns the key in the secret, once there is one.
+    async fn read(&self) -> Option<KeyPair> {
+        let value = self.scene.application.value(SECRET, CURRENT).await.ok()??;
+        match Credential::read(&value.text) {
+            Content::Complete(credential) => Some(KeyPair {
+                id: credential.accesskey,
+                secret: credential.secretkey,
+            }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The way through the scene: real commands, and what must hold after each.
+
+use serde_json::Value;
+
+use super::super::failure::Failed;
+use super::application::Application;
+use super::scene::{Answer, SECRET, STACK, Scene, USER};
+use crate::model::{Content, Credential};
+use crate::port::{CURRENT, Identity, Keys, PREVIOUS, Secrets, Stacks};
+use crate::view::Tour;
+
+const ZIP: &[&str] = &["--function-zip", "function.zip"];
+
+/// Takes the tour.
+pub(super) async fn take(
+    scene: &Scene,
+    tour: &Tour,
+    application: &Application<'_>,
+    keep: bool,
+) -> Result<(), Failed> {
+    review(scene, tour).await?;
+    let first = bootstrap(scene, tour).await?;
+    rotations(scene, tour, first).await?;
+    everyday(scene, tour).await?;
+    let (calls, retries, refused) = application.record();
+    tour.step("The application, through all of this");
+    tour.check(
+        refused == 0 && calls > 0,
+        format!("called {calls} times with the secret's key: {refused} refused ({retries} read the secret again)"),
+    );
+    application.stop();
+    if !keep {
+        teardown(scene, tour).await?;
+    }
+    Ok(())
+}
+
+async fn review(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
+    let answer = scene.run(tour, &["generate"]).await?;
+    succeeded(tour, &answer, "rendered everything for review, offline");
+    tour.check(
+        scene.has("rendered/stack.yaml"),
+        "rendered/stack.yaml deploys with the AWS CLI too",
+    );
+
+    let answer = scene.run(tour, &["bundle", "-o", "function.zip"]).await?;
+    let bytes = answer.json["bytes"].as_u64().unwrap_or_default();
+    succeeded(
+        tour,
+        &answer,
+        &format!("built the rotation function: {bytes} bytes zipped"),
+    );
+
+    let plan = [&["plan", "--detailed-exitcode"], ZIP].concat();
+    let answer = scene.run(tour, &plan).await?;
+    let count = answer.json["changes"].as_array().map_or(0, Vec::len);
+    tour.check(
+        answer.code == Some(4) && count > 0,
+        format!("{count} resources to add"),
+    );
+    let left = scene.owner.stack(STACK).await?;
+    tour.check(left.is_none(), "and nothing was left behind");
+    Ok(())
+}
+
+async fn bootstrap(scene: &Scene, tour: &Tour) -> Result<String, Failed> {
+    let arguments = [&["bootstrap", "--yes"], ZIP].concat();
+    let answer = scene.run(tour, &arguments).await?;
+    succeeded(
+        tour,
+        &answer,
+        "deployed, took the key over, rotated, and proved the new key",
+    );
+    let secret = &answer.json["secrets"][0];
+    tour.check(
+        secret["rotated"] == true && secret["verified"] == true,
+        format!("the secret {SECRET} is rotated and verified"),
+    );
+    let seen = Keyring::look(scene).await?;
+    let original = scene.original.id.as_str();
+    tour.check(
+        seen.current.as_deref() != Some(original),
+        format!("AWSCURRENT holds a new key, {}", seen.name()),
+    );
+    tour.check(
+        seen.previous.as_deref() == Some(original),
+        format!("AWSPREVIOUS holds {original}"),
+    );
+    tour.check(
+        seen.active.iter().any(|id| id == original),
+        format!("{original} stays active until the next rotation"),
+    );
+    tour.check(
+        authenticates(scene, &seen).await,
+        format!("{} authenticates as {USER}", seen.name()),
+    );
+
+    let answer = scene.run(tour, &arguments).await?;
+    succeeded(tour, &answer, "a second run");
+    let again = Keyring::look(scene).await?;
+    tour.check(
+        answer.json["changes"] == 0 && again.current == seen.current,
+        "changed nothing and rotated nothing",
+    );
+    Ok(seen.name().to_owned())
+}
+
+async fn rotations(scene: &Scene, tour: &Tour, mut held: String) -> Result<(), Failed> {
+    let mut gone = scene.original.id.clone();
+    for _ in 0..2 {
+        let answer = scene.run(tour, &["rotate", SECRET]).await?;
+        let secret = &answer.json["secrets"][0];
+        succeeded(
+            tour,
+            &answer,
+            &format!(
+                "{} became {}",
+                text(secret, "old_access_key_id"),
+                text(secret, "new_access_key_id")
+            ),
+        );
+        let seen = Keyring::look(scene).await?;
+        tour.check(
+            secret["verified"] == true && authenticates(scene, &seen).await,
+            "the new key authenticates",
+        );
+        tour.check(
+            seen.previous.as_deref() == Some(held.as_str()),
+            format!("{held} is the previous key, active still"),
+        );
+        tour.check(
+            !seen.all.contains(&gone),
+            format!("{gone} is gone: its place was needed, and no client is that old"),
+        );
+        gone = std::mem::replace(&mut held, seen.name().to_owned());
+    }
+    Ok(())
+}
+
+async fn everyday(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
+    let answer = scene.run(tour, &["status", "--check"]).await?;
+    succeeded(tour, &answer, "everything is ok");
+    let secret = &answer.json["secrets"][0];
+    tour.check(
+        secret["state"] == "ok",
+        format!("next rotation by {}", text(secret, "next_rotation")),
+    );
+
+    let answer = scene.run(tour, &["credentials", SECRET]).await?;
+    let seen = Keyring::look(scene).await?;
+    tour.check(
+        answer.code == Some(0) && text(&answer.json, "AccessKeyId") == seen.name(),
+        "hands the current key to any SDK, as credential_process",
+    );
+    Ok(())
+}
+
+async fn teardown(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
+    let before = Keyring::look(scene).await?;
+    let key = before.name();
+    let answer = scene.run(tour, &["teardown", "--yes"]).await?;
+    succeeded(tour, &answer, "took everything down");
+    tour.check(
+        scene
+            .owner
+            .stack(STACK)
+            .await?
+            .is_none_or(|stack| stack.status.is_deleted()),
+        "the stack is gone",
+    );
+    let secret = scene.owner.secret(SECRET).await?;
+    tour.check(
+        secret.is_some_and(|secret| secret.deleted.is_some()),
+        "the secret can be restored for 30 days",
+    );
+    let keys = scene.owner.keys(USER).await?;
+    let kept = keys.iter().any(|held| held.id == key && held.active);
+    tour.check(
+        kept,
+        format!("{USER} was there before, so its current key {key} stays active"),
+    );
+    tour.check(
+        keys.len() == 1,
+        "and the key that rotation had replaced is gone",
+    );
+    let told = answer.json["retained"].to_string();
+    tour.check(
+        told.contains(key) && told.contains(SECRET),
+        "it says which key stays, and where its secret part is",
+    );
+
+    let answer = scene.run(tour, &["teardown", "--yes"]).await?;
+    succeeded(tour, &answer, "a second run finds nothing left to do");
+    Ok(())
+}
+
+fn succeeded(tour: &Tour, answer: &Answer, what: &str) {
+    match answer.code {
+        Some(0) => tour.check(true, what),
+        code => {
+            tour.note(&format!("{:#}", answer.json));
+            tour.check(false, format!("{what} (exit code {code:?})"));
+        }
+    }
+}
+
+fn text<'json>(value: &'json Value, name: &str) -> &'json str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// The user's keys and the secret's labels, as the account's owner sees them.
+struct Keyring {
+    all: Vec<String>,
+    active: Vec<String>,
+    current: Option<String>,
+    previous: Option<String>,
+    held: Option<Credential>,
+}
+
+impl Keyring {
+    async fn look(scene: &Scene) -> Result<Self, Failed> {
+        let keys = scene.owner.keys(USER).await?;
+        let active = keys.iter().filter(|key| key.active);
+        let held = read(scene, CURRENT).await?;
+        Ok(Self {
+            active: active.map(|key| key.id.clone()).collect(),
+            all: keys.into_iter().map(|key| key.id).collect(),
+            current: held.as_ref().map(|held| held.accesskey.clone()),
+            previous: read(scene, PREVIOUS).await?.map(|held| held.accesskey),
+            held,
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.current.as_deref().unwrap_or("no key")
+    }
+}
+
+async fn read(scene: &Scene, label: &str) -> Result<Option<Credential>, Failed> {
+    let value = scene.owner.value(SECRET, label).await?;
+    Ok(value.and_then(|value| match Credential::read(&value.text) {
+        Content::Complete(credential) => Some(credential),
+        _ => None,
+    }))
+}
+
+async fn authenticates(scene: &Scene, seen: &Keyring) -> bool {
+    let Some(held) = &seen.held else { return false };
+    let key = crate::port::KeyPair {
+        id: held.accesskey.clone(),
+        secret: held.secretkey.clone(),
+    };
+    let caller = scene.owner.holder(&key).await;
+    caller.is_ok_and(|caller| caller.arn.ends_with(&format!(":user/{USER}")))
+}

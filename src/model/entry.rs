@@ -1,0 +1,359 @@
+//! The entries of a manifest, and the defaults they share.
+
+use std::collections::BTreeMap;
+
+use super::reader::{Field, Mapping};
+use super::{
+    AccessKey, AccountId, Arn, Duration, Finding, InitialKey, KmsKey, OldKey, Region, RotateAs,
+    Schedule, SecretName, SecretReference, StackName, UserName,
+};
+
+/// What may stand in `defaults`.
+pub(super) const DEFAULT_KEYS: &[&str] = &[
+    "schedule",
+    "window",
+    "rotate_as",
+    "kms_key",
+    "old_key",
+    "readers",
+];
+const ACCESS_KEY_KEYS: &[&str] = &[
+    "user",
+    "secret",
+    "create_user",
+    "initial_key",
+    "schedule",
+    "window",
+    "rotate_as",
+    "kms_key",
+    "old_key",
+    "readers",
+];
+const DEFAULT_SCHEDULE: &str = "rate(30 days)";
+/// The window where the manifest names none, if the schedule has room for it.
+const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
+
+/// Reads the entries, each beside the place it stands at, and reports what stands
+/// twice.
+pub(super) fn read_access_keys<'doc>(
+    root: &Mapping<'doc>,
+    defaults: Option<&Mapping<'doc>>,
+    stack: Option<&StackName>,
+) -> Option<Vec<(AccessKey, Field<'doc>)>> {
+    let items = root.get("access_keys").and_then(|field| field.list());
+    let items = items.unwrap_or_default();
+    if items.is_empty() && root.get("databases").is_none() {
+        root.at().refuse(
+            "missing",
+            "at least one entry under `access_keys` is required",
+        );
+        return None;
+    }
+    let mut users: BTreeMap<String, usize> = BTreeMap::new();
+    let mut secrets: BTreeMap<String, usize> = BTreeMap::new();
+    let mut entries = Vec::new();
+    for item in items {
+        let Some(mapping) = item.mapping(ACCESS_KEY_KEYS) else {
+            continue;
+        };
+        let names = read_names(&mapping, stack);
+        let place = |key: &str| mapping.get(key).unwrap_or_else(|| item.clone());
+        // IAM keeps users' names unique without regard to case.
+        let user = place("user");
+        if let Some(name) = &names.user
+            && let Some(line) = users.insert(name.as_str().to_lowercase(), user.line())
+        {
+            let message = format!("the user `{name}` stands on line {line} too");
+            user.report(
+                Finding::error("duplicate-user", user.path(), message)
+                    .hint("a user has two key slots, and rotation needs both: one entry a user"),
+            );
+        }
+        let secret = place("secret");
+        if let Some(name) = &names.secret
+            && let Some(line) = secrets.insert(name.as_str().to_owned(), secret.line())
+        {
+            let message = format!("the secret `{name}` stands on line {line} too");
+            secret.report(
+                Finding::error("duplicate-secret", secret.path(), message)
+                    .hint("give each user a secret of its own"),
+            );
+        }
+        if let Some(entry) = read_access_key(&mapping, defaults, names) {
+            entries.push((entry, item));
+        }
+    }
+    Some(entries)
+}
+
+/// The two names that an entry is known by.
+struct Names {
+    user: Option<UserName>,
+    secret: Option<SecretName>,
+}
+
+fn read_names(entry: &Mapping<'_>, stack: Option<&StackName>) -> Names {
+    let user = entry
+        .require("user")
+        .and_then(|field| field.parse("invalid-name", UserName::parse));
+    let secret = match entry.get("secret") {
+        Some(field) => field.parse("invalid-name", SecretName::parse),
+        None => stack.zip(user.as_ref()).and_then(|(stack, user)| {
+            let derived = SecretName::parse(&format!("{stack}/{user}"));
+            derived
+                .map_err(|why| {
+                    let path = format!("{}.secret", entry.at().path());
+                    entry.at().report(
+                        Finding::error(
+                            "invalid-name",
+                            path,
+                            format!("by default it is STACK/USER: {why}"),
+                        )
+                        .hint("name the secret with `secret:`"),
+                    );
+                })
+                .ok()
+        }),
+    };
+    Names { user, secret }
+}
+
+fn read_access_key(
+    entry: &Mapping<'_>,
+    defaults: Option<&Mapping<'_>>,
+    names: Names,
+) -> Option<AccessKey> {
+    let create_user = entry
+        .get("create_user")
+        .map_or(Some(false), |field| field.boolean());
+    let initial_key = entry
+        .get("initial_key")
+        .map_or(Some(InitialKey::Create), |field| {
+            field.parse("invalid-value", parse_initial_key)
+        });
+    let settings = read_settings(entry, defaults)?;
+    let (user, secret, create_user) = (names.user?, names.secret?, create_user?);
+    let initial_key = initial_key?;
+    if create_user && initial_key != InitialKey::Create {
+        entry.at().refuse(
+            "contradiction",
+            format!("`{user}` is made by the stack, so there is no key to adopt from a profile"),
+        );
+    }
+    if let RotateAs::Administrator(SecretReference::Name(name)) = &settings.rotate_as
+        && *name == secret
+    {
+        entry.at().report(
+            Finding::error(
+                "contradiction",
+                format!("{}.rotate_as", entry.at().path()),
+                format!("the secret `{secret}` cannot be its own administrator's"),
+            )
+            .hint("`rotate_as: self` rotates with the user's own key"),
+        );
+    }
+    Some(AccessKey {
+        user,
+        secret,
+        create_user,
+        initial_key,
+        schedule: settings.schedule,
+        window: settings.window,
+        rotate_as: settings.rotate_as,
+        kms_key: settings.kms_key,
+        old_key: settings.old_key,
+        readers: settings.readers,
+    })
+}
+
+/// The settings that may stand in `defaults` and on an entry.
+pub(super) struct Settings {
+    schedule: Schedule,
+    window: Option<Duration>,
+    rotate_as: RotateAs,
+    kms_key: KmsKey,
+    old_key: OldKey,
+    readers: Vec<Arn>,
+}
+
+/// Reads them from the entry, else from the defaults, else as documented.
+pub(super) fn read_settings(
+    entry: &Mapping<'_>,
+    defaults: Option<&Mapping<'_>>,
+) -> Option<Settings> {
+    let find = |key: &str| {
+        entry
+            .get(key)
+            .or_else(|| defaults.and_then(|defaults| defaults.get(key)))
+    };
+    let schedule = match find("schedule") {
+        Some(field) => field.parse("invalid-schedule", Schedule::parse),
+        None => Schedule::parse(DEFAULT_SCHEDULE).ok(),
+    };
+    let window = match find("window") {
+        Some(field) => {
+            let window = field.parse("invalid-duration", Duration::parse);
+            if let (Some(window), Some(schedule)) = (window, &schedule)
+                && let Err(why) = schedule.check_window(window)
+            {
+                field.refuse("invalid-window", why);
+            }
+            window
+        }
+        None => schedule
+            .as_ref()
+            .is_some_and(|schedule| schedule.check_window(DEFAULT_WINDOW).is_ok())
+            .then_some(DEFAULT_WINDOW),
+    };
+    let rotate_as = find("rotate_as").map_or(Some(RotateAs::Itself), |field| {
+        field.parse("invalid-value", parse_rotate_as)
+    });
+    let kms_key = find("kms_key").map_or(Some(KmsKey::AwsManaged), |field| {
+        field.parse("invalid-value", parse_kms_key)
+    });
+    let old_key = find("old_key").map_or(Some(OldKey::UntilNextRotation), |field| {
+        read_old_key(&field)
+    });
+    let readers = find("readers").map_or(Some(Vec::new()), |field| {
+        let items = field.list()?;
+        let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
+        items.iter().map(read).collect()
+    });
+    Some(Settings {
+        schedule: schedule?,
+        window,
+        rotate_as: rotate_as?,
+        kms_key: kms_key?,
+        old_key: old_key?,
+        readers: readers?,
+    })
+}
+
+fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
+    match text.split_once(':') {
+        None if text == "create" => Ok(InitialKey::Create),
+        Some(("profile", name)) if !name.is_empty() && !name.contains(char::is_control) => {
+            Ok(InitialKey::Profile(name.to_owned()))
+        }
+        _ => Err(format!("`{text}` is neither create nor profile:NAME")),
+    }
+}
+
+fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
+    match text {
+        "self" => Ok(RotateAs::Itself),
+        "role" => Ok(RotateAs::Role),
+        _ if text.starts_with("arn:") => {
+            let arn = Arn::parse(text)?;
+            let [_, service, _, _, resource] = arn.parts();
+            // A partial ARN names another secret as soon as one is made whose
+            // name begins alike; only the full one, with its suffix, is exact.
+            let full = resource
+                .strip_prefix("secret:")
+                .and_then(|name| name.rsplit_once('-'))
+                .is_some_and(|(_, suffix)| suffix.len() == 6);
+            if service != "secretsmanager" || !full {
+                return Err(format!("`{text}` is not the full ARN of a secret"));
+            }
+            Ok(RotateAs::Administrator(SecretReference::Arn(arn)))
+        }
+        // The function compares it with a tag of the secret, and a tag holds 256 characters.
+        _ if text.len() > 256 => {
+            Err("an administrator's secret's name has at most 256 characters here".to_owned())
+        }
+        _ => SecretName::parse(text)
+            .map(|name| RotateAs::Administrator(SecretReference::Name(name)))
+            .map_err(|why| format!("neither self, role nor an administrator's secret: {why}")),
+    }
+}
+
+fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
+    match text {
+        "aws/secretsmanager" => Ok(KmsKey::AwsManaged),
+        "create" => Ok(KmsKey::Create),
+        _ => {
+            let refused = || {
+                format!("`{text}` is neither aws/secretsmanager, create nor the ARN of a KMS key")
+            };
+            let arn = Arn::parse(text).map_err(|_| refused())?;
+            let [_, service, _, _, resource] = arn.parts();
+            if service == "kms" && resource.starts_with("key/") {
+                Ok(KmsKey::Existing(arn))
+            } else {
+                Err(refused())
+            }
+        }
+    }
+}
+
+fn parse_reader(text: &str) -> Result<Arn, String> {
+    let refused =
+        || format!("`{text}` is not the ARN of an IAM role or user, or of an account's root");
+    let arn = Arn::parse(text).map_err(|_| refused())?;
+    let [_, service, _, account, resource] = arn.parts();
+    AccountId::parse(account).map_err(|_| refused())?;
+    let principal =
+        resource == "root" || resource.starts_with("role/") || resource.starts_with("user/");
+    if service == "iam" && principal && !text.contains(['*', '?', '$']) {
+        Ok(arn)
+    } else {
+        Err(refused())
+    }
+}
+
+fn read_old_key(field: &Field<'_>) -> Option<OldKey> {
+    if !field.is_mapping() {
+        return field.parse("invalid-value", |text| match text {
+            "until_next_rotation" => Ok(OldKey::UntilNextRotation),
+            _ => Err(format!(
+                "`{text}` is neither until_next_rotation nor {{ deactivate_after: …, delete_after: … }}"
+            )),
+        });
+    }
+    let mapping = field.mapping(&["deactivate_after", "delete_after"])?;
+    let read = |key: &str| {
+        mapping
+            .get(key)
+            .map(|field| field.parse("invalid-duration", Duration::parse))
+    };
+    let (deactivate, delete) = match (read("deactivate_after"), read("delete_after")) {
+        (None, None) => {
+            field.refuse(
+                "missing",
+                "`deactivate_after` or `delete_after` is required",
+            );
+            return None;
+        }
+        (Some(deactivate), None) => (deactivate?, deactivate?),
+        (None, Some(delete)) => (delete?, delete?),
+        (Some(deactivate), Some(delete)) => (deactivate?, delete?),
+    };
+    if delete < deactivate {
+        field.refuse(
+            "contradiction",
+            "the old key cannot be deleted before it is deactivated",
+        );
+    }
+    field.report(Finding::warning(
+        "old-key-not-timed",
+        field.path(),
+        "this version does not retire old keys on a timer: the old key stays active until the next rotation",
+    ));
+    Some(OldKey::After { deactivate, delete })
+}
+
+/// A KMS key serves secrets of its own Region only (`API_CreateSecret`).
+pub(super) fn check_regions(entry: &AccessKey, region: Option<&Region>, at: &Field<'_>) {
+    if let (KmsKey::Existing(arn), Some(region)) = (&entry.kms_key, region)
+        && arn.parts()[2] != region.as_str()
+    {
+        at.report(Finding::error(
+            "contradiction",
+            format!("{}.kms_key", at.path()),
+            format!(
+                "the KMS key is in {}, the secret in {region}",
+                arn.parts()[2]
+            ),
+        ));
+    }
+}

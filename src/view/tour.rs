@@ -1,0 +1,98 @@
+//! The tour's text: each command, what it answered, and whether what must hold
+//! does.
+
+use std::cell::RefCell;
+use std::io::Write;
+
+use owo_colors::OwoColorize;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Format, Show, View};
+
+/// Tells of a tour while it goes on, and keeps what was checked.
+pub struct Tour {
+    aloud: bool,
+    steps: RefCell<Vec<TourStep>>,
+}
+
+/// A step of the tour.
+#[derive(Clone, Debug, Serialize)]
+struct TourStep {
+    command: String,
+    checks: Vec<TourCheck>,
+}
+
+/// Something that must hold.
+#[derive(Clone, Debug, Serialize)]
+struct TourCheck {
+    what: String,
+    held: bool,
+}
+
+impl Tour {
+    /// Returns a tour that is told as it goes; in JSON it is told at the end.
+    pub fn new(view: &View) -> Self {
+        Self {
+            aloud: view.format == Format::Human,
+            steps: RefCell::default(),
+        }
+    }
+
+    /// Begins a step with the command that is run, or what is done.
+    pub fn step(&self, command: impl Into<String>) {
+        let command = command.into();
+        self.say(&format!("\n{}", command.bold()));
+        self.steps.borrow_mut().push(TourStep {
+            command,
+            checks: Vec::new(),
+        });
+    }
+
+    /// Tells something.
+    pub fn note(&self, text: &str) {
+        self.say(&format!("  {text}"));
+    }
+
+    /// Tells and keeps whether something held.
+    pub fn check(&self, held: bool, what: impl Into<String>) {
+        let what = what.into();
+        match held {
+            true => self.say(&format!("  {}  {what}", "ok".green())),
+            false => self.say(&format!("  {}  {what}", "FAILED".red().bold())),
+        }
+        if let Some(step) = self.steps.borrow_mut().last_mut() {
+            step.checks.push(TourCheck { what, held });
+        }
+    }
+
+    /// Returns how many checks there were and how many failed.
+    pub fn count(&self) -> (usize, usize) {
+        let steps = self.steps.borrow();
+        let checks = || steps.iter().flat_map(|step| &step.checks);
+        (
+            checks().count(),
+            checks().filter(|check| !check.held).count(),
+        )
+    }
+
+    fn say(&self, text: &str) {
+        if self.aloud {
+            let _ = writeln!(anstream::stdout(), "{text}");
+        }
+    }
+}
+
+impl Show for Tour {
+    fn human(&self) -> String {
+        let (all, failed) = self.count();
+        match failed {
+            0 => format!("\n{} {all} checks held.\n", "All".green()),
+            count => format!("\n{} of {all} checks failed.\n", count.red()),
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({ "steps": *self.steps.borrow() })
+    }
+}

@@ -1,0 +1,35 @@
+//! The emulator's own tests, which are Python's, so that one command runs all.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::tools;
+
+fn python(arguments: &[&str]) -> Command {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(tools().join("bin/python"));
+    command
+        .args(arguments)
+        .current_dir(source)
+        .env("PYTHONPATH", source.join("src/sandbox/emulator"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+#[test]
+fn the_emulators_own_tests_pass() {
+    let output = python(&["-m", "unittest", "discover", "tests/emulator"]).output();
+    let output = output.expect("Python can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("\nOK"), "{said}");
+}
+
+#[test]
+fn the_pinned_ministack_is_as_the_emulator_expects_it() {
+    let output = python(&["-m", "keyrota_emulator", "--check"]).output();
+    let output = output.expect("Python can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.is_empty() && output.stdout.is_empty(), "{said}");
+}

@@ -1,0 +1,189 @@
+//! Rendering for review: the same bytes everywhere, checked, and sound.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::world::{Home, tools};
+
+const MANIFEST: &str = "\
+version: 1
+stack: payments-keys
+access_keys:
+  - { user: ci-deployer }
+  - { user: mailer, rotate_as: role }
+";
+
+fn source(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
+/// Returns the manifests in a folder of the source, at least as many as there
+/// are known to be.
+fn manifests(folder: &str, at_least: usize) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(source(folder))
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
+    found.sort();
+    assert!(found.len() >= at_least, "{found:?}");
+    found
+}
+
+/// Returns every file below a folder with its content.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+            let content = fs::read(&path).expect("a file");
+            let name = path.strip_prefix(folder).expect("below the folder");
+            files.insert(name.to_owned(), content);
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn the_same_manifest_gives_the_same_bytes() {
+    for manifest in manifests("examples", 8) {
+        let manifest = manifest.display();
+        let (here, there) = (Home::new(), Home::new());
+        let one = here
+            .keyrota(&format!("generate -f {manifest} -o one"))
+            .await
+            .exits(0);
+        assert!(one.stdout.contains("stack.yaml"), "{one}");
+        // Another folder, other settings, nothing but PATH in the environment.
+        let mut other = there.program(&format!("generate -f {manifest} -o deep/er --color always"));
+        other
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_PROFILE", "nobody")
+            .env_remove("HOME");
+        let status = other.status().await.expect("keyrota can be started");
+        assert!(status.success());
+        let (one, other) = (tree(&here.file("one")), tree(&there.file("deep/er")));
+        assert!(one.contains_key(Path::new("deployer-policy.json")));
+        assert_eq!(one, other);
+        for (name, content) in &one {
+            let text = String::from_utf8(content.clone()).expect("UTF-8");
+            assert!(
+                !text.contains(&here.path().display().to_string()),
+                "{name:?}"
+            );
+            if name.extension().is_some_and(|end| end == "json") {
+                serde_json::from_str::<Value>(&text).expect("JSON");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_check_says_what_is_out_of_date_and_writes_nothing() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    let check = "generate --check --format json";
+    let missing = home.keyrota(check).await.exits(4).json();
+    assert_eq!(missing["up_to_date"], false);
+    assert!(!home.file("rendered").exists());
+
+    home.keyrota("generate").await.exits(0);
+    assert_eq!(
+        home.keyrota(check).await.exits(0).json()["up_to_date"],
+        true
+    );
+    let before = tree(&home.file("rendered"));
+
+    // One entry fewer: its policy is stale, the stack differs.
+    home.write(
+        "keyrota.yaml",
+        MANIFEST.replace("  - { user: ci-deployer }\n", ""),
+    );
+    let document = home.keyrota(check).await.exits(4).json();
+    let states: BTreeMap<&str, &str> = document["files"]
+        .as_array()
+        .expect("files")
+        .iter()
+        .map(|file| {
+            (
+                file["path"].as_str().expect("a path"),
+                file["state"].as_str().expect("a state"),
+            )
+        })
+        .collect();
+    assert_eq!(states["policies/user-ci-deployer.json"], "stale");
+    assert_eq!(states["stack.yaml"], "differs");
+    assert_eq!(tree(&home.file("rendered")), before);
+    let ran = home.keyrota("generate --check").await.exits(4);
+    assert!(ran.stdout.contains("user-ci-deployer.json"), "{ran}");
+
+    home.keyrota("generate").await.exits(0);
+    assert!(
+        !home
+            .file("rendered/policies/user-ci-deployer.json")
+            .exists()
+    );
+    home.keyrota(check).await.exits(0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_named() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    home.write("taken", "a file");
+    home.keyrota("generate -o taken --format json")
+        .await
+        .exits(1)
+        .fails("file", &["taken"]);
+    assert_eq!(home.read("taken"), "a file");
+}
+
+/// Renders manifests and returns what the linter says of the templates.
+async fn lint(manifests: &[PathBuf], arguments: &[&str]) -> String {
+    let home = Home::new();
+    let mut templates = Vec::new();
+    for (number, manifest) in manifests.iter().enumerate() {
+        let generate = format!("generate -f {} -o {number}", manifest.display());
+        home.keyrota(&generate).await.exits(0);
+        templates.push(home.file(&format!("{number}/stack.yaml")));
+    }
+    let output = Command::new(tools().join("bin/cfn-lint"))
+        .args(arguments)
+        .arg("--")
+        .args(&templates)
+        .env("HOME", home.path())
+        .output()
+        .expect("cfn-lint can be started");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    assert!(output.status.code().is_some(), "{:?}", output.status);
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+#[tokio::test]
+async fn every_example_passes_the_linter_without_a_remark() {
+    assert_eq!(
+        lint(&manifests("examples", 8), &["--include-checks", "I"]).await,
+        ""
+    );
+}
+
+#[tokio::test]
+async fn every_valid_manifest_passes_the_linter() {
+    // In one of them CloudFormation's own marks are part of names, which is what
+    // E1029 takes for a forgotten `!Sub`.
+    let arguments = ["--ignore-checks", "E1029"];
+    assert_eq!(
+        lint(&manifests("tests/manifests/valid", 5), &arguments).await,
+        ""
+    );
+}

@@ -1,0 +1,257 @@
+//! Commands that are ended between any two of their changes, and run again.
+//!
+//! The number of changes is not written down here: each run stops one change
+//! later than the one before, until one comes to its end. Every run has a stack,
+//! a user and a secret of its own in the same account.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::world::{Proxy, Ran, Stop, World};
+
+/// How a command is ended.
+#[derive(Clone, Copy, Debug)]
+enum Blow {
+    /// At once: SIGKILL.
+    Kill,
+    /// As by Ctrl-C: SIGINT, after which it says what is to be done.
+    Interrupt,
+}
+
+/// More changes than any command makes.
+const MANY: u32 = 80;
+
+struct Subject<'a> {
+    world: &'a World,
+    name: String,
+}
+
+impl<'a> Subject<'a> {
+    /// Makes what a run needs: a manifest, and a user unless the stack makes it.
+    async fn new(world: &'a World, name: &str, settings: &str) -> Self {
+        let subject = Self {
+            world,
+            name: name.to_owned(),
+        };
+        if !settings.contains("create_user") {
+            world.make_user(name).await;
+        }
+        world.home.write(
+            &format!("{name}.yaml"),
+            format!(
+                "version: 1\nstack: {name}\naccess_keys:\n  - {{ user: {name}, secret: {name}{settings} }}\n"
+            ),
+        );
+        subject
+    }
+
+    fn arguments(&self, verb: &str) -> String {
+        format!("{verb} -f {}.yaml --format json", self.name)
+    }
+
+    async fn keyrota(&self, verb: &str) -> Ran {
+        self.world.keyrota(&self.arguments(verb)).await
+    }
+
+    /// Runs a command up to a stop and ends it there; returns nothing where it
+    /// came to its own end before.
+    async fn cut(&self, verb: &str, stop: Stop, blow: Blow) -> Option<()> {
+        let arguments = self.arguments(verb);
+        let proxy = Proxy::start(self.world.endpoint(), stop).await;
+        let mut command = self.world.program(&arguments);
+        command.env("AWS_ENDPOINT_URL", proxy.endpoint());
+        let child = command.spawn().expect("keyrota can be started");
+        let id = child.id().expect("it runs").to_string();
+        let ended = child.wait_with_output();
+        tokio::pin!(ended);
+        let output = tokio::select! {
+            output = &mut ended => {
+                let ran = Ran::new(&arguments, output.expect("its output")).exits(0);
+                self.world.check_for_secrets(&ran).await;
+                return None;
+            }
+            () = proxy.stopped() => {
+                let signal = match blow {
+                    Blow::Kill => "-KILL",
+                    Blow::Interrupt => "-INT",
+                };
+                let status = Command::new("kill").args([signal, &id]).status().await;
+                assert!(status.expect("kill can be started").success());
+                ended.await
+            }
+        };
+        let ran = Ran::new(&arguments, output.expect("its output"));
+        self.world.check_for_secrets(&ran).await;
+        match blow {
+            Blow::Kill => assert_eq!(ran.code, None, "{ran}"),
+            Blow::Interrupt => {
+                ran.exits(130)
+                    .fails("interrupted", &["run the same command again"]);
+            }
+        }
+        Some(())
+    }
+
+    /// Expects that all is well: the one credential works, and no key, change set
+    /// or mark is left of the run that was ended.
+    async fn expect_well(&self, what: &str) {
+        let status = self.keyrota("status --check").await;
+        assert_eq!(status.code, Some(0), "{what}: {status}");
+        let document = status.json();
+        let keys = document["secrets"][0]["keys"].as_array().expect("keys");
+        let roles: Vec<&str> = keys.iter().filter_map(|key| key["role"].as_str()).collect();
+        let known: BTreeSet<&str> = roles.iter().copied().collect();
+        assert!(known.contains("current"), "{what}: {status}");
+        assert!(
+            known.is_subset(&BTreeSet::from(["current", "previous"])),
+            "{what}: {status}"
+        );
+        assert_eq!(known.len(), roles.len(), "{what}: {status}");
+        let current = self.world.current_key(&self.name).await;
+        self.world
+            .holder(&current)
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        let held = self.world.secret(&self.name).await.expect("the secret");
+        assert!(
+            !held.tags.contains_key("keyrota:seeding"),
+            "{what}: {held:?}"
+        );
+        let marks = format!("change set of {} ", self.name);
+        let left: Vec<String> = self.world.everything().await;
+        assert!(
+            !left.iter().any(|line| line.starts_with(&marks)),
+            "{what}: {left:#?}"
+        );
+    }
+
+    /// Takes everything down and expects that nothing of the run's is left.
+    async fn clear(&self, what: &str) {
+        let teardown = "teardown --yes --force-delete-secrets";
+        let ran = self.keyrota(teardown).await;
+        assert_eq!(ran.code, Some(0), "{what}: {ran}");
+        self.expect_nothing(what).await;
+    }
+
+    async fn expect_nothing(&self, what: &str) {
+        let name = &self.name;
+        let mine = |line: &&String| {
+            let words: BTreeSet<&str> = line.split([' ', '/']).collect();
+            (words.contains(name.as_str()) || line.contains(&format!("{name}-")))
+                && !line.starts_with("user ")
+                && !line.starts_with("key of ")
+        };
+        let left = self.world.everything().await;
+        let left: Vec<&String> = left.iter().filter(mine).collect();
+        assert!(left.is_empty(), "{what}: {left:#?}");
+        let buckets: Vec<String> = self.world.everything().await;
+        let buckets: Vec<_> = buckets
+            .iter()
+            .filter(|it| it.starts_with("bucket "))
+            .collect();
+        assert!(buckets.is_empty(), "{what}: {buckets:?}");
+    }
+}
+
+/// Returns every stop, one change after the other, before and after it.
+fn stops() -> impl Iterator<Item = Stop> {
+    (1..=MANY).flat_map(|number| [Stop::Before(number), Stop::After(number)])
+}
+
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip";
+
+async fn bootstrap_in_halves(settings: &str, blow: Blow, stops: impl Iterator<Item = Stop>) {
+    let world = World::new().await;
+    let mut halves = 0;
+    for (number, stop) in stops.enumerate() {
+        let subject = Subject::new(&world, &format!("run{number}"), settings).await;
+        let what = format!("{stop:?}");
+        let cut = subject.cut(BOOTSTRAP, stop, blow).await;
+        if cut.is_some() {
+            halves += 1;
+            let ran = subject.keyrota(BOOTSTRAP).await;
+            assert_eq!(ran.code, Some(0), "{what}: {ran}");
+            assert_eq!(
+                ran.json()["secrets"][0]["verified"],
+                Value::Bool(true),
+                "{what}: {ran}"
+            );
+        }
+        subject.expect_well(&what).await;
+        subject.clear(&what).await;
+        if cut.is_none() {
+            assert!(halves > 10, "{halves} changes are too few");
+            return;
+        }
+    }
+    panic!("it does not come to its end");
+}
+
+#[tokio::test]
+async fn a_bootstrap_that_is_killed_before_any_change_is_finished_by_the_next() {
+    let before = stops().filter(|stop| matches!(stop, Stop::Before(_)));
+    bootstrap_in_halves("", Blow::Kill, before).await;
+}
+
+#[tokio::test]
+async fn a_bootstrap_that_is_killed_after_any_change_is_finished_by_the_next() {
+    let after = stops().filter(|stop| matches!(stop, Stop::After(_)));
+    let settings = ", create_user: true, rotate_as: role, kms_key: create";
+    bootstrap_in_halves(settings, Blow::Kill, after).await;
+}
+
+#[tokio::test]
+async fn a_bootstrap_that_is_interrupted_says_how_to_go_on() {
+    let after = stops().filter(|stop| matches!(stop, Stop::After(_)));
+    bootstrap_in_halves("", Blow::Interrupt, after).await;
+}
+
+#[tokio::test]
+async fn a_teardown_that_is_killed_anywhere_is_finished_by_the_next() {
+    let world = World::new().await;
+    let teardown = "teardown --yes --force-delete-secrets";
+    let settings = ", create_user: true, kms_key: create";
+    for (number, stop) in stops().enumerate() {
+        let subject = Subject::new(&world, &format!("run{number}"), settings).await;
+        let what = format!("{stop:?}");
+        let ran = subject.keyrota(BOOTSTRAP).await;
+        assert_eq!(ran.code, Some(0), "{what}: {ran}");
+        let cut = subject.cut(teardown, stop, Blow::Kill).await;
+        subject.clear(&what).await;
+        assert_eq!(world.keys(&subject.name).await, None, "{what}");
+        if cut.is_none() {
+            assert!(number > 8, "{number} stops are too few");
+            return;
+        }
+    }
+    panic!("it does not come to its end");
+}
+
+#[tokio::test]
+async fn a_plan_or_rotation_that_is_killed_is_finished_by_the_next() {
+    let world = World::new().await;
+    let subject = Subject::new(&world, "run", "").await;
+    let plan = "plan --function-zip function.zip";
+    for stop in stops() {
+        if subject.cut(plan, stop, Blow::Kill).await.is_none() {
+            break;
+        }
+        subject.keyrota(plan).await.exits(0);
+        subject.expect_nothing(&format!("{stop:?}")).await;
+    }
+    subject.keyrota(BOOTSTRAP).await.exits(0);
+    for stop in stops() {
+        let before = world.current_key("run").await;
+        let cut = subject.cut("rotate", stop, Blow::Kill).await;
+        let ran = subject.keyrota("rotate").await;
+        assert_eq!(ran.code, Some(0), "{stop:?}: {ran}");
+        subject.expect_well(&format!("{stop:?}")).await;
+        assert_ne!(world.current_key("run").await, before);
+        if cut.is_none() {
+            return;
+        }
+    }
+    panic!("it does not come to its end");
+}

@@ -1,0 +1,494 @@
+//! The whole life of a stack: deployed, deployed again, rotated, read, taken
+//! down, taken down again.
+//!
+//! Three accounts between them hold every pair of a way to rotate, an
+//! encryption key and a user that is there or is made, under a caller that no
+//! policy holds back, an administrator, and a deployer with the policy that is
+//! rendered for it and no more.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::world::{ACCOUNT, ADMINISTRATOR, Key, REGION, World};
+
+/// An entry of a manifest, and what is to be expected of it.
+struct Entry {
+    user: &'static str,
+    secret: &'static str,
+    rotate_as: String,
+    kms_key: String,
+    create_user: bool,
+}
+
+fn entry(
+    user: &'static str,
+    secret: &'static str,
+    rotate_as: &str,
+    kms_key: &str,
+    create_user: bool,
+) -> Entry {
+    Entry {
+        user,
+        secret,
+        rotate_as: rotate_as.to_owned(),
+        kms_key: kms_key.to_owned(),
+        create_user,
+    }
+}
+
+const STACK: &str = "payments-keys";
+
+fn manifest(entries: &[Entry]) -> String {
+    let entries: String = entries
+        .iter()
+        .map(|entry| {
+            format!(
+                "  - {{ user: {}, secret: {}, rotate_as: {}, kms_key: {}, create_user: {} }}\n",
+                entry.user, entry.secret, entry.rotate_as, entry.kms_key, entry.create_user
+            )
+        })
+        .collect();
+    format!(
+        "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
+         tags: {{ team: payments }}\naccess_keys:\n{entries}"
+    )
+}
+
+/// The keys of an entry's secret: the one in use, and the one before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Keys {
+    current: Key,
+    previous: Key,
+}
+
+struct Life<'a> {
+    world: &'a World,
+    entries: &'a [Entry],
+}
+
+impl Life<'_> {
+    async fn run(&self) {
+        let before = self.world.everything().await;
+        self.preview(4).await;
+        assert_eq!(self.world.everything().await, before);
+
+        let first = self.deploy().await;
+        self.deploy_again().await;
+        self.preview(0).await;
+        let second = self.rotate_all(&first).await;
+        let third = self.rotate_one(&second).await;
+        self.credentials(&third).await;
+        self.take_down(&third, &before).await;
+    }
+
+    async fn preview(&self, code: i32) {
+        let plan = "plan --detailed-exitcode --function-zip function.zip --format json";
+        let document = self.world.keyrota(plan).await.exits(code).json();
+        let changes = document["changes"].as_array().expect("changes");
+        assert_eq!(changes.is_empty(), code == 0, "{document:#}");
+        for change in changes {
+            assert_eq!(change["action"], "Add");
+            assert!(change["logical_id"].is_string());
+            assert!(
+                change["type"]
+                    .as_str()
+                    .expect("a type")
+                    .starts_with("AWS::")
+            );
+        }
+    }
+
+    async fn deploy(&self) -> Vec<Keys> {
+        let bootstrap = "bootstrap --yes --function-zip function.zip --format json --verbose";
+        let document = self.world.keyrota(bootstrap).await.exits(0).json();
+        assert_eq!(document["stack"]["name"], STACK);
+        assert_eq!(document["stack"]["status"], "CREATE_COMPLETE");
+        assert!(document["changes"].as_u64().expect("a number") > 0);
+        let function = self.world.lambda.get_function_configuration();
+        let function =
+            function.function_name(document["function"]["arn"].as_str().expect("an ARN"));
+        let function = function.send().await.expect("the function");
+        let code = document["function"]["code_sha256"].as_str();
+        assert_eq!(function.code_sha256(), code);
+
+        let mut keys = Vec::new();
+        let mut told = document["secrets"].as_array().expect("secrets").iter();
+        for entry in self.entries {
+            let told = told.next().expect("one an entry");
+            let held = self.held(entry).await;
+            let secret = self.world.secret(entry.secret).await.expect("the secret");
+            assert_eq!(told["name"], entry.secret);
+            assert_eq!(told["arn"], secret.arn);
+            assert_eq!(told["kind"], "access_key");
+            assert_eq!(told["username"], entry.user);
+            assert_eq!(told["access_key_id"], held.current.id);
+            assert_eq!(told["version_id"], secret.labels["AWSCURRENT"]);
+            assert_eq!(told["rotated"], true);
+            assert_eq!(told["verified"], true);
+            assert_eq!(secret.tags["keyrota:stack"], STACK);
+            assert_eq!(secret.tags["keyrota:user"], entry.user);
+            assert_eq!(secret.tags["keyrota:rotate-as"], entry.rotate_as);
+            assert_eq!(
+                secret.tags["keyrota:owns-user"],
+                entry.create_user.to_string()
+            );
+            assert_eq!(secret.tags["team"], "payments");
+            assert!(!secret.tags.contains_key("keyrota:seeding"));
+            assert!(secret.rotation_enabled && secret.last_rotated);
+            self.check_encryption(entry, secret.kms_key.as_deref())
+                .await;
+            keys.push(held);
+        }
+        assert!(told.next().is_none());
+        keys
+    }
+
+    async fn check_encryption(&self, entry: &Entry, key: Option<&str>) {
+        match entry.kms_key.as_str() {
+            "aws/secretsmanager" => {
+                assert!(
+                    key.is_none_or(|key| key.ends_with("alias/aws/secretsmanager")),
+                    "{key:?}"
+                );
+            }
+            "create" => {
+                let answer = self
+                    .world
+                    .kms
+                    .describe_key()
+                    .key_id(key.expect("a key"))
+                    .send()
+                    .await;
+                let data = answer.expect("the key").key_metadata.expect("metadata");
+                assert!(data.enabled);
+            }
+            arn => assert_eq!(key, Some(arn)),
+        }
+    }
+
+    /// Expects that a secret is as it is after any rotation that ended well, and
+    /// returns its keys.
+    async fn held(&self, entry: &Entry) -> Keys {
+        let world = self.world;
+        let secret = world.secret(entry.secret).await.expect("the secret");
+        assert!(
+            !secret.labels.contains_key("AWSPENDING")
+                || secret.labels["AWSPENDING"] == secret.labels["AWSCURRENT"]
+        );
+        let value = world
+            .value(entry.secret, "AWSCURRENT")
+            .await
+            .expect("a value");
+        assert_eq!(value["username"], entry.user);
+        match entry.rotate_as.as_str() {
+            "self" | "role" => assert_eq!(value["secretarn"], secret.arn),
+            administrator => {
+                let administrator = world
+                    .secret(administrator)
+                    .await
+                    .expect("the administrator");
+                assert_eq!(value["secretarn"], administrator.arn);
+            }
+        }
+        let keys = Keys {
+            current: world.current_key(entry.secret).await,
+            previous: world
+                .key_in(entry.secret, "AWSPREVIOUS")
+                .await
+                .expect("a key before"),
+        };
+        assert_eq!(
+            world.keys(entry.user).await.expect("the user"),
+            BTreeMap::from([
+                (keys.current.id.clone(), true),
+                (keys.previous.id.clone(), true)
+            ])
+        );
+        let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
+        assert_eq!(world.holder(&keys.current).await, Ok(arn.clone()));
+        assert_eq!(world.holder(&keys.previous).await, Ok(arn));
+        keys
+    }
+
+    async fn deploy_again(&self) {
+        let before = self.world.everything().await;
+        let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
+        let document = self.world.keyrota(bootstrap).await.exits(0).json();
+        assert_eq!(document["changes"], 0);
+        for secret in document["secrets"].as_array().expect("secrets") {
+            assert_eq!(secret["rotated"], false);
+            assert_eq!(secret["verified"], true);
+        }
+        assert_eq!(self.world.everything().await, before);
+    }
+
+    async fn rotate_all(&self, before: &[Keys]) -> Vec<Keys> {
+        let document = self
+            .world
+            .keyrota("rotate --format json --verbose")
+            .await
+            .exits(0)
+            .json();
+        let told = document["secrets"].as_array().expect("secrets");
+        assert_eq!(told.len(), self.entries.len());
+        let mut after = Vec::new();
+        for ((entry, told), before) in self.entries.iter().zip(told).zip(before) {
+            let held = self.held(entry).await;
+            check_rotated(entry, told, before, &held);
+            // The key before the last one is gone.
+            assert_eq!(
+                self.world.holder(&before.previous).await,
+                Err("InvalidClientTokenId".into())
+            );
+            after.push(held);
+        }
+        self.check_status().await;
+        after
+    }
+
+    async fn rotate_one(&self, before: &[Keys]) -> Vec<Keys> {
+        let rotate = format!("rotate {} --format json", self.entries[1].user);
+        let document = self.world.keyrota(&rotate).await.exits(0).json();
+        let told = document["secrets"].as_array().expect("secrets");
+        assert_eq!(told.len(), 1);
+        let mut after = Vec::new();
+        for (entry, before) in self.entries.iter().zip(before) {
+            let held = self.held(entry).await;
+            match entry.user == self.entries[1].user {
+                true => check_rotated(entry, &told[0], before, &held),
+                false => assert_eq!(&held, before),
+            }
+            after.push(held);
+        }
+        after
+    }
+
+    async fn check_status(&self) {
+        let status = "status --check --format json";
+        let document = self.world.keyrota(status).await.exits(0).json();
+        assert_eq!(document["stack"]["name"], STACK);
+        for (entry, told) in self
+            .entries
+            .iter()
+            .zip(document["secrets"].as_array().expect("secrets"))
+        {
+            let held = self.held(entry).await;
+            assert_eq!(told["state"], "ok", "{told:#}");
+            assert_eq!(told["schedule"], "rate(30 days)");
+            assert_eq!(told["rotation_enabled"], true);
+            assert!(told["last_rotated"].is_string() && told["next_rotation"].is_string());
+            let keys = told["keys"].as_array().expect("keys");
+            let roles: BTreeMap<_, _> = keys
+                .iter()
+                .map(|key| {
+                    (
+                        key["id"].as_str().expect("an ID"),
+                        key["role"].as_str().expect("a role"),
+                    )
+                })
+                .collect();
+            assert_eq!(
+                roles,
+                BTreeMap::from([
+                    (held.current.id.as_str(), "current"),
+                    (held.previous.id.as_str(), "previous")
+                ])
+            );
+        }
+        // For people, too.
+        let ran = self.world.keyrota("status").await.exits(0);
+        for entry in self.entries {
+            assert!(ran.stdout.contains(entry.secret), "{ran}");
+        }
+    }
+
+    async fn credentials(&self, keys: &[Keys]) {
+        for (entry, keys) in self.entries.iter().zip(keys) {
+            let credentials = format!("credentials {}", entry.secret);
+            let document = self.world.keyrota(&credentials).await.exits(0).json();
+            assert_eq!(document["Version"], 1);
+            assert_eq!(document["AccessKeyId"], keys.current.id);
+            assert_eq!(document["SecretAccessKey"], keys.current.secret);
+        }
+    }
+
+    async fn take_down(&self, keys: &[Keys], before: &[String]) {
+        let world = self.world;
+        let teardown = "teardown --yes --recovery-window 7 --format json --verbose";
+        let document = world.keyrota(teardown).await.exits(0).json();
+        assert_eq!(world.stack_status(STACK).await, None);
+        for (entry, keys) in self.entries.iter().zip(keys) {
+            let secret = world
+                .secret(entry.secret)
+                .await
+                .expect("it can be restored");
+            assert!(secret.deleted);
+            assert!(
+                lists(&document["deleted"], "secret", entry.secret),
+                "{document:#}"
+            );
+            if entry.create_user {
+                assert_eq!(world.keys(entry.user).await, None);
+                continue;
+            }
+            // The key in use works on; it is said where its secret part is.
+            let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
+            assert_eq!(world.holder(&keys.current).await, Ok(arn));
+            assert!(
+                lists(&document["retained"], "access key", &keys.current.id),
+                "{document:#}"
+            );
+        }
+        let after = world.everything().await;
+        let gone = ["bucket ", "object ", "log group ", "function ", "role "];
+        let is_gone = |line: &String| !gone.iter().any(|kind| line.starts_with(kind));
+        assert!(after.iter().all(is_gone), "{after:#?}");
+
+        let document = world.keyrota(teardown).await.exits(0).json();
+        assert_eq!(
+            document["deleted"],
+            Value::Array(Vec::new()),
+            "{document:#}"
+        );
+        assert_eq!(world.everything().await, after);
+
+        let forced = "teardown --yes --force-delete-secrets --format json";
+        world.keyrota(forced).await.exits(0);
+        let document = world.keyrota(forced).await.exits(0).json();
+        assert_eq!(
+            document["deleted"],
+            Value::Array(Vec::new()),
+            "{document:#}"
+        );
+        self.check_nothing_but_keys(before).await;
+    }
+
+    /// Expects the account as it was, but for keys of users that were there, and
+    /// KMS keys that are on their way out.
+    async fn check_nothing_but_keys(&self, before: &[String]) {
+        let after = self.world.everything().await;
+        let left: Vec<&String> = after
+            .iter()
+            .filter(|line| !before.contains(line))
+            .filter(|line| !line.starts_with("key of ") && !line.ends_with(" PendingDeletion"))
+            .collect();
+        assert!(left.is_empty(), "left over: {left:#?}");
+        let lost: Vec<&String> = before.iter().filter(|line| !after.contains(line)).collect();
+        assert!(lost.is_empty(), "lost: {lost:#?}");
+    }
+}
+
+fn check_rotated(entry: &Entry, told: &Value, before: &Keys, after: &Keys) {
+    assert_eq!(told["name"], entry.secret);
+    assert_eq!(told["username"], entry.user);
+    assert_eq!(told["old_access_key_id"], before.current.id);
+    assert_eq!(told["new_access_key_id"], after.current.id);
+    assert_eq!(told["verified"], true);
+    assert_eq!(told["error"], Value::Null);
+    assert_eq!(after.previous, before.current);
+    assert_ne!(after.current.id, before.current.id);
+}
+
+fn lists(items: &Value, kind: &str, name: &str) -> bool {
+    let items = items.as_array().expect("items");
+    items
+        .iter()
+        .any(|item| item["type"] == kind && item["name"] == name)
+}
+
+#[tokio::test]
+async fn under_a_caller_that_no_policy_holds_back() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.make_user("legacy-batch").await;
+    world
+        .make_administrator("administrator", "ops/administrator")
+        .await;
+    let key = world.make_kms_key().await;
+    let entries = [
+        entry(
+            "ci-deployer",
+            "prod/ci-deployer",
+            "self",
+            "aws/secretsmanager",
+            false,
+        ),
+        entry("mailer", "prod/mailer", "role", "create", true),
+        entry(
+            "legacy-batch",
+            "prod/legacy-batch",
+            "ops/administrator",
+            &key,
+            false,
+        ),
+    ];
+    world.manifest(&manifest(&entries));
+    Life {
+        world: &world,
+        entries: &entries,
+    }
+    .run()
+    .await;
+}
+
+#[tokio::test]
+async fn under_an_administrator() {
+    let world = World::new().await;
+    let administrator = world.make_user_with("ada", ADMINISTRATOR).await;
+    world.act_as(&administrator);
+    world.make_user("mailer").await;
+    world
+        .make_administrator("administrator", "ops/administrator")
+        .await;
+    let key = world.make_kms_key().await;
+    let entries = [
+        entry("uploader", "prod/uploader", "self", "create", true),
+        entry("mailer", "prod/mailer", "role", &key, false),
+        entry(
+            "batch",
+            "prod/batch",
+            "ops/administrator",
+            "aws/secretsmanager",
+            true,
+        ),
+    ];
+    world.manifest(&manifest(&entries));
+    Life {
+        world: &world,
+        entries: &entries,
+    }
+    .run()
+    .await;
+}
+
+#[tokio::test]
+async fn under_a_deployer_with_the_rendered_policy() {
+    let world = World::new().await;
+    world.make_user("mailer").await;
+    world.make_user("batch").await;
+    let administrator = world
+        .make_administrator("administrator", "ops/administrator")
+        .await;
+    let key = world.make_kms_key().await;
+    let entries = [
+        entry("uploader", "prod/uploader", "self", &key, true),
+        entry("mailer", "prod/mailer", "role", "aws/secretsmanager", false),
+        entry("batch", "prod/batch", &administrator, "create", false),
+    ];
+    world.manifest(&manifest(&entries));
+    world.keyrota("generate").await.exits(0);
+    let deployer = world
+        .make_deployer(
+            "deployer",
+            &world.home.read("rendered/deployer-policy.json"),
+        )
+        .await;
+    world.act_as(&deployer);
+    Life {
+        world: &world,
+        entries: &entries,
+    }
+    .run()
+    .await;
+}

@@ -1,0 +1,22 @@
+//! The whole program against the local AWS: the real command line, the real
+//! rotation function, and what AWS holds before and after.
+//!
+//! Each test has an account of its own: an emulator on its own port, with a
+//! folder that is the program's home and working directory. A prerequisite that
+//! is missing fails by its name; nothing is skipped.
+
+mod adopt;
+mod application;
+mod bundle;
+mod change;
+mod emulator;
+mod generate;
+mod interrupt;
+mod life;
+mod manifest;
+mod refused;
+mod sandbox;
+mod stack;
+mod status;
+mod stuck;
+mod world;

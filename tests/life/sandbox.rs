@@ -1,0 +1,132 @@
+//! `keyrota sandbox`, the process: what it prints, and how it ends.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::world::{Home, Key, holder, options};
+
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    exports: BTreeMap<String, String>,
+}
+
+/// Starts it and reads the four lines that it prints.
+async fn start(home: &Home, arguments: &str) -> Running {
+    let mut command = home.program(arguments);
+    command.env("XDG_CACHE_HOME", options().cache);
+    let mut child = command.spawn().expect("keyrota can be started");
+    let output = child.stdout.take().expect("its output");
+    let mut lines = BufReader::new(output).lines();
+    let mut exports = BTreeMap::new();
+    for expected in [
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+    ] {
+        let Some(line) = lines.next_line().await.expect("its output") else {
+            let mut said = String::new();
+            let mut stderr = child.stderr.take().expect("stderr");
+            stderr.read_to_string(&mut said).await.expect("stderr");
+            panic!("it ended: {said}");
+        };
+        let pair = line
+            .strip_prefix("export ")
+            .and_then(|line| line.split_once('='));
+        let (name, value) = pair.unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(name, expected);
+        exports.insert(name.to_owned(), value.to_owned());
+    }
+    Running {
+        child,
+        lines,
+        exports,
+    }
+}
+
+impl Running {
+    fn address(&self) -> String {
+        let url = &self.exports["AWS_ENDPOINT_URL"];
+        url.strip_prefix("http://").expect("http").to_owned()
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let status = Command::new("kill").args([signal, &id]).status().await;
+        assert!(status.expect("kill can be started").success());
+    }
+
+    async fn expect_silence(&mut self) {
+        assert_eq!(self.lines.next_line().await.expect("its output"), None);
+    }
+}
+
+async fn expect_gone(address: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(Instant::now() < deadline, "it answers at {address} still");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn it_prints_four_lines_serves_and_ends_by_ctrl_c() {
+    let home = Home::new();
+    let mut sandbox = start(&home, "sandbox").await;
+    assert!(sandbox.address().starts_with("127.0.0.1:"));
+    let key = Key {
+        id: sandbox.exports["AWS_ACCESS_KEY_ID"].clone(),
+        secret: sandbox.exports["AWS_SECRET_ACCESS_KEY"].clone(),
+    };
+    let answer = holder(&sandbox.exports["AWS_ENDPOINT_URL"], &key).await;
+    assert_eq!(answer, Ok("arn:aws:iam::000000000000:root".into()));
+
+    // With these four lines every other command works against it.
+    home.write(
+        "keyrota.yaml",
+        "version: 1\nstack: a\naccess_keys: [{ user: b }]\n",
+    );
+    let mut status = home.program("status --format json");
+    status.envs(&sandbox.exports);
+    let output = status.output().await.expect("keyrota can be started");
+    let ran = crate::world::Ran::new("status", output).exits(0);
+    assert_eq!(ran.json()["secrets"][0]["state"], "missing");
+
+    sandbox.signal("-INT").await;
+    let status = sandbox.child.wait().await.expect("it ends");
+    assert_eq!(status.code(), Some(0));
+    sandbox.expect_silence().await;
+    expect_gone(&sandbox.address()).await;
+}
+
+#[tokio::test]
+async fn its_emulator_does_not_outlive_it() {
+    let mut sandbox = start(&Home::new(), "sandbox --region eu-west-1").await;
+    assert_eq!(sandbox.exports["AWS_REGION"], "eu-west-1");
+    sandbox.child.start_kill().expect("it can be killed");
+    sandbox.child.wait().await.expect("it ends");
+    expect_gone(&sandbox.address()).await;
+}
+
+#[tokio::test]
+async fn a_port_can_be_asked_for_and_a_taken_one_is_named() {
+    let (one, two) = (Home::new(), Home::new());
+    let mut first = start(&one, "sandbox").await;
+    let address = first.address();
+    let port = address.rsplit(':').next().expect("a port");
+    let arguments = format!("sandbox --port {port} --format json");
+    let mut command = two.program(&arguments);
+    command.env("XDG_CACHE_HOME", options().cache);
+    let output = command.output().await.expect("keyrota can be started");
+    crate::world::Ran::new(&arguments, output)
+        .exits(1)
+        .fails("sandbox", &[port]);
+    first.signal("-TERM").await;
+    let status = first.child.wait().await.expect("it ends");
+    assert_eq!(status.code(), Some(0));
+}

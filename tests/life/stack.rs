@@ -1,0 +1,158 @@
+//! Stacks in states that a deployment meets: failed, somebody else's, and one
+//! that is only a change set yet.
+
+use aws_sdk_cloudformation::types::ChangeSetType;
+
+use crate::world::World;
+
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const PLAN: &str = "plan --detailed-exitcode --function-zip function.zip --format json";
+const MANIFEST: &str = "\
+version: 1
+stack: payments-keys
+access_keys: [{ user: ci-deployer, secret: prod/ci-deployer }]
+";
+const TEMPLATE: &str = "Resources: { Topic: { Type: 'AWS::SNS::Topic' } }";
+
+#[tokio::test]
+async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    // The stack's log group is taken, so that its creation fails.
+    let group = "/keyrota/payments-keys";
+    let request = world.logs.create_log_group().log_group_name(group);
+    request.send().await.expect("the log group is made");
+    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let ran = ran.fails(
+        "stack",
+        &["payments-keys", "ROLLBACK_COMPLETE", "keyrota teardown"],
+    );
+    assert!(ran.stdout.contains("AWS::Logs::LogGroup"), "{ran}");
+    assert_eq!(
+        world.stack_status("payments-keys").await.as_deref(),
+        Some("ROLLBACK_COMPLETE")
+    );
+    assert!(
+        world
+            .keys("ci-deployer")
+            .await
+            .expect("the user")
+            .is_empty()
+    );
+
+    for verb in [BOOTSTRAP, PLAN] {
+        let ran = world.changes_nothing(verb).await;
+        let found = ran.findings();
+        assert!(
+            found.contains(&"stack-state stack payments-keys".into()),
+            "{ran}"
+        );
+        for text in ["ROLLBACK_COMPLETE", "keyrota teardown"] {
+            assert!(ran.stdout.contains(text), "{ran}");
+        }
+    }
+    world.keyrota("teardown --yes").await.exits(0);
+    assert_eq!(world.stack_status("payments-keys").await, None);
+    // What was retained when the stack rolled back is not in the way.
+    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(document["secrets"][0]["verified"], true);
+}
+
+#[tokio::test]
+async fn an_update_that_rolled_back_is_made_again() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.make_user("mailer").await;
+    world.manifest(MANIFEST);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    let key = world.current_key("prod/ci-deployer").await;
+    // Between check and deployment somebody takes the name: the emulator fails the
+    // resource as CloudFormation does. A role is what the checks do not look at.
+    let taken = world.make_secret("prod/mailer", "{}").await;
+    world.manifest(&MANIFEST.replace(
+        "[{ user: ci-deployer, secret: prod/ci-deployer }]",
+        "[{ user: ci-deployer, secret: prod/ci-deployer }, { user: mailer, secret: prod/mailer }]",
+    ));
+    let ran = world.changes_nothing(BOOTSTRAP).await;
+    assert_eq!(ran.findings(), ["secret-exists secret prod/mailer"]);
+    let request = world.secretsmanager.delete_secret().secret_id(taken);
+    let request = request.force_delete_without_recovery(true);
+    request.send().await.expect("the secret is deleted");
+    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(document["stack"]["status"], "UPDATE_COMPLETE");
+    assert_eq!(world.current_key("prod/ci-deployer").await, key);
+}
+
+#[tokio::test]
+async fn a_stack_of_somebody_elses_is_left_alone() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    let request = world.cloudformation.create_stack();
+    let request = request.stack_name("payments-keys").template_body(TEMPLATE);
+    request.send().await.expect("the stack is made");
+    world
+        .until_stack_is("payments-keys", "CREATE_COMPLETE")
+        .await;
+    for verb in [BOOTSTRAP, PLAN, "teardown --yes --format json"] {
+        let ran = world.changes_nothing(verb).await;
+        assert_eq!(
+            ran.findings(),
+            ["foreign-stack stack payments-keys"],
+            "{ran}"
+        );
+        assert!(ran.stdout.contains("stack:"), "{ran}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    // What an interrupted plan leaves behind.
+    let request = world.cloudformation.create_change_set();
+    let request = request
+        .stack_name("payments-keys")
+        .change_set_name("keyrota-left");
+    let request = request
+        .change_set_type(ChangeSetType::Create)
+        .template_body(TEMPLATE);
+    request.send().await.expect("the change set is made");
+    world
+        .until_stack_is("payments-keys", "REVIEW_IN_PROGRESS")
+        .await;
+    world.keyrota(PLAN).await.exits(4);
+    let status = world.keyrota("status --format json").await.exits(0).json();
+    assert_eq!(status["secrets"][0]["state"], "missing");
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world.keyrota("status --check").await.exits(0);
+}
+
+#[tokio::test]
+async fn what_is_not_deployed_is_said_so() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    let ran = world.changes_nothing("rotate --format json").await.exits(1);
+    ran.fails("not-deployed", &["payments-keys", "keyrota bootstrap"]);
+    let status = world
+        .changes_nothing("status --check --format json")
+        .await
+        .exits(5)
+        .json();
+    assert!(status["stack"].is_null());
+    assert_eq!(status["secrets"][0]["state"], "missing");
+    let ran = world
+        .changes_nothing("credentials prod/ci-deployer --format json")
+        .await
+        .exits(1);
+    ran.fails("secret", &["prod/ci-deployer"]);
+    let down = world
+        .changes_nothing("teardown --yes --format json")
+        .await
+        .exits(0)
+        .json();
+    assert_eq!(down["deleted"], serde_json::json!([]));
+}

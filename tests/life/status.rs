@@ -1,0 +1,82 @@
+//! What `status` says of credentials that do not fare well.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn each_state_is_told_and_the_check_fails() {
+    let world = World::new().await;
+    let users = [
+        "fine", "fresh", "inactive", "emptied", "deleted", "stuck", "gone",
+    ];
+    let mut manifest = "version: 1\nstack: keys\naccess_keys:\n".to_owned();
+    for user in users {
+        world.make_user(user).await;
+        manifest.push_str(&format!("  - {{ user: {user}, secret: {user} }}\n"));
+    }
+    world.manifest(&manifest);
+    let bootstrap = "bootstrap --yes --no-rotate --function-zip function.zip";
+    world.keyrota(bootstrap).await.exits(0);
+    assert!(
+        states(&world, 5)
+            .await
+            .values()
+            .all(|state| state == "never_rotated")
+    );
+    world
+        .keyrota("rotate fine inactive emptied deleted stuck gone")
+        .await
+        .exits(0);
+
+    let inactive = world.current_key("inactive").await;
+    world.set_key_active("inactive", &inactive.id, false).await;
+    world
+        .store("emptied", &json!({ "username": "emptied" }))
+        .await;
+    let deleted = world.current_key("deleted").await;
+    world.delete_key("deleted", &deleted.id).await;
+    let request = world.secretsmanager.put_secret_value().secret_id("stuck");
+    let request = request.secret_string("{}").version_stages("AWSPENDING");
+    request.send().await.expect("the value is stored");
+    world.delete_secret("gone").await;
+
+    let states = states(&world, 5).await;
+    let expected = [
+        ("fine", "ok"),
+        ("fresh", "never_rotated"),
+        ("inactive", "broken"),
+        ("emptied", "broken"),
+        ("deleted", "broken"),
+        ("stuck", "stuck"),
+        ("gone", "missing"),
+    ];
+    let expected = expected.map(|(user, state)| (user.to_owned(), state.to_owned()));
+    assert_eq!(states, BTreeMap::from(expected));
+    // Without the flag to tell is enough; people read why.
+    let ran = world.keyrota("status").await.exits(0);
+    for text in [
+        "is inactive",
+        "lacks",
+        "has no key",
+        "keyrota rotate",
+        "scheduled for deletion",
+    ] {
+        assert!(ran.stdout.contains(text), "{text}\n{ran}");
+    }
+    for id in [&inactive.id, &deleted.id] {
+        assert!(ran.stdout.contains(id.as_str()), "{id}\n{ran}");
+    }
+}
+
+async fn states(world: &World, code: i32) -> BTreeMap<String, String> {
+    let ran = world.changes_nothing("status --check --format json").await;
+    let document = ran.exits(code).json();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let secrets = document["secrets"].as_array().expect("secrets").iter();
+    secrets
+        .map(|secret| (text(&secret["name"]), text(&secret["state"])))
+        .collect()
+}

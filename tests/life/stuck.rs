@@ -1,0 +1,188 @@
+//! Rotations that fail half-way: the current key works on, the function's reason
+//! is told, and the next rotation ends well.
+
+use serde_json::Value;
+
+use crate::world::{Ran, World};
+
+const MANIFEST: &str = "\
+version: 1
+stack: payments-keys
+access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
+";
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const ROTATE: &str = "rotate --format json";
+
+async fn deployed() -> World {
+    let world = World::new().await;
+    world.make_user("mailer").await;
+    world.manifest(MANIFEST);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world
+}
+
+/// Returns the error that `rotate` tells of the one secret.
+fn error(ran: &Ran) -> String {
+    let document = ran.json();
+    let secret = &document["secrets"][0];
+    assert_eq!(secret["verified"], false, "{ran}");
+    assert_eq!(secret["new_access_key_id"], Value::Null, "{ran}");
+    secret["error"].as_str().expect("an error").to_owned()
+}
+
+async fn state(world: &World) -> String {
+    let status = world.keyrota("status --format json").await.exits(0).json();
+    status["secrets"][0]["state"]
+        .as_str()
+        .expect("a state")
+        .to_owned()
+}
+
+/// Expects that everything is well: two keys at most, and all of them known.
+async fn expect_well(world: &World) {
+    assert_eq!(state(world).await, "ok");
+    let status = world
+        .keyrota("status --check --format json")
+        .await
+        .exits(0)
+        .json();
+    let keys = status["secrets"][0]["keys"].as_array().expect("keys");
+    let mut roles: Vec<&str> = keys
+        .iter()
+        .map(|key| key["role"].as_str().expect("a role"))
+        .collect();
+    roles.sort_unstable();
+    assert!(
+        roles == ["current", "previous"] || roles == ["current"],
+        "{status:#}"
+    );
+    let current = world.current_key("prod/mailer").await;
+    world.holder(&current).await.expect("the current key works");
+}
+
+#[tokio::test]
+async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
+    let world = deployed().await;
+    let before = world.current_key("prod/mailer").await;
+    world.deny_role("iam:CreateAccessKey").await;
+    let ran = world.keyrota(ROTATE).await.exits(1);
+    let reason = error(&ran);
+    for text in [
+        "make a new key for mailer",
+        "AccessDenied",
+        "function role's policy",
+    ] {
+        assert!(reason.contains(text), "{text}\n{ran}");
+    }
+    assert_eq!(world.current_key("prod/mailer").await, before);
+    world.holder(&before).await.expect("the current key works");
+    assert_eq!(state(&world).await, "stuck");
+
+    // Nothing has changed, so neither does the answer; nothing is lost either.
+    let again = world.keyrota(ROTATE).await.exits(1);
+    assert!(error(&again).contains("AccessDenied"), "{again}");
+    assert_eq!(world.current_key("prod/mailer").await, before);
+
+    world.allow_role().await;
+    world.keyrota(ROTATE).await.exits(0);
+    assert_ne!(world.current_key("prod/mailer").await, before);
+    expect_well(&world).await;
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_promoted_is_taken_up() {
+    let world = deployed().await;
+    let before = world.current_key("prod/mailer").await;
+    world
+        .deny_role("secretsmanager:UpdateSecretVersionStage")
+        .await;
+    let ran = world.keyrota(ROTATE).await.exits(1);
+    assert!(error(&ran).contains("AccessDenied"), "{ran}");
+    let pending = world
+        .key_in("prod/mailer", "AWSPENDING")
+        .await
+        .expect("a pending key");
+    assert_ne!(pending, before);
+    assert_eq!(world.current_key("prod/mailer").await, before);
+    world.holder(&before).await.expect("the current key works");
+    assert_eq!(state(&world).await, "stuck");
+
+    world.allow_role().await;
+    world.keyrota(ROTATE).await.exits(0);
+    assert_eq!(world.current_key("prod/mailer").await, pending);
+    expect_well(&world).await;
+}
+
+#[tokio::test]
+async fn a_pending_key_that_is_gone_is_given_up() {
+    let world = deployed().await;
+    let before = world.current_key("prod/mailer").await;
+    world
+        .deny_role("secretsmanager:UpdateSecretVersionStage")
+        .await;
+    world.keyrota(ROTATE).await.exits(1);
+    let pending = world
+        .key_in("prod/mailer", "AWSPENDING")
+        .await
+        .expect("a pending key");
+    world.delete_key("mailer", &pending.id).await;
+    world.allow_role().await;
+    let ran = world
+        .keyrota(ROTATE)
+        .await
+        .exits(0)
+        .says(&["given up", "prod/mailer"]);
+    assert!(!ran.stdout.contains(&pending.id), "{ran}");
+    let current = world.current_key("prod/mailer").await;
+    assert!(current != before && current != pending);
+    expect_well(&world).await;
+}
+
+#[tokio::test]
+async fn bootstrap_finishes_what_a_failed_first_rotation_left() {
+    let world = World::new().await;
+    world.make_user("mailer").await;
+    world.manifest(MANIFEST);
+    world
+        .keyrota(&format!("{BOOTSTRAP} --no-rotate"))
+        .await
+        .exits(0);
+    let first = world.current_key("prod/mailer").await;
+    world.deny_role("iam:CreateAccessKey").await;
+    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    ran.fails(
+        "rotation",
+        &["prod/mailer", "AccessDenied", "keyrota rotate"],
+    );
+    assert_eq!(world.current_key("prod/mailer").await, first);
+    world.allow_role().await;
+    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(document["secrets"][0]["rotated"], true);
+    expect_well(&world).await;
+}
+
+#[tokio::test]
+async fn an_administrator_without_a_key_leaves_the_current_one_alone() {
+    let world = World::new().await;
+    world.make_user("batch").await;
+    world
+        .make_secret("ops/administrator", r#"{"username":"administrator"}"#)
+        .await;
+    world.manifest(
+        "version: 1\nstack: payments-keys\naccess_keys:\n\
+         \x20 - { user: batch, secret: prod/batch, rotate_as: ops/administrator }\n",
+    );
+    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    ran.fails("rotation", &["ops/administrator", "accesskey"]);
+    let first = world.current_key("prod/batch").await;
+    world.holder(&first).await.expect("the current key works");
+
+    let key = world
+        .make_user_with("administrator", crate::world::KEY_ADMINISTRATOR)
+        .await;
+    let value = serde_json::json!({ "accesskey": key.id, "secretkey": key.secret });
+    world.store("ops/administrator", &value).await;
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world.keyrota("status --check").await.exits(0);
+    assert_ne!(world.current_key("prod/batch").await, first);
+}

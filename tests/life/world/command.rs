@@ -1,0 +1,152 @@
+//! The program, run with an environment of its own, and what it said.
+
+use std::process::Output;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::{REGION, World};
+
+/// A command that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub command: String,
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Returns what came of a process.
+    pub fn new(command: &str, output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self {
+            command: command.to_owned(),
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// Expects an exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Returns the one JSON document on stdout.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+
+    /// Expects each text on stderr.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "`{text}` is not said\n{self}");
+        }
+        self
+    }
+
+    /// Expects a failure of a kind, with each text in its message or hint. The
+    /// command was run with `--format json`.
+    #[track_caller]
+    pub fn fails(self, kind: &str, texts: &[&str]) -> Self {
+        let document = self.json();
+        let error = &document["error"];
+        assert_eq!(error["kind"], kind, "{self}");
+        assert!(error["message"].is_string(), "{self}");
+        let told = error.to_string();
+        for text in texts {
+            assert!(told.contains(text), "`{text}` is not told\n{self}");
+        }
+        self
+    }
+
+    /// Returns the findings of a refusal, as `kind path`. The command was run
+    /// with `--format json`.
+    #[track_caller]
+    pub fn findings(&self) -> Vec<String> {
+        assert_eq!(self.code, Some(3), "{self}");
+        let document = self.json();
+        let findings = document["findings"].as_array();
+        let findings = findings.unwrap_or_else(|| panic!("no findings\n{self}"));
+        for finding in findings {
+            assert!(finding["message"].is_string(), "{self}");
+            assert!(
+                finding["severity"] == "error" || finding["severity"] == "warning",
+                "{self}"
+            );
+        }
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        findings
+            .iter()
+            .map(|finding| format!("{} {}", text(&finding["kind"]), text(&finding["path"])))
+            .collect()
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "keyrota {} ended with {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.command, self.code, self.stdout, self.stderr
+        )
+    }
+}
+
+impl World {
+    /// Returns the program, ready to be run in this account.
+    pub fn program(&self, arguments: &str) -> Command {
+        let caller = self.caller.borrow();
+        let mut command = self.home.program(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", self.endpoint())
+            .env("AWS_ACCESS_KEY_ID", &caller.id)
+            .env("AWS_SECRET_ACCESS_KEY", &caller.secret)
+            .env("AWS_REGION", REGION);
+        command
+    }
+
+    /// Runs the program and expects that the account is as it was before.
+    pub async fn changes_nothing(&self, arguments: &str) -> Ran {
+        let before = self.everything().await;
+        let ran = self.keyrota(arguments).await;
+        assert_eq!(self.everything().await, before, "{ran}");
+        ran
+    }
+
+    /// Runs the program, the arguments separated by spaces.
+    pub async fn keyrota(&self, arguments: &str) -> Ran {
+        self.run(arguments, self.program(arguments)).await
+    }
+
+    /// Runs the program as it was prepared, and looks through what it says for
+    /// secrets: `credentials` alone may tell one.
+    pub async fn run(&self, arguments: &str, mut command: Command) -> Ran {
+        let output = command.output().await.expect("keyrota can be started");
+        let ran = Ran::new(arguments, output);
+        self.check_for_secrets(&ran).await;
+        ran
+    }
+
+    /// Expects that a command told none of the secrets that are or were in the
+    /// account.
+    pub async fn check_for_secrets(&self, ran: &Ran) {
+        self.learn_secrets().await;
+        let may_tell = ran.command.starts_with("credentials");
+        for secret in self.concealed.borrow().iter() {
+            assert!(
+                !ran.stderr.contains(secret.as_str()),
+                "a secret is told on stderr\n{ran}"
+            );
+            assert!(
+                may_tell || !ran.stdout.contains(secret.as_str()),
+                "a secret is told on stdout\n{ran}"
+            );
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! An AWS account of a test's own, and the program run in it.
+
+mod account;
+mod command;
+mod everything;
+mod home;
+mod policy;
+mod proxy;
+mod shared;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls;
+use keyrota::port::{Event, Listener};
+use keyrota::sandbox::{self, Sandbox};
+
+pub use command::Ran;
+pub use home::Home;
+pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
+pub use proxy::{Proxy, Stop};
+pub use shared::{function_zip, options, tools};
+
+/// The account of every local AWS.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The Region of these tests.
+pub const REGION: &str = "us-east-1";
+
+/// An access key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub id: String,
+    pub secret: String,
+}
+
+impl Key {
+    /// Returns the emulator's root, whom no policy holds back.
+    pub fn root() -> Self {
+        Self {
+            id: "test".into(),
+            secret: "test".into(),
+        }
+    }
+}
+
+/// A local AWS, and a folder to work in.
+pub struct World {
+    sandbox: Sandbox,
+    pub home: Home,
+    /// Whose key the program is given.
+    caller: RefCell<Key>,
+    /// Every secret that was ever seen; none may be told.
+    concealed: RefCell<BTreeSet<String>>,
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub kms: aws_sdk_kms::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub s3: aws_sdk_s3::Client,
+    pub secretsmanager: aws_sdk_secretsmanager::Client,
+}
+
+/// Hears nothing.
+pub struct Deaf;
+
+impl Listener for Deaf {
+    fn on(&self, _: Event) {}
+}
+
+impl World {
+    /// Starts an empty account.
+    pub async fn new() -> Self {
+        let sandbox = sandbox::start(&options(), &Deaf)
+            .await
+            .expect("the local AWS starts");
+        let home = Home::new();
+        std::os::unix::fs::symlink(function_zip(), home.path().join("function.zip"))
+            .expect("a link to the function's zip");
+        let config = config(&sandbox.endpoint, &Key::root());
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(true)
+            .build();
+        Self {
+            home,
+            caller: RefCell::new(Key::root()),
+            concealed: RefCell::default(),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
+            sandbox,
+        }
+    }
+
+    /// Returns where AWS answers.
+    pub fn endpoint(&self) -> &str {
+        &self.sandbox.endpoint
+    }
+
+    /// Gives the program another caller's key from now on.
+    pub fn act_as(&self, key: &Key) {
+        self.conceal(&key.secret);
+        *self.caller.borrow_mut() = key.clone();
+    }
+
+    /// Writes the manifest.
+    pub fn manifest(&self, text: &str) {
+        self.home.write("keyrota.yaml", text);
+    }
+
+    /// Has every command's output looked through for a secret from now on.
+    pub fn conceal(&self, secret: &str) {
+        self.concealed.borrow_mut().insert(secret.to_owned());
+    }
+
+    /// Asks AWS who a key's holder is; the error is AWS's code.
+    pub async fn holder(&self, key: &Key) -> Result<String, String> {
+        holder(self.endpoint(), key).await
+    }
+}
+
+/// Asks an AWS who a key's holder is; the error is AWS's code.
+pub async fn holder(endpoint: &str, key: &Key) -> Result<String, String> {
+    use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+    let client = aws_sdk_sts::Client::new(&config(endpoint, key));
+    match client.get_caller_identity().send().await {
+        Ok(answer) => Ok(answer.arn.expect("an ARN")),
+        Err(error) => Err(error.code().unwrap_or("no answer").to_owned()),
+    }
+}
+
+/// Returns what makes a client that uses a key.
+pub fn config(endpoint: &str, key: &Key) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    let credentials = Credentials::new(&key.id, &key.secret, None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .region(Region::new(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}

@@ -1,0 +1,20 @@
+//! Policies of the people in the tests.
+
+/// What an account's administrator may do.
+pub const ADMINISTRATOR: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }]
+}"#;
+
+/// What the owner of an administrator's secret needs: other users' keys.
+pub const KEY_ADMINISTRATOR: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [{
+    "Effect": "Allow",
+    "Action": [
+      "iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListAccessKeys",
+      "iam:UpdateAccessKey", "iam:GetAccessKeyLastUsed"
+    ],
+    "Resource": "arn:aws:iam::*:user/*"
+  }]
+}"#;

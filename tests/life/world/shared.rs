@@ -1,0 +1,50 @@
+//! What all tests share, made once: the function's zip, and the Python tools.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use keyrota::sandbox::{self, Options};
+
+use super::Deaf;
+
+/// Returns how sandboxes are started here.
+pub fn options() -> Options {
+    Options::of_this_process().expect("a cache folder: HOME or XDG_CACHE_HOME is set")
+}
+
+/// Returns the function's zip, built by the program itself.
+pub fn function_zip() -> &'static Path {
+    static ZIP: OnceLock<PathBuf> = OnceLock::new();
+    ZIP.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("life-function.zip");
+        let output = Command::new(env!("CARGO_BIN_EXE_keyrota"))
+            .args(["bundle", "--output"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .output()
+            .expect("keyrota can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "keyrota bundle: {said}");
+        path
+    })
+}
+
+/// Returns the folder of the sandbox's virtual environment, with the tools of
+/// the tests in it.
+pub fn tools() -> &'static Path {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    TOOLS.get_or_init(|| {
+        // A thread of its own: the caller may be in a runtime, which cannot wait.
+        std::thread::spawn(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime")
+                .block_on(sandbox::test_tools(&options(), &Deaf))
+                .unwrap_or_else(|error| panic!("the tests' Python tools: {error}"))
+        })
+        .join()
+        .expect("the tests' Python tools")
+    })
+}
