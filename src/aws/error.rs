@@ -129,6 +129,7 @@ fn kind_of(code: &str) -> ErrorKind {
         | "BucketNotEmpty"
         | "OperationAborted"
         | "ConcurrentModification" => ErrorKind::Conflict,
+        "DecryptionFailure" => ErrorKind::Undecryptable,
         "LimitExceeded" | "LimitExceededException" => ErrorKind::Limit,
         "ValidationError"
         | "ValidationException"

@@ -62,6 +62,8 @@ pub struct ObservedSecret {
 pub enum SecretContent {
     /// There is no version, or it cannot be read because the secret awaits deletion.
     Absent,
+    /// A version that cannot be decrypted.
+    Sealed,
     /// A version with its content.
     Held(Content),
 }
@@ -110,7 +112,7 @@ impl ObservedSecret {
             SecretContent::Held(Content::Incomplete(missing)) => {
                 missing.contains(&"accesskey") && missing.contains(&"secretkey")
             }
-            SecretContent::Held(_) => false,
+            SecretContent::Held(_) | SecretContent::Sealed => false,
         }
     }
 

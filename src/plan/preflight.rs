@@ -5,7 +5,7 @@ use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
 use crate::port::{Caller, Stack};
 use crate::render::{self, STACK_TAG};
 
-use super::{Administrator, Observed, ObservedEntry, Profile, Seeding, holds_user};
+use super::{Administrator, Observed, ObservedEntry, Profile, SecretContent, Seeding, holds_user};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +168,15 @@ fn check_secret(
             )
         };
         findings.push(Finding::error("secret-exists", path, message).hint(hint));
+    } else if matches!(secret.current, SecretContent::Sealed) {
+        findings.push(
+            Finding::error(
+                "undecryptable",
+                path,
+                format!("the value of `{name}` cannot be decrypted: its KMS key is disabled or going"),
+            )
+            .hint("aws kms cancel-key-deletion keeps a key that is going, and aws kms enable-key makes it usable again"),
+        );
     }
 }
 

@@ -188,6 +188,10 @@ fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
             return because(State::Broken, "its value is not a JSON object".into());
         }
         SecretContent::Absent => return because(State::Broken, "it has no value".into()),
+        SecretContent::Sealed => {
+            let reason = "its value cannot be decrypted: its KMS key is disabled or going";
+            return because(State::Broken, reason.into());
+        }
     };
     let id = &credential.accesskey;
     if credential.username != seen.user_name {

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Conflict,
     /// A quota is used up.
     Limit,
+    /// A value cannot be decrypted: its KMS key is disabled, on its way out or gone.
+    Undecryptable,
     /// The request is not one that AWS takes.
     Invalid,
     /// No answer: network, time-out, or a fault of the service; worth another try.

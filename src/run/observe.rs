@@ -133,11 +133,19 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
         let version = version.map(str::to_owned);
         async move {
             let Some(version) = version else {
-                return Ok::<_, crate::run::Error>((None, true));
+                return Ok::<_, crate::run::Error>((SecretContent::Absent, true));
             };
-            let value = context.cloud.value(arn, label).await.optional()?.flatten();
-            let agrees = value.as_ref().is_none_or(|value| value.version == version);
-            Ok((value.map(|value| Credential::read(&value.text)), agrees))
+            match context.cloud.value(arn, label).await.optional() {
+                Ok(Some(Some(value))) => {
+                    let agrees = value.version == version;
+                    Ok((SecretContent::Held(Credential::read(&value.text)), agrees))
+                }
+                Ok(None | Some(None)) => Ok((SecretContent::Absent, true)),
+                Err(error) if error.kind == ErrorKind::Undecryptable => {
+                    Ok((SecretContent::Sealed, true))
+                }
+                Err(error) => Err(error.into()),
+            }
         }
     };
     let (current, previous, before, pending) = future::try_join4(
@@ -149,7 +157,7 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
     .await?;
     let agree = current.1 && previous.1 && before.1 && pending.1;
     let seen = ObservedSecret {
-        current: current.0.map_or(SecretContent::Absent, SecretContent::Held),
+        current: current.0,
         previous_key: key_id(previous.0),
         before_key: key_id(before.0),
         pending_key: key_id(pending.0),
@@ -161,9 +169,9 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
     })
 }
 
-fn key_id(content: Option<Content>) -> Option<String> {
+fn key_id(content: SecretContent) -> Option<String> {
     match content {
-        Some(Content::Complete(credential)) => Some(credential.accesskey),
+        SecretContent::Held(Content::Complete(credential)) => Some(credential.accesskey),
         _ => None,
     }
 }

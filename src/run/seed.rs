@@ -11,7 +11,9 @@ use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, InitialKey, Model, RotateAs};
-use crate::plan::{Administrator, BEFORE, ObservedEntry, SEEDING_TAG, Seeding};
+use crate::plan::{
+    Administrator, BEFORE, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent, Seeding,
+};
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
 /// Every secret holds a complete credential.
@@ -56,6 +58,10 @@ async fn seed_entry(
     let arn = deployed.secret_arn(entry)?;
     let mut seen = observe_entry(context, entry).await?;
     let origin = origin(entry, &seen, arn)?;
+    let sealed = |held: &ObservedSecret| matches!(held.current, SecretContent::Sealed);
+    if seen.secret.as_ref().is_some_and(sealed) {
+        return Err(refused(entry, "its value cannot be decrypted".into()));
+    }
     let changed = match seen.credential() {
         Some(credential) if credential.username != entry.user.as_str() => {
             let reason = format!("its value names the user `{}`", credential.username);

@@ -1,7 +1,7 @@
 //! Stacks in states that a deployment meets: failed, somebody else's, and one
 //! that is only a change set yet.
 
-use aws_sdk_cloudformation::types::ChangeSetType;
+use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 
 use crate::world::World;
 
@@ -59,29 +59,67 @@ async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
     assert_eq!(document["secrets"][0]["verified"], true);
 }
 
+/// A resource that fails: there is no such user.
+const BROKEN: &str = "
+Resources:
+  Broken:
+    Type: AWS::IAM::UserPolicy
+    Properties:
+      UserName: nobody
+      PolicyName: broken
+      PolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{ Effect: Deny, Action: '*', Resource: '*' }]
+";
+
 #[tokio::test]
-async fn an_update_that_rolled_back_is_made_again() {
+async fn after_an_update_that_rolled_back_the_next_goes_on() {
     let world = World::new().await;
     world.make_user("ci-deployer").await;
     world.make_user("mailer").await;
     world.manifest(MANIFEST);
     world.keyrota(BOOTSTRAP).await.exits(0);
     let key = world.current_key("prod/ci-deployer").await;
-    // Between check and deployment somebody takes the name: the emulator fails the
-    // resource as CloudFormation does. A role is what the checks do not look at.
-    let taken = world.make_secret("prod/mailer", "{}").await;
+
+    let request = world
+        .cloudformation
+        .get_template()
+        .stack_name("payments-keys");
+    let template = request.send().await.expect("the template").template_body;
+    let template = template
+        .expect("a template")
+        .replace("\nResources:\n", BROKEN);
+    let parameter = |name: &str| {
+        let builder = aws_sdk_cloudformation::types::Parameter::builder();
+        builder.parameter_key(name).use_previous_value(true).build()
+    };
+    let request = world
+        .cloudformation
+        .update_stack()
+        .stack_name("payments-keys");
+    let request = request.template_body(template);
+    let request = request.capabilities(Capability::CapabilityIam);
+    let request = request.parameters(parameter("ArtifactBucket"));
+    let request = request.parameters(parameter("ArtifactKey"));
+    request.send().await.expect("the update begins");
+    world
+        .until_stack_is("payments-keys", "UPDATE_ROLLBACK_COMPLETE")
+        .await;
+
+    // As it is now it is as the manifest says.
+    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(document["changes"], 0);
+    world.keyrota("status --check").await.exits(0);
+    assert_eq!(world.current_key("prod/ci-deployer").await, key);
+    // And it can be changed.
     world.manifest(&MANIFEST.replace(
         "[{ user: ci-deployer, secret: prod/ci-deployer }]",
         "[{ user: ci-deployer, secret: prod/ci-deployer }, { user: mailer, secret: prod/mailer }]",
     ));
-    let ran = world.changes_nothing(BOOTSTRAP).await;
-    assert_eq!(ran.findings(), ["secret-exists secret prod/mailer"]);
-    let request = world.secretsmanager.delete_secret().secret_id(taken);
-    let request = request.force_delete_without_recovery(true);
-    request.send().await.expect("the secret is deleted");
     let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["stack"]["status"], "UPDATE_COMPLETE");
     assert_eq!(world.current_key("prod/ci-deployer").await, key);
+    world.keyrota("status --check").await.exits(0);
 }
 
 #[tokio::test]

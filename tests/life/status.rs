@@ -10,12 +10,18 @@ use crate::world::World;
 async fn each_state_is_told_and_the_check_fails() {
     let world = World::new().await;
     let users = [
-        "fine", "fresh", "inactive", "emptied", "deleted", "stuck", "gone",
+        "fine", "fresh", "inactive", "emptied", "deleted", "sealed", "stuck", "gone",
     ];
+    let seal = world.make_kms_key().await;
     let mut manifest = "version: 1\nstack: keys\naccess_keys:\n".to_owned();
     for user in users {
         world.make_user(user).await;
-        manifest.push_str(&format!("  - {{ user: {user}, secret: {user} }}\n"));
+        let key = match user {
+            "sealed" => seal.as_str(),
+            _ => "aws/secretsmanager",
+        };
+        let entry = format!("{{ user: {user}, secret: {user}, kms_key: '{key}' }}");
+        manifest.push_str(&format!("  - {entry}\n"));
     }
     world.manifest(&manifest);
     let bootstrap = "bootstrap --yes --no-rotate --function-zip function.zip";
@@ -27,7 +33,7 @@ async fn each_state_is_told_and_the_check_fails() {
             .all(|state| state == "never_rotated")
     );
     world
-        .keyrota("rotate fine inactive emptied deleted stuck gone")
+        .keyrota("rotate fine inactive emptied deleted sealed stuck gone")
         .await
         .exits(0);
 
@@ -42,6 +48,8 @@ async fn each_state_is_told_and_the_check_fails() {
     let request = request.secret_string("{}").version_stages("AWSPENDING");
     request.send().await.expect("the value is stored");
     world.delete_secret("gone").await;
+    let request = world.kms.disable_key().key_id(&seal);
+    request.send().await.expect("the key is disabled");
 
     let states = states(&world, 5).await;
     let expected = [
@@ -50,6 +58,7 @@ async fn each_state_is_told_and_the_check_fails() {
         ("inactive", "broken"),
         ("emptied", "broken"),
         ("deleted", "broken"),
+        ("sealed", "broken"),
         ("stuck", "stuck"),
         ("gone", "missing"),
     ];
@@ -61,6 +70,7 @@ async fn each_state_is_told_and_the_check_fails() {
         "is inactive",
         "lacks",
         "has no key",
+        "cannot be decrypted",
         "keyrota rotate",
         "scheduled for deletion",
     ] {

@@ -13,10 +13,10 @@ access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const ROTATE: &str = "rotate --format json";
 
-async fn deployed() -> World {
+async fn deployed(manifest: &str) -> World {
     let world = World::new().await;
     world.make_user("mailer").await;
-    world.manifest(MANIFEST);
+    world.manifest(manifest);
     world.keyrota(BOOTSTRAP).await.exits(0);
     world
 }
@@ -62,7 +62,7 @@ async fn expect_well(world: &World) {
 
 #[tokio::test]
 async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
-    let world = deployed().await;
+    let world = deployed(MANIFEST).await;
     let before = world.current_key("prod/mailer").await;
     world.deny_role("iam:CreateAccessKey").await;
     let ran = world.keyrota(ROTATE).await.exits(1);
@@ -91,7 +91,7 @@ async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
 
 #[tokio::test]
 async fn a_key_that_could_not_be_promoted_is_taken_up() {
-    let world = deployed().await;
+    let world = deployed(MANIFEST).await;
     let before = world.current_key("prod/mailer").await;
     world
         .deny_role("secretsmanager:UpdateSecretVersionStage")
@@ -115,7 +115,8 @@ async fn a_key_that_could_not_be_promoted_is_taken_up() {
 
 #[tokio::test]
 async fn a_pending_key_that_is_gone_is_given_up() {
-    let world = deployed().await;
+    // The function waits for a key to be known for as long as its time allows.
+    let world = deployed(&format!("{MANIFEST}function: {{ timeout: 10s }}\n")).await;
     let before = world.current_key("prod/mailer").await;
     world
         .deny_role("secretsmanager:UpdateSecretVersionStage")
