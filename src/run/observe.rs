@@ -8,7 +8,7 @@ use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, Ro
 use crate::plan::{
     Administrator, BEFORE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
-use crate::port::{CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS};
+use crate::port::{CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret};
 
 /// Looks at all that a manifest touches.
 ///
@@ -90,48 +90,83 @@ async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
     future::try_join_all(used).await
 }
 
+/// How often a secret is looked at again whose labels move meanwhile. A rotation
+/// moves them twice.
+const LOOKS: usize = 5;
+
 async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<ObservedSecret>> {
-    let Some(secret) = context.cloud.secret(name).await? else {
-        return Ok(None);
-    };
-    if secret.deleted.is_some() {
-        return Ok(Some(ObservedSecret {
-            secret,
-            current: SecretContent::Absent,
-            previous_key: None,
-            before_key: None,
-            pending_key: None,
-        }));
+    for look in 1.. {
+        let Some(secret) = context.cloud.secret(name).await? else {
+            return Ok(None);
+        };
+        if secret.deleted.is_some() {
+            return Ok(Some(ObservedSecret {
+                secret,
+                current: SecretContent::Absent,
+                previous_key: None,
+                before_key: None,
+                pending_key: None,
+            }));
+        }
+        // Labels and values come by calls of their own. Where a rotation moved a
+        // label between them, a key would be taken for another than it is.
+        match read_labelled(context, secret).await? {
+            Labelled::Agreeing(seen) => return Ok(Some(seen)),
+            Labelled::Moved(seen) if look >= LOOKS => return Ok(Some(seen)),
+            Labelled::Moved(_) => {}
+        }
     }
-    let read = |label: &'static str, wanted: bool| {
+    Ok(None)
+}
+
+/// The values of a secret's labels, read after the labels themselves.
+enum Labelled {
+    /// Each was on the version that was told of.
+    Agreeing(ObservedSecret),
+    /// One was on another by then.
+    Moved(ObservedSecret),
+}
+
+async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled> {
+    let read = |label: &'static str, version: Option<&str>| {
         let arn = &secret.arn;
+        let version = version.map(str::to_owned);
         async move {
-            if !wanted {
-                return Ok(SecretContent::Absent);
+            let Some(version) = version else {
+                return Ok::<_, crate::run::Error>((SecretContent::Absent, true));
+            };
+            match context.cloud.value(arn, label).await.optional() {
+                Ok(Some(Some(value))) => {
+                    let agrees = value.version == version;
+                    Ok((SecretContent::Held(Credential::read(&value.text)), agrees))
+                }
+                Ok(None | Some(None)) => Ok((SecretContent::Absent, true)),
+                Err(error) if error.kind == ErrorKind::Undecryptable => {
+                    Ok((SecretContent::Sealed, true))
+                }
+                Err(error) => Err(error.into()),
             }
-            Ok::<_, crate::run::Error>(match context.cloud.value(arn, label).await.optional() {
-                Ok(Some(Some(value))) => SecretContent::Held(Credential::read(&value.text)),
-                Ok(None | Some(None)) => SecretContent::Absent,
-                Err(error) if error.kind == ErrorKind::Undecryptable => SecretContent::Sealed,
-                Err(error) => return Err(error.into()),
-            })
         }
     };
-    let labelled = |label| secret.version_with(label).is_some();
     let (current, previous, before, pending) = future::try_join4(
-        read(CURRENT, labelled(CURRENT)),
-        read(PREVIOUS, labelled(PREVIOUS)),
-        read(BEFORE, labelled(BEFORE)),
-        read(PENDING, secret.unfinished().is_some()),
+        read(CURRENT, secret.version_with(CURRENT)),
+        read(PREVIOUS, secret.version_with(PREVIOUS)),
+        read(BEFORE, secret.version_with(BEFORE)),
+        read(PENDING, secret.unfinished()),
     )
     .await?;
-    Ok(Some(ObservedSecret {
-        current,
-        previous_key: key_id(previous),
-        before_key: key_id(before),
-        pending_key: key_id(pending),
+    let agree = current.1 && previous.1 && before.1 && pending.1;
+    let seen = ObservedSecret {
+        current: current.0,
+        previous_key: key_id(previous.0),
+        before_key: key_id(before.0),
+        pending_key: key_id(pending.0),
         secret,
-    }))
+    };
+    Ok(match agree {
+        true => Labelled::Agreeing(seen),
+        false => Labelled::Moved(seen),
+    })
 }
 
 fn key_id(content: SecretContent) -> Option<String> {

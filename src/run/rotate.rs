@@ -10,7 +10,7 @@ use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded, observe_entry};
 use crate::model::{AccessKey, Model};
 use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret};
-use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Secret, Stage};
+use crate::port::{CURRENT, ErrorKind, PENDING, Secret, Stage};
 
 /// A secret whose rotation ended well.
 #[derive(Clone, Debug)]
@@ -232,11 +232,15 @@ impl Attempt<'_> {
             cloud.tag(self.arn, ABANDONED_TAG, id).await?;
         }
         let moved = cloud.move_label(self.arn, PENDING, Some(version), None);
-        moved.await.optional()?;
+        let moved = moved.await;
         let seen = observe_entry(self.context, self.entry).await?;
-        self.remove_abandoned(&seen).await?;
         let secret = seen.secret.as_ref();
         let outcome = secret.and_then(|held| Outcome::of(&held.secret, version));
+        if outcome.is_none() {
+            // Refused, and not because the rotation was finished meanwhile.
+            moved?;
+        }
+        self.remove_abandoned(&seen).await?;
         Ok(outcome.unwrap_or(Outcome::Vanished))
     }
 

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 
+use jiff::Timestamp;
+
 use super::world::World;
 use crate::port::{Error, ErrorKind, Result};
 
@@ -50,6 +52,8 @@ pub struct Fake {
     dead: Cell<bool>,
     /// The calls that were made, by name.
     pub log: RefCell<Vec<&'static str>>,
+    /// When each was made.
+    times: RefCell<Vec<Timestamp>>,
 }
 
 impl Fake {
@@ -60,6 +64,7 @@ impl Fake {
             calls: Cell::new(0),
             dead: Cell::new(false),
             log: RefCell::default(),
+            times: RefCell::default(),
         }
     }
 
@@ -69,12 +74,19 @@ impl Fake {
         self.calls.set(0);
         self.dead.set(false);
         self.log.borrow_mut().clear();
+        self.times.borrow_mut().clear();
         self.world.borrow_mut().begin();
     }
 
     /// Returns how many calls were made since the process began.
     pub fn calls(&self) -> usize {
         self.calls.get()
+    }
+
+    /// Returns which call was the first of its name, and when it was made.
+    pub fn first(&self, name: &str) -> Option<(usize, Timestamp)> {
+        let index = self.log.borrow().iter().position(|call| *call == name)?;
+        Some((index + 1, self.times.borrow()[index]))
     }
 
     pub fn is_dead(&self) -> bool {
@@ -92,6 +104,7 @@ impl Fake {
         }
         self.calls.set(self.calls.get() + 1);
         self.log.borrow_mut().push(call);
+        self.times.borrow_mut().push(self.world.borrow().now);
         let met = self.fault.get().filter(|met| met.call == self.calls.get());
         let failure = |kind, message: &str| {
             Err(Error {

@@ -35,6 +35,8 @@ pub struct Process {
     pub version: String,
     pub step: Step,
     pub due: Timestamp,
+    /// It belongs to an attempt that Secrets Manager has given up waiting for.
+    pub late: bool,
 }
 
 impl World {
@@ -47,7 +49,11 @@ impl World {
         if secret.in_rotation() {
             let version = secret.labelled(PENDING).unwrap_or_default().to_owned();
             // "A previous rotation isn't complete. That rotation will be reattempted."
-            if !self.rotations.iter().any(|process| process.secret == name) {
+            if !self
+                .rotations
+                .iter()
+                .any(|process| process.secret == name && !process.late)
+            {
                 self.start(&name, &version, Step::Create, STEP);
             }
             return refused(ErrorKind::Conflict, "a rotation is not complete");
@@ -83,6 +89,7 @@ impl World {
             version,
             step: Step::Finish,
             due,
+            late: true,
         });
     }
 
@@ -92,6 +99,7 @@ impl World {
             version: version.to_owned(),
             step,
             due: self.now + after,
+            late: false,
         });
     }
 

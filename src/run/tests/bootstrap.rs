@@ -78,14 +78,7 @@ fn a_deployment_that_ends_while_it_is_looked_at() {
     let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let executes = |call: &str| call == "cloudformation:ExecuteChangeSet";
-    let call = fake
-        .log
-        .borrow()
-        .iter()
-        .position(|call| executes(call))
-        .unwrap()
-        + 1;
+    let (call, _) = fake.first("cloudformation:ExecuteChangeSet").unwrap();
     for milliseconds in (3_700..4_100).step_by(10) {
         let fake = scenario.fake();
         let kind = Kind::DiesAfter;
@@ -139,14 +132,7 @@ fn a_key_that_somebody_made_meanwhile_stays() {
     });
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let makes = |call: &str| call == "iam:CreateAccessKey";
-    let call = fake
-        .log
-        .borrow()
-        .iter()
-        .position(|call| makes(call))
-        .unwrap()
-        + 1;
+    let (call, _) = fake.first("iam:CreateAccessKey").unwrap();
     let fake = scenario.fake();
     let kind = Kind::DiesBefore;
     assert!(

@@ -3,4 +3,5 @@
 mod bootstrap;
 mod rotate;
 mod scenario;
+mod stack;
 mod teardown;

@@ -1,0 +1,249 @@
+//! What CloudFormation makes of it: nothing to do, updates, failures, previews.
+
+use super::super::fake::{Fake, Fault, Kind, World};
+use super::super::{Artifact, Error, preflight, preview};
+use super::scenario::{Ended, Scenario, explore, tell};
+use crate::plan::{Preflight, TeardownOptions};
+use crate::port::{Change, Deletion};
+
+const WINDOW: TeardownOptions = TeardownOptions {
+    deletion: Deletion::Window(7),
+    keep_keys: false,
+    delete_keys: false,
+};
+
+fn existing() -> Scenario {
+    Scenario::new("  - user: ada\n", |world| world.add_user("ada"))
+}
+
+/// Returns the scenario of a changed manifest over what another has deployed.
+fn after(first: &Scenario, entries: &str, change: impl FnOnce(&mut World)) -> Scenario {
+    let fake = first.fake();
+    first.bootstrap(&fake, None).unwrap().unwrap();
+    let mut second = Scenario::new(entries, |_| {});
+    second.world = fake.world.into_inner();
+    second.world.next_day();
+    change(&mut second.world);
+    second
+}
+
+fn plan(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Change>> {
+    let zip = b"the function".to_vec();
+    let artifact = Artifact {
+        sha256: crate::bundle::sha256_hex(&zip),
+        zip,
+    };
+    scenario.run(fake, fault, async |context| {
+        let intent = Preflight { rotates: false };
+        let cleared = preflight(context, &scenario.model, intent).await?;
+        preview(
+            context,
+            &scenario.model,
+            &cleared,
+            &artifact,
+            &scenario.rendering,
+        )
+        .await
+    })
+}
+
+#[test]
+fn the_second_bootstrap_changes_nothing() {
+    let scenario = after(&existing(), "  - user: ada\n", |_| {});
+    let fake = scenario.fake();
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    assert_eq!(done.deployed.changes, 0);
+    assert!(!done.secrets[0].rotated);
+    for call in fake.log.borrow().iter() {
+        let action = call.split(':').next_back().unwrap();
+        let reads = ["Get", "List", "Describe", "Head", "Filter"];
+        assert!(reads.iter().any(|verb| action.starts_with(verb)), "{call}");
+    }
+}
+
+#[test]
+fn another_entry_is_added_and_one_is_removed() {
+    let entries = "  - user: ada\n  - { user: bob, rotate_as: role }\n";
+    let scenario = after(&existing(), entries, |world| world.add_user("bob"));
+    let before = scenario.world.secrets["keys/ada"].versions.clone();
+    let explored = explore(
+        || scenario.fake(),
+        |fake, fault| scenario.bootstrap(fake, fault),
+        |fake, done| {
+            assert!(done.secrets[1].verified.access_key_id.starts_with("AKIA"));
+            let world = fake.world.borrow();
+            assert!(world.orphans().is_empty());
+            assert_eq!(world.secrets["keys/ada"].versions.len(), before.len());
+        },
+    );
+    tell("bootstrap, another entry", explored);
+
+    let mut last = Scenario::new("  - { user: bob, rotate_as: role }\n", |_| {});
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    last.world = fake.world.into_inner();
+    let fake = last.fake();
+    last.bootstrap(&fake, None).unwrap().unwrap();
+    // The secret stays when its entry goes, and teardown finds it by its tag.
+    assert!(fake.world.borrow().secrets.contains_key("keys/ada"));
+    fake.world.borrow_mut().watch.teardown = true;
+    last.teardown(&fake, None, WINDOW).unwrap().unwrap();
+    let world = fake.world.borrow();
+    assert!(
+        world
+            .secrets
+            .values()
+            .all(|secret| secret.deleted.is_some())
+    );
+    assert_eq!(world.keys_of("ada").len(), 1);
+}
+
+#[test]
+fn a_stack_that_fails_says_why_and_can_be_taken_down() {
+    let scenario = Scenario::new(
+        "  - { user: ada, create_user: true, kms_key: create }\n",
+        |world| {
+            world
+                .refused_types
+                .insert("AWS::Lambda::Function".to_owned());
+        },
+    );
+    let fake = scenario.fake();
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    let Error::Stack {
+        status, reasons, ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(status, "ROLLBACK_COMPLETE");
+    assert_eq!(
+        reasons,
+        &["Function (AWS::Lambda::Function): it was refused"]
+    );
+    let again = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(again, Error::Refused(_)), "{again}");
+    let world = fake.world.into_inner();
+    let explored = explore(
+        || Fake::new(world.clone()),
+        |fake, fault| scenario.teardown(fake, fault, WINDOW),
+        |fake, _| {
+            let mut world = fake.world.borrow_mut();
+            assert!(world.secrets.is_empty() && world.users.is_empty());
+            assert!(
+                world
+                    .kms_keys
+                    .values()
+                    .all(|state| state == "PendingDeletion")
+            );
+            world.refused_types.clear();
+            drop(world);
+            scenario.bootstrap(fake, None).unwrap().unwrap();
+        },
+    );
+    tell("teardown, of a stack that rolled back", explored);
+}
+
+#[test]
+fn an_update_that_fails_leaves_what_was() {
+    let scenario = after(
+        &existing(),
+        "  - { user: ada, rotate_as: role }\n",
+        |world| {
+            world
+                .refused_types
+                .insert("AWS::IAM::RolePolicy".to_owned());
+        },
+    );
+    let fake = scenario.fake();
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(
+        error.to_string().contains("UPDATE_ROLLBACK_COMPLETE"),
+        "{error}"
+    );
+    fake.world.borrow_mut().refused_types.clear();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+}
+
+#[test]
+fn a_preview_leaves_nothing_behind() {
+    let first = existing();
+    let second = after(&first, "  - { user: ada, rotate_as: role }\n", |_| {});
+    for (scenario, stacks) in [(first, 0), (second, 1)] {
+        let explored = explore(
+            || scenario.fake(),
+            |fake, fault| plan(&scenario, fake, fault),
+            |fake, changes| {
+                assert!(!changes.is_empty());
+                let world = fake.world.borrow();
+                let live = world.stacks.iter().filter(|stack| !stack.is_deleted());
+                assert_eq!(live.count(), stacks);
+                assert!(world.buckets.len() <= stacks);
+            },
+        );
+        tell("plan", explored);
+        let fake = scenario.fake();
+        plan(&scenario, &fake, None).unwrap().unwrap();
+        assert!(fake.world.borrow().change_sets.is_empty());
+    }
+}
+
+#[test]
+fn one_secrets_failure_stops_no_other() {
+    let entries = "  - { user: ada, rotate_as: role }\n  - { user: bob, rotate_as: role }\n";
+    let scenario = Scenario::new(entries, |world| {
+        world.add_user("ada");
+        world.add_user("bob");
+    });
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let puts = |call: &str| call == "secretsmanager:PutSecretValue";
+    let call = fake
+        .log
+        .borrow()
+        .iter()
+        .position(|call| puts(call))
+        .unwrap()
+        + 1;
+    let fake = scenario.fake();
+    let kind = Kind::Lost;
+    assert!(
+        scenario
+            .bootstrap(&fake, Some(Fault { call, kind }))
+            .unwrap()
+            .is_err()
+    );
+    let stored =
+        |secret: &str| fake.world.borrow().secrets[secret].field("AWSCURRENT", "accesskey");
+    assert!(stored("keys/ada").is_none() && stored("keys/bob").is_some());
+}
+
+#[test]
+fn two_interruptions_in_a_row() {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
+        world.add_user("ada");
+    });
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let calls = fake.calls();
+    let kind = Kind::DiesAfter;
+    let mut processes = 0;
+    for first in 1..=calls {
+        let interrupted = scenario.fake();
+        let _ = scenario.bootstrap(&interrupted, Some(Fault { call: first, kind }));
+        let world = interrupted.world.into_inner();
+        // A third of all pairs: they take seconds, and neighbours are much alike.
+        for second in (1..).filter(|second| (first + second) % 3 == 1) {
+            let fake = Fake::new(world.clone());
+            let ended = scenario.bootstrap(&fake, Some(Fault { call: second, kind }));
+            processes += 2;
+            if ended.is_some() {
+                break;
+            }
+            let done = scenario.bootstrap(&fake, None).unwrap();
+            done.unwrap_or_else(|error| panic!("after {first} and {second}: {error}"));
+            assert!(fake.world.borrow().orphans().is_empty());
+        }
+    }
+    tell("bootstrap, interrupted twice", processes);
+}
