@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::ledger::Ledger;
 use super::standing::Standing;
 use crate::application::Application;
-use crate::world::{Cut, Fault, Key, Proxy, Watch, World};
+use crate::world::{Cut, Fault, Key, Proxy, Seen, Watch, World};
 
 pub const SECRET: &str = "prod/mailer";
 pub const USER: &str = "mailer";
@@ -58,6 +58,11 @@ pub enum Ended {
 impl Ended {
     fn is_well(&self) -> bool {
         matches!(self, Self::Well)
+    }
+
+    /// Returns whether the function's process was ended.
+    fn is_by_death(&self) -> bool {
+        matches!(self, Self::Badly { error, .. } if error == "Runtime.ExitError")
     }
 }
 
@@ -140,9 +145,7 @@ impl<'a> Trial<'a> {
             if start == Start::Single {
                 self.clear().await;
             }
-            self.proxy.meet(Fault::Cut(number, cut));
-            let ended = self.rotate().await;
-            let seen = self.proxy.meet(Fault::None);
+            let (ended, seen) = self.rotate(Fault::Cut(number, cut)).await;
             let Some(place) = seen.cut else {
                 self.ledger.borrow_mut().page(start).calls = seen.calls;
                 self.conclude(foreign.as_ref(), &ended, 0).await;
@@ -150,6 +153,9 @@ impl<'a> Trial<'a> {
             };
             let call = &seen.calls[place as usize - 1];
             self.note(&format!(", {} (call {place})", call.action));
+            if cut.kills() && !ended.is_by_death() {
+                self.wrong(format!("the function outlived it: {ended:?}"));
+            }
             if let Ended::Badly { step, error } = &ended {
                 self.note(&format!(", {step} {error}"));
                 if cut.kills() {
@@ -169,7 +175,7 @@ impl<'a> Trial<'a> {
             // Whose key it is takes it away, and no more is needed.
             self.note(", and without the foreign key");
             self.clear().await;
-            let ended = self.rotate().await;
+            let (ended, _) = self.rotate(Fault::None).await;
             self.conclude(None, &ended, 1).await;
         }
     }
@@ -188,7 +194,7 @@ impl<'a> Trial<'a> {
         };
         let mut again = 0;
         if let Some(intruder) = &intruder {
-            ended = self.rotate().await;
+            (ended, _) = self.rotate(Fault::None).await;
             self.look(1, Some(intruder)).await;
             if self
                 .world
@@ -202,7 +208,7 @@ impl<'a> Trial<'a> {
         }
         while again < MOST && !ended.is_well() && (foreign.is_none() || again == 0) {
             again += 1;
-            ended = self.rotate().await;
+            (ended, _) = self.rotate(Fault::None).await;
         }
         let mut ledger = self.ledger.borrow_mut();
         *ledger.page(start).again.entry((cut, again)).or_default() += 1;
@@ -248,7 +254,9 @@ impl<'a> Trial<'a> {
     }
 
     /// Has Secrets Manager rotate, or take up what was left, and waits for the end.
-    async fn rotate(&self) -> Ended {
+    /// Returns it with what the function did.
+    async fn rotate(&self, fault: Fault) -> (Ended, Seen) {
+        self.proxy.meet(fault);
         let heard = self.world.emulator_log().len();
         let request = self.world.secretsmanager.rotate_secret();
         match request.secret_id(SECRET).send().await {
@@ -264,27 +272,36 @@ impl<'a> Trial<'a> {
                 self.said.borrow_mut().insert(said);
             }
         }
+        let ended = self.end(heard).await;
+        (ended, self.proxy.meet(Fault::None))
+    }
+
+    /// Returns how the rotation ends, the log having been heard up to a place.
+    async fn end(&self, heard: usize) -> Ended {
         let deadline = Instant::now() + PATIENCE;
-        let mut seen = self.proxy.count();
+        let mut calls = 0;
         loop {
-            tokio::time::sleep(Duration::from_millis(15)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
             let log = self.world.emulator_log();
             if let Some(ended) = failure(&log[heard..]) {
                 return ended;
             }
-            // While it is making calls it has not ended.
-            if seen != self.proxy.count() {
-                seen = self.proxy.count();
-                continue;
-            }
-            let held = self.world.secret(SECRET).await.expect("the secret");
-            if held.labels["AWSCURRENT"] == self.rotation.borrow().version
-                && !held.labels.contains_key("AWSPENDING")
-            {
-                return Ended::Well;
-            }
-            let now = self.now.borrow();
+            let now = self.now.borrow().clone();
             assert!(Instant::now() < deadline, "{now}: no end\n{log}");
+            // It has not ended while it makes calls, and not well before it has
+            // moved a label.
+            let seen = self.proxy.seen();
+            let rests = seen.calls.len() == calls;
+            calls = seen.calls.len();
+            let mut actions = seen.calls.iter().map(|call| call.action.as_str());
+            if rests && actions.any(|action| action == "UpdateSecretVersionStage") {
+                let held = self.world.secret(SECRET).await.expect("the secret");
+                if held.labels["AWSCURRENT"] == self.rotation.borrow().version
+                    && !held.labels.contains_key("AWSPENDING")
+                {
+                    return Ended::Well;
+                }
+            }
         }
     }
 
@@ -370,7 +387,7 @@ impl<'a> Trial<'a> {
 fn failure(log: &str) -> Option<Ended> {
     let (_, line) = log.split_once(&format!("rotation of {SECRET}: "))?;
     let (line, _) = line.split_once('\n')?;
-    let (step, error) = line.split_once(" failed with ")?;
+    let (step, error) = line.split_once(" failed with ").unwrap_or(("", line));
     Some(Ended::Badly {
         step: step.to_owned(),
         error: error.to_owned(),

@@ -24,7 +24,7 @@ use keyrota::sandbox::{self, Sandbox};
 pub use command::Ran;
 pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
-pub use proxy::{Call, Cut, Fault, Proxy, Stop, Watch};
+pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 
 /// The account of every local AWS.

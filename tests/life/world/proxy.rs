@@ -174,9 +174,9 @@ impl Proxy {
         std::mem::take(&mut now.seen)
     }
 
-    /// Returns how many requests were seen.
-    pub fn count(&self) -> usize {
-        self.state.now().seen.calls.len()
+    /// Returns what was seen since the fault was set.
+    pub fn seen(&self) -> Seen {
+        self.state.now().seen.clone()
     }
 
     /// Has each change be looked at before it is answered.
