@@ -12,8 +12,8 @@
 //! | `KEYROTA_MAKING_` and a time | the AWSCURRENT version of that time | a key is made about now, beside AWSCURRENT's and no other |
 //! | `KEYROTA_MADE` | the version that stores the key made last | that version's key is ours, even if its rotation was cancelled |
 //!
-//! A label sits on one version, and a secret has room for twenty; writing down
-//! an intent takes the one before it away, so that there is one of each.
+//! A label sits on one version, and a secret has room for twenty. Once a key is
+//! made, the intents before its own are taken away.
 //!
 //! Sources: "Secrets Manager quotas" in the Secrets Manager User Guide,
 //! `PutSecretValue` and `UpdateSecretVersionStage` in its API reference.
@@ -49,7 +49,7 @@ pub fn label(at: Moment) -> String {
     format!("{MAKING}{}", at.0)
 }
 
-/// Returns the intents that a secret's labels tell of.
+/// Returns the intents that a secret's labels tell of, in the order of their age.
 pub fn intents(stages: &Stages) -> Vec<Intent> {
     let mut intents = Vec::new();
     for (version, labels) in stages {
@@ -62,6 +62,7 @@ pub fn intents(stages: &Stages) -> Vec<Intent> {
             }));
         }
     }
+    intents.sort_by_key(|intent| intent.at);
     intents
 }
 

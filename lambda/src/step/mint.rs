@@ -41,7 +41,11 @@ pub(super) async fn run<P: Ports>(
         "the user has room for a key and this version has none",
     );
     ports.journal().note(note.about(&key.id));
-    store(ports, scene, &key, deadline).await
+    let (stored, ()) = tokio::join!(
+        store(ports, scene, &key, deadline),
+        intent::clear(ports, scene, &written)
+    );
+    stored
 }
 
 /// Has IAM make a key, once.
