@@ -62,14 +62,14 @@ impl fmt::Display for Ledger {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (start, page) in &self.0 {
             let cut: u32 = page.again.values().sum();
-            write!(formatter, "\n  {start:?}: {cut} rotations cut")?;
+            write!(formatter, "\n  {start:?}: {cut} cut; ended well or as before after so many")?;
+            write!(formatter, " more RotateSecret:")?;
             for ((cut, again), count) in &page.again {
-                write!(formatter, ", {cut:?} {count} (again {again})")?;
+                write!(formatter, " {cut:?} {again} ({count} times)")?;
             }
-            write!(formatter, "; {} calls", page.calls.len())?;
             for (step, actions) in page.by_step() {
                 let count: u32 = actions.values().sum();
-                write!(formatter, "\n    {step} {count}:")?;
+                write!(formatter, "\n    {step} makes {count} calls:")?;
                 for (action, count) in actions {
                     write!(formatter, " {action} {count}")?;
                 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Page};
 use super::standing::Standing;
 use crate::application::Application;
 use crate::world::{Cut, Fault, Key, Proxy, Seen, Watch, World};
@@ -210,9 +210,8 @@ impl<'a> Trial<'a> {
             again += 1;
             (ended, _) = self.rotate(Fault::None).await;
         }
-        let mut ledger = self.ledger.borrow_mut();
-        *ledger.page(start).again.entry((cut, again)).or_default() += 1;
-        drop(ledger);
+        let count = |page: &mut Page| *page.again.entry((cut, again)).or_default() += 1;
+        count(self.ledger.borrow_mut().page(start));
         self.conclude(foreign, &ended, again).await
     }
 
