@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::trial::Start;
+use super::start::Start;
 use crate::world::{Call, Cut};
 
 /// The figures of one account.
@@ -62,7 +62,10 @@ impl fmt::Display for Ledger {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (start, page) in &self.0 {
             let cut: u32 = page.again.values().sum();
-            write!(formatter, "\n  {start:?}: {cut} cut; ended well or as before after so many")?;
+            write!(
+                formatter,
+                "\n  {start:?}: {cut} cut; ended well or as before after so many"
+            )?;
             write!(formatter, " more RotateSecret:")?;
             for ((cut, again), count) in &page.again {
                 write!(formatter, " {cut:?} {again} ({count} times)")?;

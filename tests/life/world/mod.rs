@@ -78,11 +78,13 @@ impl Listener for Deaf {
 impl World {
     /// Starts an empty account.
     pub async fn new() -> Self {
+        // Before anything else is waited for, since it may be long in building.
+        let zip = function_zip();
         let sandbox = sandbox::start(&options(), &Deaf)
             .await
             .expect("the local AWS starts");
         let home = Home::new();
-        std::os::unix::fs::symlink(function_zip(), home.path().join("function.zip"))
+        std::os::unix::fs::symlink(zip, home.path().join("function.zip"))
             .expect("a link to the function's zip");
         let config = config(&sandbox.endpoint, &Key::root());
         let s3 = aws_sdk_s3::config::Builder::from(&config)
