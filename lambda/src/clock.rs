@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::port::{Clock, Moment};
+use crate::moment::Moment;
+use crate::port::Clock;
 
 /// The machine's clock.
 pub struct SystemClock {
@@ -23,11 +24,8 @@ impl Clock for SystemClock {
         self.started.elapsed()
     }
 
-    fn moment(&self) -> Moment {
-        let since = time_of_day()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Moment(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    fn time_of_day(&self) -> Moment {
+        Moment::from_seconds(since_1970().as_secs())
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -39,4 +37,11 @@ impl Clock for SystemClock {
 #[expect(clippy::disallowed_methods, reason = "this is the edge")]
 pub fn time_of_day() -> SystemTime {
     SystemTime::now()
+}
+
+/// Returns how long ago 1970 began.
+pub fn since_1970() -> Duration {
+    time_of_day()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }

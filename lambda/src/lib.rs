@@ -24,6 +24,7 @@ pub mod error;
 pub mod event;
 pub mod log;
 pub mod mark;
+pub mod moment;
 pub mod pin;
 pub mod port;
 pub mod secret;

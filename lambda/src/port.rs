@@ -10,6 +10,7 @@ use crate::arn::SecretArn;
 use crate::decide::{AccessKeyId, Activity, Stages, Usage, VersionId};
 use crate::event::Event;
 use crate::log::Note;
+use crate::moment::Moment;
 
 /// How a call failed, by what may be done about it. A fault is told by the
 /// error's code and the HTTP status, never by the text of a message.
@@ -132,6 +133,8 @@ pub struct StoredVersion {
     pub version: VersionId,
     /// What it holds.
     pub stored: Stored,
+    /// When it was made.
+    pub created: Option<Moment>,
 }
 
 /// Which version of a secret to read.
@@ -180,10 +183,6 @@ pub struct AccessKey {
     /// When it was made, by IAM's clock, if IAM says so.
     pub created: Option<Moment>,
 }
-
-/// A time of day, in seconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub i64);
 
 /// Who a key belongs to, as STS says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,7 +263,7 @@ pub trait Clock {
     fn now(&self) -> Duration;
 
     /// Returns the time of day.
-    fn moment(&self) -> Moment;
+    fn time_of_day(&self) -> Moment;
 
     /// Waits.
     async fn sleep(&self, duration: Duration);

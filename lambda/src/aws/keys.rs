@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
-use super::{no_retries, retries, timeouts};
+use super::{moment, no_retries, retries, timeouts};
 use crate::decide::{AccessKeyId, Activity, Usage};
-use crate::port::{AccessKey, CallError, Caller, Keys, Moment, NewKey};
+use crate::port::{AccessKey, CallError, Caller, Keys, NewKey};
 
 const LIST: &str = "iam:ListAccessKeys";
 const USAGE: &str = "iam:GetAccessKeyLastUsed";
@@ -182,6 +182,6 @@ fn listed_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
     Some(AccessKey {
         id,
         activity,
-        created: key.create_date.map(|date| Moment(date.secs())),
+        created: key.create_date.map(moment),
     })
 }

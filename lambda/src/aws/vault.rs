@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
-use super::{no_retries, retries, timeouts};
+use super::{moment, no_retries, retries, timeouts};
 use crate::arn::SecretArn;
 use crate::decide::VersionId;
 use crate::event::Event;
@@ -99,6 +99,7 @@ impl Vault for SecretsManager {
         Ok(StoredVersion {
             version: VersionId::new(version),
             stored,
+            created: answer.created_date.map(moment),
         })
     }
 

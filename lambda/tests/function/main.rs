@@ -10,6 +10,7 @@ mod finish;
 mod log;
 mod pin;
 mod probe;
+mod proof;
 mod rotation;
 mod secret;
 mod store;

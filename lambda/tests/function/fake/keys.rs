@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, Usage};
+use keyrota_function::moment::Moment;
 use keyrota_function::port::{
-    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, Moment,
-    NewKey,
+    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, NewKey,
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::world::{ADMINISTRATOR, Key, USER, World};
+use super::world::{ADMINISTRATOR, Key, SECRET_ARN, USER, World};
 
 impl World {
     /// Returns whose key signed a request, if it is a good one.
@@ -38,6 +38,14 @@ impl World {
         }
     }
 
+    fn owns_user(&self) -> bool {
+        let secrets = self.secrets.borrow();
+        let tag = secrets
+            .get(SECRET_ARN)
+            .and_then(|secret| secret.tags.get("keyrota:owns-user"));
+        tag.is_some_and(|tag| tag == "true")
+    }
+
     fn change_own_key(
         &self,
         user: &str,
@@ -50,8 +58,13 @@ impl World {
             .iter()
             .position(|known| known.id == *key)
             .ok_or(Fault::NotFound)?;
-        let lost = keys[position].foreign && keys[position].used;
-        assert!(!lost, "a key that something else uses is left alone");
+        let key = &keys[position];
+        // Of a user that is the stack's own, a key that was never used is too.
+        let given = self.owns_user() && !key.used;
+        if key.foreign && key.activity == Activity::Active && !given {
+            self.violated("an active key that is not ours was deactivated or deleted");
+        }
+        self.before.replace(keys.clone());
         change(keys, position);
         Ok(())
     }
@@ -69,8 +82,14 @@ impl Keys for World {
         let effect = || {
             self.authorise(caller, user)?;
             let users = self.users.borrow();
-            let keys = users.get(user).ok_or(Fault::NotFound)?.iter();
-            let listed = keys.map(|key| AccessKey {
+            let keys = users.get(user).ok_or(Fault::NotFound)?;
+            let before = self.before.borrow();
+            let keys = if self.out_of_date.get() {
+                &*before
+            } else {
+                keys
+            };
+            let listed = keys.iter().map(|key| AccessKey {
                 id: key.id.clone(),
                 activity: key.activity,
                 created: Some(key.created),
@@ -97,6 +116,7 @@ impl Keys for World {
             if self.users.borrow().get(user).ok_or(Fault::NotFound)?.len() >= KEYS_PER_USER {
                 return Err(Fault::LimitExceeded);
             }
+            self.before.replace(self.keys());
             let key = self.give_key(user, false);
             Ok(NewKey {
                 id: key.id,
@@ -159,7 +179,7 @@ impl Clock for World {
         self.now.get()
     }
 
-    fn moment(&self) -> Moment {
+    fn time_of_day(&self) -> Moment {
         self.today()
     }
 

@@ -40,7 +40,7 @@ impl Ended {
 }
 
 /// The ports of one request, with the log as Lambda would have it.
-struct Request<'world> {
+pub(crate) struct Request<'world> {
     world: &'world World,
     lines: Lines<Vec<u8>>,
 }
@@ -93,6 +93,18 @@ pub(crate) fn run(world: &World, step: Step) -> Ended {
 
 /// Runs one step of a rotation.
 pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
+    run_with(world, step, token, async |request, event, deadline| {
+        step::run(request, event, deadline).await
+    })
+}
+
+/// Runs one step of a rotation by some function.
+pub(crate) fn run_with(
+    world: &World,
+    step: Step,
+    token: &str,
+    function: impl AsyncFnOnce(&Request<'_>, &Event, Deadline) -> Result<(), Error>,
+) -> Ended {
     world.never_say(ROTATION_TOKEN);
     let lines = Lines::new(
         Vec::new(),
@@ -109,7 +121,7 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
     };
     let event = event(step, token);
     let ended = {
-        let future = pin!(step::run(&request, &event, deadline));
+        let future = pin!(function(&request, &event, deadline));
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Ended::Done,
             Poll::Ready(Err(error)) => Ended::Failed(error),

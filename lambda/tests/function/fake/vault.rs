@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Event;
+use keyrota_function::moment::Moment;
 use keyrota_function::port::{CallError, Description, Fault, Stored, StoredVersion, Vault, Which};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,6 +19,8 @@ pub(crate) struct Version {
     /// Whether the value is `SecretBinary`.
     pub(crate) binary: bool,
     pub(crate) labels: BTreeSet<String>,
+    /// When it was made.
+    pub(crate) created: Moment,
 }
 
 impl Secret {
@@ -90,6 +93,7 @@ impl World {
             id.clone(),
             Version {
                 value,
+                created: self.today(),
                 ..Version::default()
             },
         );
@@ -143,6 +147,22 @@ impl World {
     pub(crate) fn current_key(&self) -> AccessKeyId {
         let fields = self.fields(CURRENT);
         AccessKeyId::parse(fields["accesskey"].as_str().expect("text")).expect("an ID")
+    }
+
+    /// Returns the IDs of the keys that versions with a label, or the AWSPENDING
+    /// one, name.
+    pub(crate) fn named_keys(&self) -> BTreeSet<String> {
+        let secrets = self.secrets.borrow();
+        let versions = secrets
+            .get(SECRET_ARN)
+            .expect("the secret")
+            .versions
+            .values();
+        versions
+            .filter(|version| !version.labels.is_empty())
+            .filter_map(|version| serde_json::from_str(version.value.as_deref()?).ok())
+            .filter_map(|value: serde_json::Value| Some(value["accesskey"].as_str()?.to_owned()))
+            .collect()
     }
 
     /// Moves AWSCURRENT by hand.
@@ -212,6 +232,7 @@ impl Vault for World {
                 };
                 Ok(StoredVersion {
                     version: id,
+                    created: Some(version.created),
                     stored,
                 })
             })
@@ -232,7 +253,10 @@ impl Vault for World {
                 match &version.value {
                     Some(stored) if stored != value.expose_secret() => return Err(Fault::Exists),
                     Some(_) => return Ok(()),
-                    None => version.value = Some(value.expose_secret().to_owned()),
+                    None => {
+                        version.value = Some(value.expose_secret().to_owned());
+                        version.created = self.today();
+                    }
                 }
                 for label in labels {
                     found.label(&event.token, label);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
-use keyrota_function::port::{Answer, CallError, Fault, Moment};
+use keyrota_function::moment::Moment;
+use keyrota_function::port::{Answer, CallError, Fault};
 
 use super::vault::Version;
 
@@ -20,7 +21,7 @@ pub(crate) const ADMINISTRATOR_ARN: &str =
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
 /// The time of day at which the clock began to count.
-const MORNING: i64 = 1_790_000_000;
+const MORNING: u64 = 1_790_000_000;
 
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(10);
@@ -36,6 +37,8 @@ pub(crate) enum Mishap {
     DieBefore,
     /// The call is carried out and the process dies.
     DieAfter,
+    /// It is answered from before the last change.
+    OutOfDate,
 }
 
 /// Whether it is time: by the number of the call to come, and its action.
@@ -95,7 +98,16 @@ pub(crate) struct World {
     pub(crate) said: RefCell<String>,
     /// Whether AWSCURRENT's key works and has to go on working.
     pub(crate) guarded: Cell<bool>,
-    made: Cell<u32>,
+    /// The user's keys before the last change of them.
+    pub(crate) before: RefCell<Vec<Key>>,
+    /// Whether what must hold at each instant is only written down when it does
+    /// not, instead of ending the test.
+    pub(crate) lenient: Cell<bool>,
+    /// What did not hold.
+    pub(crate) violations: RefCell<Vec<String>>,
+    /// Whether this call is answered from before the last change.
+    pub(crate) out_of_date: Cell<bool>,
+    pub(crate) made: Cell<u32>,
 }
 
 /// Returns the ID of the n-th key that is made.
@@ -154,6 +166,10 @@ impl World {
             unspeakable: RefCell::default(),
             said: RefCell::default(),
             guarded: Cell::new(false),
+            before: RefCell::default(),
+            lenient: Cell::new(false),
+            violations: RefCell::default(),
+            out_of_date: Cell::new(false),
             made: Cell::new(0),
         };
         world.never_say(TOKEN);
@@ -191,6 +207,33 @@ impl World {
         world
     }
 
+    /// Returns a world that has come as far, and in which nothing has been called
+    /// yet.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            secrets: self.secrets.clone(),
+            users: self.users.clone(),
+            calls: RefCell::default(),
+            mishaps: RefCell::default(),
+            action_mishaps: RefCell::default(),
+            nth_mishaps: RefCell::default(),
+            meddling: RefCell::default(),
+            per_call: self.per_call.clone(),
+            now: self.now.clone(),
+            slept: Cell::default(),
+            spread: self.spread.clone(),
+            identity: self.identity.clone(),
+            unspeakable: self.unspeakable.clone(),
+            said: RefCell::default(),
+            guarded: self.guarded.clone(),
+            before: self.before.clone(),
+            lenient: self.lenient.clone(),
+            violations: RefCell::default(),
+            out_of_date: Cell::default(),
+            made: self.made.clone(),
+        }
+    }
+
     /// Makes a key of a user, beyond any quota.
     pub(crate) fn give_key(&self, user: &str, used: bool) -> Key {
         let number = self.made.get() + 1;
@@ -215,14 +258,15 @@ impl World {
 
     /// Returns the time of day.
     pub(crate) fn today(&self) -> Moment {
-        let seconds = i64::try_from(self.now.get().as_secs()).expect("not so long");
-        Moment(MORNING + seconds)
+        Moment::from_seconds(MORNING).plus(self.now.get())
     }
 
     /// Makes a key that something other than the secret relies on, long ago.
     pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
         let key = self.give_key(USER, used);
-        self.change_key(&key.id, |key| key.created.0 -= 86_400);
+        self.change_key(&key.id, |key| {
+            key.created = Moment::from_seconds(MORNING - 86_400)
+        });
         self.change_key(&key.id, |key| key.foreign = true);
         key
     }
@@ -348,6 +392,24 @@ impl World {
         self.said.borrow_mut().push_str(text);
     }
 
+    /// Forgets the secrets and versions that are gone, since nobody can say them
+    /// any more.
+    pub(crate) fn forget_what_nobody_knows(&self) {
+        let mut known = String::new();
+        for secret in self.secrets.borrow().values() {
+            for (id, version) in &secret.versions {
+                known.push_str(id.as_str());
+                known.push_str(version.value.as_deref().unwrap_or_default());
+            }
+        }
+        for key in self.users.borrow().values().flatten() {
+            known.push_str(&key.secret);
+        }
+        self.unspeakable
+            .borrow_mut()
+            .retain(|text| known.contains(text.as_str()));
+    }
+
     /// Checks that nothing unspeakable was said.
     pub(crate) fn assert_silent(&self) {
         let said = self.said.borrow();
@@ -389,6 +451,7 @@ impl World {
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
             _ => {}
         }
+        self.out_of_date.set(mishap == Some(Mishap::OutOfDate));
         let answer = effect();
         self.check();
         match mishap {
@@ -398,16 +461,41 @@ impl World {
         }
     }
 
-    /// Checks what must hold at each instant: the key in AWSCURRENT is active
-    /// and the pinned user's, and no key that something else uses is gone.
+    /// Checks what must hold at each instant: AWSCURRENT's key is the pinned
+    /// user's, active, and known everywhere; and no more than one key is one
+    /// that nobody can account for.
     fn check(&self) {
+        if self.orphans().len() > 1 {
+            self.violated("more than one key is orphaned");
+        }
         if !self.guarded.get() {
             return;
         }
         let current = self.current_key();
-        let keys = self.keys();
-        let key = keys.iter().find(|key| key.id == current);
-        let key = key.expect("AWSCURRENT's key is one of the user's");
-        assert_eq!(key.activity, Activity::Active, "AWSCURRENT's key is active");
+        match self.keys().into_iter().find(|key| key.id == current) {
+            None => self.violated("AWSCURRENT's key is not among the user's"),
+            Some(key) if key.activity == Activity::Inactive => {
+                self.violated("AWSCURRENT's key is inactive");
+            }
+            Some(key) if key.known_at > self.now.get() => {
+                self.violated("AWSCURRENT's key is not known everywhere yet");
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Returns the user's keys that the function made and no version names.
+    pub(crate) fn orphans(&self) -> Vec<AccessKeyId> {
+        let named = self.named_keys();
+        let keys = self.keys().into_iter();
+        keys.filter(|key| !key.foreign && !named.contains(key.id.as_str()))
+            .map(|key| key.id)
+            .collect()
+    }
+
+    /// Notes, or ends the test, since something does not hold.
+    pub(crate) fn violated(&self, what: &str) {
+        assert!(self.lenient.get(), "{what}");
+        self.violations.borrow_mut().push(what.to_owned());
     }
 }
