@@ -29,7 +29,7 @@ use self::start::worlds;
 use crate::fake::run_for;
 
 /// How many faults befall one run of a step, at most.
-const FAULTS: usize = 2;
+const FAULTS: usize = 1;
 
 /// Explores each world, on as many threads as there are processors.
 fn explore_all(function: Function, faults: usize) -> Result<Explored, Box<Found>> {

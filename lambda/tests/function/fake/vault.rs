@@ -21,6 +21,14 @@ pub(crate) struct Version {
     pub(crate) labels: BTreeSet<String>,
     /// When it was made.
     pub(crate) created: Moment,
+    /// The ID of the key in the value.
+    pub(crate) key: Option<String>,
+}
+
+/// Returns the ID of the key in a value.
+fn key_in(value: &str) -> Option<String> {
+    let fields: serde_json::Value = serde_json::from_str(value).ok()?;
+    Some(fields["accesskey"].as_str()?.to_owned())
 }
 
 impl Secret {
@@ -92,6 +100,7 @@ impl World {
         secret.versions.insert(
             id.clone(),
             Version {
+                key: value.as_deref().and_then(key_in),
                 value,
                 created: self.today(),
                 ..Version::default()
@@ -145,24 +154,21 @@ impl World {
 
     /// Returns the key that AWSCURRENT names.
     pub(crate) fn current_key(&self) -> AccessKeyId {
-        let fields = self.fields(CURRENT);
-        AccessKeyId::parse(fields["accesskey"].as_str().expect("text")).expect("an ID")
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let mut versions = secret.versions.values();
+        let current = versions.find(|version| version.labels.contains(CURRENT));
+        let key = current.and_then(|version| version.key.as_deref());
+        AccessKeyId::parse(key.expect("a key")).expect("an ID")
     }
 
     /// Returns the IDs of the keys that versions with a label, or the AWSPENDING
     /// one, name.
     pub(crate) fn named_keys(&self) -> BTreeSet<String> {
         let secrets = self.secrets.borrow();
-        let versions = secrets
-            .get(SECRET_ARN)
-            .expect("the secret")
-            .versions
-            .values();
-        versions
-            .filter(|version| !version.labels.is_empty())
-            .filter_map(|version| serde_json::from_str(version.value.as_deref()?).ok())
-            .filter_map(|value: serde_json::Value| Some(value["accesskey"].as_str()?.to_owned()))
-            .collect()
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let labelled = secret.versions.values().filter(|it| !it.labels.is_empty());
+        labelled.filter_map(|version| version.key.clone()).collect()
     }
 
     /// Moves AWSCURRENT by hand.
@@ -255,6 +261,7 @@ impl Vault for World {
                     Some(_) => return Ok(()),
                     None => {
                         version.value = Some(value.expose_secret().to_owned());
+                        version.key = key_in(value.expose_secret());
                         version.created = self.today();
                     }
                 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
+use keyrota_function::decide::{AccessKeyId, Activity, PENDING, VersionId};
 use keyrota_function::event::Step;
-use serde_json::Value;
 
 use crate::fake::{Key, SECRET_ARN, USER, World};
 
@@ -129,10 +128,7 @@ impl State {
             let mut labels = version.labels.iter();
             labels.any(|label| !label.starts_with(MAKING))
         });
-        let named = labelled.filter_map(|version| {
-            let value: Value = serde_json::from_str(version.value.as_deref()?).ok()?;
-            Some(value["accesskey"].as_str()?.to_owned())
-        });
+        let named = labelled.filter_map(|version| version.key.clone());
         let mut ids: BTreeSet<String> = named.collect();
         ids.extend(keys.iter().map(|key| key.id.to_string()));
         ids.extend(before.iter().map(|key| key.id.to_string()));
@@ -193,12 +189,9 @@ impl State {
             if labels.is_empty() {
                 continue;
             }
-            let value = version.value.as_deref().map(|value| {
-                let fields: Value = serde_json::from_str(value).unwrap_or_default();
-                match fields["accesskey"].as_str() {
-                    Some(id) => format!("{:?}", number(id)),
-                    None => value.to_owned(),
-                }
+            let value = version.value.as_deref().map(|value| match &version.key {
+                Some(id) => format!("{:?}", number(id)),
+                None => value.to_owned(),
             });
             let mut line = format!("{labels:?}{value:?}");
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
@@ -227,17 +220,9 @@ impl State {
 
     /// Whether AWSCURRENT's key can sign requests.
     pub(super) fn works(&self) -> bool {
-        let current = self
-            .world
-            .version(CURRENT)
-            .and_then(|version| version.value);
-        let current = current.and_then(|value| {
-            let fields: Value = serde_json::from_str(&value).ok()?;
-            Some(fields["accesskey"].as_str()?.to_owned())
-        });
+        let current = self.world.current_key();
         let keys = self.world.keys();
-        keys.iter().any(|key| {
-            Some(key.id.as_str()) == current.as_deref() && key.activity == Activity::Active
-        })
+        keys.iter()
+            .any(|key| key.id == current && key.activity == Activity::Active)
     }
 }
