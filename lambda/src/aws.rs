@@ -24,6 +24,7 @@ pub use keys::Iam;
 pub use vault::SecretsManager;
 
 use crate::clock::{SystemClock, time_of_day};
+use crate::moment::Moment;
 use crate::port::{Journal, Ports};
 
 /// How often a call is sent that may be repeated.
@@ -105,6 +106,11 @@ pub fn timestamp() -> String {
     DateTime::from(time_of_day())
         .fmt(Format::DateTime)
         .unwrap_or_default()
+}
+
+/// Returns a moment as the SDKs tell it, without its fraction of a second.
+fn moment(time: DateTime) -> Moment {
+    Moment::from_seconds(u64::try_from(time.secs()).unwrap_or_default())
 }
 
 /// Returns an HTTP client with rustls over ring, and the machine's certificate

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::moment::Moment;
 use crate::port::Clock;
 
 /// The machine's clock.
@@ -23,6 +24,10 @@ impl Clock for SystemClock {
         self.started.elapsed()
     }
 
+    fn time_of_day(&self) -> Moment {
+        Moment::from_seconds(since_1970().as_secs())
+    }
+
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
@@ -32,4 +37,11 @@ impl Clock for SystemClock {
 #[expect(clippy::disallowed_methods, reason = "this is the edge")]
 pub fn time_of_day() -> SystemTime {
     SystemTime::now()
+}
+
+/// Returns how long ago 1970 began.
+pub fn since_1970() -> Duration {
+    time_of_day()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::arn::SecretArn;
-use crate::decide::{AccessKeyId, ListedKey, Stages, Usage, VersionId};
+use crate::decide::{AccessKeyId, ListedKey, Stages, VersionId};
+use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
+use crate::metric::Metric;
+use crate::moment::Moment;
 
 /// How a call failed, by what may be done about it. A fault is told by the
 /// error's code and the HTTP status, never by the text of a message.
@@ -108,7 +111,7 @@ impl fmt::Display for CallError {
 }
 
 /// A secret's metadata.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// The secret's full ARN.
     pub arn: String,
@@ -116,6 +119,13 @@ pub struct Description {
     pub tags: BTreeMap<String, String>,
     /// Which labels each version carries.
     pub stages: Stages,
+    /// Whether rotations are scheduled.
+    pub rotation_enabled: bool,
+    /// When the last rotation ended well. Secrets Manager forgets it where
+    /// rotation is turned off.
+    pub last_rotated: Option<Moment>,
+    /// By when the next one is due; in the past, where it fails.
+    pub next_rotation: Option<Moment>,
 }
 
 /// What a version holds. It has no `Debug`, which would show it.
@@ -132,6 +142,8 @@ pub struct StoredVersion {
     pub version: VersionId,
     /// What it holds.
     pub stored: Stored,
+    /// When it was made.
+    pub created: Option<Moment>,
 }
 
 /// Which version of a secret to read.
@@ -168,6 +180,17 @@ pub struct NewKey {
     pub id: AccessKeyId,
     /// The key's secret.
     pub secret: SecretString,
+}
+
+/// The last request that was signed with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUsed {
+    /// When it came.
+    pub at: Moment,
+    /// The service that it was sent to, such as `s3`.
+    pub service: String,
+    /// The Region that it was sent to.
+    pub region: String,
 }
 
 /// Who a key belongs to, as STS says.
@@ -207,8 +230,12 @@ pub trait Keys {
     /// `ListAccessKeys`, all pages.
     async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError>;
 
-    /// `GetAccessKeyLastUsed`: [`Usage::Never`] or [`Usage::Used`].
-    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError>;
+    /// `GetAccessKeyLastUsed`: nothing, where the key was never used.
+    async fn usage(
+        &self,
+        caller: &Caller,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUsed>, CallError>;
 
     /// `CreateAccessKey`. It is sent once: each time it is carried out makes a
     /// key, whose secret is in the answer only.
@@ -241,6 +268,9 @@ pub trait Clock {
     /// Returns the time since some fixed moment.
     fn now(&self) -> Duration;
 
+    /// Returns the time of day.
+    fn time_of_day(&self) -> Moment;
+
     /// Waits.
     async fn sleep(&self, duration: Duration);
 }
@@ -249,6 +279,12 @@ pub trait Clock {
 pub trait Journal {
     /// Records a decision.
     fn note(&self, note: Note);
+
+    /// Records what went wrong with one secret, and does not end the request.
+    fn trouble(&self, secret: &SecretArn, error: &Error);
+
+    /// Records measurements.
+    fn measure(&self, metrics: &[Metric]);
 }
 
 /// Everything the steps need of the world.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::arn::SecretArn;
 use crate::decide::{
-    self, Because, CURRENT, Hand, Holdings, Obstacle, PENDING, PREVIOUS, Room, VersionId,
+    self, Because, CURRENT, Hand, Holdings, Obstacle, PENDING, PREVIOUS, Room, Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -54,7 +54,7 @@ pub(super) async fn run<P: Ports>(
         return already_made(ports, &pin, &current, pending);
     }
 
-    let caller = caller(ports, event, &pin, &current).await?;
+    let caller = caller(ports, &pin, &current).await?;
     let scene = Scene {
         event,
         pin,
@@ -93,9 +93,8 @@ fn already_made<P: Ports>(
 }
 
 /// Returns whose credentials make the IAM calls.
-async fn caller<P: Ports>(
+pub(crate) async fn caller<P: Ports>(
     ports: &P,
-    event: &Event,
     pin: &Pin,
     current: &Credential,
 ) -> Result<Caller, Error> {
@@ -105,7 +104,7 @@ async fn caller<P: Ports>(
         RotateAs::Administrator(_) => {
             // The current credential kept to the pin, so this is what it names.
             let unreadable = |administrator: &str| Error::AdministratorUnreadable {
-                secret: event.secret.name().to_owned(),
+                secret: pin.secret.name().to_owned(),
                 administrator: administrator.to_owned(),
             };
             let administrator = SecretArn::parse(&current.secret_arn)
@@ -225,7 +224,7 @@ async fn make_room<P: Ports>(
                 let usage = usage.map_err(|source| keys_unread(&scene.pin, source))?;
                 unmoved?;
                 for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
-                    listed.usage = usage;
+                    listed.usage = usage.as_ref().map_or(Usage::Never, |_| Usage::Used);
                 }
             }
             Room::Deactivate { key } => {
@@ -308,7 +307,7 @@ fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error
 }
 
 /// Returns the next step after an IAM call that failed.
-pub(super) fn advice(pin: &Pin, fault: Fault) -> &'static str {
+pub(crate) fn advice(pin: &Pin, fault: Fault) -> &'static str {
     match (fault, &pin.rotate_as) {
         (Fault::NotAuthenticated, RotateAs::Own) => {
             "the key in AWSCURRENT is dead; store an active key of the user in the secret, or set \

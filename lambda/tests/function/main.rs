@@ -1,6 +1,7 @@
 //! The rotation function, tested through its library: the pure decisions by
 //! tables and properties, the steps over fakes of AWS.
 
+mod at_once;
 mod create;
 mod decide;
 mod event;
@@ -8,8 +9,13 @@ mod fake;
 mod faults;
 mod finish;
 mod log;
+mod metric;
+mod moment;
 mod pin;
 mod probe;
+mod retire;
 mod rotation;
 mod secret;
 mod store;
+mod sweep;
+mod tag;

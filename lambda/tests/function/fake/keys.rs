@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, ListedKey, Usage};
+use keyrota_function::moment::Moment;
 use keyrota_function::port::{
-    Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, NewKey,
+    Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed, NewKey,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -19,6 +20,7 @@ impl World {
         if !good || key.secret != pair.secret.expose_secret() {
             return Err(Fault::NotAuthenticated);
         }
+        self.use_key(&key.id);
         Ok((user, key))
     }
 
@@ -80,11 +82,19 @@ impl Keys for World {
             .await
     }
 
-    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError> {
+    async fn usage(
+        &self,
+        caller: &Caller,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUsed>, CallError> {
         let effect = || {
             let (user, key) = self.find_key(key.as_str()).ok_or(Fault::NotAuthorised)?;
             self.authorise(caller, &user)?;
-            Ok(if key.used { Usage::Used } else { Usage::Never })
+            Ok(key.used.then(|| LastUsed {
+                at: key.last_used,
+                service: "s3".to_owned(),
+                region: "eu-central-1".to_owned(),
+            }))
         };
         self.call("iam:GetAccessKeyLastUsed", &signer(caller), effect)
             .await
@@ -142,8 +152,7 @@ impl Keys for World {
 impl Authenticator for World {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
         let effect = || {
-            let (user, found) = self.authenticate(key)?;
-            self.change_key(&found.id, |key| key.used = true);
+            let (user, _) = self.authenticate(key)?;
             let arn = format!("arn:aws:iam::111122223333:user/{user}");
             Ok(Identity {
                 arn: self.identity.borrow().clone().unwrap_or(arn),
@@ -156,6 +165,10 @@ impl Authenticator for World {
 impl Clock for World {
     fn now(&self) -> Duration {
         self.now.get()
+    }
+
+    fn time_of_day(&self) -> Moment {
+        self.today()
     }
 
     async fn sleep(&self, duration: Duration) {

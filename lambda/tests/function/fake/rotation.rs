@@ -40,9 +40,9 @@ impl Ended {
 }
 
 /// The ports of one request, with the log as Lambda would have it.
-struct Request<'world> {
-    world: &'world World,
-    lines: Lines<Vec<u8>>,
+pub(super) struct Request<'world> {
+    pub(super) world: &'world World,
+    pub(super) lines: Lines<Vec<u8>>,
 }
 
 impl<'world> Ports for Request<'world> {
@@ -100,10 +100,12 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
         || "2026-11-22T00:00:00Z".into(),
         "r-1".into(),
     );
+    let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
     let request = Request {
         world,
         lines: lines.about(SECRET, step.name()),
     };
+    world.dead.set(false);
     let deadline = Deadline {
         at: world.now() + TIMEOUT,
     };

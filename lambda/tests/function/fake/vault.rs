@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Event;
+use keyrota_function::moment::Moment;
 use keyrota_function::port::{CallError, Description, Fault, Stored, StoredVersion, Vault, Which};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,6 +19,7 @@ pub(crate) struct Version {
     /// Whether the value is `SecretBinary`.
     pub(crate) binary: bool,
     pub(crate) labels: BTreeSet<String>,
+    pub(crate) created: Moment,
 }
 
 impl Secret {
@@ -85,6 +87,7 @@ impl World {
             id.clone(),
             Version {
                 value,
+                created: self.today(),
                 ..Version::default()
             },
         );
@@ -153,7 +156,9 @@ impl World {
 
     /// Ends a rotation: Secrets Manager takes AWSPENDING away.
     pub(crate) fn end(&self) {
+        let now = self.today();
         self.change_secret(|secret| {
+            secret.rotated = Some(now);
             for version in secret.versions.values_mut() {
                 version.labels.remove(PENDING);
             }
@@ -188,6 +193,9 @@ impl Vault for World {
                     stages: labelled
                         .map(|(id, it)| (id.clone(), it.labels.clone()))
                         .collect(),
+                    rotation_enabled: true,
+                    last_rotated: found.rotated,
+                    next_rotation: found.next_rotation,
                 })
             })
         };
@@ -212,6 +220,7 @@ impl Vault for World {
                 Ok(StoredVersion {
                     version: id,
                     stored,
+                    created: Some(version.created),
                 })
             })
         };
@@ -228,6 +237,7 @@ impl Vault for World {
                     Some(_) => return Ok(()),
                     None => version.value = Some(value.expose_secret().to_owned()),
                 }
+                version.created = self.today();
                 found.label(&event.token, PENDING);
                 Ok(())
             })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
+use keyrota_function::moment::Moment;
 use keyrota_function::port::{Answer, CallError, Fault};
 
 use super::vault::Version;
@@ -18,6 +19,9 @@ pub(crate) const SECRET_ARN: &str =
 pub(crate) const ADMINISTRATOR_ARN: &str =
     "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ops/key-admin-GhIjKl";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
+
+/// The time of day at which the world begins.
+const BEGINNING: Moment = Moment::from_seconds(1_795_305_600);
 
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(10);
@@ -51,6 +55,8 @@ pub(crate) struct Key {
     pub(crate) secret: String,
     pub(crate) activity: Activity,
     pub(crate) used: bool,
+    /// When it was last used, where it was.
+    pub(crate) last_used: Moment,
     /// When every server knows the key.
     pub(crate) known_at: Duration,
     /// Whether something other than the secret relies on it.
@@ -62,6 +68,10 @@ pub(crate) struct Key {
 pub(crate) struct Secret {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<VersionId, Version>,
+    /// When the last rotation ended.
+    pub(crate) rotated: Option<Moment>,
+    /// By when the next one is due, where one is.
+    pub(crate) next_rotation: Option<Moment>,
 }
 
 /// The world.
@@ -90,6 +100,8 @@ pub(crate) struct World {
     pub(crate) said: RefCell<String>,
     /// Whether AWSCURRENT's key works and has to go on working.
     pub(crate) guarded: Cell<bool>,
+    /// Whether the process died, so that whatever else it had in hand ends too.
+    pub(crate) dead: Cell<bool>,
     made: Cell<u32>,
 }
 
@@ -149,6 +161,7 @@ impl World {
             unspeakable: RefCell::default(),
             said: RefCell::default(),
             guarded: Cell::new(false),
+            dead: Cell::new(false),
             made: Cell::new(0),
         };
         world.never_say(TOKEN);
@@ -195,6 +208,7 @@ impl World {
             secret: format!("secret/of+key{number}/wJalrXUtnFEMI{number:08}"),
             activity: Activity::Active,
             used,
+            last_used: self.today(),
             known_at: self.now.get() + self.spread.get(),
             foreign: false,
         };
@@ -293,6 +307,22 @@ impl World {
         }));
     }
 
+    /// Returns the time of day.
+    pub(crate) fn today(&self) -> Moment {
+        BEGINNING.plus(self.now.get())
+    }
+
+    /// Lets time pass in which nobody calls.
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.now.set(self.now.get() + duration);
+    }
+
+    /// Lets a client use a key now.
+    pub(crate) fn use_key(&self, id: &AccessKeyId) {
+        let now = self.today();
+        self.change_key(id, |key| (key.used, key.last_used) = (true, now));
+    }
+
     /// Lets every further call take this long.
     pub(crate) fn take_per_call(&self, duration: Duration) {
         self.per_call.set(duration);
@@ -360,6 +390,9 @@ impl World {
         signer: &str,
         effect: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, CallError> {
+        if self.dead.get() {
+            std::future::pending::<()>().await;
+        }
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push((action, signer.to_owned()));
         self.now.set(self.now.get() + self.per_call.get());
@@ -373,16 +406,22 @@ impl World {
         let mishap = self.mishap(number, action);
         match mishap {
             Some(Mishap::Before(fault)) => return Err(failure(action, fault)),
-            Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            Some(Mishap::DieBefore) => self.die().await,
             _ => {}
         }
         let answer = effect();
         self.check();
         match mishap {
             Some(Mishap::After(fault)) => Err(failure(action, fault)),
-            Some(Mishap::DieAfter) => std::future::pending().await,
+            Some(Mishap::DieAfter) => self.die().await,
             _ => answer.map_err(|fault| failure(action, fault)),
         }
+    }
+
+    /// Lets the process die.
+    async fn die<T>(&self) -> T {
+        self.dead.set(true);
+        std::future::pending().await
     }
 
     /// Checks what must hold at each instant: the key in AWSCURRENT is active
