@@ -24,8 +24,7 @@ pub use keys::Iam;
 pub use vault::SecretsManager;
 
 use crate::clock::{SystemClock, time_of_day};
-use crate::moment::Moment;
-use crate::port::{Journal, Ports};
+use crate::port::{Journal, Moment, Ports};
 
 /// How often a call is sent that may be repeated.
 const ATTEMPTS: u32 = 3;
@@ -110,7 +109,7 @@ pub fn timestamp() -> String {
 
 /// Returns a moment as the SDKs tell it, without its fraction of a second.
 fn moment(time: DateTime) -> Moment {
-    Moment::from_seconds(u64::try_from(time.secs()).unwrap_or_default())
+    Moment(time.secs())
 }
 
 /// Returns an HTTP client with rustls over ring, and the machine's certificate

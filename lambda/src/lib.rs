@@ -12,6 +12,7 @@
 //! | [`decide`] | nothing of ours: pure, no I/O, no dates |
 //! | [`retire`] | [`moment`]s, and one key: pure, no I/O |
 //! | [`event`], [`arn`], [`secret`], [`pin`], [`tag`] | what is written down, checked |
+//! | [`mark`] | what the function itself writes down |
 //! | [`port`] | what the steps and the sweep need of the world |
 //! | [`step`] | the steps, over the ports |
 //! | [`sweep`] | what comes after them, over the ports |
@@ -25,6 +26,7 @@ pub mod decide;
 pub mod error;
 pub mod event;
 pub mod log;
+pub mod mark;
 pub mod metric;
 pub mod moment;
 pub mod pin;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::arn::SecretArn;
-use crate::decide::{AccessKeyId, ListedKey, Stages, VersionId};
+use crate::decide::{AccessKeyId, Activity, Stages, VersionId};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::metric::Metric;
-use crate::moment::Moment;
+pub use crate::moment::Moment;
 
 /// How a call failed, by what may be done about it. A fault is told by the
 /// error's code and the HTTP status, never by the text of a message.
@@ -182,6 +182,17 @@ pub struct NewKey {
     pub secret: SecretString,
 }
 
+/// One of a user's keys, as IAM lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKey {
+    /// The key's ID.
+    pub id: AccessKeyId,
+    /// Whether it is active.
+    pub activity: Activity,
+    /// When it was made, by IAM's clock, if IAM says so.
+    pub created: Option<Moment>,
+}
+
 /// The last request that was signed with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUsed {
@@ -210,17 +221,24 @@ pub trait Vault {
     /// [`Fault::NotFound`].
     async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError>;
 
-    /// `PutSecretValue` of the event's version, labelled AWSPENDING. It is sent
-    /// once.
-    async fn put(&self, event: &Event, value: &SecretString) -> Result<(), CallError>;
+    /// `PutSecretValue` of the event's version, which gets these labels and
+    /// takes them from any other. It is sent once.
+    async fn put(
+        &self,
+        event: &Event,
+        value: &SecretString,
+        labels: &[&str],
+    ) -> Result<(), CallError>;
 
-    /// `UpdateSecretVersionStage`: moves AWSCURRENT. Secrets Manager refuses it
-    /// where the label is not on `from`.
-    async fn promote(
+    /// `UpdateSecretVersionStage`: takes a label from one version and puts it
+    /// on another; either may be left out. Secrets Manager refuses it where the
+    /// label is on a version that is not `from`.
+    async fn relabel(
         &self,
         secret: &SecretArn,
-        to: &VersionId,
+        label: &str,
         from: Option<&VersionId>,
+        to: Option<&VersionId>,
     ) -> Result<(), CallError>;
 }
 
@@ -228,7 +246,7 @@ pub trait Vault {
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Keys {
     /// `ListAccessKeys`, all pages.
-    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError>;
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError>;
 
     /// `GetAccessKeyLastUsed`: nothing, where the key was never used.
     async fn usage(
@@ -269,7 +287,7 @@ pub trait Clock {
     fn now(&self) -> Duration;
 
     /// Returns the time of day.
-    fn time_of_day(&self) -> Moment;
+    fn moment(&self) -> Moment;
 
     /// Waits.
     async fn sleep(&self, duration: Duration);

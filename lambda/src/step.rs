@@ -5,13 +5,17 @@
 //! assumes nothing of the one before: it observes, decides, acts, and acting
 //! twice is acting once.
 
+mod abandon;
+mod caller;
 mod create;
 mod finish;
+mod intent;
 mod mint;
 mod set;
 mod test;
 
-pub(crate) use create::{advice, caller};
+pub(crate) use caller::caller;
+pub(crate) use create::advice;
 
 use std::time::Duration;
 

@@ -113,7 +113,7 @@ async fn sweep<P: Ports>(
     findings: &RefCell<Findings>,
 ) -> Result<(), Error> {
     let description = describe_secret(ports, secret).await?;
-    let now = ports.clock().time_of_day();
+    let now = ports.clock().moment();
     if is_overdue(&description, now) {
         findings.borrow_mut().overdue += 1;
     }

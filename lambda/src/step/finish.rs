@@ -82,7 +82,7 @@ async fn promote<P: Ports>(
     ports.journal().note(note.about(&pending.access_key));
     let Err(source) = ports
         .vault()
-        .promote(&event.secret, &event.token, from)
+        .relabel(&event.secret, CURRENT, from, Some(&event.token))
         .await
     else {
         return Ok(());
@@ -140,7 +140,7 @@ async fn retire<P: Ports>(
         current_version: &event.token,
         previous: &previous,
         previous_version: &previous_version,
-        promoted: ports.clock().time_of_day(),
+        promoted: ports.clock().moment(),
         timetable,
     };
     sweep::retire(ports, &succession, Use::None).await.map(drop)
@@ -167,7 +167,7 @@ async fn retire_again<P: Ports>(
     // Once it has, the old key may be held for a client.
     let (promoted, used) = match description.last_rotated {
         Some(ended) if created.is_some_and(|created| ended >= created) => (ended, Use::Unread),
-        _ => (ports.clock().time_of_day(), Use::None),
+        _ => (ports.clock().moment(), Use::None),
     };
     let succession = Succession {
         pin: &pin,

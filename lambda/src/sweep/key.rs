@@ -45,7 +45,7 @@ pub(crate) async fn retire<P: Ports>(
     succession: &Succession<'_>,
     used: Use,
 ) -> Result<Outcome, Error> {
-    let now = ports.clock().time_of_day();
+    let now = ports.clock().moment();
     let next = |state, used| {
         let key = OldKey { state, used };
         retire::next(&succession.timetable, succession.promoted, now, key)

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 86_400;
-const PROMOTED: Moment = Moment::from_seconds(1_795_305_600);
+const PROMOTED: Moment = Moment(1_795_305_600);
 
 /// Returns the moment this many seconds after the promotion.
 fn after(seconds: u64) -> Moment {
@@ -139,7 +139,7 @@ fn nobody_asks_before_the_time_has_come() {
 fn only_what_was_signed_after_the_promotion_is_use() {
     for (last_used, expected) in [
         (None, Use::None),
-        (Some(Moment::from_seconds(1)), Use::None),
+        (Some(Moment(1)), Use::None),
         (Some(PROMOTED), Use::None),
         (Some(after(1)), used(1)),
     ] {

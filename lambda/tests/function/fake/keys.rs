@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, ListedKey, Usage};
-use keyrota_function::moment::Moment;
+use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
 use keyrota_function::port::{
-    Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed, NewKey,
+    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed,
+    Moment, NewKey,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -66,15 +66,15 @@ fn signer(caller: &Caller) -> String {
 }
 
 impl Keys for World {
-    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError> {
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError> {
         let effect = || {
             self.authorise(caller, user)?;
             let users = self.users.borrow();
             let keys = users.get(user).ok_or(Fault::NotFound)?.iter();
-            let listed = keys.map(|key| ListedKey {
+            let listed = keys.map(|key| AccessKey {
                 id: key.id.clone(),
                 activity: key.activity,
-                usage: Usage::Unread,
+                created: Some(key.created),
             });
             Ok(listed.collect())
         };
@@ -167,7 +167,7 @@ impl Clock for World {
         self.now.get()
     }
 
-    fn time_of_day(&self) -> Moment {
+    fn moment(&self) -> Moment {
         self.today()
     }
 

@@ -105,7 +105,6 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
         world,
         lines: lines.about(SECRET, step.name()),
     };
-    world.dead.set(false);
     let deadline = Deadline {
         at: world.now() + TIMEOUT,
     };

@@ -39,7 +39,6 @@ pub(crate) fn sweep_all(world: &World, secrets: &[&str]) -> Ended {
         world,
         lines: lines.sweeping(),
     };
-    world.dead.set(false);
     let deadline = Deadline {
         at: world.now() + TIMEOUT,
     };

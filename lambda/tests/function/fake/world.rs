@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
-use keyrota_function::moment::Moment;
-use keyrota_function::port::{Answer, CallError, Fault};
+use keyrota_function::port::{Answer, CallError, Fault, Moment};
 
 use super::vault::Version;
 
@@ -20,8 +19,8 @@ pub(crate) const ADMINISTRATOR_ARN: &str =
     "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ops/key-admin-GhIjKl";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
-/// The time of day at which the world begins.
-const BEGINNING: Moment = Moment::from_seconds(1_795_305_600);
+/// The time of day at which the clock began to count.
+const MORNING: i64 = 1_790_000_000;
 
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(10);
@@ -57,6 +56,8 @@ pub(crate) struct Key {
     pub(crate) used: bool,
     /// When it was last used, where it was.
     pub(crate) last_used: Moment,
+    /// When it was made, by IAM's clock.
+    pub(crate) created: Moment,
     /// When every server knows the key.
     pub(crate) known_at: Duration,
     /// Whether something other than the secret relies on it.
@@ -100,8 +101,6 @@ pub(crate) struct World {
     pub(crate) said: RefCell<String>,
     /// Whether AWSCURRENT's key works and has to go on working.
     pub(crate) guarded: Cell<bool>,
-    /// Whether the process died, so that whatever else it had in hand ends too.
-    pub(crate) dead: Cell<bool>,
     made: Cell<u32>,
 }
 
@@ -161,7 +160,6 @@ impl World {
             unspeakable: RefCell::default(),
             said: RefCell::default(),
             guarded: Cell::new(false),
-            dead: Cell::new(false),
             made: Cell::new(0),
         };
         world.never_say(TOKEN);
@@ -209,6 +207,7 @@ impl World {
             activity: Activity::Active,
             used,
             last_used: self.today(),
+            created: self.today(),
             known_at: self.now.get() + self.spread.get(),
             foreign: false,
         };
@@ -221,9 +220,16 @@ impl World {
         key
     }
 
-    /// Makes a key that something other than the secret relies on.
+    /// Returns the time of day.
+    pub(crate) fn today(&self) -> Moment {
+        let seconds = i64::try_from(self.now.get().as_secs()).expect("not so long");
+        Moment(MORNING + seconds)
+    }
+
+    /// Makes a key that something other than the secret relies on, long ago.
     pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
         let key = self.give_key(USER, used);
+        self.change_key(&key.id, |key| key.created.0 -= 86_400);
         self.change_key(&key.id, |key| key.foreign = true);
         key
     }
@@ -307,11 +313,6 @@ impl World {
         }));
     }
 
-    /// Returns the time of day.
-    pub(crate) fn today(&self) -> Moment {
-        BEGINNING.plus(self.now.get())
-    }
-
     /// Lets time pass in which nobody calls.
     pub(crate) fn pass(&self, duration: Duration) {
         self.now.set(self.now.get() + duration);
@@ -390,9 +391,6 @@ impl World {
         signer: &str,
         effect: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, CallError> {
-        if self.dead.get() {
-            std::future::pending::<()>().await;
-        }
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push((action, signer.to_owned()));
         self.now.set(self.now.get() + self.per_call.get());
@@ -406,22 +404,16 @@ impl World {
         let mishap = self.mishap(number, action);
         match mishap {
             Some(Mishap::Before(fault)) => return Err(failure(action, fault)),
-            Some(Mishap::DieBefore) => self.die().await,
+            Some(Mishap::DieBefore) => std::future::pending::<()>().await,
             _ => {}
         }
         let answer = effect();
         self.check();
         match mishap {
             Some(Mishap::After(fault)) => Err(failure(action, fault)),
-            Some(Mishap::DieAfter) => self.die().await,
+            Some(Mishap::DieAfter) => std::future::pending().await,
             _ => answer.map_err(|fault| failure(action, fault)),
         }
-    }
-
-    /// Lets the process die.
-    async fn die<T>(&self) -> T {
-        self.dead.set(true);
-        std::future::pending().await
     }
 
     /// Checks what must hold at each instant: the key in AWSCURRENT is active
