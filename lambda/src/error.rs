@@ -1,8 +1,10 @@
 //! Why a step or a sweep failed. Each text reads after "failed to", names the thing, the
 //! reason and the next step, and holds no value and no token.
 
+mod probe;
 mod sweep;
 
+pub use probe::ProbeError;
 pub use sweep::SweepError;
 
 use crate::decide::AccessKeyId;
@@ -20,6 +22,9 @@ pub enum Error {
     /// The tags pin nothing, or a value breaks away.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// A new key was not found to be allowed what it must be allowed.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// An old key was not retired, or a sweep did not end well.
     #[error(transparent)]
     Sweep(#[from] SweepError),
@@ -383,6 +388,7 @@ impl Error {
         match self {
             Self::Event(error) => error.name(),
             Self::Pin(error) => error.name(),
+            Self::Probe(error) => error.name(),
             Self::Sweep(error) => error.name(),
             Self::UnknownVersion { .. } => "UnknownVersion",
             Self::VersionNotPending { .. } => "VersionNotPending",

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::log::Note;
 use crate::metric::Metric;
 pub use crate::moment::Moment;
+use crate::tag::Permission;
 
 /// How a call failed, by what may be done about it. A fault is told by the
 /// error's code and the HTTP status, never by the text of a message.
@@ -280,6 +281,15 @@ pub trait Authenticator {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError>;
 }
 
+/// The services that a new key is for.
+#[expect(async_fn_in_trait, reason = "the function runs on one thread")]
+pub trait Probe {
+    /// Makes a call that needs this permission, with this key, and changes
+    /// nothing: `ListObjectsV2` of one object, or `AssumeRole`, whose answer is
+    /// dropped. It is sent once: the caller decides about another try.
+    async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError>;
+}
+
 /// Time, which passes only here.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Clock {
@@ -313,6 +323,8 @@ pub trait Ports {
     type Keys: Keys;
     /// STS.
     type Authenticator: Authenticator;
+    /// The services that a new key is for.
+    type Probe: Probe;
     /// Time.
     type Clock: Clock;
     /// The log.
@@ -324,6 +336,8 @@ pub trait Ports {
     fn keys(&self) -> &Self::Keys;
     /// Returns STS.
     fn authenticator(&self) -> &Self::Authenticator;
+    /// Returns the services that a new key is for.
+    fn probe(&self) -> &Self::Probe;
     /// Returns time.
     fn clock(&self) -> &Self::Clock;
     /// Returns the log.

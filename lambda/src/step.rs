@@ -11,6 +11,7 @@ mod create;
 mod finish;
 mod intent;
 mod mint;
+mod probe;
 mod set;
 mod test;
 

@@ -11,6 +11,7 @@ mod finish;
 mod log;
 mod metric;
 mod moment;
+mod permission;
 mod pin;
 mod probe;
 mod retire;

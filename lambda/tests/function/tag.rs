@@ -6,7 +6,7 @@ use keyrota_function::arn::SecretArn;
 use keyrota_function::pin::PinError;
 use keyrota_function::port::Description;
 use keyrota_function::retire::{Policy, Timetable};
-use keyrota_function::tag;
+use keyrota_function::tag::{self, Permission};
 use proptest::prelude::*;
 
 use crate::fake::SECRET_ARN;
@@ -90,9 +90,77 @@ fn what_makes_no_sense_is_refused() {
     }
 }
 
+fn probe(text: Option<&str>) -> Result<Option<Permission>, PinError> {
+    let (secret, description) = tagged("keyrota:probe", text);
+    tag::probe(&secret, &description)
+}
+
+#[test]
+fn a_probe_is_one_of_two() {
+    assert_eq!(probe(None), Ok(None));
+    for bucket in ["artifacts", "my.artifacts-2", "abc"] {
+        let text = format!("s3:ListBucket arn:aws:s3:::{bucket} eu-west-1");
+        let permission = probe(Some(&text)).expect("a probe").expect("one");
+        assert_eq!(
+            permission.to_string(),
+            format!("s3:ListBucket on arn:aws:s3:::{bucket}")
+        );
+        let expected = Permission::ListBucket {
+            partition: "aws".to_owned(),
+            bucket: bucket.to_owned(),
+            region: "eu-west-1".to_owned(),
+        };
+        assert_eq!(permission, expected);
+    }
+    for role in [
+        "arn:aws:iam::111122223333:role/deploy",
+        "arn:aws:iam::444455556666:role/a/b/de-ploy_1",
+    ] {
+        let permission = probe(Some(&format!("sts:AssumeRole {role}")));
+        let role = role.to_owned();
+        assert_eq!(permission, Ok(Some(Permission::AssumeRole { role })));
+    }
+}
+
+#[test]
+fn a_probe_that_makes_no_sense_is_refused() {
+    for text in [
+        "",
+        "s3:ListBucket",
+        "s3:ListBucket arn:aws:s3:::artifacts",
+        "s3:ListBucket arn:aws:s3:::artifacts ",
+        "s3:ListBucket arn:aws:s3:::artifacts eu-west-1 more",
+        "s3:ListBucket arn:aws:s3:::artifacts/* eu-west-1",
+        "s3:ListBucket arn:aws:s3:::evil.example/ eu-west-1",
+        "s3:ListBucket arn:aws:s3:::user@evil eu-west-1",
+        "s3:ListBucket arn:aws:s3:::-artifacts eu-west-1",
+        "s3:ListBucket arn:aws:s3:::a..b eu-west-1",
+        "s3:ListBucket arn:aws:s3:::ab eu-west-1",
+        "s3:ListBucket arn:aws:s3:::Artifacts eu-west-1",
+        "s3:ListBucket arn:aws:s3:::artifacts eu-west-1.evil.example",
+        "s3:ListBucket arn:aws:s3:eu-west-1:111122223333:accesspoint/x eu-west-1",
+        "s3:ListBucket artifacts eu-west-1",
+        "s3:GetObject arn:aws:s3:::artifacts eu-west-1",
+        "sts:AssumeRole",
+        "sts:AssumeRole arn:aws:iam::111122223333:role/",
+        "sts:AssumeRole arn:aws:iam::1111:role/deploy",
+        "sts:AssumeRole arn:aws:iam::111122223333:user/deploy",
+        "sts:AssumeRole arn:aws:iam::111122223333:role/deploy eu-west-1",
+        "sts:AssumeRole deploy",
+        // Another partition: the user's keys are worth nothing there.
+        "s3:ListBucket arn:aws-cn:s3:::artifacts cn-north-1",
+        "sts:AssumeRole arn:aws-us-gov:iam::111122223333:role/deploy",
+    ] {
+        let error = probe(Some(text)).expect_err(text);
+        assert_eq!(error.name(), "TagInvalid", "{text}");
+        let said = error.to_string();
+        assert!(said.contains("`keyrota:probe`") && said.contains("keyrota bootstrap"));
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_answered(text in ".*") {
-        let _ = old_key(Some(&text));
+        let _ = (old_key(Some(&text)), probe(Some(&text)));
     }
 }

@@ -1,12 +1,13 @@
-//! IAM, STS and time.
+//! IAM, STS, what a key is for, and time.
 
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
 use keyrota_function::port::{
     AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed,
-    Moment, NewKey,
+    Moment, NewKey, Probe,
 };
+use keyrota_function::tag::Permission;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::world::{ADMINISTRATOR, Key, USER, World};
@@ -159,6 +160,19 @@ impl Authenticator for World {
             })
         };
         self.call("sts:GetCallerIdentity", &key.id, effect).await
+    }
+}
+
+impl Probe for World {
+    async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError> {
+        let effect = || {
+            self.authenticate(key)?;
+            match self.allowed_at.get() {
+                Some(moment) if moment <= self.now.get() => Ok(()),
+                _ => Err(Fault::NotAuthorised),
+            }
+        };
+        self.call(permission.action(), &key.id, effect).await
     }
 }
 

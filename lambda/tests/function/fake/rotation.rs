@@ -49,6 +49,7 @@ impl<'world> Ports for Request<'world> {
     type Vault = World;
     type Keys = World;
     type Authenticator = World;
+    type Probe = World;
     type Clock = World;
     type Journal = Lines<Vec<u8>>;
 
@@ -61,6 +62,10 @@ impl<'world> Ports for Request<'world> {
     }
 
     fn authenticator(&self) -> &World {
+        self.world
+    }
+
+    fn probe(&self) -> &World {
         self.world
     }
 

@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) slept: Cell<Duration>,
     /// How long a new key takes to be known everywhere.
     pub(crate) spread: Cell<Duration>,
+    /// When the user's keys may do what they are for, if ever.
+    pub(crate) allowed_at: Cell<Option<Duration>>,
     /// How `GetCallerIdentity` names the user, where not as IAM would.
     pub(crate) identity: RefCell<Option<String>>,
     /// Everything that must never be seen.
@@ -156,6 +158,7 @@ impl World {
             now: Cell::default(),
             slept: Cell::default(),
             spread: Cell::default(),
+            allowed_at: Cell::new(Some(Duration::ZERO)),
             identity: RefCell::default(),
             unspeakable: RefCell::default(),
             said: RefCell::default(),
