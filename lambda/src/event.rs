@@ -4,10 +4,22 @@
 //! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
 
 use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::arn::SecretArn;
 use crate::decide::VersionId;
+
+/// What the function was sent: nothing, where it could not be read at all. So
+/// that it is this room that says why, and not the Lambda runtime, whose message
+/// repeats fields of the event.
+pub struct Payload(Option<Value>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(deserializer).ok()))
+    }
+}
 
 /// What the function is called for.
 #[derive(Clone)]
@@ -20,6 +32,15 @@ pub enum Invocation {
 }
 
 impl Invocation {
+    /// Reads what the function was sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that is no event.
+    pub fn read(Payload(event): &Payload) -> Result<Self, EventError> {
+        Self::parse(event.as_ref().ok_or(EventError::EventNotJson)?)
+    }
+
     /// Reads the event.
     ///
     /// # Errors
@@ -109,6 +130,13 @@ pub struct Event {
 /// An event that is neither Secrets Manager's nor the stack's.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
+    /// The event is not JSON, or too deep.
+    #[error(
+        "read the event: it is not JSON, or nested too deeply; this function is called by Secrets \
+         Manager and by its stack's rule only, so start a rotation with `keyrota rotate` instead of \
+         invoking it"
+    )]
+    EventNotJson,
     /// The event is JSON, but not an object.
     #[error(
         "read the event: it is {found}, not an object; this function is called by Secrets Manager \
@@ -178,6 +206,7 @@ impl EventError {
     /// Returns the error's name for Lambda's `errorType`.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::EventNotJson => "EventNotJson",
             Self::EventNotAnObject { .. } => "EventNotAnObject",
             Self::EventFieldMissing { .. } => "EventFieldMissing",
             Self::EventFieldNotText { .. } => "EventFieldNotText",

@@ -18,11 +18,13 @@
 //! | [`sweep`] | what comes after them, over the ports |
 //! | [`log`], [`metric`], [`error`] | what may be said, and never a value |
 //! | [`aws`] | the SDKs |
+//! | [`clock`], [`dump`] | the machine |
 
 pub mod arn;
 pub mod aws;
 pub mod clock;
 pub mod decide;
+pub mod dump;
 pub mod error;
 pub mod event;
 pub mod log;

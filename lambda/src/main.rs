@@ -8,15 +8,15 @@ use std::time::Duration;
 use keyrota_function::arn::SecretArn;
 use keyrota_function::aws::{Environment, Services, timestamp};
 use keyrota_function::clock::{since_1970, time_of_day};
+use keyrota_function::dump;
 use keyrota_function::error::{Error, SweepError};
-use keyrota_function::event::{Event, Invocation};
+use keyrota_function::event::{Event, Invocation, Payload};
 use keyrota_function::log::{Level, Lines};
 use keyrota_function::metric::Metric;
 use keyrota_function::port::{Clock, Journal, Ports};
 use keyrota_function::step::{self, Deadline};
 use keyrota_function::sweep;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value;
 
 /// The time kept for answering: what a step may still have in hand when its
 /// time is up is dropped, and Secrets Manager hears why.
@@ -24,6 +24,7 @@ const ANSWERING: Duration = Duration::from_millis(500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    dump::forbid();
     // A panic's message may hold what was being worked on; its place does not.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -45,7 +46,7 @@ async fn main() -> ExitCode {
         name: setting("AWS_LAMBDA_FUNCTION_NAME"),
         least: Level::from_setting(setting("AWS_LAMBDA_LOG_LEVEL").as_deref()),
     };
-    let handler = service_fn(async |event: LambdaEvent<Value>| {
+    let handler = service_fn(async |event: LambdaEvent<Payload>| {
         handle(&function, event).await.map_err(Failure)
     });
     match lambda_runtime::run(handler).await {
@@ -61,7 +62,7 @@ struct Function {
     least: Level,
 }
 
-async fn handle(function: &Function, event: LambdaEvent<Value>) -> Result<(), Error> {
+async fn handle(function: &Function, event: LambdaEvent<Payload>) -> Result<(), Error> {
     let LambdaEvent { payload, context } = event;
     let log = Lines::new(
         io::stdout(),
@@ -70,7 +71,7 @@ async fn handle(function: &Function, event: LambdaEvent<Value>) -> Result<(), Er
         context.request_id.clone(),
     );
     let log = log.metering(function.name.clone(), milliseconds);
-    let invocation = match Invocation::parse(&payload) {
+    let invocation = match Invocation::read(&payload) {
         Ok(invocation) => invocation,
         Err(error) => return Err(failed(&log, error.into())),
     };

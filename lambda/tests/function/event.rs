@@ -1,8 +1,9 @@
 //! The event.
 
-use keyrota_function::event::{Event, EventError, Invocation, Step};
+use keyrota_function::event::{Event, EventError, Invocation, Payload, Step};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::fake::{ADMINISTRATOR_ARN, SECRET, SECRET_ARN, TOKEN};
@@ -178,6 +179,30 @@ fn a_sweep_that_makes_no_sense_is_refused() {
         // The next step is in the text.
         assert!(said.contains("`keyrota "), "{said}");
     }
+}
+
+/// Reads bytes as the Lambda runtime does.
+fn read(bytes: &[u8]) -> Result<Invocation, EventError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let payload = Payload::deserialize(&mut deserializer).expect("a payload");
+    Invocation::read(&payload)
+}
+
+#[test]
+fn what_cannot_be_read_at_all_is_refused() {
+    let deep = "[".repeat(100_000);
+    let deep_object = r#"{"Step":"#.repeat(10_000);
+    for bytes in [
+        &b""[..],
+        b"hunter2",
+        b"{\"Step\":",
+        b"\xff\xfe",
+        deep.as_bytes(),
+        deep_object.as_bytes(),
+    ] {
+        assert_eq!(read(bytes).err(), Some(EventError::EventNotJson));
+    }
+    assert!(read(good().to_string().as_bytes()).is_ok());
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -2,8 +2,10 @@
 //! tables and properties, the steps over fakes of AWS.
 
 mod at_once;
+mod bad_input;
 mod create;
 mod decide;
+mod dump;
 mod event;
 mod fake;
 mod faults;
