@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::moment::Moment;
-use crate::port::Clock;
+use crate::port::{Clock, Moment};
 
 /// The machine's clock.
 pub struct SystemClock {
@@ -24,8 +23,8 @@ impl Clock for SystemClock {
         self.started.elapsed()
     }
 
-    fn time_of_day(&self) -> Moment {
-        Moment::from_seconds(since_1970().as_secs())
+    fn moment(&self) -> Moment {
+        Moment(i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX))
     }
 
     async fn sleep(&self, duration: Duration) {

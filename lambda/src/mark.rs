@@ -47,7 +47,7 @@ pub struct Intent {
 
 /// Returns the label that says that a key is made at a moment.
 pub fn label(at: Moment) -> String {
-    format!("{MAKING}{}", at.as_seconds())
+    format!("{MAKING}{}", at.0)
 }
 
 /// Returns the intents that a secret's labels tell of, in the order of their age.
@@ -59,7 +59,7 @@ pub fn intents(stages: &Stages) -> Vec<Intent> {
             intents.extend(at.map(|at| Intent {
                 label: label.clone(),
                 version: version.clone(),
-                at: Moment::from_seconds(at),
+                at: Moment(at),
             }));
         }
     }

@@ -7,41 +7,32 @@
 use std::fmt;
 use std::time::Duration;
 
-const DAY: u64 = 86_400;
+const DAY: i64 = 86_400;
 
-/// A moment: seconds since 1970 began, in UTC.
+/// A moment: seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(u64);
+pub struct Moment(pub i64);
 
 impl Moment {
-    /// Returns the moment that many seconds after 1970 began.
-    pub const fn from_seconds(seconds: u64) -> Self {
-        Self(seconds)
-    }
-
-    /// Returns how many seconds after 1970 began it is.
-    pub const fn as_seconds(self) -> u64 {
-        self.0
-    }
-
     /// Returns the moment this long after it.
     #[must_use]
-    pub const fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(duration.as_secs()))
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add_unsigned(duration.as_secs()))
     }
 
     /// Returns the time from an earlier moment to this one; zero where it is
     /// not earlier.
-    pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    pub fn since(self, earlier: Self) -> Duration {
+        let seconds = self.0.saturating_sub(earlier.0);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     }
 }
 
 /// Writes it as RFC 3339 does.
 impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = date(self.0 / DAY);
-        let second = self.0 % DAY;
+        let (year, month, day) = date(self.0.div_euclid(DAY));
+        let second = self.0.rem_euclid(DAY);
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
         write!(
             formatter,
@@ -54,11 +45,11 @@ impl fmt::Display for Moment {
 ///
 /// Years are counted from March, so that the day that leap years add is the
 /// last of its year; four hundred of them are one cycle of the calendar.
-fn date(days: u64) -> (u64, u64, u64) {
-    const CYCLE: u64 = 146_097;
+fn date(days: i64) -> (i64, i64, i64) {
+    const CYCLE: i64 = 146_097;
     // The days from 1 March of the year 0 to 1 January 1970.
     let days = days + 719_468;
-    let (cycle, day) = (days / CYCLE, days % CYCLE);
+    let (cycle, day) = (days.div_euclid(CYCLE), days.rem_euclid(CYCLE));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;

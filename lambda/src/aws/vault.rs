@@ -80,6 +80,9 @@ impl Vault for SecretsManager {
                     )
                 })
                 .collect(),
+            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            last_rotated: answer.last_rotated_date.map(moment),
+            next_rotation: answer.next_rotation_date.map(moment),
         })
     }
 

@@ -20,7 +20,7 @@ const MOST: usize = 8;
 
 /// Writes the intent down.
 pub(super) async fn write<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Written, Error> {
-    let label = mark::label(ports.clock().time_of_day());
+    let label = mark::label(ports.clock().moment());
     let secret = &scene.event.secret;
     let same = scene.intents.iter().find(|intent| intent.label == label);
     let write = ports.vault().relabel(

@@ -1,12 +1,13 @@
-//! IAM, STS and time.
+//! IAM, STS, what a key is for, and time.
 
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, Usage};
-use keyrota_function::moment::Moment;
+use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
 use keyrota_function::port::{
-    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, NewKey,
+    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed,
+    Moment, NewKey, Probe,
 };
+use keyrota_function::tag::Permission;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::world::{ADMINISTRATOR, Key, SECRET_ARN, USER, World};
@@ -20,6 +21,7 @@ impl World {
         if !good || key.secret != pair.secret.expose_secret() {
             return Err(Fault::NotAuthenticated);
         }
+        self.use_key(&key.id);
         Ok((user, key))
     }
 
@@ -100,11 +102,19 @@ impl Keys for World {
             .await
     }
 
-    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError> {
+    async fn usage(
+        &self,
+        caller: &Caller,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUsed>, CallError> {
         let effect = || {
             let (user, key) = self.find_key(key.as_str()).ok_or(Fault::NotAuthorised)?;
             self.authorise(caller, &user)?;
-            Ok(if key.used { Usage::Used } else { Usage::Never })
+            Ok(key.used.then(|| LastUsed {
+                at: key.last_used,
+                service: "s3".to_owned(),
+                region: "eu-central-1".to_owned(),
+            }))
         };
         self.call("iam:GetAccessKeyLastUsed", &signer(caller), effect)
             .await
@@ -163,8 +173,7 @@ impl Keys for World {
 impl Authenticator for World {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
         let effect = || {
-            let (user, found) = self.authenticate(key)?;
-            self.change_key(&found.id, |key| key.used = true);
+            let (user, _) = self.authenticate(key)?;
             let arn = format!("arn:aws:iam::111122223333:user/{user}");
             Ok(Identity {
                 arn: self.identity.borrow().clone().unwrap_or(arn),
@@ -174,12 +183,25 @@ impl Authenticator for World {
     }
 }
 
+impl Probe for World {
+    async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError> {
+        let effect = || {
+            self.authenticate(key)?;
+            match self.allowed_at.get() {
+                Some(moment) if moment <= self.now.get() => Ok(()),
+                _ => Err(Fault::NotAuthorised),
+            }
+        };
+        self.call(permission.action(), &key.id, effect).await
+    }
+}
+
 impl Clock for World {
     fn now(&self) -> Duration {
         self.now.get()
     }
 
-    fn time_of_day(&self) -> Moment {
+    fn moment(&self) -> Moment {
         self.today()
     }
 

@@ -41,14 +41,15 @@ impl Ended {
 
 /// The ports of one request, with the log as Lambda would have it.
 pub(crate) struct Request<'world> {
-    world: &'world World,
-    lines: Lines<Vec<u8>>,
+    pub(super) world: &'world World,
+    pub(super) lines: Lines<Vec<u8>>,
 }
 
 impl<'world> Ports for Request<'world> {
     type Vault = World;
     type Keys = World;
     type Authenticator = World;
+    type Probe = World;
     type Clock = World;
     type Journal = Lines<Vec<u8>>;
 
@@ -61,6 +62,10 @@ impl<'world> Ports for Request<'world> {
     }
 
     fn authenticator(&self) -> &World {
+        self.world
+    }
+
+    fn probe(&self) -> &World {
         self.world
     }
 
@@ -112,6 +117,7 @@ pub(crate) fn run_with(
         || "2026-11-22T00:00:00Z".into(),
         "r-1".into(),
     );
+    let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
     let request = Request {
         world,
         lines: lines.about(SECRET, step.name()),

@@ -166,9 +166,14 @@ impl World {
     /// one, name.
     pub(crate) fn named_keys(&self) -> BTreeSet<String> {
         let secrets = self.secrets.borrow();
-        let secret = secrets.get(SECRET_ARN).expect("the secret");
-        let labelled = secret.versions.values().filter(|it| !it.labels.is_empty());
-        labelled.filter_map(|version| version.key.clone()).collect()
+        let versions = secrets
+            .get(SECRET_ARN)
+            .into_iter()
+            .flat_map(|secret| secret.versions.values());
+        versions
+            .filter(|version| !version.labels.is_empty())
+            .filter_map(|version| version.key.clone())
+            .collect()
     }
 
     /// Moves AWSCURRENT by hand.
@@ -184,7 +189,11 @@ impl World {
 
     /// Ends a rotation: Secrets Manager takes AWSPENDING away.
     pub(crate) fn end(&self) {
-        self.change_secret(|secret| secret.unlabel(PENDING));
+        let now = self.today();
+        self.change_secret(|secret| {
+            secret.rotated = Some(now);
+            secret.unlabel(PENDING);
+        });
     }
 
     fn with_secret<T>(
@@ -215,6 +224,9 @@ impl Vault for World {
                     stages: labelled
                         .map(|(id, it)| (id.clone(), it.labels.clone()))
                         .collect(),
+                    rotation_enabled: true,
+                    last_rotated: found.rotated,
+                    next_rotation: found.next_rotation,
                 })
             })
         };
@@ -238,8 +250,8 @@ impl Vault for World {
                 };
                 Ok(StoredVersion {
                     version: id,
-                    created: Some(version.created),
                     stored,
+                    created: Some(version.created),
                 })
             })
         };

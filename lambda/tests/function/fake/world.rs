@@ -21,7 +21,7 @@ pub(crate) const ADMINISTRATOR_ARN: &str =
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
 /// The time of day at which the clock began to count.
-const MORNING: u64 = 1_790_000_000;
+const MORNING: i64 = 1_790_000_000;
 
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(10);
@@ -57,6 +57,8 @@ pub(crate) struct Key {
     pub(crate) secret: String,
     pub(crate) activity: Activity,
     pub(crate) used: bool,
+    /// When it was last used, where it was.
+    pub(crate) last_used: Moment,
     /// When it was made, by IAM's clock.
     pub(crate) created: Moment,
     /// When every server knows the key.
@@ -70,6 +72,10 @@ pub(crate) struct Key {
 pub(crate) struct Secret {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<VersionId, Version>,
+    /// When the last rotation ended.
+    pub(crate) rotated: Option<Moment>,
+    /// By when the next one is due, where one is.
+    pub(crate) next_rotation: Option<Moment>,
 }
 
 /// The world.
@@ -90,6 +96,8 @@ pub(crate) struct World {
     pub(crate) slept: Cell<Duration>,
     /// How long a new key takes to be known everywhere.
     pub(crate) spread: Cell<Duration>,
+    /// When the user's keys may do what they are for, if ever.
+    pub(crate) allowed_at: Cell<Option<Duration>>,
     /// How `GetCallerIdentity` names the user, where not as IAM would.
     pub(crate) identity: RefCell<Option<String>>,
     /// Everything that must never be seen.
@@ -162,6 +170,7 @@ impl World {
             now: Cell::default(),
             slept: Cell::default(),
             spread: Cell::default(),
+            allowed_at: Cell::new(Some(Duration::ZERO)),
             identity: RefCell::default(),
             unspeakable: RefCell::default(),
             said: RefCell::default(),
@@ -222,6 +231,7 @@ impl World {
             now: self.now.clone(),
             slept: Cell::default(),
             spread: self.spread.clone(),
+            allowed_at: self.allowed_at.clone(),
             identity: self.identity.clone(),
             unspeakable: self.unspeakable.clone(),
             said: RefCell::default(),
@@ -243,6 +253,7 @@ impl World {
             secret: format!("secret/of+key{number}/wJalrXUtnFEMI{number:08}"),
             activity: Activity::Active,
             used,
+            last_used: self.today(),
             created: self.today(),
             known_at: self.now.get() + self.spread.get(),
             foreign: false,
@@ -258,15 +269,13 @@ impl World {
 
     /// Returns the time of day.
     pub(crate) fn today(&self) -> Moment {
-        Moment::from_seconds(MORNING).plus(self.now.get())
+        Moment(MORNING).plus(self.now.get())
     }
 
     /// Makes a key that something other than the secret relies on, long ago.
     pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
         let key = self.give_key(USER, used);
-        self.change_key(&key.id, |key| {
-            key.created = Moment::from_seconds(MORNING - 86_400)
-        });
+        self.change_key(&key.id, |key| key.created = Moment(MORNING - 86_400));
         self.change_key(&key.id, |key| key.foreign = true);
         key
     }
@@ -348,6 +357,17 @@ impl World {
             due: Box::new(due),
             act: Box::new(act),
         }));
+    }
+
+    /// Lets time pass in which nobody calls.
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.now.set(self.now.get() + duration);
+    }
+
+    /// Lets a client use a key now.
+    pub(crate) fn use_key(&self, id: &AccessKeyId) {
+        let now = self.today();
+        self.change_key(id, |key| (key.used, key.last_used) = (true, now));
     }
 
     /// Lets every further call take this long.

@@ -10,7 +10,7 @@ use keyrota_function::event::Step;
 use crate::fake::{Key, SECRET_ARN, USER, World};
 
 /// How long an intent can explain a key that is made.
-const LAPSED: u64 = 60;
+const LAPSED: i64 = 60;
 
 const MAKING: &str = "KEYROTA_MAKING_";
 
@@ -120,7 +120,7 @@ impl State {
         let world = &self.world;
         let secrets = world.secrets.borrow();
         let versions = &secrets.get(SECRET_ARN).expect("the secret").versions;
-        let now = world.today().as_seconds();
+        let now = world.today().0;
         let keys = world.users.borrow().get(USER).cloned().unwrap_or_default();
         let before = world.before.borrow();
 
@@ -135,7 +135,7 @@ impl State {
         let ids: Vec<String> = ids.into_iter().collect();
         let number = |id: &str| ids.iter().position(|known| known == id);
 
-        let intents: Vec<u64> = versions
+        let intents: Vec<i64> = versions
             .values()
             .flat_map(|version| &version.labels)
             .filter_map(|label| label.strip_prefix(MAKING)?.parse().ok())
@@ -143,7 +143,7 @@ impl State {
         let explained = |key: &Key| {
             intents
                 .iter()
-                .any(|at| (at - 30..=at + LAPSED).contains(&key.created.as_seconds()))
+                .any(|at| (at - 30..=at + LAPSED).contains(&key.created.0))
         };
         // Of AWSCURRENT's key it matters whether it works; how it came about
         // and whether it was used matters of the others.
@@ -176,7 +176,7 @@ impl State {
         }
         // Where an intent stands does not matter, only that it does.
         for young in [true, false] {
-            let is_young = |at: &u64| now.saturating_sub(*at) <= LAPSED;
+            let is_young = |at: &i64| now - *at <= LAPSED;
             let _ = write!(text, " {}", intents.iter().any(|at| is_young(at) == young));
         }
         let mut lines: Vec<String> = Vec::new();
