@@ -12,6 +12,8 @@ pub(super) struct Start {
     rotate_as: &'static str,
     owns_user: bool,
     old_key: &'static str,
+    /// Whether nobody changes the user's keys by hand.
+    hands_off: bool,
     prepare: fn(&World, &str) -> Option<&'static str>,
 }
 
@@ -41,8 +43,7 @@ impl Start {
             sweeps: self.old_key != UNTIL_NEXT_ROTATION,
             world,
             phase,
-            // Days and uses make for states enough.
-            by_hand: self.old_key != UNTIL_NEXT_ROTATION,
+            by_hand: self.hands_off,
         }
     }
 }
@@ -209,10 +210,13 @@ pub(super) fn short_worlds() -> Vec<Vec<Start>> {
     ]
 }
 
-/// Returns what the source document's function is for: a user with one key,
-/// which makes the calls.
+/// Returns what the common function is for: a user with one key, which makes the
+/// calls, and which nobody touches.
 pub(super) fn one_key() -> Start {
-    world("self", false, UNTIL_NEXT_ROTATION).swap_remove(0)
+    Start {
+        hands_off: true,
+        ..world("self", false, UNTIL_NEXT_ROTATION).swap_remove(0)
+    }
 }
 
 fn world(rotate_as: &'static str, owns_user: bool, old_key: &'static str) -> Vec<Start> {
@@ -222,6 +226,8 @@ fn world(rotate_as: &'static str, owns_user: bool, old_key: &'static str) -> Vec
         rotate_as,
         owns_user,
         old_key,
+        // In a world with sweeps, days and uses make for states enough.
+        hands_off: old_key != UNTIL_NEXT_ROTATION,
         prepare: *prepare,
     };
     STATES.iter().map(start).collect()
