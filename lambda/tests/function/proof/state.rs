@@ -12,6 +12,9 @@ use crate::fake::{Key, SECRET_ARN, USER, World};
 /// How long an intent can explain a key that is made.
 const LAPSED: i64 = 60;
 
+/// How long the test of a key is good for.
+const FRESH: i64 = 300;
+
 const MAKING: &str = "KEYROTA_MAKING_";
 
 /// How far a rotation has come.
@@ -194,6 +197,11 @@ impl State {
                 None => value.to_owned(),
             });
             let mut line = format!("{labels:?}{value:?}");
+            // A key that was stored long ago is tested again.
+            let is_new = now - version.created.0 < FRESH;
+            if version.labels.contains(PENDING) && is_new {
+                line.push('!');
+            }
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
                 && id.as_str() == token
             {
