@@ -338,10 +338,16 @@ impl World {
     /// Lets an operator make a version AWSCURRENT before the call with this
     /// number, counted from now.
     pub(crate) fn promote_before(&self, number: usize, version: &'static str) {
+        self.act_before(number, move |world| {
+            world.promote_by_hand(&VersionId::new(version));
+        });
+    }
+
+    /// Lets someone do something before the call with this number, counted from
+    /// now.
+    pub(crate) fn act_before(&self, number: usize, act: impl Fn(&Self) + 'static) {
         let number = self.calls.borrow().len() + number;
-        let due = move |at: usize, _: &str| at == number;
-        let act = move |world: &Self| world.promote_by_hand(&VersionId::new(version));
-        self.meddle(due, act);
+        self.meddle(move |at, _| at == number, act);
     }
 
     /// Lets another run of the rotation store a value before the next call of
