@@ -281,7 +281,7 @@ access_keys:
 ";
     let path = "defaults.old_key";
     let short = format!("short-grace {path}.deactivate_after 3");
-    assert_eq!(warned(text), [short.clone()]);
+    assert_eq!(warned(text), std::slice::from_ref(&short));
     let often = text.replace("rate(60 days)", "rate(45 days)");
     let outlived = format!("old-key-outlived {path}.delete_after 3");
     assert_eq!(warned(&often), [short, outlived]);

@@ -139,6 +139,24 @@ fn the_keys() {
     assert!(!found[0].is_error());
     let beside = with(|seen| seen.keys[1] = key("AKIAOTHER"));
     assert_eq!(kinds("", &beside), ["foreign-key"]);
+    // What an unfinished rotation made is the next one's to remove.
+    let unfinished = |version: &'static str, label: &'static str| {
+        with(|seen| {
+            seen.keys[1] = key("AKIAOTHER");
+            let secret = seen.secret.as_mut().unwrap();
+            let labels = secret.secret.versions.get_mut(version).unwrap();
+            labels.push(label.to_owned());
+        })
+    };
+    assert_eq!(kinds("", &unfinished("two", "KEYROTA_MAKING")), [""; 0]);
+    assert_eq!(
+        kinds("", &unfinished("one", "KEYROTA_MAKING")),
+        ["foreign-key"]
+    );
+    assert_eq!(
+        kinds("", &unfinished("two", "KEYROTA_MADE")),
+        ["foreign-key"]
+    );
     // What an interrupted run must have made is ours, what was there before is not.
     let seeding = |tag: &str| {
         with(|seen| {

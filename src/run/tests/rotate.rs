@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::super::fake::{Fake, Fault, Kind, Step};
 use super::super::{Deployed, Error, Verified, observe_entry, rotate_secret, verify};
 use super::scenario::{Ended, Scenario, explore, tell};
+use crate::plan::KeyRole;
 use crate::port::{CURRENT, PENDING};
 
 fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
@@ -71,7 +72,7 @@ fn a_rotation_interrupted_anywhere() {
 
 #[test]
 fn an_unfinished_rotation_is_taken_up_again() {
-    for step in [Step::Create, Step::Test, Step::Finish] {
+    for step in [Step::Create, Step::Store, Step::Test, Step::Finish] {
         let scenario = existing();
         survives(&format!("unfinished at {step:?}"), &scenario, |fake| {
             leave_unfinished(&scenario, fake, step);
@@ -82,7 +83,7 @@ fn an_unfinished_rotation_is_taken_up_again() {
 
 #[test]
 fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
-    for step in [Step::Create, Step::Test, Step::Finish] {
+    for step in [Step::Create, Step::Store, Step::Test, Step::Finish] {
         let scenario = existing();
         survives(&format!("given up at {step:?}"), &scenario, |fake| {
             leave_unfinished(&scenario, fake, step);
@@ -90,6 +91,51 @@ fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
             fake.world.borrow_mut().failing.insert(step, 1);
         });
     }
+}
+
+/// A rotation stored its key and was given up by somebody else: the version keeps
+/// the label that says whose the key is, and no other.
+#[test]
+fn the_key_of_a_rotation_that_is_no_longer_pending_is_removed() {
+    for step in [Step::Store, Step::Test] {
+        let scenario = existing();
+        let abandon = |fake: &Fake| {
+            leave_unfinished(&scenario, fake, step);
+            let mut world = fake.world.borrow_mut();
+            world.failing.clear();
+            let secret = world.secrets.get_mut("keys/ada").unwrap();
+            secret.put_label(PENDING, None);
+            assert_eq!(world.orphans().len(), usize::from(step == Step::Store));
+        };
+        survives(&format!("abandoned at {step:?}"), &scenario, abandon);
+        // It is in nobody's way.
+        let fake = deployed(&scenario);
+        abandon(&fake);
+        let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+        assert!(!done.secrets[0].rotated);
+        let keys = done.secrets[0].verified.report.keys.iter();
+        let roles: Vec<KeyRole> = keys.map(|key| key.role).collect();
+        assert_eq!(roles, [KeyRole::Current, KeyRole::Pending]);
+    }
+}
+
+/// The label of the rotation that was given up does not hide what the next one,
+/// which dies between making its key and storing it, leaves.
+#[test]
+fn after_one_that_is_given_up_the_next_may_die_before_it_stores() {
+    let scenario = existing();
+    let fake = deployed(&scenario);
+    leave_unfinished(&scenario, &fake, Step::Test);
+    let failing = [(Step::Test, 1), (Step::Store, 1)];
+    fake.world.borrow_mut().failing = failing.into();
+    rotate(&scenario, &fake, None).unwrap().unwrap_err();
+    assert_eq!(fake.world.borrow().orphans().len(), 1);
+    rotate(&scenario, &fake, None).unwrap().unwrap();
+    let world = fake.world.borrow();
+    assert!(world.orphans().is_empty());
+    // It was not taken for somebody's, and removed only once it was inactive.
+    let lines: Vec<_> = world.logs.values().flatten().collect();
+    assert!(!lines.iter().any(|(_, line)| line.contains("nobody's")));
 }
 
 #[test]
