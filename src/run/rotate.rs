@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded, observe_entry};
 use crate::model::{AccessKey, Model};
-use crate::plan::{ABANDONED_TAG, MADE, ObservedEntry, ObservedSecret};
+use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret};
 use crate::port::{CURRENT, ErrorKind, PENDING, Secret, Stage};
 
 /// A secret whose rotation ended well.
@@ -262,11 +262,6 @@ impl Attempt<'_> {
             && !is_held(held.pending_key.as_ref())
         {
             cloud.delete_key(self.entry.user.as_str(), id).await?;
-            // The label that said whose the key was goes with it.
-            if is_held(held.made_key.as_ref()) {
-                let version = held.secret.version_with(MADE);
-                cloud.move_label(self.arn, MADE, version, None).await?;
-            }
         }
         if !is_held(held.pending_key.as_ref()) {
             cloud.untag(self.arn, ABANDONED_TAG).await?;

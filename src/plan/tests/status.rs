@@ -154,13 +154,12 @@ fn a_key_before_is_told_with_its_dates() {
     assert_eq!(deactivates, Some(at("2026-11-01T16:00:00Z")));
 }
 
-/// Returns the role of a key that is beside the current one, after a change.
+/// Returns the role of a key that is beside the current one, made at 09:00, after
+/// a change.
 fn role(change: impl FnOnce(&mut ObservedEntry)) -> KeyRole {
     let report = report_of(|seen| {
         seen.keys[1] = key("AKIAOTHER");
-        let secret = seen.secret.as_mut().unwrap();
-        secret.previous_key = None;
-        put_label(seen, "two", "KEYROTA_MAKING");
+        seen.secret.as_mut().unwrap().previous_key = None;
         change(seen);
     });
     report.keys[1].role
@@ -172,38 +171,47 @@ fn put_label(seen: &mut ObservedEntry, version: &str, label: &str) {
     labels.push(label.to_owned());
 }
 
+/// Says on a version that a key was made, so many seconds before 09:00.
+fn announce(seen: &mut ObservedEntry, version: &str, seconds: i64) {
+    let moment = at("2026-11-01T09:00:00Z").as_second() - seconds;
+    put_label(seen, version, &format!("KEYROTA_MAKING_{moment}"));
+}
+
 #[test]
 fn a_key_that_could_not_be_stored_is_a_rotations() {
-    assert_eq!(role(|_| {}), KeyRole::Pending);
-    assert_eq!(
-        role(|seen| put_label(seen, "two", "KEYROTA_MADE")),
-        KeyRole::Pending
-    );
+    assert_eq!(role(|_| {}), KeyRole::Unknown);
+    for (seconds, expected) in [
+        (0, KeyRole::Pending),
+        (60, KeyRole::Pending),
+        (61, KeyRole::Unknown),
+        (-30, KeyRole::Pending),
+        (-31, KeyRole::Unknown),
+    ] {
+        assert_eq!(role(|seen| announce(seen, "two", seconds)), expected);
+        assert_eq!(role(|seen| announce(seen, "three", seconds)), expected);
+    }
+    for label in ["KEYROTA_MAKING_", "KEYROTA_MAKING_x", "KEYROTA_MADE"] {
+        assert_eq!(role(|seen| put_label(seen, "two", label)), KeyRole::Unknown);
+    }
     // Used, it has a holder, who cannot be a rotation that never stored it.
-    let used = |seen: &mut ObservedEntry| seen.keys[1].last_used = Some(at(NOW));
-    assert_eq!(role(used), KeyRole::Unknown);
-    // Another rotation has stored its key since.
-    assert_eq!(
-        role(|seen| put_label(seen, "three", "KEYROTA_MADE")),
-        KeyRole::Unknown
-    );
-    // The label is from before the current version.
-    let earlier = |seen: &mut ObservedEntry| {
-        seen.secret
-            .as_mut()
-            .unwrap()
-            .secret
-            .versions
-            .get_mut("two")
-            .unwrap()
-            .pop();
-        put_label(seen, "one", "KEYROTA_MAKING");
+    let used = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.keys[1].last_used = Some(at(NOW));
     };
-    assert_eq!(role(earlier), KeyRole::Unknown);
+    assert_eq!(role(used), KeyRole::Unknown);
+    let undated = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.keys[1].created = None;
+    };
+    assert_eq!(role(undated), KeyRole::Unknown);
     // A version that cannot be read may name it.
-    let unread = |seen: &mut ObservedEntry| seen.secret.as_mut().unwrap().read = false;
+    let unread = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.secret.as_mut().unwrap().read = false;
+    };
     assert_eq!(role(unread), KeyRole::Unknown);
     let sealed = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
         seen.secret.as_mut().unwrap().current = SecretContent::Sealed;
     };
     assert_eq!(role(sealed), KeyRole::Unknown);

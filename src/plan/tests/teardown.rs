@@ -173,7 +173,8 @@ fn what_an_unfinished_rotation_left_goes_with_the_same_care() {
     left.seen.keys[1] = key("AKIAORPHAN");
     let secret = left.seen.secret.as_mut().unwrap();
     let labels = secret.secret.versions.get_mut("two").unwrap();
-    labels.push("KEYROTA_MAKING".to_owned());
+    let moment = at("2026-11-01T09:00:00Z").as_second();
+    labels.push(format!("KEYROTA_MAKING_{moment}"));
     let step = |id: &str| Step::DeleteKey {
         user: "ada".to_owned(),
         id: id.to_owned(),

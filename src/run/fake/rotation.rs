@@ -220,11 +220,7 @@ impl World {
             return Err(format!("the key {hand} is not known yet"));
         }
         self.make_room(&held, &user, &current)?;
-        let version_before = held.labelled(CURRENT).unwrap();
-        self.secrets
-            .get_mut(secret)
-            .unwrap()
-            .put_label(MAKING, Some(version_before));
+        self.announce(secret);
         let id = self.add_key(&user, Origin::Function);
         if self.fails(Step::Store) {
             return Err("a fault was injected".to_owned());
@@ -239,6 +235,17 @@ impl World {
         Ok(())
     }
 
+    /// Writes down that a key is made now; earlier intents go.
+    fn announce(&mut self, secret: &str) {
+        let label = format!("{MAKING}{}", self.now.as_second());
+        let held = self.secrets.get_mut(secret).unwrap();
+        for version in held.versions.values_mut() {
+            version.labels.retain(|label| !label.starts_with(MAKING));
+        }
+        let current = held.labelled(CURRENT).unwrap().to_owned();
+        held.put_label(&label, Some(&current));
+    }
+
     fn make_room(
         &mut self,
         held: &super::world::SecretRecord,
@@ -251,18 +258,16 @@ impl World {
         }
         let other = keys.into_iter().find(|id| id != current).unwrap();
         let named = |label: &str| held.field(label, "accesskey").as_deref() == Some(&other);
-        let (now, made) = (held.labelled(CURRENT), held.labelled(MADE));
-        let making = held.labelled(MAKING) == now && (made.is_none() || made == now);
         let owns = held.tag("keyrota:owns-user") == "true";
-        let key = self.keys.get_mut(&other).unwrap();
-        let unused = key.last_used.is_none();
-        if named(PREVIOUS) || named(MADE) || !key.active || (unused && (owns || making)) {
+        let key = &self.keys[&other];
+        let labels = held.versions.values().flat_map(|version| &version.labels);
+        let mut moments = labels.filter_map(|label| label.strip_prefix(MAKING)?.parse().ok());
+        let made = key.created.as_second();
+        let announced = moments.any(|at: i64| (at - 30..=at + 60).contains(&made));
+        let lost = key.last_used.is_none() && (owns || announced);
+        if named(PREVIOUS) || named(MADE) || !key.active || lost {
             self.keys.remove(&other);
             return Ok(());
-        }
-        if key.last_used.is_none() {
-            key.active = false;
-            return Err(format!("the key {other} is nobody's; it is inactive now"));
         }
         Err(format!("the key {other} is somebody's"))
     }

@@ -119,25 +119,6 @@ fn the_key_of_a_rotation_that_is_no_longer_pending_is_removed() {
     }
 }
 
-/// The label of the rotation that was given up does not hide what the next one,
-/// which dies between making its key and storing it, leaves.
-#[test]
-fn after_one_that_is_given_up_the_next_may_die_before_it_stores() {
-    let scenario = existing();
-    let fake = deployed(&scenario);
-    leave_unfinished(&scenario, &fake, Step::Test);
-    let failing = [(Step::Test, 1), (Step::Store, 1)];
-    fake.world.borrow_mut().failing = failing.into();
-    rotate(&scenario, &fake, None).unwrap().unwrap_err();
-    assert_eq!(fake.world.borrow().orphans().len(), 1);
-    rotate(&scenario, &fake, None).unwrap().unwrap();
-    let world = fake.world.borrow();
-    assert!(world.orphans().is_empty());
-    // It was not taken for somebody's, and removed only once it was inactive.
-    let lines: Vec<_> = world.logs.values().flatten().collect();
-    assert!(!lines.iter().any(|(_, line)| line.contains("nobody's")));
-}
-
 #[test]
 fn a_rotation_that_fails_leaves_the_key_in_use_as_it_was() {
     let scenario = existing();
