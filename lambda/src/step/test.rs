@@ -1,5 +1,5 @@
-//! `testSecret`: the new key must authenticate as the pinned user. Success is
-//! the only pass.
+//! `testSecret`: the new key must authenticate as the pinned user, and be
+//! allowed what the manifest says it is for. Success is the only pass.
 //!
 //! Secrets Manager also calls this step alone, to test a rotation's
 //! configuration where `RotateImmediatelyOnUpdate` is false, on a temporary
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::abandon::abandon;
 use super::caller::caller;
-use super::{Admission, Deadline, admit, describe, pending_credential, read};
+use super::{Admission, Deadline, admit, describe, pending_credential, probe, read};
 use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, Standing};
 use crate::error::Error;
 use crate::event::Event;
@@ -20,6 +20,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Authenticator, CallError, Clock, Fault, Journal, KeyPair, Keys, Ports, Which};
 use crate::secret::{Content, Credential};
+use crate::tag;
 
 /// How often the key must authenticate, at once or in a row. IAM spreads a new
 /// key over many servers, and the first to know it is not the last.
@@ -31,8 +32,8 @@ const BETWEEN_SUCCESSES: Duration = Duration::from_millis(100);
 
 /// The first wait after a failure that may pass. Each further one is twice as
 /// long, up to [`LONGEST_WAIT`].
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(200);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// After so many refusals it is looked up whether the key is still there: after
 /// three seconds, and then every fifteen.
@@ -59,6 +60,7 @@ pub(super) async fn run<P: Ports>(
         return Ok(());
     }
     let pin = Pin::read(&event.secret, &description)?;
+    let permission = tag::probe(&event.secret, &description)?;
     let (current, pending) = (current?, pending?);
     if let Content::Unreadable(problem) = current {
         let secret = event.secret.name().to_owned();
@@ -83,7 +85,11 @@ pub(super) async fn run<P: Ports>(
         current: &current,
         pending: &pending,
     };
-    authenticate(ports, deadline, &trial).await
+    authenticate(ports, deadline, &trial).await?;
+    match permission {
+        Some(permission) => probe::run(ports, deadline, &pin, &pending, permission).await,
+        None => Ok(()),
+    }
 }
 
 /// What is tested, and what it is tested against.
