@@ -14,6 +14,7 @@ mod mint;
 mod probe;
 mod set;
 mod test;
+mod trial;
 
 pub(crate) use caller::caller;
 pub(crate) use create::advice;

@@ -7,8 +7,9 @@
 
 use std::time::Duration;
 
+use super::trial::{Trial, authenticate};
 use super::{
-    Admission, Deadline, Found, admit, current_credential, describe, find, pending_credential, read,
+    Admission, Deadline, Found, admit, current_credential, describe, find, pending_credential,
 };
 use crate::arn::SecretArn;
 use crate::decide::{self, CURRENT, PREVIOUS, Standing};
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::metric::Metric;
+use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, Vault, Which};
 use crate::retire::{Policy, Timetable, Use};
@@ -27,6 +29,11 @@ use crate::tag;
 /// it is left to the sweep.
 const RETIRING: Duration = Duration::from_secs(5);
 
+/// How long the test of a new key is good for. Secrets Manager calls this step
+/// right after `testSecret`; but where this step failed it may be tried again
+/// by itself much later, when the key may have been deleted by hand meanwhile.
+const FRESH: Duration = Duration::from_secs(300);
+
 pub(super) async fn run<P: Ports>(
     ports: &P,
     event: &Event,
@@ -35,7 +42,7 @@ pub(super) async fn run<P: Ports>(
     let (description, current, pending) = tokio::join!(
         describe(ports, event),
         find(ports, &event.secret, Which::Labelled(CURRENT)),
-        read(ports, event, Which::Version(&event.token)),
+        find(ports, &event.secret, Which::Version(&event.token)),
     );
     let description = description?;
     let timetable = at_once(ports, &event.secret, &description);
@@ -49,7 +56,9 @@ pub(super) async fn run<P: Ports>(
     let pin = Pin::read(&event.secret, &description)?;
     let current = current?;
     pin.check_present(CURRENT, &current.content)?;
-    let pending = pending_credential("promote", &pin, pending?)?;
+    let pending = pending?;
+    let tested = is_fresh(ports, pending.created);
+    let pending = pending_credential("promote", &pin, pending.content)?;
     if let Content::Complete(current) = &current.content
         && current.access_key == pending.access_key
     {
@@ -59,6 +68,15 @@ pub(super) async fn run<P: Ports>(
         });
     }
 
+    if !tested {
+        let trial = Trial {
+            event,
+            pin: &pin,
+            current: &current.content,
+            pending: &pending,
+        };
+        authenticate(ports, deadline, &trial).await?;
+    }
     promote(ports, event, &description, &pending).await?;
     ports.journal().measure(&[Metric::Rotations(1)]);
     if let Some(timetable) = timetable
@@ -68,6 +86,11 @@ pub(super) async fn run<P: Ports>(
         report(ports, event, retired);
     }
     Ok(())
+}
+
+/// Whether a version is so new that its key was tested just now.
+fn is_fresh<P: Ports>(ports: &P, created: Option<Moment>) -> bool {
+    created.is_some_and(|created| ports.clock().moment().since(created) < FRESH)
 }
 
 /// Makes the version AWSCURRENT.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Deadline;
-use super::test::{FIRST_WAIT, LONGEST_WAIT};
+use super::trial::{FIRST_WAIT, LONGEST_WAIT};
 use crate::error::{Error, ProbeError};
 use crate::log::Note;
 use crate::pin::Pin;

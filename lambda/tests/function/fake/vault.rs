@@ -196,6 +196,11 @@ impl World {
         });
     }
 
+    /// Cancels a rotation: an operator takes AWSPENDING away.
+    pub(crate) fn cancel(&self) {
+        self.change_secret(|secret| secret.unlabel(PENDING));
+    }
+
     fn with_secret<T>(
         &self,
         secret: &SecretArn,

@@ -370,6 +370,15 @@ impl World {
         self.change_key(id, |key| (key.used, key.last_used) = (true, now));
     }
 
+    /// Lets a client use a key, if that is active.
+    pub(crate) fn use_active_key(&self, id: &str) {
+        if let Some((_, key)) = self.find_key(id)
+            && key.activity == Activity::Active
+        {
+            self.use_key(&key.id);
+        }
+    }
+
     /// Lets every further call take this long.
     pub(crate) fn take_per_call(&self, duration: Duration) {
         self.per_call.set(duration);

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use keyrota_function::decide::Activity;
+use keyrota_function::decide::{Activity, PREVIOUS};
 use keyrota_function::event::Step;
 
 use super::fault::{changes, mishaps};
 use super::outcome::{Explored, Found};
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{Ended, Mishap, USER, World};
+use crate::fake::{Ended, Mishap, USER, World, sweep};
 
 /// A rotation function: it runs one step.
 pub(super) type Function = fn(&World, Step, &str) -> Ended;
@@ -61,6 +61,9 @@ pub(super) fn explore(
         match state.phase {
             Phase::Next { .. } => search.run_next(at, &state)?,
             Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state),
+        }
+        if state.sweeps {
+            search.sweep(at, &state)?;
         }
         at += 1;
     }
@@ -146,6 +149,40 @@ impl Search {
         Ok(())
     }
 
+    /// Lets a sweep run without a fault, and with each.
+    fn sweep(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        let mut plans = vec![None];
+        while let Some(plan) = plans.pop() {
+            let mut after = state.fork();
+            if let Some((call, mishap)) = plan {
+                after.world.befall(call, mishap);
+            }
+            let ended = sweep(&after.world);
+            let calls = after.world.actions();
+            self.explored.sweeps += 1;
+            self.explored.calls += calls.len();
+            let how = match plan {
+                None => format!("a sweep: {}", ended.name()),
+                Some((call, mishap)) => {
+                    let action = calls[call];
+                    let ended = ended.name();
+                    format!("a sweep, {mishap:?} at call {call}, {action}: {ended}")
+                }
+            };
+            if let Some(violation) = after.world.violations.borrow().first() {
+                return Err(self.found(at, &how, violation.clone()));
+            }
+            if plan.is_none() {
+                for (call, action) in calls.iter().enumerate() {
+                    plans.extend(mishaps(action).iter().map(|mishap| Some((call, *mishap))));
+                }
+            }
+            after.settle();
+            self.arrive(after.fork(), Some(at), how);
+        }
+        Ok(())
+    }
+
     /// Lets Secrets Manager, an operator or a client do something.
     fn meddle(&mut self, at: usize, state: &State) {
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
@@ -162,17 +199,26 @@ impl Search {
             then("the failed step is tried again", &again(*step));
             then("the rotation is tried again", &again(0));
             then("the rotation is cancelled", &|state| {
-                state.world.end();
+                state.world.cancel();
                 state.phase = Phase::Idle;
             });
         }
         then("a new rotation begins", &State::begin);
         then("a day goes by", &|state| state.wait(DAY));
+        if state.sweeps {
+            then("a client uses the old key", &|state| {
+                if let Some(key) = state.world.version(PREVIOUS).and_then(|it| it.key) {
+                    state.world.use_active_key(&key);
+                }
+            });
+        }
         if state.by_hand {
             return;
         }
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
             let by_hand = |state: &mut State| {
+                // Whoever does something by hand takes longer than a step does.
+                state.wait(Duration::from_secs(600));
                 act(state);
                 state.by_hand = true;
             };
@@ -181,8 +227,7 @@ impl Search {
         let keys = state.world.keys();
         let current = state.world.current_key();
         for (number, key) in keys.iter().enumerate() {
-            // TODO
-            if key.id == current || matches!(state.phase, Phase::Failed { step: 3, .. }) {
+            if key.id == current {
                 continue;
             }
             then(&format!("key {number} is deleted by hand"), &|state| {

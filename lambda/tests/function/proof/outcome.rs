@@ -12,6 +12,8 @@ pub(super) struct Explored {
     pub(super) states: usize,
     /// Runs of a step.
     pub(super) executions: usize,
+    /// Runs of a sweep.
+    pub(super) sweeps: usize,
     /// Calls after which it was checked what must hold at each instant.
     pub(super) calls: usize,
     /// States from which a rotation was seen to succeed at the first, second…
@@ -29,6 +31,7 @@ impl Explored {
         self.starts += other.starts;
         self.states += other.states;
         self.executions += other.executions;
+        self.sweeps += other.sweeps;
         self.calls += other.calls;
         for (mine, theirs) in self.healed.iter_mut().zip(other.healed) {
             *mine += theirs;
@@ -43,10 +46,10 @@ impl fmt::Display for Explored {
         let [first, second, third] = self.healed;
         write!(
             formatter,
-            "{} starting states, {} states reached, {} steps run, {} calls checked\n\
+            "{} starting states, {} states reached, {} steps and {} sweeps run, {} calls checked\n\
              once the faults were over, a rotation succeeded at the first try from {first} states, \
              at the second from {second}, at the third from {third}; {} need a person",
-            self.starts, self.states, self.executions, self.calls, self.stopped
+            self.starts, self.states, self.executions, self.sweeps, self.calls, self.stopped
         )
     }
 }

@@ -11,6 +11,9 @@ pub(super) struct Start {
     pub(super) name: String,
     rotate_as: &'static str,
     owns_user: bool,
+    old_key: &'static str,
+    /// Whether nobody changes the user's keys by hand.
+    hands_off: bool,
     prepare: fn(&World, &str) -> Option<&'static str>,
 }
 
@@ -21,6 +24,8 @@ impl Start {
     pub(super) fn state(&self) -> State {
         let world = World::new(self.rotate_as, self.owns_user);
         world.lenient.set(true);
+        let tag = ("keyrota:old-key".to_owned(), self.old_key.to_owned());
+        world.change_secret(|secret| secret.tags.extend([tag]));
         let origin = match self.rotate_as {
             "self" | "role" => SECRET_ARN,
             _ => ADMINISTRATOR_ARN,
@@ -35,9 +40,10 @@ impl Start {
             },
         };
         State {
+            sweeps: self.old_key != UNTIL_NEXT_ROTATION,
             world,
             phase,
-            by_hand: false,
+            by_hand: self.hands_off,
         }
     }
 }
@@ -175,22 +181,54 @@ const STATES: &[(&str, Prepare)] = &[
     ),
 ];
 
+const UNTIL_NEXT_ROTATION: &str = "until_next_rotation";
+const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
+const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1d force_after=3d";
+
 /// Returns the states for each way to authorise, for a user of the stack's own
-/// and for one that was there before. What is reached from the states of one
-/// such world is reached from each other's too, mostly.
+/// and for one that was there before. What is reached from one of the states of
+/// such a world is mostly reached from the others too, so that they are searched
+/// together.
 pub(super) fn worlds() -> Vec<Vec<Start>> {
-    let mut worlds = Vec::new();
-    for rotate_as in ["self", "role", "ops/key-admin"] {
-        for owns_user in [true, false] {
-            let whose = if owns_user { "the stack's" } else { "a shared" };
-            let start = |(name, prepare): &(&str, Prepare)| Start {
-                name: format!("{name}; rotate_as: {rotate_as}; {whose} user"),
-                rotate_as,
-                owns_user,
-                prepare: *prepare,
-            };
-            worlds.push(STATES.iter().map(start).collect());
-        }
+    let ways = ["self", "role", "ops/key-admin"];
+    let whose = [true, false];
+    ways.iter()
+        .flat_map(|way| whose.map(|owns| world(way, owns, UNTIL_NEXT_ROTATION)))
+        .collect()
+}
+
+/// Returns worlds in which the old key goes at once, and in time.
+pub(super) fn sweeping_worlds() -> Vec<Vec<Start>> {
+    vec![world("role", false, AT_ONCE), world("self", false, IN_TIME)]
+}
+
+/// Returns the worlds of users that were there before.
+pub(super) fn short_worlds() -> Vec<Vec<Start>> {
+    vec![
+        world("self", false, UNTIL_NEXT_ROTATION),
+        world("role", false, UNTIL_NEXT_ROTATION),
+    ]
+}
+
+/// Returns what the common function is for: a user with one key, which makes the
+/// calls, and which nobody touches.
+pub(super) fn one_key() -> Start {
+    Start {
+        hands_off: true,
+        ..world("self", false, UNTIL_NEXT_ROTATION).swap_remove(0)
     }
-    worlds
+}
+
+fn world(rotate_as: &'static str, owns_user: bool, old_key: &'static str) -> Vec<Start> {
+    let whose = if owns_user { "the stack's" } else { "a shared" };
+    let start = |(name, prepare): &(&str, Prepare)| Start {
+        name: format!("{name}; rotate_as: {rotate_as}; {whose} user; old_key: {old_key}"),
+        rotate_as,
+        owns_user,
+        old_key,
+        // In a world with sweeps, days and uses make for states enough.
+        hands_off: old_key != UNTIL_NEXT_ROTATION,
+        prepare: *prepare,
+    };
+    STATES.iter().map(start).collect()
 }

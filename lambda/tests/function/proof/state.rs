@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, PENDING, VersionId};
+use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
 
 use crate::fake::{Key, SECRET_ARN, USER, World};
 
 /// How long an intent can explain a key that is made.
 const LAPSED: i64 = 60;
+
+/// The days after which nothing more happens to an old key.
+const LONG_AGO: i64 = 3;
+
+/// How long the test of a key is good for.
+const FRESH: i64 = 300;
 
 const MAKING: &str = "KEYROTA_MAKING_";
 
@@ -42,6 +48,8 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// Whether someone has changed the user's keys by hand.
     pub(super) by_hand: bool,
+    /// Whether sweeps retire old keys.
+    pub(super) sweeps: bool,
 }
 
 impl State {
@@ -50,6 +58,7 @@ impl State {
             world: self.world.fork(),
             phase: self.phase.clone(),
             by_hand: self.by_hand,
+            sweeps: self.sweeps,
         }
     }
 
@@ -99,7 +108,7 @@ impl State {
 
     /// Forgets versions without a label, as Secrets Manager does, and a rotation
     /// whose version is not AWSPENDING any more.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let pending = self.world.carrier(PENDING);
         if let Phase::Failed { token, .. } = &self.phase
             && pending.as_ref().map(VersionId::as_str) != Some(token)
@@ -174,6 +183,9 @@ impl State {
             text.push_str(" before ");
             text.extend(before.iter().map(describe));
         }
+        if self.sweeps {
+            let _ = write!(text, " {:?}", self.ages());
+        }
         // Where an intent stands does not matter, only that it does.
         for young in [true, false] {
             let is_young = |at: &i64| now - *at <= LAPSED;
@@ -194,6 +206,11 @@ impl State {
                 None => value.to_owned(),
             });
             let mut line = format!("{labels:?}{value:?}");
+            // A key that was stored long ago is tested again.
+            let is_new = now - version.created.0 < FRESH;
+            if version.labels.contains(PENDING) && is_new {
+                line.push('!');
+            }
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
                 && id.as_str() == token
             {
@@ -209,6 +226,31 @@ impl State {
         };
         let _ = write!(text, " {lines:?} {phase}");
         text
+    }
+
+    /// Returns what a sweep goes by: for how many days AWSCURRENT has been that,
+    /// and AWSPREVIOUS's key was not used since.
+    fn ages(&self) -> (Option<i64>, Option<i64>) {
+        let secrets = self.world.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let version = |label: &str| {
+            let mut versions = secret.versions.values();
+            versions.find(|version| version.labels.contains(label))
+        };
+        let promoted = secret
+            .rotated
+            .max(version(CURRENT).map(|version| version.created));
+        let previous = version(PREVIOUS).and_then(|version| version.key.clone());
+        let used = self.world.keys().into_iter().find(|key| {
+            key.used
+                && Some(key.id.as_str()) == previous.as_deref()
+                && Some(key.last_used) > promoted
+        });
+        let days = |since: i64| ((self.world.today().0 - since) / 86_400).min(LONG_AGO);
+        (
+            promoted.map(|moment| days(moment.0)),
+            used.map(|key| days(key.last_used.0)),
+        )
     }
 
     /// Whether a key that is not ours and active takes the other place.
