@@ -20,4 +20,5 @@ mod stack;
 mod stages;
 mod status;
 mod stuck;
+mod sweep;
 mod world;

@@ -6,6 +6,7 @@ mod everything;
 mod home;
 mod policy;
 mod proxy;
+mod rule;
 mod shared;
 
 use std::cell::RefCell;
@@ -20,7 +21,7 @@ use keyrota::sandbox::{self, Sandbox};
 
 pub use command::Ran;
 pub use home::Home;
-pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
+pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Proxy, Stop};
 pub use shared::{function_zip, options, tools};
 
