@@ -21,4 +21,5 @@ mod stack;
 mod stages;
 mod status;
 mod stuck;
+mod sweep;
 mod world;

@@ -9,6 +9,7 @@ mod peer;
 mod policy;
 mod proxy;
 mod request;
+mod rule;
 mod shared;
 mod told;
 
@@ -23,7 +24,7 @@ use keyrota::sandbox::{self, Sandbox};
 
 pub use command::Ran;
 pub use home::Home;
-pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
+pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 
