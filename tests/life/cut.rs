@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use self::start::{Reach, Start};
 use self::trial::Trial;
-use crate::world::{Cut, World};
+use crate::world::{Cut, LIST_ARTIFACTS, World};
 
 const USER: &str = "mailer";
 const SECRET: &str = "prod/mailer";
@@ -41,6 +41,10 @@ async fn cut(rotate_as: &str, settings: &str, starts: &[(Start, Reach)]) -> Vec<
     }
     if rotate_as.contains('/') {
         world.make_administrator("administrator", rotate_as).await;
+    }
+    if settings.contains("probe") {
+        world.make_bucket("artifacts").await;
+        world.allow(USER, LIST_ARTIFACTS).await;
     }
     world.manifest(&format!(
         "version: 1\nstack: payments-keys\naccess_keys:\n\
@@ -73,21 +77,26 @@ async fn cut(rotate_as: &str, settings: &str, starts: &[(Start, Reach)]) -> Vec<
 async fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
     use Reach::{FirstStep, Whole};
     use Start::{Foreign, ForeignUnused, Intruder, Rotated, Single};
-    let owned = ", create_user: true";
-    let administrator = "ops/administrator";
-    let strangers = [
-        (Foreign, Whole),
-        (ForeignUnused, Whole),
-        (Intruder, FirstStep),
-    ];
+    const ADMINISTRATOR: &str = "ops/administrator";
+    const PROBE: &str = ", probe: { action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts' }";
+    const AT_ONCE: &str = ", create_user: true, old_key: { deactivate_after: 0, delete_after: 0 }";
     // Most of the time is spent waiting, so all go on at once.
-    let (one, two, three, four) = tokio::join!(
-        cut("self", "", &[(Rotated, Whole)]),
+    let found = tokio::join!(
+        cut("self", PROBE, &[(Rotated, Whole)]),
         cut("role", "", &[(Rotated, FirstStep), (Single, FirstStep)]),
-        cut(administrator, owned, &[(Rotated, FirstStep)]),
-        cut(administrator, "", &strangers),
+        cut("role", AT_ONCE, &[(Single, Whole)]),
+        cut(
+            ADMINISTRATOR,
+            "",
+            &[
+                (Rotated, FirstStep),
+                (Foreign, Whole),
+                (ForeignUnused, Whole),
+                (Intruder, FirstStep),
+            ],
+        ),
     );
-    let wrong = [one, two, three, four].concat();
+    let wrong = [found.0, found.1, found.2, found.3].concat();
     let told: Vec<&String> = wrong.iter().take(TOLD).collect();
     assert!(wrong.is_empty(), "{} findings: {told:#?}", wrong.len());
 }

@@ -17,7 +17,7 @@ const MOST: u32 = 4;
 
 /// How often the application calls. What is there at each change, it looks at
 /// in any case.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(200);
 
 /// An account, a proxy before its function, and what came of it.
 pub struct Trial<'a> {
