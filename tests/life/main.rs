@@ -9,6 +9,7 @@ mod adopt;
 mod application;
 mod bundle;
 mod change;
+mod cut;
 mod emulator;
 mod generate;
 mod interrupt;

@@ -1,0 +1,31 @@
+//! What rotations begin with.
+
+use crate::world::Cut;
+
+/// What a rotation begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// AWSCURRENT's key and AWSPREVIOUS's.
+    Rotated,
+    /// AWSCURRENT's key alone.
+    Single,
+    /// AWSCURRENT's key, and one that somebody else has made and uses.
+    Foreign,
+    /// AWSCURRENT's key, and one that somebody else has made for later.
+    ForeignUnused,
+    /// AWSCURRENT's key and AWSPREVIOUS's; once the function is ended, somebody
+    /// else takes the place that it has made, if it has.
+    Intruder,
+}
+
+impl Start {
+    /// Returns whether only the first step differs from that of another start.
+    pub fn is_for_first_step(self) -> bool {
+        matches!(self, Self::Single | Self::Intruder)
+    }
+
+    /// Returns whether a cut makes a difference to it.
+    pub fn knows(self, cut: Cut) -> bool {
+        self != Self::Intruder || cut.kills()
+    }
+}
