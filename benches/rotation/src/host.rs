@@ -1,0 +1,193 @@
+//! The host of Lambda's Runtime API: it hands events to a function's process
+//! and hears what became of them.
+//!
+//! Source: "Using the Lambda runtime API for custom runtimes" in the Lambda
+//! Developer Guide.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::error::Error;
+use crate::lambda;
+use crate::moment::milliseconds_since_1970;
+
+const ROOT: &str = "/2018-06-01/runtime/";
+
+/// How long a step may take: what the function's deadline says.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A request for work that waits for an event.
+pub struct Idle {
+    /// When it came.
+    pub at: Instant,
+    hand_over: oneshot::Sender<Invocation>,
+}
+
+impl Idle {
+    /// Hands an event over and returns when.
+    pub fn give(self, request_id: String, event: String) -> Instant {
+        let at = Instant::now();
+        // Where the process is gone, the next thing heard of it says so.
+        let _ = self.hand_over.send(Invocation { request_id, event });
+        at
+    }
+}
+
+struct Invocation {
+    request_id: String,
+    event: String,
+}
+
+/// What a process says.
+pub enum Heard {
+    /// It wants work.
+    Idle(Idle),
+    /// It has done what the event asked for.
+    Done { at: Instant, request_id: String },
+    /// It failed, with what it says about that.
+    Failed(String),
+}
+
+/// The host of one process. It stops when it is dropped.
+pub struct Host {
+    address: SocketAddr,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    /// Aborted when it is dropped.
+    _serving: JoinSet<()>,
+}
+
+impl Host {
+    /// Starts a host.
+    ///
+    /// # Errors
+    ///
+    /// Returns that nothing can be listened on.
+    pub async fn start() -> Result<Self, Error> {
+        let cannot = || Error::doing("listen on 127.0.0.1");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(cannot())?;
+        let address = listener.local_addr().map_err(cannot())?;
+        let (teller, heard) = mpsc::unbounded_channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, teller));
+        Ok(Self {
+            address,
+            heard,
+            _serving: serving,
+        })
+    }
+
+    /// Returns what `AWS_LAMBDA_RUNTIME_API` has to say.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Returns what the process says next.
+    pub async fn listen(&mut self) -> Heard {
+        let gone = || Heard::Failed("the host stopped".to_owned());
+        self.heard.recv().await.unwrap_or_else(gone)
+    }
+}
+
+async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<Heard>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                connections.spawn(converse(stream, teller.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<Heard>) {
+    let _ = stream.set_nodelay(true);
+    let teller = &teller;
+    let respond = service_fn(async |request| Ok::<_, Infallible>(answer(request, teller).await));
+    // Ends with the process.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), respond)
+        .await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    teller: &mpsc::UnboundedSender<Heard>,
+) -> Response<Full<Bytes>> {
+    let at = Instant::now();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().strip_prefix(ROOT).unwrap_or_default();
+    let (heard, answer) = match (head.method, path.split('/').collect::<Vec<_>>().as_slice()) {
+        (Method::GET, ["invocation", "next"]) => {
+            let (hand_over, handed) = oneshot::channel();
+            let _ = teller.send(Heard::Idle(Idle { at, hand_over }));
+            return match handed.await {
+                Ok(invocation) => event(invocation),
+                Err(_) => status(StatusCode::GONE),
+            };
+        }
+        (Method::POST, ["invocation", request_id, "response"]) => {
+            let request_id = (*request_id).to_owned();
+            (Heard::Done { at, request_id }, StatusCode::ACCEPTED)
+        }
+        (Method::POST, ["invocation", _, "error"] | ["init", "error"]) => {
+            let body = match body.collect().await {
+                Ok(body) => body.to_bytes(),
+                Err(_) => Bytes::new(),
+            };
+            let told = String::from_utf8_lossy(&body).into_owned();
+            let _ = teller.send(Heard::Failed(told));
+            return status(StatusCode::ACCEPTED);
+        }
+        _ => return status(StatusCode::NOT_FOUND),
+    };
+    // The body of an answer is none of the host's business, but it has to be
+    // read before the connection can be used again.
+    let _ = body.collect().await;
+    let _ = teller.send(heard);
+    status(answer)
+}
+
+fn event(invocation: Invocation) -> Response<Full<Bytes>> {
+    let deadline = milliseconds_since_1970() + STEP_TIMEOUT.as_millis();
+    let headers = [
+        ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+        ("Lambda-Runtime-Deadline-Ms", deadline.to_string()),
+        (
+            "Lambda-Runtime-Invoked-Function-Arn",
+            lambda::FUNCTION_ARN.to_owned(),
+        ),
+        (
+            "Lambda-Runtime-Trace-Id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0".to_owned(),
+        ),
+        ("Content-Type", "application/json".to_owned()),
+    ];
+    let mut response = Response::builder();
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    response
+        .body(Full::from(invocation.event))
+        .unwrap_or_else(|_| status(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
