@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -44,14 +47,16 @@ impl Authority {
     /// Returns that a certificate cannot be made or the file not be written.
     pub fn establish(folder: &Path) -> Result<Self, Error> {
         let cannot = |source: rcgen::Error| Error::Certificates(source.to_string());
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().map_err(cannot)?;
-        let authority = CertifiedIssuer::self_signed(parameters, key).map_err(cannot)?;
-
-        let key = KeyPair::generate().map_err(cannot)?;
-        let parameters = CertificateParams::new([HOST.to_owned()]).map_err(cannot)?;
-        let certificate = parameters.signed_by(&key, &authority).map_err(cannot)?;
+        let key = || KeyPair::generate().map_err(cannot);
+        let root = CertifiedIssuer::self_signed(issuer("root"), key()?).map_err(cannot)?;
+        // AWS's certificates have one between the root and their own, too.
+        let between = CertifiedIssuer::signed_by(issuer("issuer"), key()?, &root);
+        let between = between.map_err(cannot)?;
+        let key = key()?;
+        let mut parameters = CertificateParams::new([HOST.to_owned()]).map_err(cannot)?;
+        name(&mut parameters, HOST);
+        parameters.use_authority_key_identifier_extension = true;
+        let certificate = parameters.signed_by(&key, &between).map_err(cannot)?;
 
         let provider = Arc::new(ring::default_provider());
         let mut server = ServerConfig::builder_with_provider(provider)
@@ -59,7 +64,7 @@ impl Authority {
             .map_err(|source| Error::Certificates(source.to_string()))?
             .with_no_client_auth()
             .with_single_cert(
-                vec![certificate.der().clone(), authority.der().clone()],
+                vec![certificate.der().clone(), between.der().clone()],
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
             .map_err(|source| Error::Certificates(source.to_string()))?;
@@ -70,7 +75,7 @@ impl Authority {
         server.send_tls13_tickets = 0;
 
         let machine = BUNDLES.iter().find_map(|path| read(path));
-        let bundle = machine.unwrap_or_default() + &authority.pem();
+        let bundle = machine.unwrap_or_default() + &root.pem();
         let trusted = folder.join("trusted.pem");
         #[expect(
             clippy::disallowed_methods,
@@ -83,6 +88,21 @@ impl Authority {
             count: bundle.matches("-----BEGIN CERTIFICATE-----").count(),
         })
     }
+}
+
+fn issuer(role: &str) -> CertificateParams {
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    parameters.use_authority_key_identifier_extension = true;
+    name(&mut parameters, &format!("keyrota benchmark {role}"));
+    parameters
+}
+
+fn name(parameters: &mut CertificateParams, name: &str) {
+    parameters.distinguished_name = DistinguishedName::new();
+    let names = &mut parameters.distinguished_name;
+    names.push(DnType::CommonName, name);
 }
 
 #[expect(

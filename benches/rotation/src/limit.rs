@@ -173,7 +173,8 @@ fn places(mounts: &str, own: &str) -> Vec<Limit> {
         let below = path
             .and_then(|path| Path::new(path).strip_prefix(mount.root).ok())
             .unwrap_or(Path::new(""));
-        let folder = Path::new(mount.point).join(below);
+        // Without the slash that joining nothing would leave at its end.
+        let folder: PathBuf = Path::new(mount.point).join(below).components().collect();
         // A group of v2 with processes in it cannot have limited ones below it,
         // so those above are places too.
         let steps = match version {
