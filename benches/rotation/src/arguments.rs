@@ -13,7 +13,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub pairs: Option<u16>,
 
-    /// Only to see that everything works: one pair under each condition
+    /// Only to see that everything works: one pair, the conditions one at a time
     #[arg(long, conflicts_with = "pairs")]
     pub quick: bool,
 
@@ -24,6 +24,10 @@ pub struct Arguments {
     /// Measures under this condition only; may be repeated
     #[arg(long = "condition", value_name = "NAME")]
     pub conditions: Vec<Name>,
+
+    /// Has functions trust our authority only, not all that this machine trusts
+    #[arg(long)]
+    pub one_authority: bool,
 
     /// Shows each call, and when it began and ended
     #[arg(long)]

@@ -40,12 +40,13 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes the authority, and writes the file into a folder.
+    /// Makes the authority, and writes the file into a folder. `alone` leaves out
+    /// what this machine trusts.
     ///
     /// # Errors
     ///
     /// Returns that a certificate cannot be made or the file not be written.
-    pub fn establish(folder: &Path) -> Result<Self, Error> {
+    pub fn establish(folder: &Path, alone: bool) -> Result<Self, Error> {
         let cannot = |source: rcgen::Error| Error::Certificates(source.to_string());
         let key = || KeyPair::generate().map_err(cannot);
         let root = CertifiedIssuer::self_signed(issuer("root"), key()?).map_err(cannot)?;
@@ -74,7 +75,8 @@ impl Authority {
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
 
-        let machine = BUNDLES.iter().find_map(|path| read(path));
+        let bundles = BUNDLES.iter().filter(|_| !alone);
+        let machine = bundles.filter_map(|path| read(path)).next();
         let bundle = machine.unwrap_or_default() + &root.pem();
         let trusted = folder.join("trusted.pem");
         #[expect(

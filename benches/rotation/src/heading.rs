@@ -31,9 +31,9 @@ pub fn heading(
         (
             "ours",
             format!(
-                "{} bytes, its zip {} bytes",
-                function.executable.len(),
-                function.zip
+                "{}, its zip {}",
+                megabytes(function.executable.len()),
+                megabytes(function.zip)
             ),
         ),
         ("Python", python),
@@ -48,4 +48,8 @@ pub fn heading(
         let _ = writeln!(text, "{name:19}{value}");
     }
     text
+}
+
+fn megabytes(bytes: usize) -> String {
+    format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }

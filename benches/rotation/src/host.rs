@@ -130,36 +130,39 @@ async fn answer(
 ) -> Response<Full<Bytes>> {
     let at = Instant::now();
     let (head, body) = request.into_parts();
+    // An answer's body is none of the host's business, but a connection is used
+    // again only when it was read.
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
     let path = head.uri.path().strip_prefix(ROOT).unwrap_or_default();
-    let (heard, answer) = match (head.method, path.split('/').collect::<Vec<_>>().as_slice()) {
+    let path: Vec<&str> = path.split('/').collect();
+    let heard = match (head.method, path.as_slice()) {
         (Method::GET, ["invocation", "next"]) => {
             let (hand_over, handed) = oneshot::channel();
-            let _ = teller.send(Heard::Idle(Idle { at, hand_over }));
+            tell(teller, Heard::Idle(Idle { at, hand_over }));
             return match handed.await {
                 Ok(invocation) => event(invocation),
                 Err(_) => status(StatusCode::GONE),
             };
         }
-        (Method::POST, ["invocation", request_id, "response"]) => {
-            let request_id = (*request_id).to_owned();
-            (Heard::Done { at, request_id }, StatusCode::ACCEPTED)
-        }
+        (Method::POST, ["invocation", request_id, "response"]) => Heard::Done {
+            at,
+            request_id: (*request_id).to_owned(),
+        },
         (Method::POST, ["invocation", _, "error"] | ["init", "error"]) => {
-            let body = match body.collect().await {
-                Ok(body) => body.to_bytes(),
-                Err(_) => Bytes::new(),
-            };
-            let told = String::from_utf8_lossy(&body).into_owned();
-            let _ = teller.send(Heard::Failed(told));
-            return status(StatusCode::ACCEPTED);
+            Heard::Failed(String::from_utf8_lossy(&body).into_owned())
         }
         _ => return status(StatusCode::NOT_FOUND),
     };
-    // The body of an answer is none of the host's business, but it has to be
-    // read before the connection can be used again.
-    let _ = body.collect().await;
+    tell(teller, heard);
+    status(StatusCode::ACCEPTED)
+}
+
+/// Passes on what a process says. Where nobody listens, it is about to be ended.
+fn tell(teller: &mpsc::UnboundedSender<Heard>, heard: Heard) {
     let _ = teller.send(heard);
-    status(answer)
 }
 
 fn event(invocation: Invocation) -> Response<Full<Bytes>> {
@@ -190,4 +193,70 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Says something as a process does, and returns the answer.
+    async fn say(host: &str, request: String) -> String {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    fn get(path: &str) -> String {
+        format!("GET {ROOT}{path} HTTP/1.1\r\nhost: host\r\nconnection: close\r\n\r\n")
+    }
+
+    fn post(path: &str, body: &str) -> String {
+        let length = body.len();
+        format!(
+            "POST {ROOT}{path} HTTP/1.1\r\nhost: host\r\nconnection: close\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        )
+    }
+
+    #[tokio::test]
+    async fn an_event_goes_out_and_its_answer_comes_back() {
+        let mut host = Host::start().await.unwrap();
+        let address = host.address();
+        let asking = tokio::spawn({
+            let address = address.clone();
+            async move { say(&address, get("invocation/next")).await }
+        });
+        let Heard::Idle(idle) = host.listen().await else {
+            panic!("it asked for work");
+        };
+        let asked = idle.at;
+        let given = idle.give("1".to_owned(), "{\"Step\":\"createSecret\"}".to_owned());
+        let event = asking.await.unwrap();
+        assert!(event.contains("lambda-runtime-aws-request-id: 1\r\n"));
+        assert!(event.contains("lambda-runtime-deadline-ms: "));
+        assert!(event.ends_with("\r\n\r\n{\"Step\":\"createSecret\"}"));
+
+        let answer = say(&address, post("invocation/1/response", "null")).await;
+        assert!(answer.starts_with("HTTP/1.1 202 "));
+        let Heard::Done { at, request_id } = host.listen().await else {
+            panic!("it answered");
+        };
+        assert_eq!(request_id, "1");
+        assert!(asked < given && given < at);
+    }
+
+    #[tokio::test]
+    async fn failures_are_heard() {
+        let mut host = Host::start().await.unwrap();
+        for path in ["invocation/1/error", "init/error"] {
+            say(&host.address(), post(path, "why")).await;
+            assert!(matches!(host.listen().await, Heard::Failed(why) if why == "why"));
+        }
+        let answer = say(&host.address(), get("elsewhere")).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "));
+    }
 }

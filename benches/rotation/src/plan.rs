@@ -11,11 +11,16 @@ use crate::measure::Condition;
 /// How long a call takes where it takes time.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// Returns the conditions that were asked for: all, where none was.
+/// Returns the conditions that were asked for. Where none was: all, or in a quick
+/// run those that show something of their own.
 pub fn conditions(arguments: &Arguments) -> Vec<Condition> {
+    let asked = |name: &Name| match arguments.conditions.as_slice() {
+        [] => !(arguments.quick && *name == Name::Both),
+        asked => asked.contains(name),
+    };
     Name::value_variants()
         .iter()
-        .filter(|name| arguments.conditions.is_empty() || arguments.conditions.contains(name))
+        .filter(|name| asked(name))
         .map(|name| {
             let condition = condition(*name);
             let pairs = arguments.pairs.map_or(condition.pairs, usize::from);

@@ -9,6 +9,7 @@ use keyrota::bundle::sha256_hex;
 use tokio::process::Command;
 
 use crate::error::Error;
+use crate::progress;
 
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
@@ -23,6 +24,16 @@ if sys.version_info < (3, 10): sys.exit('it is Python %d.%d' % sys.version_info[
 import venv, ensurepip
 print('%d.%d.%d' % sys.version_info[:3])
 print(getattr(sys, '_base_executable', None) or sys.executable)";
+
+/// Variables of the caller that would lead Python or pip elsewhere.
+const MISLEADING: [&str; 6] = [
+    "PIP_PREFIX",
+    "PIP_TARGET",
+    "PIP_USER",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+];
 
 /// A virtual environment that has all that the function needs.
 pub struct Environment {
@@ -69,12 +80,17 @@ pub async fn prepare() -> Result<Environment, Error> {
         version,
     };
     let complete = home.join("complete");
+    std::fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
+    // Another run of the benchmark may be making it.
+    let lock = home.with_extension("lock");
+    let lock = std::fs::File::create(&lock).map_err(Error::io("write", &lock))?;
+    lock.lock()
+        .map_err(Error::doing("lock a virtual environment"))?;
     if complete.exists() && environment.interpreter.exists() {
         return Ok(environment);
     }
-    if home.exists() {
-        std::fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
-    }
+    progress::say("making a virtual environment for Python");
+    std::fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
     std::fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
     let requirements = home.join("requirements.txt");
     write(&requirements, REQUIREMENTS)?;
@@ -104,13 +120,7 @@ async fn run(
 ) -> Result<String, String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
-    for name in [
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "VIRTUAL_ENV",
-        "PIP_USER",
-        "PIP_TARGET",
-    ] {
+    for name in MISLEADING {
         command.env_remove(name);
     }
     let output = command.output().await.map_err(|error| error.to_string())?;

@@ -9,10 +9,13 @@ use crate::statistics::Spread;
 use crate::stub::calls::{Call, Count};
 use crate::table::Table;
 
+/// Takes a value out of a sample, where it is there.
+type Value = fn(&Sample) -> Option<f64>;
+
 /// One line of a table of pairs.
 struct Measure {
     name: &'static str,
-    value: fn(&Sample) -> Option<f64>,
+    value: Value,
     unit: &'static str,
 }
 
@@ -51,34 +54,51 @@ const MEASURES: [Measure; 6] = [
 
 /// Returns what pairs of processes took under the condition that the title names.
 pub fn pairs(title: &str, pairs: &[Pair]) -> String {
+    let sides = [
+        Side {
+            name: "ours",
+            of: |value, pair| value(&pair.ours),
+            unit: None,
+        },
+        Side {
+            name: "Python",
+            of: |value, pair| value(pair.python.as_ref()?),
+            unit: None,
+        },
+        Side {
+            name: "Python ÷ ours",
+            of: |value, pair| Some(value(pair.python.as_ref()?)? / value(&pair.ours)?),
+            unit: Some("×"),
+        },
+    ];
+    let with_python = pairs.iter().any(|pair| pair.python.is_some());
+    let sides = &sides[..if with_python { sides.len() } else { 1 }];
     let mut table = Table::default();
-    table.row(["", "ours", "", "Python", "", "Python ÷ ours", ""]);
-    let columns = ["median", "least–greatest"];
-    table.row([
-        "", columns[0], columns[1], columns[0], columns[1], columns[0], columns[1],
-    ]);
+    let heading = |cells: fn(&Side) -> [&str; 2]| {
+        let cells = sides.iter().flat_map(cells);
+        [""].into_iter().chain(cells).collect::<Vec<_>>()
+    };
+    table.row(heading(|side| [side.name, ""]));
+    table.row(heading(|_| ["median", "least–greatest"]));
     for measure in MEASURES {
-        let both = |pair: &Pair| {
-            let ours = (measure.value)(&pair.ours);
-            (ours, pair.python.as_ref().and_then(measure.value))
-        };
-        let ours: Vec<f64> = pairs.iter().filter_map(|pair| both(pair).0).collect();
-        let python: Vec<f64> = pairs.iter().filter_map(|pair| both(pair).1).collect();
-        let ratios: Vec<f64> = pairs
-            .iter()
-            .filter_map(|pair| match both(pair) {
-                (Some(ours), Some(python)) => Some(python / ours),
-                _ => None,
-            })
-            .collect();
         let mut row = vec![measure.name.to_owned()];
-        row.extend(cells(&ours, measure.unit));
-        row.extend(cells(&python, measure.unit));
-        row.extend(cells(&ratios, "×"));
+        for side in sides {
+            let value = |pair| (side.of)(measure.value, pair);
+            let values: Vec<f64> = pairs.iter().filter_map(value).collect();
+            row.extend(cells(&values, side.unit.unwrap_or(measure.unit)));
+        }
         table.row(row);
     }
     let runs = if pairs.len() == 1 { "pair" } else { "pairs" };
     format!("{title}, {} {runs}\n\n{table}", pairs.len())
+}
+
+/// Some columns of a table of pairs.
+struct Side {
+    name: &'static str,
+    of: fn(Value, &Pair) -> Option<f64>,
+    /// The measure's own where there is none.
+    unit: Option<&'static str>,
 }
 
 fn cells(values: &[f64], unit: &str) -> [String; 2] {

@@ -14,8 +14,12 @@ use crate::{heading, machine, measure, plan, python, report};
 ///
 /// Returns what is missing, or what a function did that it should not.
 pub async fn run(arguments: &Arguments) -> Result<(), Error> {
+    if !cfg!(target_os = "linux") {
+        let needs = "this needs Linux: it runs the function as it is built for Lambda";
+        return Err(Error::Usage(needs.to_owned()));
+    }
     let folder = tempfile::tempdir().map_err(Error::doing("make a temporary folder"))?;
-    let authority = Authority::establish(folder.path())?;
+    let authority = Authority::establish(folder.path(), arguments.one_authority)?;
     let environment = match arguments.without_python {
         true => None,
         false => Some(python::prepare().await?),
