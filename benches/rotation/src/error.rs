@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// Something that the Python side needs is not on this machine.
     #[error(
-        "the Python function cannot be run: {missing}\nHint: {hint}, or measure ours alone with \
+        "the Python function cannot be run: {missing}\n\nHint: {hint}, or measure ours alone with \
          `--without-python`"
     )]
     Prerequisite {
@@ -41,7 +41,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// A function's process did something else than it should.
-    #[error("{peer}: {what}\nits log:\n{log}")]
+    #[error("{peer}: {what}{}", told(.log))]
     Misbehaved {
         /// Whose function.
         peer: &'static str,
@@ -53,6 +53,13 @@ pub enum Error {
     /// A wish that cannot be met.
     #[error("{0}")]
     Usage(String),
+}
+
+fn told(log: &str) -> String {
+    match log {
+        "" => ", and wrote nothing".to_owned(),
+        log => format!("\n{log}"),
+    }
 }
 
 impl Error {

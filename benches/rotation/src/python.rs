@@ -57,60 +57,67 @@ pub fn pinned(names: &[&str]) -> String {
 ///
 /// Returns what is missing.
 pub async fn prepare() -> Result<Environment, Error> {
-    let python = variable("KEYROTA_PYTHON").unwrap_or_else(|| "python3".into());
-    let name = python.to_string_lossy().into_owned();
-    let question = [OsStr::new("-I"), OsStr::new("-c"), OsStr::new(QUESTION)];
-    let answer = run(&python, question)
-        .await
-        .map_err(|why| Error::Prerequisite {
-            missing: format!("Python 3.10 or newer with venv; {name} does not do: {why}"),
-            hint: "install it (Debian, Ubuntu: `apt install python3-venv`), let KEYROTA_PYTHON \
-                   name an interpreter",
-        })?;
-    let mut lines = answer.lines().map(str::to_owned);
-    let (Some(version), Some(python)) = (lines.next(), lines.next()) else {
-        return Err(Error::Usage(format!("{name} did not say its version")));
-    };
-
+    let (version, python) = find().await?;
     let identity = sha256_hex(format!("{version}\n{python}\n{REQUIREMENTS}").as_bytes());
     let home = cache()?.join(format!("keyrota/bench-rotation-{}", &identity[..16]));
-    let folder = home.join("venv");
-    let environment = Environment {
-        interpreter: folder.join("bin/python"),
-        version,
-    };
-    let complete = home.join("complete");
     std::fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
     // Another run of the benchmark may be making it.
     let lock = home.with_extension("lock");
     let lock = std::fs::File::create(&lock).map_err(Error::io("write", &lock))?;
     lock.lock()
         .map_err(Error::doing("lock a virtual environment"))?;
-    if complete.exists() && environment.interpreter.exists() {
-        return Ok(environment);
+    let interpreter = home.join("venv/bin/python");
+    let complete = home.join("complete");
+    if !(complete.exists() && interpreter.exists()) {
+        progress::say("making a virtual environment for Python");
+        std::fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
+        make(&python, &home, &interpreter).await?;
+        write(&complete, "")?;
     }
-    progress::say("making a virtual environment for Python");
-    std::fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
-    std::fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
+    Ok(Environment {
+        interpreter,
+        version,
+    })
+}
+
+/// Returns the version of a Python that does, and where its interpreter is.
+async fn find() -> Result<(String, String), Error> {
+    let python = variable("KEYROTA_PYTHON").unwrap_or_else(|| "python3".into());
+    let name = python.to_string_lossy().into_owned();
+    let unfit = |why: &str| Error::Prerequisite {
+        missing: format!("it needs Python 3.10 or newer with venv, and {name} does not do: {why}"),
+        hint: "install it (Debian, Ubuntu: `apt install python3-venv`), let KEYROTA_PYTHON name \
+               an interpreter",
+    };
+    let question = [OsStr::new("-I"), OsStr::new("-c"), OsStr::new(QUESTION)];
+    let answer = run(&python, question).await.map_err(|why| unfit(&why))?;
+    let mut lines = answer.lines().map(str::to_owned);
+    match (lines.next(), lines.next()) {
+        (Some(version), Some(path)) => Ok((version, path)),
+        _ => Err(unfit("it does not say its version")),
+    }
+}
+
+async fn make(python: &str, home: &Path, interpreter: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(home).map_err(Error::io("make", home))?;
     let requirements = home.join("requirements.txt");
     write(&requirements, REQUIREMENTS)?;
+    let folder = home.join("venv");
     let arguments = [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()];
-    let made = run(OsStr::new(&python), arguments).await;
+    let made = run(OsStr::new(python), arguments).await;
     made.map_err(|why| Error::Prerequisite {
         missing: format!("its virtual environment cannot be made: {why}"),
         hint: "look at what Python said",
     })?;
-    let mut arguments = vec![OsStr::new("-m"), OsStr::new("pip")];
-    let install = "install --quiet --disable-pip-version-check --no-input --requirement";
-    arguments.extend(install.split(' ').map(OsStr::new));
+    let install = "-m pip install --quiet --disable-pip-version-check --no-input --requirement";
+    let mut arguments: Vec<&OsStr> = install.split(' ').map(OsStr::new).collect();
     arguments.push(requirements.as_os_str());
-    let installed = run(environment.interpreter.as_os_str(), arguments).await;
+    let installed = run(interpreter.as_os_str(), arguments).await;
     installed.map_err(|why| Error::Prerequisite {
         missing: format!("its packages cannot be installed: {why}"),
         hint: "they come from PyPI, or from where pip's own settings say",
     })?;
-    write(&complete, "")?;
-    Ok(environment)
+    Ok(())
 }
 
 /// Runs a program and returns what it says, or why it failed.
@@ -122,6 +129,12 @@ async fn run(
     command.args(arguments).stdin(Stdio::null());
     for name in MISLEADING {
         command.env_remove(name);
+    }
+    // Credentials are no business of a package's installer.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
     }
     let output = command.output().await.map_err(|error| error.to_string())?;
     if output.status.success() {
