@@ -38,7 +38,13 @@ use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run::run(&arguments::Arguments::parse()).await {
+    let arguments = arguments::Arguments::parse();
+    // What was started and made goes with the values that stand for it.
+    let ended = tokio::select! {
+        ended = run::run(&arguments) => ended,
+        _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut text = format!("error: {error}");
