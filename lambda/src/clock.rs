@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::port::Clock;
+use crate::port::{Clock, Moment};
 
 /// The machine's clock.
 pub struct SystemClock {
@@ -21,6 +21,13 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn moment(&self) -> Moment {
+        let since = time_of_day()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Moment(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -135,6 +135,15 @@ pub enum Usage {
     Used,
 }
 
+/// Whether a key can be one that a run of the rotation made and lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nothing says so.
+    Unknown,
+    /// It was made when a run had written down that it would make one.
+    Announced,
+}
+
 /// One of a user's access keys. It has no date on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedKey {
@@ -142,6 +151,8 @@ pub struct ListedKey {
     pub id: AccessKeyId,
     /// Whether it is active.
     pub activity: Activity,
+    /// Whether a run of the rotation can have made it.
+    pub origin: Origin,
     /// What is known of its use.
     pub usage: Usage,
 }
@@ -165,7 +176,8 @@ pub struct Holdings {
     /// The key that this rotation's own version names, if any.
     pub pending: Option<AccessKeyId>,
     /// The keys named by versions that this rotation supersedes: AWSPREVIOUS,
-    /// or an AWSPENDING that an earlier rotation left behind.
+    /// an AWSPENDING that an earlier rotation left behind, or the version of a
+    /// rotation that was cancelled.
     pub superseded: BTreeSet<AccessKeyId>,
     /// Whether every key of the user is ours alone, since the stack made it.
     pub owns_user: bool,
@@ -187,7 +199,10 @@ pub enum Because {
     Superseded,
     /// Nobody knows it and it is inactive: no client can be using it.
     Inactive,
-    /// Nobody knows it, it was never used, and the user is ours alone.
+    /// No version names it, it was never used, and it was made when a run of
+    /// the rotation had said that it would make one: its secret was lost.
+    Announced,
+    /// No version names it, it was never used, and the user is ours alone.
     OrphanOfOurUser,
 }
 
@@ -199,8 +214,8 @@ pub enum Obstacle {
     CurrentMissing,
     /// AWSCURRENT's key is inactive, and it is the one that would have to ask.
     CurrentInactive,
-    /// The other key is in use by something this secret does not know.
-    ForeignInUse {
+    /// The other key is none that this secret's rotation made.
+    Foreign {
         /// The key that is in the way.
         key: AccessKeyId,
     },
@@ -225,22 +240,18 @@ pub enum Room {
         /// The key to ask about.
         key: AccessKeyId,
     },
-    /// Deactivate this key and stop. Nobody knows it and it was never used, so
-    /// it is most likely what a broken rotation left behind; but the user is
-    /// not ours alone, so the reversible half is done first and a person told.
-    /// The retry finds it inactive.
-    Deactivate {
-        /// The key to deactivate.
-        key: AccessKeyId,
-    },
     /// Stop, having touched nothing.
     Stop(Obstacle),
 }
 
 /// Returns how to come by a free place for a new key.
 ///
-/// AWSCURRENT's key and this rotation's own are never removed or deactivated;
-/// where AWSCURRENT's key is not among the user's keys, nothing is.
+/// AWSCURRENT's key and this rotation's own are never removed; where
+/// AWSCURRENT's key is not among the user's keys, nothing is. An active key is
+/// removed only where something that was written down says that it is ours: a
+/// version of the secret, an intent, or the tag by which the user is the
+/// stack's own. That it was never used says nothing by itself; it may be in an
+/// envelope for the day on which all else fails.
 ///
 /// An inactive AWSCURRENT stops a rotation that it would have to authorise
 /// itself, since IAM would refuse each call. Where the role or an administrator
@@ -287,22 +298,25 @@ pub fn room(holdings: &Holdings) -> Room {
             because: Because::Inactive,
         };
     }
-    // What is left is active and unknown.
-    if let Some(key) = first(&|key| key.usage == Usage::Never) {
-        return if holdings.owns_user {
-            Room::Remove {
-                key,
-                because: Because::OrphanOfOurUser,
-            }
-        } else {
-            Room::Deactivate { key }
-        };
-    }
-    if let Some(key) = first(&|key| key.usage == Usage::Unread) {
+    // What is left is active, and no version names it.
+    let ours = |key: &ListedKey| holdings.owns_user || key.origin == Origin::Announced;
+    if let Some(key) = first(&|key| ours(key) && key.usage == Usage::Unread) {
         return Room::ReadUsage { key };
     }
+    let lost = spare
+        .iter()
+        .find(|key| ours(key) && key.usage == Usage::Never);
+    if let Some(key) = lost {
+        return Room::Remove {
+            key: key.id.clone(),
+            because: match key.origin {
+                Origin::Announced => Because::Announced,
+                Origin::Unknown => Because::OrphanOfOurUser,
+            },
+        };
+    }
     match first(&|_| true) {
-        Some(key) => Room::Stop(Obstacle::ForeignInUse { key }),
+        Some(key) => Room::Stop(Obstacle::Foreign { key }),
         None => Room::Stop(Obstacle::AllProtected),
     }
 }
@@ -311,12 +325,11 @@ pub fn room(holdings: &Holdings) -> Room {
 /// now, not there before, and named by no version of the secret.
 pub fn strays(
     before: &[ListedKey],
-    after: &[ListedKey],
+    after: &[AccessKeyId],
     named: &BTreeSet<AccessKeyId>,
 ) -> Vec<AccessKeyId> {
     after
         .iter()
-        .map(|key| &key.id)
         .filter(|id| !named.contains(*id) && before.iter().all(|known| known.id != **id))
         .cloned()
         .collect()

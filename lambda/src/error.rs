@@ -82,6 +82,31 @@ pub enum Error {
         /// The pinned user.
         user: String,
     },
+    /// The rotation can never end; it was given up.
+    #[error(
+        "rotate {secret}: {reason}, so this rotation can never end; it was given up, and AWSCURRENT stays \
+         as it is; the next rotation starts afresh, when it is due or with `keyrota rotate`"
+    )]
+    GivenUp {
+        /// The secret's name.
+        secret: String,
+        /// Why it can never end.
+        reason: String,
+    },
+    /// The rotation can never end, and could not be given up.
+    #[error(
+        "rotate {secret}: {reason}, so this rotation can never end, and it could not be given up either: \
+         {source}; the next try gives it up, or remove its label AWSPENDING with \
+         `aws secretsmanager update-secret-version-stage`"
+    )]
+    NotGivenUp {
+        /// The secret's name.
+        secret: String,
+        /// Why it can never end.
+        reason: String,
+        /// What AWS said.
+        source: CallError,
+    },
     /// The pending version repeats the current key.
     #[error(
         "rotate {secret}: its AWSPENDING holds the key {key} that is AWSCURRENT already; remove its \
@@ -141,33 +166,18 @@ pub enum Error {
         /// AWSCURRENT's key.
         key: AccessKeyId,
     },
-    /// The other key is in use by something else.
+    /// The other key is somebody else's.
     #[error(
-        "make room for a new key of {user}: the user has two keys, and {key}, which is not of the \
-         secret {secret}, is in use, so nothing was touched; move its client to this secret or to \
-         another user and delete it with `aws iam delete-access-key`, then rotate again"
+        "make room for a new key of {user}: the user has two keys, and {key} is none that a rotation of \
+         {secret} made, so nothing was touched; move its clients to this secret or to another user and \
+         delete it with `aws iam delete-access-key`, then rotate again"
     )]
-    ForeignKeyInUse {
+    ForeignKey {
         /// The secret's name.
         secret: String,
         /// The pinned user.
         user: String,
         /// The key in the way.
-        key: AccessKeyId,
-    },
-    /// The other key was never used; it was deactivated.
-    #[error(
-        "make room for a new key of {user}: the user has two keys, and {key}, which is not of the \
-         secret {secret}, was never used, so it was deactivated; if it is needed, make it active again \
-         with `aws iam update-access-key` and delete the other unknown key instead; otherwise the next \
-         try deletes it"
-    )]
-    OrphanDeactivated {
-        /// The secret's name.
-        secret: String,
-        /// The pinned user.
-        user: String,
-        /// The key that was deactivated.
         key: AccessKeyId,
     },
     /// No key may be removed.
@@ -201,6 +211,17 @@ pub enum Error {
         source: CallError,
         /// The next step.
         advice: &'static str,
+    },
+    /// It could not be written down that a key is about to be made.
+    #[error(
+        "write down in the labels of {secret} that a key is made: {source}; none was made; if that lasts, \
+         check the role's policy against `keyrota generate`"
+    )]
+    IntentNotWritten {
+        /// The secret's name.
+        secret: String,
+        /// What AWS said.
+        source: CallError,
     },
     /// There is no time left to make a key and store it.
     #[error(
@@ -361,16 +382,18 @@ impl Error {
             Self::NotBootstrapped { .. } => "NotBootstrapped",
             Self::ValueUnreadable { .. } => "ValueUnreadable",
             Self::PendingIncomplete { .. } => "PendingIncomplete",
+            Self::GivenUp { .. } => "GivenUp",
+            Self::NotGivenUp { .. } => "NotGivenUp",
             Self::PendingIsCurrent { .. } => "PendingIsCurrent",
             Self::AdministratorUnreadable { .. } => "AdministratorUnreadable",
             Self::KeysUnread { .. } => "KeysUnread",
             Self::CurrentKeyMissing { .. } => "CurrentKeyMissing",
             Self::CurrentKeyInactive { .. } => "CurrentKeyInactive",
-            Self::ForeignKeyInUse { .. } => "ForeignKeyInUse",
-            Self::OrphanDeactivated { .. } => "OrphanDeactivated",
+            Self::ForeignKey { .. } => "ForeignKey",
             Self::NoKeyToRemove { .. } => "NoKeyToRemove",
             Self::LabelsMoved { .. } => "LabelsMoved",
             Self::KeyNotRemoved { .. } => "KeyNotRemoved",
+            Self::IntentNotWritten { .. } => "IntentNotWritten",
             Self::TooLittleTime { .. } => "TooLittleTime",
             Self::KeyQuotaReached { .. } => "KeyQuotaReached",
             Self::KeyNotCreated { .. } => "KeyNotCreated",

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`decide`] | nothing of ours: pure, no I/O, no dates |
 //! | [`event`], [`arn`], [`secret`], [`pin`] | what is written down, checked |
+//! | [`mark`] | what the function itself writes down |
 //! | [`port`] | what the steps need of the world |
 //! | [`step`] | the steps, over the ports |
 //! | [`log`], [`error`] | what may be said, and never a value |
@@ -22,6 +23,7 @@ pub mod decide;
 pub mod error;
 pub mod event;
 pub mod log;
+pub mod mark;
 pub mod pin;
 pub mod port;
 pub mod secret;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::arn::SecretArn;
-use crate::decide::{AccessKeyId, ListedKey, Stages, Usage, VersionId};
+use crate::decide::{AccessKeyId, Activity, Stages, Usage, VersionId};
 use crate::event::Event;
 use crate::log::Note;
 
@@ -170,6 +170,21 @@ pub struct NewKey {
     pub secret: SecretString,
 }
 
+/// One of a user's keys, as IAM lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKey {
+    /// The key's ID.
+    pub id: AccessKeyId,
+    /// Whether it is active.
+    pub activity: Activity,
+    /// When it was made, by IAM's clock, if IAM says so.
+    pub created: Option<Moment>,
+}
+
+/// A time of day, in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub i64);
+
 /// Who a key belongs to, as STS says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -187,17 +202,24 @@ pub trait Vault {
     /// [`Fault::NotFound`].
     async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError>;
 
-    /// `PutSecretValue` of the event's version, labelled AWSPENDING. It is sent
-    /// once.
-    async fn put(&self, event: &Event, value: &SecretString) -> Result<(), CallError>;
+    /// `PutSecretValue` of the event's version, which gets these labels and
+    /// takes them from any other. It is sent once.
+    async fn put(
+        &self,
+        event: &Event,
+        value: &SecretString,
+        labels: &[&str],
+    ) -> Result<(), CallError>;
 
-    /// `UpdateSecretVersionStage`: moves AWSCURRENT. Secrets Manager refuses it
-    /// where the label is not on `from`.
-    async fn promote(
+    /// `UpdateSecretVersionStage`: takes a label from one version and puts it
+    /// on another; either may be left out. Secrets Manager refuses it where the
+    /// label is on a version that is not `from`.
+    async fn relabel(
         &self,
         secret: &SecretArn,
-        to: &VersionId,
+        label: &str,
         from: Option<&VersionId>,
+        to: Option<&VersionId>,
     ) -> Result<(), CallError>;
 }
 
@@ -205,7 +227,7 @@ pub trait Vault {
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Keys {
     /// `ListAccessKeys`, all pages.
-    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError>;
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError>;
 
     /// `GetAccessKeyLastUsed`: [`Usage::Never`] or [`Usage::Used`].
     async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError>;
@@ -240,6 +262,9 @@ pub trait Authenticator {
 pub trait Clock {
     /// Returns the time since some fixed moment.
     fn now(&self) -> Duration;
+
+    /// Returns the time of day.
+    fn moment(&self) -> Moment;
 
     /// Waits.
     async fn sleep(&self, duration: Duration);

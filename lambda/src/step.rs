@@ -5,8 +5,11 @@
 //! assumes nothing of the one before: it observes, decides, acts, and acting
 //! twice is acting once.
 
+mod abandon;
+mod caller;
 mod create;
 mod finish;
+mod intent;
 mod mint;
 mod set;
 mod test;

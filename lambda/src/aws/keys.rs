@@ -12,8 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
 use super::{no_retries, retries, timeouts};
-use crate::decide::{AccessKeyId, Activity, ListedKey, Usage};
-use crate::port::{CallError, Caller, Keys, NewKey};
+use crate::decide::{AccessKeyId, Activity, Usage};
+use crate::port::{AccessKey, CallError, Caller, Keys, Moment, NewKey};
 
 const LIST: &str = "iam:ListAccessKeys";
 const USAGE: &str = "iam:GetAccessKeyLastUsed";
@@ -71,7 +71,7 @@ impl Iam {
 }
 
 impl Keys for Iam {
-    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError> {
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError> {
         let mut listed = Vec::new();
         let mut marker = None;
         loop {
@@ -171,7 +171,7 @@ impl Keys for Iam {
     }
 }
 
-fn listed_key(key: &AccessKeyMetadata) -> Option<ListedKey> {
+fn listed_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
     let id = AccessKeyId::parse(key.access_key_id.as_deref()?)?;
     // A status that is not known counts as active, since an active key is the
     // one that is not removed unasked.
@@ -179,9 +179,9 @@ fn listed_key(key: &AccessKeyMetadata) -> Option<ListedKey> {
         Some(StatusType::Inactive) => Activity::Inactive,
         _ => Activity::Active,
     };
-    Some(ListedKey {
+    Some(AccessKey {
         id,
         activity,
-        usage: Usage::Unread,
+        created: key.create_date.map(|date| Moment(date.secs())),
     })
 }

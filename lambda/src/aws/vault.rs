@@ -12,14 +12,14 @@ use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
 use super::{no_retries, retries, timeouts};
 use crate::arn::SecretArn;
-use crate::decide::{CURRENT, PENDING, VersionId};
+use crate::decide::VersionId;
 use crate::event::Event;
 use crate::port::{CallError, Description, Stored, StoredVersion, Vault, Which};
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
 const PUT: &str = "secretsmanager:PutSecretValue";
-const PROMOTE: &str = "secretsmanager:UpdateSecretVersionStage";
+const RELABEL: &str = "secretsmanager:UpdateSecretVersionStage";
 
 /// Secrets Manager, called with the function's role.
 pub struct SecretsManager {
@@ -102,7 +102,13 @@ impl Vault for SecretsManager {
         })
     }
 
-    async fn put(&self, event: &Event, value: &SecretString) -> Result<(), CallError> {
+    async fn put(
+        &self,
+        event: &Event,
+        value: &SecretString,
+        labels: &[&str],
+    ) -> Result<(), CallError> {
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
         let rotation_token = event
             .rotation_token
             .as_ref()
@@ -112,7 +118,7 @@ impl Vault for SecretsManager {
             .secret_id(event.secret.as_str())
             .client_request_token(event.token.as_str())
             .secret_string(value.expose_secret())
-            .version_stages(PENDING)
+            .set_version_stages(Some(labels))
             .set_rotation_token(rotation_token)
             .customize()
             .config_override(Config::builder().retry_config(no_retries()))
@@ -122,21 +128,23 @@ impl Vault for SecretsManager {
             .map_err(|error| classify(PUT, &error))
     }
 
-    async fn promote(
+    async fn relabel(
         &self,
         secret: &SecretArn,
-        to: &VersionId,
+        label: &str,
         from: Option<&VersionId>,
+        to: Option<&VersionId>,
     ) -> Result<(), CallError> {
+        let id = |version: &VersionId| version.as_str().to_owned();
         self.client()
             .update_secret_version_stage()
             .secret_id(secret.as_str())
-            .version_stage(CURRENT)
-            .move_to_version_id(to.as_str())
-            .set_remove_from_version_id(from.map(|version| version.as_str().to_owned()))
+            .version_stage(label)
+            .set_remove_from_version_id(from.map(id))
+            .set_move_to_version_id(to.map(id))
             .send()
             .await
             .map(drop)
-            .map_err(|error| classify(PROMOTE, &error))
+            .map_err(|error| classify(RELABEL, &error))
     }
 }

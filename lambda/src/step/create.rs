@@ -5,21 +5,25 @@
 //! that this version has no value yet, that the values can be read and keep to
 //! the pins, that the caller may list keys, that there is room.
 
+use super::abandon::abandon;
+use super::caller::caller;
+use super::intent::{self, Written};
 use super::mint;
 use super::{
     Admission, Deadline, admit, current_credential, describe, pending_credential, read,
-    read_with_version, unread,
+    read_with_version,
 };
-use crate::arn::SecretArn;
 use crate::decide::{
-    self, Because, CURRENT, Hand, Holdings, Obstacle, PENDING, PREVIOUS, Room, VersionId,
+    self, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin, PENDING, PREVIOUS, Room,
+    Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
+use crate::mark;
 use crate::pin::{Pin, RotateAs};
-use crate::port::{CallError, Caller, Description, Fault, Journal, Keys, Ports, Vault, Which};
-use crate::secret::{Content, Credential, administrator_key};
+use crate::port::{AccessKey, CallError, Caller, Description, Fault, Journal, Keys, Ports, Which};
+use crate::secret::{Content, Credential, Unreadable};
 
 /// What `createSecret` knows once it has read the secret.
 pub(super) struct Scene<'event> {
@@ -28,7 +32,9 @@ pub(super) struct Scene<'event> {
     pub(super) current: Credential,
     pub(super) caller: Caller,
     /// The version that `current` was read from.
-    current_version: Option<VersionId>,
+    pub(super) current_version: VersionId,
+    /// The intents to make a key that runs before this one wrote down.
+    pub(super) intents: Vec<mark::Intent>,
 }
 
 pub(super) async fn run<P: Ports>(
@@ -49,95 +55,82 @@ pub(super) async fn run<P: Ports>(
     let pin = Pin::read(&event.secret, &description)?;
     let (current_version, current) = current?;
     let current = current_credential(&pin, current)?;
+    // What was read has a version; the labels are compared once more below.
+    let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
     if !matches!(pending, Content::Nothing) {
-        return already_made(ports, &pin, &current, pending);
+        return already_made(ports, event, &pin, &current, pending).await;
     }
 
-    let caller = caller(ports, event, &pin, &current).await?;
+    let caller = caller(ports, &pin, &current).await?;
     let scene = Scene {
         event,
         pin,
         current,
         caller,
         current_version,
+        intents: mark::intents(&description.stages),
     };
-    let superseded = [
-        Some(previous?),
-        abandoned(ports, event, &description).await?,
-    ];
+    let mut superseded = vec![previous?];
+    superseded.extend(left_behind(ports, event, &description).await?);
     let mut holdings = survey(ports, &scene, &superseded).await?;
-    make_room(ports, &scene, &mut holdings).await?;
-    mint::run(ports, &scene, &holdings.listed, deadline).await
+    let written = make_room(ports, &scene, &mut holdings).await?;
+    mint::run(ports, &scene, written, &holdings.listed, deadline).await
 }
 
 /// Ends the step for a version that has a value: another cannot be stored under
 /// the same version, and a second key would use up the user's last place.
-fn already_made<P: Ports>(
+async fn already_made<P: Ports>(
     ports: &P,
+    event: &Event,
     pin: &Pin,
     current: &Credential,
     pending: Content,
 ) -> Result<(), Error> {
-    let pending = pending_credential("complete", pin, pending)?;
+    let useless = match &pending {
+        Content::Unreadable(problem) if *problem != Unreadable::Undecryptable => true,
+        Content::Partial(_) => true,
+        _ => false,
+    };
+    let pending = match pending_credential("complete", pin, pending) {
+        Err(Error::Pin(error)) => return Err(error.into()),
+        Err(_) if useless => {
+            let reason = format!(
+                "its AWSPENDING is not a complete credential of {}",
+                pin.user
+            );
+            return Err(abandon(ports, event, None, reason).await);
+        }
+        other => other?,
+    };
     if pending.access_key == current.access_key {
-        let secret = pin.secret.name().to_owned();
-        return Err(Error::PendingIsCurrent {
-            secret,
-            key: pending.access_key,
-        });
+        let key = pending.access_key;
+        let reason = format!("its AWSPENDING holds the key {key} that is AWSCURRENT already");
+        return Err(abandon(ports, event, Some(&key), reason).await);
     }
     let note = Note::new("keep", "this version has its key already");
     ports.journal().note(note.about(&pending.access_key));
     Ok(())
 }
 
-/// Returns whose credentials make the IAM calls.
-async fn caller<P: Ports>(
-    ports: &P,
-    event: &Event,
-    pin: &Pin,
-    current: &Credential,
-) -> Result<Caller, Error> {
-    match &pin.rotate_as {
-        RotateAs::Own => Ok(Caller::Key(current.key_pair())),
-        RotateAs::Role => Ok(Caller::Role),
-        RotateAs::Administrator(_) => {
-            // The current credential kept to the pin, so this is what it names.
-            let unreadable = |administrator: &str| Error::AdministratorUnreadable {
-                secret: event.secret.name().to_owned(),
-                administrator: administrator.to_owned(),
-            };
-            let administrator = SecretArn::parse(&current.secret_arn)
-                .ok_or_else(|| unreadable("that `secretarn` names"))?;
-            let version = ports
-                .vault()
-                .read(&administrator, Which::Labelled(CURRENT))
-                .await
-                .map_err(|source| unread(&administrator, source))?;
-            administrator_key(&version.stored)
-                .map(Caller::Key)
-                .ok_or_else(|| unreadable(administrator.name()))
-        }
-    }
-}
-
-/// Returns what a version holds that another rotation left AWSPENDING. A label
-/// sits on one version and this rotation's own carries it, so there should be
-/// none; if there is, its key is ours.
-async fn abandoned<P: Ports>(
+/// Returns what the versions hold that rotations before this one left behind:
+/// AWSPENDING on another version than this rotation's, and the key made last
+/// where its rotation was cancelled. Their keys are ours.
+async fn left_behind<P: Ports>(
     ports: &P,
     event: &Event,
     description: &Description,
-) -> Result<Option<Content>, Error> {
-    let left = description
-        .stages
+) -> Result<Vec<Content>, Error> {
+    let stages = &description.stages;
+    let pending = stages
         .iter()
-        .find(|(version, labels)| **version != event.token && labels.contains(PENDING));
-    match left {
-        Some((version, _)) => read(ports, event, Which::Version(version)).await.map(Some),
-        None => Ok(None),
+        .find(|(version, labels)| **version != event.token && labels.contains(PENDING))
+        .map(|(version, _)| version);
+    let mut found = Vec::new();
+    for version in pending.into_iter().chain(mark::forgotten(stages)) {
+        found.push(read(ports, event, Which::Version(version)).await?);
     }
+    Ok(found)
 }
 
 /// Lists the user's keys, and says what is known of them. The labels are read
@@ -145,7 +138,7 @@ async fn abandoned<P: Ports>(
 async fn survey<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
-    superseded: &[Option<Content>],
+    superseded: &[Content],
 ) -> Result<Holdings, Error> {
     let (listed, unmoved) = tokio::join!(
         ports.keys().list(&scene.caller, &scene.pin.user),
@@ -155,7 +148,6 @@ async fn survey<P: Ports>(
     unmoved?;
     let superseded = superseded
         .iter()
-        .flatten()
         .filter_map(|content| match content {
             // A value that names another user says nothing of this one's keys.
             Content::Complete(credential) if credential.username == scene.pin.user => {
@@ -164,8 +156,17 @@ async fn survey<P: Ports>(
             _ => None,
         })
         .collect();
+    let known = |key: AccessKey| ListedKey {
+        origin: match mark::covers(&scene.intents, key.created) {
+            true => Origin::Announced,
+            false => Origin::Unknown,
+        },
+        id: key.id,
+        activity: key.activity,
+        usage: Usage::Unread,
+    };
     Ok(Holdings {
-        listed,
+        listed: listed.into_iter().map(known).collect(),
         current: scene.current.access_key.clone(),
         pending: None,
         superseded,
@@ -181,40 +182,63 @@ async fn survey<P: Ports>(
 async fn unmoved<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
     let stages = describe(ports, scene.event).await?.stages;
     let pending = decide::standing(&stages, &scene.event.token) == decide::Standing::Pending;
-    if pending && decide::carrier(&stages, CURRENT) == scene.current_version.as_ref() {
+    if pending && decide::carrier(&stages, CURRENT) == Some(&scene.current_version) {
         return Ok(());
     }
-    let secret = scene.pin.secret.name().to_owned();
-    Err(Error::LabelsMoved {
-        secret,
-        user: scene.pin.user.clone(),
-    })
+    Err(labels_moved(&scene.pin))
 }
 
-/// Sees to it that the user may have another key.
+fn labels_moved(pin: &Pin) -> Error {
+    Error::LabelsMoved {
+        secret: pin.secret.name().to_owned(),
+        user: pin.user.clone(),
+    }
+}
+
+/// Sees to it that the user may have another key, and that it is written down
+/// that one is about to be made.
 async fn make_room<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
     holdings: &mut Holdings,
-) -> Result<(), Error> {
+) -> Result<Written, Error> {
     let (secret, user) = (
         || scene.pin.secret.name().to_owned(),
         || scene.pin.user.clone(),
     );
     let current = || scene.current.access_key.clone();
+    let mut written = None;
     loop {
         match decide::room(holdings) {
-            Room::Free => return Ok(()),
+            Room::Free => {
+                return match written {
+                    Some(written) => Ok(written),
+                    None => intent::write(ports, scene).await,
+                };
+            }
             Room::Remove { key, because } => {
                 let reason = match because {
                     Because::Superseded => "a superseded version of the secret names it",
                     Because::Inactive => "it is inactive and nothing names it",
+                    Because::Announced => {
+                        "a run of this rotation said that it would make it, and its secret was lost"
+                    }
                     Because::OrphanOfOurUser => "it was never used and the user is the stack's own",
                 };
                 ports
                     .journal()
                     .note(Note::new("delete", reason).about(&key));
-                remove(ports, scene, &key).await?;
+                if because == Because::Superseded {
+                    // The intent says that there is no key but AWSCURRENT's and
+                    // such as versions name, and this is one: so it need not
+                    // wait for the key to be gone.
+                    let (removed, intent) =
+                        tokio::join!(remove(ports, scene, &key), intent::write(ports, scene));
+                    removed?;
+                    written = Some(intent?);
+                } else {
+                    remove(ports, scene, &key).await?;
+                }
                 holdings.listed.retain(|listed| listed.id != key);
             }
             Room::ReadUsage { key } => {
@@ -227,19 +251,6 @@ async fn make_room<P: Ports>(
                 for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
                     listed.usage = usage;
                 }
-            }
-            Room::Deactivate { key } => {
-                let reason = "nothing names it, it was never used, and the user is not ours alone";
-                ports
-                    .journal()
-                    .note(Note::new("deactivate", reason).about(&key));
-                let done = ports.keys().deactivate(&scene.caller, &user(), &key).await;
-                done.map_err(|source| not_removed(&scene.pin, &key, source))?;
-                return Err(Error::OrphanDeactivated {
-                    secret: secret(),
-                    user: user(),
-                    key,
-                });
             }
             Room::Stop(Obstacle::CurrentMissing) => {
                 return Err(Error::CurrentKeyMissing {
@@ -254,8 +265,8 @@ async fn make_room<P: Ports>(
                     key: current(),
                 });
             }
-            Room::Stop(Obstacle::ForeignInUse { key }) => {
-                return Err(Error::ForeignKeyInUse {
+            Room::Stop(Obstacle::Foreign { key }) => {
+                return Err(Error::ForeignKey {
                     secret: secret(),
                     user: user(),
                     key,

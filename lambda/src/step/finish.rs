@@ -42,7 +42,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     ports.journal().note(note.about(&pending.access_key));
     let Err(source) = ports
         .vault()
-        .promote(&event.secret, &event.token, from)
+        .relabel(&event.secret, CURRENT, from, Some(&event.token))
         .await
     else {
         return Ok(());

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::create::{Scene, advice, remove};
+use super::intent::{self, Written};
 use super::{Deadline, read};
-use crate::decide::{self, AfterPut, ListedKey, Put, ReadBack, Usage};
+use crate::decide::{self, AccessKeyId, AfterPut, ListedKey, PENDING, Put, ReadBack, Usage};
 use crate::error::Error;
 use crate::log::Note;
+use crate::mark::MADE;
 use crate::port::{Clock, Fault, Journal, Keys, NewKey, Ports, Vault, Which};
 use crate::secret::{Content, Unreadable};
 
@@ -29,22 +31,28 @@ const WAITS: [Duration; 4] = [
 pub(super) async fn run<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
+    written: Written,
     before: &[ListedKey],
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let key = create(ports, scene, before, deadline).await?;
+    let key = create(ports, scene, &written, before, deadline).await?;
     let note = Note::new(
         "created",
         "the user has room for a key and this version has none",
     );
     ports.journal().note(note.about(&key.id));
-    store(ports, scene, &key, deadline).await
+    let (stored, ()) = tokio::join!(
+        store(ports, scene, &key, deadline),
+        intent::clear(ports, scene, &written)
+    );
+    stored
 }
 
 /// Has IAM make a key, once.
 async fn create<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
+    written: &Written,
     before: &[ListedKey],
     deadline: Deadline,
 ) -> Result<NewKey, Error> {
@@ -53,6 +61,7 @@ async fn create<P: Ports>(
     loop {
         let left = deadline.left(ports.clock());
         if left < STORING {
+            intent::withdraw(ports, scene, written).await;
             return Err(Error::TooLittleTime {
                 user: user(),
                 seconds: left.as_secs(),
@@ -72,8 +81,12 @@ async fn create<P: Ports>(
                     source,
                 });
             }
-            (Fault::LimitExceeded, _) => return Err(Error::KeyQuotaReached { user: user() }),
+            (Fault::LimitExceeded, _) => {
+                intent::withdraw(ports, scene, written).await;
+                return Err(Error::KeyQuotaReached { user: user() });
+            }
             _ => {
+                intent::withdraw(ports, scene, written).await;
                 let advice = advice(&scene.pin, source.fault);
                 return Err(Error::KeyNotCreated {
                     user: user(),
@@ -103,6 +116,7 @@ async fn sweep<P: Ports>(ports: &P, scene: &Scene<'_>, before: &[ListedKey]) -> 
     if let Content::Complete(pending) = pending {
         named.insert(pending.access_key);
     }
+    let after: Vec<AccessKeyId> = after.into_iter().map(|key| key.id).collect();
     let strays = decide::strays(before, &after, &named);
     let [stray] = strays.as_slice() else {
         return Ok(());
@@ -130,7 +144,11 @@ async fn store<P: Ports>(
     let mut waits = WAITS.iter();
     let mut maybe_stored = false;
     loop {
-        let Err(source) = ports.vault().put(scene.event, &value).await else {
+        let Err(source) = ports
+            .vault()
+            .put(scene.event, &value, &[PENDING, MADE])
+            .await
+        else {
             return Ok(());
         };
         let put = outcome(source.fault);

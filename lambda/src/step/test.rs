@@ -10,27 +10,33 @@
 
 use std::time::Duration;
 
+use super::abandon::abandon;
+use super::caller::caller;
 use super::{Admission, Deadline, admit, describe, pending_credential, read};
-use crate::decide::{self, CURRENT, PENDING, Standing};
+use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, Standing};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
-use crate::port::{Authenticator, CallError, Clock, Fault, Journal, Ports, Which};
+use crate::port::{Authenticator, CallError, Clock, Fault, Journal, KeyPair, Keys, Ports, Which};
 use crate::secret::{Content, Credential};
 
-/// How often in a row the key must authenticate. IAM spreads a new key over
-/// many servers, and the first to know it is not the last.
+/// How often the key must authenticate, at once or in a row. IAM spreads a new
+/// key over many servers, and the first to know it is not the last.
 const SUCCESSES: u32 = 3;
 
 /// The wait between two successes, once a server was seen that does not know
-/// the key yet. Before that there is none.
+/// the key yet.
 const BETWEEN_SUCCESSES: Duration = Duration::from_millis(100);
 
 /// The first wait after a failure that may pass. Each further one is twice as
 /// long, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// After so many refusals it is looked up whether the key is still there: after
+/// three seconds, and then every fifteen.
+const LOOK_AFTER: u32 = 5;
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -71,7 +77,21 @@ pub(super) async fn run<P: Ports>(
         return Ok(());
     }
     let pending = pending_credential("test", &pin, pending)?;
-    authenticate(ports, deadline, &pin, &pending).await
+    let trial = Trial {
+        event,
+        pin: &pin,
+        current: &current,
+        pending: &pending,
+    };
+    authenticate(ports, deadline, &trial).await
+}
+
+/// What is tested, and what it is tested against.
+struct Trial<'step> {
+    event: &'step Event,
+    pin: &'step Pin,
+    current: &'step Content,
+    pending: &'step Credential,
 }
 
 /// Returns why this is a test of the configuration, if it is one.
@@ -90,63 +110,109 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
     }
 }
 
-/// Proves that the key authenticates as the pinned user, several times in a row.
+/// Proves that the key authenticates as the pinned user, several times: at once
+/// where IAM knows it everywhere, and otherwise until it has done so several
+/// times in a row.
 async fn authenticate<P: Ports>(
     ports: &P,
     deadline: Deadline,
-    pin: &Pin,
-    pending: &Credential,
+    trial: &Trial<'_>,
 ) -> Result<(), Error> {
+    let Trial { pin, pending, .. } = trial;
     let (user, key) = (|| pin.user.clone(), || pending.access_key.clone());
+    let passed = || {
+        let note = Note::new("passed", "the new key authenticates as the pinned user");
+        ports.journal().note(note.about(&pending.access_key));
+    };
     let pair = pending.key_pair();
-    let mut successes = 0;
-    let mut wait = FIRST_WAIT;
-    let mut spreading = false;
+    let identify = || identify(ports, pin, &pending.access_key, &pair);
+    let (first, second, third) = tokio::join!(identify(), identify(), identify());
+    let Some(mut failure) = worst([first, second, third])? else {
+        passed();
+        return Ok(());
+    };
+    let note = Note::new("wait", "the new key is not accepted everywhere yet");
+    ports.journal().note(note.about(&pending.access_key));
+    let (mut successes, mut refusals, mut wait) = (0, 0, FIRST_WAIT);
     loop {
-        match ports.authenticator().identify(&pair).await {
-            Ok(identity) if pin.is_user_arn(&identity.arn) => {
-                successes += 1;
-                if successes == SUCCESSES {
-                    let note = Note::new("passed", "the new key authenticates as the pinned user");
-                    ports.journal().note(note.about(&pending.access_key));
-                    return Ok(());
-                }
-                if spreading {
-                    ports.clock().sleep(BETWEEN_SUCCESSES).await;
-                }
-            }
-            Ok(_) => {
-                return Err(Error::AnotherIdentity {
-                    user: user(),
-                    key: key(),
-                });
-            }
-            Err(source) if !may_pass(&source) => {
-                return Err(Error::KeyRefused {
-                    user: user(),
-                    key: key(),
-                    source,
-                });
-            }
-            Err(source) if deadline.left(ports.clock()) <= wait => {
-                return Err(Error::KeyNotUsableYet {
-                    user: user(),
-                    key: key(),
-                    source,
-                });
-            }
-            Err(_) => {
-                if !spreading {
-                    let note = Note::new("wait", "the new key is not accepted everywhere yet");
-                    ports.journal().note(note.about(&pending.access_key));
-                }
-                successes = 0;
-                spreading = true;
-                ports.clock().sleep(wait).await;
-                wait = LONGEST_WAIT.min(wait * 2);
+        if failure.fault == Fault::NotAuthenticated {
+            refusals += 1;
+            if refusals % LOOK_AFTER == 0 && is_gone(ports, trial).await {
+                let reason = format!("the key {} that it made is deleted or inactive", key());
+                return Err(abandon(ports, trial.event, Some(&key()), reason).await);
             }
         }
+        if deadline.left(ports.clock()) <= wait {
+            return Err(Error::KeyNotUsableYet {
+                user: user(),
+                key: key(),
+                source: failure,
+            });
+        }
+        ports.clock().sleep(wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+        failure = loop {
+            match identify().await? {
+                Some(failure) => break failure,
+                None => successes += 1,
+            }
+            if successes == SUCCESSES {
+                passed();
+                return Ok(());
+            }
+            ports.clock().sleep(BETWEEN_SUCCESSES).await;
+        };
+        successes = 0;
     }
+}
+
+/// Asks STS once who the key belongs to. Returns the failure that may pass, if
+/// there is one.
+async fn identify<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    key: &AccessKeyId,
+    pair: &KeyPair,
+) -> Result<Option<CallError>, Error> {
+    match ports.authenticator().identify(pair).await {
+        Ok(identity) if pin.is_user_arn(&identity.arn) => Ok(None),
+        Ok(_) => Err(Error::AnotherIdentity {
+            user: pin.user.clone(),
+            key: key.clone(),
+        }),
+        Err(source) if may_pass(&source) => Ok(Some(source)),
+        Err(source) => Err(Error::KeyRefused {
+            user: pin.user.clone(),
+            key: key.clone(),
+            source,
+        }),
+    }
+}
+
+/// Returns the failure that decides: a final one before one that may pass.
+fn worst<const N: usize>(
+    outcomes: [Result<Option<CallError>, Error>; N],
+) -> Result<Option<CallError>, Error> {
+    let failures: Result<Vec<_>, Error> = outcomes.into_iter().collect();
+    Ok(failures?.into_iter().flatten().next())
+}
+
+/// Whether IAM says that the pending key is gone or inactive. Where it does not
+/// answer, or its answer is out of date, nothing is lost: the key's version
+/// stays known as ours.
+async fn is_gone<P: Ports>(ports: &P, trial: &Trial<'_>) -> bool {
+    let Content::Complete(current) = trial.current else {
+        return false;
+    };
+    let Ok(caller) = caller(ports, trial.pin, current).await else {
+        return false;
+    };
+    let Ok(keys) = ports.keys().list(&caller, &trial.pin.user).await else {
+        return false;
+    };
+    !keys
+        .iter()
+        .any(|key| key.id == trial.pending.access_key && key.activity == Activity::Active)
 }
 
 /// Whether a failure is one that a good key may see while IAM spreads it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyrota_function::decide::{
-    AccessKeyId, Activity, AfterPut, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle,
+    AccessKeyId, Activity, AfterPut, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin,
     PENDING, PREVIOUS, Put, ReadBack, Room, Stages, Standing, Usage, VersionId, after_put, room,
     standing, strays,
 };
@@ -15,7 +15,15 @@ fn listed(number: u32, activity: Activity, usage: Usage) -> ListedKey {
     ListedKey {
         id: key_id(number),
         activity,
+        origin: Origin::Unknown,
         usage,
+    }
+}
+
+fn announced(key: ListedKey) -> ListedKey {
+    ListedKey {
+        origin: Origin::Announced,
+        ..key
     }
 }
 
@@ -66,54 +74,34 @@ fn the_previous_key_goes_whatever_its_use() {
 
 #[test]
 fn an_unknown_key_is_judged_by_its_activity_and_use() {
-    let key = key_id(2);
     let remove = |because| Room::Remove {
         key: key_id(2),
         because,
     };
+    let ask = || Room::ReadUsage { key: key_id(2) };
+    let stop = || Room::Stop(Obstacle::Foreign { key: key_id(2) });
+    let inactive = |usage| listed(2, INACTIVE, usage);
+    let active = |usage| listed(2, ACTIVE, usage);
+    let (orphan, lost) = (Because::OrphanOfOurUser, Because::Announced);
     let table = [
-        (INACTIVE, Usage::Unread, false, remove(Because::Inactive)),
-        (INACTIVE, Usage::Used, false, remove(Because::Inactive)),
-        (
-            ACTIVE,
-            Usage::Unread,
-            false,
-            Room::ReadUsage { key: key.clone() },
-        ),
-        (
-            ACTIVE,
-            Usage::Unread,
-            true,
-            Room::ReadUsage { key: key.clone() },
-        ),
-        (
-            ACTIVE,
-            Usage::Never,
-            false,
-            Room::Deactivate { key: key.clone() },
-        ),
-        (ACTIVE, Usage::Never, true, remove(Because::OrphanOfOurUser)),
-        (
-            ACTIVE,
-            Usage::Used,
-            false,
-            Room::Stop(Obstacle::ForeignInUse { key: key.clone() }),
-        ),
-        (
-            ACTIVE,
-            Usage::Used,
-            true,
-            Room::Stop(Obstacle::ForeignInUse { key }),
-        ),
+        (inactive(Usage::Unread), false, remove(Because::Inactive)),
+        (inactive(Usage::Used), false, remove(Because::Inactive)),
+        // Nothing says that it is ours, so whether it was used is not asked.
+        (active(Usage::Unread), false, stop()),
+        (active(Usage::Never), false, stop()),
+        (active(Usage::Used), false, stop()),
+        (active(Usage::Unread), true, ask()),
+        (active(Usage::Never), true, remove(orphan)),
+        (active(Usage::Used), true, stop()),
+        (announced(active(Usage::Unread)), false, ask()),
+        (announced(active(Usage::Never)), false, remove(lost)),
+        (announced(active(Usage::Used)), false, stop()),
     ];
-    for (activity, usage, owns_user, expected) in table {
-        let mut holdings = with(listed(2, activity, usage));
+    for (key, owns_user, expected) in table {
+        let case = format!("{key:?} owns: {owns_user}");
+        let mut holdings = with(key);
         holdings.owns_user = owns_user;
-        assert_eq!(
-            room(&holdings),
-            expected,
-            "{activity:?} {usage:?} owns: {owns_user}"
-        );
+        assert_eq!(room(&holdings), expected, "{case}");
     }
 }
 
@@ -150,10 +138,10 @@ fn two_protected_keys_stop() {
 #[test]
 fn only_what_is_new_and_unnamed_is_a_stray() {
     let before = [listed(1, ACTIVE, Usage::Unread)];
-    let after = [1, 2, 3].map(|number| listed(number, ACTIVE, Usage::Unread));
+    let after = [1, 2, 3].map(key_id);
     let named = BTreeSet::from([key_id(3)]);
     assert_eq!(strays(&before, &after, &named), vec![key_id(2)]);
-    assert_eq!(strays(&after, &before, &BTreeSet::new()), vec![]);
+    assert_eq!(strays(&before, &[key_id(1)], &BTreeSet::new()), vec![]);
 }
 
 #[test]
@@ -311,7 +299,10 @@ fn an_id_is_not_a_secret() {
 fn any_key(number: u32) -> impl Strategy<Value = ListedKey> {
     let activity = prop_oneof![Just(ACTIVE), Just(INACTIVE)];
     let usage = prop_oneof![Just(Usage::Unread), Just(Usage::Never), Just(Usage::Used)];
-    (activity, usage).prop_map(move |(activity, usage)| listed(number, activity, usage))
+    (activity, usage, any::<bool>()).prop_map(move |(activity, usage, by_a_run)| {
+        let key = listed(number, activity, usage);
+        if by_a_run { announced(key) } else { key }
+    })
 }
 
 fn any_keys() -> impl Strategy<Value = Vec<ListedKey>> {
@@ -343,7 +334,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn a_protected_key_is_never_the_victim(holdings in any_holdings()) {
-        if let Room::Remove { key, .. } | Room::Deactivate { key } = room(&holdings) {
+        if let Room::Remove { key, .. } = room(&holdings) {
             prop_assert_ne!(&key, &holdings.current);
             prop_assert_ne!(Some(&key), holdings.pending.as_ref());
             prop_assert!(holdings.listed.iter().any(|listed| listed.id == key));
@@ -376,6 +367,19 @@ proptest! {
         }
     }
 
+    /// A foreign key, as long as it is active.
+    #[test]
+    fn an_active_key_that_nothing_calls_ours_is_never_removed(holdings in any_holdings()) {
+        if let Room::Remove { key, because } = room(&holdings) {
+            let victim = holdings.listed.iter().find(|listed| listed.id == key);
+            let victim = victim.expect("a listed key");
+            let ours = holdings.superseded.contains(&key)
+                || victim.origin == Origin::Announced
+                || holdings.owns_user;
+            prop_assert!(ours || victim.activity == INACTIVE, "{:?}", because);
+        }
+    }
+
     /// Doing what is said, again and again, comes to an end.
     #[test]
     fn making_room_ends(mut holdings in any_holdings(), used: bool) {
@@ -387,7 +391,7 @@ proptest! {
                         listed.usage = if used { Usage::Used } else { Usage::Never };
                     }
                 }
-                Room::Free | Room::Stop(_) | Room::Deactivate { .. } => return Ok(()),
+                Room::Free | Room::Stop(_) => return Ok(()),
             }
         }
         prop_assert!(false, "it goes on for ever");

@@ -19,13 +19,12 @@ const MISHAPS: [Mishap; 8] = [
 /// More retries than any single mishap needs.
 const RETRIES: usize = 4;
 
-const STATES: [fn(&World); 4] = [
+const STATES: [fn(&World); 3] = [
     |_| {},
     |world| {
         let previous = world.give_key(USER, true);
         world.store("before", &[PREVIOUS], &world.value(&previous, SECRET_ARN));
     },
-    |world| drop(world.give_key(USER, false)),
     |world| {
         let inactive = world.give_key(USER, true);
         world.change_key(&inactive.id, |key| key.activity = Activity::Inactive);

@@ -13,7 +13,7 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
     assert_eq!(rotate(&world, TOKEN).name(), "done");
     let world_with_error = World::new("self", true);
     world_with_error.give_foreign_key(true);
-    assert_eq!(rotate(&world_with_error, TOKEN).name(), "ForeignKeyInUse");
+    assert_eq!(rotate(&world_with_error, TOKEN).name(), "ForeignKey");
 
     let said = world.said.borrow().clone();
     let mut decisions = Vec::new();
@@ -43,7 +43,7 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
         .expect("a line");
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!(line["level"], "ERROR");
-    assert_eq!(line["errorType"], "ForeignKeyInUse");
+    assert_eq!(line["errorType"], "ForeignKey");
     assert!(
         line["errorMessage"]
             .as_str()

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use keyrota_function::decide::{CURRENT, PENDING};
+use keyrota_function::decide::{Activity, CURRENT, PENDING};
 use keyrota_function::event::Step;
 use keyrota_function::port::Fault;
 
-use crate::fake::{Mishap, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, run};
+use crate::fake::{Mishap, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, rotate, run};
 
+const AGAIN: &str = "22222222-3333-4444-5555-666666666666";
 const IDENTIFY: &str = "sts:GetCallerIdentity";
 
 /// Returns a world whose pending version has key 4.
@@ -82,7 +83,7 @@ fn what_will_not_pass_is_final() {
         let world = created();
         world.befall_action(IDENTIFY, &[Mishap::Before(fault)]);
         assert_eq!(test(&world), "KeyRefused");
-        assert_eq!(identifications(&world), 1);
+        assert_eq!(identifications(&world), 3);
     }
 }
 
@@ -220,4 +221,38 @@ fn the_current_id_with_another_secret_key_is_tested() {
     value["secretkey"] = serde_json::json!("wrong/secret+0123456789");
     world.store(TOKEN, &[PENDING], &value.to_string());
     assert_eq!(test(&world), "KeyNotUsableYet");
+}
+
+/// A version cannot be changed, so a rotation whose key is gone would fail for
+/// ever.
+#[test]
+fn a_rotation_whose_key_is_gone_is_given_up_and_the_next_succeeds() {
+    type Meddle = fn(&World);
+    let ways: [Meddle; 2] = [
+        |world| world.take_key(&key_id(4)),
+        |world| world.change_key(&key_id(4), |key| key.activity = Activity::Inactive),
+    ];
+    for rotate_as in ["self", "role", "ops/key-admin"] {
+        for meddle in ways {
+            let world = World::new(rotate_as, false);
+            world.begin(TOKEN);
+            assert_eq!(run(&world, Step::Create).name(), "done");
+            meddle(&world);
+            assert_eq!(test(&world), "GivenUp");
+            assert!(world.slept.get() < Duration::from_secs(5));
+            assert!(world.version(PENDING).is_none());
+            assert_eq!(rotate(&world, AGAIN).name(), "done");
+            assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+        }
+    }
+}
+
+#[test]
+fn a_rotation_that_cannot_be_given_up_says_so() {
+    let world = created();
+    world.take_key(&key_id(4));
+    let fault = Mishap::Before(Fault::NotAuthorised);
+    world.befall_action("secretsmanager:UpdateSecretVersionStage", &[fault]);
+    assert_eq!(test(&world), "NotGivenUp");
+    assert_eq!(test(&world), "GivenUp");
 }

@@ -49,11 +49,12 @@ fn no_call_is_made_that_is_not_needed() {
                 READ,
                 "iam:ListAccessKeys",
                 DESCRIBE,
+                "secretsmanager:UpdateSecretVersionStage",
                 "iam:CreateAccessKey",
                 "secretsmanager:PutSecretValue",
             ],
         ),
-        (Step::Set, &[DESCRIBE, READ, READ]),
+        (Step::Set, &[DESCRIBE]),
         (
             Step::Test,
             &[DESCRIBE, READ, READ, IDENTIFY, IDENTIFY, IDENTIFY],

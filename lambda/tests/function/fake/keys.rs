@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, ListedKey, Usage};
+use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, Usage};
 use keyrota_function::port::{
-    Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, NewKey,
+    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, Moment,
+    NewKey,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -64,15 +65,15 @@ fn signer(caller: &Caller) -> String {
 }
 
 impl Keys for World {
-    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<ListedKey>, CallError> {
+    async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError> {
         let effect = || {
             self.authorise(caller, user)?;
             let users = self.users.borrow();
             let keys = users.get(user).ok_or(Fault::NotFound)?.iter();
-            let listed = keys.map(|key| ListedKey {
+            let listed = keys.map(|key| AccessKey {
                 id: key.id.clone(),
                 activity: key.activity,
-                usage: Usage::Unread,
+                created: Some(key.created),
             });
             Ok(listed.collect())
         };
@@ -156,6 +157,10 @@ impl Authenticator for World {
 impl Clock for World {
     fn now(&self) -> Duration {
         self.now.get()
+    }
+
+    fn moment(&self) -> Moment {
+        self.today()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -28,11 +28,16 @@ impl Secret {
             .map(|(id, _)| id.clone())
     }
 
-    /// Puts a label on a version and takes it from any other.
-    fn label(&mut self, id: &VersionId, label: &str) {
+    /// Takes a label away.
+    fn unlabel(&mut self, label: &str) {
         for version in self.versions.values_mut() {
             version.labels.remove(label);
         }
+    }
+
+    /// Puts a label on a version and takes it from any other.
+    fn label(&mut self, id: &VersionId, label: &str) {
+        self.unlabel(label);
         self.versions
             .entry(id.clone())
             .or_default()
@@ -153,11 +158,7 @@ impl World {
 
     /// Ends a rotation: Secrets Manager takes AWSPENDING away.
     pub(crate) fn end(&self) {
-        self.change_secret(|secret| {
-            for version in secret.versions.values_mut() {
-                version.labels.remove(PENDING);
-            }
-        });
+        self.change_secret(|secret| secret.unlabel(PENDING));
     }
 
     fn with_secret<T>(
@@ -219,7 +220,12 @@ impl Vault for World {
             .await
     }
 
-    async fn put(&self, event: &Event, value: &SecretString) -> Result<(), CallError> {
+    async fn put(
+        &self,
+        event: &Event,
+        value: &SecretString,
+        labels: &[&str],
+    ) -> Result<(), CallError> {
         let effect = || {
             self.with_secret(&event.secret, |found| {
                 let version = found.versions.entry(event.token.clone()).or_default();
@@ -228,7 +234,9 @@ impl Vault for World {
                     Some(_) => return Ok(()),
                     None => version.value = Some(value.expose_secret().to_owned()),
                 }
-                found.label(&event.token, PENDING);
+                for label in labels {
+                    found.label(&event.token, label);
+                }
                 Ok(())
             })
         };
@@ -236,21 +244,29 @@ impl Vault for World {
             .await
     }
 
-    async fn promote(
+    async fn relabel(
         &self,
         secret: &SecretArn,
-        to: &VersionId,
+        label: &str,
         from: Option<&VersionId>,
+        to: Option<&VersionId>,
     ) -> Result<(), CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
-                if !found.versions.contains_key(to) {
+                if to.is_some_and(|to| !found.versions.contains_key(to)) {
                     return Err(Fault::NotFound);
                 }
-                if found.carrier(CURRENT).as_ref() != from {
+                // A label on another version than the one it comes from, or
+                // goes to, is not moved.
+                let carrier = found.carrier(label);
+                if carrier.as_ref() != from && (carrier.as_ref() != to || to.is_none()) {
                     return Err(Fault::Refused);
                 }
-                found.promote(to);
+                match to {
+                    Some(to) if label == CURRENT => found.promote(to),
+                    Some(to) => found.label(to, label),
+                    None => found.unlabel(label),
+                }
                 Ok(())
             })
         };

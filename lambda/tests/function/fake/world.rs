@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
-use keyrota_function::port::{Answer, CallError, Fault};
+use keyrota_function::port::{Answer, CallError, Fault, Moment};
 
 use super::vault::Version;
 
@@ -18,6 +18,9 @@ pub(crate) const SECRET_ARN: &str =
 pub(crate) const ADMINISTRATOR_ARN: &str =
     "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ops/key-admin-GhIjKl";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
+
+/// The time of day at which the clock began to count.
+const MORNING: i64 = 1_790_000_000;
 
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(10);
@@ -51,6 +54,8 @@ pub(crate) struct Key {
     pub(crate) secret: String,
     pub(crate) activity: Activity,
     pub(crate) used: bool,
+    /// When it was made, by IAM's clock.
+    pub(crate) created: Moment,
     /// When every server knows the key.
     pub(crate) known_at: Duration,
     /// Whether something other than the secret relies on it.
@@ -195,6 +200,7 @@ impl World {
             secret: format!("secret/of+key{number}/wJalrXUtnFEMI{number:08}"),
             activity: Activity::Active,
             used,
+            created: self.today(),
             known_at: self.now.get() + self.spread.get(),
             foreign: false,
         };
@@ -207,9 +213,16 @@ impl World {
         key
     }
 
-    /// Makes a key that something other than the secret relies on.
+    /// Returns the time of day.
+    pub(crate) fn today(&self) -> Moment {
+        let seconds = i64::try_from(self.now.get().as_secs()).expect("not so long");
+        Moment(MORNING + seconds)
+    }
+
+    /// Makes a key that something other than the secret relies on, long ago.
     pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
         let key = self.give_key(USER, used);
+        self.change_key(&key.id, |key| key.created.0 -= 86_400);
         self.change_key(&key.id, |key| key.foreign = true);
         key
     }

@@ -1,0 +1,39 @@
+//! Whose credentials make the IAM calls.
+
+use super::unread;
+use crate::arn::SecretArn;
+use crate::decide::CURRENT;
+use crate::error::Error;
+use crate::pin::{Pin, RotateAs};
+use crate::port::{Caller, Ports, Vault, Which};
+use crate::secret::{Credential, administrator_key};
+
+/// Returns whose credentials make the IAM calls. `current` is what AWSCURRENT
+/// holds, and was found to keep to the pin.
+pub(crate) async fn caller<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    current: &Credential,
+) -> Result<Caller, Error> {
+    match &pin.rotate_as {
+        RotateAs::Own => Ok(Caller::Key(current.key_pair())),
+        RotateAs::Role => Ok(Caller::Role),
+        RotateAs::Administrator(_) => {
+            // The current credential kept to the pin, so this is what it names.
+            let unreadable = |administrator: &str| Error::AdministratorUnreadable {
+                secret: pin.secret.name().to_owned(),
+                administrator: administrator.to_owned(),
+            };
+            let administrator = SecretArn::parse(&current.secret_arn)
+                .ok_or_else(|| unreadable("that `secretarn` names"))?;
+            let version = ports
+                .vault()
+                .read(&administrator, Which::Labelled(CURRENT))
+                .await
+                .map_err(|source| unread(&administrator, source))?;
+            administrator_key(&version.stored)
+                .map(Caller::Key)
+                .ok_or_else(|| unreadable(administrator.name()))
+        }
+    }
+}

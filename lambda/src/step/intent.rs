@@ -1,0 +1,75 @@
+//! Writes down that a key is about to be made.
+
+use super::create::Scene;
+use crate::error::Error;
+use crate::mark::{self, Intent};
+use crate::port::{Clock, Ports, Vault};
+
+/// An intent that is written down; `CreateAccessKey` is called with one only.
+pub(super) struct Written {
+    label: String,
+}
+
+/// How many intents may stand at once. Each is a label, a secret has room for
+/// twenty, and one more stands for each run that never learnt whether it made a
+/// key.
+const MOST: usize = 8;
+
+/// Writes the intent down.
+pub(super) async fn write<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Written, Error> {
+    let label = mark::label(ports.clock().moment());
+    let secret = &scene.event.secret;
+    let same = scene.intents.iter().find(|intent| intent.label == label);
+    let write = ports.vault().relabel(
+        secret,
+        &label,
+        same.map(|intent| &intent.version),
+        Some(&scene.current_version),
+    );
+    // Intents come in the order of their age.
+    let surplus = scene.intents.len().saturating_sub(MOST - 1);
+    let (written, ()) = tokio::join!(write, take_away(ports, scene, &scene.intents[..surplus]));
+    match written {
+        Ok(()) => Ok(Written { label }),
+        Err(source) => Err(Error::IntentNotWritten {
+            secret: scene.pin.secret.name().to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Takes the intents of earlier runs away, once a key was made: IAM would have
+/// refused to make it while a key of theirs, which a list had not shown yet,
+/// was there.
+pub(super) async fn clear<P: Ports>(ports: &P, scene: &Scene<'_>, written: &Written) {
+    let old = scene.intents.iter();
+    let old: Vec<Intent> = old
+        .filter(|intent| intent.label != written.label)
+        .cloned()
+        .collect();
+    take_away(ports, scene, &old).await;
+}
+
+async fn take_away<P: Ports>(ports: &P, scene: &Scene<'_>, intents: &[Intent]) {
+    for Intent { label, version, .. } in intents {
+        // One that stays tells of no key made now; the next run takes it away.
+        let _ = ports
+            .vault()
+            .relabel(&scene.event.secret, label, Some(version), None)
+            .await;
+    }
+}
+
+/// Takes the intent back: no key was made. Where that fails, the intent lapses
+/// with its time.
+pub(super) async fn withdraw<P: Ports>(ports: &P, scene: &Scene<'_>, written: &Written) {
+    let _ = ports
+        .vault()
+        .relabel(
+            &scene.event.secret,
+            &written.label,
+            Some(&scene.current_version),
+            None,
+        )
+        .await;
+}
