@@ -27,6 +27,8 @@ const TAGS: [(&str, &str); 5] = [
     ("keyrota:old-key", "until_next_rotation"),
 ];
 
+const SECONDS_PER_DAY: u64 = 86_400;
+
 /// One user, and the secret with its key.
 #[derive(Debug)]
 pub struct Account {
@@ -65,8 +67,10 @@ impl Account {
         TAGS.into()
     }
 
-    /// Begins a rotation and returns its token.
+    /// Begins a rotation, as if a day after the one before, and returns its
+    /// token.
     pub fn begin_rotation(&mut self) -> String {
+        self.secret.age_labels(SECONDS_PER_DAY);
         self.rotations += 1;
         let token = token(self.rotations);
         self.secret.begin_rotation(&token);

@@ -124,6 +124,22 @@ impl Secret {
         Ok(())
     }
 
+    /// Moves the time back that a label ends with, in seconds since 1970, as if
+    /// so many seconds had passed. Labels without one stay as they are.
+    pub fn age_labels(&mut self, seconds: u64) {
+        let age = |label: &String| {
+            let (name, time) = label.rsplit_once('_')?;
+            let time: u64 = time.parse().ok()?;
+            Some(format!("{name}_{}", time.saturating_sub(seconds)))
+        };
+        for version in self.versions.values_mut() {
+            let labels = version.labels.iter();
+            version.labels = labels
+                .map(|label| age(label).unwrap_or_else(|| label.clone()))
+                .collect();
+        }
+    }
+
     /// Begins a rotation: the version is AWSPENDING and has no value.
     pub fn begin_rotation(&mut self, id: &str) {
         self.attach(PENDING, id);
@@ -221,6 +237,18 @@ mod tests {
         assert_eq!(secret.put("two", "2", &[]), Ok(()));
         let refusal = secret.put("two", "other", &[]).unwrap_err();
         assert_eq!(refusal.code, "ResourceExistsException");
+    }
+
+    #[test]
+    fn labels_with_a_time_age() {
+        let mut secret = rotated();
+        let made = "MAKING_1800000000";
+        secret.move_label(made, Some("two"), None).unwrap();
+        secret.age_labels(1);
+        assert_eq!(secret.carrier(made), None);
+        assert_eq!(secret.carrier("MAKING_1799999999"), Some("two"));
+        assert_eq!(secret.carrier("MADE"), Some("two"));
+        assert_eq!(secret.carrier(CURRENT), Some("two"));
     }
 
     #[test]
