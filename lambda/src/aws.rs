@@ -7,6 +7,7 @@ mod authenticator;
 mod environment;
 mod fault;
 mod keys;
+mod probe;
 mod vault;
 
 use std::time::Duration;
@@ -24,7 +25,9 @@ pub use keys::Iam;
 pub use vault::SecretsManager;
 
 use crate::clock::{SystemClock, time_of_day};
-use crate::port::{Journal, Ports};
+use crate::port::{CallError, Journal, KeyPair, Moment, Ports, Probe};
+use crate::tag::Permission;
+use probe::Buckets;
 
 /// How often a call is sent that may be repeated.
 const ATTEMPTS: u32 = 3;
@@ -32,11 +35,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The three services, and time.
+/// The services, and time.
 pub struct Services {
     vault: SecretsManager,
     keys: Iam,
     authenticator: Sts,
+    buckets: Buckets,
     clock: SystemClock,
 }
 
@@ -48,7 +52,8 @@ impl Services {
         Self {
             vault: SecretsManager::new(environment.clone(), http.clone()),
             keys: Iam::new(environment.clone(), http.clone()),
-            authenticator: Sts::new(environment.clone(), http),
+            authenticator: Sts::new(environment.clone(), http.clone()),
+            buckets: Buckets::new(environment.clone(), http),
             clock: SystemClock::start(),
         }
     }
@@ -65,6 +70,19 @@ impl Services {
     }
 }
 
+impl Probe for Services {
+    async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError> {
+        match permission {
+            Permission::ListBucket {
+                partition,
+                bucket,
+                region,
+            } => self.buckets.list(key, partition, bucket, region).await,
+            Permission::AssumeRole { role } => self.authenticator.assume(key, role).await,
+        }
+    }
+}
+
 /// The ports of one request.
 pub struct Request<'services, J> {
     services: &'services Services,
@@ -75,6 +93,7 @@ impl<J: Journal> Ports for Request<'_, J> {
     type Vault = SecretsManager;
     type Keys = Iam;
     type Authenticator = Sts;
+    type Probe = Services;
     type Clock = SystemClock;
     type Journal = J;
 
@@ -88,6 +107,10 @@ impl<J: Journal> Ports for Request<'_, J> {
 
     fn authenticator(&self) -> &Self::Authenticator {
         &self.services.authenticator
+    }
+
+    fn probe(&self) -> &Self::Probe {
+        self.services
     }
 
     fn clock(&self) -> &Self::Clock {
@@ -105,6 +128,11 @@ pub fn timestamp() -> String {
     DateTime::from(time_of_day())
         .fmt(Format::DateTime)
         .unwrap_or_default()
+}
+
+/// Returns a moment as the SDKs tell it, without its fraction of a second.
+fn moment(time: DateTime) -> Moment {
+    Moment(time.secs())
 }
 
 /// Returns an HTTP client with rustls over ring, and the machine's certificate

@@ -24,10 +24,7 @@ impl Clock for SystemClock {
     }
 
     fn moment(&self) -> Moment {
-        let since = time_of_day()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Moment(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        Moment(i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX))
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -39,4 +36,11 @@ impl Clock for SystemClock {
 #[expect(clippy::disallowed_methods, reason = "this is the edge")]
 pub fn time_of_day() -> SystemTime {
     SystemTime::now()
+}
+
+/// Returns how long ago 1970 began.
+pub fn since_1970() -> Duration {
+    time_of_day()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }

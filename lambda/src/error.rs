@@ -1,5 +1,11 @@
-//! Why a step failed. Each text reads after "failed to", names the thing, the
+//! Why a step or a sweep failed. Each text reads after "failed to", names the thing, the
 //! reason and the next step, and holds no value and no token.
+
+mod probe;
+mod sweep;
+
+pub use probe::ProbeError;
+pub use sweep::SweepError;
 
 use crate::decide::AccessKeyId;
 use crate::event::EventError;
@@ -7,7 +13,7 @@ use crate::pin::PinError;
 use crate::port::CallError;
 use crate::secret::Unreadable;
 
-/// Why a step failed.
+/// Why a step or a sweep failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The event makes no sense.
@@ -16,6 +22,12 @@ pub enum Error {
     /// The tags pin nothing, or a value breaks away.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// A new key was not found to be allowed what it must be allowed.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// An old key was not retired, or a sweep did not end well.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
 
     /// The secret has no such version.
     #[error(
@@ -376,6 +388,8 @@ impl Error {
         match self {
             Self::Event(error) => error.name(),
             Self::Pin(error) => error.name(),
+            Self::Probe(error) => error.name(),
+            Self::Sweep(error) => error.name(),
             Self::UnknownVersion { .. } => "UnknownVersion",
             Self::VersionNotPending { .. } => "VersionNotPending",
             Self::SecretUnread { .. } => "SecretUnread",

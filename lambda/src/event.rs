@@ -1,12 +1,87 @@
-//! The event that Secrets Manager sends, turned into typed values.
+//! The event, turned into typed values: a step of a rotation, which Secrets
+//! Manager sends, or a sweep, which the stack's rule sends every hour.
 //!
 //! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
 
 use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::arn::SecretArn;
 use crate::decide::VersionId;
+
+/// What the function was sent: nothing, where it could not be read at all. So
+/// that it is this room that says why, and not the Lambda runtime, whose message
+/// repeats fields of the event.
+pub struct Payload(Option<Value>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(deserializer).ok()))
+    }
+}
+
+/// What the function is called for.
+#[derive(Clone)]
+pub enum Invocation {
+    /// A step of a rotation.
+    Step(Event),
+    /// A look at these secrets: what their old keys have come to, and how the
+    /// rotations stand. It names at least one, and none twice.
+    Sweep(Vec<SecretArn>),
+}
+
+impl Invocation {
+    /// Reads what the function was sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that is no event.
+    pub fn read(Payload(event): &Payload) -> Result<Self, EventError> {
+        Self::parse(event.as_ref().ok_or(EventError::EventNotJson)?)
+    }
+
+    /// Reads the event.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the event is neither a step's nor a sweep's. What it says is
+    /// never repeated in the error.
+    pub fn parse(event: &Value) -> Result<Self, EventError> {
+        match event {
+            Value::Object(fields) if fields.contains_key(WORK) => sweep(fields).map(Self::Sweep),
+            _ => Event::parse(event).map(Self::Step),
+        }
+    }
+}
+
+/// The field that only events of the stack's own have.
+const WORK: &str = "keyrota";
+const SWEEP: &str = "sweep";
+const SECRETS: &str = "secrets";
+
+fn sweep(fields: &Map<String, Value>) -> Result<Vec<SecretArn>, EventError> {
+    if fields.get(WORK).and_then(Value::as_str) != Some(SWEEP) {
+        return Err(EventError::UnknownWork);
+    }
+    let named = match fields.get(SECRETS) {
+        None | Some(Value::Null) => return Err(EventError::SweepNamesNone),
+        Some(Value::Array(named)) => named,
+        Some(_) => return Err(EventError::SweepNotAList),
+    };
+    let mut secrets = Vec::new();
+    for secret in named {
+        let secret = secret.as_str().and_then(SecretArn::parse);
+        let secret = secret.ok_or(EventError::SweepNotAnArn)?;
+        if !secrets.contains(&secret) {
+            secrets.push(secret);
+        }
+    }
+    if secrets.is_empty() {
+        return Err(EventError::SweepNamesNone);
+    }
+    Ok(secrets)
+}
 
 /// One of the four steps of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +111,7 @@ impl Step {
     }
 }
 
-/// What Secrets Manager asks for.
+/// What Secrets Manager asks for: a step of a rotation.
 ///
 /// It has no `Debug`: the version's ID and the rotation token stay out of logs.
 #[derive(Clone)]
@@ -52,13 +127,20 @@ pub struct Event {
     pub rotation_token: Option<SecretString>,
 }
 
-/// An event that is not Secrets Manager's.
+/// An event that is neither Secrets Manager's nor the stack's.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
+    /// The event is not JSON, or too deep.
+    #[error(
+        "read the event: it is not JSON, or nested too deeply; this function is called by Secrets \
+         Manager and by its stack's rule only, so start a rotation with `keyrota rotate` instead of \
+         invoking it"
+    )]
+    EventNotJson,
     /// The event is JSON, but not an object.
     #[error(
         "read the event: it is {found}, not an object; this function is called by Secrets Manager \
-         only, so start a rotation with `keyrota rotate` instead of invoking it"
+         and by its stack's rule only, so start a rotation with `keyrota rotate` instead of invoking it"
     )]
     EventNotAnObject {
         /// The kind of JSON value that came instead.
@@ -66,8 +148,8 @@ pub enum EventError {
     },
     /// A field is absent or empty.
     #[error(
-        "read the event: it has no `{field}`; this function is called by Secrets Manager only, so \
-         start a rotation with `keyrota rotate` instead of invoking it"
+        "read the event: it has no `{field}`; this function is called by Secrets Manager and by its \
+         stack's rule only, so start a rotation with `keyrota rotate` instead of invoking it"
     )]
     EventFieldMissing {
         /// The field's name.
@@ -76,7 +158,7 @@ pub enum EventError {
     /// A field is not text.
     #[error(
         "read the event: its `{field}` is not a string; this function is called by Secrets Manager \
-         only, so start a rotation with `keyrota rotate` instead of invoking it"
+         and by its stack's rule only, so start a rotation with `keyrota rotate` instead of invoking it"
     )]
     EventFieldNotText {
         /// The field's name.
@@ -94,17 +176,46 @@ pub enum EventError {
          `keyrota rotate`, which names the secret as Secrets Manager does"
     )]
     SecretNotAnArn,
+    /// The stack's own event asks for something else than a sweep.
+    #[error(
+        "read the event: its `keyrota` is not `sweep`; run `keyrota bootstrap`, which deploys the \
+         function and the rule that calls it together"
+    )]
+    UnknownWork,
+    /// A sweep that names no secret.
+    #[error(
+        "read the event: its `secrets` are absent or none; run `keyrota bootstrap`, which writes \
+         the rule's event from the manifest"
+    )]
+    SweepNamesNone,
+    /// A sweep whose secrets are no list.
+    #[error(
+        "read the event: its `secrets` are not a list; run `keyrota bootstrap`, which writes the \
+         rule's event from the manifest"
+    )]
+    SweepNotAList,
+    /// A sweep that names something else than a secret.
+    #[error(
+        "read the event: one of its `secrets` is not the ARN of a secret; run `keyrota bootstrap`, \
+         which writes the rule's event from the manifest"
+    )]
+    SweepNotAnArn,
 }
 
 impl EventError {
     /// Returns the error's name for Lambda's `errorType`.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::EventNotJson => "EventNotJson",
             Self::EventNotAnObject { .. } => "EventNotAnObject",
             Self::EventFieldMissing { .. } => "EventFieldMissing",
             Self::EventFieldNotText { .. } => "EventFieldNotText",
             Self::UnknownStep => "UnknownStep",
             Self::SecretNotAnArn => "SecretNotAnArn",
+            Self::UnknownWork => "UnknownWork",
+            Self::SweepNamesNone => "SweepNamesNone",
+            Self::SweepNotAList => "SweepNotAList",
+            Self::SweepNotAnArn => "SweepNotAnArn",
         }
     }
 }

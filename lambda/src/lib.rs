@@ -1,30 +1,40 @@
 //! The rotation function that keyrota deploys: it replaces the access key of
-//! one IAM user, in the four steps that Secrets Manager calls.
+//! one IAM user, in the four steps that Secrets Manager calls, and retires the
+//! key that was replaced, in sweeps that a rule of the stack calls every hour.
 //!
-//! Data flows one way. [`event`] turns what Secrets Manager sends into typed
-//! values; [`step`] observes AWS through the traits of [`port`], asks
-//! [`decide`], and does what it says; `aws` is the only room that names a type
-//! of the SDKs.
+//! Data flows one way. [`event`] turns what was sent into typed values;
+//! [`step`] observes AWS through the traits of [`port`], asks [`decide`], and
+//! does what it says; [`sweep`] does the same with [`retire`]; `aws` is the
+//! only room that names a type of the SDKs.
 //!
 //! | room | knows |
 //! | --- | --- |
 //! | [`decide`] | nothing of ours: pure, no I/O, no dates |
-//! | [`event`], [`arn`], [`secret`], [`pin`] | what is written down, checked |
+//! | [`retire`] | [`moment`]s, and one key: pure, no I/O |
+//! | [`event`], [`arn`], [`secret`], [`pin`], [`tag`] | what is written down, checked |
 //! | [`mark`] | what the function itself writes down |
-//! | [`port`] | what the steps need of the world |
+//! | [`port`] | what the steps and the sweep need of the world |
 //! | [`step`] | the steps, over the ports |
-//! | [`log`], [`error`] | what may be said, and never a value |
+//! | [`sweep`] | what comes after them, over the ports |
+//! | [`log`], [`metric`], [`error`] | what may be said, and never a value |
 //! | [`aws`] | the SDKs |
+//! | [`clock`], [`dump`] | the machine |
 
 pub mod arn;
 pub mod aws;
 pub mod clock;
 pub mod decide;
+pub mod dump;
 pub mod error;
 pub mod event;
 pub mod log;
 pub mod mark;
+pub mod metric;
+pub mod moment;
 pub mod pin;
 pub mod port;
+pub mod retire;
 pub mod secret;
 pub mod step;
+pub mod sweep;
+pub mod tag;

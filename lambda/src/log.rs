@@ -10,10 +10,16 @@ use std::cell::RefCell;
 use std::io::Write;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use crate::arn::SecretArn;
 use crate::decide::AccessKeyId;
 use crate::error::Error;
-use crate::port::Journal;
+use crate::metric::{self, Metric};
+use crate::port::{Journal, LastUsed};
+
+/// The longest name of AWS's that is repeated, in characters.
+const LONGEST_WORD: usize = 64;
 
 /// A decision to record. Its words are fixed when the program is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,10 @@ pub struct Note {
     pub reason: &'static str,
     /// The keys that it is about.
     pub keys: Vec<AccessKeyId>,
+    /// The secret that it is about, where the request is about several.
+    pub secret: Option<String>,
+    /// The last request that the key signed.
+    pub last_used: Option<LastUsed>,
 }
 
 impl Note {
@@ -33,6 +43,8 @@ impl Note {
             decision,
             reason,
             keys: Vec::new(),
+            secret: None,
+            last_used: None,
         }
     }
 
@@ -40,6 +52,20 @@ impl Note {
     #[must_use]
     pub fn about(mut self, key: &AccessKeyId) -> Self {
         self.keys.push(key.clone());
+        self
+    }
+
+    /// Says which secret the note is about.
+    #[must_use]
+    pub fn of(mut self, secret: &SecretArn) -> Self {
+        self.secret = Some(secret.name().to_owned());
+        self
+    }
+
+    /// Says when, where and for what the key was last used.
+    #[must_use]
+    pub fn last_used(mut self, last_used: Option<LastUsed>) -> Self {
+        self.last_used = last_used;
         self
     }
 }
@@ -61,6 +87,12 @@ struct Line<'line> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     access_key_ids: Vec<&'line str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_region: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +128,13 @@ pub struct Lines<W> {
     request_id: String,
     secret: Option<String>,
     step: Option<&'static str>,
+    metering: Option<Metering>,
+}
+
+/// What the metrics need beside their values.
+struct Metering {
+    function: String,
+    milliseconds: fn() -> u64,
 }
 
 impl<W: Write> Lines<W> {
@@ -110,7 +149,19 @@ impl<W: Write> Lines<W> {
             request_id,
             secret: None,
             step: None,
+            metering: None,
         }
+    }
+
+    /// Writes metrics too, as those of this function. `milliseconds` returns
+    /// the time since 1970 began. Without it there are none.
+    #[must_use]
+    pub fn metering(mut self, function: Option<String>, milliseconds: fn() -> u64) -> Self {
+        self.metering = function.map(|function| Metering {
+            function,
+            milliseconds,
+        });
+        self
     }
 
     /// Says on each further line which secret and step it is about.
@@ -121,14 +172,16 @@ impl<W: Write> Lines<W> {
         self
     }
 
-    /// Records that the step failed.
+    /// Says on each further line that it belongs to a sweep.
+    #[must_use]
+    pub fn sweeping(mut self) -> Self {
+        self.step = Some("sweep");
+        self
+    }
+
+    /// Records that the request failed.
     pub fn failed(&self, error: &Error) {
-        let line = Line {
-            error_type: Some(error.name()),
-            error_message: Some(error.sentence()),
-            ..self.line(Level::Error)
-        };
-        self.write(line);
+        self.write(&self.error(error));
     }
 
     /// Returns what was written.
@@ -146,17 +199,31 @@ impl<W: Write> Lines<W> {
             decision: None,
             reason: None,
             access_key_ids: Vec::new(),
+            last_used: None,
+            last_used_service: None,
+            last_used_region: None,
             error_type: None,
             error_message: None,
         }
     }
 
-    fn write(&self, line: Line<'_>) {
-        if line.level < self.least {
-            return;
+    fn error(&self, error: &Error) -> Line<'_> {
+        Line {
+            error_type: Some(error.name()),
+            error_message: Some(error.sentence()),
+            ..self.line(Level::Error)
         }
+    }
+
+    fn write(&self, line: &Line<'_>) {
+        if line.level >= self.least {
+            self.write_object(line);
+        }
+    }
+
+    fn write_object(&self, object: &impl Serialize) {
         // A log that cannot be written is no reason to break off a rotation.
-        let Ok(mut text) = serde_json::to_vec(&line) else {
+        let Ok(mut text) = serde_json::to_vec(object) else {
             return;
         };
         text.push(b'\n');
@@ -167,12 +234,54 @@ impl<W: Write> Lines<W> {
 
 impl<W: Write> Journal for Lines<W> {
     fn note(&self, note: Note) {
-        let line = Line {
+        let line = self.line(Level::Info);
+        let used = note.last_used.as_ref();
+        self.write(&Line {
+            secret: note.secret.as_deref().or(line.secret),
             decision: Some(note.decision),
             reason: Some(note.reason),
             access_key_ids: note.keys.iter().map(AccessKeyId::as_str).collect(),
-            ..self.line(Level::Info)
-        };
-        self.write(line);
+            last_used: used.map(|used| used.at.to_string()),
+            last_used_service: used.map(|used| word(&used.service)),
+            last_used_region: used.map(|used| word(&used.region)),
+            ..line
+        });
     }
+
+    fn trouble(&self, secret: &SecretArn, error: &Error) {
+        self.write(&Line {
+            secret: Some(secret.name()),
+            ..self.error(error)
+        });
+    }
+
+    /// Metrics are written at any level. (Lambda itself drops them with the
+    /// other lines of level INFO, where its own log level is set higher.)
+    fn measure(&self, metrics: &[Metric]) {
+        let Some(metering) = &self.metering else {
+            return;
+        };
+        let milliseconds = (metering.milliseconds)();
+        for mut fields in metric::lines(&metering.function, milliseconds, metrics) {
+            let more = [
+                ("timestamp", (self.timestamp)()),
+                ("level", "INFO".to_owned()),
+                ("requestId", self.request_id.clone()),
+            ];
+            let more: Map<String, Value> = more
+                .into_iter()
+                .map(|(field, value)| (field.to_owned(), Value::from(value)))
+                .collect();
+            fields.extend(more);
+            self.write_object(&fields);
+        }
+    }
+}
+
+/// Returns a name that AWS gave, such as a service's, as far as it is one.
+fn word(name: &str) -> String {
+    name.chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || ".-_ ".contains(*letter))
+        .take(LONGEST_WORD)
+        .collect()
 }

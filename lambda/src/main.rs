@@ -5,15 +5,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use keyrota_function::arn::SecretArn;
 use keyrota_function::aws::{Environment, Services, timestamp};
-use keyrota_function::clock::time_of_day;
-use keyrota_function::error::Error;
-use keyrota_function::event::Event;
+use keyrota_function::clock::{since_1970, time_of_day};
+use keyrota_function::dump;
+use keyrota_function::error::{Error, SweepError};
+use keyrota_function::event::{Event, Invocation, Payload};
 use keyrota_function::log::{Level, Lines};
-use keyrota_function::port::{Clock, Ports};
+use keyrota_function::metric::Metric;
+use keyrota_function::port::{Clock, Journal, Ports};
 use keyrota_function::step::{self, Deadline};
+use keyrota_function::sweep;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value;
 
 /// The time kept for answering: what a step may still have in hand when its
 /// time is up is dropped, and Secrets Manager hears why.
@@ -21,6 +24,7 @@ const ANSWERING: Duration = Duration::from_millis(500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    dump::forbid();
     // A panic's message may hold what was being worked on; its place does not.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -36,10 +40,14 @@ async fn main() -> ExitCode {
         Ok(environment) => environment,
         Err(error) => return refuse(&error.to_string()),
     };
-    let least = Level::from_setting(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
-    let services = Services::new(&environment);
-    let handler = service_fn(async |event: LambdaEvent<Value>| {
-        handle(&services, least, event).await.map_err(Failure)
+    let setting = |name| std::env::var(name).ok();
+    let function = Function {
+        services: Services::new(&environment),
+        name: setting("AWS_LAMBDA_FUNCTION_NAME"),
+        least: Level::from_setting(setting("AWS_LAMBDA_LOG_LEVEL").as_deref()),
+    };
+    let handler = service_fn(async |event: LambdaEvent<Payload>| {
+        handle(&function, event).await.map_err(Failure)
     });
     match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,30 +55,64 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn handle(services: &Services, least: Level, event: LambdaEvent<Value>) -> Result<(), Error> {
+/// What outlives a request.
+struct Function {
+    services: Services,
+    name: Option<String>,
+    least: Level,
+}
+
+async fn handle(function: &Function, event: LambdaEvent<Payload>) -> Result<(), Error> {
     let LambdaEvent { payload, context } = event;
-    let log = Lines::new(io::stdout(), least, timestamp, context.request_id.clone());
-    let event = Event::parse(&payload)
-        .map_err(Error::from)
-        .inspect_err(|error| log.failed(error))?;
-    let log = log.about(event.secret.name(), event.step.name());
-    rotate(services, &log, &event, &context)
-        .await
-        .inspect_err(|error| log.failed(error))
+    let log = Lines::new(
+        io::stdout(),
+        function.least,
+        timestamp,
+        context.request_id.clone(),
+    );
+    let log = log.metering(function.name.clone(), milliseconds);
+    let invocation = match Invocation::read(&payload) {
+        Ok(invocation) => invocation,
+        Err(error) => return Err(failed(&log, error.into())),
+    };
+    let left = left(&context);
+    match invocation {
+        Invocation::Step(event) => {
+            let log = log.about(event.secret.name(), event.step.name());
+            rotate(&function.services, &log, &event, left)
+                .await
+                .map_err(|error| failed(&log, error))
+        }
+        Invocation::Sweep(secrets) => {
+            let log = log.sweeping();
+            sweep_up(&function.services, &log, &secrets, left)
+                .await
+                .map_err(|error| match error {
+                    // What it failed on is measured already.
+                    Error::Sweep(SweepError::SweepFailed { .. }) => {
+                        log.failed(&error);
+                        error
+                    }
+                    error => failed(&log, error),
+                })
+        }
+    }
+}
+
+/// Logs and measures that a request failed.
+fn failed(log: &Lines<io::Stdout>, error: Error) -> Error {
+    log.failed(&error);
+    log.measure(&[Metric::Failures(1)]);
+    error
 }
 
 async fn rotate(
     services: &Services,
     log: &Lines<io::Stdout>,
     event: &Event,
-    context: &Context,
+    left: Duration,
 ) -> Result<(), Error> {
     let ports = services.with_journal(log);
-    let left = context
-        .deadline()
-        .duration_since(time_of_day())
-        .unwrap_or_default();
-    let left = left.saturating_sub(ANSWERING);
     let deadline = Deadline {
         at: ports.clock().now() + left.saturating_sub(ANSWERING),
     };
@@ -83,6 +125,35 @@ async fn rotate(
             step: event.step.name(),
         })
     })
+}
+
+async fn sweep_up(
+    services: &Services,
+    log: &Lines<io::Stdout>,
+    secrets: &[SecretArn],
+    left: Duration,
+) -> Result<(), Error> {
+    let ports = services.with_journal(log);
+    let deadline = Deadline {
+        at: ports.clock().now() + left.saturating_sub(ANSWERING),
+    };
+    let sweep = Box::pin(sweep::run(&ports, secrets, deadline));
+    tokio::time::timeout(left, sweep)
+        .await
+        .unwrap_or_else(|_| Err(SweepError::SweepOutOfTime { all: secrets.len() }.into()))
+}
+
+/// Returns how long a request may take.
+fn left(context: &Context) -> Duration {
+    context
+        .deadline()
+        .duration_since(time_of_day())
+        .unwrap_or_default()
+        .saturating_sub(ANSWERING)
+}
+
+fn milliseconds() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or_default()
 }
 
 fn refuse(reason: &str) -> ExitCode {

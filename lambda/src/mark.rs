@@ -18,21 +18,22 @@
 //! Sources: "Secrets Manager quotas" in the Secrets Manager User Guide,
 //! `PutSecretValue` and `UpdateSecretVersionStage` in its API reference.
 
+use std::time::Duration;
+
 use crate::decide::{CURRENT, PENDING, PREVIOUS, Stages, VersionId};
-use crate::port::Moment;
+use crate::moment::Moment;
 
 /// The label of the version that stores the key that was made last.
 pub const MADE: &str = "KEYROTA_MADE";
 
 const MAKING: &str = "KEYROTA_MAKING_";
 
-/// How long after an intent its key may be made, in seconds: five tries of a
-/// call that is given up after five seconds, with the waits between them, and
-/// the same again.
-const LATEST: i64 = 60;
+/// How long after an intent its key may be made: five tries of a call that is
+/// given up after five seconds, with the waits between them, and the same again.
+const LATEST: Duration = Duration::from_secs(60);
 
-/// How far IAM's clock may lag behind the function's, in seconds.
-const SKEW: i64 = 30;
+/// How far IAM's clock may lag behind the function's.
+const SKEW: Duration = Duration::from_secs(30);
 
 /// An intent that was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub fn covers(intents: &[Intent], created: Option<Moment>) -> bool {
     };
     intents
         .iter()
-        .any(|intent| (intent.at.0 - SKEW..=intent.at.0 + LATEST).contains(&created.0))
+        .any(|intent| created.since(intent.at) <= LATEST && intent.at.since(created) <= SKEW)
 }
 
 /// Returns the version of the key that was made last, where none of AWS's own

@@ -7,9 +7,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::arn::SecretArn;
-use crate::decide::{AccessKeyId, Activity, Stages, Usage, VersionId};
+use crate::decide::{AccessKeyId, Activity, Stages, VersionId};
+use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
+use crate::metric::Metric;
+pub use crate::moment::Moment;
+use crate::tag::Permission;
 
 /// How a call failed, by what may be done about it. A fault is told by the
 /// error's code and the HTTP status, never by the text of a message.
@@ -108,7 +112,7 @@ impl fmt::Display for CallError {
 }
 
 /// A secret's metadata.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// The secret's full ARN.
     pub arn: String,
@@ -116,6 +120,13 @@ pub struct Description {
     pub tags: BTreeMap<String, String>,
     /// Which labels each version carries.
     pub stages: Stages,
+    /// Whether rotations are scheduled.
+    pub rotation_enabled: bool,
+    /// When the last rotation ended well. Secrets Manager forgets it where
+    /// rotation is turned off.
+    pub last_rotated: Option<Moment>,
+    /// By when the next one is due; in the past, where it fails.
+    pub next_rotation: Option<Moment>,
 }
 
 /// What a version holds. It has no `Debug`, which would show it.
@@ -132,6 +143,8 @@ pub struct StoredVersion {
     pub version: VersionId,
     /// What it holds.
     pub stored: Stored,
+    /// When it was made.
+    pub created: Option<Moment>,
 }
 
 /// Which version of a secret to read.
@@ -181,9 +194,16 @@ pub struct AccessKey {
     pub created: Option<Moment>,
 }
 
-/// A time of day, in seconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub i64);
+/// The last request that was signed with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastUsed {
+    /// When it came.
+    pub at: Moment,
+    /// The service that it was sent to, such as `s3`.
+    pub service: String,
+    /// The Region that it was sent to.
+    pub region: String,
+}
 
 /// Who a key belongs to, as STS says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,8 +249,12 @@ pub trait Keys {
     /// `ListAccessKeys`, all pages.
     async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError>;
 
-    /// `GetAccessKeyLastUsed`: [`Usage::Never`] or [`Usage::Used`].
-    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError>;
+    /// `GetAccessKeyLastUsed`: nothing, where the key was never used.
+    async fn usage(
+        &self,
+        caller: &Caller,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUsed>, CallError>;
 
     /// `CreateAccessKey`. It is sent once: each time it is carried out makes a
     /// key, whose secret is in the answer only.
@@ -257,6 +281,15 @@ pub trait Authenticator {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError>;
 }
 
+/// The services that a new key is for.
+#[expect(async_fn_in_trait, reason = "the function runs on one thread")]
+pub trait Probe {
+    /// Makes a call that needs this permission, with this key, and changes
+    /// nothing: `ListObjectsV2` of one object, or `AssumeRole`, whose answer is
+    /// dropped. It is sent once: the caller decides about another try.
+    async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError>;
+}
+
 /// Time, which passes only here.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Clock {
@@ -274,6 +307,12 @@ pub trait Clock {
 pub trait Journal {
     /// Records a decision.
     fn note(&self, note: Note);
+
+    /// Records what went wrong with one secret, and does not end the request.
+    fn trouble(&self, secret: &SecretArn, error: &Error);
+
+    /// Records measurements.
+    fn measure(&self, metrics: &[Metric]);
 }
 
 /// Everything the steps need of the world.
@@ -284,6 +323,8 @@ pub trait Ports {
     type Keys: Keys;
     /// STS.
     type Authenticator: Authenticator;
+    /// The services that a new key is for.
+    type Probe: Probe;
     /// Time.
     type Clock: Clock;
     /// The log.
@@ -295,6 +336,8 @@ pub trait Ports {
     fn keys(&self) -> &Self::Keys;
     /// Returns STS.
     fn authenticator(&self) -> &Self::Authenticator;
+    /// Returns the services that a new key is for.
+    fn probe(&self) -> &Self::Probe;
     /// Returns time.
     fn clock(&self) -> &Self::Clock;
     /// Returns the log.

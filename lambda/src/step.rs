@@ -11,8 +11,13 @@ mod create;
 mod finish;
 mod intent;
 mod mint;
+mod probe;
 mod set;
 mod test;
+mod trial;
+
+pub(crate) use caller::caller;
+pub(crate) use create::advice;
 
 use std::time::Duration;
 
@@ -21,6 +26,7 @@ use crate::decide::{self, Standing, VersionId};
 use crate::error::Error;
 use crate::event::{Event, Step};
 use crate::log::Note;
+use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{CallError, Clock, Description, Fault, Journal, Ports, Vault, Which};
 use crate::secret::{Content, Credential, Unreadable};
@@ -50,7 +56,7 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
         Step::Create => create::run(ports, event, deadline).await,
         Step::Set => set::run(ports, event).await,
         Step::Test => test::run(ports, event, deadline).await,
-        Step::Finish => finish::run(ports, event).await,
+        Step::Finish => finish::run(ports, event, deadline).await,
     }
 }
 
@@ -83,11 +89,18 @@ fn admit<P: Ports>(
 }
 
 async fn describe<P: Ports>(ports: &P, event: &Event) -> Result<Description, Error> {
+    describe_secret(ports, &event.secret).await
+}
+
+pub(crate) async fn describe_secret<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+) -> Result<Description, Error> {
     ports
         .vault()
-        .describe(&event.secret)
+        .describe(secret)
         .await
-        .map_err(|source| unread(&event.secret, source))
+        .map_err(|source| unread(secret, source))
 }
 
 /// Reads a version of the secret. What is absent or cannot be decrypted is a
@@ -105,17 +118,49 @@ async fn read_with_version<P: Ports>(
     event: &Event,
     which: Which<'_>,
 ) -> Result<(Option<VersionId>, Content), Error> {
-    match ports.vault().read(&event.secret, which).await {
-        Ok(found) => Ok((Some(found.version), Content::parse(&found.stored))),
+    find(ports, &event.secret, which)
+        .await
+        .map(|found| (found.version, found.content))
+}
+
+/// A version of a secret, as far as there is one.
+pub(crate) struct Found {
+    /// Which version it is.
+    pub(crate) version: Option<VersionId>,
+    /// When it was made.
+    pub(crate) created: Option<Moment>,
+    /// What it holds.
+    pub(crate) content: Content,
+}
+
+/// Reads a version of a secret, as [`read`] does.
+pub(crate) async fn find<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    which: Which<'_>,
+) -> Result<Found, Error> {
+    let without_value = |content| Found {
+        version: None,
+        created: None,
+        content,
+    };
+    match ports.vault().read(secret, which).await {
+        Ok(found) => Ok(Found {
+            version: Some(found.version),
+            created: found.created,
+            content: Content::parse(&found.stored),
+        }),
         Err(CallError {
             fault: Fault::NotFound,
             ..
-        }) => Ok((None, Content::Nothing)),
+        }) => Ok(without_value(Content::Nothing)),
         Err(CallError {
             fault: Fault::Undecryptable,
             ..
-        }) => Ok((None, Content::Unreadable(Unreadable::Undecryptable))),
-        Err(source) => Err(unread(&event.secret, source)),
+        }) => Ok(without_value(Content::Unreadable(
+            Unreadable::Undecryptable,
+        ))),
+        Err(source) => Err(unread(secret, source)),
     }
 }
 
@@ -149,7 +194,7 @@ fn pending_credential(
 }
 
 /// Returns the current version's credential, of the pinned user.
-fn current_credential(pin: &Pin, content: Content) -> Result<Credential, Error> {
+pub(crate) fn current_credential(pin: &Pin, content: Content) -> Result<Credential, Error> {
     pin.check_present(decide::CURRENT, &content)?;
     let secret = pin.secret.name().to_owned();
     match content {

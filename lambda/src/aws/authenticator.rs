@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::{BehaviorVersion, Config, Region};
+use aws_sdk_sts::config::{BehaviorVersion, Builder, Config, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use secrecy::ExposeSecret;
 
@@ -14,6 +14,12 @@ use super::{no_retries, timeouts};
 use crate::port::{Authenticator, CallError, Identity, KeyPair};
 
 const IDENTIFY: &str = "sts:GetCallerIdentity";
+const ASSUME: &str = "sts:AssumeRole";
+
+/// The name of the session that a probe begins, as CloudTrail shows it, and how
+/// long it could be used: the least that STS has.
+const SESSION: &str = "keyrota-probe";
+const SESSION_SECONDS: i32 = 900;
 
 /// STS, in the function's own Region.
 pub struct Sts {
@@ -47,15 +53,35 @@ impl Sts {
     }
 }
 
+impl Sts {
+    /// Assumes a role with a key. The answer holds credentials, and is dropped.
+    pub(super) async fn assume(&self, key: &KeyPair, role: &str) -> Result<(), CallError> {
+        self.client()
+            .assume_role()
+            .role_arn(role)
+            .role_session_name(SESSION)
+            .duration_seconds(SESSION_SECONDS)
+            .customize()
+            .config_override(signed_by(key))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(ASSUME, &error))
+    }
+}
+
+fn signed_by(key: &KeyPair) -> Builder {
+    let credentials = Credentials::new(&key.id, key.secret.expose_secret(), None, None, "secret");
+    Config::builder().credentials_provider(credentials)
+}
+
 impl Authenticator for Sts {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
-        let credentials =
-            Credentials::new(&key.id, key.secret.expose_secret(), None, None, "secret");
         let answer = self
             .client()
             .get_caller_identity()
             .customize()
-            .config_override(Config::builder().credentials_provider(credentials))
+            .config_override(signed_by(key))
             .send()
             .await
             .map_err(|error| classify(IDENTIFY, &error))?;

@@ -16,6 +16,7 @@ pub struct Environment {
     pub(super) secrets_manager_endpoint: Option<String>,
     pub(super) iam_endpoint: Option<String>,
     pub(super) sts_endpoint: Option<String>,
+    pub(super) s3_endpoint: Option<String>,
 }
 
 /// An environment that is not Lambda's.
@@ -57,6 +58,7 @@ impl Environment {
             secrets_manager_endpoint: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             iam_endpoint: endpoint("AWS_ENDPOINT_URL_IAM"),
             sts_endpoint: endpoint("AWS_ENDPOINT_URL_STS"),
+            s3_endpoint: endpoint("AWS_ENDPOINT_URL_S3"),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! The one place that says what an error of AWS means.
 //!
 //! Sources: "Common errors" in the API references of IAM, STS and Secrets
-//! Manager, and the errors of each action there.
+//! Manager, and the errors of each action there; "Error responses" in the API
+//! reference of S3.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -72,14 +73,17 @@ pub(super) fn incomplete_answer(action: &'static str) -> CallError {
 
 fn fault(code: Option<&str>, status: u16) -> Fault {
     match code {
-        Some("ResourceNotFoundException" | "NoSuchEntity" | "NoSuchEntityException") => {
-            Fault::NotFound
-        }
+        Some(
+            "ResourceNotFoundException" | "NoSuchEntity" | "NoSuchEntityException" | "NoSuchBucket",
+        ) => Fault::NotFound,
         Some("ResourceExistsException") => Fault::Exists,
         Some("LimitExceeded" | "LimitExceededException") => Fault::LimitExceeded,
-        Some("InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException") => {
-            Fault::NotAuthenticated
-        }
+        Some(
+            "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException",
+        ) => Fault::NotAuthenticated,
         Some("AccessDenied" | "AccessDeniedException") => Fault::NotAuthorised,
         Some("DecryptionFailure" | "DecryptionFailureException") => Fault::Undecryptable,
         Some(
@@ -90,6 +94,7 @@ fn fault(code: Option<&str>, status: u16) -> Fault {
             | "RequestThrottledException"
             | "RequestLimitExceeded"
             | "TooManyRequestsException"
+            | "SlowDown"
             | "PriorRequestNotComplete"
             | "ConcurrentModification"
             | "ConcurrentModificationException"

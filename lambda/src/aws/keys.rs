@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
-use super::{no_retries, retries, timeouts};
-use crate::decide::{AccessKeyId, Activity, Usage};
-use crate::port::{AccessKey, CallError, Caller, Keys, Moment, NewKey};
+use super::{moment, no_retries, retries, timeouts};
+use crate::decide::{AccessKeyId, Activity};
+use crate::port::{AccessKey, CallError, Caller, Keys, LastUsed, NewKey};
 
 const LIST: &str = "iam:ListAccessKeys";
 const USAGE: &str = "iam:GetAccessKeyLastUsed";
@@ -95,7 +95,11 @@ impl Keys for Iam {
         }
     }
 
-    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError> {
+    async fn usage(
+        &self,
+        caller: &Caller,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUsed>, CallError> {
         let answer = self
             .client()
             .get_access_key_last_used()
@@ -108,9 +112,16 @@ impl Keys for Iam {
         let used = answer
             .access_key_last_used
             .ok_or_else(|| incomplete_answer(USAGE))?;
-        let never = used.last_used_date.is_none()
-            && (used.service_name.is_empty() || used.service_name == NO_SERVICE);
-        Ok(if never { Usage::Never } else { Usage::Used })
+        match used.last_used_date {
+            Some(date) => Ok(Some(LastUsed {
+                at: moment(date),
+                service: used.service_name,
+                region: used.region,
+            })),
+            None if used.service_name.is_empty() || used.service_name == NO_SERVICE => Ok(None),
+            // A use without its time: whoever asks has to ask again.
+            None => Err(incomplete_answer(USAGE)),
+        }
     }
 
     async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError> {
@@ -182,6 +193,6 @@ fn listed_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
     Some(AccessKey {
         id,
         activity,
-        created: key.create_date.map(|date| Moment(date.secs())),
+        created: key.create_date.map(moment),
     })
 }

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
-use super::{no_retries, retries, timeouts};
+use super::{moment, no_retries, retries, timeouts};
 use crate::arn::SecretArn;
 use crate::decide::VersionId;
 use crate::event::Event;
@@ -80,6 +80,9 @@ impl Vault for SecretsManager {
                     )
                 })
                 .collect(),
+            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            last_rotated: answer.last_rotated_date.map(moment),
+            next_rotation: answer.next_rotation_date.map(moment),
         })
     }
 
@@ -99,6 +102,7 @@ impl Vault for SecretsManager {
         Ok(StoredVersion {
             version: VersionId::new(version),
             stored,
+            created: answer.created_date.map(moment),
         })
     }
 

@@ -249,7 +249,7 @@ async fn make_room<P: Ports>(
                 let usage = usage.map_err(|source| keys_unread(&scene.pin, source))?;
                 unmoved?;
                 for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
-                    listed.usage = usage;
+                    listed.usage = usage.as_ref().map_or(Usage::Never, |_| Usage::Used);
                 }
             }
             Room::Stop(Obstacle::CurrentMissing) => {
@@ -319,7 +319,7 @@ fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error
 }
 
 /// Returns the next step after an IAM call that failed.
-pub(super) fn advice(pin: &Pin, fault: Fault) -> &'static str {
+pub(crate) fn advice(pin: &Pin, fault: Fault) -> &'static str {
     match (fault, &pin.rotate_as) {
         (Fault::NotAuthenticated, RotateAs::Own) => {
             "the key in AWSCURRENT is dead; store an active key of the user in the secret, or set \

@@ -8,6 +8,9 @@ use crate::port::{Clock, Ports, Vault};
 /// An intent that is written down; `CreateAccessKey` is called with one only.
 pub(super) struct Written {
     label: String,
+    /// Whether a run before this one had written the same down, in the same
+    /// second.
+    again: bool,
 }
 
 /// How many intents may stand at once. Each is a label, a secret has room for
@@ -30,7 +33,10 @@ pub(super) async fn write<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Writ
     let surplus = scene.intents.len().saturating_sub(MOST - 1);
     let (written, ()) = tokio::join!(write, take_away(ports, scene, &scene.intents[..surplus]));
     match written {
-        Ok(()) => Ok(Written { label }),
+        Ok(()) => Ok(Written {
+            again: same.is_some(),
+            label,
+        }),
         Err(source) => Err(Error::IntentNotWritten {
             secret: scene.pin.secret.name().to_owned(),
             source,
@@ -60,9 +66,12 @@ async fn take_away<P: Ports>(ports: &P, scene: &Scene<'_>, intents: &[Intent]) {
     }
 }
 
-/// Takes the intent back: no key was made. Where that fails, the intent lapses
-/// with its time.
+/// Takes the intent back: this run made no key. Where that fails, the intent
+/// lapses with its time.
 pub(super) async fn withdraw<P: Ports>(ports: &P, scene: &Scene<'_>, written: &Written) {
+    if written.again {
+        return;
+    }
     let _ = ports
         .vault()
         .relabel(

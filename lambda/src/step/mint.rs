@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::create::{Scene, advice, remove};
 use super::intent::{self, Written};
 use super::{Deadline, read};
-use crate::decide::{self, AccessKeyId, AfterPut, ListedKey, PENDING, Put, ReadBack, Usage};
+use crate::decide::{self, AccessKeyId, AfterPut, ListedKey, PENDING, Put, ReadBack};
 use crate::error::Error;
 use crate::log::Note;
 use crate::mark::MADE;
@@ -121,7 +121,7 @@ async fn sweep<P: Ports>(ports: &P, scene: &Scene<'_>, before: &[ListedKey]) -> 
     let [stray] = strays.as_slice() else {
         return Ok(());
     };
-    if let Ok(Usage::Never) = ports.keys().usage(&scene.caller, stray).await {
+    if let Ok(None) = ports.keys().usage(&scene.caller, stray).await {
         let note = Note::new(
             "delete",
             "it was just made and the answer with its secret was lost",

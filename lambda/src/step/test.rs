@@ -1,5 +1,5 @@
-//! `testSecret`: the new key must authenticate as the pinned user. Success is
-//! the only pass.
+//! `testSecret`: the new key must authenticate as the pinned user, and be
+//! allowed what the manifest says it is for. Success is the only pass.
 //!
 //! Secrets Manager also calls this step alone, to test a rotation's
 //! configuration where `RotateImmediatelyOnUpdate` is false, on a temporary
@@ -8,35 +8,16 @@
 //! `finishSecret` promotes none of them. Source:
 //! `AWS::SecretsManager::RotationSchedule` in the CloudFormation reference.
 
-use std::time::Duration;
-
-use super::abandon::abandon;
-use super::caller::caller;
-use super::{Admission, Deadline, admit, describe, pending_credential, read};
-use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, Standing};
+use super::trial::{Trial, authenticate};
+use super::{Admission, Deadline, admit, describe, pending_credential, probe, read};
+use crate::decide::{self, CURRENT, PENDING, Standing};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
-use crate::port::{Authenticator, CallError, Clock, Fault, Journal, KeyPair, Keys, Ports, Which};
-use crate::secret::{Content, Credential};
-
-/// How often the key must authenticate, at once or in a row. IAM spreads a new
-/// key over many servers, and the first to know it is not the last.
-const SUCCESSES: u32 = 3;
-
-/// The wait between two successes, once a server was seen that does not know
-/// the key yet.
-const BETWEEN_SUCCESSES: Duration = Duration::from_millis(100);
-
-/// The first wait after a failure that may pass. Each further one is twice as
-/// long, up to [`LONGEST_WAIT`].
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
-
-/// After so many refusals it is looked up whether the key is still there: after
-/// three seconds, and then every fifteen.
-const LOOK_AFTER: u32 = 5;
+use crate::port::{Journal, Ports, Which};
+use crate::secret::Content;
+use crate::tag;
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -59,6 +40,7 @@ pub(super) async fn run<P: Ports>(
         return Ok(());
     }
     let pin = Pin::read(&event.secret, &description)?;
+    let permission = tag::probe(&event.secret, &description)?;
     let (current, pending) = (current?, pending?);
     if let Content::Unreadable(problem) = current {
         let secret = event.secret.name().to_owned();
@@ -83,15 +65,11 @@ pub(super) async fn run<P: Ports>(
         current: &current,
         pending: &pending,
     };
-    authenticate(ports, deadline, &trial).await
-}
-
-/// What is tested, and what it is tested against.
-struct Trial<'step> {
-    event: &'step Event,
-    pin: &'step Pin,
-    current: &'step Content,
-    pending: &'step Credential,
+    authenticate(ports, deadline, &trial).await?;
+    match permission {
+        Some(permission) => probe::run(ports, deadline, &pin, &pending, permission).await,
+        None => Ok(()),
+    }
 }
 
 /// Returns why this is a test of the configuration, if it is one.
@@ -108,114 +86,4 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
         }
         _ => None,
     }
-}
-
-/// Proves that the key authenticates as the pinned user, several times: at once
-/// where IAM knows it everywhere, and otherwise until it has done so several
-/// times in a row.
-async fn authenticate<P: Ports>(
-    ports: &P,
-    deadline: Deadline,
-    trial: &Trial<'_>,
-) -> Result<(), Error> {
-    let Trial { pin, pending, .. } = trial;
-    let (user, key) = (|| pin.user.clone(), || pending.access_key.clone());
-    let passed = || {
-        let note = Note::new("passed", "the new key authenticates as the pinned user");
-        ports.journal().note(note.about(&pending.access_key));
-    };
-    let pair = pending.key_pair();
-    let identify = || identify(ports, pin, &pending.access_key, &pair);
-    let (first, second, third) = tokio::join!(identify(), identify(), identify());
-    let Some(mut failure) = worst([first, second, third])? else {
-        passed();
-        return Ok(());
-    };
-    let note = Note::new("wait", "the new key is not accepted everywhere yet");
-    ports.journal().note(note.about(&pending.access_key));
-    let (mut successes, mut refusals, mut wait) = (0, 0, FIRST_WAIT);
-    loop {
-        if failure.fault == Fault::NotAuthenticated {
-            refusals += 1;
-            if refusals % LOOK_AFTER == 0 && is_gone(ports, trial).await {
-                let reason = format!("the key {} that it made is deleted or inactive", key());
-                return Err(abandon(ports, trial.event, Some(&key()), reason).await);
-            }
-        }
-        if deadline.left(ports.clock()) <= wait {
-            return Err(Error::KeyNotUsableYet {
-                user: user(),
-                key: key(),
-                source: failure,
-            });
-        }
-        ports.clock().sleep(wait).await;
-        wait = LONGEST_WAIT.min(wait * 2);
-        failure = loop {
-            match identify().await? {
-                Some(failure) => break failure,
-                None => successes += 1,
-            }
-            if successes == SUCCESSES {
-                passed();
-                return Ok(());
-            }
-            ports.clock().sleep(BETWEEN_SUCCESSES).await;
-        };
-        successes = 0;
-    }
-}
-
-/// Asks STS once who the key belongs to. Returns the failure that may pass, if
-/// there is one.
-async fn identify<P: Ports>(
-    ports: &P,
-    pin: &Pin,
-    key: &AccessKeyId,
-    pair: &KeyPair,
-) -> Result<Option<CallError>, Error> {
-    match ports.authenticator().identify(pair).await {
-        Ok(identity) if pin.is_user_arn(&identity.arn) => Ok(None),
-        Ok(_) => Err(Error::AnotherIdentity {
-            user: pin.user.clone(),
-            key: key.clone(),
-        }),
-        Err(source) if may_pass(&source) => Ok(Some(source)),
-        Err(source) => Err(Error::KeyRefused {
-            user: pin.user.clone(),
-            key: key.clone(),
-            source,
-        }),
-    }
-}
-
-/// Returns the failure that decides: a final one before one that may pass.
-fn worst<const N: usize>(
-    outcomes: [Result<Option<CallError>, Error>; N],
-) -> Result<Option<CallError>, Error> {
-    let failures: Result<Vec<_>, Error> = outcomes.into_iter().collect();
-    Ok(failures?.into_iter().flatten().next())
-}
-
-/// Whether IAM says that the pending key is gone or inactive. Where it does not
-/// answer, or its answer is out of date, nothing is lost: the key's version
-/// stays known as ours.
-async fn is_gone<P: Ports>(ports: &P, trial: &Trial<'_>) -> bool {
-    let Content::Complete(current) = trial.current else {
-        return false;
-    };
-    let Ok(caller) = caller(ports, trial.pin, current).await else {
-        return false;
-    };
-    let Ok(keys) = ports.keys().list(&caller, &trial.pin.user).await else {
-        return false;
-    };
-    !keys
-        .iter()
-        .any(|key| key.id == trial.pending.access_key && key.activity == Activity::Active)
-}
-
-/// Whether a failure is one that a good key may see while IAM spreads it.
-fn may_pass(error: &CallError) -> bool {
-    error.fault.is_passing() || error.fault == Fault::NotAuthenticated
 }

@@ -1,11 +1,12 @@
 //! The event.
 
-use keyrota_function::event::{Event, EventError, Step};
+use keyrota_function::event::{Event, EventError, Invocation, Payload, Step};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fake::{SECRET, SECRET_ARN, TOKEN};
+use crate::fake::{ADMINISTRATOR_ARN, SECRET, SECRET_ARN, TOKEN};
 
 fn good() -> Value {
     json!({ "Step": "createSecret", "SecretId": SECRET_ARN, "ClientRequestToken": TOKEN })
@@ -118,6 +119,92 @@ fn a_secrets_name_may_hold_hyphens() {
     }
 }
 
+fn sweep(secrets: Value) -> Value {
+    json!({ "keyrota": "sweep", "secrets": secrets })
+}
+
+fn named(event: &Value) -> Vec<String> {
+    match Invocation::parse(event).expect("an event") {
+        Invocation::Sweep(secrets) => secrets.iter().map(ToString::to_string).collect(),
+        Invocation::Step(_) => panic!("a step"),
+    }
+}
+
+#[test]
+fn a_sweep_names_its_secrets_once() {
+    assert_eq!(named(&sweep(json!([SECRET_ARN]))), [SECRET_ARN]);
+    let twice = sweep(json!([SECRET_ARN, ADMINISTRATOR_ARN, SECRET_ARN]));
+    assert_eq!(named(&twice), [SECRET_ARN, ADMINISTRATOR_ARN]);
+    let mut later = sweep(json!([SECRET_ARN]));
+    later["invented"] = json!(7);
+    assert_eq!(named(&later), [SECRET_ARN]);
+    assert!(matches!(
+        Invocation::parse(&good()),
+        Ok(Invocation::Step(event)) if event.step == Step::Create
+    ));
+}
+
+#[test]
+fn a_sweep_that_makes_no_sense_is_refused() {
+    let name = "hunter2/AKIAIOSFODNN7EXAMPLE";
+    for (event, expected) in [
+        (sweep(json!(null)), EventError::SweepNamesNone),
+        (sweep(json!([])), EventError::SweepNamesNone),
+        (json!({ "keyrota": "sweep" }), EventError::SweepNamesNone),
+        (sweep(json!(name)), EventError::SweepNotAList),
+        (sweep(json!({ name: name })), EventError::SweepNotAList),
+        (sweep(json!([name])), EventError::SweepNotAnArn),
+        (sweep(json!([SECRET_ARN, 7])), EventError::SweepNotAnArn),
+        (sweep(json!([SECRET_ARN, null])), EventError::SweepNotAnArn),
+        (json!({ "keyrota": name }), EventError::UnknownWork),
+        (json!({ "keyrota": null }), EventError::UnknownWork),
+        (
+            json!({ "keyrota": ["sweep"], "secrets": [SECRET_ARN] }),
+            EventError::UnknownWork,
+        ),
+        // What is neither is read as a step.
+        (
+            json!({ "secrets": [SECRET_ARN] }),
+            EventError::EventFieldMissing { field: "Step" },
+        ),
+        (
+            json!([sweep(json!([SECRET_ARN]))]),
+            EventError::EventNotAnObject { found: "an array" },
+        ),
+    ] {
+        let error = Invocation::parse(&event).err().expect("an error");
+        assert_eq!(error, expected);
+        let said = error.to_string();
+        assert!(!said.contains("hunter2"), "{said}");
+        // The next step is in the text.
+        assert!(said.contains("`keyrota "), "{said}");
+    }
+}
+
+/// Reads bytes as the Lambda runtime does.
+fn read(bytes: &[u8]) -> Result<Invocation, EventError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let payload = Payload::deserialize(&mut deserializer).expect("a payload");
+    Invocation::read(&payload)
+}
+
+#[test]
+fn what_cannot_be_read_at_all_is_refused() {
+    let deep = "[".repeat(100_000);
+    let deep_object = r#"{"Step":"#.repeat(10_000);
+    for bytes in [
+        &b""[..],
+        b"hunter2",
+        b"{\"Step\":",
+        b"\xff\xfe",
+        deep.as_bytes(),
+        deep_object.as_bytes(),
+    ] {
+        assert_eq!(read(bytes).err(), Some(EventError::EventNotJson));
+    }
+    assert!(read(good().to_string().as_bytes()).is_ok());
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -126,7 +213,13 @@ fn any_json() -> impl Strategy<Value = Value> {
         ".*".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
-        let field = prop_oneof![Just("Step"), Just("SecretId"), Just("ClientRequestToken")];
+        let field = prop_oneof![
+            Just("Step"),
+            Just("SecretId"),
+            Just("ClientRequestToken"),
+            Just("keyrota"),
+            Just("secrets"),
+        ];
         let field = prop_oneof![field.prop_map(str::to_owned), ".*"];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -140,7 +233,7 @@ proptest! {
     /// No event is answered by a panic, nor is what it says repeated.
     #[test]
     fn any_event_is_answered(event in any_json()) {
-        if let Err(error) = Event::parse(&event) {
+        if let Err(error) = Invocation::parse(&event) {
             prop_assert!(error.to_string().starts_with("read the event: "));
         }
     }

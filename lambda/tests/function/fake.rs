@@ -9,10 +9,13 @@
 
 mod keys;
 mod rotation;
+mod sweep;
 mod vault;
 mod world;
 
-pub(crate) use rotation::{Ended, rotate, run};
+pub(crate) use rotation::{Ended, rotate, run, run_for, run_with};
+pub(crate) use sweep::{sweep, sweep_all};
 pub(crate) use world::{
-    ADMINISTRATOR, ADMINISTRATOR_ARN, Mishap, OTHER, SECRET, SECRET_ARN, TOKEN, USER, World, key_id,
+    ADMINISTRATOR, ADMINISTRATOR_ARN, Key, Mishap, OTHER, SECRET, SECRET_ARN, TOKEN, USER, World,
+    key_id,
 };

@@ -1,5 +1,7 @@
 //! `finishSecret`.
 
+use std::time::Duration;
+
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
 use keyrota_function::port::Fault;
@@ -82,4 +84,36 @@ fn a_label_moved_by_hand_is_not_moved_back() {
     world.promote_before(3, "manual");
     assert_eq!(finish(&world), "NotPromoted");
     assert_eq!(world.current_key(), spare.id);
+}
+
+/// Secrets Manager may try the last step again by itself, much later.
+#[test]
+fn a_key_that_was_stored_long_ago_is_tested_again() {
+    for (hours, tested) in [(0, 0), (1, 3)] {
+        let world = World::new("role", false);
+        world.begin(TOKEN);
+        for step in [Step::Create, Step::Set, Step::Test] {
+            assert_eq!(run(&world, step).name(), "done");
+        }
+        world
+            .now
+            .set(world.now.get() + Duration::from_secs(hours * 3_600));
+        world.calls.borrow_mut().clear();
+        assert_eq!(run(&world, Step::Finish).name(), "done");
+        let identify = |action: &&&str| **action == "sts:GetCallerIdentity";
+        assert_eq!(world.actions().iter().filter(identify).count(), tested);
+    }
+}
+
+#[test]
+fn a_key_that_was_deleted_after_its_test_is_not_promoted() {
+    let world = World::new("role", false);
+    world.begin(TOKEN);
+    for step in [Step::Create, Step::Set, Step::Test] {
+        assert_eq!(run(&world, step).name(), "done");
+    }
+    world.take_key(&key_id(4));
+    world.now.set(world.now.get() + Duration::from_secs(3_600));
+    assert_eq!(run(&world, Step::Finish).name(), "GivenUp");
+    assert_eq!(world.current_key(), key_id(1));
 }

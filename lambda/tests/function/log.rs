@@ -1,10 +1,12 @@
 //! The log, and what errors say.
 
+use keyrota_function::arn::SecretArn;
+use keyrota_function::error::{Error, SweepError};
 use keyrota_function::log::{Level, Lines, Note};
-use keyrota_function::port::{Answer, CallError, Fault, Journal};
+use keyrota_function::port::{Answer, CallError, Fault, Journal, LastUsed, Moment};
 use serde_json::Value;
 
-use crate::fake::{TOKEN, World, key_id, rotate};
+use crate::fake::{SECRET_ARN, TOKEN, World, key_id, rotate};
 
 #[test]
 fn a_line_is_an_object_with_the_fields_that_are_allowed() {
@@ -20,6 +22,22 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
     for line in said.lines().filter(|line| line.starts_with('{')) {
         let line: Value = serde_json::from_str(line).expect("JSON");
         let fields = line.as_object().expect("an object");
+        if fields.contains_key("_aws") {
+            let known = [
+                "CredentialAge",
+                "Failures",
+                "FunctionName",
+                "KeysHeldBack",
+                "Rotations",
+                "RotationsOverdue",
+                "_aws",
+                "level",
+                "requestId",
+                "timestamp",
+            ];
+            assert!(fields.keys().all(|field| known.contains(&field.as_str())));
+            continue;
+        }
         for (field, value) in fields {
             match field.as_str() {
                 "timestamp" | "level" | "requestId" | "secret" | "step" | "reason" => {}
@@ -94,4 +112,46 @@ fn a_failed_call_says_what_is_known() {
         error.to_string(),
         "iam:CreateAccessKey failed, no clear answer came"
     );
+}
+
+#[test]
+fn a_line_of_a_sweep_says_which_secret_and_which_use() {
+    let log = Lines::new(Vec::new(), Level::Info, String::new, "r-1".to_owned()).sweeping();
+    let secret = SecretArn::parse(SECRET_ARN).expect("an ARN");
+    let used = LastUsed {
+        at: Moment(1_795_305_600),
+        service: "s3\u{1b}[31m\n\"}".to_owned(),
+        region: "e".repeat(500),
+    };
+    let note = Note::new("hold", "still in use").of(&secret);
+    log.note(note.about(&key_id(1)).last_used(Some(used)));
+    let error = SweepError::SweepTooShort {
+        secret: "prod/ci-deployer".to_owned(),
+    };
+    log.trouble(&secret, &Error::from(error));
+    let written = String::from_utf8(log.into_writer()).expect("UTF-8");
+    let lines: Vec<Value> = written
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(
+        lines[0],
+        serde_json::json!({
+            "timestamp": "",
+            "level": "INFO",
+            "requestId": "r-1",
+            "secret": "prod/ci-deployer",
+            "step": "sweep",
+            "decision": "hold",
+            "reason": "still in use",
+            "accessKeyIds": [key_id(1).as_str()],
+            "lastUsed": "2026-11-22T00:00:00Z",
+            "lastUsedService": "s331m",
+            "lastUsedRegion": "e".repeat(64),
+        })
+    );
+    assert_eq!(lines[1]["level"], "ERROR");
+    assert_eq!(lines[1]["secret"], "prod/ci-deployer");
+    assert_eq!(lines[1]["errorType"], "SweepTooShort");
+    assert_eq!(lines.len(), 2);
 }

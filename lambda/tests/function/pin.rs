@@ -14,7 +14,7 @@ fn read(tags: &[(&str, &str)]) -> Result<Pin, PinError> {
     let description = Description {
         arn: SECRET_ARN.to_owned(),
         tags,
-        stages: Default::default(),
+        ..Description::default()
     };
     Pin::read(&SecretArn::parse(SECRET_ARN).expect("an ARN"), &description)
 }

@@ -1,15 +1,16 @@
-//! IAM, STS and time.
+//! IAM, STS, what a key is for, and time.
 
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER, Usage};
+use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
 use keyrota_function::port::{
-    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, Moment,
-    NewKey,
+    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed,
+    Moment, NewKey, Probe,
 };
+use keyrota_function::tag::Permission;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::world::{ADMINISTRATOR, Key, USER, World};
+use super::world::{ADMINISTRATOR, Key, SECRET_ARN, USER, World};
 
 impl World {
     /// Returns whose key signed a request, if it is a good one.
@@ -20,6 +21,7 @@ impl World {
         if !good || key.secret != pair.secret.expose_secret() {
             return Err(Fault::NotAuthenticated);
         }
+        self.use_key(&key.id);
         Ok((user, key))
     }
 
@@ -38,6 +40,14 @@ impl World {
         }
     }
 
+    fn owns_user(&self) -> bool {
+        let secrets = self.secrets.borrow();
+        let tag = secrets
+            .get(SECRET_ARN)
+            .and_then(|secret| secret.tags.get("keyrota:owns-user"));
+        tag.is_some_and(|tag| tag == "true")
+    }
+
     fn change_own_key(
         &self,
         user: &str,
@@ -50,8 +60,13 @@ impl World {
             .iter()
             .position(|known| known.id == *key)
             .ok_or(Fault::NotFound)?;
-        let lost = keys[position].foreign && keys[position].used;
-        assert!(!lost, "a key that something else uses is left alone");
+        let key = &keys[position];
+        // Of a user that is the stack's own, a key that was never used is too.
+        let given = self.owns_user() && !key.used;
+        if key.foreign && key.activity == Activity::Active && !given {
+            self.violated("an active key that is not ours was deactivated or deleted");
+        }
+        self.before.replace(keys.clone());
         change(keys, position);
         Ok(())
     }
@@ -69,8 +84,14 @@ impl Keys for World {
         let effect = || {
             self.authorise(caller, user)?;
             let users = self.users.borrow();
-            let keys = users.get(user).ok_or(Fault::NotFound)?.iter();
-            let listed = keys.map(|key| AccessKey {
+            let keys = users.get(user).ok_or(Fault::NotFound)?;
+            let before = self.before.borrow();
+            let keys = if self.out_of_date.get() {
+                &*before
+            } else {
+                keys
+            };
+            let listed = keys.iter().map(|key| AccessKey {
                 id: key.id.clone(),
                 activity: key.activity,
                 created: Some(key.created),
@@ -81,11 +102,19 @@ impl Keys for World {
             .await
     }
 
-    async fn usage(&self, caller: &Caller, key: &AccessKeyId) -> Result<Usage, CallError> {
+    async fn usage(
+        &self,
+        caller: &Caller,
+        key: &AccessKeyId,
+    ) -> Result<Option<LastUsed>, CallError> {
         let effect = || {
             let (user, key) = self.find_key(key.as_str()).ok_or(Fault::NotAuthorised)?;
             self.authorise(caller, &user)?;
-            Ok(if key.used { Usage::Used } else { Usage::Never })
+            Ok(key.used.then(|| LastUsed {
+                at: key.last_used,
+                service: "s3".to_owned(),
+                region: "eu-central-1".to_owned(),
+            }))
         };
         self.call("iam:GetAccessKeyLastUsed", &signer(caller), effect)
             .await
@@ -97,6 +126,7 @@ impl Keys for World {
             if self.users.borrow().get(user).ok_or(Fault::NotFound)?.len() >= KEYS_PER_USER {
                 return Err(Fault::LimitExceeded);
             }
+            self.before.replace(self.keys());
             let key = self.give_key(user, false);
             Ok(NewKey {
                 id: key.id,
@@ -143,14 +173,26 @@ impl Keys for World {
 impl Authenticator for World {
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError> {
         let effect = || {
-            let (user, found) = self.authenticate(key)?;
-            self.change_key(&found.id, |key| key.used = true);
+            let (user, _) = self.authenticate(key)?;
             let arn = format!("arn:aws:iam::111122223333:user/{user}");
             Ok(Identity {
                 arn: self.identity.borrow().clone().unwrap_or(arn),
             })
         };
         self.call("sts:GetCallerIdentity", &key.id, effect).await
+    }
+}
+
+impl Probe for World {
+    async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError> {
+        let effect = || {
+            self.authenticate(key)?;
+            match self.allowed_at.get() {
+                Some(moment) if moment <= self.now.get() => Ok(()),
+                _ => Err(Fault::NotAuthorised),
+            }
+        };
+        self.call(permission.action(), &key.id, effect).await
     }
 }
 

@@ -40,15 +40,16 @@ impl Ended {
 }
 
 /// The ports of one request, with the log as Lambda would have it.
-struct Request<'world> {
-    world: &'world World,
-    lines: Lines<Vec<u8>>,
+pub(crate) struct Request<'world> {
+    pub(super) world: &'world World,
+    pub(super) lines: Lines<Vec<u8>>,
 }
 
 impl<'world> Ports for Request<'world> {
     type Vault = World;
     type Keys = World;
     type Authenticator = World;
+    type Probe = World;
     type Clock = World;
     type Journal = Lines<Vec<u8>>;
 
@@ -61,6 +62,10 @@ impl<'world> Ports for Request<'world> {
     }
 
     fn authenticator(&self) -> &World {
+        self.world
+    }
+
+    fn probe(&self) -> &World {
         self.world
     }
 
@@ -93,6 +98,18 @@ pub(crate) fn run(world: &World, step: Step) -> Ended {
 
 /// Runs one step of a rotation.
 pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
+    run_with(world, step, token, async |request, event, deadline| {
+        step::run(request, event, deadline).await
+    })
+}
+
+/// Runs one step of a rotation by some function.
+pub(crate) fn run_with(
+    world: &World,
+    step: Step,
+    token: &str,
+    function: impl AsyncFnOnce(&Request<'_>, &Event, Deadline) -> Result<(), Error>,
+) -> Ended {
     world.never_say(ROTATION_TOKEN);
     let lines = Lines::new(
         Vec::new(),
@@ -100,6 +117,7 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
         || "2026-11-22T00:00:00Z".into(),
         "r-1".into(),
     );
+    let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
     let request = Request {
         world,
         lines: lines.about(SECRET, step.name()),
@@ -109,7 +127,7 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
     };
     let event = event(step, token);
     let ended = {
-        let future = pin!(step::run(&request, &event, deadline));
+        let future = pin!(function(&request, &event, deadline));
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Ended::Done,
             Poll::Ready(Err(error)) => Ended::Failed(error),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Event;
+use keyrota_function::moment::Moment;
 use keyrota_function::port::{CallError, Description, Fault, Stored, StoredVersion, Vault, Which};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,6 +19,16 @@ pub(crate) struct Version {
     /// Whether the value is `SecretBinary`.
     pub(crate) binary: bool,
     pub(crate) labels: BTreeSet<String>,
+    /// When it was made.
+    pub(crate) created: Moment,
+    /// The ID of the key in the value.
+    pub(crate) key: Option<String>,
+}
+
+/// Returns the ID of the key in a value.
+fn key_in(value: &str) -> Option<String> {
+    let fields: serde_json::Value = serde_json::from_str(value).ok()?;
+    Some(fields["accesskey"].as_str()?.to_owned())
 }
 
 impl Secret {
@@ -89,7 +100,9 @@ impl World {
         secret.versions.insert(
             id.clone(),
             Version {
+                key: value.as_deref().and_then(key_in),
                 value,
+                created: self.today(),
                 ..Version::default()
             },
         );
@@ -141,8 +154,26 @@ impl World {
 
     /// Returns the key that AWSCURRENT names.
     pub(crate) fn current_key(&self) -> AccessKeyId {
-        let fields = self.fields(CURRENT);
-        AccessKeyId::parse(fields["accesskey"].as_str().expect("text")).expect("an ID")
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let mut versions = secret.versions.values();
+        let current = versions.find(|version| version.labels.contains(CURRENT));
+        let key = current.and_then(|version| version.key.as_deref());
+        AccessKeyId::parse(key.expect("a key")).expect("an ID")
+    }
+
+    /// Returns the IDs of the keys that versions with a label, or the AWSPENDING
+    /// one, name.
+    pub(crate) fn named_keys(&self) -> BTreeSet<String> {
+        let secrets = self.secrets.borrow();
+        let versions = secrets
+            .get(SECRET_ARN)
+            .into_iter()
+            .flat_map(|secret| secret.versions.values());
+        versions
+            .filter(|version| !version.labels.is_empty())
+            .filter_map(|version| version.key.clone())
+            .collect()
     }
 
     /// Moves AWSCURRENT by hand.
@@ -158,6 +189,15 @@ impl World {
 
     /// Ends a rotation: Secrets Manager takes AWSPENDING away.
     pub(crate) fn end(&self) {
+        let now = self.today();
+        self.change_secret(|secret| {
+            secret.rotated = Some(now);
+            secret.unlabel(PENDING);
+        });
+    }
+
+    /// Cancels a rotation: an operator takes AWSPENDING away.
+    pub(crate) fn cancel(&self) {
         self.change_secret(|secret| secret.unlabel(PENDING));
     }
 
@@ -189,6 +229,9 @@ impl Vault for World {
                     stages: labelled
                         .map(|(id, it)| (id.clone(), it.labels.clone()))
                         .collect(),
+                    rotation_enabled: true,
+                    last_rotated: found.rotated,
+                    next_rotation: found.next_rotation,
                 })
             })
         };
@@ -213,6 +256,7 @@ impl Vault for World {
                 Ok(StoredVersion {
                     version: id,
                     stored,
+                    created: Some(version.created),
                 })
             })
         };
@@ -232,7 +276,11 @@ impl Vault for World {
                 match &version.value {
                     Some(stored) if stored != value.expose_secret() => return Err(Fault::Exists),
                     Some(_) => return Ok(()),
-                    None => version.value = Some(value.expose_secret().to_owned()),
+                    None => {
+                        version.value = Some(value.expose_secret().to_owned());
+                        version.key = key_in(value.expose_secret());
+                        version.created = self.today();
+                    }
                 }
                 for label in labels {
                     found.label(&event.token, label);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
-use keyrota_function::port::{Answer, CallError, Fault, Moment};
+use keyrota_function::moment::Moment;
+use keyrota_function::port::{Answer, CallError, Fault};
 
 use super::vault::Version;
 
@@ -36,6 +37,8 @@ pub(crate) enum Mishap {
     DieBefore,
     /// The call is carried out and the process dies.
     DieAfter,
+    /// It is answered from before the last change.
+    OutOfDate,
 }
 
 /// Whether it is time: by the number of the call to come, and its action.
@@ -54,6 +57,8 @@ pub(crate) struct Key {
     pub(crate) secret: String,
     pub(crate) activity: Activity,
     pub(crate) used: bool,
+    /// When it was last used, where it was.
+    pub(crate) last_used: Moment,
     /// When it was made, by IAM's clock.
     pub(crate) created: Moment,
     /// When every server knows the key.
@@ -67,6 +72,10 @@ pub(crate) struct Key {
 pub(crate) struct Secret {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<VersionId, Version>,
+    /// When the last rotation ended.
+    pub(crate) rotated: Option<Moment>,
+    /// By when the next one is due, where one is.
+    pub(crate) next_rotation: Option<Moment>,
 }
 
 /// The world.
@@ -87,6 +96,8 @@ pub(crate) struct World {
     pub(crate) slept: Cell<Duration>,
     /// How long a new key takes to be known everywhere.
     pub(crate) spread: Cell<Duration>,
+    /// When the user's keys may do what they are for, if ever.
+    pub(crate) allowed_at: Cell<Option<Duration>>,
     /// How `GetCallerIdentity` names the user, where not as IAM would.
     pub(crate) identity: RefCell<Option<String>>,
     /// Everything that must never be seen.
@@ -95,7 +106,16 @@ pub(crate) struct World {
     pub(crate) said: RefCell<String>,
     /// Whether AWSCURRENT's key works and has to go on working.
     pub(crate) guarded: Cell<bool>,
-    made: Cell<u32>,
+    /// The user's keys before the last change of them.
+    pub(crate) before: RefCell<Vec<Key>>,
+    /// Whether what must hold at each instant is only written down when it does
+    /// not, instead of ending the test.
+    pub(crate) lenient: Cell<bool>,
+    /// What did not hold.
+    pub(crate) violations: RefCell<Vec<String>>,
+    /// Whether this call is answered from before the last change.
+    pub(crate) out_of_date: Cell<bool>,
+    pub(crate) made: Cell<u32>,
 }
 
 /// Returns the ID of the n-th key that is made.
@@ -150,10 +170,15 @@ impl World {
             now: Cell::default(),
             slept: Cell::default(),
             spread: Cell::default(),
+            allowed_at: Cell::new(Some(Duration::ZERO)),
             identity: RefCell::default(),
             unspeakable: RefCell::default(),
             said: RefCell::default(),
             guarded: Cell::new(false),
+            before: RefCell::default(),
+            lenient: Cell::new(false),
+            violations: RefCell::default(),
+            out_of_date: Cell::new(false),
             made: Cell::new(0),
         };
         world.never_say(TOKEN);
@@ -191,6 +216,34 @@ impl World {
         world
     }
 
+    /// Returns a world that has come as far, and in which nothing has been called
+    /// yet.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            secrets: self.secrets.clone(),
+            users: self.users.clone(),
+            calls: RefCell::default(),
+            mishaps: RefCell::default(),
+            action_mishaps: RefCell::default(),
+            nth_mishaps: RefCell::default(),
+            meddling: RefCell::default(),
+            per_call: self.per_call.clone(),
+            now: self.now.clone(),
+            slept: Cell::default(),
+            spread: self.spread.clone(),
+            allowed_at: self.allowed_at.clone(),
+            identity: self.identity.clone(),
+            unspeakable: self.unspeakable.clone(),
+            said: RefCell::default(),
+            guarded: self.guarded.clone(),
+            before: self.before.clone(),
+            lenient: self.lenient.clone(),
+            violations: RefCell::default(),
+            out_of_date: Cell::default(),
+            made: self.made.clone(),
+        }
+    }
+
     /// Makes a key of a user, beyond any quota.
     pub(crate) fn give_key(&self, user: &str, used: bool) -> Key {
         let number = self.made.get() + 1;
@@ -200,6 +253,7 @@ impl World {
             secret: format!("secret/of+key{number}/wJalrXUtnFEMI{number:08}"),
             activity: Activity::Active,
             used,
+            last_used: self.today(),
             created: self.today(),
             known_at: self.now.get() + self.spread.get(),
             foreign: false,
@@ -215,14 +269,13 @@ impl World {
 
     /// Returns the time of day.
     pub(crate) fn today(&self) -> Moment {
-        let seconds = i64::try_from(self.now.get().as_secs()).expect("not so long");
-        Moment(MORNING + seconds)
+        Moment(MORNING).plus(self.now.get())
     }
 
     /// Makes a key that something other than the secret relies on, long ago.
     pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
         let key = self.give_key(USER, used);
-        self.change_key(&key.id, |key| key.created.0 -= 86_400);
+        self.change_key(&key.id, |key| key.created = Moment(MORNING - 86_400));
         self.change_key(&key.id, |key| key.foreign = true);
         key
     }
@@ -306,6 +359,26 @@ impl World {
         }));
     }
 
+    /// Lets time pass in which nobody calls.
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.now.set(self.now.get() + duration);
+    }
+
+    /// Lets a client use a key now.
+    pub(crate) fn use_key(&self, id: &AccessKeyId) {
+        let now = self.today();
+        self.change_key(id, |key| (key.used, key.last_used) = (true, now));
+    }
+
+    /// Lets a client use a key, if that is active.
+    pub(crate) fn use_active_key(&self, id: &str) {
+        if let Some((_, key)) = self.find_key(id)
+            && key.activity == Activity::Active
+        {
+            self.use_key(&key.id);
+        }
+    }
+
     /// Lets every further call take this long.
     pub(crate) fn take_per_call(&self, duration: Duration) {
         self.per_call.set(duration);
@@ -346,6 +419,24 @@ impl World {
 
     pub(crate) fn say(&self, text: &str) {
         self.said.borrow_mut().push_str(text);
+    }
+
+    /// Forgets the secrets and versions that are gone, since nobody can say them
+    /// any more.
+    pub(crate) fn forget_what_nobody_knows(&self) {
+        let mut known = String::new();
+        for secret in self.secrets.borrow().values() {
+            for (id, version) in &secret.versions {
+                known.push_str(id.as_str());
+                known.push_str(version.value.as_deref().unwrap_or_default());
+            }
+        }
+        for key in self.users.borrow().values().flatten() {
+            known.push_str(&key.secret);
+        }
+        self.unspeakable
+            .borrow_mut()
+            .retain(|text| known.contains(text.as_str()));
     }
 
     /// Checks that nothing unspeakable was said.
@@ -389,6 +480,7 @@ impl World {
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
             _ => {}
         }
+        self.out_of_date.set(mishap == Some(Mishap::OutOfDate));
         let answer = effect();
         self.check();
         match mishap {
@@ -398,16 +490,41 @@ impl World {
         }
     }
 
-    /// Checks what must hold at each instant: the key in AWSCURRENT is active
-    /// and the pinned user's, and no key that something else uses is gone.
+    /// Checks what must hold at each instant: AWSCURRENT's key is the pinned
+    /// user's, active, and known everywhere; and no more than one key is one
+    /// that nobody can account for.
     fn check(&self) {
+        if self.orphans().len() > 1 {
+            self.violated("more than one key is orphaned");
+        }
         if !self.guarded.get() {
             return;
         }
         let current = self.current_key();
-        let keys = self.keys();
-        let key = keys.iter().find(|key| key.id == current);
-        let key = key.expect("AWSCURRENT's key is one of the user's");
-        assert_eq!(key.activity, Activity::Active, "AWSCURRENT's key is active");
+        match self.keys().into_iter().find(|key| key.id == current) {
+            None => self.violated("AWSCURRENT's key is not among the user's"),
+            Some(key) if key.activity == Activity::Inactive => {
+                self.violated("AWSCURRENT's key is inactive");
+            }
+            Some(key) if key.known_at > self.now.get() => {
+                self.violated("AWSCURRENT's key is not known everywhere yet");
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Returns the user's keys that the function made and no version names.
+    pub(crate) fn orphans(&self) -> Vec<AccessKeyId> {
+        let named = self.named_keys();
+        let keys = self.keys().into_iter();
+        keys.filter(|key| !key.foreign && !named.contains(key.id.as_str()))
+            .map(|key| key.id)
+            .collect()
+    }
+
+    /// Notes, or ends the test, since something does not hold.
+    pub(crate) fn violated(&self, what: &str) {
+        assert!(self.lenient.get(), "{what}");
+        self.violations.borrow_mut().push(what.to_owned());
     }
 }

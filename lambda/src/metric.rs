@@ -1,0 +1,94 @@
+//! What is measured, in CloudWatch's embedded metric format: a line of the log
+//! that CloudWatch Logs turns into metrics, so that no call is made for them.
+//!
+//! Source: "Specification: Embedded metric format" in the CloudWatch User
+//! Guide.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+const NAMESPACE: &str = "keyrota";
+const FUNCTION_NAME: &str = "FunctionName";
+
+/// The most values of one metric that a line may hold, by that specification.
+const VALUES_PER_LINE: usize = 100;
+
+/// Something measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Keys that became AWSCURRENT.
+    Rotations(usize),
+    /// Steps that failed, or secrets that a sweep failed on.
+    Failures(usize),
+    /// Old keys that a sweep left alone because they are in use.
+    KeysHeldBack(usize),
+    /// Secrets whose rotation was due more than seven days before a sweep.
+    RotationsOverdue(usize),
+    /// How long ago each secret's current value was made.
+    CredentialAge(Vec<Duration>),
+}
+
+impl Metric {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Rotations(_) => "Rotations",
+            Self::Failures(_) => "Failures",
+            Self::KeysHeldBack(_) => "KeysHeldBack",
+            Self::RotationsOverdue(_) => "RotationsOverdue",
+            Self::CredentialAge(_) => "CredentialAge",
+        }
+    }
+
+    fn unit(&self) -> &'static str {
+        match self {
+            Self::CredentialAge(_) => "Seconds",
+            _ => "Count",
+        }
+    }
+
+    /// Returns the values in parts that a line may hold.
+    fn values(&self) -> Vec<Value> {
+        match self {
+            Self::Rotations(count)
+            | Self::Failures(count)
+            | Self::KeysHeldBack(count)
+            | Self::RotationsOverdue(count) => vec![json!(count)],
+            Self::CredentialAge(ages) => ages
+                .chunks(VALUES_PER_LINE)
+                .map(|ages| ages.iter().map(Duration::as_secs).collect())
+                .collect(),
+        }
+    }
+}
+
+/// Returns the lines that tell CloudWatch of these metrics, each with its
+/// moment in milliseconds since 1970 began. A metric without a value is left
+/// out, and one with many goes on in further lines.
+pub fn lines(function: &str, milliseconds: u64, metrics: &[Metric]) -> Vec<Map<String, Value>> {
+    let values: Vec<_> = metrics.iter().map(Metric::values).collect();
+    let count = values.iter().map(Vec::len).max().unwrap_or_default();
+    (0..count)
+        .map(|line| {
+            let mut defined = Vec::new();
+            let mut fields = Map::new();
+            for (metric, values) in metrics.iter().zip(&values) {
+                if let Some(value) = values.get(line) {
+                    defined.push(json!({ "Name": metric.name(), "Unit": metric.unit() }));
+                    fields.insert(metric.name().to_owned(), value.clone());
+                }
+            }
+            let directive = json!({
+                "Timestamp": milliseconds,
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [[FUNCTION_NAME]],
+                    "Metrics": defined,
+                }],
+            });
+            fields.insert("_aws".to_owned(), directive);
+            fields.insert(FUNCTION_NAME.to_owned(), Value::from(function));
+            fields
+        })
+        .collect()
+}

@@ -1,0 +1,75 @@
+//! The second half of `testSecret`, where the manifest has a `probe`: a key that
+//! authenticates is tried on what it is for.
+
+use std::time::Duration;
+
+use super::Deadline;
+use super::trial::{FIRST_WAIT, LONGEST_WAIT};
+use crate::error::{Error, ProbeError};
+use crate::log::Note;
+use crate::pin::Pin;
+use crate::port::{Clock, Fault, Journal, Ports, Probe};
+use crate::secret::Credential;
+use crate::tag::Permission;
+
+/// How long a denial is waited out. IAM spreads a key and what it may do to each
+/// service apart, so that a good key may be denied for a while.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Proves that the key is allowed something. Success is the only pass.
+pub(super) async fn run<P: Ports>(
+    ports: &P,
+    deadline: Deadline,
+    pin: &Pin,
+    pending: &Credential,
+    permission: Permission,
+) -> Result<(), Error> {
+    let pair = pending.key_pair();
+    let note = |decision, reason| {
+        let note = Note::new(decision, reason);
+        ports.journal().note(note.about(&pending.access_key));
+    };
+    let mut wait = FIRST_WAIT;
+    let mut denied_since = None;
+    loop {
+        let Err(source) = ports.probe().attempt(&pair, &permission).await else {
+            note("passed", "the new key may do what it is for");
+            return Ok(());
+        };
+        let (user, key) = (pin.user.clone(), pending.access_key.clone());
+        let asked = permission.to_string();
+        let now = ports.clock().now();
+        let in_time = deadline.left(ports.clock()) > wait;
+        let passing = source.fault.is_passing() || source.fault == Fault::NotAuthenticated;
+        if source.fault == Fault::NotAuthorised {
+            let since = *denied_since.get_or_insert(now);
+            if !in_time || now.saturating_sub(since) >= PATIENCE {
+                return Err(Error::from(ProbeError::ProbeDenied {
+                    user,
+                    key,
+                    permission: asked,
+                    source,
+                }));
+            }
+        } else if !passing {
+            return Err(Error::from(ProbeError::ProbeRefused {
+                user,
+                key,
+                permission: asked,
+                source,
+            }));
+        } else if !in_time {
+            return Err(Error::from(ProbeError::ProbeUnclear {
+                user,
+                key,
+                permission: asked,
+                source,
+            }));
+        }
+        if wait == FIRST_WAIT {
+            note("wait", "the new key is not allowed what it is for yet");
+        }
+        ports.clock().sleep(wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+    }
+}

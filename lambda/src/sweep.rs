@@ -1,0 +1,215 @@
+//! What comes after the rotations, every hour, for all secrets of the stack:
+//! old keys go when their time has come, and what an alarm needs is measured.
+//!
+//! A sweep knows nothing of the one before. It observes, asks [`retire`] about
+//! the one key that AWSPREVIOUS names, and does what that says; so whatever one
+//! sweep did not do, the next one does.
+//!
+//! [`retire`]: crate::retire
+
+mod key;
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+pub(crate) use key::{Succession, retire};
+
+use crate::arn::SecretArn;
+use crate::decide::{self, AccessKeyId, CURRENT, PENDING, PREVIOUS, Stages, VersionId};
+use crate::error::{Error, SweepError};
+use crate::log::Note;
+use crate::metric::Metric;
+use crate::moment::Moment;
+use crate::pin::Pin;
+use crate::port::{Clock, Description, Journal, Ports, Which};
+use crate::retire::{Policy, Timetable, Use};
+use crate::secret::Content;
+use crate::step::{Deadline, Found, current_credential, describe_secret, find};
+use crate::tag;
+use key::Outcome;
+
+/// How long a rotation may be late before somebody is told. Secrets Manager
+/// tries for days by itself.
+const OVERDUE: Duration = Duration::from_secs(7 * 86_400);
+
+/// The time that a secret takes at most in ordinary times. With less left, none
+/// is begun.
+const ENOUGH: Duration = Duration::from_secs(5);
+
+/// The most names of secrets in an error.
+const NAMED: usize = 10;
+
+/// What a sweep has found so far.
+#[derive(Default)]
+struct Findings {
+    held: usize,
+    overdue: usize,
+    ages: Vec<Duration>,
+    failed: Vec<String>,
+}
+
+/// Sweeps the secrets, a few at a time.
+///
+/// # Errors
+///
+/// Fails at the end where it failed on any of them, so that Lambda tries again.
+pub async fn run<P: Ports>(
+    ports: &P,
+    secrets: &[SecretArn],
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let begun = Cell::new(0);
+    let findings = RefCell::default();
+    let work = || work(ports, secrets, &begun, &findings, deadline);
+    tokio::join!(work(), work(), work(), work());
+    let findings: Findings = findings.into_inner();
+    ports.journal().measure(&[
+        Metric::Failures(findings.failed.len()),
+        Metric::KeysHeldBack(findings.held),
+        Metric::RotationsOverdue(findings.overdue),
+        Metric::CredentialAge(findings.ages),
+    ]);
+    if findings.failed.is_empty() {
+        return Ok(());
+    }
+    let mut names = findings.failed[..findings.failed.len().min(NAMED)].join(", ");
+    if findings.failed.len() > NAMED {
+        names.push_str(", …");
+    }
+    let error = SweepError::SweepFailed {
+        failed: findings.failed.len(),
+        all: secrets.len(),
+        names,
+    };
+    Err(error.into())
+}
+
+/// Takes one secret after the other that nobody has begun with.
+async fn work<P: Ports>(
+    ports: &P,
+    secrets: &[SecretArn],
+    begun: &Cell<usize>,
+    findings: &RefCell<Findings>,
+    deadline: Deadline,
+) {
+    while let Some(secret) = secrets.get(begun.get()) {
+        begun.set(begun.get() + 1);
+        let ended = if deadline.left(ports.clock()) < ENOUGH {
+            let secret = secret.name().to_owned();
+            Err(SweepError::SweepTooShort { secret }.into())
+        } else {
+            sweep(ports, secret, findings).await
+        };
+        if let Err(error) = ended {
+            ports.journal().trouble(secret, &error);
+            findings.borrow_mut().failed.push(secret.name().to_owned());
+        }
+    }
+}
+
+async fn sweep<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    findings: &RefCell<Findings>,
+) -> Result<(), Error> {
+    let description = describe_secret(ports, secret).await?;
+    let now = ports.clock().moment();
+    if is_overdue(&description, now) {
+        findings.borrow_mut().overdue += 1;
+    }
+    let pin = Pin::read(secret, &description)?;
+    let policy = tag::old_key(secret, &description);
+    let (current, previous) = tokio::join!(
+        find(ports, secret, Which::Labelled(CURRENT)),
+        // What nobody asks for is not read.
+        async {
+            match &policy {
+                Ok(Policy::Timed(_)) => find(ports, secret, Which::Labelled(PREVIOUS))
+                    .await
+                    .map(Some),
+                _ => Ok(None),
+            }
+        },
+    );
+    let current = current?;
+    if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
+        findings.borrow_mut().ages.push(now.since(created));
+    }
+    let (Policy::Timed(timetable), Some(previous)) = (policy?, previous?) else {
+        return Ok(());
+    };
+    if is_rotating(&description.stages) {
+        let note = Note::new("leave", "a rotation of the secret is under way");
+        ports.journal().note(note.of(secret));
+        return Ok(());
+    }
+    let outcome = old_key(ports, &pin, &description, timetable, current, previous).await?;
+    if outcome == Outcome::Held {
+        findings.borrow_mut().held += 1;
+    }
+    Ok(())
+}
+
+/// Sees to the key that AWSPREVIOUS names, if it names one of the user's.
+async fn old_key<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    description: &Description,
+    timetable: Timetable,
+    current: Found,
+    previous: Found,
+) -> Result<Outcome, Error> {
+    pin.check_present(CURRENT, &current.content)?;
+    if matches!(current.content, Content::Nothing | Content::Partial(_)) {
+        // The secret has no key yet.
+        return Ok(Outcome::Settled);
+    }
+    let promoted = promotion(description, current.created);
+    let credential = current_credential(pin, current.content)?;
+    let (Some(current_version), Some((previous_version, previous)), Some(promoted)) =
+        (current.version, key_of(pin, previous), promoted)
+    else {
+        return Ok(Outcome::Settled);
+    };
+    let succession = Succession {
+        pin,
+        current: &credential,
+        current_version: &current_version,
+        previous: &previous,
+        previous_version: &previous_version,
+        promoted,
+        timetable,
+    };
+    retire(ports, &succession, Use::Unread).await
+}
+
+/// Returns the key that a version names, of the pinned user. A value that names
+/// another user says nothing of this one's keys.
+pub(crate) fn key_of(pin: &Pin, found: Found) -> Option<(VersionId, AccessKeyId)> {
+    match found.content {
+        Content::Complete(credential) if credential.username == pin.user => {
+            Some((found.version?, credential.access_key))
+        }
+        _ => None,
+    }
+}
+
+/// Returns when AWSCURRENT's key took the place of the one before: at the end
+/// of the last rotation, or when its version was made where that is later (it
+/// was stored by hand) or all that is known.
+pub(crate) fn promotion(description: &Description, created: Option<Moment>) -> Option<Moment> {
+    description.last_rotated.max(created)
+}
+
+/// Whether a rotation is preparing another version than AWSCURRENT's.
+fn is_rotating(stages: &Stages) -> bool {
+    let pending = decide::carrier(stages, PENDING);
+    pending.is_some() && pending != decide::carrier(stages, CURRENT)
+}
+
+fn is_overdue(description: &Description, now: Moment) -> bool {
+    let due = description
+        .next_rotation
+        .filter(|_| description.rotation_enabled);
+    due.is_some_and(|due| now > due.plus(OVERDUE))
+}

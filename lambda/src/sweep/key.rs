@@ -1,0 +1,206 @@
+//! Retires the key that AWSPREVIOUS names.
+
+use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
+use crate::error::{Error, SweepError};
+use crate::log::Note;
+use crate::moment::Moment;
+use crate::pin::Pin;
+use crate::port::{CallError, Caller, Clock, Fault, Journal, Keys, LastUsed, Ports};
+use crate::retire::{self, Because, Next, OldKey, State, Timetable, Use};
+use crate::secret::Credential;
+use crate::step::{advice, caller, describe_secret};
+
+/// A key that took the place of another.
+pub(crate) struct Succession<'secret> {
+    pub(crate) pin: &'secret Pin,
+    /// What AWSCURRENT holds.
+    pub(crate) current: &'secret Credential,
+    /// The version that it was read from.
+    pub(crate) current_version: &'secret VersionId,
+    /// The key that AWSPREVIOUS names.
+    pub(crate) previous: &'secret AccessKeyId,
+    /// The version that it was read from.
+    pub(crate) previous_version: &'secret VersionId,
+    /// When the one took the other's place.
+    pub(crate) promoted: Moment,
+    pub(crate) timetable: Timetable,
+}
+
+/// What became of an old key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// What had to be done is done.
+    Settled,
+    /// Its time is over, but it is in use.
+    Held,
+}
+
+/// Does with the old key what its time has come for.
+///
+/// # Errors
+///
+/// Fails where that is not certainly done. Doing it again is doing it once.
+pub(crate) async fn retire<P: Ports>(
+    ports: &P,
+    succession: &Succession<'_>,
+    used: Use,
+) -> Result<Outcome, Error> {
+    let now = ports.clock().moment();
+    let next = |state, used| {
+        let key = OldKey { state, used };
+        retire::next(&succession.timetable, succession.promoted, now, key)
+    };
+    // A changed field of a value makes a new version with the same key.
+    let same = *succession.previous == succession.current.access_key;
+    if same || next(State::Unread, used) != Next::ReadState {
+        return Ok(Outcome::Settled);
+    }
+
+    let caller = caller(ports, succession.pin, succession.current).await?;
+    let state = read_state(ports, succession, &caller).await?;
+    let mut last_used = None;
+    let mut todo = next(state, used);
+    if todo == Next::ReadUse {
+        last_used = match ports.keys().usage(&caller, succession.previous).await {
+            Ok(last_used) => last_used,
+            Err(source) => return settled_if_gone(succession, source),
+        };
+        let moment = last_used.as_ref().map(|used| used.at);
+        todo = next(state, Use::since(succession.promoted, moment));
+    }
+    match todo {
+        Next::Nothing | Next::Keep { .. } | Next::ReadState | Next::ReadUse => Ok(Outcome::Settled),
+        Next::Hold { .. } => {
+            let note = note(succession, "hold", "still in use").last_used(last_used);
+            ports.journal().note(note);
+            Ok(Outcome::Held)
+        }
+        Next::Deactivate(because) => {
+            let reason = match because {
+                Because::Idle => "its time is over and it is idle",
+                Because::PatienceOver => "still in use, but the time that it is held for is over",
+            };
+            act(
+                ports,
+                succession,
+                &caller,
+                Act::Deactivate,
+                reason,
+                last_used,
+            )
+            .await
+        }
+        Next::Delete => {
+            let reason = "its time is over and it is idle";
+            act(ports, succession, &caller, Act::Delete, reason, last_used).await
+        }
+    }
+}
+
+/// Looks for the old key among the user's, and for the one that is to outlive
+/// it: whatever a list shows without that, nothing in it is touched.
+async fn read_state<P: Ports>(
+    ports: &P,
+    succession: &Succession<'_>,
+    caller: &Caller,
+) -> Result<State, Error> {
+    let listed = ports.keys().list(caller, &succession.pin.user).await;
+    let listed = listed.map_err(|source| not_retired(succession, source))?;
+    let activity = |id: &AccessKeyId| {
+        let key = listed.iter().find(|key| key.id == *id);
+        key.map(|key| key.activity)
+    };
+    let unsound = |problem| SweepError::NewKeyUnsound {
+        secret: succession.pin.secret.name().to_owned(),
+        user: succession.pin.user.clone(),
+        key: succession.previous.clone(),
+        current: succession.current.access_key.clone(),
+        problem,
+    };
+    match (
+        activity(&succession.current.access_key),
+        activity(succession.previous),
+    ) {
+        (None, _) => Err(unsound("not among the user's keys").into()),
+        (_, None) => Ok(State::Gone),
+        (Some(Activity::Inactive), _) => Err(unsound("inactive").into()),
+        (Some(Activity::Active), Some(Activity::Active)) => Ok(State::Active),
+        (Some(Activity::Active), Some(Activity::Inactive)) => Ok(State::Inactive),
+    }
+}
+
+/// What is done to an old key.
+#[derive(Clone, Copy)]
+enum Act {
+    Deactivate,
+    Delete,
+}
+
+async fn act<P: Ports>(
+    ports: &P,
+    succession: &Succession<'_>,
+    caller: &Caller,
+    act: Act,
+    reason: &'static str,
+    last_used: Option<LastUsed>,
+) -> Result<Outcome, Error> {
+    let (user, key) = (&succession.pin.user, succession.previous);
+    if !is_unmoved(ports, succession).await? {
+        let reason = "the secret's labels moved meanwhile";
+        ports.journal().note(note(succession, "leave", reason));
+        return Ok(Outcome::Settled);
+    }
+    let decision = match act {
+        Act::Deactivate => "deactivate",
+        Act::Delete => "delete",
+    };
+    let note = note(succession, decision, reason).last_used(last_used);
+    ports.journal().note(note);
+    let done = match act {
+        Act::Deactivate => ports.keys().deactivate(caller, user, key).await,
+        Act::Delete => ports.keys().delete(caller, user, key).await,
+    };
+    match done {
+        Ok(()) => Ok(Outcome::Settled),
+        Err(source) => settled_if_gone(succession, source),
+    }
+}
+
+/// Whether every label is still where it was, and no rotation is under way.
+async fn is_unmoved<P: Ports>(ports: &P, succession: &Succession<'_>) -> Result<bool, Error> {
+    let stages = describe_secret(ports, &succession.pin.secret).await?.stages;
+    let carrier = |label| decide::carrier(&stages, label);
+    let current = Some(succession.current_version);
+    Ok(carrier(CURRENT) == current
+        && carrier(PREVIOUS) == Some(succession.previous_version)
+        && matches!(carrier(PENDING), pending if pending.is_none() || pending == current))
+}
+
+/// A key that is gone needs nothing more.
+fn settled_if_gone(succession: &Succession<'_>, source: CallError) -> Result<Outcome, Error> {
+    match source.fault {
+        Fault::NotFound => Ok(Outcome::Settled),
+        _ => Err(not_retired(succession, source)),
+    }
+}
+
+fn not_retired(succession: &Succession<'_>, source: CallError) -> Error {
+    let advice = if source.fault.is_passing() {
+        "the next sweep tries again"
+    } else {
+        advice(succession.pin, source.fault)
+    };
+    let error = SweepError::OldKeyNotRetired {
+        user: succession.pin.user.clone(),
+        key: succession.previous.clone(),
+        source,
+        advice,
+    };
+    error.into()
+}
+
+fn note(succession: &Succession<'_>, decision: &'static str, reason: &'static str) -> Note {
+    Note::new(decision, reason)
+        .of(&succession.pin.secret)
+        .about(succession.previous)
+}

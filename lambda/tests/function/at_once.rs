@@ -1,0 +1,226 @@
+//! `finishSecret`, where the manifest has the old key go at once.
+
+use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
+use keyrota_function::event::Step;
+use keyrota_function::port::Fault;
+
+use crate::fake::{Mishap, TOKEN, World, key_id, rotate, run, sweep};
+
+const DEACTIVATE: &str = "deactivate_after=0s delete_after=1d hold_if_used_within=1d";
+const DELETE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
+const LATER: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d";
+
+const PROMOTE: &str = "secretsmanager:UpdateSecretVersionStage";
+const DESCRIBE: &str = "secretsmanager:DescribeSecret";
+const READ: &str = "secretsmanager:GetSecretValue";
+const LIST: &str = "iam:ListAccessKeys";
+
+/// Returns a world before `finishSecret`.
+fn tested(rotate_as: &str, timetable: &str) -> World {
+    let world = World::new(rotate_as, false);
+    world.change_secret(|secret| {
+        let tags = &mut secret.tags;
+        tags.insert("keyrota:old-key".to_owned(), timetable.to_owned());
+    });
+    world.begin(TOKEN);
+    for step in [Step::Create, Step::Set, Step::Test] {
+        assert_eq!(run(&world, step).name(), "done");
+    }
+    world.calls.borrow_mut().clear();
+    world
+}
+
+fn finish(world: &World) -> &'static str {
+    run(world, Step::Finish).name()
+}
+
+fn old(world: &World) -> Option<Activity> {
+    let keys = world.keys();
+    let key = keys.iter().find(|key| key.id == key_id(1));
+    key.map(|key| key.activity)
+}
+
+#[test]
+fn zero_is_at_once_by_the_new_key() {
+    for (rotate_as, signer) in [
+        ("self", key_id(4).to_string()),
+        ("role", "role".to_owned()),
+        ("ops/key-admin", key_id(3).to_string()),
+    ] {
+        for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
+            let world = tested(rotate_as, timetable);
+            assert_eq!(finish(&world), "done");
+            assert_eq!(old(&world), expected);
+            assert_eq!(world.current_key(), key_id(4));
+            let calls = world.calls.borrow();
+            for (action, by) in calls
+                .iter()
+                .filter(|(action, _)| action.starts_with("iam:"))
+            {
+                assert_eq!(*by, signer, "{action} as {rotate_as}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_call_is_made_that_is_not_needed() {
+    let without = [DESCRIBE, READ, READ, PROMOTE];
+    for timetable in ["until_next_rotation", LATER, "nonsense"] {
+        let world = tested("self", timetable);
+        assert_eq!(finish(&world), "done");
+        assert_eq!(world.actions(), without, "{timetable}");
+    }
+    let world = tested("self", DEACTIVATE);
+    assert_eq!(finish(&world), "done");
+    let more = [LIST, DESCRIBE, "iam:UpdateAccessKey"];
+    assert_eq!(world.actions(), [&without[..], &more].concat());
+}
+
+/// Nothing goes before the promotion is certain.
+#[test]
+fn without_a_promotion_nothing_goes() {
+    for fault in [Fault::Unclear, Fault::Refused, Fault::NotAuthorised] {
+        let world = tested("self", DELETE);
+        world.befall_action(PROMOTE, &[Mishap::Before(fault)]);
+        assert_eq!(finish(&world), "NotPromoted");
+        assert!(!world.actions().contains(&LIST));
+        assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    }
+}
+
+#[test]
+fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
+    let world = tested("self", DELETE);
+    world.befall_action(PROMOTE, &[Mishap::After(Fault::Unclear)]);
+    assert_eq!(finish(&world), "done");
+    assert_eq!(world.ids(), [key_id(4)]);
+    assert_eq!(world.said.borrow().matches(r#""Rotations":1"#).count(), 1);
+}
+
+/// Whatever fails after the promotion, the step is done, says what failed, and
+/// the sweep does the rest; and so does the step, called again.
+#[test]
+fn what_fails_is_left_to_the_sweep() {
+    for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
+        for rotate_as in ["self", "role", "ops/key-admin"] {
+            for fault in [Fault::Unclear, Fault::Throttled, Fault::NotAuthorised] {
+                for call in 4..10 {
+                    for again in [true, false] {
+                        let world = tested(rotate_as, timetable);
+                        world.befall(call, Mishap::Before(fault));
+                        assert_eq!(finish(&world), "done", "{rotate_as} {fault:?} {call}");
+                        if world.mishaps.borrow().is_empty() {
+                            assert_eq!(old(&world), Some(Activity::Active));
+                            assert!(world.said.borrow().contains(r#""level":"ERROR""#));
+                        }
+                        world.calm();
+                        if again {
+                            assert_eq!(finish(&world), "done");
+                        } else {
+                            world.end();
+                            assert_eq!(sweep(&world).name(), "done");
+                        }
+                        assert_eq!(old(&world), expected, "{rotate_as} {fault:?} {call}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
+    for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
+        for mishap in [Mishap::DieBefore, Mishap::DieAfter] {
+            for call in 0..7 {
+                let world = tested("self", timetable);
+                world.befall(call, mishap);
+                assert_eq!(finish(&world), "died");
+                assert_eq!(finish(&world), "done");
+                assert_eq!(old(&world), expected, "{mishap:?} {call}");
+                // Also where the process died at the very end.
+                world.end();
+                assert_eq!(sweep(&world).name(), "done");
+                assert_eq!(old(&world), expected, "{mishap:?} {call}");
+            }
+        }
+    }
+}
+
+/// A step that is called long after its rotation ended is no reason to take a
+/// key from under a client.
+#[test]
+fn a_late_retry_holds_a_key_in_use() {
+    let world = tested("self", DEACTIVATE);
+    world.befall_action("iam:UpdateAccessKey", &[Mishap::Before(Fault::Throttled)]);
+    assert_eq!(finish(&world), "done");
+    world.end();
+    world.pass(std::time::Duration::from_secs(60));
+    world.use_key(&key_id(1));
+    assert_eq!(finish(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Active));
+    assert!(world.said.borrow().contains("still in use"));
+}
+
+#[test]
+fn a_label_that_moves_meanwhile_stops_it() {
+    for call in [4, 5] {
+        let world = tested("self", DELETE);
+        world.promote_before(call, "first");
+        assert_eq!(finish(&world), "done");
+        assert_eq!(world.current_key(), key_id(1));
+        assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    }
+}
+
+/// The list of keys is not at once the same everywhere.
+#[test]
+fn nothing_goes_while_the_new_key_is_not_listed() {
+    let world = tested("role", DELETE);
+    world.guarded.set(false);
+    world.take_key(&key_id(4));
+    assert_eq!(finish(&world), "done");
+    assert_eq!(world.ids(), [key_id(1)]);
+    assert!(world.said.borrow().contains("NewKeyUnsound"));
+}
+
+#[test]
+fn time_that_is_too_short_is_not_used() {
+    let world = tested("self", DELETE);
+    world.take_per_call(std::time::Duration::from_secs(14));
+    assert_eq!(finish(&world), "done");
+    assert!(!world.actions().contains(&LIST));
+}
+
+#[test]
+fn rotations_follow_one_another_with_one_key() {
+    for rotate_as in ["self", "role", "ops/key-admin"] {
+        let world = tested(rotate_as, DELETE);
+        assert_eq!(finish(&world), "done");
+        world.end();
+        for round in 1..=4 {
+            let token = format!("{round:0>36}");
+            assert_eq!(rotate(&world, &token).name(), "done");
+            assert_eq!(world.ids(), [world.current_key()]);
+        }
+    }
+}
+
+/// The first rotation of a secret that was seeded, or changed by hand.
+#[test]
+fn a_version_that_names_no_other_key_is_left_alone() {
+    let world = tested("self", DELETE);
+    world.store("odd", &[CURRENT], "hunter2");
+    world.guarded.set(false);
+    assert_eq!(finish(&world), "done");
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+
+    let world = tested("self", DELETE);
+    assert_eq!(finish(&world), "done");
+    let current = world.fields(CURRENT).to_string();
+    world.store("before", &[PREVIOUS], &current);
+    assert_eq!(finish(&world), "done");
+    assert_eq!(world.ids(), [key_id(4)]);
+    assert!(world.version(PENDING).is_some());
+}

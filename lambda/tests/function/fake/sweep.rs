@@ -1,0 +1,60 @@
+//! The stack's rule, which calls for a sweep every hour.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use keyrota_function::event::Invocation;
+use keyrota_function::log::{Level, Lines};
+use keyrota_function::port::Clock;
+use keyrota_function::step::Deadline;
+use keyrota_function::sweep;
+use serde_json::json;
+
+use super::rotation::{Ended, Request};
+use super::world::{SECRET_ARN, World};
+
+/// The time that Lambda gives a sweep.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Sweeps the secret.
+pub(crate) fn sweep(world: &World) -> Ended {
+    sweep_all(world, &[SECRET_ARN])
+}
+
+/// Sweeps these secrets.
+pub(crate) fn sweep_all(world: &World, secrets: &[&str]) -> Ended {
+    let event = json!({ "keyrota": "sweep", "secrets": secrets });
+    let Ok(Invocation::Sweep(secrets)) = Invocation::parse(&event) else {
+        panic!("a sweep");
+    };
+    let lines = Lines::new(
+        Vec::new(),
+        Level::Info,
+        || "2026-11-22T00:00:00Z".into(),
+        "r-2".into(),
+    );
+    let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
+    let request = Request {
+        world,
+        lines: lines.sweeping(),
+    };
+    let deadline = Deadline {
+        at: world.now() + TIMEOUT,
+    };
+    let ended = {
+        let future = pin!(sweep::run(&request, &secrets, deadline));
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Ended::Done,
+            Poll::Ready(Err(error)) => Ended::Failed(error),
+            Poll::Pending => Ended::Died,
+        }
+    };
+    if let Ended::Failed(error) = &ended {
+        request.lines.failed(error);
+        world.say(&format!("{} {error:?}\n", error.sentence()));
+    }
+    world.say(&String::from_utf8(request.lines.into_writer()).expect("UTF-8"));
+    world.assert_silent();
+    ended
+}

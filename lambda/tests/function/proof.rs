@@ -1,0 +1,150 @@
+//! The proof by exhaustion: every point of every state.
+//!
+//! A state is all that lasts when no process runs: the user's keys, the
+//! versions of the secret with their labels, and how far a rotation has come.
+//! From a state, the next step of the rotation is run once without a fault,
+//! once with each fault at each call, and once with each two of them; whatever
+//! comes of it is a state again, and so is what Secrets Manager, an operator or
+//! a client then does. States that differ only in names and dates are one. The
+//! search ends when there is no new state, so that what holds in all of them
+//! holds after any number of faults, not only after two.
+//!
+//! After each call it is checked what must hold at each instant
+//! (`World::check`), after each step that no secret was said, and from each
+//! state, with the faults over, that a rotation succeeds without a person.
+
+mod explore;
+mod fault;
+mod naive;
+
+mod outcome;
+mod start;
+mod state;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use keyrota_function::event::Step;
+use keyrota_function::port::Fault;
+
+use self::explore::{Function, explore};
+use self::naive::Disturbed;
+use self::outcome::{Explored, Found};
+use self::start::{Start, one_key, short_worlds, sweeping_worlds, worlds};
+use crate::fake::{Ended, Mishap, TOKEN, World, run_for};
+
+/// Explores each world, on as many threads as there are processors.
+fn explore_all(
+    worlds: Vec<Vec<Start>>,
+    function: Function,
+    faults: usize,
+) -> Result<Explored, Box<Found>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let left = Mutex::new(worlds);
+    let total = Mutex::new(Ok(Explored::default()));
+    let next = || left.lock().expect("no panic").pop();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(starts) = next() {
+                    let found = explore(&starts, function, faults);
+                    let mut total = total.lock().expect("no panic");
+                    match (total.as_mut(), found) {
+                        (Ok(total), Ok(explored)) => total.add(&explored),
+                        (Ok(_), Err(found)) => *total = Err(found),
+                        (Err(_), _) => return,
+                    }
+                }
+            });
+        }
+    });
+    total.into_inner().expect("no panic")
+}
+
+/// Returns what the searches found, or ends the test with how it came about.
+fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
+    let explored = found.unwrap_or_else(|found| panic!("{found}"));
+    println!("{explored}");
+    assert_eq!(explored.healed[2], 0, "a rotation needs two tries at most");
+    assert!(explored.slowest_healing <= Duration::from_secs(60));
+    explored
+}
+
+/// Up to two faults in one run of a step, and any number one run after another.
+#[test]
+fn the_key_in_use_is_never_broken() {
+    let explored = expect_nothing(explore_all(worlds(), run_for, 2));
+    assert!(explored.states > 15_000, "{explored}");
+    assert!(explored.executions > 700_000, "{explored}");
+}
+
+/// The same with sweeps between the steps, and one fault in a run of either.
+#[test]
+fn nor_is_it_where_sweeps_retire_old_keys() {
+    let explored = expect_nothing(explore_all(sweeping_worlds(), run_for, 1));
+    assert!(explored.states > 7_000, "{explored}");
+    assert!(explored.sweeps > 80_000, "{explored}");
+}
+
+/// A part of the whole, in seconds: what must fail where a mistake is put in.
+#[test]
+fn in_short() {
+    expect_nothing(explore_all(short_worlds(), run_for, 1));
+}
+
+/// The search can fail: it finds the lock-out of the function that is commonly
+/// published, with a single fault.
+#[test]
+fn the_search_finds_what_is_wrong_with_the_common_function() {
+    let found = explore(&[one_key()], naive::run, 1).expect_err("a lock-out");
+    println!("{found}");
+    assert!(found.what.contains("AWSCURRENT's key"), "{found}");
+}
+
+/// One fault at each call of a rotation, in each of four ways, and one retry.
+#[test]
+fn one_fault_locks_the_common_functions_user_out_and_not_ours() {
+    let naive = disturb(naive::run);
+    let ours = disturb(run_for);
+    println!("the common function: {naive}\nkeyrota's: {ours}");
+    assert_eq!(ours.locked_out, 0);
+    assert!(naive.locked_out * 5 > naive.rotations, "{naive}");
+}
+
+fn disturb(function: Function) -> Disturbed {
+    let mishaps = [
+        Mishap::Before(Fault::Unclear),
+        Mishap::After(Fault::Unclear),
+        Mishap::DieBefore,
+        Mishap::DieAfter,
+    ];
+    let mut disturbed = Disturbed::default();
+    for mishap in mishaps {
+        for call in 0.. {
+            let world = World::new("self", false);
+            world.lenient.set(true);
+            world.befall(call, mishap);
+            rotate_by(function, &world, TOKEN);
+            if !world.mishaps.borrow().is_empty() {
+                // The rotation ended before the mishap could befall it.
+                break;
+            }
+            rotate_by(function, &world, TOKEN);
+            disturbed.rotations += 1;
+            let works = world.keys().iter().any(|key| key.id == world.current_key());
+            disturbed.locked_out += usize::from(!works);
+        }
+    }
+    disturbed
+}
+
+/// Runs a rotation to its end or to the first step that fails.
+fn rotate_by(function: Function, world: &World, token: &str) {
+    world.begin(token);
+    for step in Step::ALL {
+        if !matches!(function(world, step, token), Ended::Done) {
+            return;
+        }
+    }
+    world.end();
+}

@@ -1,0 +1,300 @@
+//! The search.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use keyrota_function::decide::{Activity, PREVIOUS};
+use keyrota_function::event::Step;
+
+use super::fault::{changes, mishaps};
+use super::outcome::{Explored, Found};
+use super::start::Start;
+use super::state::{Phase, State};
+use crate::fake::{Ended, Mishap, USER, World, sweep};
+
+/// A rotation function: it runs one step.
+pub(super) type Function = fn(&World, Step, &str) -> Ended;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How often a rotation is tried once the faults are over.
+const TRIES: usize = 3;
+
+/// A state that was reached, and how.
+struct Reached {
+    state: State,
+    from: Option<usize>,
+    how: String,
+}
+
+struct Search {
+    function: Function,
+    faults: usize,
+    reached: Vec<Reached>,
+    known: HashSet<String>,
+    explored: Explored,
+}
+
+/// Explores every state that can be reached from some starting states.
+pub(super) fn explore(
+    starts: &[Start],
+    function: Function,
+    faults: usize,
+) -> Result<Explored, Box<Found>> {
+    let mut search = Search {
+        function,
+        faults,
+        reached: Vec::new(),
+        known: HashSet::new(),
+        explored: Explored {
+            starts: starts.len(),
+            ..Explored::default()
+        },
+    };
+    for start in starts {
+        search.arrive(start.state(), None, start.name.clone());
+    }
+    let mut at = 0;
+    while at < search.reached.len() {
+        let state = search.reached[at].state.fork();
+        search.heal(at, &state)?;
+        match state.phase {
+            Phase::Next { .. } => search.run_next(at, &state)?,
+            Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state),
+        }
+        if state.sweeps {
+            search.sweep(at, &state)?;
+        }
+        at += 1;
+    }
+    search.explored.states = search.reached.len();
+
+    Ok(search.explored)
+}
+
+impl Search {
+    fn arrive(&mut self, state: State, from: Option<usize>, how: String) {
+        if self.known.insert(state.canonical()) {
+            self.reached.push(Reached { state, from, how });
+        }
+    }
+
+    fn found(&self, at: usize, how: &str, what: String) -> Box<Found> {
+        let mut path = vec![how.to_owned()];
+        let mut next = Some(at);
+        while let Some(reached) = next.map(|at| &self.reached[at]) {
+            path.push(reached.how.clone());
+            next = reached.from;
+        }
+        path.reverse();
+        Box::new(Found { path, what })
+    }
+
+    /// Runs a step with faults at some of its calls.
+    fn run(
+        &mut self,
+        at: usize,
+        state: &mut State,
+        plan: &[(usize, Mishap)],
+    ) -> Result<(Ended, Vec<&'static str>), Box<Found>> {
+        let Phase::Next { token, step } = state.phase.clone() else {
+            unreachable!("a step is only run where one is next");
+        };
+        for (call, mishap) in plan {
+            state.world.befall(*call, *mishap);
+        }
+        let ended = (self.function)(&state.world, Step::ALL[step], &token);
+        let calls = state.world.actions();
+        self.explored.executions += 1;
+        self.explored.calls += calls.len();
+        if let Some(violation) = state.world.violations.borrow().first() {
+            let how = describe(step, plan, &calls, &ended);
+            return Err(self.found(at, &how, violation.clone()));
+        }
+        state.after(matches!(ended, Ended::Done));
+        Ok((ended, calls))
+    }
+
+    /// Runs the next step without a fault, with each, and with each two.
+    fn run_next(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        let mut plans: Vec<Vec<(usize, Mishap)>> = vec![Vec::new()];
+        while let Some(plan) = plans.pop() {
+            let mut after = state.fork();
+            let Phase::Next { step, .. } = state.phase else {
+                return Ok(());
+            };
+            let (ended, calls) = self.run(at, &mut after, &plan)?;
+            if plan.len() < self.faults && !matches!(ended, Ended::Died) {
+                let first = plan.last().map_or(0, |(call, _)| call + 1);
+                // A second fault after the last call that changes something
+                // changes nothing but the answer.
+                let end = match plan.is_empty() {
+                    true => calls.len(),
+                    false => calls
+                        .iter()
+                        .rposition(|call| changes(call))
+                        .map_or(0, |at| at + 1),
+                };
+                for (call, action) in calls.iter().enumerate().take(end).skip(first) {
+                    for mishap in mishaps(action) {
+                        let mut more = plan.clone();
+                        more.push((call, *mishap));
+                        plans.push(more);
+                    }
+                }
+            }
+            let how = describe(step, &plan, &calls, &ended);
+            self.arrive(after.fork(), Some(at), how);
+        }
+        Ok(())
+    }
+
+    /// Lets a sweep run without a fault, and with each.
+    fn sweep(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        let mut plans = vec![None];
+        while let Some(plan) = plans.pop() {
+            let mut after = state.fork();
+            if let Some((call, mishap)) = plan {
+                after.world.befall(call, mishap);
+            }
+            let ended = sweep(&after.world);
+            let calls = after.world.actions();
+            self.explored.sweeps += 1;
+            self.explored.calls += calls.len();
+            let how = match plan {
+                None => format!("a sweep: {}", ended.name()),
+                Some((call, mishap)) => {
+                    let action = calls[call];
+                    let ended = ended.name();
+                    format!("a sweep, {mishap:?} at call {call}, {action}: {ended}")
+                }
+            };
+            if let Some(violation) = after.world.violations.borrow().first() {
+                return Err(self.found(at, &how, violation.clone()));
+            }
+            if plan.is_none() {
+                for (call, action) in calls.iter().enumerate() {
+                    plans.extend(mishaps(action).iter().map(|mishap| Some((call, *mishap))));
+                }
+            }
+            after.settle();
+            self.arrive(after.fork(), Some(at), how);
+        }
+        Ok(())
+    }
+
+    /// Lets Secrets Manager, an operator or a client do something.
+    fn meddle(&mut self, at: usize, state: &State) {
+        let mut then = |how: &str, act: &dyn Fn(&mut State)| {
+            self.arrive(state.then(|state| act(state)), Some(at), how.to_owned());
+        };
+        if let Phase::Failed { token, step } = &state.phase {
+            let again = |from: usize| {
+                let token = token.clone();
+                move |state: &mut State| {
+                    let token = token.clone();
+                    state.phase = Phase::Next { token, step: from };
+                }
+            };
+            then("the failed step is tried again", &again(*step));
+            then("the rotation is tried again", &again(0));
+            then("the rotation is cancelled", &|state| {
+                state.world.cancel();
+                state.phase = Phase::Idle;
+            });
+        }
+        then("a new rotation begins", &State::begin);
+        then("a day goes by", &|state| state.wait(DAY));
+        if state.sweeps {
+            then("a client uses the old key", &|state| {
+                if let Some(key) = state.world.version(PREVIOUS).and_then(|it| it.key) {
+                    state.world.use_active_key(&key);
+                }
+            });
+        }
+        if state.by_hand {
+            return;
+        }
+        let mut then = |how: &str, act: &dyn Fn(&mut State)| {
+            let by_hand = |state: &mut State| {
+                // Whoever does something by hand takes longer than a step does.
+                state.wait(Duration::from_secs(600));
+                act(state);
+                state.by_hand = true;
+            };
+            then(how, &by_hand);
+        };
+        let keys = state.world.keys();
+        let current = state.world.current_key();
+        for (number, key) in keys.iter().enumerate() {
+            if key.id == current {
+                continue;
+            }
+            then(&format!("key {number} is deleted by hand"), &|state| {
+                state.world.take_key(&key.id);
+            });
+            if key.activity == Activity::Active {
+                then(&format!("key {number} is deactivated by hand"), &|state| {
+                    let inactive = |key: &mut crate::fake::Key| key.activity = Activity::Inactive;
+                    state.world.change_key(&key.id, inactive);
+                });
+            }
+        }
+        if keys.len() < 2 {
+            for used in [true, false] {
+                then(&format!("a key is made by hand, used: {used}"), &|state| {
+                    // A day after whatever a rotation did.
+                    state.wait(DAY);
+                    let key = state.world.give_key(USER, used);
+                    state.world.change_key(&key.id, |key| key.foreign = true);
+                    state.wait(DAY);
+                });
+            }
+        }
+    }
+
+    /// Lets the faults be over, and sees a rotation succeed without a person.
+    fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        let mut state = state.fork();
+        let mut why = String::new();
+        for tried in 0..TRIES {
+            if let Phase::Failed { token, .. } = state.phase {
+                state.phase = Phase::Next { token, step: 0 };
+            }
+            if state.phase == Phase::Idle {
+                state.begin();
+            }
+            let mut ended = Ended::Done;
+            while matches!(ended, Ended::Done) && state.phase != Phase::Idle {
+                let mut after = state.fork();
+                (ended, _) = self.run(at, &mut after, &[])?;
+                let took = after.world.now.get() - state.world.now.get();
+                self.explored.slowest_healing = self.explored.slowest_healing.max(took);
+                state = after.fork();
+            }
+            if matches!(ended, Ended::Done) {
+                self.explored.healed[tried] += 1;
+                return match state.world.orphans().is_empty() && state.works() {
+                    true => Ok(()),
+                    false => Err(self.found(at, "a rotation succeeds", "a key is orphaned".into())),
+                };
+            }
+            why = ended.name().to_owned();
+        }
+        if why == "ForeignKey" && state.is_crowded() || !state.works() {
+            self.explored.stopped += 1;
+            return Ok(());
+        }
+        let what = format!("no rotation succeeds without a person ({why})");
+        Err(self.found(at, "the faults are over", what))
+    }
+}
+
+fn describe(step: usize, plan: &[(usize, Mishap)], calls: &[&str], ended: &Ended) -> String {
+    let mut text = Step::ALL[step].name().to_owned();
+    for (call, mishap) in plan {
+        text.push_str(&format!(", {mishap:?} at call {call}, {}", calls[*call]));
+    }
+    text.push_str(&format!(": {}", ended.name()));
+    text
+}

@@ -1,0 +1,134 @@
+//! A rotation function as it is commonly published, written again over our
+//! ports: to measure ourselves against, and to see that the search finds what
+//! is wrong with it. What makes it naive is numbered as in ARCHITECTURE.md's
+//! list of what goes wrong in such functions.
+
+use keyrota_function::arn::SecretArn;
+use keyrota_function::decide::{AccessKeyId, CURRENT, KEYS_PER_USER, PENDING, carrier};
+use keyrota_function::error::Error;
+use keyrota_function::event::{Event, Step};
+use keyrota_function::port::{
+    Authenticator, CallError, Caller, Keys, NewKey, Ports, Stored, Vault, Which,
+};
+use keyrota_function::secret::{Content, Credential, administrator_key};
+
+use crate::fake::{Ended, World, run_with};
+
+/// Runs one step.
+pub(super) fn run(world: &World, step: Step, token: &str) -> Ended {
+    run_with(world, step, token, async |ports, event, _| {
+        naive(ports, event).await
+    })
+}
+
+async fn naive<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
+    let failed = |source| failed(event, source);
+    let vault = ports.vault();
+    let description = vault.describe(&event.secret).await.map_err(failed)?;
+    let labels = description.stages.get(&event.token);
+    let Some(labels) = labels else {
+        return Err(Error::UnknownVersion {
+            secret: event.secret.name().to_owned(),
+        });
+    };
+    if labels.contains(CURRENT) {
+        return Ok(());
+    }
+    if !labels.contains(PENDING) {
+        return Err(Error::VersionNotPending {
+            secret: event.secret.name().to_owned(),
+        });
+    }
+    match event.step {
+        Step::Create => Ok(()),
+        Step::Set => set(ports, event).await,
+        Step::Test => test(ports, event).await,
+        Step::Finish => {
+            let stages = vault.describe(&event.secret).await.map_err(failed)?.stages;
+            let from = carrier(&stages, CURRENT);
+            vault
+                .relabel(&event.secret, CURRENT, from, Some(&event.token))
+                .await
+                .map_err(failed)
+        }
+    }
+}
+
+/// Makes the new key and stores it.
+async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
+    let failed = |source| failed(event, source);
+    let current = read(ports, event, Which::Labelled(CURRENT)).await?;
+    // The user is whom the value names.
+    let user = current.username.clone();
+    let origin = SecretArn::parse(&current.secret_arn).expect("an ARN");
+    let origin = ports.vault().read(&origin, Which::Labelled(CURRENT)).await;
+    let origin = administrator_key(&origin.map_err(failed)?.stored).expect("a key");
+    let caller = Caller::Key(origin);
+    let mut keys = ports.keys().list(&caller, &user).await.map_err(failed)?;
+    // The oldest of two keys goes, whoever uses it.
+    keys.sort_by_key(|key| (key.created, key.id.clone()));
+    if keys.len() >= KEYS_PER_USER {
+        let oldest: &AccessKeyId = &keys[0].id;
+        let deleted = ports.keys().delete(&caller, &user, oldest).await;
+        deleted.map_err(failed)?;
+    }
+    // Each try makes a key, whatever the version holds already.
+    let key: NewKey = ports.keys().create(&caller, &user).await.map_err(failed)?;
+    let value = current.rekeyed(&key);
+    ports
+        .vault()
+        .put(event, &value, &[PENDING])
+        .await
+        .map_err(failed)
+}
+
+/// Uses the new key, and takes every answer but one that never comes for a pass.
+async fn test<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
+    let pending = read(ports, event, Which::Version(&event.token)).await?;
+    match ports.authenticator().identify(&pending.key_pair()).await {
+        Ok(_)
+        | Err(CallError {
+            answer: Some(_), ..
+        }) => Ok(()),
+        Err(source) => Err(failed(event, source)),
+    }
+}
+
+async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Credential, Error> {
+    let found = ports.vault().read(&event.secret, which).await;
+    let stored: Stored = found.map_err(|source| failed(event, source))?.stored;
+    match Content::parse(&stored) {
+        Content::Complete(credential) => Ok(credential),
+        _ => Err(Error::PendingIncomplete {
+            purpose: "rotate",
+            secret: event.secret.name().to_owned(),
+            user: String::new(),
+        }),
+    }
+}
+
+fn failed(event: &Event, source: CallError) -> Error {
+    Error::SecretUnread {
+        secret: event.secret.name().to_owned(),
+        source,
+    }
+}
+
+/// How a disturbed rotation by this function, or by ours, ended for the user.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Disturbed {
+    /// Rotations with a fault at one of their calls.
+    pub(super) rotations: usize,
+    /// Those after which AWSCURRENT's key does not work, for good.
+    pub(super) locked_out: usize,
+}
+
+impl std::fmt::Display for Disturbed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "of {} rotations with one fault and a retry, {} locked their user out",
+            self.rotations, self.locked_out
+        )
+    }
+}

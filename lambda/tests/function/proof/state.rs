@@ -1,0 +1,270 @@
+//! A state, and when two states are one.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::time::Duration;
+
+use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_function::event::Step;
+
+use crate::fake::{Key, SECRET_ARN, USER, World};
+
+/// How long an intent can explain a key that is made.
+const LAPSED: i64 = 60;
+
+/// The days after which nothing more happens to an old key.
+const LONG_AGO: i64 = 3;
+
+/// How long the test of a key is good for.
+const FRESH: i64 = 300;
+
+const MAKING: &str = "KEYROTA_MAKING_";
+
+/// How far a rotation has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// None is under way.
+    Idle,
+    /// The rotation that makes version `token` is about to run its step number
+    /// `step`.
+    Next {
+        /// The version.
+        token: String,
+        /// The step's number.
+        step: usize,
+    },
+    /// That step failed, or its process died.
+    Failed {
+        /// The version.
+        token: String,
+        /// The step's number.
+        step: usize,
+    },
+}
+
+/// All that lasts when no process runs.
+pub(super) struct State {
+    pub(super) world: World,
+    pub(super) phase: Phase,
+    /// Whether someone has changed the user's keys by hand.
+    pub(super) by_hand: bool,
+    /// Whether sweeps retire old keys.
+    pub(super) sweeps: bool,
+}
+
+impl State {
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            world: self.world.fork(),
+            phase: self.phase.clone(),
+            by_hand: self.by_hand,
+            sweeps: self.sweeps,
+        }
+    }
+
+    /// Returns the state that follows where Secrets Manager, an operator or a
+    /// client does something.
+    pub(super) fn then(&self, act: impl FnOnce(&mut Self)) -> Self {
+        let mut state = self.fork();
+        act(&mut state);
+        state.settle();
+        state
+    }
+
+    /// Begins a rotation with a version of its own.
+    pub(super) fn begin(&mut self) {
+        // Keys and versions are counted alike, so that each has its number.
+        let token = format!("token-{:0>32}", self.world.made.get() + 1);
+        self.world.made.set(self.world.made.get() + 1);
+        self.world.begin(&token);
+        self.phase = Phase::Next { token, step: 0 };
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&self, duration: Duration) {
+        self.world.now.set(self.world.now.get() + duration);
+        self.world.before.replace(self.world.keys());
+    }
+
+    /// Takes note of how a step ended.
+    pub(super) fn after(&mut self, done: bool) {
+        let Phase::Next { token, step } = self.phase.clone() else {
+            return;
+        };
+        let last = step + 1 == Step::ALL.len();
+        self.phase = match (done, last) {
+            (true, true) => {
+                self.world.end();
+                Phase::Idle
+            }
+            (true, false) => Phase::Next {
+                token,
+                step: step + 1,
+            },
+            (false, _) => Phase::Failed { token, step },
+        };
+        self.settle();
+    }
+
+    /// Forgets versions without a label, as Secrets Manager does, and a rotation
+    /// whose version is not AWSPENDING any more.
+    pub(super) fn settle(&mut self) {
+        let pending = self.world.carrier(PENDING);
+        if let Phase::Failed { token, .. } = &self.phase
+            && pending.as_ref().map(VersionId::as_str) != Some(token)
+        {
+            self.phase = Phase::Idle;
+        }
+        self.world.change_secret(|secret| {
+            secret
+                .versions
+                .retain(|_, version| !version.labels.is_empty());
+        });
+        self.world.forget_what_nobody_knows();
+    }
+
+    /// Returns a description that is the same for two states which differ in
+    /// nothing but names and dates.
+    pub(super) fn canonical(&self) -> String {
+        let world = &self.world;
+        let secrets = world.secrets.borrow();
+        let versions = &secrets.get(SECRET_ARN).expect("the secret").versions;
+        let now = world.today().0;
+        let keys = world.users.borrow().get(USER).cloned().unwrap_or_default();
+        let before = world.before.borrow();
+
+        let labelled = versions.values().filter(|version| {
+            let mut labels = version.labels.iter();
+            labels.any(|label| !label.starts_with(MAKING))
+        });
+        let named = labelled.filter_map(|version| version.key.clone());
+        let mut ids: BTreeSet<String> = named.collect();
+        ids.extend(keys.iter().map(|key| key.id.to_string()));
+        ids.extend(before.iter().map(|key| key.id.to_string()));
+        let ids: Vec<String> = ids.into_iter().collect();
+        let number = |id: &str| ids.iter().position(|known| known == id);
+
+        let intents: Vec<i64> = versions
+            .values()
+            .flat_map(|version| &version.labels)
+            .filter_map(|label| label.strip_prefix(MAKING)?.parse().ok())
+            .collect();
+        let explained = |key: &Key| {
+            intents
+                .iter()
+                .any(|at| (at - 30..=at + LAPSED).contains(&key.created.0))
+        };
+        // Of AWSCURRENT's key it matters whether it works; how it came about
+        // and whether it was used matters of the others.
+        let current = world.current_key();
+        let describe = |key: &Key| {
+            let mut text = format!("{:?}", number(key.id.as_str()));
+            text.push(if key.activity == Activity::Active {
+                'A'
+            } else {
+                'I'
+            });
+            if key.id != current {
+                text.push(if key.used { 'U' } else { '-' });
+                text.push(if key.foreign { 'F' } else { '-' });
+                text.push(if explained(key) { 'E' } else { '-' });
+            }
+            let unknown = key.known_at.saturating_sub(world.now.get());
+            format!("{text}{} ", unknown.as_secs())
+        };
+        let shown = |keys: &[Key]| -> Vec<(AccessKeyId, Activity)> {
+            keys.iter()
+                .map(|key| (key.id.clone(), key.activity))
+                .collect()
+        };
+        let mut text = format!("guarded {} by hand {} ", world.guarded.get(), self.by_hand);
+        text.extend(keys.iter().map(describe));
+        if shown(&keys) != shown(&before) {
+            text.push_str(" before ");
+            text.extend(before.iter().map(describe));
+        }
+        if self.sweeps {
+            let _ = write!(text, " {:?}", self.ages());
+        }
+        // Where an intent stands does not matter, only that it does.
+        for young in [true, false] {
+            let is_young = |at: &i64| now - *at <= LAPSED;
+            let _ = write!(text, " {}", intents.iter().any(|at| is_young(at) == young));
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for (id, version) in versions {
+            let labels: Vec<&String> = version
+                .labels
+                .iter()
+                .filter(|label| !label.starts_with(MAKING))
+                .collect();
+            if labels.is_empty() {
+                continue;
+            }
+            let value = version.value.as_deref().map(|value| match &version.key {
+                Some(id) => format!("{:?}", number(id)),
+                None => value.to_owned(),
+            });
+            let mut line = format!("{labels:?}{value:?}");
+            // A key that was stored long ago is tested again.
+            let is_new = now - version.created.0 < FRESH;
+            if version.labels.contains(PENDING) && is_new {
+                line.push('!');
+            }
+            if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
+                && id.as_str() == token
+            {
+                line.push('*');
+            }
+            lines.push(line);
+        }
+        lines.sort();
+        let phase = match &self.phase {
+            Phase::Idle => "idle".to_owned(),
+            Phase::Next { step, .. } => format!("next {step}"),
+            Phase::Failed { step, .. } => format!("failed {step}"),
+        };
+        let _ = write!(text, " {lines:?} {phase}");
+        text
+    }
+
+    /// Returns what a sweep goes by: for how many days AWSCURRENT has been that,
+    /// and AWSPREVIOUS's key was not used since.
+    fn ages(&self) -> (Option<i64>, Option<i64>) {
+        let secrets = self.world.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let version = |label: &str| {
+            let mut versions = secret.versions.values();
+            versions.find(|version| version.labels.contains(label))
+        };
+        let promoted = secret
+            .rotated
+            .max(version(CURRENT).map(|version| version.created));
+        let previous = version(PREVIOUS).and_then(|version| version.key.clone());
+        let used = self.world.keys().into_iter().find(|key| {
+            key.used
+                && Some(key.id.as_str()) == previous.as_deref()
+                && Some(key.last_used) > promoted
+        });
+        let days = |since: i64| ((self.world.today().0 - since) / 86_400).min(LONG_AGO);
+        (
+            promoted.map(|moment| days(moment.0)),
+            used.map(|key| days(key.last_used.0)),
+        )
+    }
+
+    /// Whether a key that is not ours and active takes the other place.
+    pub(super) fn is_crowded(&self) -> bool {
+        let keys = self.world.keys();
+        let foreign = |key: &&Key| key.foreign && key.activity == Activity::Active;
+        keys.len() > 1 && keys.iter().any(|key| foreign(&key))
+    }
+
+    /// Whether AWSCURRENT's key can sign requests.
+    pub(super) fn works(&self) -> bool {
+        let current = self.world.current_key();
+        let keys = self.world.keys();
+        keys.iter()
+            .any(|key| key.id == current && key.activity == Activity::Active)
+    }
+}

@@ -1,0 +1,222 @@
+//! The sweep: what it does, and what it says.
+
+mod alone;
+mod faults;
+
+use std::time::Duration;
+
+use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
+use keyrota_function::port::Fault;
+use serde_json::Value;
+
+use crate::fake::{
+    ADMINISTRATOR_ARN, Ended, Mishap, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, rotate, sweep,
+    sweep_all,
+};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+const DESCRIBE: &str = "secretsmanager:DescribeSecret";
+const READ: &str = "secretsmanager:GetSecretValue";
+const LIST: &str = "iam:ListAccessKeys";
+const USAGE: &str = "iam:GetAccessKeyLastUsed";
+const UPDATE: &str = "iam:UpdateAccessKey";
+const DELETE: &str = "iam:DeleteAccessKey";
+
+const USUAL: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d";
+const PATIENT: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d force_after=30d";
+
+/// Returns a world with a timetable after a rotation: key 1 is AWSPREVIOUS's,
+/// key 4 AWSCURRENT's.
+fn rotated_as(rotate_as: &str, timetable: &str) -> World {
+    let world = World::new(rotate_as, false);
+    tag(&world, timetable);
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
+    world.calls.borrow_mut().clear();
+    world
+}
+
+fn rotated(timetable: &str) -> World {
+    rotated_as("self", timetable)
+}
+
+fn tag(world: &World, timetable: &str) {
+    world.change_secret(|secret| {
+        let tags = &mut secret.tags;
+        tags.insert("keyrota:old-key".to_owned(), timetable.to_owned());
+    });
+}
+
+fn old(world: &World) -> Option<Activity> {
+    let keys = world.keys();
+    let key = keys.iter().find(|key| key.id == key_id(1));
+    key.map(|key| key.activity)
+}
+
+fn swept(world: &World) -> &'static str {
+    sweep(world).name()
+}
+
+/// Sweeps and returns the calls that it made.
+fn calls(world: &World) -> Vec<&'static str> {
+    world.calls.borrow_mut().clear();
+    assert_eq!(swept(world), "done");
+    world.actions()
+}
+
+/// Returns the last line of the log that has this field.
+fn last_with(world: &World, field: &str) -> Value {
+    let said = world.said.borrow();
+    let lines = said.lines().filter(|line| line.starts_with('{'));
+    let mut lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    lines
+        .rfind(|line| line.get(field).is_some())
+        .expect("a line")
+}
+
+fn untouched(world: &World) {
+    let touched = world.actions();
+    assert!(
+        !touched.contains(&UPDATE) && !touched.contains(&DELETE),
+        "{touched:?}"
+    );
+}
+
+#[test]
+fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
+    for (rotate_as, signer) in [
+        ("self", key_id(4).to_string()),
+        ("role", "role".to_owned()),
+        ("ops/key-admin", key_id(3).to_string()),
+    ] {
+        let world = rotated_as(rotate_as, USUAL);
+        let mut seen = Vec::new();
+        for hour in 0..24 * 9 {
+            assert_eq!(swept(&world), "done");
+            if seen.last().is_none_or(|(_, state)| *state != old(&world)) {
+                seen.push((hour, old(&world)));
+            }
+            world.pass(HOUR);
+        }
+        let expected = [
+            (0, Some(Activity::Active)),
+            (24, Some(Activity::Inactive)),
+            (24 * 7, None),
+        ];
+        assert_eq!(seen, expected, "{rotate_as}");
+        assert_eq!(world.ids(), [key_id(4)]);
+        let calls = world.calls.borrow();
+        for (action, by) in calls
+            .iter()
+            .filter(|(action, _)| action.starts_with("iam:"))
+        {
+            assert_eq!(*by, signer, "{action} as {rotate_as}");
+        }
+        // Each was done once.
+        for action in [UPDATE, DELETE] {
+            assert_eq!(calls.iter().filter(|(it, _)| *it == action).count(), 1);
+        }
+    }
+}
+
+#[test]
+fn no_call_is_made_that_is_not_needed() {
+    let world = rotated("until_next_rotation");
+    world.pass(90 * DAY);
+    assert_eq!(calls(&world), [DESCRIBE, READ]);
+
+    let world = rotated(USUAL);
+    assert_eq!(calls(&world), [DESCRIBE, READ, READ]);
+    world.pass(DAY);
+    let all = [DESCRIBE, READ, READ, LIST, USAGE, DESCRIBE];
+    assert_eq!(calls(&world), [&all[..], &[UPDATE]].concat());
+    // An inactive key is watched: nobody asks when it was last used.
+    assert_eq!(calls(&world), [DESCRIBE, READ, READ, LIST]);
+    world.pass(6 * DAY);
+    assert_eq!(calls(&world), [&all[..], &[DELETE]].concat());
+    assert_eq!(calls(&world), [DESCRIBE, READ, READ, LIST]);
+    assert!(world.slept.get().is_zero());
+}
+
+#[test]
+fn a_key_in_use_is_held_and_reported() {
+    let world = rotated(PATIENT);
+    for _ in 0..4 * 29 {
+        world.pass(6 * HOUR);
+        world.use_key(&key_id(1));
+        assert_eq!(swept(&world), "done");
+        assert_eq!(old(&world), Some(Activity::Active));
+    }
+    assert_eq!(last_with(&world, "KeysHeldBack")["KeysHeldBack"], 1);
+    let note = last_with(&world, "lastUsed");
+    assert_eq!(note["decision"], "hold");
+    assert_eq!(note["reason"], "still in use");
+    assert_eq!(note["secret"], "prod/ci-deployer");
+    assert_eq!(note["step"], "sweep");
+    assert_eq!(note["accessKeyIds"][0], key_id(1).as_str());
+    assert_eq!(note["lastUsedService"], "s3");
+    assert_eq!(note["lastUsedRegion"], "eu-central-1");
+    // The last use was just before the last sweep.
+    let today = world.today().to_string();
+    assert_eq!(
+        note["lastUsed"].as_str().map(|time| &time[..13]),
+        Some(&today[..13])
+    );
+
+    // The patience ends, and the key is watched since its last use.
+    world.pass(DAY);
+    world.use_key(&key_id(1));
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Inactive));
+    world.pass(6 * DAY);
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Inactive));
+    world.pass(DAY);
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), None);
+}
+
+#[test]
+fn a_key_goes_when_its_client_has_moved_on() {
+    let world = rotated(USUAL);
+    world.pass(3 * DAY);
+    world.use_key(&key_id(1));
+    world.pass(DAY - HOUR);
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Active));
+    world.pass(HOUR);
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Inactive));
+    assert_eq!(last_with(&world, "KeysHeldBack")["KeysHeldBack"], 0);
+}
+
+/// With `rotate_as: self`, the old key itself makes the new one.
+#[test]
+fn what_the_rotation_signed_is_not_use() {
+    let world = rotated("deactivate_after=15m delete_after=7d hold_if_used_within=30d");
+    world.pass(Duration::from_secs(900));
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Inactive));
+}
+
+#[test]
+fn age_and_delay_are_measured() {
+    let world = rotated(USUAL);
+    let due = world.today().plus(30 * DAY);
+    world.change_secret(|secret| secret.next_rotation = Some(due));
+    world.pass(37 * DAY);
+    // A client has it in use, so that nothing else happens.
+    world.use_key(&key_id(1));
+    assert_eq!(swept(&world), "done");
+    let line = last_with(&world, "CredentialAge");
+    let age = line["CredentialAge"][0].as_u64().expect("a number");
+    assert_eq!(age / 86_400, 37);
+    assert_eq!(line["RotationsOverdue"], 0);
+    assert_eq!(line["FunctionName"], "rotator");
+    world.pass(Duration::from_secs(60));
+    world.use_key(&key_id(1));
+    assert_eq!(swept(&world), "done");
+    assert_eq!(last_with(&world, "RotationsOverdue")["RotationsOverdue"], 1);
+}

@@ -1,0 +1,169 @@
+//! Calls that fail, and secrets that a sweep fails on.
+
+use super::*;
+
+const MISHAPS: [Mishap; 9] = [
+    Mishap::Before(Fault::Unclear),
+    Mishap::After(Fault::Unclear),
+    Mishap::Before(Fault::Throttled),
+    Mishap::Before(Fault::Unsent),
+    Mishap::Before(Fault::NotAuthorised),
+    Mishap::Before(Fault::NotAuthenticated),
+    Mishap::Before(Fault::NotFound),
+    Mishap::DieBefore,
+    Mishap::DieAfter,
+];
+
+/// One mishap at each call of each sweep of a key's life, then the next sweeps.
+/// The fakes check after each call that AWSCURRENT's key works.
+#[test]
+fn every_single_mishap_is_made_good_by_the_next_sweep() {
+    let mut runs = 0;
+    for rotate_as in ["self", "role", "ops/key-admin"] {
+        for timetable in [
+            USUAL,
+            "deactivate_after=1d delete_after=1d hold_if_used_within=1d",
+        ] {
+            for day in [1, 7] {
+                for mishap in MISHAPS {
+                    for call in 0.. {
+                        let world = rotated_as(rotate_as, timetable);
+                        world.pass(DAY);
+                        if day > 1 {
+                            assert_eq!(swept(&world), "done");
+                            world.pass((day - 1) * DAY);
+                        }
+                        let before = old(&world);
+                        world.befall(call, mishap);
+                        let _ = sweep(&world);
+                        runs += 1;
+                        let case = format!("{rotate_as} {timetable} {day} {mishap:?} at {call}");
+                        let befell = world.mishaps.borrow().is_empty();
+                        world.calm();
+                        assert_eq!(swept(&world), "done", "{case}");
+                        let expected = match day {
+                            1 if timetable == USUAL => Some(Activity::Inactive),
+                            _ => None,
+                        };
+                        assert_eq!(old(&world), expected, "{case}, before: {before:?}");
+                        assert_eq!(world.current_key(), key_id(4), "{case}");
+                        // And the next rotation finds its place.
+                        let next = "99999999-2222-3333-4444-555555555555";
+                        assert_eq!(rotate(&world, next).name(), "done", "{case}");
+                        if !befell {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(runs > 500, "only {runs} runs");
+    println!("{runs} sweeps");
+}
+
+/// Nothing but a definite answer counts as done.
+#[test]
+fn what_failed_is_an_error() {
+    for (action, fault) in [
+        (UPDATE, Fault::Throttled),
+        (UPDATE, Fault::Unclear),
+        (UPDATE, Fault::NotAuthorised),
+        (LIST, Fault::NotAuthenticated),
+        (USAGE, Fault::Refused),
+        (DESCRIBE, Fault::Throttled),
+        (READ, Fault::NotAuthorised),
+    ] {
+        let world = rotated(USUAL);
+        world.pass(DAY);
+        world.befall_action(action, &[Mishap::Before(fault)]);
+        assert_eq!(swept(&world), "SweepFailed", "{action} {fault:?}");
+        assert_eq!(old(&world), Some(Activity::Active));
+        assert_eq!(last_with(&world, "Failures")["Failures"], 1);
+        let expected = match action {
+            DESCRIBE | READ => "SecretUnread",
+            _ => "OldKeyNotRetired",
+        };
+        assert!(world.said.borrow().contains(expected), "{action}");
+    }
+}
+
+#[test]
+fn one_secret_that_fails_does_not_stop_the_others() {
+    let missing = |name: &str| {
+        format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:{name}-AbCdEf")
+    };
+    let (gone, odd) = (missing("gone"), missing("prod/odd"));
+    let world = rotated(USUAL);
+    world.add_secret(&odd, &[("keyrota:user", "odd")]);
+    world.pass(DAY);
+    let ended = sweep_all(
+        &world,
+        &[&gone, &odd, ADMINISTRATOR_ARN, SECRET_ARN, SECRET_ARN],
+    );
+    assert_eq!(old(&world), Some(Activity::Inactive));
+    let Ended::Failed(error) = ended else {
+        panic!("it failed");
+    };
+    assert_eq!(
+        error.sentence(),
+        "failed to sweep 3 of 4 secrets (gone, prod/odd, ops/key-admin); the log says why for \
+         each; Lambda tries again, and so does the next sweep within the hour"
+    );
+    assert_eq!(last_with(&world, "Failures")["Failures"], 3);
+    let said = world.said.borrow();
+    for name in ["SecretUnread", "TagMissing"] {
+        assert!(said.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn many_failures_are_counted_and_some_named() {
+    let world = World::new("self", false);
+    let arns: Vec<_> = (0..30)
+        .map(|number| {
+            format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:s{number:02}-AbCdEf")
+        })
+        .collect();
+    let arns: Vec<_> = arns.iter().map(String::as_str).collect();
+    let Ended::Failed(error) = sweep_all(&world, &arns) else {
+        panic!("it failed");
+    };
+    let said = error.sentence();
+    assert!(
+        said.contains("30 of 30 secrets (s00, ") && said.contains("s09, …"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_tag_that_makes_no_sense_fails_the_sweep_but_no_rotation() {
+    let world = rotated("deactivate_after=soon");
+    world.pass(90 * DAY);
+    assert_eq!(swept(&world), "SweepFailed");
+    assert!(world.said.borrow().contains("TagInvalid"));
+    untouched(&world);
+    // It is measured all the same.
+    let line = last_with(&world, "CredentialAge");
+    assert_eq!(line["CredentialAge"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn what_time_does_not_allow_is_left_to_the_next() {
+    let world = rotated(USUAL);
+    world.pass(DAY);
+    let more: Vec<_> = (0..12)
+        .map(|number| {
+            format!("arn:aws:secretsmanager:eu-central-1:111122223333:secret:s{number}-AbCdEf")
+        })
+        .collect();
+    let all: Vec<_> = more
+        .iter()
+        .map(String::as_str)
+        .chain([SECRET_ARN])
+        .collect();
+    world.take_per_call(Duration::from_secs(10));
+    assert_eq!(sweep_all(&world, &all).name(), "SweepFailed");
+    assert!(world.said.borrow().contains("SweepTooShort"));
+    untouched(&world);
+}
