@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::authority::Authority;
 use crate::function::Function;
-use crate::{machine, moment, python};
+use crate::moment::Moment;
+use crate::{machine, python};
 
 /// Returns a line for each circumstance that figures depend on.
 pub fn heading(
@@ -23,7 +24,7 @@ pub fn heading(
         },
     );
     let lines = [
-        ("date", moment::today()),
+        ("date", Moment::now().day()),
         ("machine", machine::description()),
         ("load at the start", machine::load()),
         ("commit", commit.unwrap_or_else(not_known)),

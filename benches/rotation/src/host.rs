@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::lambda;
-use crate::moment::milliseconds_since_1970;
+use crate::moment::Moment;
 
 const ROOT: &str = "/2018-06-01/runtime/";
 
@@ -166,10 +166,13 @@ fn tell(teller: &mpsc::UnboundedSender<Heard>, heard: Heard) {
 }
 
 fn event(invocation: Invocation) -> Response<Full<Bytes>> {
-    let deadline = milliseconds_since_1970() + STEP_TIMEOUT.as_millis();
+    let deadline = Moment::now().after(STEP_TIMEOUT);
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
-        ("Lambda-Runtime-Deadline-Ms", deadline.to_string()),
+        (
+            "Lambda-Runtime-Deadline-Ms",
+            deadline.milliseconds_since_1970().to_string(),
+        ),
         (
             "Lambda-Runtime-Invoked-Function-Arn",
             lambda::FUNCTION_ARN.to_owned(),

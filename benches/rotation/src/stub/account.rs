@@ -1,6 +1,7 @@
 //! The account that is rotated in: one user, and the secret with its key.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -27,7 +28,7 @@ const TAGS: [(&str, &str); 5] = [
     ("keyrota:old-key", "until_next_rotation"),
 ];
 
-const SECONDS_PER_DAY: u64 = 86_400;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// One user, and the secret with its key.
 #[derive(Debug)]
@@ -70,7 +71,8 @@ impl Account {
     /// Begins a rotation, as if a day after the one before, and returns its
     /// token.
     pub fn begin_rotation(&mut self) -> String {
-        self.secret.age_labels(SECONDS_PER_DAY);
+        self.secret.age(DAY);
+        self.user.age(DAY);
         self.rotations += 1;
         let token = token(self.rotations);
         self.secret.begin_rotation(&token);
@@ -103,8 +105,8 @@ impl Account {
     }
 
     fn key_of(&self, label: &str) -> Option<String> {
-        let (_, value, _) = self.secret.value(None, Some(label)).ok()?;
-        let value: serde_json::Value = serde_json::from_str(value).ok()?;
+        let found = self.secret.value(None, Some(label)).ok()?;
+        let value: serde_json::Value = serde_json::from_str(found.value).ok()?;
         value["accesskey"].as_str().map(str::to_owned)
     }
 }

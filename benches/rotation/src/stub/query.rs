@@ -86,7 +86,8 @@ fn metadata(user: &str, key: &Key) -> String {
     format!(
         "<UserName>{user}</UserName><AccessKeyId>{}</AccessKeyId><Status>{status}</Status>\
          <CreateDate>{}</CreateDate>",
-        key.id, key.created
+        key.id,
+        key.created.text()
     )
 }
 
@@ -112,7 +113,7 @@ fn last_used(user: &User, form: &Form) -> Result<String, Refusal> {
         format!(
             "<LastUsedDate>{}</LastUsedDate><ServiceName>iam</ServiceName>\
              <Region>us-east-1</Region>",
-            key.created
+            key.created.text()
         )
     };
     Ok(format!(

@@ -4,24 +4,47 @@
 //! `UpdateSecretVersionStage`, for one secret and without encryption.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::refusal::Refusal;
+use crate::moment::Moment;
 
 pub const CURRENT: &str = "AWSCURRENT";
 pub const PENDING: &str = "AWSPENDING";
 pub const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// A version. One that a rotation has begun has no value yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Version {
     value: Option<String>,
     labels: BTreeSet<String>,
+    created: Moment,
+}
+
+impl Version {
+    fn new() -> Self {
+        Self {
+            value: None,
+            labels: BTreeSet::new(),
+            created: Moment::now(),
+        }
+    }
+}
+
+/// What `GetSecretValue` answers with.
+#[derive(Debug)]
+pub struct Found<'secret> {
+    pub id: &'secret str,
+    pub value: &'secret str,
+    pub labels: Vec<&'secret str>,
+    pub created: Moment,
 }
 
 /// The versions of one secret.
 #[derive(Debug, Default)]
 pub struct Secret {
     versions: BTreeMap<String, Version>,
+    last_rotated: Option<Moment>,
 }
 
 impl Secret {
@@ -51,11 +74,7 @@ impl Secret {
     /// # Errors
     ///
     /// Refuses where there is no such version, or it has no value.
-    pub fn value(
-        &self,
-        id: Option<&str>,
-        label: Option<&str>,
-    ) -> Result<(&str, &str, Vec<&str>), Refusal> {
+    pub fn value(&self, id: Option<&str>, label: Option<&str>) -> Result<Found<'_>, Refusal> {
         let missing = || Refusal::new("ResourceNotFoundException", "there is no such value");
         let id = match id {
             Some(id) => id,
@@ -66,8 +85,12 @@ impl Secret {
             return Err(missing());
         }
         let value = version.value.as_deref().ok_or_else(missing)?;
-        let labels = version.labels.iter().map(String::as_str).collect();
-        Ok((id, value, labels))
+        Ok(Found {
+            id,
+            value,
+            labels: version.labels.iter().map(String::as_str).collect(),
+            created: version.created,
+        })
     }
 
     /// Stores a value and moves the labels to its version. Storing the same
@@ -77,14 +100,18 @@ impl Secret {
     ///
     /// Refuses another value for a version that has one.
     pub fn put(&mut self, id: &str, value: &str, labels: &[&str]) -> Result<(), Refusal> {
-        let version = self.versions.entry(id.to_owned()).or_default();
+        let version = self.versions.entry(id.to_owned());
+        let version = version.or_insert_with(Version::new);
         if version.value.as_deref().is_some_and(|known| known != value) {
             return Err(Refusal::new(
                 "ResourceExistsException",
                 "the version has another value",
             ));
         }
-        version.value = Some(value.to_owned());
+        if version.value.is_none() {
+            version.value = Some(value.to_owned());
+            version.created = Moment::now();
+        }
         for label in labels {
             self.attach(label, id);
         }
@@ -124,18 +151,25 @@ impl Secret {
         Ok(())
     }
 
-    /// Moves the time back that a label ends with, in seconds since 1970, as if
-    /// so many seconds had passed. Labels without one stay as they are.
-    pub fn age_labels(&mut self, seconds: u64) {
-        let age = |label: &String| {
-            let (name, time) = label.rsplit_once('_')?;
-            let time: u64 = time.parse().ok()?;
-            Some(format!("{name}_{}", time.saturating_sub(seconds)))
+    /// Returns when a rotation last ended.
+    pub fn last_rotated(&self) -> Option<Moment> {
+        self.last_rotated
+    }
+
+    /// Moves all that has happened back in time, also as labels tell that end
+    /// with the seconds since 1970.
+    pub fn age(&mut self, by: Duration) {
+        self.last_rotated = self.last_rotated.map(|ended| ended.before(by));
+        let aged = |label: &String| {
+            let (name, seconds) = label.rsplit_once('_')?;
+            let seconds: u64 = seconds.parse().ok()?;
+            Some(format!("{name}_{}", seconds.saturating_sub(by.as_secs())))
         };
         for version in self.versions.values_mut() {
+            version.created = version.created.before(by);
             let labels = version.labels.iter();
             version.labels = labels
-                .map(|label| age(label).unwrap_or_else(|| label.clone()))
+                .map(|label| aged(label).unwrap_or_else(|| label.clone()))
                 .collect();
         }
     }
@@ -148,6 +182,7 @@ impl Secret {
 
     /// Ends a rotation: Secrets Manager takes AWSPENDING away.
     pub fn end_rotation(&mut self) {
+        self.last_rotated = Some(Moment::now());
         self.detach(PENDING);
         self.forget_unlabelled();
     }
@@ -164,7 +199,8 @@ impl Secret {
             }
         }
         self.detach(label);
-        let version = self.versions.entry(to.to_owned()).or_default();
+        let version = self.versions.entry(to.to_owned());
+        let version = version.or_insert_with(Version::new);
         version.labels.insert(label.to_owned());
     }
 
@@ -204,8 +240,8 @@ mod tests {
         let labels: Vec<_> = secret.labels().into_iter().collect();
         let expected = [("one", vec![PREVIOUS]), ("two", vec![CURRENT, "MADE"])];
         assert_eq!(labels, expected);
-        assert_eq!(secret.value(None, None).unwrap().1, "2");
-        assert_eq!(secret.value(None, Some(PREVIOUS)).unwrap().1, "1");
+        assert_eq!(secret.value(None, None).unwrap().value, "2");
+        assert_eq!(secret.value(None, Some(PREVIOUS)).unwrap().value, "1");
     }
 
     #[test]
@@ -240,15 +276,20 @@ mod tests {
     }
 
     #[test]
-    fn labels_with_a_time_age() {
+    fn what_has_happened_ages() {
         let mut secret = rotated();
-        let made = "MAKING_1800000000";
-        secret.move_label(made, Some("two"), None).unwrap();
-        secret.age_labels(1);
-        assert_eq!(secret.carrier(made), None);
-        assert_eq!(secret.carrier("MAKING_1799999999"), Some("two"));
+        let label = "MAKING_1800000000";
+        secret.move_label(label, Some("two"), None).unwrap();
+        let created = secret.value(None, None).unwrap().created;
+        let rotated = secret.last_rotated().unwrap();
+        let hour = Duration::from_secs(3_600);
+        secret.age(hour);
+        assert_eq!(secret.carrier(label), None);
+        assert_eq!(secret.carrier("MAKING_1799996400"), Some("two"));
         assert_eq!(secret.carrier("MADE"), Some("two"));
-        assert_eq!(secret.carrier(CURRENT), Some("two"));
+        let aged = secret.value(None, Some(CURRENT)).unwrap().created;
+        assert_eq!(aged.after(hour), created);
+        assert_eq!(secret.last_rotated().unwrap().after(hour), rotated);
     }
 
     #[test]

@@ -6,10 +6,6 @@ use super::account::{Account, ROLE_KEY, SECRET_ARN, SECRET_NAME};
 use super::refusal::Refusal;
 use super::secret::CURRENT;
 
-/// The moment of creation and change, in seconds since 1970, as the service
-/// writes it.
-const SOME_MOMENT: f64 = 1_767_225_600.0;
-
 /// Answers a call that was signed with the access key `signer`.
 ///
 /// # Errors
@@ -47,31 +43,31 @@ fn describe(account: &Account) -> Value {
         .into_iter()
         .map(|(key, value)| json!({ "Key": key, "Value": value }))
         .collect();
-    json!({
+    let mut answer = json!({
         "ARN": SECRET_ARN,
         "Name": SECRET_NAME,
         "RotationEnabled": true,
-        "RotationRules": { "ScheduleExpression": "rate(30 days)" },
-        "CreatedDate": SOME_MOMENT,
-        "LastChangedDate": SOME_MOMENT,
-        "LastRotatedDate": SOME_MOMENT,
-        "NextRotationDate": SOME_MOMENT,
+        "RotationRules": { "ScheduleExpression": "rate(1 day)" },
         "Tags": tags,
         "VersionIdsToStages": account.secret.labels(),
-    })
+    });
+    if let Some(ended) = account.secret.last_rotated() {
+        answer["LastRotatedDate"] = ended.seconds().into();
+    }
+    answer
 }
 
 fn get_value(account: &Account, request: &Value) -> Result<Value, Refusal> {
     let id = request["VersionId"].as_str();
     let label = request["VersionStage"].as_str();
-    let (id, value, labels) = account.secret.value(id, label)?;
+    let found = account.secret.value(id, label)?;
     Ok(json!({
         "ARN": SECRET_ARN,
         "Name": SECRET_NAME,
-        "VersionId": id,
-        "SecretString": value,
-        "VersionStages": labels,
-        "CreatedDate": SOME_MOMENT,
+        "VersionId": found.id,
+        "SecretString": found.value,
+        "VersionStages": found.labels,
+        "CreatedDate": found.created.seconds(),
     }))
 }
 

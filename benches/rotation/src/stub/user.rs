@@ -1,6 +1,9 @@
 //! An IAM user's access keys.
 
+use std::time::Duration;
+
 use super::refusal::Refusal;
+use crate::moment::Moment;
 
 /// How many keys a user may have, active or not.
 ///
@@ -13,9 +16,7 @@ pub struct Key {
     pub id: String,
     pub secret: String,
     pub active: bool,
-    /// When it was made, as RFC 3339 writes it. Each key is a day younger than
-    /// the one before.
-    pub created: String,
+    pub created: Moment,
     /// How often a call was signed with it.
     pub uses: u64,
 }
@@ -25,7 +26,7 @@ pub struct Key {
 pub struct User {
     pub name: String,
     keys: Vec<Key>,
-    made: i64,
+    made: u64,
 }
 
 impl User {
@@ -39,6 +40,13 @@ impl User {
 
     pub fn keys(&self) -> &[Key] {
         &self.keys
+    }
+
+    /// Moves all that has happened back in time.
+    pub fn age(&mut self, by: Duration) {
+        for key in &mut self.keys {
+            key.created = key.created.before(by);
+        }
     }
 
     /// Notes that a call is signed with a key, and returns whether the key
@@ -64,12 +72,11 @@ impl User {
             return Err(Refusal::new("LimitExceeded", "two keys are the most"));
         }
         self.made += 1;
-        let day = jiff::civil::date(2026, 1, 1).saturating_add(jiff::Span::new().days(self.made));
         let key = Key {
             id: format!("AKIA{:016}", self.made),
             secret: format!("stub/{:035}", self.made),
             active: true,
-            created: format!("{day}T00:00:00Z"),
+            created: Moment::now(),
             uses: 0,
         };
         self.keys.push(key.clone());
