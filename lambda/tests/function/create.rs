@@ -110,6 +110,28 @@ fn an_intent_is_taken_back_where_no_key_was_made() {
     }
 }
 
+/// A secret has room for twenty labels.
+#[test]
+fn intents_do_not_pile_up() {
+    let world = World::new("role", false);
+    let intents = |world: &World| {
+        let secrets = world.secrets.borrow();
+        let versions = secrets[SECRET_ARN].versions.values();
+        let labels = versions.flat_map(|version| &version.labels);
+        let ours = labels.filter(|label| label.starts_with("KEYROTA_MAKING_"));
+        ours.count()
+    };
+    world.begin(TOKEN);
+    for _ in 0..30 {
+        world.befall_action("iam:CreateAccessKey", &[Mishap::DieBefore]);
+        assert_eq!(run(&world, Step::Create).name(), "died");
+        world.now.set(world.now.get() + Duration::from_secs(5));
+        assert!(intents(&world) <= 8);
+    }
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(intents(&world), 1);
+}
+
 /// An intent that could not be taken back lapses.
 #[test]
 fn an_old_intent_explains_no_new_key() {
