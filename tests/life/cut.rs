@@ -14,9 +14,9 @@ mod trial;
 use std::io::Write;
 use std::time::Instant;
 
-use self::start::Start;
+use self::start::{Reach, Start};
 use self::trial::Trial;
-use crate::world::{Cut, World};
+use crate::world::{Cut, LIST_ARTIFACTS, World};
 
 const USER: &str = "mailer";
 const SECRET: &str = "prod/mailer";
@@ -33,7 +33,7 @@ const CUTS: [Cut; 5] = [
 ];
 
 /// Cuts rotations in an account of their own; returns what was found wrong.
-async fn cut(rotate_as: &str, settings: &str, starts: &[Start]) -> Vec<String> {
+async fn cut(rotate_as: &str, settings: &str, starts: &[(Start, Reach)]) -> Vec<String> {
     let began = Instant::now();
     let world = World::new().await;
     if !settings.contains("create_user") {
@@ -42,6 +42,10 @@ async fn cut(rotate_as: &str, settings: &str, starts: &[Start]) -> Vec<String> {
     if rotate_as.contains('/') {
         world.make_administrator("administrator", rotate_as).await;
     }
+    if settings.contains("probe") {
+        world.make_bucket("artifacts").await;
+        world.allow(USER, LIST_ARTIFACTS).await;
+    }
     world.manifest(&format!(
         "version: 1\nstack: payments-keys\naccess_keys:\n\
          \x20 - {{ user: {USER}, secret: {SECRET}, rotate_as: {rotate_as}{settings} }}\n"
@@ -49,9 +53,9 @@ async fn cut(rotate_as: &str, settings: &str, starts: &[Start]) -> Vec<String> {
     let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
     world.keyrota(bootstrap).await.exits(0);
     let trial = Trial::hold(&world, async |trial| {
-        for start in starts {
-            for cut in CUTS.iter().filter(|cut| start.knows(**cut)) {
-                trial.cut_everywhere(*start, *cut).await;
+        for &(start, reach) in starts {
+            for cut in CUTS.into_iter().filter(|cut| start.knows(*cut)) {
+                trial.cut_everywhere(start, reach, cut).await;
             }
         }
     })
@@ -71,17 +75,28 @@ async fn cut(rotate_as: &str, settings: &str, starts: &[Start]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
+    use Reach::{FirstStep, Whole};
     use Start::{Foreign, ForeignUnused, Intruder, Rotated, Single};
-    let (one, two, three) = tokio::join!(
-        cut("self", "", &[Rotated, Single]),
-        cut("role", "", &[Rotated, Foreign, ForeignUnused]),
+    const ADMINISTRATOR: &str = "ops/administrator";
+    const PROBE: &str = ", probe: { action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts' }";
+    const AT_ONCE: &str = ", create_user: true, old_key: { deactivate_after: 0, delete_after: 0 }";
+    // Most of the time is spent waiting, so all go on at once.
+    let found = tokio::join!(
+        cut("self", PROBE, &[(Rotated, Whole)]),
+        cut("role", "", &[(Rotated, FirstStep), (Single, FirstStep)]),
+        cut("role", AT_ONCE, &[(Single, Whole)]),
         cut(
-            "ops/administrator",
-            ", create_user: true",
-            &[Rotated, Intruder]
+            ADMINISTRATOR,
+            "",
+            &[
+                (Rotated, FirstStep),
+                (Foreign, Whole),
+                (ForeignUnused, Whole),
+                (Intruder, FirstStep),
+            ],
         ),
     );
-    let wrong = [one, two, three].concat();
+    let wrong = [found.0, found.1, found.2, found.3].concat();
     let told: Vec<&String> = wrong.iter().take(TOLD).collect();
     assert!(wrong.is_empty(), "{} findings: {told:#?}", wrong.len());
 }

@@ -18,12 +18,18 @@ pub enum Start {
     Intruder,
 }
 
-impl Start {
-    /// Returns whether only the first step differs from that of another start.
-    pub fn is_for_first_step(self) -> bool {
-        matches!(self, Self::Single | Self::Intruder)
-    }
+/// How far rotations are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// At every call.
+    Whole,
+    /// At every call of the first step, which alone makes and deletes keys: what
+    /// comes behind it asks neither whose rights it does that with, nor what was
+    /// there before.
+    FirstStep,
+}
 
+impl Start {
     /// Returns whether a cut makes a difference to it.
     pub fn knows(self, cut: Cut) -> bool {
         self != Self::Intruder || cut.kills()

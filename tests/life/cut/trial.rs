@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ledger::{Ledger, Page};
 use super::rotation::{Ended, Rotation};
 use super::standing::Standing;
-use super::start::Start;
+use super::start::{Reach, Start};
 use super::{SECRET, USER};
 use crate::application::Application;
 use crate::world::{Cut, Fault, Key, Proxy, Watch, World};
@@ -17,7 +17,7 @@ const MOST: u32 = 4;
 
 /// How often the application calls. What is there at each change, it looks at
 /// in any case.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(200);
 
 /// An account, a proxy before its function, and what came of it.
 pub struct Trial<'a> {
@@ -83,10 +83,10 @@ impl<'a> Trial<'a> {
     }
 
     /// Cuts a rotation at its first call, another at its second, and so on, until
-    /// one comes to its end; or until one is cut behind its first step, where the
-    /// others are as with another start. Calls that are made side by side are not
-    /// always as many, so two have to come to their end.
-    pub async fn cut_everywhere(&self, start: Start, cut: Cut) {
+    /// one comes to its end, or is cut further than it should reach. Calls that
+    /// are made side by side are not always as many, so two have to come to their
+    /// end.
+    pub async fn cut_everywhere(&self, start: Start, reach: Reach, cut: Cut) {
         let foreign = self.prepare(start).await;
         let mut uncut = 0;
         for number in 1.. {
@@ -120,7 +120,7 @@ impl<'a> Trial<'a> {
             let standing = self.go_on(start, cut, foreign.as_ref(), ended).await;
             let is_behind = self.ledger.borrow_mut().page(start).is_behind_first(place);
             let is_lost = |key: &Key| standing.keys.get(&key.id) != Some(&true);
-            if (start.is_for_first_step() && is_behind) || foreign.as_ref().is_some_and(is_lost) {
+            if (reach == Reach::FirstStep && is_behind) || foreign.as_ref().is_some_and(is_lost) {
                 break;
             }
         }

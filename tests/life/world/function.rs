@@ -10,7 +10,7 @@ impl World {
     /// Sends the function's calls somewhere, by its own environment: its process
     /// is started anew.
     pub async fn send_function_through(&self, endpoint: &str) {
-        const SERVICES: [&str; 3] = ["IAM", "SECRETS_MANAGER", "STS"];
+        const SERVICES: [&str; 4] = ["IAM", "S3", "SECRETS_MANAGER", "STS"];
         let name = self.function().await;
         let variables = SERVICES.iter().fold(Environment::builder(), |it, service| {
             it.variables(format!("AWS_ENDPOINT_URL_{service}"), endpoint)

@@ -88,23 +88,25 @@ impl Request {
     }
 
     /// Returns what AWS answers where there are too many of them, in the protocol
-    /// that it was made in ("Common errors" in the services' API references).
+    /// that it was made in ("Common errors" in the services' API references,
+    /// "Error responses" in that of S3).
     pub fn throttled(&self) -> Vec<u8> {
-        let (kind, body) = match self.header("x-amz-target") {
-            Some(_) => (
-                "application/x-amz-json-1.1",
-                r#"{"__type":"ThrottlingException","Message":"Rate exceeded"}"#,
-            ),
-            None => (
-                "text/xml",
-                "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>\
+        let status = "400 Bad Request";
+        let (status, kind, body) = if self.header("x-amz-target").is_some() {
+            let body = r#"{"__type":"ThrottlingException","Message":"Rate exceeded"}"#;
+            (status, "application/x-amz-json-1.1", body)
+        } else if self.body.is_empty() {
+            let body = "<Error><Code>SlowDown</Code><Message>Rate exceeded</Message></Error>";
+            ("503 Slow Down", "application/xml", body)
+        } else {
+            let body = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>\
                  <Message>Rate exceeded</Message></Error>\
-                 <RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>",
-            ),
+                 <RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>";
+            (status, "text/xml", body)
         };
         let length = body.len();
         format!(
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\
+            "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\
              connection: close\r\n\r\n{body}"
         )
         .into_bytes()
