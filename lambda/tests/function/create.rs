@@ -129,7 +129,21 @@ fn intents_do_not_pile_up() {
         assert!(intents(&world) <= 8);
     }
     assert_eq!(rotate(&world, TOKEN).name(), "done");
-    assert_eq!(intents(&world), 1);
+    assert_eq!(intents(&world), 0);
+}
+
+/// Right after a rotation no intent stands that would explain it.
+#[test]
+fn a_key_made_by_hand_right_after_a_rotation_is_foreign() {
+    for rotate_as in WAYS {
+        let world = World::new(rotate_as, false);
+        assert_eq!(rotate(&world, TOKEN).name(), "done");
+        world.take_key(&key_id(1));
+        let by_hand = world.give_key(crate::fake::USER, false);
+        let again = "22222222-3333-4444-5555-666666666666";
+        assert_eq!(rotate(&world, again).name(), "ForeignKey");
+        assert_eq!(world.ids(), [key_id(4), by_hand.id]);
+    }
 }
 
 /// An intent that could not be taken back lapses.
