@@ -253,6 +253,18 @@ impl State {
         )
     }
 
+    /// Whether an intent to make a key stands.
+    pub(super) fn intends(&self) -> bool {
+        let secrets = self.world.secrets.borrow();
+        let versions = secrets
+            .get(SECRET_ARN)
+            .expect("the secret")
+            .versions
+            .values();
+        let mut labels = versions.flat_map(|version| &version.labels);
+        labels.any(|label| label.starts_with(MAKING))
+    }
+
     /// Whether a key that is not ours and active takes the other place.
     pub(super) fn is_crowded(&self) -> bool {
         let keys = self.world.keys();

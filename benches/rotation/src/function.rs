@@ -1,0 +1,64 @@
+//! Our function: built as it is for Lambda, or taken as it is given.
+
+use std::path::Path;
+
+use keyrota::bundle::Bundle;
+use keyrota::model::Architecture;
+use keyrota::port::{Event, Listener};
+
+use crate::error::Error;
+use crate::progress;
+
+/// The function's executable, and the size of the zip that is deployed.
+pub struct Function {
+    pub executable: Vec<u8>,
+    pub zip: usize,
+}
+
+impl Function {
+    /// Reads an executable, or builds it as `keyrota bootstrap` does.
+    ///
+    /// # Errors
+    ///
+    /// Returns that there is none, or why Lambda would not run it.
+    pub async fn obtain(given: Option<&Path>) -> Result<Self, Error> {
+        let architecture = match std::env::consts::ARCH {
+            "aarch64" => Architecture::Arm64,
+            _ => Architecture::X86_64,
+        };
+        let (executable, name) = match given {
+            Some(path) => (read(path)?, path.display().to_string()),
+            None => {
+                progress::say("building the function");
+                let executable = keyrota::build::build(architecture, &Teller).await?;
+                (executable, "what was built".to_owned())
+            }
+        };
+        match Bundle::pack(&executable, architecture.into()) {
+            Ok(bundle) => Ok(Self {
+                executable,
+                zip: bundle.bytes().len(),
+            }),
+            Err(refused) => Err(Error::Unfit {
+                function: name,
+                faults: refused.to_string(),
+            }),
+        }
+    }
+}
+
+/// Says what cargo says.
+struct Teller;
+
+impl Listener for Teller {
+    fn on(&self, event: Event) {
+        if let Event::Output(line) = event {
+            progress::say(&line);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a function is given as a file")]
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(Error::io("read", path))
+}

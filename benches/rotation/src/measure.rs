@@ -1,0 +1,147 @@
+//! What is measured of one process, and of pairs of them.
+
+use std::time::Duration;
+
+use crate::authority::Authority;
+use crate::error::Error;
+use crate::limit::Limit;
+use crate::peer::Peer;
+use crate::progress;
+use crate::session::{Rotation, Session};
+use crate::statistics::median;
+
+/// Under what circumstances processes are measured.
+pub struct Condition {
+    /// What the reader is told.
+    pub title: String,
+    /// How long each call takes.
+    pub delay: Duration,
+    /// Whether processes get only a share of a core.
+    pub limited: bool,
+    /// How many times each side is measured.
+    pub pairs: usize,
+    /// How many rotations of each kind a warm process does.
+    pub warm: usize,
+}
+
+/// One process.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// From the start to the first request for work.
+    pub cold: Duration,
+    /// From the start to the end of a first rotation.
+    pub first: Duration,
+    /// Processor time until then.
+    pub processor: Option<Duration>,
+    /// A rotation of the warm process that removes a key. The middle of several.
+    pub removing: Duration,
+    /// A rotation of the warm process that removes none. The middle of several.
+    pub with_room: Duration,
+    /// The most memory it ever had, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// One process of each side, as near to each other in time as can be.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    pub ours: Sample,
+    /// Absent where ours is measured alone.
+    pub python: Option<Sample>,
+}
+
+/// Measures pairs: ours, Python, ours, Python, and so on.
+///
+/// # Errors
+///
+/// Returns what a process did instead of rotating.
+pub async fn pairs(
+    ours: &Peer,
+    python: Option<&Peer>,
+    authority: &Authority,
+    condition: &Condition,
+    limit: Option<&Limit>,
+) -> Result<Vec<Pair>, Error> {
+    let mut pairs = Vec::new();
+    for number in 1..=condition.pairs {
+        progress::say(&format!(
+            "{}: {number} of {}",
+            condition.title, condition.pairs
+        ));
+        let ours = sample(ours, authority, condition, limit).await?;
+        let python = match python {
+            Some(python) => Some(sample(python, authority, condition, limit).await?),
+            None => None,
+        };
+        pairs.push(Pair { ours, python });
+    }
+    Ok(pairs)
+}
+
+/// Measures one process.
+async fn sample(
+    peer: &Peer,
+    authority: &Authority,
+    condition: &Condition,
+    limit: Option<&Limit>,
+) -> Result<Sample, Error> {
+    let mut session = Session::prepare(peer, authority, condition.delay, limit).await?;
+    let (started, asked) = session.start().await?;
+    let first = session.rotate(false).await?;
+    let processor = session.process().processor_time();
+    let mut removing = Vec::new();
+    let mut with_room = Vec::new();
+    for _ in 0..condition.warm {
+        removing.push(duration(&session.rotate(false).await?));
+    }
+    for _ in 0..condition.warm {
+        with_room.push(duration(&session.rotate(true).await?));
+    }
+    let memory = session.process().peak_memory();
+    if session.end().await == Some(false) {
+        let unlimited = "the control group never held a process back, so it limits nothing";
+        return Err(Error::Usage(unlimited.to_owned()));
+    }
+    Ok(Sample {
+        cold: asked - started,
+        first: first.ended - started,
+        processor,
+        removing: median(&removing),
+        with_room: median(&with_room),
+        memory,
+    })
+}
+
+fn duration(rotation: &Rotation) -> Duration {
+    rotation.ended - rotation.began
+}
+
+/// The rotations of one process, with their calls.
+pub struct Traced {
+    /// The first one, of a process that has just started.
+    pub first: Rotation,
+    /// One of the warm process that removes a key.
+    pub removing: Rotation,
+    /// One of the warm process that removes none.
+    pub with_room: Rotation,
+}
+
+/// How long a call takes where calls are counted: long enough for calls that are
+/// made together to be under way together.
+const COUNTING_DELAY: Duration = Duration::from_millis(50);
+
+/// Has a process rotate to count its calls.
+///
+/// # Errors
+///
+/// Returns what it did instead.
+pub async fn trace(peer: &Peer, authority: &Authority) -> Result<Traced, Error> {
+    let mut session = Session::prepare(peer, authority, COUNTING_DELAY, None).await?;
+    session.start().await?;
+    let traced = Traced {
+        first: session.rotate(false).await?,
+        removing: session.rotate(false).await?,
+        with_room: session.rotate(true).await?,
+    };
+    session.end().await;
+    Ok(traced)
+}

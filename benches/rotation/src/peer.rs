@@ -1,0 +1,71 @@
+//! The functions that are measured beside each other.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// A function, and how it is started.
+pub struct Peer {
+    pub name: &'static str,
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// What `_HANDLER` says.
+    pub handler: &'static str,
+    /// The folder that it is started in, which is its own.
+    pub task_root: PathBuf,
+}
+
+impl Peer {
+    /// Returns our function, with its executable written to a folder.
+    ///
+    /// # Errors
+    ///
+    /// Returns that it cannot be written.
+    pub fn ours(executable: &[u8], folder: &Path) -> Result<Self, Error> {
+        let task_root = own_folder(folder, "ours")?;
+        let program = task_root.join("bootstrap");
+        write(&program, executable)?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).map_err(Error::io("write", &program))?;
+        Ok(Self {
+            name: "ours",
+            program,
+            arguments: Vec::new(),
+            handler: "bootstrap",
+            task_root,
+        })
+    }
+
+    /// Returns the Python function, run by an interpreter that has
+    /// `awslambdaric` and `boto3`.
+    ///
+    /// # Errors
+    ///
+    /// Returns that it cannot be written.
+    pub fn python(interpreter: &Path, source: &str, folder: &Path) -> Result<Self, Error> {
+        let task_root = own_folder(folder, "python")?;
+        write(&task_root.join("handler.py"), source.as_bytes())?;
+        let handler = "handler.lambda_handler";
+        Ok(Self {
+            name: "Python",
+            program: interpreter.to_owned(),
+            arguments: ["-m", "awslambdaric", handler].map(str::to_owned).into(),
+            handler,
+            task_root,
+        })
+    }
+}
+
+fn own_folder(folder: &Path, name: &str) -> Result<PathBuf, Error> {
+    let own = folder.join(name);
+    std::fs::create_dir(&own).map_err(Error::io("make", &own))?;
+    Ok(own)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "functions are started from files"
+)]
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    std::fs::write(path, bytes).map_err(Error::io("write", path))
+}

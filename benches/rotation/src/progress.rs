@@ -1,0 +1,10 @@
+//! What the reader is told meanwhile, on standard error.
+
+/// Says a line.
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where the benchmark says things"
+)]
+pub fn say(line: &str) {
+    eprintln!("{line}");
+}

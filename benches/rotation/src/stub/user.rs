@@ -1,0 +1,113 @@
+//! An IAM user's access keys.
+
+use std::time::Duration;
+
+use super::refusal::Refusal;
+use crate::moment::Moment;
+
+/// How many keys a user may have, active or not.
+///
+/// Source: "IAM and AWS STS quotas" in the IAM User Guide.
+const KEYS_PER_USER: usize = 2;
+
+/// An access key.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub id: String,
+    pub secret: String,
+    pub active: bool,
+    pub created: Moment,
+    /// How often a call was signed with it.
+    pub uses: u64,
+}
+
+/// A user with its keys, the oldest first.
+#[derive(Debug)]
+pub struct User {
+    pub name: String,
+    keys: Vec<Key>,
+    made: u64,
+}
+
+impl User {
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            keys: Vec::new(),
+            made: 0,
+        }
+    }
+
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// Moves all that has happened back in time.
+    pub fn age(&mut self, by: Duration) {
+        for key in &mut self.keys {
+            key.created = key.created.before(by);
+        }
+    }
+
+    /// Notes that a call is signed with a key, and returns whether the key
+    /// signs: it is the user's and active.
+    pub fn signs(&mut self, id: &str) -> bool {
+        let key = self.keys.iter_mut().find(|key| key.id == id && key.active);
+        match key {
+            Some(key) => {
+                key.uses += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a third one.
+    pub fn create(&mut self) -> Result<Key, Refusal> {
+        if self.keys.len() == KEYS_PER_USER {
+            return Err(Refusal::new("LimitExceeded", "two keys are the most"));
+        }
+        self.made += 1;
+        let key = Key {
+            id: format!("AKIA{:016}", self.made),
+            secret: format!("stub/{:035}", self.made),
+            active: true,
+            created: Moment::now(),
+            uses: 0,
+        };
+        self.keys.push(key.clone());
+        Ok(key)
+    }
+
+    /// Makes a key active or inactive.
+    ///
+    /// # Errors
+    ///
+    /// Refuses where there is no such key.
+    pub fn set_active(&mut self, id: &str, active: bool) -> Result<(), Refusal> {
+        self.find(id)?.active = active;
+        Ok(())
+    }
+
+    /// Deletes a key.
+    ///
+    /// # Errors
+    ///
+    /// Refuses where there is no such key.
+    pub fn delete(&mut self, id: &str) -> Result<(), Refusal> {
+        self.find(id)?;
+        self.keys.retain(|key| key.id != id);
+        Ok(())
+    }
+
+    fn find(&mut self, id: &str) -> Result<&mut Key, Refusal> {
+        self.keys
+            .iter_mut()
+            .find(|key| key.id == id)
+            .ok_or_else(|| Refusal::new("NoSuchEntity", "the user has no such key"))
+    }
+}
