@@ -39,7 +39,8 @@ impl Trial<'_> {
     /// Looks at what is there: two keys at most, AWSCURRENT's and the foreign one
     /// active, and no more than so many that no version names.
     pub(super) async fn look(&self, strays: usize, foreign: Option<&Key>) -> Standing {
-        let standing = Standing::of(self.world, SECRET, USER).await;
+        let before = self.standing.borrow().clone();
+        let standing = before.anew(self.world, SECRET, USER).await;
         let current = standing.key("AWSCURRENT");
         let kept = [current, foreign.map(|key| key.id.as_str())];
         for id in kept.into_iter().flatten() {
@@ -51,7 +52,7 @@ impl Trial<'_> {
         if standing.keys.len() > 2 || standing.strays().len() > strays {
             self.wrong(format!("keys that no version names: {standing}"));
         }
-        self.rotation.borrow_mut().current = current.map(str::to_owned);
+        self.standing.replace(standing.clone());
         standing
     }
 

@@ -35,8 +35,6 @@ pub struct Rotation {
     pub version: String,
     /// The key that it replaces.
     pub before: Option<String>,
-    /// The key in AWSCURRENT when it was last looked at.
-    pub current: Option<String>,
 }
 
 impl Trial<'_> {
@@ -50,7 +48,8 @@ impl Trial<'_> {
             Ok(answer) => {
                 let mut rotation = self.rotation.borrow_mut();
                 rotation.version = answer.version_id.expect("a version");
-                rotation.before = rotation.current.clone();
+                let current = self.standing.borrow().key("AWSCURRENT").map(str::to_owned);
+                rotation.before = current;
             }
             Err(error) => {
                 let code = error.code();

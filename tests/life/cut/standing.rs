@@ -6,6 +6,7 @@ use std::fmt;
 use crate::world::World;
 
 /// The user's keys, and which version of the secret names which.
+#[derive(Clone, Default)]
 pub struct Standing {
     /// The version that each staging label is on.
     pub labels: BTreeMap<String, String>,
@@ -16,17 +17,20 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Looks.
-    pub async fn of(world: &World, secret: &str, user: &str) -> Self {
+    /// Looks again. What a version names, it names for good.
+    pub async fn anew(&self, world: &World, secret: &str, user: &str) -> Self {
         let keys = world.keys(user).await.expect("the user");
         let labels = world.secret(secret).await.expect("the secret").labels;
         let mut named = BTreeMap::new();
         for (label, version) in &labels {
-            if !named.contains_key(version)
-                && let Some(key) = world.key_in(secret, label).await
-            {
-                named.insert(version.clone(), key.id);
+            if named.contains_key(version) {
+                continue;
             }
+            let key = match self.named.get(version) {
+                Some(key) => Some(key.clone()),
+                None => world.key_in(secret, label).await.map(|key| key.id),
+            };
+            named.extend(key.map(|key| (version.clone(), key)));
         }
         Self {
             labels,

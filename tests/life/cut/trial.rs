@@ -29,6 +29,8 @@ pub struct Trial<'a> {
     pub(super) wrong: RefCell<Vec<String>>,
     /// The rotation that was begun last.
     pub(super) rotation: RefCell<Rotation>,
+    /// What was there when it was last looked at.
+    pub(super) standing: RefCell<Standing>,
     /// What Secrets Manager said.
     pub(super) said: RefCell<BTreeSet<String>>,
     pub ledger: RefCell<Ledger>,
@@ -46,6 +48,7 @@ impl<'a> Trial<'a> {
             now: RefCell::default(),
             wrong: RefCell::default(),
             rotation: RefCell::default(),
+            standing: RefCell::default(),
             said: RefCell::default(),
             ledger: RefCell::default(),
             calls: 0,
@@ -189,8 +192,9 @@ impl<'a> Trial<'a> {
 
     /// Deletes every key but AWSCURRENT's.
     async fn clear(&self) {
-        let current = self.rotation.borrow().current.clone();
-        self.delete(|id| Some(id) != current.as_deref()).await;
+        let standing = self.standing.borrow().clone();
+        self.delete(|id| Some(id) != standing.key("AWSCURRENT"))
+            .await;
     }
 
     async fn delete(&self, goes: impl Fn(&str) -> bool) {

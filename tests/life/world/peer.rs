@@ -14,13 +14,11 @@ impl Peer {
     /// the one whose open files hold the socket that the kernel lists between
     /// these two addresses ("proc_net" and "proc_pid_fd" in the Linux manual).
     pub fn of(ours: SocketAddr, theirs: SocketAddr) -> Option<Self> {
-        let (ours, theirs) = (port(ours), port(theirs));
         let sockets = text(Path::new("/proc/net/tcp")).ok()?;
-        let inode = sockets.lines().skip(1).find_map(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let ends = fields.get(1)?.ends_with(&theirs) && fields.get(2)?.ends_with(&ours);
-            ends.then(|| fields.get(9).copied()).flatten()
-        })?;
+        let ends = format!("{} {} ", listed(theirs)?, listed(ours)?);
+        let (_, rest) = sockets.split_once(&ends)?;
+        // Behind the two ends: state, queues, timer, retransmissions, user, time-out.
+        let inode = rest.split_whitespace().nth(6)?;
         let socket = format!("socket:[{inode}]");
         let processes = fs::read_dir("/proc").ok()?;
         processes.filter_map(Result::ok).find_map(|entry| {
@@ -53,9 +51,15 @@ impl Peer {
     }
 }
 
-/// Returns how the kernel's list ends an address.
-fn port(address: SocketAddr) -> String {
-    format!(":{:04X}", address.port())
+/// Returns an address as the kernel lists it.
+fn listed(address: SocketAddr) -> Option<String> {
+    match address {
+        SocketAddr::V4(address) => {
+            let host = u32::from_ne_bytes(address.ip().octets());
+            Some(format!("{host:08X}:{:04X}", address.port()))
+        }
+        SocketAddr::V6(_) => None,
+    }
 }
 
 fn text(path: &Path) -> io::Result<String> {
