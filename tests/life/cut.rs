@@ -77,24 +77,20 @@ async fn cut(rotate_as: &str, settings: &str, starts: &[(Start, Reach)]) -> Vec<
 async fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
     use Reach::{FirstStep, Whole};
     use Start::{Foreign, ForeignUnused, Intruder, Rotated, Single};
-    const ADMINISTRATOR: &str = "ops/administrator";
     const PROBE: &str = ", probe: { action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts' }";
-    const AT_ONCE: &str = ", create_user: true, old_key: { deactivate_after: 0, delete_after: 0 }";
+    const AT_ONCE: &str = ", old_key: { deactivate_after: 0, delete_after: 0 }";
+    let owned = [(Rotated, FirstStep), (Intruder, FirstStep)];
+    let shared = [
+        (Rotated, FirstStep),
+        (Foreign, Whole),
+        (ForeignUnused, Whole),
+    ];
     // Most of the time is spent waiting, so all go on at once.
     let found = tokio::join!(
         cut("self", PROBE, &[(Rotated, Whole)]),
-        cut("role", "", &[(Rotated, FirstStep), (Single, FirstStep)]),
         cut("role", AT_ONCE, &[(Single, Whole)]),
-        cut(
-            ADMINISTRATOR,
-            "",
-            &[
-                (Rotated, FirstStep),
-                (Foreign, Whole),
-                (ForeignUnused, Whole),
-                (Intruder, FirstStep),
-            ],
-        ),
+        cut("role", ", create_user: true", &owned),
+        cut("ops/administrator", "", &shared),
     );
     let wrong = [found.0, found.1, found.2, found.3].concat();
     let told: Vec<&String> = wrong.iter().take(TOLD).collect();

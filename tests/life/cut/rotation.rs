@@ -75,13 +75,12 @@ impl Trial<'_> {
             }
             let now = self.now.borrow().clone();
             assert!(Instant::now() < deadline, "{now}: no end\n{log}");
-            // It has not ended while it makes calls, and not well before it has
-            // moved a label.
+            // It has not ended while it makes calls, and not well before one of
+            // them was to move AWSCURRENT.
             let seen = self.proxy.seen();
             let rests = seen.calls.len() == calls;
             calls = seen.calls.len();
-            let mut actions = seen.calls.iter().map(|call| call.action.as_str());
-            if rests && actions.any(|action| action == "UpdateSecretVersionStage") {
+            if rests && seen.calls.iter().any(|call| call.promotes) {
                 let held = self.world.secret(SECRET).await.expect("the secret");
                 if held.labels["AWSCURRENT"] == self.rotation.borrow().version
                     && !held.labels.contains_key("AWSPENDING")

@@ -75,6 +75,8 @@ pub enum Fault {
 pub struct Call {
     pub action: String,
     pub changes: bool,
+    /// Whether it asks that AWSCURRENT be moved.
+    pub promotes: bool,
 }
 
 impl Call {
@@ -245,6 +247,7 @@ impl State {
         let call = Call {
             action: request.action().to_owned(),
             changes: request.changes(),
+            promotes: request.promotes(),
         };
         now.seen.calls.push(call.clone());
         match now.fault {

@@ -73,6 +73,12 @@ impl Request {
         !READS.iter().any(|read| self.action().starts_with(read))
     }
 
+    /// Returns whether it asks that AWSCURRENT be moved.
+    pub fn promotes(&self) -> bool {
+        let body = String::from_utf8_lossy(&self.body);
+        self.action() == "UpdateSecretVersionStage" && body.contains("\"AWSCURRENT\"")
+    }
+
     /// Returns it as it is sent on: signed as it was, and the last one.
     pub fn closing(&self) -> Vec<u8> {
         let dropped = ["connection:", "expect:"];
