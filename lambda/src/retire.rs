@@ -62,10 +62,10 @@ impl Use {
     /// Returns whether a key that was last used then was used after the
     /// promotion.
     ///
-    /// IAM tells the last use to the minute (the example of
-    /// `GetAccessKeyLastUsed` in its API reference), so that a use in the
+    /// IAM seems to tell the last use to the minute (the example of
+    /// `GetAccessKeyLastUsed` in its API reference does), so that a use in the
     /// minute of the promotion cannot be told from the rotation's own. A client
-    /// that goes on using the key shows a minute later.
+    /// that goes on using the key shows in the next.
     pub fn since(promoted: Moment, last_used: Option<Moment>) -> Self {
         match last_used {
             Some(moment) if moment > promoted => Self::Last(moment),

@@ -74,9 +74,11 @@ impl Secrets for Aws {
         let Some(answer) = answer.map_err(failed(CALL)).optional()? else {
             return Ok(None);
         };
+        let created = answer.created_date.as_ref().and_then(timestamp);
         match (answer.version_id, answer.secret_string) {
             (Some(version), Some(text)) => Ok(Some(SecretValue {
                 version,
+                created,
                 text: text.into(),
             })),
             _ => Err(refused(

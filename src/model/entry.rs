@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::reader::{Field, Mapping};
 use super::{
-    AccessKey, AccountId, Arn, Duration, Finding, InitialKey, KmsKey, OldKey, Region, RotateAs,
-    Schedule, SecretName, SecretReference, StackName, UserName,
+    AccessKey, AccountId, Arn, Duration, Finding, InitialKey, KmsKey, OldKey, Probe, Region,
+    RotateAs, Schedule, SecretName, SecretReference, StackName, UserName, old_key, probe,
 };
 
 /// What may stand in `defaults`.
@@ -15,6 +15,7 @@ pub(super) const DEFAULT_KEYS: &[&str] = &[
     "rotate_as",
     "kms_key",
     "old_key",
+    "probe",
     "readers",
 ];
 const ACCESS_KEY_KEYS: &[&str] = &[
@@ -27,6 +28,7 @@ const ACCESS_KEY_KEYS: &[&str] = &[
     "rotate_as",
     "kms_key",
     "old_key",
+    "probe",
     "readers",
 ];
 const DEFAULT_SCHEDULE: &str = "rate(30 days)";
@@ -132,6 +134,9 @@ fn read_access_key(
             field.parse("invalid-value", parse_initial_key)
         });
     let settings = read_settings(entry, defaults)?;
+    if let Some(field) = find(entry, defaults, "old_key") {
+        old_key::check_interval(settings.old_key, &settings.schedule, &field);
+    }
     let (user, secret, create_user) = (names.user?, names.secret?, create_user?);
     let initial_key = initial_key?;
     if create_user && initial_key != InitialKey::Create {
@@ -162,6 +167,7 @@ fn read_access_key(
         rotate_as: settings.rotate_as,
         kms_key: settings.kms_key,
         old_key: settings.old_key,
+        probe: settings.probe,
         readers: settings.readers,
     })
 }
@@ -173,6 +179,7 @@ pub(super) struct Settings {
     rotate_as: RotateAs,
     kms_key: KmsKey,
     old_key: OldKey,
+    probe: Option<Probe>,
     readers: Vec<Arn>,
 }
 
@@ -181,11 +188,7 @@ pub(super) fn read_settings(
     entry: &Mapping<'_>,
     defaults: Option<&Mapping<'_>>,
 ) -> Option<Settings> {
-    let find = |key: &str| {
-        entry
-            .get(key)
-            .or_else(|| defaults.and_then(|defaults| defaults.get(key)))
-    };
+    let find = |key: &str| find(entry, defaults, key);
     let schedule = match find("schedule") {
         Some(field) => field.parse("invalid-schedule", Schedule::parse),
         None => Schedule::parse(DEFAULT_SCHEDULE).ok(),
@@ -212,8 +215,9 @@ pub(super) fn read_settings(
         field.parse("invalid-value", parse_kms_key)
     });
     let old_key = find("old_key").map_or(Some(OldKey::UntilNextRotation), |field| {
-        read_old_key(&field)
+        old_key::read(&field)
     });
+    let probe = find("probe").map_or(Some(None), |field| probe::read(&field));
     let readers = find("readers").map_or(Some(Vec::new()), |field| {
         let items = field.list()?;
         let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
@@ -225,8 +229,19 @@ pub(super) fn read_settings(
         rotate_as: rotate_as?,
         kms_key: kms_key?,
         old_key: old_key?,
+        probe: probe?,
         readers: readers?,
     })
+}
+
+/// Returns an entry's setting, else the one in the defaults.
+fn find<'doc>(
+    entry: &Mapping<'doc>,
+    defaults: Option<&Mapping<'doc>>,
+    key: &str,
+) -> Option<Field<'doc>> {
+    let shared = || defaults.and_then(|defaults| defaults.get(key));
+    entry.get(key).or_else(shared)
 }
 
 fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
@@ -299,47 +314,6 @@ fn parse_reader(text: &str) -> Result<Arn, String> {
     } else {
         Err(refused())
     }
-}
-
-fn read_old_key(field: &Field<'_>) -> Option<OldKey> {
-    if !field.is_mapping() {
-        return field.parse("invalid-value", |text| match text {
-            "until_next_rotation" => Ok(OldKey::UntilNextRotation),
-            _ => Err(format!(
-                "`{text}` is neither until_next_rotation nor {{ deactivate_after: …, delete_after: … }}"
-            )),
-        });
-    }
-    let mapping = field.mapping(&["deactivate_after", "delete_after"])?;
-    let read = |key: &str| {
-        mapping
-            .get(key)
-            .map(|field| field.parse("invalid-duration", Duration::parse))
-    };
-    let (deactivate, delete) = match (read("deactivate_after"), read("delete_after")) {
-        (None, None) => {
-            field.refuse(
-                "missing",
-                "`deactivate_after` or `delete_after` is required",
-            );
-            return None;
-        }
-        (Some(deactivate), None) => (deactivate?, deactivate?),
-        (None, Some(delete)) => (delete?, delete?),
-        (Some(deactivate), Some(delete)) => (deactivate?, delete?),
-    };
-    if delete < deactivate {
-        field.refuse(
-            "contradiction",
-            "the old key cannot be deleted before it is deactivated",
-        );
-    }
-    field.report(Finding::warning(
-        "old-key-not-timed",
-        field.path(),
-        "this version does not retire old keys on a timer: the old key stays active until the next rotation",
-    ));
-    Some(OldKey::After { deactivate, delete })
 }
 
 /// A KMS key serves secrets of its own Region only (`API_CreateSecret`).

@@ -36,8 +36,9 @@ const LOG_RETENTIONS: [u64; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
-/// Fifty tags a resource, less those of keyrota's own.
-const MAX_TAGS: usize = 45;
+/// Fifty tags a resource, less those of keyrota's own: six that stay on a secret
+/// and three that come and go.
+const MAX_TAGS: usize = 41;
 
 /// A manifest that was accepted, with what is worth knowing about it.
 #[derive(Clone, Debug)]

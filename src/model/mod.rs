@@ -9,6 +9,8 @@ mod entry;
 mod finding;
 mod manifest;
 mod name;
+mod old_key;
+mod probe;
 mod reader;
 mod schedule;
 #[cfg(test)]
@@ -21,6 +23,8 @@ pub use duration::Duration;
 pub use finding::{Finding, Severity};
 pub use manifest::{Loaded, load};
 pub use name::{AccountId, Arn, BucketName, Region, SecretName, StackName, UserName};
+pub use old_key::{OldKey, Retirement};
+pub use probe::Probe;
 pub use schedule::Schedule;
 
 /// A checked manifest: all that rendering and deploying need to know.
@@ -117,6 +121,8 @@ pub struct AccessKey {
     pub kms_key: KmsKey,
     /// What becomes of the key that was replaced.
     pub old_key: OldKey,
+    /// What a new key must be allowed to do before it is promoted.
+    pub probe: Option<Probe>,
     /// Who may read the secret, beside those whose own policies allow it.
     pub readers: Vec<Arn>,
 }
@@ -169,20 +175,6 @@ pub enum KmsKey {
     Create,
     /// A customer managed key that exists.
     Existing(Arn),
-}
-
-/// What becomes of the key that was replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OldKey {
-    /// It stays active until the next rotation needs its place.
-    UntilNextRotation,
-    /// It is deactivated and deleted so long after it was replaced.
-    After {
-        /// Until it is deactivated.
-        deactivate: Duration,
-        /// Until it is deleted; never less.
-        delete: Duration,
-    },
 }
 
 /// What to call `rotate_as` in tags and plans.

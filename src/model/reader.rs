@@ -2,6 +2,7 @@
 //! path and line, and reading goes on, so that one run lists them all.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use super::Finding;
 use super::document::{Entry, Node, Value};
@@ -16,11 +17,13 @@ impl Findings {
         self.0.borrow_mut().push(finding);
     }
 
-    /// Returns what was found, in the order of the lines.
+    /// Returns what was found, in the order of the lines; what every entry finds
+    /// in the defaults is told once.
     pub(super) fn into_sorted(self) -> Vec<Finding> {
+        let mut told = HashSet::new();
         let mut all = self.0.into_inner();
+        all.retain(|finding| told.insert(finding.clone()));
         all.sort_by_key(|finding| finding.line);
-        all.dedup();
         all
     }
 }

@@ -85,12 +85,14 @@ impl Schedule {
         }
     }
 
-    /// Returns the days between rotations where the expression is `rate(N days)`.
-    pub fn rate_days(&self) -> Option<u32> {
-        match self.rhythm {
-            Rhythm::Days { rate, .. } => rate,
-            Rhythm::Hours { .. } => None,
-        }
+    /// Returns the time between rotations where the expression is `rate(…)`.
+    pub fn rate(&self) -> Option<Duration> {
+        let hours = match self.rhythm {
+            Rhythm::Days { rate, .. } => rate? * HOURS_A_DAY,
+            Rhythm::Hours { shortest_gap } if self.text.starts_with("rate(") => shortest_gap,
+            Rhythm::Hours { .. } => return None,
+        };
+        Some(Duration::seconds(u64::from(hours) * 3_600))
     }
 }
 

@@ -222,6 +222,71 @@ fn names_that_iam_takes_for_one_are_one() {
     assert_eq!(short(text), ["duplicate-user access_keys[1].user 3"]);
 }
 
+/// Returns the warnings of a manifest as `KIND PATH LINE`.
+fn warned(text: &str) -> Vec<String> {
+    let loaded = load(text, None).unwrap_or_else(|found| panic!("{found:?}"));
+    let warnings = loaded.warnings.iter();
+    warnings
+        .map(|finding| {
+            let line = finding.line.unwrap_or_default();
+            format!("{} {} {line}", finding.kind, finding.path)
+        })
+        .collect()
+}
+
+#[test]
+fn an_old_key_with_too_little_or_too_much_time_is_warned_of() {
+    let text = |old_key: &str, schedule: &str| {
+        format!(
+            "version: 1\nstack: keys\naccess_keys:\n  - user: ada\n    schedule: {schedule}\n    old_key: {old_key}\n"
+        )
+    };
+    let found = |old_key: &str, schedule: &str| warned(&text(old_key, schedule));
+    let fine = "{ deactivate_after: 1h, delete_after: 7d }";
+    assert_eq!(found(fine, "rate(8 days)"), [""; 0]);
+    assert_eq!(found("until_next_rotation", "rate(4 hours)"), [""; 0]);
+    let path = "access_keys[0].old_key";
+    assert_eq!(
+        found(
+            "{ deactivate_after: 59m, delete_after: 7d }",
+            "rate(8 days)"
+        ),
+        [format!("short-grace {path}.deactivate_after 6")]
+    );
+    assert_eq!(
+        found("{ delete_after: 0 }", "rate(8 days)"),
+        [format!("short-grace {path}.delete_after 6")]
+    );
+    assert_eq!(
+        found(fine, "rate(7 days)"),
+        [format!("old-key-outlived {path}.delete_after 6")]
+    );
+    assert_eq!(
+        found("{ deactivate_after: 4h }", "rate(4 hours)"),
+        [format!("old-key-outlived {path}.deactivate_after 6")]
+    );
+    // When the next one comes cannot be said in general.
+    assert_eq!(found(fine, "cron(0 /8 * * ? *)"), [""; 0]);
+}
+
+#[test]
+fn old_keys_of_the_defaults_are_warned_of_once_and_by_the_entries_schedules() {
+    let text = "\
+version: 1
+stack: keys
+defaults: { old_key: { deactivate_after: 30m, delete_after: 45d } }
+access_keys:
+  - { user: ada, schedule: rate(60 days) }
+  - { user: bob, schedule: rate(60 days) }
+";
+    let path = "defaults.old_key";
+    let short = format!("short-grace {path}.deactivate_after 3");
+    assert_eq!(warned(text), std::slice::from_ref(&short));
+    let often = text.replace("rate(60 days)", "rate(45 days)");
+    let outlived = format!("old-key-outlived {path}.delete_after 3");
+    assert_eq!(warned(&often), [short, outlived]);
+}
+
 /// Cuts, doubles or replaces a piece of a text.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![

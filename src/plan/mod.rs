@@ -2,7 +2,9 @@
 
 mod artifact;
 mod changes;
+mod made;
 mod observed;
+mod old_key;
 mod preflight;
 mod seeding;
 mod status;
@@ -12,9 +14,11 @@ mod tests;
 
 pub use artifact::{artifact_prefix, function_key, template_key};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
+pub use made::{MADE, MAKING};
 pub use observed::{
     Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
+pub use old_key::{Going, going};
 pub use preflight::{Preflight, check, check_account, check_owner};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};

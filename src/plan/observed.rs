@@ -1,9 +1,11 @@
 //! What was seen in the account, as plain data.
 
+use jiff::Timestamp;
+
 use crate::model::{Content, Credential};
 use crate::port::{Caller, EncryptionKey, Key, Secret, Stack, StackResource, User};
 
-use super::KeyRole;
+use super::{KeyRole, made};
 
 /// What was seen before anything was decided.
 #[derive(Clone, Debug)]
@@ -49,12 +51,20 @@ pub struct ObservedSecret {
     pub secret: Secret,
     /// What AWSCURRENT holds.
     pub current: SecretContent,
+    /// When the version with AWSCURRENT came into being.
+    pub current_since: Option<Timestamp>,
     /// The key ID that AWSPREVIOUS holds.
     pub previous_key: Option<String>,
     /// The key ID that the version marked [`BEFORE`](super::BEFORE) holds.
     pub before_key: Option<String>,
     /// The key ID that AWSPENDING holds, where it is on another version than AWSCURRENT.
     pub pending_key: Option<String>,
+    /// The key ID that the version marked [`MADE`](super::MADE) holds, where it
+    /// carries none of those labels: what is left of an unfinished rotation.
+    pub made_key: Option<String>,
+    /// Of every version with a label it is known which key it holds, so that a key
+    /// which is none of them is in none of them.
+    pub read: bool,
 }
 
 /// What a version of a secret holds.
@@ -120,6 +130,12 @@ impl ObservedSecret {
     pub fn is_deleted(&self) -> bool {
         self.secret.deleted.is_some()
     }
+
+    /// Returns when the current key took the place of the one before: when the last
+    /// rotation ended, or when somebody stored a value by hand since.
+    pub fn replaced(&self) -> Option<Timestamp> {
+        self.secret.last_rotated.max(self.current_since)
+    }
 }
 
 impl ObservedEntry {
@@ -136,25 +152,23 @@ impl ObservedEntry {
     }
 
     /// Returns what a key is to the secret. By ID and staging label, never by age.
-    pub fn role_of(&self, id: &str) -> KeyRole {
-        let Some(secret) = &self.secret else {
+    pub fn role_of(&self, key: &Key) -> KeyRole {
+        let Some(seen) = &self.secret else {
             return KeyRole::Unknown;
         };
-        if secret.credential().is_some_and(|held| held.accesskey == id) {
+        let id = key.id.as_str();
+        let is = |held: &Option<String>| held.as_deref() == Some(id);
+        let abandoned = seen.secret.tags.get(super::ABANDONED_TAG);
+        if seen.credential().is_some_and(|held| held.accesskey == id) {
             KeyRole::Current
-        } else if secret.pending_key.as_deref() == Some(id)
-            || secret
-                .secret
-                .tags
-                .get(super::ABANDONED_TAG)
-                .is_some_and(|key| key == id)
+        } else if is(&seen.pending_key) || abandoned.is_some_and(|held| held == id) {
+            KeyRole::Pending
+        } else if is(&seen.previous_key) || is(&seen.before_key) {
+            KeyRole::Previous
+        } else if is(&seen.made_key)
+            || (seen.credential().is_some() && seen.read && made::is_orphan(&seen.secret, key))
         {
             KeyRole::Pending
-        } else if [&secret.previous_key, &secret.before_key]
-            .into_iter()
-            .any(|key| key.as_deref() == Some(id))
-        {
-            KeyRole::Previous
         } else {
             KeyRole::Unknown
         }
@@ -162,7 +176,7 @@ impl ObservedEntry {
 
     /// Returns the keys that the secret does not know.
     pub fn foreign_keys(&self) -> Vec<&Key> {
-        let foreign = |key: &&Key| self.role_of(&key.id) == KeyRole::Unknown;
+        let foreign = |key: &&Key| self.role_of(key) == KeyRole::Unknown;
         self.keys.iter().filter(foreign).collect()
     }
 

@@ -5,10 +5,11 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{AccessKey, Content};
-use crate::port::Stack;
+use crate::model::{AccessKey, Content, OldKey};
+use crate::port::{Key, Stack};
+use crate::render::OLD_KEY_TAG;
 
-use super::{ObservedEntry, SecretContent};
+use super::{Going, ObservedEntry, SecretContent, going};
 
 /// A secret counts as expired so long after a rotation was due.
 const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -81,6 +82,13 @@ pub struct KeyReport {
     pub last_used: Option<Timestamp>,
     /// What it is to the secret.
     pub role: KeyRole,
+    /// From when on it is deactivated, as things stand; of a key that is held back,
+    /// when the patience with its client ends.
+    pub deactivates: Option<Timestamp>,
+    /// From when on it is deleted, as things stand.
+    pub deletes: Option<Timestamp>,
+    /// It is past its date, and stays because a client uses it.
+    pub held: bool,
 }
 
 /// What a key is to its secret.
@@ -89,7 +97,7 @@ pub struct KeyReport {
 pub enum KeyRole {
     /// AWSCURRENT holds it.
     Current,
-    /// An unfinished rotation made it.
+    /// An unfinished rotation made it, whether or not it could be stored.
     Pending,
     /// AWSPREVIOUS holds it.
     Previous,
@@ -156,14 +164,39 @@ pub fn report(entry: &AccessKey, seen: &ObservedEntry, now: Timestamp) -> Secret
         keys: seen
             .keys
             .iter()
-            .map(|key| KeyReport {
-                id: key.id.clone(),
-                status: if key.active { "Active" } else { "Inactive" },
-                created: key.created,
-                last_used: key.last_used,
-                role: seen.role_of(&key.id),
-            })
+            .map(|key| report_key(key, seen, now))
             .collect(),
+    }
+}
+
+fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
+    let role = seen.role_of(key);
+    let going = match &seen.secret {
+        // What the function goes by is on the secret, whatever the manifest says
+        // by now; a stack from before there was such a tag keeps the key.
+        Some(held) if role == KeyRole::Previous => {
+            let tag = held.secret.tags.get(OLD_KEY_TAG);
+            let old_key = tag.and_then(|tag| OldKey::from_tag(tag));
+            let old_key = old_key.unwrap_or(OldKey::UntilNextRotation);
+            going(
+                old_key,
+                key,
+                held.replaced(),
+                held.secret.next_rotation,
+                now,
+            )
+        }
+        _ => Going::default(),
+    };
+    KeyReport {
+        id: key.id.clone(),
+        status: if key.active { "Active" } else { "Inactive" },
+        created: key.created,
+        last_used: key.last_used,
+        role,
+        deactivates: going.deactivates,
+        deletes: going.deletes,
+        held: going.held,
     }
 }
 

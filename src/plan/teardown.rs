@@ -237,7 +237,7 @@ pub fn encryption_keys(resources: &[StackResource], subjects: &[Subject]) -> BTr
 fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
     let seen = &subject.seen;
     for key in &seen.keys {
-        let role = seen.role_of(&key.id);
+        let role = seen.role_of(key);
         let note = |text: &str| Some(format!("of user {}, {role}: {text}", seen.user_name));
         if options.keep_keys {
             plan.retained
@@ -293,8 +293,7 @@ fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPla
 /// A key used after it was replaced has a client yet. It was replaced when the
 /// rotation ended, which is a while after the new key was made.
 fn used_since_replaced(key: &Key, seen: &ObservedEntry) -> bool {
-    let secret = seen.secret.as_ref().map(|held| &held.secret);
-    let replaced = secret.and_then(|secret| secret.last_rotated);
+    let replaced = seen.secret.as_ref().and_then(ObservedSecret::replaced);
     match (key.last_used, replaced) {
         (Some(used), Some(replaced)) => used > replaced && key.active,
         // It was used, and nobody knows until when it was the one to use.

@@ -57,6 +57,8 @@ impl Secret {
 pub struct SecretValue {
     /// The version's ID.
     pub version: String,
+    /// When the version came into being.
+    pub created: Option<Timestamp>,
     /// The text.
     pub text: SecretString,
 }

@@ -54,6 +54,7 @@ impl Document {
 /// Returns a reference that points nowhere.
 pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveError> {
     let mut documents = Vec::new();
+    let mut permissions = Vec::new();
     for (id, resource) in resolve::resources(stack) {
         let Some(properties) = resource.get("Properties") else {
             continue;
@@ -90,14 +91,7 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             ),
             "AWS::SNS::TopicPolicy" => (Kind::Topic, kebab(id), "PolicyDocument"),
             "AWS::Lambda::Permission" => {
-                let body = world.resolve(&permission(id, properties))?;
-                let name = "function".to_owned();
-                documents.push(Document {
-                    name,
-                    resource: id.to_owned(),
-                    kind: Kind::Function,
-                    body,
-                });
+                permissions.push(world.resolve(&permission(id, properties))?);
                 continue;
             }
             _ => continue,
@@ -111,6 +105,15 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             body,
         });
     }
+    documents.push(Document {
+        name: "function".to_owned(),
+        resource: super::FUNCTION.to_owned(),
+        kind: Kind::Function,
+        body: mapping(vec![
+            ("Version", "2012-10-17".into()),
+            ("Statement", Value::Sequence(permissions)),
+        ]),
+    });
     Ok(documents)
 }
 
@@ -135,33 +138,29 @@ fn secret_file(arn: &str) -> String {
     format!("secret-{readable}-{}", name::digest(name))
 }
 
-/// The document that Lambda makes of a permission.
+/// The statement that Lambda makes of a permission, for the function's policy.
 fn permission(id: &str, properties: &Value) -> Value {
     let get = |key: &str| properties.get(key).cloned().unwrap_or_default();
-    let map = |entries: Vec<(&str, Value)>| {
-        Value::Mapping(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.into(), value))
-                .collect(),
-        )
+    let source = match properties.get("SourceArn") {
+        Some(arn) => ("ArnLike", mapping(vec![("AWS:SourceArn", arn.clone())])),
+        None => (
+            "StringEquals",
+            mapping(vec![("AWS:SourceAccount", get("SourceAccount"))]),
+        ),
     };
-    let condition = map(vec![(
-        "StringEquals",
-        map(vec![("AWS:SourceAccount", get("SourceAccount"))]),
-    )]);
-    let statement = map(vec![
+    mapping(vec![
         ("Sid", id.into()),
         ("Effect", "Allow".into()),
-        ("Principal", map(vec![("Service", get("Principal"))])),
+        ("Principal", mapping(vec![("Service", get("Principal"))])),
         ("Action", get("Action")),
         ("Resource", get("FunctionName")),
-        ("Condition", condition),
-    ]);
-    map(vec![
-        ("Version", "2012-10-17".into()),
-        ("Statement", Value::Sequence(vec![statement])),
+        ("Condition", mapping(vec![source])),
     ])
+}
+
+fn mapping(entries: Vec<(&str, Value)>) -> Value {
+    let entries = entries.into_iter();
+    Value::Mapping(entries.map(|(key, value)| (key.into(), value)).collect())
 }
 
 /// A policy document with one effect a statement.

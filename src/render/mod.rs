@@ -45,6 +45,8 @@ pub const BUCKET_PARAMETER: &str = "ArtifactBucket";
 pub const KEY_PARAMETER: &str = "ArtifactKey";
 /// The tag that every resource carries, with the stack's name.
 pub const STACK_TAG: &str = "keyrota:stack";
+/// The tag of a secret that tells the function what becomes of its old key.
+pub const OLD_KEY_TAG: &str = "keyrota:old-key";
 
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]

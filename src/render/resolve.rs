@@ -148,6 +148,7 @@ impl World {
     /// Returns the reference that points nowhere, or is not one the templates use.
     pub fn resolve(&self, value: &Value) -> Result<Value, ResolveError> {
         Ok(match value {
+            Value::Tagged(tagged) if tagged.tag == "Join" => self.join(&tagged.value)?,
             Value::Tagged(tagged) => {
                 let text = tagged.value.as_str();
                 let text = text.ok_or_else(|| ResolveError(format!("{tagged:?}")))?;
@@ -173,6 +174,17 @@ impl World {
             }
             _ => value.clone(),
         })
+    }
+
+    fn join(&self, parts: &Value) -> Result<Value, ResolveError> {
+        let refused = || ResolveError(format!("{parts:?}"));
+        let resolved = self.resolve(parts)?;
+        let between = resolved.get(0).and_then(Value::as_str);
+        let texts = resolved.get(1).and_then(Value::as_sequence);
+        let texts = texts.into_iter().flatten().map(Value::as_str);
+        let texts: Option<Vec<&str>> = texts.collect();
+        let (between, texts) = between.zip(texts).ok_or_else(refused)?;
+        Ok(Value::String(texts.join(between)))
     }
 
     fn reference(&self, name: &str) -> Result<String, ResolveError> {

@@ -8,6 +8,7 @@
 //! | `{{sub x}}` | inside a quoted `!Sub` text | its characters, `${` as `${!` |
 //! | `{{sub_json x}}` | a JSON string inside a single-quoted `!Sub` | its characters |
 //! | `{{id x}}` | a logical ID | itself, refused if it is not alphanumeric |
+//! | `{{ref x}}` | inside a `!Sub` text | a reference to a logical ID, `${x}` |
 //! | `{{number x}}` | a YAML number | itself, refused if it is not a number |
 //! | `{{comment x}}` | a YAML comment | itself without control characters |
 
@@ -28,7 +29,7 @@ macro_rules! templates {
 }
 
 /// Every template by name: one a concern, and the frame that holds them.
-pub const TEMPLATES: [(&str, &str); 14] = templates![
+pub const TEMPLATES: [(&str, &str); 15] = templates![
     "stack",
     "tags",
     "function",
@@ -38,6 +39,7 @@ pub const TEMPLATES: [(&str, &str); 14] = templates![
     "role-policies",
     "kms-key",
     "alarms",
+    "sweep",
     "user",
     "user-policy",
     "secret",
@@ -90,6 +92,7 @@ fn empty_registry() -> Handlebars<'static> {
     registry.register_helper("sub", Box::new(sub));
     registry.register_helper("sub_json", Box::new(sub_json));
     registry.register_helper("id", Box::new(id));
+    registry.register_helper("ref", Box::new(reference));
     registry.register_helper("number", Box::new(number));
     registry.register_helper("comment", Box::new(comment));
     registry
@@ -188,11 +191,25 @@ fn id(
     _: &mut RenderContext<'_, '_>,
     out: &mut dyn Output,
 ) -> HelperResult {
+    Ok(out.write(logical_id(helper)?)?)
+}
+
+fn reference(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    Ok(out.write(&format!("${{{}}}", logical_id(helper)?))?)
+}
+
+fn logical_id<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {
     let text = text(helper)?;
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(unfit(format!("`{text}` is not a logical ID")).into());
+        return Err(unfit(format!("`{text}` is not a logical ID")));
     }
-    Ok(out.write(text)?)
+    Ok(text)
 }
 
 fn number(
@@ -318,8 +335,10 @@ mod tests {
     #[test]
     fn an_id_that_is_not_alphanumeric_is_refused() {
         assert!(filled("!Ref {{id x}}", "Secret1").is_ok());
+        assert!(filled("!Sub '{{ref x}}'", "Secret1").is_ok());
         for value in ["", "a b", "a-b", "a\nb", "é"] {
             assert!(filled("!Ref {{id x}}", value).is_err(), "{value}");
+            assert!(filled("!Sub '{{ref x}}'", value).is_err(), "{value}");
         }
     }
 

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use super::name;
 use super::resolve::World;
 use super::role::{self, Policies, Policy};
-use crate::model::{AccessKey, Finding, KmsKey, Model, RotateAs};
+use super::{OLD_KEY_TAG, name};
+use crate::model::{AccessKey, Finding, KmsKey, Model, Probe, RotateAs};
 
 /// The longest event pattern of a rule, in characters (`eb-quota`).
 pub const MAX_EVENT_PATTERN: usize = 2_048;
@@ -14,6 +14,15 @@ pub const MAX_EVENT_PATTERN: usize = 2_048;
 const MAX_DISPLAY_NAME: usize = 100;
 /// What a pattern has beside the ARNs, at most.
 const EVENT_PATTERN_FRAME: usize = 260;
+/// The longest constant input of a rule's target (`API_Target`).
+pub const MAX_INPUT: usize = 8_192;
+/// What an input has beside the ARNs, at most.
+const INPUT_FRAME: usize = 40;
+/// Targets a rule (`eb-quota`).
+pub const MAX_TARGETS: usize = 5;
+/// Secrets an invocation looks at: a handful of calls each, some of them to IAM,
+/// which may be half the world away, and all within the function's timeout.
+const MAX_SWEPT: usize = 40;
 
 /// The whole stack.
 #[derive(Debug, Serialize)]
@@ -29,6 +38,7 @@ pub struct Stack {
     tags: Vec<Tag>,
     role_policies: Vec<Policy>,
     kms_key: Option<Key>,
+    sweeps: Vec<Sweep>,
     alarms: Alarms,
     access_keys: Vec<Entry>,
 }
@@ -71,6 +81,21 @@ struct Rule {
     secrets: Vec<String>,
 }
 
+/// A rule that has the function look at secrets, with its permission.
+#[derive(Debug, Serialize)]
+struct Sweep {
+    id: String,
+    permission_id: String,
+    targets: Vec<Target>,
+}
+
+/// One invocation of a sweep, with the logical IDs of the secrets it is for.
+#[derive(Debug, Serialize)]
+struct Target {
+    name: String,
+    secrets: Vec<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct Subscription {
     id: String,
@@ -92,12 +117,21 @@ struct Entry {
     kms_key_id: Option<KeyId>,
     readers: Vec<String>,
     tags: Vec<Tag>,
+    probe: Option<ProbeCall>,
     schedule_id: String,
     schedule: String,
     window: Option<String>,
     depends_on: Vec<String>,
     output: String,
     output_description: String,
+}
+
+/// A new key's probe, as the secret's tag has it.
+#[derive(Debug, Serialize)]
+struct ProbeCall {
+    call: String,
+    /// The stack's own Region is to be added.
+    here: bool,
 }
 
 /// A customer managed key; the stack's own where there is no ARN.
@@ -131,6 +165,7 @@ pub fn stack(model: &Model) -> Result<Stack, Finding> {
         log_group: name::log_group_name(&model.stack),
         log_retention: model.function.log_retention,
         kms_key: key(model, &sorted),
+        sweeps: sweeps(&sorted, &longest),
         alarms: alarms(model, &sorted, &longest),
         role_policies: policies.all,
         access_keys,
@@ -159,6 +194,7 @@ fn view(entry: &AccessKey, tags: &[Tag], policies: &Policies<'_>) -> Entry {
     if rotates_itself {
         depends_on.push(name::user_policy_logical_id(entry));
     }
+    let old_key = entry.old_key.to_string();
     let pins = [
         ("keyrota:user", entry.user.as_str()),
         ("keyrota:rotate-as", entry.rotate_as.as_str()),
@@ -166,6 +202,7 @@ fn view(entry: &AccessKey, tags: &[Tag], policies: &Policies<'_>) -> Entry {
             "keyrota:owns-user",
             if entry.create_user { "true" } else { "false" },
         ),
+        (OLD_KEY_TAG, old_key.as_str()),
     ];
     let pins = pins.map(|(key, value)| Tag {
         key: key.to_owned(),
@@ -191,6 +228,7 @@ fn view(entry: &AccessKey, tags: &[Tag], policies: &Policies<'_>) -> Entry {
         },
         readers: readers(entry),
         tags: tags.iter().cloned().chain(pins).collect(),
+        probe: entry.probe.as_ref().map(probe),
         schedule_id: name::schedule_logical_id(entry),
         schedule: entry.schedule.to_string(),
         window: entry
@@ -199,6 +237,18 @@ fn view(entry: &AccessKey, tags: &[Tag], policies: &Policies<'_>) -> Entry {
         depends_on,
         output: name::secret_output(entry),
         output_description: format!("The secret {}", entry.secret),
+    }
+}
+
+fn probe(probe: &Probe) -> ProbeCall {
+    let (region, here) = match probe {
+        Probe::ListBucket { region, .. } => (region.as_ref(), region.is_none()),
+        Probe::AssumeRole { .. } => (None, false),
+    };
+    let call = probe.call();
+    ProbeCall {
+        call: region.map_or(call.clone(), |region| format!("{call} {region}")),
+        here,
     }
 }
 
@@ -243,7 +293,7 @@ fn alarms(model: &Model, entries: &[&AccessKey], longest: &World) -> Alarms {
         let length = longest.secret_arn(entry.secret.as_str()).len() + 3;
         if size + length > MAX_EVENT_PATTERN {
             rules.push(Rule {
-                id: rule_id(rules.len()),
+                id: numbered("RotationFailedRule", rules.len()),
                 secrets: Vec::new(),
             });
             size = EVENT_PATTERN_FRAME;
@@ -267,9 +317,44 @@ fn alarms(model: &Model, entries: &[&AccessKey], longest: &World) -> Alarms {
     }
 }
 
-fn rule_id(index: usize) -> String {
+/// The rules that have the function look at every secret, cut so that each
+/// invocation is told of its secrets in one input, and is soon done.
+fn sweeps(entries: &[&AccessKey], longest: &World) -> Vec<Sweep> {
+    let mut parts: Vec<Vec<String>> = Vec::new();
+    let mut size = MAX_INPUT;
+    for entry in entries {
+        // Two quotes, a comma, and the space that a folded line break becomes.
+        let length = longest.secret_arn(entry.secret.as_str()).len() + 4;
+        let full = |part: &Vec<String>| part.len() >= MAX_SWEPT;
+        if size + length > MAX_INPUT || parts.last().is_none_or(full) {
+            parts.push(Vec::new());
+            size = INPUT_FRAME;
+        }
+        size += length;
+        if let Some(part) = parts.last_mut() {
+            part.push(name::secret_logical_id(entry));
+        }
+    }
+    let rules = parts.chunks(MAX_TARGETS).enumerate();
+    let rule = |(index, parts): (usize, &[Vec<String>])| Sweep {
+        id: numbered("SweepRule", index),
+        permission_id: numbered("SweepPermission", index),
+        targets: parts
+            .iter()
+            .enumerate()
+            .map(|(index, secrets)| Target {
+                name: numbered("Function", index),
+                secrets: secrets.clone(),
+            })
+            .collect(),
+    };
+    rules.map(rule).collect()
+}
+
+/// `NAME`, `NAME2`, `NAME3` …
+fn numbered(name: &str, index: usize) -> String {
     match index {
-        0 => "RotationFailedRule".to_owned(),
-        more => format!("RotationFailedRule{}", more + 1),
+        0 => name.to_owned(),
+        more => format!("{name}{}", more + 1),
     }
 }

@@ -1,12 +1,13 @@
 //! Looking at the account.
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
+use jiff::Timestamp;
 
 use super::error::Result;
 use super::{CONCURRENCY, Context};
 use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, RotateAs};
 use crate::plan::{
-    Administrator, BEFORE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+    Administrator, BEFORE, MADE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
 use crate::port::{CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret};
 
@@ -103,9 +104,12 @@ async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<Obse
             return Ok(Some(ObservedSecret {
                 secret,
                 current: SecretContent::Absent,
+                current_since: None,
                 previous_key: None,
                 before_key: None,
                 pending_key: None,
+                made_key: None,
+                read: false,
             }));
         }
         // Labels and values come by calls of their own. Where a rotation moved a
@@ -133,40 +137,83 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
         let version = version.map(str::to_owned);
         async move {
             let Some(version) = version else {
-                return Ok::<_, crate::run::Error>((SecretContent::Absent, true));
+                return Ok::<_, crate::run::Error>(Held::nothing());
             };
             match context.cloud.value(arn, label).await.optional() {
-                Ok(Some(Some(value))) => {
-                    let agrees = value.version == version;
-                    Ok((SecretContent::Held(Credential::read(&value.text)), agrees))
-                }
-                Ok(None | Some(None)) => Ok((SecretContent::Absent, true)),
-                Err(error) if error.kind == ErrorKind::Undecryptable => {
-                    Ok((SecretContent::Sealed, true))
-                }
+                Ok(Some(Some(value))) => Ok(Held {
+                    agrees: value.version == version,
+                    since: value.created,
+                    content: SecretContent::Held(Credential::read(&value.text)),
+                }),
+                Ok(None | Some(None)) => Ok(Held::nothing()),
+                Err(error) if error.kind == ErrorKind::Undecryptable => Ok(Held {
+                    content: SecretContent::Sealed,
+                    ..Held::nothing()
+                }),
                 Err(error) => Err(error.into()),
             }
         }
     };
-    let (current, previous, before, pending) = future::try_join4(
+    let (current, previous, before, pending, made) = future::try_join5(
         read(CURRENT, secret.version_with(CURRENT)),
         read(PREVIOUS, secret.version_with(PREVIOUS)),
         read(BEFORE, secret.version_with(BEFORE)),
         read(PENDING, secret.unfinished()),
+        read(MADE, left_over(&secret)),
     )
     .await?;
-    let agree = current.1 && previous.1 && before.1 && pending.1;
+    let all = [&current, &previous, &before, &pending, &made];
+    let agree = all.iter().all(|held| held.agrees);
     let seen = ObservedSecret {
-        current: current.0,
-        previous_key: key_id(previous.0),
-        before_key: key_id(before.0),
-        pending_key: key_id(pending.0),
+        read: agree && all.iter().all(|held| held.tells_its_key()),
+        current_since: current.since,
+        current: current.content,
+        previous_key: key_id(previous.content),
+        before_key: key_id(before.content),
+        pending_key: key_id(pending.content),
+        made_key: key_id(made.content),
         secret,
     };
     Ok(match agree {
         true => Labelled::Agreeing(seen),
         false => Labelled::Moved(seen),
     })
+}
+
+/// What a label's version holds.
+struct Held {
+    /// It is on the version that was told of.
+    agrees: bool,
+    since: Option<Timestamp>,
+    content: SecretContent,
+}
+
+impl Held {
+    const fn nothing() -> Self {
+        Self {
+            agrees: true,
+            since: None,
+            content: SecretContent::Absent,
+        }
+    }
+
+    /// Returns whether it is known which key it holds, if any.
+    fn tells_its_key(&self) -> bool {
+        match &self.content {
+            SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
+            SecretContent::Held(Content::Incomplete(missing)) => missing.contains(&"accesskey"),
+            SecretContent::Held(Content::Foreign) | SecretContent::Sealed => false,
+        }
+    }
+}
+
+/// Returns the version that a rotation stored its key in and that no other label
+/// is on: elsewhere it is read already.
+fn left_over(secret: &Secret) -> Option<&str> {
+    let made = secret.version_with(MADE)?;
+    let labels = [CURRENT, PREVIOUS, BEFORE, PENDING];
+    let others = labels.map(|label| secret.version_with(label));
+    (!others.contains(&Some(made))).then_some(made)
 }
 
 fn key_id(content: SecretContent) -> Option<String> {

@@ -110,7 +110,7 @@ pub async fn rotate_secret(
     };
     attempt.remove_abandoned(seen).await?;
     let taken_up = match held.secret.unfinished() {
-        Some(version) => attempt.take_up(version).await?,
+        Some(version) => attempt.take_up(version, held).await?,
         None => None,
     };
     Ok(Rotated {
@@ -160,7 +160,11 @@ impl Attempt<'_> {
                 Ok(version) => {
                     return match self.wait(&version, false, since).await? {
                         Outcome::Current => Ok(version),
-                        Outcome::Vanished => Err(self.error("it was cancelled".into())),
+                        Outcome::Vanished => {
+                            let reported = self.reported(since).await;
+                            let reason = reported.unwrap_or_else(|| "it was cancelled".into());
+                            Err(self.error(reason))
+                        }
                     };
                 }
                 // A new schedule is tried out first (`RotateImmediatelyOnUpdate`
@@ -178,7 +182,7 @@ impl Attempt<'_> {
 
     /// Takes up a rotation that was left unfinished; returns its version where that
     /// has become AWSCURRENT, and nothing where another is to begin.
-    async fn take_up(&self, version: &str) -> Result<Option<String>> {
+    async fn take_up(&self, version: &str, held: &ObservedSecret) -> Result<Option<String>> {
         let outcome = match self.resume(version).await {
             Err(Error::Rotation { reason, .. }) => {
                 self.context.warn(format!(
@@ -186,6 +190,15 @@ impl Attempt<'_> {
                     self.entry.secret
                 ));
                 self.give_up(version).await?
+            }
+            // The function does so where it can never end well. What held no key may
+            // have been the trial of a new schedule, which has ended.
+            Ok(Outcome::Vanished) if held.pending_key.is_some() => {
+                self.context.warn(format!(
+                    "{}: the unfinished rotation was given up, and another begins",
+                    self.entry.secret
+                ));
+                Outcome::Vanished
             }
             outcome => outcome?,
         };
@@ -281,7 +294,10 @@ impl Attempt<'_> {
             if secret.version_with(CURRENT) == Some(version) && secret.unfinished().is_none() {
                 return Ok(Outcome::Current);
             }
-            match secret.versions.contains_key(version) {
+            // Labels of keyrota's own stay on a version whose rotation has ended.
+            match secret.unfinished() == Some(version)
+                || secret.version_with(CURRENT) == Some(version)
+            {
                 true => seen = true,
                 // A version that has just been begun may not be told of yet.
                 false if seen => return Ok(Outcome::Vanished),

@@ -5,6 +5,7 @@ mod human;
 mod json;
 mod progress;
 mod result;
+mod status;
 #[cfg(test)]
 mod tests;
 mod tour;

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Show;
-use super::human::{items, moment, table};
-use crate::plan::{StackReport, State, StatusReport};
+use super::human::{items, table};
+use crate::plan::StackReport;
 use crate::port::Change;
 use crate::run::TeardownReport;
 
@@ -140,69 +140,6 @@ impl Show for RotateResult {
             &["secret", "user", "old key", "new key", ""],
             rows.collect(),
         )
-    }
-
-    fn json(&self) -> Value {
-        json!(self)
-    }
-}
-
-impl Show for StatusReport {
-    fn human(&self) -> String {
-        let mut text = match &self.stack {
-            Some(stack) => format!("Stack {} is {}.\n\n", stack.name.bold(), stack.status),
-            None => "The stack is not deployed.\n\n".to_owned(),
-        };
-        let rows = self.secrets.iter().map(|secret| {
-            vec![
-                secret.name.clone(),
-                secret.username.clone(),
-                secret.state.to_string(),
-                moment(secret.last_rotated),
-                moment(secret.next_rotation),
-                secret.schedule.clone(),
-            ]
-        });
-        text.push_str(&table(
-            &[
-                "secret",
-                "user",
-                "state",
-                "last rotation",
-                "next by",
-                "schedule",
-            ],
-            rows.collect(),
-        ));
-        let keys = self.secrets.iter().flat_map(|secret| {
-            secret.keys.iter().map(|key| {
-                vec![
-                    secret.username.clone(),
-                    key.id.clone(),
-                    key.role.to_string(),
-                    key.status.to_owned(),
-                    moment(key.created),
-                    moment(key.last_used),
-                ]
-            })
-        });
-        let keys: Vec<_> = keys.collect();
-        if !keys.is_empty() {
-            text.push('\n');
-            text.push_str(&table(
-                &["user", "key", "role", "status", "created", "last used"],
-                keys,
-            ));
-        }
-        for secret in self
-            .secrets
-            .iter()
-            .filter(|secret| secret.state != State::Ok)
-        {
-            let reason = secret.reason.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "\n{}: {reason}", secret.name);
-        }
-        text
     }
 
     fn json(&self) -> Value {

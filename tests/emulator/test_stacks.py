@@ -638,6 +638,81 @@ class Stacks(RotatingTest):
         groups = logs.describe_log_groups(logGroupNamePrefix=f"/keyrota/{self.stack}")
         self.assertEqual(groups["logGroups"], [])
 
+    def test_a_rule_sends_a_function_its_constant_input(self) -> None:
+        resources = {
+            "Rule": resource(
+                "Events::Rule",
+                {
+                    "ScheduleExpression": "rate(1 hour)",
+                    "Targets": [
+                        {
+                            "Id": "Function",
+                            "Arn": self.function,
+                            "Input": {"Fn::Sub": '{"region": "${AWS::Region}", "of": ["${Own}"]}'},
+                        }
+                    ],
+                    "Tags": [{"Key": "team", "Value": "payments"}],
+                },
+            ),
+            "Own": resource(
+                "SecretsManager::Secret", {"Name": f"rotated-{self.stack}", "SecretString": "{}"}
+            ),
+            "Permission": resource(
+                "Lambda::Permission",
+                {
+                    "FunctionName": self.function,
+                    "Action": "lambda:InvokeFunction",
+                    "Principal": "events.amazonaws.com",
+                    "SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]},
+                },
+            ),
+            "Alarm": resource(
+                "CloudWatch::Alarm",
+                {
+                    "AlarmName": self.stack,
+                    "Namespace": "keyrota",
+                    "MetricName": "KeysHeldBack",
+                    "Statistic": "Maximum",
+                    "Period": 3600,
+                    "EvaluationPeriods": 1,
+                    "Threshold": 1,
+                    "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+                },
+            ),
+        }
+        outputs = {"Rule": {"Ref": "Rule"}, "Arn": {"Fn::GetAtt": ["Rule", "Arn"]}}
+        self.assertEqual(
+            self.deploy(resources, {**outputs, "Own": {"Ref": "Own"}}), "CREATE_COMPLETE"
+        )
+        told = self.outputs()
+        events, functions = self.client("events"), self.client("lambda")
+        rule = events.describe_rule(Name=told["Rule"])
+        self.assertEqual((rule["ScheduleExpression"], rule["State"]), ("rate(1 hour)", "ENABLED"))
+        tags = events.list_tags_for_resource(ResourceARN=told["Arn"])["Tags"]
+        self.assertEqual(tags, [{"Key": "team", "Value": "payments"}])
+        (target,) = events.list_targets_by_rule(Rule=told["Rule"])["Targets"]
+        self.assertEqual(json.loads(target["Input"]), {"region": REGION, "of": [told["Own"]]})
+        policy = functions.get_policy(FunctionName="rotate")["Policy"]
+        principal = {"Service": "events.amazonaws.com"}
+        conditions = [
+            statement["Condition"]
+            for statement in json.loads(policy)["Statement"]
+            if statement["Principal"] == principal
+        ]
+        self.assertEqual(conditions, [{"ArnLike": {"AWS:SourceArn": told["Arn"]}}])
+        alarms = self.client("cloudwatch")
+        self.assertTrue(alarms.describe_alarms(AlarmNames=[self.stack])["MetricAlarms"])
+
+        functions.invoke(FunctionName=self.function, Payload=target["Input"])
+        self.assertEqual(self.events(), [json.loads(target["Input"])])
+
+        self.delete()
+        with self.refused("ResourceNotFoundException"):
+            events.describe_rule(Name=told["Rule"])
+        policy = functions.get_policy(FunctionName="rotate")["Policy"]
+        self.assertNotIn("events.amazonaws.com", policy)
+        self.assertFalse(alarms.describe_alarms(AlarmNames=[self.stack])["MetricAlarms"])
+
     # Change sets
 
     def test_the_life_of_a_change_set(self) -> None:

@@ -3,36 +3,82 @@
 
 use std::time::Duration;
 
-use crate::world::{ACCOUNT, Ran, World};
+use crate::world::{ACCOUNT, Key, Ran, World};
 
 /// Runs a command while an application of the secret's user keeps calling AWS
 /// with the secret's current key. It is never refused: it reads the secret again
 /// once, for a key that was replaced between reading and using it.
 pub async fn works_through(world: &World, secret: &str, user: &str, command: &str) -> Ran {
-    let mut calls = 0;
+    let mut application = Application::start(world, secret, user).await;
     let ran = tokio::select! {
         ran = world.keyrota(command) => ran,
-        () = call_on(world, secret, user, &mut calls) => unreachable!("it calls on"),
+        refused = application.call_on() => panic!("{refused}"),
     };
-    assert!(calls > 0, "the application had no turn\n{ran}");
-    call(world, secret, user).await;
+    assert!(application.calls > 0, "the application had no turn\n{ran}");
+    application
+        .call()
+        .await
+        .unwrap_or_else(|refused| panic!("{refused}"));
     ran
 }
 
-async fn call_on(world: &World, secret: &str, user: &str, calls: &mut u32) {
-    loop {
-        call(world, secret, user).await;
-        *calls += 1;
-        // Leaves the machine to the rotation: this is a load, not a race.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+/// An application that calls AWS with the key that it has read, as long as that
+/// is accepted.
+pub struct Application<'a> {
+    world: &'a World,
+    secret: &'a str,
+    me: String,
+    key: Key,
+    pub calls: u32,
 }
 
-async fn call(world: &World, secret: &str, user: &str) {
-    let me = Ok(format!("arn:aws:iam::{ACCOUNT}:user/{user}"));
-    let key = world.current_key(secret).await;
-    if world.holder(&key).await != me {
-        let key = world.current_key(secret).await;
-        assert_eq!(world.holder(&key).await, me, "{} is refused", key.id);
+impl<'a> Application<'a> {
+    /// Reads the key for the first time.
+    pub async fn start(world: &'a World, secret: &'a str, user: &str) -> Self {
+        Self {
+            world,
+            secret,
+            me: format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
+            key: world.current_key(secret).await,
+            calls: 0,
+        }
+    }
+
+    /// Calls until it is refused, and returns how it was.
+    pub async fn call_on(&mut self) -> String {
+        loop {
+            if let Err(refused) = self.call().await {
+                return refused;
+            }
+            // Leaves the machine to the rotation: this is a load, not a race.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Calls with the key that was read at the end of the call before. Where that
+    /// is refused it reads the secret again, and calls a second and last time.
+    pub async fn call(&mut self) -> Result<(), String> {
+        if self.answer().await.is_err() {
+            self.key = self.world.current_key(self.secret).await;
+            self.answer().await?;
+        }
+        self.key = self.world.current_key(self.secret).await;
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// Reads the secret and calls with what is in it.
+    pub async fn call_anew(&mut self) -> Result<(), String> {
+        self.key = self.world.current_key(self.secret).await;
+        self.calls += 1;
+        self.answer().await
+    }
+
+    async fn answer(&self) -> Result<(), String> {
+        match self.world.holder(&self.key).await {
+            Ok(holder) if holder == self.me => Ok(()),
+            Ok(holder) => Err(format!("{} is the key of {holder}", self.key.id)),
+            Err(error) => Err(format!("{} is refused: {error}", self.key.id)),
+        }
     }
 }

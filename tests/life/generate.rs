@@ -56,7 +56,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[tokio::test]
 async fn the_same_manifest_gives_the_same_bytes() {
-    for manifest in manifests("examples", 8) {
+    for manifest in manifests("examples", 10) {
         let manifest = manifest.display();
         let (here, there) = (Home::new(), Home::new());
         let one = here
@@ -172,7 +172,7 @@ async fn lint(manifests: &[PathBuf], arguments: &[&str]) -> String {
 #[tokio::test]
 async fn every_example_passes_the_linter_without_a_remark() {
     assert_eq!(
-        lint(&manifests("examples", 8), &["--include-checks", "I"]).await,
+        lint(&manifests("examples", 10), &["--include-checks", "I"]).await,
         ""
     );
 }
@@ -183,7 +183,7 @@ async fn every_valid_manifest_passes_the_linter() {
     // E1029 takes for a forgotten `!Sub`.
     let arguments = ["--ignore-checks", "E1029"];
     assert_eq!(
-        lint(&manifests("tests/manifests/valid", 5), &arguments).await,
+        lint(&manifests("tests/manifests/valid", 6), &arguments).await,
         ""
     );
 }

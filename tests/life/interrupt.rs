@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::world::{Proxy, Ran, Stop, World};
+use crate::world::{Fault, Proxy, Ran, Stop, World};
 
 /// How a command is ended.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl<'a> Subject<'a> {
     /// came to its own end before.
     async fn cut(&self, verb: &str, stop: Stop, blow: Blow) -> Option<()> {
         let arguments = self.arguments(verb);
-        let proxy = Proxy::start(self.world.endpoint(), stop).await;
+        let proxy = Proxy::start(self.world.endpoint(), Fault::Stop(stop)).await;
         let mut command = self.world.program(&arguments);
         command.env("AWS_ENDPOINT_URL", proxy.endpoint());
         let child = command.spawn().expect("keyrota can be started");

@@ -87,6 +87,8 @@ impl Life<'_> {
                 secret.tags["keyrota:owns-user"],
                 entry.create_user.to_string()
             );
+            assert_eq!(secret.tags["keyrota:old-key"], "until_next_rotation");
+            assert!(!secret.tags.contains_key("keyrota:probe"));
             assert_eq!(secret.tags["team"], "payments");
             assert!(!secret.tags.contains_key("keyrota:seeding"));
             assert!(secret.rotation_enabled && secret.last_rotated);
@@ -249,6 +251,16 @@ impl Life<'_> {
                     (held.previous.id.as_str(), "previous")
                 ])
             );
+            for key in keys {
+                // The next rotation takes the old key, and nothing does before.
+                let deletes = match key["role"] == "previous" {
+                    true => &told["next_rotation"],
+                    false => &Value::Null,
+                };
+                assert_eq!(&key["deletes"], deletes, "{told:#}");
+                assert_eq!(key["deactivates"], Value::Null);
+                assert_eq!(key["held"], false);
+            }
         }
         // For people, too.
         let ran = self.world.keyrota("status").await.exits(0);

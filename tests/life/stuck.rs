@@ -3,12 +3,24 @@
 
 use serde_json::Value;
 
-use crate::world::{Ran, World};
+use crate::world::{LIST_ARTIFACTS, Ran, World};
 
 const MANIFEST: &str = "\
 version: 1
 stack: payments-keys
 access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
+";
+/// A new key has to be allowed something, so that a rotation can be made to fail
+/// between storing the key and promoting it.
+const PROBED: &str = "\
+version: 1
+stack: payments-keys
+function: { timeout: 10s }
+access_keys:
+  - user: mailer
+    secret: prod/mailer
+    rotate_as: role
+    probe: { action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts' }
 ";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const ROTATE: &str = "rotate --format json";
@@ -17,6 +29,17 @@ async fn deployed(manifest: &str) -> World {
     let world = World::new().await;
     world.make_user("mailer").await;
     world.manifest(manifest);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world
+}
+
+/// Deploys a secret with a probe that its user passes for now.
+async fn probed() -> World {
+    let world = World::new().await;
+    world.make_user("mailer").await;
+    world.make_bucket("artifacts").await;
+    world.allow("mailer", LIST_ARTIFACTS).await;
+    world.manifest(PROBED);
     world.keyrota(BOOTSTRAP).await.exits(0);
     world
 }
@@ -90,14 +113,15 @@ async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
 }
 
 #[tokio::test]
-async fn a_key_that_could_not_be_promoted_is_taken_up() {
-    let world = deployed(MANIFEST).await;
+async fn a_key_that_may_not_do_its_work_is_not_promoted_until_it_may() {
+    let world = probed().await;
     let before = world.current_key("prod/mailer").await;
-    world
-        .deny_role("secretsmanager:UpdateSecretVersionStage")
-        .await;
+    world.forbid("mailer").await;
     let ran = world.keyrota(ROTATE).await.exits(1);
-    assert!(error(&ran).contains("AccessDenied"), "{ran}");
+    let reason = error(&ran);
+    for text in ["s3:ListBucket", "artifacts", "AccessDenied", "mailer"] {
+        assert!(reason.contains(text), "{text}\n{ran}");
+    }
     let pending = world
         .key_in("prod/mailer", "AWSPENDING")
         .await
@@ -107,7 +131,7 @@ async fn a_key_that_could_not_be_promoted_is_taken_up() {
     world.holder(&before).await.expect("the current key works");
     assert_eq!(state(&world).await, "stuck");
 
-    world.allow_role().await;
+    world.allow("mailer", LIST_ARTIFACTS).await;
     world.keyrota(ROTATE).await.exits(0);
     assert_eq!(world.current_key("prod/mailer").await, pending);
     expect_well(&world).await;
@@ -115,19 +139,16 @@ async fn a_key_that_could_not_be_promoted_is_taken_up() {
 
 #[tokio::test]
 async fn a_pending_key_that_is_gone_is_given_up() {
-    // The function waits for a key to be known for as long as its time allows.
-    let world = deployed(&format!("{MANIFEST}function: {{ timeout: 10s }}\n")).await;
+    let world = probed().await;
     let before = world.current_key("prod/mailer").await;
-    world
-        .deny_role("secretsmanager:UpdateSecretVersionStage")
-        .await;
+    world.forbid("mailer").await;
     world.keyrota(ROTATE).await.exits(1);
     let pending = world
         .key_in("prod/mailer", "AWSPENDING")
         .await
         .expect("a pending key");
     world.delete_key("mailer", &pending.id).await;
-    world.allow_role().await;
+    world.allow("mailer", LIST_ARTIFACTS).await;
     let ran = world
         .keyrota(ROTATE)
         .await
@@ -136,6 +157,35 @@ async fn a_pending_key_that_is_gone_is_given_up() {
     assert!(!ran.stdout.contains(&pending.id), "{ran}");
     let current = world.current_key("prod/mailer").await;
     assert!(current != before && current != pending);
+    expect_well(&world).await;
+}
+
+/// What is left of a rotation whose label somebody took away.
+#[tokio::test]
+async fn the_key_of_a_cancelled_rotation_is_known_and_in_nobodys_way() {
+    let world = probed().await;
+    let before = world.current_key("prod/mailer").await;
+    world.forbid("mailer").await;
+    world.keyrota(ROTATE).await.exits(1);
+    let left = world.key_in("prod/mailer", "AWSPENDING").await;
+    let left = left.expect("a pending key");
+    let secret = world.secret("prod/mailer").await.expect("the secret");
+    let request = world.secretsmanager.update_secret_version_stage();
+    let request = request
+        .secret_id(secret.arn)
+        .version_stage("AWSPENDING")
+        .remove_from_version_id(&secret.labels["AWSPENDING"]);
+    request.send().await.expect("the label is taken away");
+    let status = world.keyrota("status --format json").await.exits(0).json();
+    let keys = status["secrets"][0]["keys"].as_array().expect("keys");
+    let left = keys.iter().find(|key| key["id"] == left.id);
+    assert_eq!(left.expect("it is there")["role"], "pending");
+
+    world.allow("mailer", LIST_ARTIFACTS).await;
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    assert_eq!(world.current_key("prod/mailer").await, before);
+    world.keyrota(ROTATE).await.exits(0);
+    assert_ne!(world.current_key("prod/mailer").await, before);
     expect_well(&world).await;
 }
 

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::intent;
 use super::trial::{Trial, authenticate};
 use super::{
     Admission, Deadline, Found, admit, current_credential, describe, find, pending_credential,
@@ -16,6 +17,7 @@ use crate::decide::{self, CURRENT, PREVIOUS, Standing};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
+use crate::mark;
 use crate::metric::Metric;
 use crate::moment::Moment;
 use crate::pin::Pin;
@@ -77,7 +79,14 @@ pub(super) async fn run<P: Ports>(
         };
         authenticate(ports, deadline, &trial).await?;
     }
-    promote(ports, event, &description, &pending).await?;
+    // The key is stored, so that no intent has a key to explain any more. One
+    // that stood would explain a key that somebody makes by hand in this minute.
+    let intents = mark::intents(&description.stages);
+    let (promoted, ()) = tokio::join!(
+        promote(ports, event, &description, &pending),
+        intent::take_away(ports, &event.secret, &intents)
+    );
+    promoted?;
     ports.journal().measure(&[Metric::Rotations(1)]);
     if let Some(timetable) = timetable
         && deadline.left(ports.clock()) >= RETIRING

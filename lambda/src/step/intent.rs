@@ -1,6 +1,7 @@
 //! Writes down that a key is about to be made.
 
 use super::create::Scene;
+use crate::arn::SecretArn;
 use crate::error::Error;
 use crate::mark::{self, Intent};
 use crate::port::{Clock, Ports, Vault};
@@ -31,7 +32,7 @@ pub(super) async fn write<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Writ
     );
     // Intents come in the order of their age.
     let surplus = scene.intents.len().saturating_sub(MOST - 1);
-    let (written, ()) = tokio::join!(write, take_away(ports, scene, &scene.intents[..surplus]));
+    let (written, ()) = tokio::join!(write, take_away(ports, secret, &scene.intents[..surplus]));
     match written {
         Ok(()) => Ok(Written {
             again: same.is_some(),
@@ -53,15 +54,15 @@ pub(super) async fn clear<P: Ports>(ports: &P, scene: &Scene<'_>, written: &Writ
         .filter(|intent| intent.label != written.label)
         .cloned()
         .collect();
-    take_away(ports, scene, &old).await;
+    take_away(ports, &scene.event.secret, &old).await;
 }
 
-async fn take_away<P: Ports>(ports: &P, scene: &Scene<'_>, intents: &[Intent]) {
+/// Takes intents away. One that stays lapses, and the next run takes it away.
+pub(super) async fn take_away<P: Ports>(ports: &P, secret: &SecretArn, intents: &[Intent]) {
     for Intent { label, version, .. } in intents {
-        // One that stays tells of no key made now; the next run takes it away.
         let _ = ports
             .vault()
-            .relabel(&scene.event.secret, label, Some(version), None)
+            .relabel(secret, label, Some(version), None)
             .await;
     }
 }

@@ -110,6 +110,42 @@ fn an_intent_is_taken_back_where_no_key_was_made() {
     }
 }
 
+/// A secret has room for twenty labels.
+#[test]
+fn intents_do_not_pile_up() {
+    let world = World::new("role", false);
+    let intents = |world: &World| {
+        let secrets = world.secrets.borrow();
+        let versions = secrets[SECRET_ARN].versions.values();
+        let labels = versions.flat_map(|version| &version.labels);
+        let ours = labels.filter(|label| label.starts_with("KEYROTA_MAKING_"));
+        ours.count()
+    };
+    world.begin(TOKEN);
+    for _ in 0..30 {
+        world.befall_action("iam:CreateAccessKey", &[Mishap::DieBefore]);
+        assert_eq!(run(&world, Step::Create).name(), "died");
+        world.now.set(world.now.get() + Duration::from_secs(5));
+        assert!(intents(&world) <= 8);
+    }
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(intents(&world), 0);
+}
+
+/// Right after a rotation no intent stands that would explain it.
+#[test]
+fn a_key_made_by_hand_right_after_a_rotation_is_foreign() {
+    for rotate_as in WAYS {
+        let world = World::new(rotate_as, false);
+        assert_eq!(rotate(&world, TOKEN).name(), "done");
+        world.take_key(&key_id(1));
+        let by_hand = world.give_key(crate::fake::USER, false);
+        let again = "22222222-3333-4444-5555-666666666666";
+        assert_eq!(rotate(&world, again).name(), "ForeignKey");
+        assert_eq!(world.ids(), [key_id(4), by_hand.id]);
+    }
+}
+
 /// An intent that could not be taken back lapses.
 #[test]
 fn an_old_intent_explains_no_new_key() {

@@ -7,6 +7,7 @@
 //! kills the process leaves its future pending for ever, and what is pending
 //! after the poll is dropped, as a process that dies drops it.
 
+mod guard;
 mod keys;
 mod rotation;
 mod sweep;

@@ -62,6 +62,7 @@ fn explore_all(
 }
 
 /// Returns what the searches found, or ends the test with how it came about.
+#[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
 fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
     let explored = found.unwrap_or_else(|found| panic!("{found}"));
     println!("{explored}");

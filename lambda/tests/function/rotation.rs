@@ -66,6 +66,7 @@ fn no_call_is_made_that_is_not_needed() {
                 READ,
                 READ,
                 "secretsmanager:UpdateSecretVersionStage",
+                "secretsmanager:UpdateSecretVersionStage",
             ],
         ),
     ];

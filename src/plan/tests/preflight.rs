@@ -139,6 +139,19 @@ fn the_keys() {
     assert!(!found[0].is_error());
     let beside = with(|seen| seen.keys[1] = key("AKIAOTHER"));
     assert_eq!(kinds("", &beside), ["foreign-key"]);
+    // What an unfinished rotation made is the next one's to remove.
+    let unfinished = |moment: &str| {
+        let label = format!("KEYROTA_MAKING_{}", at(moment).as_second());
+        with(|seen| {
+            seen.keys[1] = key("AKIAOTHER");
+            let secret = seen.secret.as_mut().unwrap();
+            let labels = secret.secret.versions.get_mut("two").unwrap();
+            labels.push(label);
+        })
+    };
+    assert_eq!(kinds("", &unfinished("2026-11-01T09:00:00Z")), [""; 0]);
+    let other = unfinished("2026-11-01T10:00:00Z");
+    assert_eq!(kinds("", &other), ["foreign-key"]);
     // What an interrupted run must have made is ours, what was there before is not.
     let seeding = |tag: &str| {
         with(|seen| {

@@ -120,6 +120,120 @@ fn rotation_does_not_go_on() {
 }
 
 #[test]
+fn a_key_before_is_told_with_its_dates() {
+    let (now, tag) = ("2026-11-01T20:00:00Z", "keyrota:old-key");
+    let told = |value: &str, change: fn(&mut ObservedEntry)| {
+        let mut seen = entry();
+        let secret = seen.secret.as_mut().unwrap();
+        secret.secret.tags.extend(tags(&[(tag, value)]));
+        change(&mut seen);
+        let report = report(&model("").access_keys[0], &seen, at(now));
+        let [current, previous] = report.keys.as_slice() else {
+            panic!("{:?}", report.keys);
+        };
+        assert_eq!((current.deactivates, current.deletes), (None, None));
+        assert!(!current.held);
+        (previous.deactivates, previous.deletes, previous.held)
+    };
+    let next = Some(at("2026-12-01T09:00:00Z"));
+    assert_eq!(told("until_next_rotation", |_| {}), (None, next, false));
+    // Not known, so nothing retires it before that.
+    assert_eq!(told("soon", |_| {}), (None, next, false));
+    let week = "deactivate_after=1h delete_after=7d hold_if_used_within=1d";
+    let due = Some(at("2026-11-01T10:00:00Z"));
+    let gone = Some(at("2026-11-08T09:00:00Z"));
+    assert_eq!(told(week, |_| {}), (due, gone, false));
+    let in_use =
+        |seen: &mut ObservedEntry| seen.keys[1].last_used = Some(at("2026-11-01T19:00:00Z"));
+    assert_eq!(told(week, in_use), (None, next, true));
+    // A value that was stored by hand since has replaced it anew.
+    let by_hand = |seen: &mut ObservedEntry| {
+        seen.secret.as_mut().unwrap().current_since = Some(at("2026-11-01T15:00:00Z"));
+    };
+    let (deactivates, ..) = told(week, by_hand);
+    assert_eq!(deactivates, Some(at("2026-11-01T16:00:00Z")));
+}
+
+/// Returns the role of a key that is beside the current one, made at 09:00, after
+/// a change.
+fn role(change: impl FnOnce(&mut ObservedEntry)) -> KeyRole {
+    let report = report_of(|seen| {
+        seen.keys[1] = key("AKIAOTHER");
+        seen.secret.as_mut().unwrap().previous_key = None;
+        change(seen);
+    });
+    report.keys[1].role
+}
+
+fn put_label(seen: &mut ObservedEntry, version: &str, label: &str) {
+    let secret = &mut seen.secret.as_mut().unwrap().secret;
+    let labels = secret.versions.entry(version.to_owned()).or_default();
+    labels.push(label.to_owned());
+}
+
+/// Says on a version that a key was made, so many seconds before 09:00.
+fn announce(seen: &mut ObservedEntry, version: &str, seconds: i64) {
+    let moment = at("2026-11-01T09:00:00Z").as_second() - seconds;
+    put_label(seen, version, &format!("KEYROTA_MAKING_{moment}"));
+}
+
+#[test]
+fn a_key_that_could_not_be_stored_is_a_rotations() {
+    assert_eq!(role(|_| {}), KeyRole::Unknown);
+    for (seconds, expected) in [
+        (0, KeyRole::Pending),
+        (60, KeyRole::Pending),
+        (61, KeyRole::Unknown),
+        (-5, KeyRole::Pending),
+        (-6, KeyRole::Unknown),
+    ] {
+        assert_eq!(role(|seen| announce(seen, "two", seconds)), expected);
+        assert_eq!(role(|seen| announce(seen, "three", seconds)), expected);
+    }
+    for label in ["KEYROTA_MAKING_", "KEYROTA_MAKING_x", "KEYROTA_MADE"] {
+        assert_eq!(role(|seen| put_label(seen, "two", label)), KeyRole::Unknown);
+    }
+    // Used, it has a holder, who cannot be a rotation that never stored it.
+    let used = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.keys[1].last_used = Some(at(NOW));
+    };
+    assert_eq!(role(used), KeyRole::Unknown);
+    let undated = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.keys[1].created = None;
+    };
+    assert_eq!(role(undated), KeyRole::Unknown);
+    // A version that cannot be read may name it.
+    let unread = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.secret.as_mut().unwrap().read = false;
+    };
+    assert_eq!(role(unread), KeyRole::Unknown);
+    let sealed = |seen: &mut ObservedEntry| {
+        announce(seen, "two", 0);
+        seen.secret.as_mut().unwrap().current = SecretContent::Sealed;
+    };
+    assert_eq!(role(sealed), KeyRole::Unknown);
+}
+
+#[test]
+fn a_key_that_was_stored_is_told_by_its_label_even_if_it_was_used() {
+    let stored = |seen: &mut ObservedEntry| {
+        put_label(seen, "three", "KEYROTA_MADE");
+        seen.secret.as_mut().unwrap().made_key = Some("AKIAOTHER".to_owned());
+        seen.keys[1].last_used = Some(at(NOW));
+    };
+    assert_eq!(role(stored), KeyRole::Pending);
+    // Other labels say more.
+    let previous = |seen: &mut ObservedEntry| {
+        stored(seen);
+        seen.secret.as_mut().unwrap().previous_key = Some("AKIAOTHER".to_owned());
+    };
+    assert_eq!(role(previous), KeyRole::Previous);
+}
+
+#[test]
 fn keys_are_told_apart_by_id() {
     let report = report_of(|seen| {
         seen.keys = ["AKIAPENDING", "AKIABEFORE", "AKIAABANDONED", "AKIAOTHER"]

@@ -168,6 +168,29 @@ fn a_pending_key_is_spared_where_it_has_become_current() {
 }
 
 #[test]
+fn what_an_unfinished_rotation_left_goes_with_the_same_care() {
+    let mut left = subject();
+    left.seen.keys[1] = key("AKIAORPHAN");
+    let secret = left.seen.secret.as_mut().unwrap();
+    let labels = secret.secret.versions.get_mut("two").unwrap();
+    let moment = at("2026-11-01T09:00:00Z").as_second();
+    labels.push(format!("KEYROTA_MAKING_{moment}"));
+    let step = |id: &str| Step::DeleteKey {
+        user: "ada".to_owned(),
+        id: id.to_owned(),
+        unless_current_in: Some("keys/ada".to_owned()),
+    };
+    let orphaned = plan(&[], &left, WINDOW);
+    assert!(orphaned.steps.contains(&step("AKIAORPHAN")));
+    // Once the secret awaits deletion nothing is known of its keys.
+    let secret = left.seen.secret.as_mut().unwrap();
+    secret.secret.deleted = Some(at("2026-12-01T09:00:00Z"));
+    (secret.current, secret.read) = (SecretContent::Absent, false);
+    let late = plan(&[], &left, WINDOW);
+    assert!(!steps(&late).iter().any(|step| step.contains("AKIA")));
+}
+
+#[test]
 fn a_secret_that_never_held_a_key_goes_at_once() {
     let mut empty = subject();
     empty.seen.keys.clear();

@@ -189,14 +189,18 @@ fn function(model: &Model, world: &World) -> Vec<Statement> {
 
 fn alarms(model: &Model, world: &World) -> Vec<Statement> {
     let topic = world.arn("sns", &generated(model, "AlarmTopic-"));
-    let alarm = world.arn(
-        "cloudwatch",
-        &format!("alarm:{}", generated(model, "FunctionErrorsAlarm-")),
-    );
-    let rule = world.arn(
-        "events",
-        &format!("rule/{}", generated(model, "RotationFailedRule")),
-    );
+    let each = |service: &str, kind: &str, logical_ids: &[&str]| -> Vec<String> {
+        let named = |id: &&str| world.arn(service, &format!("{kind}{}", generated(model, id)));
+        let arns: BTreeSet<String> = logical_ids.iter().map(named).collect();
+        arns.into_iter().collect()
+    };
+    let alarms = [
+        "FunctionErrorsAlarm-",
+        "KeysHeldBackAlarm-",
+        "RotationOverdueAlarm-",
+    ];
+    let alarms = each("cloudwatch", "alarm:", &alarms);
+    let rules = each("events", "rule/", &["RotationFailedRule", "SweepRule"]);
     let publish = [
         "CreateTopic",
         "DeleteTopic",
@@ -233,7 +237,7 @@ fn alarms(model: &Model, world: &World) -> Vec<Statement> {
     ];
     vec![
         Statement::allow("KeepTheTopic", "sns", &publish, vec![topic]),
-        Statement::allow("KeepTheAlarm", "cloudwatch", &watch, vec![alarm]),
-        Statement::allow("KeepTheRules", "events", &listen, vec![rule]),
+        Statement::allow("KeepTheAlarms", "cloudwatch", &watch, alarms),
+        Statement::allow("KeepTheRules", "events", &listen, rules),
     ]
 }

@@ -118,6 +118,49 @@ fn an_event_pattern_keeps_to_its_length() {
     assert_eq!(secrets, 150);
 }
 
+/// Returns the input of each target of the sweeps' rules, as AWS will hold it.
+fn sweep_inputs(text: &str) -> Vec<Vec<String>> {
+    let model = model::load(text, None).unwrap().model;
+    let stack = parsed(&rendered(text));
+    let world = World::longest(&model).with_resources(&stack);
+    let resources = super::super::resolve::resources(&stack);
+    let rules = resources.filter(|(id, _)| id.starts_with("SweepRule"));
+    rules
+        .map(|(_, rule)| {
+            let targets = rule["Properties"]["Targets"].as_sequence().unwrap();
+            let input = |target: &serde_yaml::Value| world.resolve(&target["Input"]).unwrap();
+            let inputs = targets.iter().map(input);
+            inputs
+                .map(|input| input.as_str().unwrap().to_owned())
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_secret_is_swept_once_and_no_input_is_too_long() {
+    let long = "x".repeat(500);
+    for (count, name, rules) in [(1, "prod", 1), (150, "prod", 1), (90, long.as_str(), 2)] {
+        let inputs = sweep_inputs(&fleet(count, name, ", rotate_as: role"));
+        assert_eq!(inputs.len(), rules);
+        let mut swept = std::collections::BTreeSet::new();
+        for targets in &inputs {
+            assert!((1..=view::MAX_TARGETS).contains(&targets.len()));
+            for input in targets {
+                assert!(input.len() <= view::MAX_INPUT, "{}", input.len());
+                let event: serde_json::Value = serde_json::from_str(input).unwrap();
+                assert_eq!(event["keyrota"], "sweep");
+                for arn in event["secrets"].as_array().unwrap() {
+                    let arn = arn.as_str().unwrap();
+                    assert!(arn.contains(&format!(":secret:{name}/u")), "{arn}");
+                    assert!(swept.insert(arn.to_owned()), "{arn} is swept twice");
+                }
+            }
+        }
+        assert_eq!(swept.len(), count);
+    }
+}
+
 #[test]
 fn too_many_resources_are_refused_with_the_limit() {
     let found = findings(&fleet(170, "prod", ""), None);

@@ -118,6 +118,58 @@ fn nothing_but_the_names_changes_what_seeds_a_secret() {
     }
 }
 
+/// What the function is told of an entry is on its secret.
+#[test]
+fn the_old_key_and_the_probe_are_tags_of_the_secret() {
+    let tags = |settings: &str| {
+        let base = "version: 1\nstack: s\nregion: eu-west-1\naccess_keys: [{ user: u";
+        let text = format!("{base}{settings} }}]\n");
+        let stack = parsed(&rendered(&text));
+        let world = super::resolve::World::placeholders().with_region("eu-west-1");
+        let mut secrets = super::resolve::resources(&stack)
+            .filter(|(_, one)| super::resolve::type_of(one) == "AWS::SecretsManager::Secret");
+        let tags = &secrets.next().unwrap().1["Properties"]["Tags"];
+        let tags = world.resolve(tags).unwrap();
+        let tags = tags.as_sequence().unwrap().iter();
+        let text = |value: &serde_yaml::Value| value.as_str().unwrap().to_owned();
+        let pairs = tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"])));
+        let pairs = pairs.collect::<std::collections::BTreeMap<_, _>>();
+        let get = |key: &str| pairs.get(key).cloned().unwrap_or_default();
+        [get(super::OLD_KEY_TAG), get("keyrota:probe")]
+    };
+    assert_eq!(tags(""), ["until_next_rotation", ""]);
+    assert_eq!(
+        tags(", old_key: { deactivate_after: 24h, delete_after: 7d }, probe: none"),
+        [
+            "deactivate_after=1d delete_after=7d hold_if_used_within=1d",
+            ""
+        ]
+    );
+    assert_eq!(
+        tags(", old_key: { delete_after: 0, hold_if_used_within: 90s, force_after: 30d }"),
+        [
+            "deactivate_after=0s delete_after=0s hold_if_used_within=90s force_after=30d",
+            ""
+        ]
+    );
+    let bucket = "{ action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts'";
+    assert_eq!(
+        tags(&format!(", probe: {bucket} }}"))[1],
+        "s3:ListBucket arn:aws:s3:::artifacts eu-west-1"
+    );
+    assert_eq!(
+        tags(&format!(", probe: {bucket}, region: us-east-2 }}"))[1],
+        "s3:ListBucket arn:aws:s3:::artifacts us-east-2"
+    );
+    let role = "arn:aws:iam::111122223333:role/ci/deploy";
+    assert_eq!(
+        tags(&format!(
+            ", probe: {{ action: sts:AssumeRole, resource: '{role}' }}"
+        ))[1],
+        format!("sts:AssumeRole {role}")
+    );
+}
+
 #[test]
 fn every_resource_that_can_is_tagged() {
     let rendering = rendered(include_str!("../../../examples/everything.yaml"));

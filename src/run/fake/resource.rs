@@ -160,11 +160,15 @@ impl World {
                     .get("KmsKeyId")
                     .map(|key| scope.text(key));
                 let version = self.token();
+                let held = Version {
+                    created: Some(self.now),
+                    value: Some(value),
+                    ..Version::default()
+                };
                 let secret = self.add_secret(&name);
                 secret.tags = tags(&resource.properties);
                 secret.kms_key = kms_key;
-                secret.versions.insert(version.clone(), Version::default());
-                secret.versions.get_mut(&version).unwrap().value = Some(value);
+                secret.versions.insert(version.clone(), held);
                 secret.promote(&version);
                 Ok(secret.arn.clone())
             }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::watch::field;
 use super::world::{Origin, World, refused};
+use crate::plan::{MADE, MAKING};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS};
 
 /// How long a step takes.
@@ -20,6 +21,8 @@ pub const TRIAL: Duration = Duration::from_secs(3);
 pub enum Step {
     /// `createSecret`.
     Create,
+    /// Within `createSecret`, between making the key and storing it.
+    Store,
     /// `testSecret`.
     Test,
     /// `finishSecret`.
@@ -41,6 +44,7 @@ pub struct Process {
 
 impl World {
     pub fn rotate(&mut self, id: &str, token: &str) -> crate::port::Result<String> {
+        let now = self.now;
         let secret = self.live_secret(id)?;
         if !secret.rotates {
             return refused(ErrorKind::Invalid, "no rotation function is set");
@@ -64,7 +68,7 @@ impl World {
             .get(token)
             .is_none_or(|held| held.labels.is_empty())
         {
-            secret.begin_version(token);
+            secret.begin_version(token, now);
             self.start(&name, token, Step::Create, STEP);
         }
         Ok(token.to_owned())
@@ -73,11 +77,12 @@ impl World {
     /// Begins the trial of a new schedule on a temporary version.
     pub fn begin_trial(&mut self, name: &str) {
         let token = self.token();
+        let now = self.now;
         let secret = self.secrets.get_mut(name).unwrap();
         if secret.in_rotation() {
             return;
         }
-        secret.begin_version(&token);
+        secret.begin_version(&token, now);
         self.start(name, &token, Step::Trial, TRIAL);
     }
 
@@ -109,17 +114,24 @@ impl World {
             return;
         };
         let process = self.rotations.remove(index);
-        let outcome = match self.failing.get_mut(&process.step) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                Err("a fault was injected".to_owned())
-            }
-            _ => self.step(&process),
+        let outcome = match self.fails(process.step) {
+            true => Err("a fault was injected".to_owned()),
+            false => self.step(&process),
         };
         match outcome {
             Ok(Some((step, after))) => self.start(&process.secret, &process.version, step, after),
             Ok(None) => {}
             Err(reason) => self.report(&process.secret, &reason),
+        }
+    }
+
+    fn fails(&mut self, step: Step) -> bool {
+        match self.failing.get_mut(&step) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -142,7 +154,7 @@ impl World {
                 }
                 Ok(None)
             }
-            Step::Create => {
+            Step::Create | Step::Store => {
                 self.create(secret, version)?;
                 Ok(Some((Step::Test, STEP)))
             }
@@ -208,14 +220,30 @@ impl World {
             return Err(format!("the key {hand} is not known yet"));
         }
         self.make_room(&held, &user, &current)?;
+        self.announce(secret);
         let id = self.add_key(&user, Origin::Function);
+        if self.fails(Step::Store) {
+            return Err("a fault was injected".to_owned());
+        }
         let text = json!({
             "accesskey": id, "secretkey": self.keys[&id].secret,
             "username": user, "secretarn": origin,
         });
         let held = self.secrets.get_mut(secret).unwrap();
         held.versions.get_mut(version).unwrap().value = Some(text.to_string());
+        held.put_label(MADE, Some(version));
         Ok(())
+    }
+
+    /// Writes down that a key is made now; earlier intents go.
+    fn announce(&mut self, secret: &str) {
+        let label = format!("{MAKING}{}", self.now.as_second());
+        let held = self.secrets.get_mut(secret).unwrap();
+        for version in held.versions.values_mut() {
+            version.labels.retain(|label| !label.starts_with(MAKING));
+        }
+        let current = held.labelled(CURRENT).unwrap().to_owned();
+        held.put_label(&label, Some(&current));
     }
 
     fn make_room(
@@ -229,16 +257,17 @@ impl World {
             return Ok(());
         }
         let other = keys.into_iter().find(|id| id != current).unwrap();
-        let previous = held.field(PREVIOUS, "accesskey");
-        let key = self.keys.get_mut(&other).unwrap();
+        let named = |label: &str| held.field(label, "accesskey").as_deref() == Some(&other);
         let owns = held.tag("keyrota:owns-user") == "true";
-        if previous.as_deref() == Some(&other) || !key.active || (owns && key.last_used.is_none()) {
+        let key = &self.keys[&other];
+        let labels = held.versions.values().flat_map(|version| &version.labels);
+        let mut moments = labels.filter_map(|label| label.strip_prefix(MAKING)?.parse().ok());
+        let made = key.created.as_second();
+        let announced = moments.any(|at: i64| (at - 5..=at + 60).contains(&made));
+        let lost = key.last_used.is_none() && (owns || announced);
+        if named(PREVIOUS) || named(MADE) || !key.active || lost {
             self.keys.remove(&other);
             return Ok(());
-        }
-        if key.last_used.is_none() {
-            key.active = false;
-            return Err(format!("the key {other} is nobody's; it is inactive now"));
         }
         Err(format!("the key {other} is somebody's"))
     }

@@ -51,9 +51,10 @@ impl Secrets for Fake {
             let Some(version) = secret.labelled(label) else {
                 return Ok(None);
             };
-            let text = secret.versions[version].value.clone();
-            Ok(text.map(|text| SecretValue {
+            let held = &secret.versions[version];
+            Ok(held.value.clone().map(|text| SecretValue {
                 version: version.to_owned(),
+                created: held.created,
                 text: text.into(),
             }))
         })

@@ -1,5 +1,7 @@
 //! What Secrets Manager does to versions and labels.
 
+use jiff::Timestamp;
+
 use super::world::{SecretRecord, World, refused};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS, Result};
 
@@ -29,8 +31,10 @@ impl World {
 
     /// `PutSecretValue` with the label AWSCURRENT.
     pub fn put(&mut self, id: &str, token: &str, text: &str) -> Result<()> {
+        let now = self.now;
         let secret = self.live_secret(id)?;
         let version = secret.versions.entry(token.to_owned()).or_default();
+        version.created.get_or_insert(now);
         match &version.value {
             Some(held) if held != text => {
                 return refused(ErrorKind::AlreadyExists, "the version has another value");
@@ -93,8 +97,9 @@ impl SecretRecord {
     }
 
     /// Begins a version that a rotation will make.
-    pub fn begin_version(&mut self, token: &str) {
-        self.versions.entry(token.to_owned()).or_default();
+    pub fn begin_version(&mut self, token: &str, now: Timestamp) {
+        let version = self.versions.entry(token.to_owned()).or_default();
+        version.created.get_or_insert(now);
         self.put_label(PENDING, Some(token));
     }
 }

@@ -40,6 +40,7 @@ pub struct KeyRecord {
 
 #[derive(Clone, Debug, Default)]
 pub struct Version {
+    pub created: Option<Timestamp>,
     pub value: Option<String>,
     pub labels: BTreeSet<String>,
 }
@@ -187,6 +188,7 @@ impl World {
         self.add_secret(name);
         let text = serde_json::json!({ "accesskey": key, "secretkey": self.keys[&key].secret });
         let version = Version {
+            created: Some(self.now),
             value: Some(text.to_string()),
             labels: BTreeSet::from(["AWSCURRENT".to_owned()]),
         };

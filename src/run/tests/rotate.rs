@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::super::fake::{Fake, Fault, Kind, Step};
 use super::super::{Deployed, Error, Verified, observe_entry, rotate_secret, verify};
 use super::scenario::{Ended, Scenario, explore, tell};
+use crate::plan::KeyRole;
 use crate::port::{CURRENT, PENDING};
 
 fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
@@ -71,7 +72,7 @@ fn a_rotation_interrupted_anywhere() {
 
 #[test]
 fn an_unfinished_rotation_is_taken_up_again() {
-    for step in [Step::Create, Step::Test, Step::Finish] {
+    for step in [Step::Create, Step::Store, Step::Test, Step::Finish] {
         let scenario = existing();
         survives(&format!("unfinished at {step:?}"), &scenario, |fake| {
             leave_unfinished(&scenario, fake, step);
@@ -82,13 +83,39 @@ fn an_unfinished_rotation_is_taken_up_again() {
 
 #[test]
 fn a_rotation_that_cannot_end_is_given_up_with_its_key() {
-    for step in [Step::Create, Step::Test, Step::Finish] {
+    for step in [Step::Create, Step::Store, Step::Test, Step::Finish] {
         let scenario = existing();
         survives(&format!("given up at {step:?}"), &scenario, |fake| {
             leave_unfinished(&scenario, fake, step);
             // It fails once more where it is resumed; the new one goes well.
             fake.world.borrow_mut().failing.insert(step, 1);
         });
+    }
+}
+
+/// A rotation stored its key and was given up by somebody else: the version keeps
+/// the label that says whose the key is, and no other.
+#[test]
+fn the_key_of_a_rotation_that_is_no_longer_pending_is_removed() {
+    for step in [Step::Store, Step::Test] {
+        let scenario = existing();
+        let abandon = |fake: &Fake| {
+            leave_unfinished(&scenario, fake, step);
+            let mut world = fake.world.borrow_mut();
+            world.failing.clear();
+            let secret = world.secrets.get_mut("keys/ada").unwrap();
+            secret.put_label(PENDING, None);
+            assert_eq!(world.orphans().len(), usize::from(step == Step::Store));
+        };
+        survives(&format!("abandoned at {step:?}"), &scenario, abandon);
+        // It is in nobody's way.
+        let fake = deployed(&scenario);
+        abandon(&fake);
+        let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+        assert!(!done.secrets[0].rotated);
+        let keys = done.secrets[0].verified.report.keys.iter();
+        let roles: Vec<KeyRole> = keys.map(|key| key.role).collect();
+        assert_eq!(roles, [KeyRole::Current, KeyRole::Pending]);
     }
 }
 

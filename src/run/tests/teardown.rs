@@ -1,10 +1,10 @@
 //! `teardown`, interrupted everywhere.
 
 use super::super::TeardownReport;
-use super::super::fake::{Fake, Fault, Kind, Origin, Watch};
+use super::super::fake::{Fake, Fault, Kind, Origin, Step, Watch};
 use super::scenario::{Scenario, explore, tell};
 use crate::plan::TeardownOptions;
-use crate::port::Deletion;
+use crate::port::{Deletion, PENDING};
 
 const WINDOW: TeardownOptions = TeardownOptions {
     deletion: Deletion::Window(7),
@@ -147,6 +147,37 @@ fn a_user_of_somebody_elses_keeps_its_keys() {
     assert!(scenario.bootstrap(&fake, None).unwrap().is_err());
     scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
     assert_eq!(fake.world.borrow().keys_of("ada").len(), 1);
+}
+
+#[test]
+fn what_an_unfinished_rotation_left_is_taken_down() {
+    for step in [Step::Store, Step::Test] {
+        let scenario = existing();
+        let fake = deployed(&scenario, WINDOW);
+        {
+            let mut world = fake.world.borrow_mut();
+            world.failing.insert(step, usize::MAX);
+            let token = world.token();
+            world.rotate("keys/ada", &token).unwrap();
+            world.next_day();
+            assert_eq!(world.keys_of("ada").len(), 2);
+            let secret = world.secrets.get_mut("keys/ada").unwrap();
+            secret.put_label(PENDING, None);
+        }
+        let start = fake.world.into_inner();
+        let explored = explore(
+            || Fake::new(start.clone()),
+            |fake, fault| scenario.teardown(fake, fault, WINDOW),
+            |fake, report| {
+                gone(fake, report);
+                assert_eq!(fake.world.borrow().keys_of("ada").len(), 1);
+            },
+        );
+        tell(
+            &format!("teardown, rotation abandoned at {step:?}"),
+            explored,
+        );
+    }
 }
 
 #[test]

@@ -1,51 +1,18 @@
 //! What became of stacks, secrets and keys.
 
-use jiff::Timestamp;
-
 use super::super::{
     BootstrapResult, CredentialsResult, DeployedFunction, DeployedSecret, RotateResult,
     RotatedSecret, SandboxResult, Show,
 };
 use super::{script, shown};
-use crate::plan::{Item, KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport};
+use crate::plan::{Item, StackReport};
 use crate::run::TeardownReport;
 
-fn at(text: &str) -> Option<Timestamp> {
-    Some(text.parse().unwrap())
-}
-
-fn stack() -> StackReport {
+pub fn stack() -> StackReport {
     StackReport {
         name: "keys".to_owned(),
         id: "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1".to_owned(),
         status: "CREATE_COMPLETE".to_owned(),
-    }
-}
-
-fn secret(state: State, reason: Option<&str>) -> SecretReport {
-    let key = |id: &str, role, used| KeyReport {
-        id: id.to_owned(),
-        status: "Active",
-        created: at("2026-11-01T09:00:00Z"),
-        last_used: used,
-        role,
-    };
-    SecretReport {
-        name: "prod/app".to_owned(),
-        arn: Some(
-            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf".to_owned(),
-        ),
-        username: "app".to_owned(),
-        state,
-        reason: reason.map(str::to_owned),
-        schedule: "rate(30 days)".to_owned(),
-        rotation_enabled: true,
-        last_rotated: at("2026-11-01T09:00:30Z"),
-        next_rotation: None,
-        keys: vec![
-            key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
-            key("AKIAOLD", KeyRole::Previous, None),
-        ],
     }
 }
 
@@ -161,80 +128,6 @@ fn rotate() {
       ]
     }
     "#);
-}
-
-#[test]
-fn status() {
-    let result = StatusReport {
-        stack: Some(stack()),
-        secrets: vec![secret(State::Ok, None)],
-    };
-    insta::assert_snapshot!(shown(&result), @"
-    Stack keys is CREATE_COMPLETE.
-
-    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
-
-    USER  KEY      ROLE      STATUS  CREATED               LAST USED
-    app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC
-    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -
-    ");
-    insta::assert_snapshot!(script(&result), @r#"
-    {
-      "secrets": [
-        {
-          "arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf",
-          "keys": [
-            {
-              "created": "2026-11-01T09:00:00Z",
-              "id": "AKIANEW",
-              "last_used": "2026-11-02T08:00:00Z",
-              "role": "current",
-              "status": "Active"
-            },
-            {
-              "created": "2026-11-01T09:00:00Z",
-              "id": "AKIAOLD",
-              "last_used": null,
-              "role": "previous",
-              "status": "Active"
-            }
-          ],
-          "last_rotated": "2026-11-01T09:00:30Z",
-          "name": "prod/app",
-          "next_rotation": null,
-          "reason": null,
-          "rotation_enabled": true,
-          "schedule": "rate(30 days)",
-          "state": "ok",
-          "username": "app"
-        }
-      ],
-      "stack": {
-        "id": "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1",
-        "name": "keys",
-        "status": "CREATE_COMPLETE"
-      }
-    }
-    "#);
-    let missing = SecretReport {
-        arn: None,
-        last_rotated: None,
-        keys: Vec::new(),
-        ..secret(State::Missing, Some("there is no such secret"))
-    };
-    let result = StatusReport {
-        stack: None,
-        secrets: vec![missing],
-    };
-    insta::assert_snapshot!(shown(&result), @"
-    The stack is not deployed.
-
-    SECRET    USER  STATE    LAST ROTATION  NEXT BY  SCHEDULE
-    prod/app  app   missing  -              -        rate(30 days)
-
-    prod/app: there is no such secret
-    ");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod credential;
 mod file;
+mod status;
 
 use super::{Failure, Show, human, json};
 use crate::model::Finding;

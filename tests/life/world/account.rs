@@ -56,6 +56,19 @@ impl World {
         request.send().await.expect("the policy is put");
     }
 
+    /// Takes it away again.
+    pub async fn forbid(&self, user: &str) {
+        let request = self.iam.delete_user_policy().user_name(user);
+        let request = request.policy_name("test");
+        request.send().await.expect("the policy is deleted");
+    }
+
+    /// Makes a bucket.
+    pub async fn make_bucket(&self, bucket: &str) {
+        let request = self.s3.create_bucket().bucket(bucket);
+        request.send().await.expect("the bucket is made");
+    }
+
     /// Gives a user an access key.
     pub async fn make_key(&self, user: &str) -> Key {
         let request = self.iam.create_access_key().user_name(user);

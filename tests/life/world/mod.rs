@@ -3,10 +3,15 @@
 mod account;
 mod command;
 mod everything;
+mod function;
 mod home;
+mod peer;
 mod policy;
 mod proxy;
+mod request;
+mod rule;
 mod shared;
+mod told;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,14 +19,13 @@ use std::collections::BTreeSet;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls;
 use keyrota::port::{Event, Listener};
 use keyrota::sandbox::{self, Sandbox};
 
 pub use command::Ran;
 pub use home::Home;
-pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR};
-pub use proxy::{Proxy, Stop};
+pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
+pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 
 /// The account of every local AWS.
@@ -62,6 +66,7 @@ pub struct World {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub s3: aws_sdk_s3::Client,
     pub secretsmanager: aws_sdk_secretsmanager::Client,
+    sts: aws_sdk_sts::Client,
 }
 
 /// Hears nothing.
@@ -74,11 +79,13 @@ impl Listener for Deaf {
 impl World {
     /// Starts an empty account.
     pub async fn new() -> Self {
+        // Before anything else is waited for, since it may be long in building.
+        let zip = function_zip();
         let sandbox = sandbox::start(&options(), &Deaf)
             .await
             .expect("the local AWS starts");
         let home = Home::new();
-        std::os::unix::fs::symlink(function_zip(), home.path().join("function.zip"))
+        std::os::unix::fs::symlink(zip, home.path().join("function.zip"))
             .expect("a link to the function's zip");
         let config = config(&sandbox.endpoint, &Key::root());
         let s3 = aws_sdk_s3::config::Builder::from(&config)
@@ -95,6 +102,7 @@ impl World {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             secretsmanager: aws_sdk_secretsmanager::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
             sandbox,
         }
     }
@@ -102,6 +110,12 @@ impl World {
     /// Returns where AWS answers.
     pub fn endpoint(&self) -> &str {
         &self.sandbox.endpoint
+    }
+
+    /// Returns what AWS itself has logged, warnings and worse.
+    pub fn emulator_log(&self) -> String {
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::read_to_string(self.sandbox.log()).expect("the emulator's log")
     }
 
     /// Gives the program another caller's key from now on.
@@ -122,33 +136,38 @@ impl World {
 
     /// Asks AWS who a key's holder is; the error is AWS's code.
     pub async fn holder(&self, key: &Key) -> Result<String, String> {
-        holder(self.endpoint(), key).await
+        holder_by(&self.sts, key).await
     }
 }
 
 /// Asks an AWS who a key's holder is; the error is AWS's code.
 pub async fn holder(endpoint: &str, key: &Key) -> Result<String, String> {
+    holder_by(&aws_sdk_sts::Client::new(&config(endpoint, key)), key).await
+}
+
+async fn holder_by(client: &aws_sdk_sts::Client, key: &Key) -> Result<String, String> {
     use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-    let client = aws_sdk_sts::Client::new(&config(endpoint, key));
-    match client.get_caller_identity().send().await {
+    let config = aws_sdk_sts::config::Builder::new().credentials_provider(credentials(key));
+    let request = client.get_caller_identity().customize();
+    match request.config_override(config).send().await {
         Ok(answer) => Ok(answer.arn.expect("an ARN")),
         Err(error) => Err(error.code().unwrap_or("no answer").to_owned()),
     }
 }
 
-/// Returns what makes a client that uses a key.
+/// Returns what makes a client that uses a key. It needs no TLS, for which each
+/// client would read the machine's certificates.
 pub fn config(endpoint: &str, key: &Key) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https();
-    let credentials = Credentials::new(&key.id, &key.secret, None, None, "test");
+    let http = aws_smithy_http_client::Builder::new().build_http();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)
         .region(Region::new(REGION))
         .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(SharedCredentialsProvider::new(credentials(key)))
         .build()
+}
+
+fn credentials(key: &Key) -> Credentials {
+    Credentials::new(&key.id, &key.secret, None, None, "test")
 }

@@ -18,3 +18,13 @@ pub const KEY_ADMINISTRATOR: &str = r#"{
     "Resource": "arn:aws:iam::*:user/*"
   }]
 }"#;
+
+/// What a probe of the bucket `artifacts` needs.
+pub const LIST_ARTIFACTS: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [{
+    "Effect": "Allow",
+    "Action": "s3:ListBucket",
+    "Resource": "arn:aws:s3:::artifacts"
+  }]
+}"#;

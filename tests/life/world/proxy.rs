@@ -1,16 +1,21 @@
-//! A proxy between the program and AWS that counts the requests which change
-//! something, and stops at one of them: before AWS has seen it, or after AWS has
-//! answered and before the program hears of it.
+//! A proxy before AWS. It counts what passes and lets a fault befall it: it
+//! stops for good at a change, before AWS has seen it or after AWS has answered;
+//! or it cuts a single call off, loses its answer, refuses it, or ends the
+//! function that makes it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+
+use super::peer::Peer;
+use super::request::Request;
+use super::told;
 
 /// Where the proxy stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,79 @@ pub enum Stop {
     After(u32),
 }
 
+/// What befalls a single call of the function.
+///
+/// A call that was carried out and one that was not differ only where it leaves
+/// something behind; so a read is not lost after it was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cut {
+    /// The connection ends, and AWS has not seen the call.
+    Before,
+    /// AWS has carried it out, and its answer is lost.
+    After,
+    /// The function's process is ended before AWS sees the call.
+    KillBefore,
+    /// The function's process is ended once AWS has carried it out.
+    KillAfter,
+    /// It is answered that there are too many.
+    Throttle,
+}
+
+impl Cut {
+    /// Returns whether the function does not outlive it.
+    pub fn kills(self) -> bool {
+        matches!(self, Self::KillBefore | Self::KillAfter)
+    }
+
+    /// Returns whether it can befall a call.
+    fn befalls(self, call: &Call) -> bool {
+        match self {
+            Self::Before | Self::KillBefore | Self::Throttle => true,
+            Self::After | Self::KillAfter => call.leaves_something(),
+        }
+    }
+}
+
+/// What the requests meet with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: all of them are passed on.
+    None,
+    /// At this change it stops, and answers nothing more.
+    Stop(Stop),
+    /// The so-manieth request from here that this can befall is cut, and no other.
+    Cut(u32, Cut),
+}
+
+/// A request that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub action: String,
+    pub changes: bool,
+    /// Whether it asks that AWSCURRENT be moved.
+    pub promotes: bool,
+}
+
+impl Call {
+    /// Returns whether AWS is another once it was carried out: IAM notes when a
+    /// key was used, which is all that some calls do.
+    fn leaves_something(&self) -> bool {
+        self.changes || self.action == "GetCallerIdentity"
+    }
+}
+
+/// What was seen since the fault was set.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub calls: Vec<Call>,
+    /// Which of them was cut, the first being 1.
+    pub cut: Option<u32>,
+}
+
+/// Whoever looks at the account at each change; the change is answered once it
+/// says so.
+pub type Watch = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
+
 /// It ends when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
@@ -30,21 +108,39 @@ pub struct Proxy {
 
 struct State {
     upstream: String,
-    stop: Stop,
-    changes: AtomicU32,
     stopped: Notify,
+    now: Mutex<Now>,
+}
+
+struct Now {
+    fault: Fault,
+    seen: Seen,
+    told: BTreeSet<String>,
+    watch: Option<mpsc::UnboundedSender<oneshot::Sender<()>>>,
+}
+
+/// What becomes of one request.
+enum Fate {
+    Pass,
+    StopBefore,
+    StopAfter,
+    Cut(Cut),
 }
 
 impl Proxy {
     /// Listens, and passes on to an endpoint.
-    pub async fn start(endpoint: &str, stop: Stop) -> Self {
+    pub async fn start(endpoint: &str, fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State {
             upstream: endpoint.strip_prefix("http://").expect("http").to_owned(),
-            stop,
-            changes: AtomicU32::new(0),
             stopped: Notify::new(),
+            now: Mutex::new(Now {
+                fault,
+                seen: Seen::default(),
+                told: BTreeSet::new(),
+                watch: None,
+            }),
         });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
@@ -72,6 +168,30 @@ impl Proxy {
     pub async fn stopped(&self) {
         self.state.stopped.notified().await;
     }
+
+    /// Has what comes from now on meet with a fault; returns what was seen before.
+    pub fn meet(&self, fault: Fault) -> Seen {
+        let mut now = self.state.now();
+        now.fault = fault;
+        std::mem::take(&mut now.seen)
+    }
+
+    /// Returns what was seen since the fault was set.
+    pub fn seen(&self) -> Seen {
+        self.state.now().seen.clone()
+    }
+
+    /// Has each change be looked at before it is answered.
+    pub fn watch(&self) -> Watch {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.state.now().watch = Some(sender);
+        receiver
+    }
+
+    /// Returns what was said and must be said nowhere else.
+    pub fn told(&self) -> BTreeSet<String> {
+        self.state.now().told.clone()
+    }
 }
 
 impl Drop for Proxy {
@@ -80,114 +200,107 @@ impl Drop for Proxy {
     }
 }
 
-/// Passes one request on. The connection is closed behind it, so that an answer
-/// ends where it ends.
+/// Passes one request on, unless something befalls it. The connection is closed
+/// behind it, so that an answer ends where it ends.
 async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
-    let Some(request) = read_request(&mut client).await? else {
+    let Some(request) = Request::read(&mut client).await? else {
         return Ok(());
     };
-    let (limit, after) = match state.stop {
-        Stop::Before(number) => (number, false),
-        Stop::After(number) => (number, true),
-    };
-    let number = match request.changes() {
-        true => state.changes.fetch_add(1, Ordering::SeqCst) + 1,
-        false => state.changes.load(Ordering::SeqCst),
-    };
-    let is_last = request.changes() && number == limit;
-    if number > limit || (is_last && !after) {
-        return state.stop().await;
+    state.now().told.extend(told::values(&request, &[]));
+    let fate = state.fate(&request);
+    match fate {
+        Fate::StopBefore => return state.stop().await,
+        Fate::Cut(Cut::Before) => return Ok(()),
+        Fate::Cut(Cut::KillBefore) => return state.kill(&client).await,
+        Fate::Cut(Cut::Throttle) => {
+            client.write_all(&request.throttled()).await?;
+            return client.shutdown().await;
+        }
+        Fate::Pass | Fate::StopAfter | Fate::Cut(Cut::After | Cut::KillAfter) => {}
     }
     let mut upstream = TcpStream::connect(&state.upstream).await?;
     upstream.write_all(&request.closing()).await?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).await?;
-    if is_last {
-        return state.stop().await;
+    state.now().told.extend(told::values(&request, &answer));
+    if request.changes() {
+        state.looked_at().await;
+    }
+    match fate {
+        Fate::StopAfter => return state.stop().await,
+        Fate::Cut(Cut::KillAfter) => return state.kill(&client).await,
+        Fate::Cut(_) => return Ok(()),
+        Fate::Pass | Fate::StopBefore => {}
     }
     client.write_all(&answer).await?;
     client.shutdown().await
 }
 
 impl State {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().expect("nobody panics while holding it")
+    }
+
+    /// Counts a request, and says what becomes of it.
+    fn fate(&self, request: &Request) -> Fate {
+        let mut now = self.now();
+        let call = Call {
+            action: request.action().to_owned(),
+            changes: request.changes(),
+            promotes: request.promotes(),
+        };
+        now.seen.calls.push(call.clone());
+        match now.fault {
+            Fault::None => Fate::Pass,
+            Fault::Stop(stop) => {
+                let changes = now.seen.calls.iter().filter(|call| call.changes).count();
+                let (limit, after) = match stop {
+                    Stop::Before(number) => (number as usize, false),
+                    Stop::After(number) => (number as usize, true),
+                };
+                let is_last = call.changes && changes == limit;
+                match (changes > limit, is_last, after) {
+                    (true, _, _) | (_, true, false) => Fate::StopBefore,
+                    (_, true, true) => Fate::StopAfter,
+                    _ => Fate::Pass,
+                }
+            }
+            Fault::Cut(number, cut) => {
+                let calls = now.seen.calls.iter();
+                let befallen = calls.filter(|call| cut.befalls(call)).count();
+                if !cut.befalls(&call) || befallen != number as usize {
+                    return Fate::Pass;
+                }
+                now.seen.cut = u32::try_from(now.seen.calls.len()).ok();
+                Fate::Cut(cut)
+            }
+        }
+    }
+
     /// Says that it has stopped, and answers nothing more.
     async fn stop(&self) -> io::Result<()> {
         self.stopped.notify_one();
         std::future::pending().await
     }
-}
 
-struct Request {
-    head: String,
-    body: Vec<u8>,
-}
+    /// Ends the function that is at the other end.
+    async fn kill(&self, client: &TcpStream) -> io::Result<()> {
+        let peer = Peer::of(client.local_addr()?, client.peer_addr()?);
+        let peer = peer.expect("the function holds the other end");
+        let secret = peer.variable("AWS_SECRET_ACCESS_KEY");
+        self.now().told.extend(secret);
+        peer.kill().await;
+        Ok(())
+    }
 
-async fn read_request(client: &mut TcpStream) -> io::Result<Option<Request>> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
+    /// Returns once the change has been looked at, where anybody looks.
+    async fn looked_at(&self) {
+        let watch = self.now().watch.clone();
+        if let Some(watch) = watch {
+            let (done, looked) = oneshot::channel();
+            if watch.send(done).is_ok() {
+                let _ = looked.await;
+            }
         }
-        if client.read_buf(&mut bytes).await? == 0 {
-            return Ok(None);
-        }
-    };
-    let mut body = bytes.split_off(end);
-    let head = String::from_utf8(bytes).expect("a request's head is text");
-    let request = |body| Request { head, body };
-    let empty = request(Vec::new());
-    assert_eq!(empty.header("transfer-encoding"), None, "{}", empty.head);
-    if empty.header("expect").is_some() {
-        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
-    }
-    let length = empty
-        .header("content-length")
-        .map_or(0, |length| length.parse().expect("a length is a number"));
-    while body.len() < length {
-        if client.read_buf(&mut body).await? == 0 {
-            return Ok(None);
-        }
-    }
-    Ok(Some(Request { body, ..empty }))
-}
-
-impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).find_map(|line| {
-            let (held, value) = line.split_once(':')?;
-            held.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-
-    /// Returns the name of the action; a method for services that have no names.
-    fn action(&self) -> &str {
-        if let Some(target) = self.header("x-amz-target") {
-            return target.rsplit('.').next().unwrap_or(target);
-        }
-        let body = std::str::from_utf8(&self.body).unwrap_or_default();
-        let action = body
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("Action="));
-        action.unwrap_or_else(|| self.head.split(' ').next().unwrap_or_default())
-    }
-
-    /// Returns whether it may change something.
-    fn changes(&self) -> bool {
-        const READS: [&str; 6] = ["Describe", "Filter", "Get", "GET", "HEAD", "List"];
-        !READS.iter().any(|read| self.action().starts_with(read))
-    }
-
-    /// Returns it as it is sent on: signed as it was, and the last one.
-    fn closing(&self) -> Vec<u8> {
-        let dropped = ["connection:", "expect:"];
-        let is_kept = |line: &&str| {
-            let line = line.to_ascii_lowercase();
-            !line.is_empty() && !dropped.iter().any(|name| line.starts_with(name))
-        };
-        let kept: Vec<&str> = self.head.lines().filter(is_kept).collect();
-        let mut bytes = kept.join("\r\n").into_bytes();
-        bytes.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
-        bytes.extend_from_slice(&self.body);
-        bytes
     }
 }

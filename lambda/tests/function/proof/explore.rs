@@ -17,6 +17,8 @@ pub(super) type Function = fn(&World, Step, &str) -> Ended;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+const LATER: Duration = Duration::from_secs(600);
+
 /// How often a rotation is tried once the faults are over.
 const TRIES: usize = 3;
 
@@ -217,8 +219,6 @@ impl Search {
         }
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
             let by_hand = |state: &mut State| {
-                // Whoever does something by hand takes longer than a step does.
-                state.wait(Duration::from_secs(600));
                 act(state);
                 state.by_hand = true;
             };
@@ -231,10 +231,13 @@ impl Search {
                 continue;
             }
             then(&format!("key {number} is deleted by hand"), &|state| {
+                // Later than the test of a key is good for.
+                state.wait(LATER);
                 state.world.take_key(&key.id);
             });
             if key.activity == Activity::Active {
                 then(&format!("key {number} is deactivated by hand"), &|state| {
+                    state.wait(LATER);
                     let inactive = |key: &mut crate::fake::Key| key.activity = Activity::Inactive;
                     state.world.change_key(&key.id, inactive);
                 });
@@ -243,11 +246,13 @@ impl Search {
         if keys.len() < 2 {
             for used in [true, false] {
                 then(&format!("a key is made by hand, used: {used}"), &|state| {
-                    // A day after whatever a rotation did.
-                    state.wait(DAY);
+                    // An intent that stands explains what is made within a minute.
+                    if state.intends() {
+                        state.wait(DAY);
+                    }
                     let key = state.world.give_key(USER, used);
                     state.world.change_key(&key.id, |key| key.foreign = true);
-                    state.wait(DAY);
+                    state.wait(Duration::from_secs(10));
                 });
             }
         }

@@ -152,7 +152,7 @@ impl State {
         let explained = |key: &Key| {
             intents
                 .iter()
-                .any(|at| (at - 30..=at + LAPSED).contains(&key.created.0))
+                .any(|at| (at - 5..=at + LAPSED).contains(&key.created.0))
         };
         // Of AWSCURRENT's key it matters whether it works; how it came about
         // and whether it was used matters of the others.
@@ -251,6 +251,18 @@ impl State {
             promoted.map(|moment| days(moment.0)),
             used.map(|key| days(key.last_used.0)),
         )
+    }
+
+    /// Whether an intent to make a key stands.
+    pub(super) fn intends(&self) -> bool {
+        let secrets = self.world.secrets.borrow();
+        let versions = secrets
+            .get(SECRET_ARN)
+            .expect("the secret")
+            .versions
+            .values();
+        let mut labels = versions.flat_map(|version| &version.labels);
+        labels.any(|label| label.starts_with(MAKING))
     }
 
     /// Whether a key that is not ours and active takes the other place.

@@ -1,6 +1,10 @@
 //! What a sweep leaves alone.
 
+use keyrota_function::decide::VersionId;
+use keyrota_function::event::Step;
+
 use super::*;
+use crate::fake::run;
 
 #[test]
 fn a_secret_under_rotation_is_left_alone() {
@@ -172,4 +176,88 @@ fn a_value_that_breaks_away_from_the_pins_stops_it() {
     world.store("odd", &[CURRENT], "hunter2");
     assert_eq!(swept(&world), "SweepFailed");
     assert!(world.said.borrow().contains("ValueUnreadable"));
+}
+
+/// Secrets Manager begins a rotation while the sweep is looking.
+#[test]
+fn a_rotation_that_begins_meanwhile_stops_it() {
+    for call in 0..=5 {
+        let world = rotated(USUAL);
+        world.pass(DAY);
+        world.act_before(call, |world| world.begin("another"));
+        assert_eq!(swept(&world), "done", "{call}");
+        assert_eq!(old(&world), Some(Activity::Active), "{call}");
+    }
+}
+
+/// AWSPREVIOUS is put on another version while the sweep is looking: the key
+/// that it named before is nobody's to touch any more.
+#[test]
+fn a_key_that_is_not_the_previous_one_any_more_stays() {
+    for call in 0..=5 {
+        let world = rotated(USUAL);
+        world.pass(DAY);
+        world.act_before(call, |world| world.store("other", &[PREVIOUS], "{}"));
+        assert_eq!(swept(&world), "done", "{call}");
+        // Where the value was read before, the labels tell; where not, it is the
+        // other's that is read.
+        assert_eq!(old(&world), Some(Activity::Active), "{call}");
+    }
+}
+
+/// A rotation that took days: the time counts from its end, not from when the
+/// new key was made.
+#[test]
+fn the_time_counts_from_the_end_of_the_rotation() {
+    let world = World::new("self", false);
+    tag(&world, USUAL);
+    world.begin(TOKEN);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    world.pass(3 * DAY);
+    assert_eq!(rotate_on(&world), "done");
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Active));
+    world.pass(DAY);
+    assert_eq!(swept(&world), "done");
+    assert_eq!(old(&world), Some(Activity::Inactive));
+}
+
+/// Ends the rotation that is under way.
+fn rotate_on(world: &World) -> &'static str {
+    for step in Step::ALL {
+        let ended = run(world, step).name();
+        if ended != "done" {
+            return ended;
+        }
+    }
+    world.end();
+    "done"
+}
+
+/// A new value that was stored by hand, long after the last rotation.
+#[test]
+fn the_time_counts_from_what_was_stored_by_hand() {
+    let world = rotated(USUAL);
+    world.take_key(&key_id(1));
+    world.pass(30 * DAY);
+    let by_hand = world.give_key(USER, true);
+    let value = world.value(&by_hand, SECRET_ARN);
+    world.store("by hand", &[], &value);
+    world.promote_by_hand(&VersionId::new("by hand"));
+    let replaced = |world: &World| {
+        world
+            .keys()
+            .iter()
+            .find(|key| key.id == key_id(4))
+            .map(|key| key.activity)
+    };
+    for (hours, expected) in [
+        (0, Activity::Active),
+        (23, Activity::Active),
+        (1, Activity::Inactive),
+    ] {
+        world.pass(hours * HOUR);
+        assert_eq!(swept(&world), "done");
+        assert_eq!(replaced(&world), Some(expected), "{hours}");
+    }
 }

@@ -1,0 +1,88 @@
+//! What must hold at each instant, and what must never be said.
+
+use keyrota_function::decide::{AccessKeyId, Activity};
+
+use super::world::World;
+
+impl World {
+    pub(crate) fn never_say(&self, text: &str) {
+        self.unspeakable.borrow_mut().insert(text.to_owned());
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.said.borrow_mut().push_str(text);
+    }
+
+    /// Forgets the secrets and versions that are gone, since nobody can say them
+    /// any more.
+    pub(crate) fn forget_what_nobody_knows(&self) {
+        let mut known = String::new();
+        for secret in self.secrets.borrow().values() {
+            for (id, version) in &secret.versions {
+                known.push_str(id.as_str());
+                known.push_str(version.value.as_deref().unwrap_or_default());
+            }
+        }
+        for key in self.users.borrow().values().flatten() {
+            known.push_str(&key.secret);
+        }
+        self.unspeakable
+            .borrow_mut()
+            .retain(|text| known.contains(text.as_str()));
+    }
+
+    /// Checks that nothing unspeakable was said.
+    pub(crate) fn assert_silent(&self) {
+        let said = self.said.borrow();
+        for unspeakable in self.unspeakable.borrow().iter() {
+            // A fragment is as bad as the whole.
+            assert!(
+                !said.contains(unspeakable.as_str()),
+                "a secret was said: {said}"
+            );
+            let fragment = &unspeakable[unspeakable.len() / 2..];
+            assert!(
+                !said.contains(fragment),
+                "half of a secret was said: {said}"
+            );
+        }
+    }
+
+    /// Checks what must hold at each instant: AWSCURRENT's key is the pinned
+    /// user's, active, and known everywhere; and no more than one key is one
+    /// that nobody can account for.
+    pub(super) fn check(&self) {
+        if self.orphans().len() > 1 {
+            self.violated("more than one key is orphaned");
+        }
+        if !self.guarded.get() {
+            return;
+        }
+        let current = self.current_key();
+        match self.keys().into_iter().find(|key| key.id == current) {
+            None => self.violated("AWSCURRENT's key is not among the user's"),
+            Some(key) if key.activity == Activity::Inactive => {
+                self.violated("AWSCURRENT's key is inactive");
+            }
+            Some(key) if key.known_at > self.now.get() => {
+                self.violated("AWSCURRENT's key is not known everywhere yet");
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Returns the user's keys that the function made and no version names.
+    pub(crate) fn orphans(&self) -> Vec<AccessKeyId> {
+        let named = self.named_keys();
+        let keys = self.keys().into_iter();
+        keys.filter(|key| !key.foreign && !named.contains(key.id.as_str()))
+            .map(|key| key.id)
+            .collect()
+    }
+
+    /// Notes, or ends the test, since something does not hold.
+    pub(crate) fn violated(&self, what: &str) {
+        assert!(self.lenient.get(), "{what}");
+        self.violations.borrow_mut().push(what.to_owned());
+    }
+}

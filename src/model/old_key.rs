@@ -1,0 +1,211 @@
+//! What becomes of the key that was replaced: as the manifest says it, and as
+//! the secret's tag tells it to the function.
+
+use std::fmt;
+
+use super::reader::Field;
+use super::{Duration, Finding, Schedule};
+
+/// What becomes of the key that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldKey {
+    /// It stays active until the next rotation needs its place.
+    UntilNextRotation,
+    /// It goes so long after it was replaced.
+    After(Retirement),
+}
+
+/// How a replaced key goes: deactivated first, deleted later, and neither while a
+/// client needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retirement {
+    /// Until it is deactivated.
+    pub deactivate_after: Duration,
+    /// Until it is deleted; never less.
+    pub delete_after: Duration,
+    /// It is held back while its last use is no longer ago than this.
+    pub hold_if_used_within: Duration,
+    /// Until it is deactivated even if it is in use.
+    pub force_after: Option<Duration>,
+}
+
+const KEYS: &[&str] = &[
+    "deactivate_after",
+    "delete_after",
+    "hold_if_used_within",
+    "force_after",
+];
+const DEFAULT_HOLD: Duration = Duration::seconds(86_400);
+/// How long Secrets Manager's caching clients keep a value unless told otherwise
+/// (`retrieving-secrets_cache-java`).
+const CACHE: Duration = Duration::seconds(3_600);
+/// A hundred years: more is a slip, and dates have an end.
+const LONGEST: Duration = Duration::seconds(36_500 * 86_400);
+
+impl OldKey {
+    /// Reads what [`fmt::Display`] writes, which is what the secret's tag holds.
+    pub fn from_tag(text: &str) -> Option<Self> {
+        if text == "until_next_rotation" {
+            return Some(Self::UntilNextRotation);
+        }
+        let find = |key: &str| {
+            let mut words = text.split(' ').filter_map(|word| word.split_once('='));
+            words.find(|(held, _)| *held == key).map(|(_, value)| value)
+        };
+        let read = |key: &str| Duration::parse(find(key)?).ok();
+        Some(Self::After(Retirement {
+            deactivate_after: read("deactivate_after")?,
+            delete_after: read("delete_after")?,
+            hold_if_used_within: read("hold_if_used_within")?,
+            force_after: match find("force_after") {
+                Some(text) => Some(Duration::parse(text).ok()?),
+                None => None,
+            },
+        }))
+    }
+}
+
+/// The value of the secret's tag: a tag cannot hold a comma, so that the fields
+/// are separated by spaces.
+impl fmt::Display for OldKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::After(retirement) = self else {
+            return formatter.write_str("until_next_rotation");
+        };
+        let Retirement {
+            deactivate_after,
+            delete_after,
+            hold_if_used_within,
+            force_after,
+        } = retirement;
+        write!(
+            formatter,
+            "deactivate_after={deactivate_after} delete_after={delete_after} hold_if_used_within={hold_if_used_within}"
+        )?;
+        match force_after {
+            Some(force_after) => write!(formatter, " force_after={force_after}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads the manifest's `old_key`.
+pub(super) fn read(field: &Field<'_>) -> Option<OldKey> {
+    if !field.is_mapping() {
+        return field.parse("invalid-value", |text| match text {
+            "until_next_rotation" => Ok(OldKey::UntilNextRotation),
+            _ => Err(format!(
+                "`{text}` is neither until_next_rotation nor {{ deactivate_after: …, delete_after: … }}"
+            )),
+        });
+    }
+    let mapping = field.mapping(KEYS)?;
+    let read = |key: &str| {
+        mapping.get(key).map(|field| {
+            let duration = field.parse("invalid-duration", parse_duration);
+            duration.map(|duration| (duration, field))
+        })
+    };
+    let hold = read("hold_if_used_within");
+    let force = read("force_after");
+    let (deactivate, delete) = match (read("deactivate_after"), read("delete_after")) {
+        (None, None) => {
+            field.refuse(
+                "missing",
+                "`deactivate_after` or `delete_after` is required",
+            );
+            return None;
+        }
+        (Some(one), None) | (None, Some(one)) => (one.clone()?, one?),
+        (Some(deactivate), Some(delete)) => (deactivate?, delete?),
+    };
+    if delete.0 < deactivate.0 {
+        delete.1.refuse(
+            "contradiction",
+            "the old key cannot be deleted before it is deactivated",
+        );
+    }
+    if let Some(Some((force, at))) = &force
+        && *force < deactivate.0
+    {
+        at.refuse(
+            "contradiction",
+            "`force_after` ends the patience with a key that `deactivate_after` is over for, so it cannot be less",
+        );
+    }
+    if deactivate.0 < CACHE {
+        let at = &deactivate.1;
+        let message = format!(
+            "the old key is deactivated {} after it was replaced; a client that keeps what it read for an hour, as Secrets Manager's caching clients do, may still use it",
+            deactivate.0
+        );
+        at.report(Finding::warning("short-grace", at.path(), message).hint(
+            "give it an hour or more, or have clients read the secret again when they are refused",
+        ));
+    }
+    Some(OldKey::After(Retirement {
+        deactivate_after: deactivate.0,
+        delete_after: delete.0,
+        hold_if_used_within: hold.map_or(Some(DEFAULT_HOLD), |hold| Some(hold?.0))?,
+        force_after: match force {
+            Some(force) => Some(force?.0),
+            None => None,
+        },
+    }))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    match Duration::parse(text)? {
+        duration if duration <= LONGEST => Ok(duration),
+        duration => Err(format!("{duration} is more than {LONGEST}")),
+    }
+}
+
+/// Warns where the next rotation comes before the old key would be deleted.
+pub(super) fn check_interval(old_key: OldKey, schedule: &Schedule, field: &Field<'_>) {
+    let OldKey::After(Retirement { delete_after, .. }) = old_key else {
+        return;
+    };
+    if let Some(interval) = schedule.rate()
+        && delete_after >= interval
+    {
+        let message = format!(
+            "the old key would be deleted {delete_after} after it was replaced; the next rotation comes after {interval} and takes its place then"
+        );
+        let part = |key: &str| field.any_mapping()?.get(key);
+        let at = part("delete_after").or_else(|| part("deactivate_after"));
+        let at = at.as_ref().unwrap_or(field);
+        at.report(
+            Finding::warning("old-key-outlived", at.path(), message)
+                .hint("rotate less often, or give the old key less time"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_reads_as_it_was_written() {
+        for text in [
+            "until_next_rotation",
+            "deactivate_after=1d delete_after=7d hold_if_used_within=1d",
+            "deactivate_after=0s delete_after=90s hold_if_used_within=15m force_after=30d",
+        ] {
+            let old_key = OldKey::from_tag(text).unwrap();
+            assert_eq!(old_key.to_string(), text);
+            let allowed = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
+            assert!(text.chars().all(allowed));
+        }
+        for text in [
+            "",
+            "never",
+            "deactivate_after=1d",
+            "deactivate_after=1d delete_after=7d hold_if_used_within=soon",
+            "deactivate_after=1d delete_after=7d hold_if_used_within=1d force_after=x",
+        ] {
+            assert_eq!(OldKey::from_tag(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A call that a new key must be allowed to make before it is promoted: that it
+//! authenticates says nothing of what it may do.
+
+use super::reader::Field;
+use super::{AccountId, Arn, BucketName, Region};
+
+/// The longest value of a tag, which is how the function is told.
+const MAX_TAG: usize = 256;
+const LIST_BUCKET: &str = "s3:ListBucket";
+const ASSUME_ROLE: &str = "sts:AssumeRole";
+
+/// The call, one of a short list: each reads only, or has no effect that lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// To list a bucket.
+    ListBucket {
+        /// The bucket's ARN.
+        bucket: Arn,
+        /// Its Region; the stack's own where there is none.
+        region: Option<Region>,
+    },
+    /// To assume a role.
+    AssumeRole {
+        /// The role's ARN.
+        role: Arn,
+    },
+}
+
+impl Probe {
+    /// Returns the action and the resource, as the secret's tag begins.
+    pub fn call(&self) -> String {
+        match self {
+            Self::ListBucket { bucket, .. } => format!("{LIST_BUCKET} {bucket}"),
+            Self::AssumeRole { role } => format!("{ASSUME_ROLE} {role}"),
+        }
+    }
+}
+
+/// Reads the manifest's `probe`; the inner `None` is `none`.
+pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
+    if !field.is_mapping() {
+        return field.parse("invalid-value", |text| match text {
+            "none" => Ok(None),
+            _ => Err(format!(
+                "`{text}` is neither none nor {{ action: …, resource: … }}"
+            )),
+        });
+    }
+    let mapping = field.mapping(&["action", "resource", "region"])?;
+    let action = mapping.require("action").and_then(|field| {
+        field.parse("invalid-value", |text| match text {
+            LIST_BUCKET => Ok(true),
+            ASSUME_ROLE => Ok(false),
+            _ => Err(format!(
+                "`{text}` is neither {LIST_BUCKET} nor {ASSUME_ROLE}"
+            )),
+        })
+    });
+    let region = mapping.get("region").map(|field| match action {
+        Some(false) => {
+            let message = format!("`region` is for {LIST_BUCKET} alone");
+            field.refuse("contradiction", message);
+            None
+        }
+        _ => field.parse("invalid-name", Region::parse),
+    });
+    let resource = mapping.require("resource");
+    Some(Some(match action? {
+        true => Probe::ListBucket {
+            bucket: resource?.parse("invalid-value", parse_bucket)?,
+            region: match region {
+                Some(region) => Some(region?),
+                None => None,
+            },
+        },
+        false => Probe::AssumeRole {
+            role: resource?.parse("invalid-value", parse_role)?,
+        },
+    }))
+}
+
+fn parse_bucket(text: &str) -> Result<Arn, String> {
+    let refused = || format!("`{text}` is not the ARN of a bucket (arn:aws:s3:::NAME)");
+    let arn = Arn::parse(text).map_err(|_| refused())?;
+    match arn.parts() {
+        [partition, "s3", "", "", name] if is_partition(partition) => {
+            BucketName::parse(name)?;
+            Ok(arn)
+        }
+        _ => Err(refused()),
+    }
+}
+
+fn parse_role(text: &str) -> Result<Arn, String> {
+    let refused = || format!("`{text}` is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME)");
+    let arn = Arn::parse(text).map_err(|_| refused())?;
+    let [partition, service, region, account, resource] = arn.parts();
+    AccountId::parse(account).map_err(|_| refused())?;
+    let name = resource.strip_prefix("role/").ok_or_else(refused)?;
+    let known = is_partition(partition) && service == "iam" && region.is_empty();
+    if !known || name.is_empty() || name.ends_with('/') {
+        return Err(refused());
+    }
+    let accepted = |one: char| one.is_ascii_alphanumeric() || "/_+=.@-".contains(one);
+    if let Some(one) = name.chars().find(|one| !accepted(*one)) {
+        return Err(format!(
+            "`{text}` contains {one:?}, which a tag of the secret cannot hold"
+        ));
+    }
+    let length = ASSUME_ROLE.len() + 1 + text.len();
+    if length > MAX_TAG {
+        return Err(format!(
+            "the role's ARN is too long: the secret's tag would have {length} characters, and AWS accepts {MAX_TAG}"
+        ));
+    }
+    Ok(arn)
+}
+
+fn is_partition(text: &str) -> bool {
+    let accepted = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    text.starts_with("aws") && text.bytes().all(accepted)
+}

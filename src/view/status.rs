@@ -1,0 +1,109 @@
+//! What `status` found, in both forms.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+use super::Show;
+use super::human::{moment, table};
+use crate::plan::{KeyReport, KeyRole, State, StatusReport};
+
+impl Show for StatusReport {
+    fn human(&self) -> String {
+        let mut text = match &self.stack {
+            Some(stack) => format!("Stack {} is {}.\n\n", stack.name.bold(), stack.status),
+            None => "The stack is not deployed.\n\n".to_owned(),
+        };
+        let rows = self.secrets.iter().map(|secret| {
+            vec![
+                secret.name.clone(),
+                secret.username.clone(),
+                secret.state.to_string(),
+                moment(secret.last_rotated),
+                moment(secret.next_rotation),
+                secret.schedule.clone(),
+            ]
+        });
+        text.push_str(&table(
+            &[
+                "secret",
+                "user",
+                "state",
+                "last rotation",
+                "next by",
+                "schedule",
+            ],
+            rows.collect(),
+        ));
+        let keys = self.secrets.iter().flat_map(|secret| {
+            secret.keys.iter().map(|key| {
+                vec![
+                    secret.username.clone(),
+                    key.id.clone(),
+                    key.role.to_string(),
+                    key.status.to_owned(),
+                    moment(key.created),
+                    moment(key.last_used),
+                    goes(key, secret.next_rotation),
+                ]
+            })
+        });
+        let keys: Vec<_> = keys.collect();
+        if !keys.is_empty() {
+            text.push('\n');
+            text.push_str(&table(
+                &[
+                    "user",
+                    "key",
+                    "role",
+                    "status",
+                    "created",
+                    "last used",
+                    "goes",
+                ],
+                keys,
+            ));
+        }
+        for secret in self
+            .secrets
+            .iter()
+            .filter(|secret| secret.state != State::Ok)
+        {
+            let reason = secret.reason.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "\n{}: {reason}", secret.name);
+        }
+        for secret in &self.secrets {
+            for key in secret.keys.iter().filter(|key| key.held) {
+                let _ = writeln!(
+                    text,
+                    "\n{}: the old key {} is still in use and is held back; its client has not moved to the secret",
+                    secret.name, key.id
+                );
+            }
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// Returns what happens to a key next, and from when on.
+fn goes(key: &KeyReport, next_rotation: Option<Timestamp>) -> String {
+    match (key.deactivates, key.deletes) {
+        (Some(_), _) if key.held => {
+            format!("held back until {}", moment(key.deactivates))
+        }
+        _ if key.held => "held back".to_owned(),
+        (Some(at), deletes) if deletes != Some(at) => {
+            format!("inactive after {}", moment(Some(at)))
+        }
+        (_, Some(at)) if next_rotation == Some(at) => "with the next rotation".to_owned(),
+        (_, Some(at)) => format!("deleted after {}", moment(Some(at))),
+        (_, None) if key.role == KeyRole::Previous => "with the next rotation".to_owned(),
+        (_, None) => "-".to_owned(),
+    }
+}

@@ -1,0 +1,185 @@
+//! What `status` found.
+
+use jiff::Timestamp;
+
+use super::credential::stack;
+use super::{script, shown};
+use crate::plan::{KeyReport, KeyRole, SecretReport, State, StatusReport};
+
+fn at(text: &str) -> Option<Timestamp> {
+    Some(text.parse().unwrap())
+}
+
+fn secret(state: State, reason: Option<&str>) -> SecretReport {
+    let key = |id: &str, role, used| KeyReport {
+        id: id.to_owned(),
+        status: "Active",
+        created: at("2026-11-01T09:00:00Z"),
+        last_used: used,
+        role,
+        deactivates: None,
+        deletes: None,
+        held: false,
+    };
+    SecretReport {
+        name: "prod/app".to_owned(),
+        arn: Some(
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf".to_owned(),
+        ),
+        username: "app".to_owned(),
+        state,
+        reason: reason.map(str::to_owned),
+        schedule: "rate(30 days)".to_owned(),
+        rotation_enabled: true,
+        last_rotated: at("2026-11-01T09:00:30Z"),
+        next_rotation: None,
+        keys: vec![
+            key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
+            key("AKIAOLD", KeyRole::Previous, None),
+        ],
+    }
+}
+
+#[test]
+fn status() {
+    let result = StatusReport {
+        stack: Some(stack()),
+        secrets: vec![secret(State::Ok, None)],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    Stack keys is CREATE_COMPLETE.
+
+    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
+
+    USER  KEY      ROLE      STATUS  CREATED               LAST USED             GOES
+    app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
+    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -                     with the next rotation
+    ");
+    insta::assert_snapshot!(script(&result), @r#"
+    {
+      "secrets": [
+        {
+          "arn": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/app-AbCdEf",
+          "keys": [
+            {
+              "created": "2026-11-01T09:00:00Z",
+              "deactivates": null,
+              "deletes": null,
+              "held": false,
+              "id": "AKIANEW",
+              "last_used": "2026-11-02T08:00:00Z",
+              "role": "current",
+              "status": "Active"
+            },
+            {
+              "created": "2026-11-01T09:00:00Z",
+              "deactivates": null,
+              "deletes": null,
+              "held": false,
+              "id": "AKIAOLD",
+              "last_used": null,
+              "role": "previous",
+              "status": "Active"
+            }
+          ],
+          "last_rotated": "2026-11-01T09:00:30Z",
+          "name": "prod/app",
+          "next_rotation": null,
+          "reason": null,
+          "rotation_enabled": true,
+          "schedule": "rate(30 days)",
+          "state": "ok",
+          "username": "app"
+        }
+      ],
+      "stack": {
+        "id": "arn:aws:cloudformation:eu-west-1:111122223333:stack/keys/1",
+        "name": "keys",
+        "status": "CREATE_COMPLETE"
+      }
+    }
+    "#);
+    let missing = SecretReport {
+        arn: None,
+        last_rotated: None,
+        keys: Vec::new(),
+        ..secret(State::Missing, Some("there is no such secret"))
+    };
+    let result = StatusReport {
+        stack: None,
+        secrets: vec![missing],
+    };
+    insta::assert_snapshot!(shown(&result), @"
+    The stack is not deployed.
+
+    SECRET    USER  STATE    LAST ROTATION  NEXT BY  SCHEDULE
+    prod/app  app   missing  -              -        rate(30 days)
+
+    prod/app: there is no such secret
+    ");
+}
+
+/// Each way in which an old key can go.
+#[test]
+fn when_a_key_goes() {
+    let (soon, later, next) = (
+        at("2026-11-02T09:00:30Z"),
+        at("2026-11-08T09:00:30Z"),
+        at("2026-12-01T23:59:59Z"),
+    );
+    let shows = |deactivates, deletes, held| {
+        let mut one = secret(State::Ok, None);
+        one.next_rotation = next;
+        let key = &mut one.keys[1];
+        (key.deactivates, key.deletes, key.held) = (deactivates, deletes, held);
+        let stack = Some(stack());
+        let secrets = vec![one];
+        let text = shown(&StatusReport { stack, secrets });
+        let line = text.lines().find(|line| line.contains("AKIAOLD")).unwrap();
+        line.split("  ").last().unwrap().trim().to_owned()
+    };
+    assert_eq!(
+        shows(soon, later, false),
+        "inactive after 2026-11-02 09:00 UTC"
+    );
+    assert_eq!(
+        shows(soon, next, false),
+        "inactive after 2026-11-02 09:00 UTC"
+    );
+    assert_eq!(
+        shows(None, later, false),
+        "deleted after 2026-11-08 09:00 UTC"
+    );
+    assert_eq!(
+        shows(soon, soon, false),
+        "deleted after 2026-11-02 09:00 UTC"
+    );
+    assert_eq!(shows(None, next, false), "with the next rotation");
+    assert_eq!(shows(None, None, false), "with the next rotation");
+    assert_eq!(shows(None, next, true), "held back");
+    assert_eq!(
+        shows(later, next, true),
+        "held back until 2026-11-08 09:00 UTC"
+    );
+}
+
+#[test]
+fn a_key_that_is_held_back_is_named() {
+    let mut held = secret(State::Ok, None);
+    held.keys[1].held = true;
+    let stack = Some(stack());
+    let secrets = vec![held];
+    insta::assert_snapshot!(shown(&StatusReport { stack, secrets }), @"
+    Stack keys is CREATE_COMPLETE.
+
+    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
+
+    USER  KEY      ROLE      STATUS  CREATED               LAST USED             GOES
+    app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
+    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -                     held back
+
+    prod/app: the old key AKIAOLD is still in use and is held back; its client has not moved to the secret
+    ");
+}

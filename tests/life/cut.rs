@@ -1,0 +1,98 @@
+//! Rotations that are cut at any of the function's calls, over HTTP: the real
+//! function against the real local AWS, with a proxy between them.
+//!
+//! How many calls a rotation makes is not written down here: each rotation is
+//! cut one call later than the one before, until one comes to its end.
+
+mod check;
+mod ledger;
+mod rotation;
+mod standing;
+mod start;
+mod trial;
+
+use std::io::Write;
+use std::time::Instant;
+
+use self::start::{Reach, Start};
+use self::trial::Trial;
+use crate::world::{Cut, LIST_ARTIFACTS, World};
+
+const USER: &str = "mailer";
+const SECRET: &str = "prod/mailer";
+
+/// How many findings are told: what breaks one rotation breaks many.
+const TOLD: usize = 30;
+
+const CUTS: [Cut; 5] = [
+    Cut::KillBefore,
+    Cut::KillAfter,
+    Cut::Before,
+    Cut::After,
+    Cut::Throttle,
+];
+
+/// Cuts rotations in an account of their own; returns what was found wrong.
+async fn cut(rotate_as: &str, settings: &str, starts: &[(Start, Reach)]) -> Vec<String> {
+    let began = Instant::now();
+    let world = World::new().await;
+    if !settings.contains("create_user") {
+        world.make_user(USER).await;
+    }
+    if rotate_as.contains('/') {
+        world.make_administrator("administrator", rotate_as).await;
+    }
+    if settings.contains("probe") {
+        world.make_bucket("artifacts").await;
+        world.allow(USER, LIST_ARTIFACTS).await;
+    }
+    world.manifest(&format!(
+        "version: 1\nstack: payments-keys\naccess_keys:\n\
+         \x20 - {{ user: {USER}, secret: {SECRET}, rotate_as: {rotate_as}{settings} }}\n"
+    ));
+    let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
+    world.keyrota(bootstrap).await.exits(0);
+    let trial = Trial::hold(&world, async |trial| {
+        for &(start, reach) in starts {
+            for cut in CUTS.into_iter().filter(|cut| start.knows(*cut)) {
+                trial.cut_everywhere(start, reach, cut).await;
+            }
+        }
+    })
+    .await;
+    // Told whether or not the test's output is captured.
+    let _ = writeln!(
+        std::io::stderr(),
+        "rotate_as: {rotate_as}{settings}: {} rotations cut, {} calls of the application, {:.1} s{}",
+        trial.ledger.borrow().cut(),
+        trial.calls,
+        began.elapsed().as_secs_f32(),
+        trial.ledger.borrow(),
+    );
+    let wrong = trial.findings().into_iter();
+    wrong.map(|wrong| format!("{rotate_as}: {wrong}")).collect()
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
+    use Reach::{FirstStep, Whole};
+    use Start::{Foreign, ForeignUnused, Intruder, Rotated, Single};
+    const PROBE: &str = ", probe: { action: s3:ListBucket, resource: 'arn:aws:s3:::artifacts' }";
+    const AT_ONCE: &str = ", old_key: { deactivate_after: 0, delete_after: 0 }";
+    let owned = [(Rotated, FirstStep), (Intruder, FirstStep)];
+    let shared = [
+        (Rotated, FirstStep),
+        (Foreign, Whole),
+        (ForeignUnused, Whole),
+    ];
+    // Most of the time is spent waiting, so all go on at once.
+    let found = tokio::join!(
+        cut("self", PROBE, &[(Rotated, Whole)]),
+        cut("role", AT_ONCE, &[(Single, Whole)]),
+        cut("role", ", create_user: true", &owned),
+        cut("ops/administrator", "", &shared),
+    );
+    let wrong = [found.0, found.1, found.2, found.3].concat();
+    let told: Vec<&String> = wrong.iter().take(TOLD).collect();
+    assert!(wrong.is_empty(), "{} findings: {told:#?}", wrong.len());
+}
