@@ -321,20 +321,6 @@ pub fn room(holdings: &Holdings) -> Room {
     }
 }
 
-/// Returns the keys that a `CreateAccessKey` without an answer has made: there
-/// now, not there before, and named by no version of the secret.
-pub fn strays(
-    before: &[ListedKey],
-    after: &[AccessKeyId],
-    named: &BTreeSet<AccessKeyId>,
-) -> Vec<AccessKeyId> {
-    after
-        .iter()
-        .filter(|id| !named.contains(*id) && before.iter().all(|known| known.id != **id))
-        .cloned()
-        .collect()
-}
-
 /// How a `PutSecretValue` that was not confirmed ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {

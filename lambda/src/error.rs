@@ -267,8 +267,8 @@ pub enum Error {
     },
     /// A key was perhaps made, but its secret was lost on the way.
     #[error(
-        "make a new key for {user}: {source}; if a key was made, its secret was lost and it was \
-         removed or will be by the next try; rotate again"
+        "make a new key for {user}: {source}; if a key was made, its secret was lost and \
+         the next try removes it; rotate again"
     )]
     CreationUnclear {
         /// The pinned user.

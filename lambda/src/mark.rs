@@ -32,8 +32,9 @@ const MAKING: &str = "KEYROTA_MAKING_";
 /// given up after five seconds, with the waits between them, and the same again.
 const LATEST: Duration = Duration::from_secs(60);
 
-/// How far IAM's clock may lag behind the function's.
-const SKEW: Duration = Duration::from_secs(30);
+/// How far IAM's clock may lag behind the function's, with the fraction of a
+/// second that IAM does not tell.
+const SKEW: Duration = Duration::from_secs(5);
 
 /// An intent that was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]

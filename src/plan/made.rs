@@ -17,7 +17,7 @@ pub const MAKING: &str = "KEYROTA_MAKING_";
 /// How long after such a moment the key may have been made.
 const LATEST: SignedDuration = SignedDuration::from_secs(60);
 /// How far IAM's clock may lag behind the function's.
-const SKEW: SignedDuration = SignedDuration::from_secs(30);
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// Returns whether a key that no version names must come of a rotation that died
 /// before it could store it: it was made when one said that it would, and nobody

@@ -75,7 +75,7 @@ pub(super) async fn run<P: Ports>(
     superseded.extend(left_behind(ports, event, &description).await?);
     let mut holdings = survey(ports, &scene, &superseded).await?;
     let written = make_room(ports, &scene, &mut holdings).await?;
-    mint::run(ports, &scene, written, &holdings.listed, deadline).await
+    mint::run(ports, &scene, written, deadline).await
 }
 
 /// Ends the step for a version that has a value: another cannot be stored under

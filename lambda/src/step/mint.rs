@@ -1,13 +1,12 @@
 //! Makes a key and stores it, so that neither a lost answer nor a refusal
 //! leaves the user worse off.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::create::{Scene, advice, remove};
 use super::intent::{self, Written};
 use super::{Deadline, read};
-use crate::decide::{self, AccessKeyId, AfterPut, ListedKey, PENDING, Put, ReadBack};
+use crate::decide::{self, AfterPut, PENDING, Put, ReadBack};
 use crate::error::Error;
 use crate::log::Note;
 use crate::mark::MADE;
@@ -32,10 +31,9 @@ pub(super) async fn run<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
     written: Written,
-    before: &[ListedKey],
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let key = create(ports, scene, &written, before, deadline).await?;
+    let key = create(ports, scene, &written, deadline).await?;
     let note = Note::new(
         "created",
         "the user has room for a key and this version has none",
@@ -53,7 +51,6 @@ async fn create<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
     written: &Written,
-    before: &[ListedKey],
     deadline: Deadline,
 ) -> Result<NewKey, Error> {
     let user = || scene.pin.user.clone();
@@ -75,7 +72,8 @@ async fn create<P: Ports>(
             // No key was made, so asking again is not asking twice.
             (Fault::Throttled | Fault::Unsent, Some(wait)) => ports.clock().sleep(*wait).await,
             (Fault::Unclear, _) => {
-                sweep(ports, scene, before).await?;
+                // If a key was made, nobody has its secret. The next run finds
+                // it by the intent, when IAM's lists have caught up.
                 return Err(Error::CreationUnclear {
                     user: user(),
                     source,
@@ -96,40 +94,6 @@ async fn create<P: Ports>(
             }
         }
     }
-}
-
-/// Removes what a `CreateAccessKey` without an answer has made. Its secret is
-/// lost, so it is of no use to anyone; a key that was used is not it.
-///
-/// Where that cannot be told now, the next try finds a key that nobody knows
-/// and deals with it.
-async fn sweep<P: Ports>(ports: &P, scene: &Scene<'_>, before: &[ListedKey]) -> Result<(), Error> {
-    let (after, pending) = tokio::join!(
-        ports.keys().list(&scene.caller, &scene.pin.user),
-        read(ports, scene.event, Which::Version(&scene.event.token)),
-    );
-    let (Ok(after), Ok(pending)) = (after, pending) else {
-        return Ok(());
-    };
-    let mut named = BTreeSet::from([scene.current.access_key.clone()]);
-    // Another run of this rotation may have stored its key meanwhile.
-    if let Content::Complete(pending) = pending {
-        named.insert(pending.access_key);
-    }
-    let after: Vec<AccessKeyId> = after.into_iter().map(|key| key.id).collect();
-    let strays = decide::strays(before, &after, &named);
-    let [stray] = strays.as_slice() else {
-        return Ok(());
-    };
-    if let Ok(None) = ports.keys().usage(&scene.caller, stray).await {
-        let note = Note::new(
-            "delete",
-            "it was just made and the answer with its secret was lost",
-        );
-        ports.journal().note(note.about(stray));
-        remove(ports, scene, stray).await?;
-    }
-    Ok(())
 }
 
 /// Stores a new key, or removes it again.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use keyrota_function::decide::{
     AccessKeyId, Activity, AfterPut, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin,
     PENDING, PREVIOUS, Put, ReadBack, Room, Stages, Standing, Usage, VersionId, after_put, room,
-    standing, strays,
+    standing,
 };
 use proptest::prelude::*;
 
@@ -133,15 +133,6 @@ fn two_protected_keys_stop() {
     holdings.pending = Some(key_id(2));
     holdings.superseded.insert(key_id(2));
     assert_eq!(room(&holdings), Room::Stop(Obstacle::AllProtected));
-}
-
-#[test]
-fn only_what_is_new_and_unnamed_is_a_stray() {
-    let before = [listed(1, ACTIVE, Usage::Unread)];
-    let after = [1, 2, 3].map(key_id);
-    let named = BTreeSet::from([key_id(3)]);
-    assert_eq!(strays(&before, &after, &named), vec![key_id(2)]);
-    assert_eq!(strays(&before, &[key_id(1)], &BTreeSet::new()), vec![]);
 }
 
 #[test]

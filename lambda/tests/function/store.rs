@@ -141,17 +141,18 @@ fn the_key_of_another_run_wins() {
 }
 
 #[test]
-fn a_creation_whose_answer_is_lost_is_swept_up() {
+fn a_creation_whose_answer_is_lost_is_found_by_the_next_run() {
     let world = begun();
     world.befall_action(CREATE, &[Mishap::After(UNCLEAR)]);
     assert_eq!(run(&world, Step::Create).name(), "CreationUnclear");
     assert_eq!(count(&world, CREATE), 1);
-    assert_eq!(world.ids(), [key_id(1)]);
+    assert_eq!(world.ids(), [key_id(1), key_id(4)]);
     assert_eq!(rotate(&world, TOKEN).name(), "done");
+    assert_eq!(world.ids(), [key_id(1), key_id(5)]);
 }
 
 #[test]
-fn a_creation_that_was_lost_leaves_nothing_to_sweep_up() {
+fn a_creation_that_was_lost_leaves_nothing_behind() {
     let world = begun();
     world.befall_action(CREATE, &[Mishap::Before(UNCLEAR)]);
     assert_eq!(run(&world, Step::Create).name(), "CreationUnclear");

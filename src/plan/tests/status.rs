@@ -184,8 +184,8 @@ fn a_key_that_could_not_be_stored_is_a_rotations() {
         (0, KeyRole::Pending),
         (60, KeyRole::Pending),
         (61, KeyRole::Unknown),
-        (-30, KeyRole::Pending),
-        (-31, KeyRole::Unknown),
+        (-5, KeyRole::Pending),
+        (-6, KeyRole::Unknown),
     ] {
         assert_eq!(role(|seen| announce(seen, "two", seconds)), expected);
         assert_eq!(role(|seen| announce(seen, "three", seconds)), expected);

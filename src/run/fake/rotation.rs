@@ -263,7 +263,7 @@ impl World {
         let labels = held.versions.values().flat_map(|version| &version.labels);
         let mut moments = labels.filter_map(|label| label.strip_prefix(MAKING)?.parse().ok());
         let made = key.created.as_second();
-        let announced = moments.any(|at: i64| (at - 30..=at + 60).contains(&made));
+        let announced = moments.any(|at: i64| (at - 5..=at + 60).contains(&made));
         let lost = key.last_used.is_none() && (owns || announced);
         if named(PREVIOUS) || named(MADE) || !key.active || lost {
             self.keys.remove(&other);

@@ -252,6 +252,7 @@ impl Search {
                     }
                     let key = state.world.give_key(USER, used);
                     state.world.change_key(&key.id, |key| key.foreign = true);
+                    state.wait(Duration::from_secs(10));
                 });
             }
         }

@@ -152,7 +152,7 @@ impl State {
         let explained = |key: &Key| {
             intents
                 .iter()
-                .any(|at| (at - 30..=at + LAPSED).contains(&key.created.0))
+                .any(|at| (at - 5..=at + LAPSED).contains(&key.created.0))
         };
         // Of AWSCURRENT's key it matters whether it works; how it came about
         // and whether it was used matters of the others.
