@@ -2,7 +2,11 @@
 //! function against the real local AWS, with a proxy between them.
 //!
 //! How many calls a rotation makes is not written down here: each rotation is
-//! cut one call later than the one before, until one comes to its end.
+//! cut one call later than the one before, until one comes to its end. Meanwhile
+//! an application works on, AWSCURRENT's key is tried at each change, and once
+//! the cuts stop the rotation has to end well after one more RotateSecret; a key
+//! that somebody else made has to be there still; and nothing secret that passed
+//! the proxy may be in a log.
 
 mod check;
 mod ledger;
