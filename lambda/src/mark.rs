@@ -13,7 +13,8 @@
 //! | `KEYROTA_MADE` | the version that stores the key made last | that version's key is ours, even if its rotation was cancelled |
 //!
 //! A label sits on one version, and a secret has room for twenty. Once a key is
-//! made, the intents before its own are taken away.
+//! made, the intents before its own are taken away; once its version becomes
+//! AWSCURRENT, so is its own.
 //!
 //! Sources: "Secrets Manager quotas" in the Secrets Manager User Guide,
 //! `PutSecretValue` and `UpdateSecretVersionStage` in its API reference.
