@@ -28,8 +28,13 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(200);
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// After so many refusals it is looked up whether the key is still there: after
-/// three seconds, and then every fifteen.
+/// three seconds, then every fifteen, and when the time is up.
 const LOOK_AFTER: u32 = 5;
+
+/// How often a list has to lack the key before it is given up. IAM's lists lag
+/// behind as its keys do, and a key that is only late works with the next try;
+/// where one is given up for gone all the same, its version stays known as ours.
+const ABSENCES: u32 = 2;
 
 /// What is tested, and what it is tested against.
 pub(super) struct Trial<'step> {
@@ -63,15 +68,21 @@ pub(super) async fn authenticate<P: Ports>(
     let note = Note::new("wait", "the new key is not accepted everywhere yet");
     ports.journal().note(note.about(&pending.access_key));
     let (mut successes, mut refusals, mut wait) = (0, 0, FIRST_WAIT);
+    let mut absences = 0;
     loop {
+        let over = deadline.left(ports.clock()) <= wait;
         if failure.fault == Fault::NotAuthenticated {
             refusals += 1;
-            if refusals % LOOK_AFTER == 0 && is_gone(ports, trial).await {
-                let reason = format!("the key {} that it made is deleted or inactive", key());
-                return Err(abandon(ports, trial.event, Some(&key()), reason).await);
+            if over || refusals % LOOK_AFTER == 0 {
+                let seen = look(ports, trial).await;
+                absences += u32::from(seen == Some(Seen::Absent));
+                if seen == Some(Seen::Inactive) || absences == ABSENCES {
+                    let reason = format!("the key {} that it made is deleted or inactive", key());
+                    return Err(abandon(ports, trial.event, Some(&key()), reason).await);
+                }
             }
         }
-        if deadline.left(ports.clock()) <= wait {
+        if over {
             return Err(Error::KeyNotUsableYet {
                 user: user(),
                 key: key(),
@@ -126,22 +137,29 @@ fn worst<const N: usize>(
     Ok(failures?.into_iter().flatten().next())
 }
 
-/// Whether IAM says that the pending key is gone or inactive. Where it does not
-/// answer, or its answer is out of date, nothing is lost: the key's version
-/// stays known as ours.
-async fn is_gone<P: Ports>(ports: &P, trial: &Trial<'_>) -> bool {
+/// What IAM's list says of the pending key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Active,
+    Inactive,
+    Absent,
+}
+
+/// Looks the pending key up, if IAM answers.
+async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<Seen> {
     let Content::Complete(current) = trial.current else {
-        return false;
+        return None;
     };
-    let Ok(caller) = caller(ports, trial.pin, current).await else {
-        return false;
-    };
-    let Ok(keys) = ports.keys().list(&caller, &trial.pin.user).await else {
-        return false;
-    };
-    !keys
-        .iter()
-        .any(|key| key.id == trial.pending.access_key && key.activity == Activity::Active)
+    let caller = caller(ports, trial.pin, current).await.ok()?;
+    let keys = ports.keys().list(&caller, &trial.pin.user).await.ok()?;
+    let key = keys
+        .into_iter()
+        .find(|key| key.id == trial.pending.access_key);
+    Some(match key.map(|key| key.activity) {
+        Some(Activity::Active) => Seen::Active,
+        Some(Activity::Inactive) => Seen::Inactive,
+        None => Seen::Absent,
+    })
 }
 
 /// Whether a failure is one that a good key may see while IAM spreads it.

@@ -228,23 +228,48 @@ fn the_current_id_with_another_secret_key_is_tested() {
 #[test]
 fn a_rotation_whose_key_is_gone_is_given_up_and_the_next_succeeds() {
     type Meddle = fn(&World);
-    let ways: [Meddle; 2] = [
-        |world| world.take_key(&key_id(4)),
-        |world| world.change_key(&key_id(4), |key| key.activity = Activity::Inactive),
+    // An inactive key is seen; one that is missing is looked for twice.
+    let ways: [(Meddle, u64); 2] = [
+        (|world| world.take_key(&key_id(4)), 20),
+        (
+            |world| world.change_key(&key_id(4), |key| key.activity = Activity::Inactive),
+            5,
+        ),
     ];
     for rotate_as in ["self", "role", "ops/key-admin"] {
-        for meddle in ways {
+        for (meddle, seconds) in ways {
             let world = World::new(rotate_as, false);
             world.begin(TOKEN);
             assert_eq!(run(&world, Step::Create).name(), "done");
             meddle(&world);
             assert_eq!(test(&world), "GivenUp");
-            assert!(world.slept.get() < Duration::from_secs(5));
+            assert!(world.slept.get() < Duration::from_secs(seconds));
             assert!(world.version(PENDING).is_none());
             assert_eq!(rotate(&world, AGAIN).name(), "done");
             assert_eq!(world.ids(), [key_id(1), key_id(5)]);
         }
     }
+}
+
+/// IAM's lists lag behind, as its keys do.
+#[test]
+fn a_key_that_a_list_lacks_once_is_not_given_up() {
+    let world = World::new("role", false);
+    world.spread.set(Duration::from_secs(15));
+    world.begin(TOKEN);
+    assert_eq!(run(&world, Step::Create).name(), "done");
+    world.befall_action("iam:ListAccessKeys", &[Mishap::OutOfDate]);
+    assert_eq!(test(&world), "done");
+    assert!(world.actions().contains(&"iam:ListAccessKeys"));
+}
+
+/// However short the time that the manifest gives a step.
+#[test]
+fn a_key_that_is_gone_is_given_up_when_the_time_is_up() {
+    let world = created();
+    world.take_key(&key_id(4));
+    world.take_per_call(Duration::from_secs(4));
+    assert_eq!(test(&world), "GivenUp");
 }
 
 #[test]
