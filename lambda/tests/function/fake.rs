@@ -9,14 +9,15 @@
 
 mod guard;
 mod keys;
+mod mishap;
 mod rotation;
 mod sweep;
 mod vault;
 mod world;
 
+pub(crate) use mishap::Mishap;
 pub(crate) use rotation::{Ended, rotate, run, run_for, run_with};
 pub(crate) use sweep::{sweep, sweep_all};
 pub(crate) use world::{
-    ADMINISTRATOR, ADMINISTRATOR_ARN, Key, Mishap, OTHER, SECRET, SECRET_ARN, TOKEN, USER, World,
-    key_id,
+    ADMINISTRATOR, ADMINISTRATOR_ARN, Key, OTHER, SECRET, SECRET_ARN, TOKEN, USER, World, key_id,
 };

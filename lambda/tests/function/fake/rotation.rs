@@ -126,19 +126,28 @@ pub(crate) fn run_with(
         at: world.now() + TIMEOUT,
     };
     let event = event(step, token);
-    let ended = {
-        let future = pin!(function(&request, &event, deadline));
-        match future.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Ended::Done,
-            Poll::Ready(Err(error)) => Ended::Failed(error),
-            Poll::Pending => Ended::Died,
-        }
-    };
+    let ended = poll(function(&request, &event, deadline));
+    conclude(request, ended)
+}
+
+/// Polls once: everything happens at once, so that what is pending then is a
+/// process that died.
+pub(super) fn poll(future: impl Future<Output = Result<(), Error>>) -> Ended {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => Ended::Done,
+        Poll::Ready(Err(error)) => Ended::Failed(error),
+        Poll::Pending => Ended::Died,
+    }
+}
+
+/// Takes down all that a request said, and checks that no secret is in it.
+pub(super) fn conclude(request: Request<'_>, ended: Ended) -> Ended {
+    let Request { world, lines } = request;
     if let Ended::Failed(error) = &ended {
-        request.lines.failed(error);
+        lines.failed(error);
         world.say(&format!("{} {error:?}\n", error.sentence()));
     }
-    world.say(&String::from_utf8(request.lines.into_writer()).expect("UTF-8"));
+    world.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
     world.assert_silent();
     ended
 }

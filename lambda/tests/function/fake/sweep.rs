@@ -1,7 +1,5 @@
 //! The stack's rule, which calls for a sweep every hour.
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use keyrota_function::event::Invocation;
@@ -11,7 +9,7 @@ use keyrota_function::step::Deadline;
 use keyrota_function::sweep;
 use serde_json::json;
 
-use super::rotation::{Ended, Request};
+use super::rotation::{Ended, Request, conclude, poll};
 use super::world::{SECRET_ARN, World};
 
 /// The time that Lambda gives a sweep.
@@ -42,19 +40,6 @@ pub(crate) fn sweep_all(world: &World, secrets: &[&str]) -> Ended {
     let deadline = Deadline {
         at: world.now() + TIMEOUT,
     };
-    let ended = {
-        let future = pin!(sweep::run(&request, &secrets, deadline));
-        match future.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Ended::Done,
-            Poll::Ready(Err(error)) => Ended::Failed(error),
-            Poll::Pending => Ended::Died,
-        }
-    };
-    if let Ended::Failed(error) = &ended {
-        request.lines.failed(error);
-        world.say(&format!("{} {error:?}\n", error.sentence()));
-    }
-    world.say(&String::from_utf8(request.lines.into_writer()).expect("UTF-8"));
-    world.assert_silent();
-    ended
+    let ended = poll(sweep::run(&request, &secrets, deadline));
+    conclude(request, ended)
 }

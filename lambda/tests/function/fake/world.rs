@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, VersionId};
+use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, VersionId};
 use keyrota_function::moment::Moment;
-use keyrota_function::port::{Answer, CallError, Fault};
 
+use super::mishap::{Meddling, Mishap};
 use super::vault::Version;
 
 pub(crate) const USER: &str = "ci-deployer";
@@ -25,30 +25,6 @@ const MORNING: i64 = 1_790_000_000;
 
 /// How long every call takes.
 const CALL: Duration = Duration::from_millis(10);
-
-/// What befalls a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mishap {
-    /// It fails and was not carried out.
-    Before(Fault),
-    /// It was carried out, but fails.
-    After(Fault),
-    /// The process dies and the call is not carried out.
-    DieBefore,
-    /// The call is carried out and the process dies.
-    DieAfter,
-    /// It is answered from before the last change.
-    OutOfDate,
-}
-
-/// Whether it is time: by the number of the call to come, and its action.
-type Due = Box<dyn Fn(usize, &str) -> bool>;
-
-/// What someone else does in the middle of a step.
-struct Meddling {
-    due: Due,
-    act: Box<dyn Fn(&World)>,
-}
 
 /// An access key of a user.
 #[derive(Clone, Debug)]
@@ -87,10 +63,10 @@ pub(crate) struct World {
     /// What befalls the calls to come, by their number in this list.
     pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
     /// What befalls the next calls of an action.
-    action_mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
-    nth_mishaps: RefCell<BTreeMap<(&'static str, usize), Mishap>>,
-    meddling: RefCell<Option<Meddling>>,
-    per_call: Cell<Duration>,
+    pub(super) action_mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
+    pub(super) nth_mishaps: RefCell<BTreeMap<(&'static str, usize), Mishap>>,
+    pub(super) meddling: RefCell<Option<Meddling>>,
+    pub(super) per_call: Cell<Duration>,
     pub(crate) now: Cell<Duration>,
     /// How much of that was slept.
     pub(crate) slept: Cell<Duration>,
@@ -121,36 +97,6 @@ pub(crate) struct World {
 /// Returns the ID of the n-th key that is made.
 pub(crate) fn key_id(number: u32) -> AccessKeyId {
     AccessKeyId::parse(&format!("AKIAFAKE{number:012}")).expect("an ID")
-}
-
-/// Returns an error with a fault.
-pub(crate) fn failure(action: &'static str, fault: Fault) -> CallError {
-    let code = match fault {
-        Fault::NotFound => "ResourceNotFoundException",
-        Fault::Exists => "ResourceExistsException",
-        Fault::LimitExceeded => "LimitExceeded",
-        Fault::NotAuthenticated => "InvalidClientTokenId",
-        Fault::NotAuthorised => "AccessDenied",
-        Fault::Undecryptable => "DecryptionFailure",
-        Fault::Throttled => "Throttling",
-        Fault::Refused => "InvalidRequestException",
-        Fault::Unsent | Fault::Unclear => {
-            return CallError {
-                action,
-                fault,
-                answer: None,
-            };
-        }
-    };
-    let answer = Answer {
-        code: Some(code.to_owned()),
-        ..Answer::default()
-    };
-    CallError {
-        action,
-        fault,
-        answer: Some(Box::new(answer)),
-    }
 }
 
 impl World {
@@ -321,50 +267,6 @@ impl World {
             .collect()
     }
 
-    /// Lets something befall the call with this number, counted from now.
-    pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
-        let number = self.calls.borrow().len() + number;
-        self.mishaps.borrow_mut().insert(number, mishap);
-    }
-
-    /// Lets something befall the n-th call of an action, counted from the first
-    /// ever.
-    pub(crate) fn befall_nth(&self, action: &'static str, number: usize, mishap: Mishap) {
-        self.nth_mishaps
-            .borrow_mut()
-            .insert((action, number), mishap);
-    }
-
-    /// Lets an operator make a version AWSCURRENT before the call with this
-    /// number, counted from now.
-    pub(crate) fn promote_before(&self, number: usize, version: &'static str) {
-        self.act_before(number, move |world| {
-            world.promote_by_hand(&VersionId::new(version));
-        });
-    }
-
-    /// Lets someone do something before the call with this number, counted from
-    /// now.
-    pub(crate) fn act_before(&self, number: usize, act: impl Fn(&Self) + 'static) {
-        let number = self.calls.borrow().len() + number;
-        self.meddle(move |at, _| at == number, act);
-    }
-
-    /// Lets another run of the rotation store a value before the next call of
-    /// an action.
-    pub(crate) fn store_before(&self, action: &'static str, value: &str) {
-        let value = value.to_owned();
-        let act = move |world: &Self| world.store(TOKEN, &[PENDING], &value);
-        self.meddle(move |_, called| called == action, act);
-    }
-
-    fn meddle(&self, due: impl Fn(usize, &str) -> bool + 'static, act: impl Fn(&Self) + 'static) {
-        self.meddling.replace(Some(Meddling {
-            due: Box::new(due),
-            act: Box::new(act),
-        }));
-    }
-
     /// Lets time pass in which nobody calls.
     pub(crate) fn pass(&self, duration: Duration) {
         self.now.set(self.now.get() + duration);
@@ -388,68 +290,5 @@ impl World {
     /// Lets every further call take this long.
     pub(crate) fn take_per_call(&self, duration: Duration) {
         self.per_call.set(duration);
-    }
-
-    /// Lets something befall the next calls of an action, one after the other.
-    pub(crate) fn befall_action(&self, action: &'static str, mishaps: &[Mishap]) {
-        self.action_mishaps
-            .borrow_mut()
-            .entry(action)
-            .or_default()
-            .extend(mishaps);
-    }
-
-    /// Lets nothing more befall any call.
-    pub(crate) fn calm(&self) {
-        self.mishaps.borrow_mut().clear();
-        self.nth_mishaps.borrow_mut().clear();
-        self.action_mishaps.borrow_mut().clear();
-    }
-
-    /// Returns what befalls a call.
-    fn mishap(&self, number: usize, action: &'static str) -> Option<Mishap> {
-        let mut by_action = self.action_mishaps.borrow_mut();
-        let next = by_action.get_mut(action).and_then(VecDeque::pop_front);
-        let calls = self.calls.borrow();
-        let nth = calls[..number]
-            .iter()
-            .filter(|(called, _)| *called == action)
-            .count();
-        next.or_else(|| self.nth_mishaps.borrow_mut().remove(&(action, nth)))
-            .or_else(|| self.mishaps.borrow_mut().remove(&number))
-    }
-
-    /// Makes a call: records it, lets happen what befalls it, checks what must
-    /// hold at each instant.
-    pub(crate) async fn call<T>(
-        &self,
-        action: &'static str,
-        signer: &str,
-        effect: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<T, CallError> {
-        let number = self.calls.borrow().len();
-        self.calls.borrow_mut().push((action, signer.to_owned()));
-        self.now.set(self.now.get() + self.per_call.get());
-        let meddling = self
-            .meddling
-            .borrow_mut()
-            .take_if(|it| (it.due)(number, action));
-        if let Some(meddling) = meddling {
-            (meddling.act)(self);
-        }
-        let mishap = self.mishap(number, action);
-        match mishap {
-            Some(Mishap::Before(fault)) => return Err(failure(action, fault)),
-            Some(Mishap::DieBefore) => std::future::pending::<()>().await,
-            _ => {}
-        }
-        self.out_of_date.set(mishap == Some(Mishap::OutOfDate));
-        let answer = effect();
-        self.check();
-        match mishap {
-            Some(Mishap::After(fault)) => Err(failure(action, fault)),
-            Some(Mishap::DieAfter) => std::future::pending().await,
-            _ => answer.map_err(|fault| failure(action, fault)),
-        }
     }
 }
