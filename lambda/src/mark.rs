@@ -12,9 +12,9 @@
 //! | `KEYROTA_MAKING_` and a time | the AWSCURRENT version of that time | a key is made about now, beside AWSCURRENT's and no other |
 //! | `KEYROTA_MADE` | the version that stores the key made last | that version's key is ours, even if its rotation was cancelled |
 //!
-//! A label sits on one version, and a secret has room for twenty. Once a key is
-//! made, the intents before its own are taken away; once its version becomes
-//! AWSCURRENT, so is its own.
+//! A label sits on one version, and a secret has room for twenty. Intents are
+//! taken away when the version that stores their key becomes AWSCURRENT: IAM
+//! would not have made that key while one of another intent was there.
 //!
 //! Sources: "Secrets Manager quotas" in the Secrets Manager User Guide,
 //! `PutSecretValue` and `UpdateSecretVersionStage` in its API reference.

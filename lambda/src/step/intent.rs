@@ -45,19 +45,8 @@ pub(super) async fn write<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Writ
     }
 }
 
-/// Takes the intents of earlier runs away, once a key was made: IAM would have
-/// refused to make it while a key of theirs, which a list had not shown yet,
-/// was there.
-pub(super) async fn clear<P: Ports>(ports: &P, scene: &Scene<'_>, written: &Written) {
-    let old = scene.intents.iter();
-    let old: Vec<Intent> = old
-        .filter(|intent| intent.label != written.label)
-        .cloned()
-        .collect();
-    take_away(ports, &scene.event.secret, &old).await;
-}
-
-/// Takes intents away. One that stays lapses, and the next run takes it away.
+/// Takes intents away. One that stays lapses with its time, and goes with the
+/// next rotation.
 pub(super) async fn take_away<P: Ports>(ports: &P, secret: &SecretArn, intents: &[Intent]) {
     for Intent { label, version, .. } in intents {
         let _ = ports

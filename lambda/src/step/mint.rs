@@ -39,11 +39,7 @@ pub(super) async fn run<P: Ports>(
         "the user has room for a key and this version has none",
     );
     ports.journal().note(note.about(&key.id));
-    let (stored, ()) = tokio::join!(
-        store(ports, scene, &key, deadline),
-        intent::clear(ports, scene, &written)
-    );
-    stored
+    store(ports, scene, &key, deadline).await
 }
 
 /// Has IAM make a key, once.
