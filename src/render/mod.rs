@@ -82,6 +82,22 @@ fn count(findings: &[Finding]) -> String {
     }
 }
 
+/// One stack as it was rendered, with all that is checked and reviewed of it.
+pub(crate) struct Rendered<'model> {
+    /// What it was rendered from.
+    pub model: &'model Model,
+    /// The template's file.
+    pub file: String,
+    /// The template.
+    pub text: String,
+    /// The template, read again: what CloudFormation will see.
+    pub tree: serde_yaml::Value,
+    /// Every policy document, as IAM will see it.
+    pub documents: Vec<document::Document>,
+    /// What the manifest says of the account and Region.
+    pub world: resolve::World,
+}
+
 /// Renders the model.
 ///
 /// # Errors
@@ -89,6 +105,19 @@ fn count(findings: &[Finding]) -> String {
 /// Returns every finding where AWS would refuse the stack; the other errors are
 /// faults of the templates.
 pub fn render(model: &Model) -> Result<Rendering, Error> {
+    let registry = template::registry()?;
+    let rendered = render_stack(&registry, model, "stack.yaml")?;
+    Ok(Rendering {
+        files: files(&rendered)?,
+        stack: rendered.text,
+    })
+}
+
+fn render_stack<'model>(
+    registry: &handlebars::Handlebars<'_>,
+    model: &'model Model,
+    file: &str,
+) -> Result<Rendered<'model>, Error> {
     let account = model.account.as_ref();
     let mut findings = account.map_or_else(Vec::new, |account| check_readers(model, account));
     let context = match view::stack(model) {
@@ -99,40 +128,51 @@ pub fn render(model: &Model) -> Result<Rendering, Error> {
             return Err(Error::Refused(findings));
         }
     };
-    let registry = template::registry()?;
-    let stack = template::fill(&registry, template::STACK, &context)?;
-    let parsed: serde_yaml::Value =
-        serde_yaml::from_str(&stack).map_err(|error| Error::Malformed(error.to_string()))?;
-
-    let longest = resolve::World::longest(model).with_resources(&parsed);
-    findings.extend(check::limits(
-        &stack,
-        &parsed,
-        &document::documents(&parsed, &longest)?,
-    ));
+    let text = template::fill(registry, template::STACK, &context)?;
+    let tree: serde_yaml::Value =
+        serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
+    let longest = resolve::World::longest(model).with_resources(&tree);
+    let longest = document::documents(&tree, &longest)?;
+    findings.extend(check::limits(&text, &tree, &longest));
     if !findings.is_empty() {
         return Err(Error::Refused(findings));
     }
+    let world = resolve::World::of(model).with_resources(&tree);
+    Ok(Rendered {
+        documents: document::documents(&tree, &world)?,
+        file: file.to_owned(),
+        model,
+        text,
+        tree,
+        world,
+    })
+}
 
-    let world = resolve::World::of(model).with_resources(&parsed);
+/// Returns what is written for review.
+fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
+    let Rendered {
+        model,
+        world,
+        documents,
+        ..
+    } = rendered;
     let mut files = BTreeMap::new();
-    files.insert("stack.yaml".to_owned(), stack.clone());
-    let documents = document::documents(&parsed, &world)?;
-    for document in &documents {
+    files.insert(rendered.file.clone(), rendered.text.clone());
+    for document in documents {
         files.insert(
             format!("policies/{}.json", document.name),
             pretty(&document.body)?,
         );
     }
     let bucket = artifact_bucket(model, world.account(), world.region());
-    let policy = document::artifact_bucket_policy(&bucket, &world);
+    let policy = document::artifact_bucket_policy(&bucket, world);
     files.insert("policies/artifact-bucket.json".to_owned(), pretty(&policy)?);
     let managed = documents
         .iter()
         .any(|document| document.kind == document::Kind::Managed);
-    let deployer = deployer::policy(model, &world, managed);
+    let deployer = deployer::policy(model, world, managed);
     files.insert("deployer-policy.json".to_owned(), pretty(&deployer)?);
-    Ok(Rendering { stack, files })
+    Ok(files)
 }
 
 /// Returns the policy of the artifact bucket, which keeps off whoever does not
