@@ -27,7 +27,7 @@ pub use name::{
 };
 pub use resolve::ResolveError;
 use spread::spread;
-pub use template::TemplateError;
+pub use template::{TemplateError, Templates};
 
 /// The logical ID of the rotation function.
 pub const FUNCTION: &str = "Function";
@@ -102,6 +102,8 @@ pub(crate) struct Rendered<'model> {
     pub documents: Vec<document::Document>,
     /// What the manifest says of the account and Region.
     pub world: resolve::World,
+    /// Names of the templates that are not keyrota's own.
+    pub overlaid: &'model [String],
 }
 
 /// Renders the stacks.
@@ -110,11 +112,10 @@ pub(crate) struct Rendered<'model> {
 ///
 /// Returns every finding where AWS would refuse a stack; the other errors are
 /// faults of the templates.
-pub fn render(shards: &[Shard]) -> Result<Rendering, Error> {
-    let registry = template::registry()?;
+pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
     let mut rendered = Vec::new();
     let mut refused = Vec::new();
-    for outcome in spread(shards, |shard| render_stack(&registry, shard)) {
+    for outcome in spread(shards, |shard| render_stack(templates, shard)) {
         match outcome {
             Ok(one) => rendered.push(one),
             Err(Error::Refused(findings)) => refused.extend(findings),
@@ -135,7 +136,7 @@ pub fn render(shards: &[Shard]) -> Result<Rendering, Error> {
 }
 
 fn render_stack<'model>(
-    registry: &handlebars::Handlebars<'_>,
+    templates: &'model Templates,
     shard: &'model Shard,
 ) -> Result<Rendered<'model>, Error> {
     let model = &shard.model;
@@ -149,7 +150,7 @@ fn render_stack<'model>(
             return Err(Error::Refused(findings));
         }
     };
-    let text = template::fill(registry, template::STACK, &context)?;
+    let text = templates.stack(&context)?;
     let tree: serde_yaml::Value =
         serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let longest = resolve::World::longest(model).with_resources(&tree);
@@ -167,6 +168,7 @@ fn render_stack<'model>(
         text,
         tree,
         world,
+        overlaid: templates.overlaid_names(),
     })
 }
 

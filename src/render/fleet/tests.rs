@@ -4,7 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model;
-use crate::render::{document, render, resolve};
+use crate::render::{Templates, document, render, resolve};
+
+fn templates() -> Templates {
+    Templates::built_in().unwrap()
+}
 
 fn load(text: &str) -> Model {
     model::load(text, None).unwrap().model
@@ -42,7 +46,7 @@ fn what_one_stack_holds_is_one_stack_without_a_record() {
     assert_eq!(fleet.record, None);
     assert_eq!(fleet.shards.len(), 1);
     assert_eq!(fleet.shards[0].file, "stack.yaml");
-    render(&fleet.shards).unwrap();
+    render(&fleet.shards, &templates()).unwrap();
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn more_than_that_are_several_stacks_and_the_first_keeps_its_name() {
         .map(|shard| shard.model.stack.to_string())
         .collect();
     assert_eq!(names[..2], ["keys", "keys-001"]);
-    let rendering = render(&fleet.shards).unwrap();
+    let rendering = render(&fleet.shards, &templates()).unwrap();
     for file in [
         "stack-000.yaml",
         "stack-002.yaml",
@@ -113,7 +117,7 @@ fn every_stack_keeps_within_every_limit() {
         }
         let fleet = fleet(load(&text), Record::default());
         assert!(fleet.shards.len() > 1, "{settings}");
-        let stacks = render(&fleet.shards)
+        let stacks = render(&fleet.shards, &templates())
             .unwrap_or_else(|error| panic!("{name:.9}{settings}: {error:?}"))
             .stacks;
         let count: usize = fleet
@@ -221,7 +225,7 @@ fn no_estimate_is_too_low() {
         "",
         ", rotate_as: role, create_user: true",
         ", rotate_as: ops/administrator, kms_key: create, readers: [\"arn:aws:iam::111122223333:root\"]",
-        ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::bucket\" }",
+        ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::a-bucket\" }",
     ] {
         for count in [1, 60] {
             let model = users(0..count, settings);
@@ -229,7 +233,9 @@ fn no_estimate_is_too_low() {
             for entry in &model.access_keys {
                 load.add(entry);
             }
-            let text = &render(&[single(model.clone())]).unwrap().stacks[0];
+            let text = &render(&[single(model.clone())], &templates())
+                .unwrap()
+                .stacks[0];
             let tree: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
             let world = resolve::World::longest(&model).with_resources(&tree);
             let found = resolve::resources(&tree).count();

@@ -5,7 +5,7 @@
 //! chooses one.
 
 use super::super::{Rendering, render};
-use super::{findings, folder, read, shards};
+use super::{findings, folder, read, shards, templates};
 use crate::model;
 
 fn directive<'text>(text: &'text str, name: &str) -> Vec<&'text str> {
@@ -23,7 +23,8 @@ fn environments(text: &str) -> Vec<Option<&str>> {
 fn check(path: &std::path::Path, environment: Option<&str>) -> Rendering {
     let loaded = model::load(&read(path), environment);
     let loaded = loaded.unwrap_or_else(|found| panic!("{}: {found:?}", path.display()));
-    render(&shards(loaded.model)).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+    render(&shards(loaded.model), &templates())
+        .unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
 }
 
 #[test]

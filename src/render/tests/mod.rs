@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::fleet::single;
-use super::{Error, Rendering, Shard, render};
+use super::{Error, Rendering, Shard, Templates, render};
 use crate::model::{self, Finding, Model};
 
 /// Returns the model as the one stack it is, whatever its size.
@@ -19,13 +19,13 @@ fn shards(model: Model) -> [Shard; 1] {
 
 fn rendered(manifest: &str) -> Rendering {
     let loaded = model::load(manifest, None).unwrap();
-    render(&shards(loaded.model)).unwrap()
+    render(&shards(loaded.model), &templates()).unwrap()
 }
 
 fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
     match model::load(manifest, environment) {
         Err(findings) => findings,
-        Ok(loaded) => match render(&shards(loaded.model)) {
+        Ok(loaded) => match render(&shards(loaded.model), &templates()) {
             Err(Error::Refused(findings)) => findings,
             Err(error) => panic!("{error}"),
             Ok(_) => Vec::new(),
@@ -215,7 +215,7 @@ fn every_resource_that_can_is_tagged() {
 fn the_named_resources_and_outputs_are_there() {
     let manifest = include_str!("../../../examples/everything.yaml");
     let model = model::load(manifest, None).unwrap().model;
-    let stack = parsed(&render(&shards(model.clone())).unwrap());
+    let stack = parsed(&render(&shards(model.clone()), &templates()).unwrap());
     for id in [
         super::FUNCTION,
         super::ROLE,
@@ -284,4 +284,8 @@ fn strip(value: &serde_yaml::Value) -> serde_yaml::Value {
         Value::Sequence(items) => Value::Sequence(items.iter().map(strip).collect()),
         _ => value.clone(),
     }
+}
+
+fn templates() -> Templates {
+    Templates::built_in().unwrap()
 }

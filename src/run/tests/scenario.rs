@@ -29,7 +29,10 @@ impl Scenario {
         let text = format!("version: 1\nstack: keys\naccess_keys:\n{entries}");
         let model = model::load(&text, None).unwrap().model;
         let fleet = Fleet::of(model, Record::default()).unwrap();
-        let template = render::render(&fleet.shards).unwrap().stacks.remove(0);
+        let template = render::render(&fleet.shards, &render::Templates::built_in().unwrap())
+            .unwrap()
+            .stacks
+            .remove(0);
         let model = fleet.shards[0].model.clone();
         let mut world = World::new();
         prepare(&mut world);
