@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy as _, Output, RenderContext,
+    RenderErrorReason, Renderable as _,
 };
 use serde::Serialize;
 
@@ -186,6 +187,8 @@ fn empty_registry() -> Handlebars<'static> {
     registry.register_helper("ref", Box::new(reference));
     registry.register_helper("number", Box::new(number));
     registry.register_helper("comment", Box::new(comment));
+    registry.register_helper("if", Box::new(If { positive: true }));
+    registry.register_helper("unless", Box::new(If { positive: false }));
     registry
 }
 
@@ -324,6 +327,37 @@ fn comment(
 ) -> HelperResult {
     let printable = |one: char| if matches!(one, ' '..='~') { one } else { '?' };
     Ok(out.write(&text(helper)?.chars().map(printable).collect::<String>())?)
+}
+
+/// `if` and `unless` as Handlebars has them, but for a missing variable: that is
+/// false there even in strict mode, and a misspelt name would go unnoticed.
+struct If {
+    positive: bool,
+}
+
+impl HelperDef for If {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        state: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let param = helper.param(0);
+        let param = param.ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
+        if param.is_value_missing() {
+            let path = param.relative_path().cloned();
+            return Err(RenderErrorReason::MissingVariable(path).into());
+        }
+        let branch = match param.value().is_truthy(false) == self.positive {
+            true => helper.template(),
+            false => helper.inverse(),
+        };
+        branch.map_or(Ok(()), |branch| {
+            branch.render(registry, context, state, out)
+        })
+    }
 }
 
 fn text<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {

@@ -3,6 +3,7 @@
 mod limits;
 mod manifests;
 mod names;
+mod overlay;
 mod stability;
 
 use std::fmt::Write as _;
