@@ -13,6 +13,7 @@ mod cut;
 mod emulator;
 mod generate;
 mod interrupt;
+mod least;
 mod life;
 mod manifest;
 mod refused;
