@@ -145,23 +145,23 @@ async fn ablate(names: &[&str], share: usize, shares: usize) {
 }
 
 #[tokio::test]
-async fn each_action_of_bootstrap_is_needed_one_half() {
+async fn each_action_of_bootstrap_is_needed_for_a_new_stack_one_half() {
     ablate(&["bootstrap of a new stack"], 0, 2).await;
 }
 
 #[tokio::test]
-async fn each_action_of_bootstrap_is_needed_other_half() {
+async fn each_action_of_bootstrap_is_needed_for_a_new_stack_other_half() {
     ablate(&["bootstrap of a new stack"], 1, 2).await;
 }
 
 #[tokio::test]
 async fn each_action_of_bootstrap_is_needed_to_change_and_to_roll_back() {
-    ablate(
-        &["bootstrap of a changed stack", "bootstrap that rolls back"],
-        0,
-        1,
-    )
-    .await;
+    let names = [
+        "bootstrap of a changed stack",
+        "bootstrap that would overwrite a value",
+        "bootstrap that rolls back",
+    ];
+    ablate(&names, 0, 1).await;
 }
 
 #[tokio::test]

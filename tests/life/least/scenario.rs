@@ -1,8 +1,8 @@
 //! The commands in the states in which they come to need what they are granted.
 
 use super::state::{
-    BUSY, CHANGED, DEPLOYED, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SMALL, State,
-    UNFINISHED,
+    BUSY, CHANGED, DEPLOYED, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL,
+    State, UNFINISHED,
 };
 
 /// A command in a state.
@@ -141,6 +141,7 @@ pub const SCENARIOS: &[Scenario] = &[
         BOOTSTRAP,
         CHANGED,
         Shows::These(&[
+            "s3:GetBucketTagging",
             "cloudformation:GetTemplate",
             "cloudformation:UntagResource",
             "cloudwatch:UntagResource",
@@ -162,6 +163,16 @@ pub const SCENARIOS: &[Scenario] = &[
             "secretsmanager:UpdateSecretVersionStage",
         ]),
     ),
+    Scenario {
+        code: 3,
+        ..scenario(
+            "bootstrap that would overwrite a value",
+            "Bootstrap",
+            BOOTSTRAP,
+            SEEDED,
+            Shows::These(&["cloudformation:DeleteChangeSet"]),
+        )
+    },
     Scenario {
         code: 1,
         denied: Some((

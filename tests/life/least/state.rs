@@ -14,6 +14,7 @@ pub enum State {
     Deployed { large: bool },
     Changed { large: bool },
     Unfinished,
+    Seeded,
     LeftBehind,
     Busy,
 }
@@ -28,6 +29,8 @@ pub const CHANGED: State = State::Changed { large: false };
 pub const LARGE_CHANGED: State = State::Changed { large: true };
 /// A rotation is left with a value that can never be promoted.
 pub const UNFINISHED: State = State::Unfinished;
+/// A deployed secret is seeded with something else than is rendered.
+pub const SEEDED: State = State::Seeded;
 /// An earlier manifest has left a secret.
 pub const LEFT_BEHIND: State = State::LeftBehind;
 /// CloudFormation is at work on the stack.
@@ -81,6 +84,7 @@ pub async fn prepare(world: &World, state: State) -> Policy {
     world.manifest(&after);
     match state {
         State::Unfinished => leave_unfinished(world).await,
+        State::Seeded => seed_otherwise(world).await,
         State::LeftBehind => leave_behind(world).await,
         State::Busy => keep_busy(world).await,
         State::New { .. } | State::Deployed { .. } | State::Changed { .. } => {}
@@ -170,6 +174,27 @@ async fn leave_unfinished(world: &World) {
         .secret_string(value.to_string())
         .version_stages("AWSPENDING");
     request.send().await.expect("the value is stored");
+}
+
+/// Deploys the template with another seed, as somebody does by hand.
+async fn seed_otherwise(world: &World) {
+    let request = world.cloudformation.get_template().stack_name(STACK);
+    let template = request.send().await.expect("the template").template_body;
+    let template = template.expect("a template");
+    let seed = ":secret:prod/mailer\"}";
+    assert!(template.contains(seed), "{template}");
+    let template = template.replace(seed, ":secret:elsewhere\"}");
+    let parameter = |name: &str| {
+        let builder = aws_sdk_cloudformation::types::Parameter::builder();
+        builder.parameter_key(name).use_previous_value(true).build()
+    };
+    let request = world.cloudformation.update_stack().stack_name(STACK);
+    let request = request.template_body(template);
+    let request = request.capabilities(Capability::CapabilityNamedIam);
+    let request = request.parameters(parameter("ArtifactBucket"));
+    let request = request.parameters(parameter("ArtifactKey"));
+    request.send().await.expect("the update begins");
+    world.until_stack_is(STACK, "UPDATE_COMPLETE").await;
 }
 
 /// Makes a secret that carries the stack's tag, as one whose entry got another name.
