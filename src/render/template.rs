@@ -113,8 +113,10 @@ impl Templates {
                 .iter()
                 .map(|(name, text)| (name.as_str(), text.as_str())),
         );
+        let inlined = inlined(&texts, &overlay);
+        let texts_of = |name: &str| inlined.get(name).map_or(texts[name], String::as_str);
         let mut registry = empty_registry();
-        for (name, text) in &texts {
+        for (name, text) in texts.keys().map(|name| (name, texts_of(name))) {
             if writes_raw(text) {
                 return Err(TemplateError::Raw((*name).to_owned()));
             }
@@ -159,6 +161,36 @@ impl Templates {
         }
         Ok(text)
     }
+}
+
+/// Returns our templates with those that they include as they are in their places.
+///
+/// Handlebars copies the whole context for each inclusion, which for a stack of a
+/// hundred entries is most of the work. An organisation's template is left where it
+/// is, so that an error in it names it.
+fn inlined(
+    texts: &BTreeMap<&str, &str>,
+    overlay: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    fn expand(text: &str, ours: &BTreeMap<&str, &str>, into: &mut String) {
+        for line in text.split_inclusive('\n') {
+            let included = line
+                .strip_prefix("{{> ")
+                .and_then(|rest| rest.strip_suffix("}}\n"));
+            match included.and_then(|name| ours.get(name)) {
+                Some(text) => expand(text, ours, into),
+                None => into.push_str(line),
+            }
+        }
+    }
+    let mut ours = texts.clone();
+    ours.retain(|name, _| !overlay.contains_key(*name));
+    let expanded = ours.iter().map(|(name, text)| {
+        let mut whole = String::new();
+        expand(text, &ours, &mut whole);
+        ((*name).to_owned(), whole)
+    });
+    expanded.collect()
 }
 
 /// Returns whether a template writes a value without the escape of its place.
