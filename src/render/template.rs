@@ -32,7 +32,7 @@ macro_rules! templates {
 
 /// Every template by name: one a concern, and the frame that holds them. `extra`
 /// is empty: it is there for resources of an organisation's own.
-const TEMPLATES: [(&str, &str); 16] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
     "stack",
     "extra",
     "tags",
