@@ -2,17 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use super::Command;
 use crate::render::document::{Policy, Statement};
-use crate::render::role::MAX_MANAGED;
+use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
 
 /// Returns policies that together allow what one does, each short enough for a
 /// managed policy; none where it is short enough itself.
+///
+/// Where they are more than a role takes, none holds statements of two commands, so
+/// that each command can have a role of its own.
 pub fn parts(policy: &Policy) -> Vec<Policy> {
     if policy.size() <= MAX_MANAGED {
         return Vec::new();
     }
+    let parts = packed(policy.statements());
+    if parts.len() <= MAX_ATTACHED {
+        return parts;
+    }
+    let of = |command: Command| {
+        let mine = |it: &&Statement| it.sid().starts_with(command.name());
+        let statements: Vec<Statement> = policy.statements().iter().filter(mine).cloned().collect();
+        packed(&statements)
+    };
+    Command::ALL.into_iter().flat_map(of).collect()
+}
+
+fn packed(statements: &[Statement]) -> Vec<Policy> {
     let mut parts: Vec<Policy> = Vec::new();
-    for piece in policy.statements().iter().flat_map(pieces) {
+    for piece in statements.iter().flat_map(pieces) {
         let room = parts
             .iter_mut()
             .find(|part| part.size() + 1 + piece.size() <= MAX_MANAGED);

@@ -1,13 +1,13 @@
 //! What holds of the policy of every manifest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{Command, parts, policy};
 use crate::model;
 use crate::render::document::Policy;
 use crate::render::fleet::single;
-use crate::render::role::MAX_MANAGED;
+use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
 use crate::render::{Templates, render_stack};
 
 /// What the statements allow: each action on each resource of its service, under a
@@ -69,12 +69,32 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
         );
         assert_eq!(parts.is_empty(), whole.size() <= MAX_MANAGED);
         let mut together = BTreeSet::new();
+        let mut roles: BTreeMap<&str, usize> = BTreeMap::new();
         for part in &parts {
             assert!(part.size() <= MAX_MANAGED, "{}", part.size());
             let sids: BTreeSet<&str> = part.statements().iter().map(|it| it.sid()).collect();
             assert_eq!(sids.len(), part.statements().len(), "a Sid is there twice");
             together.extend(allowed(part));
+            let owner = |sid: &str| {
+                Command::ALL
+                    .into_iter()
+                    .find(|it| sid.starts_with(it.name()))
+            };
+            let owners: BTreeSet<&str> =
+                sids.iter().map(|sid| owner(sid).unwrap().name()).collect();
+            assert!(
+                parts.len() <= MAX_ATTACHED || owners.len() == 1,
+                "{owners:?}"
+            );
+            for owner in owners {
+                *roles.entry(owner).or_default() += 1;
+            }
         }
+        println!("  parts of a command: {roles:?}");
+        assert!(
+            roles.values().all(|count| *count <= MAX_ATTACHED),
+            "{roles:?}"
+        );
         if !parts.is_empty() {
             assert_eq!(together, allowed(whole));
         }

@@ -200,6 +200,11 @@ async fn each_action_is_shown_or_excused() {
     let world = World::new().await;
     for state in [SMALL, LARGE] {
         let policies = prepare(&world, state).await;
+        // What the large one is for: managed policies, and a template in S3.
+        let bootstrap = policies.part("Bootstrap").actions();
+        assert_eq!(bootstrap.contains("iam:CreatePolicy"), state.large());
+        let plan = policies.part("Plan").actions();
+        assert_eq!(plan.contains("s3:PutObject"), state.large());
         for part in policy::PARTS {
             let granted = policies.part(part).actions();
             for excuse in excuses(part) {
