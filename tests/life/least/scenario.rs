@@ -141,6 +141,7 @@ pub const SCENARIOS: &[Scenario] = &[
         BOOTSTRAP,
         CHANGED,
         Shows::These(&[
+            "s3:ListBucket",
             "s3:GetBucketTagging",
             "cloudformation:GetTemplate",
             "cloudformation:UntagResource",
