@@ -160,6 +160,9 @@ pub const SCENARIOS: &[Scenario] = &[
             "lambda:UpdateFunctionConfiguration",
             "logs:UntagResource",
             "secretsmanager:UpdateSecret",
+            // A new topic's own policy allows these two to everyone in the account.
+            "sns:SetTopicAttributes",
+            "sns:Subscribe",
             "sns:UntagResource",
             "secretsmanager:UpdateSecretVersionStage",
         ]),

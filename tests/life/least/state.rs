@@ -109,15 +109,15 @@ async fn people(world: &World) -> String {
 
 /// Returns the manifest that is deployed and the one that there is afterwards.
 fn manifests(state: State, key: &str) -> (String, String) {
-    let head = |tags: &str| {
+    let head = |tags: &str, email: &str| {
         format!(
             "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
-             tags: {{ {tags} }}\nalarms: {{ email: [ops@example.com] }}\n"
+             tags: {{ {tags} }}\nalarms: {{ email: [{email}] }}\n"
         )
     };
-    let before = head("team: payments");
+    let before = head("team: payments", "ops@example.com");
     let after = match state {
-        State::Changed { .. } => head("owner: platform"),
+        State::Changed { .. } => head("owner: platform", "ops@example.com, night@example.com"),
         _ => before.clone(),
     };
     if state.large() {
