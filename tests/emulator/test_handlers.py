@@ -12,7 +12,7 @@ from typing import Any
 
 import cfnlint
 from deploying import DeployingTest, resource
-from local_aws import PACKAGE_FOLDER
+from local_aws import PACKAGE_FOLDER, TRUST
 
 SOURCE = pathlib.Path(__file__).parents[2]
 SCHEMAS = pathlib.Path(cfnlint.__file__).parent / "data" / "schemas"
@@ -75,11 +75,10 @@ class Schemas(unittest.TestCase):
     def test_what_is_not_called_is_in_the_schemas(self) -> None:
         from keyrota_emulator import handlers
 
-        excused = {
-            kind: {action for actions in properties.values() for action in actions}
-            | handlers.NEVER.get(kind, {}).keys()
-            for kind, properties in {**dict.fromkeys(handlers.NEVER, {}), **handlers.NEEDED_FOR}.items()
-        }
+        excused = {kind: set(actions) for kind, actions in handlers.NEVER.items()}
+        for kind, properties in handlers.NEEDED_FOR.items():
+            for actions in properties.values():
+                excused.setdefault(kind, set()).update(actions)
         for kind, actions in excused.items():
             called = {action for it in self.held["handlers"][kind].values() for action in it}
             self.assertLessEqual(actions, called, kind)
@@ -149,6 +148,32 @@ class Callers(DeployingTest):
         made = self.deploy({"Function": resource("Lambda::Function", function)})
         self.assertEqual(made, "ROLLBACK_COMPLETE")
         self.assertIn("iam:PassRole", self.failure("Function"))
+
+    def test_a_role_is_known_by_its_path_and_bounded_by_its_boundary(self) -> None:
+        role = {"AssumeRolePolicyDocument": TRUST, "Path": "/keys/", "RoleName": self.stack}
+        boundary = "arn:aws:iam::000000000000:policy/boundary"
+        policy = {
+            "PolicyName": "nothing",
+            "RoleName": {"Ref": "Role"},
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
+            },
+        }
+        arn = f"arn:aws:iam::*:role/keys/{self.stack}"
+        bounded = {
+            **allow("iam:*", resource=arn),
+            "Condition": {"StringEqualsIfExists": {"iam:PermissionsBoundary": boundary}},
+        }
+        self.acting(bounded)
+        resources = {
+            "Role": resource("IAM::Role", {**role, "PermissionsBoundary": boundary}),
+            "Policy": resource("IAM::RolePolicy", policy),
+        }
+        self.assertEqual(self.deploy(resources), "CREATE_COMPLETE")
+        resources["Role"]["Properties"]["PermissionsBoundary"] = f"{boundary}-2"
+        self.assertEqual(self.deploy(resources, kind="UPDATE"), "UPDATE_ROLLBACK_COMPLETE")
+        self.assertIn("is not authorized to perform: iam:", self.failure("Role"))
 
     def test_tags_of_a_stack_need_a_permission(self) -> None:
         key = self.user(

@@ -81,7 +81,9 @@ const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown]
 /// Returns what keeps the role, the users and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
-    let role = vec![world.iam_arn(&format!("role/{}", generated(model, "FunctionRole-")))];
+    let path = "/";
+    let role = generated(model, "FunctionRole-");
+    let role = vec![world.iam_arn(&format!("role{path}{role}"))];
     let users = |with: &dyn Fn(&AccessKey) -> bool| {
         each(&entries(model, with), |entry| {
             world.iam_arn(&format!("user/{}", entry.user))
@@ -105,7 +107,8 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         })),
     ];
     if scope.managed {
-        let policies = world.iam_arn(&format!("policy/{}", generated(model, "FunctionManaged")));
+        let policies = generated(model, "FunctionManaged");
+        let policies = world.iam_arn(&format!("policy{path}{policies}"));
         let attached = json!({ "ArnLike": { "iam:PolicyARN": policies } });
         grants.push(Grant::new("Policies", "policy", vec![policies], POLICIES));
         grants.push(Grant::new("AttachPolicies", "role", role, ATTACH).when(attached));

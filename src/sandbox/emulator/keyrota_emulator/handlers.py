@@ -21,6 +21,7 @@ from typing import Any
 
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam
 from ministack.services.cloudformation import stacks
 
 from . import authorization
@@ -40,10 +41,7 @@ NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "AWS::IAM::Role": {
         "ManagedPolicyArns": ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
-        "PermissionsBoundary": (
-            "iam:DeleteRolePermissionsBoundary",
-            "iam:PutRolePermissionsBoundary",
-        ),
+        "PermissionsBoundary": ("iam:PutRolePermissionsBoundary",),
     },
     "AWS::IAM::User": {
         "Groups": ("iam:AddUserToGroup", "iam:RemoveUserFromGroup"),
@@ -53,10 +51,7 @@ NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
             "iam:UpdateLoginProfile",
         ),
         "ManagedPolicyArns": ("iam:AttachUserPolicy", "iam:DetachUserPolicy"),
-        "PermissionsBoundary": (
-            "iam:DeleteUserPermissionsBoundary",
-            "iam:PutUserPermissionsBoundary",
-        ),
+        "PermissionsBoundary": ("iam:PutUserPermissionsBoundary",),
         "Policies": ("iam:DeleteUserPolicy", "iam:PutUserPolicy"),
     },
     "AWS::KMS::Key": {"Enabled": ("kms:DisableKey", "kms:EnableKey")},
@@ -129,6 +124,12 @@ NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
 """What a handler calls only for resources that have a property, now or before."""
 
 NEVER: dict[str, dict[str, str]] = {
+    "AWS::IAM::Role": {
+        "iam:DeleteRolePermissionsBoundary": "a role without the boundary is another manifest's"
+    },
+    "AWS::IAM::User": {
+        "iam:DeleteUserPermissionsBoundary": "a user without the boundary is another manifest's"
+    },
     "AWS::KMS::Key": {"kms:DisableKeyRotation": "the template keeps the key's rotation on"},
     "AWS::Lambda::Function": {"s3:GetObjectVersion": "the code is named without a version"},
     "AWS::Logs::LogGroup": {
@@ -270,6 +271,8 @@ def _asked(
         conditions: dict[str, Any] = {}
         if action == "iam:PassRole":
             conditions["iam:PassedToService"] = "lambda.amazonaws.com"
+        if boundary := subject.properties.get("PermissionsBoundary"):
+            conditions["iam:PermissionsBoundary"] = boundary
         if action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
             conditions["iam:PolicyARN"] = arns["iam"][0]
         if subject.kind in ("AWS::KMS::Key", "AWS::SecretsManager::Secret"):
@@ -296,13 +299,13 @@ def _arns(subject: _Subject) -> Arns:
         case "AWS::IAM::ManagedPolicy":
             name = subject.name("ManagedPolicyName")
             policy = name if name.startswith("arn:") else _iam_arn("policy", properties, name)
-            roles = [_iam_arn("role", {}, role) for role in properties.get("Roles") or []]
+            roles = [_role_arn(role) for role in properties.get("Roles") or []]
             attached = ("iam:AttachRolePolicy", "iam:DetachRolePolicy")
             return {"iam": [policy], **{action: roles for action in attached}}
         case "AWS::IAM::Role":
             return {"iam": [_iam_arn("role", properties, subject.name("RoleName"))]}
         case "AWS::IAM::RolePolicy":
-            return {"iam": [_iam_arn("role", {}, properties["RoleName"])]}
+            return {"iam": [_role_arn(properties["RoleName"])]}
         case "AWS::IAM::User":
             return {"iam": [_iam_arn("user", properties, subject.name("UserName"))]}
         case "AWS::IAM::UserPolicy":
@@ -361,6 +364,12 @@ def _arns(subject: _Subject) -> Arns:
 
 def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
+
+
+def _role_arn(name: str) -> str:
+    """Returns the ARN of a role, which has a path where the role has one."""
+    role = iam._roles.get(name)
+    return role["Arn"] if role else _iam_arn("role", {}, name)
 
 
 def _iam_arn(kind: str, properties: Properties, name: str) -> str:
