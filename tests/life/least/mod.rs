@@ -79,6 +79,7 @@ impl Scenario {
     }
 
     /// Takes each of the actions away once.
+    #[expect(clippy::print_stdout, reason = "the table is what one looks for")]
     async fn ablate(&self, world: &World, actions: &[String]) {
         let mut policy = self.base(world).await;
         let mut fresh = false;
