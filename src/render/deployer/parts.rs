@@ -27,48 +27,53 @@ pub fn parts(policy: &Policy) -> Vec<Policy> {
     Command::ALL.into_iter().flat_map(of).collect()
 }
 
+/// Puts each piece into the first policy that has room for it. Lengths are added up
+/// and not taken anew: a fleet has many policies with long lists.
 fn packed(statements: &[Statement]) -> Vec<Policy> {
-    let mut parts: Vec<Policy> = Vec::new();
-    for piece in statements.iter().flat_map(pieces) {
+    let frame = Policy::new(Vec::new()).size();
+    let mut parts: Vec<(usize, Policy)> = Vec::new();
+    for piece in statements.iter().flat_map(|it| pieces(it, frame)) {
+        let length = piece.size() + 1;
         let room = parts
             .iter_mut()
-            .find(|part| part.size() + 1 + piece.size() <= MAX_MANAGED);
+            .find(|(taken, _)| taken + length <= MAX_MANAGED);
         match room {
-            Some(part) => part.add(piece),
-            None => parts.push(Policy::new(vec![piece])),
+            Some((taken, part)) => {
+                *taken += length;
+                part.add(piece);
+            }
+            None => parts.push((frame + length, Policy::new(vec![piece]))),
         }
     }
-    parts
+    parts.into_iter().map(|(_, part)| part).collect()
 }
 
 /// Cuts a statement that no policy holds: by service first, since no action means
 /// anything on another service's resources, then within the list of resources.
-fn pieces(statement: &Statement) -> Vec<Statement> {
-    if fits(statement) {
+fn pieces(statement: &Statement, frame: usize) -> Vec<Statement> {
+    if frame + statement.size() < MAX_MANAGED {
         return vec![statement.clone()];
     }
     let mut pieces = Vec::new();
     for (service, actions) in by_service(statement) {
         let its = |arn: &&String| *arn == "*" || arn.split(':').nth(2) == Some(&service);
-        let resources: Vec<String> = statement.resources().iter().filter(its).cloned().collect();
-        let mut rest = resources.as_slice();
-        while !rest.is_empty() {
-            let piece = |end: usize| {
-                let sid = format!("{}{}", statement.sid(), pieces.len() + 1);
-                statement.part(sid, actions.clone(), rest[..end].to_vec())
-            };
-            let fitting = (1..=rest.len()).take_while(|end| fits(&piece(*end)));
-            let end = fitting.last().unwrap_or(1);
-            let piece = piece(end);
-            pieces.push(piece);
-            rest = &rest[end..];
+        let mut rest = statement.resources().iter().filter(its).peekable();
+        while rest.peek().is_some() {
+            let sid = format!("{}{}", statement.sid(), pieces.len() + 1);
+            let empty = statement.part(sid.clone(), actions.clone(), Vec::new());
+            let mut length = frame + empty.size();
+            let mut resources = Vec::new();
+            while let Some(arn) = rest.next_if(|arn| {
+                // Two quotes and a comma come with each.
+                resources.is_empty() || length + arn.len() + 3 < MAX_MANAGED
+            }) {
+                length += arn.len() + 3;
+                resources.push(arn.clone());
+            }
+            pieces.push(statement.part(sid, actions.clone(), resources));
         }
     }
     pieces
-}
-
-fn fits(statement: &Statement) -> bool {
-    Policy::new(Vec::new()).size() + statement.size() <= MAX_MANAGED
 }
 
 fn by_service(statement: &Statement) -> BTreeMap<String, Vec<String>> {
