@@ -190,7 +190,9 @@ pub(super) fn read_settings(
 ) -> Option<Settings> {
     let find = |key: &str| find(entry, defaults, key);
     let schedule = match find("schedule") {
-        Some(field) => field.parse("invalid-schedule", Schedule::parse),
+        Some(field) => field.parse("invalid-schedule", |text| {
+            Schedule::parse(text).map_err(|fault| fault.to_string())
+        }),
         None => Schedule::parse(DEFAULT_SCHEDULE).ok(),
     };
     let window = match find("window") {

@@ -12,7 +12,7 @@ mod name;
 mod old_key;
 mod probe;
 mod reader;
-mod schedule;
+pub mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +25,7 @@ pub use manifest::{Loaded, load};
 pub use name::{AccountId, Arn, BucketName, Region, SecretName, StackName, UserName};
 pub use old_key::{OldKey, Retirement};
 pub use probe::Probe;
-pub use schedule::Schedule;
+pub use schedule::{Calendar, Schedule, Window};
 
 /// A checked manifest: all that rendering and deploying need to know.
 #[derive(Clone, Debug)]
