@@ -12,6 +12,7 @@ mod generate;
 mod plan;
 mod rotate;
 mod sandbox;
+mod schedule;
 mod session;
 mod settings;
 mod status;
@@ -46,6 +47,7 @@ enum Command {
     Teardown(teardown::Teardown),
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
+    Schedule(schedule::ScheduleCommand),
     Sandbox(sandbox::SandboxCommand),
     Demo(demo::Demo),
 }
@@ -81,6 +83,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
+            Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
             Command::Demo(verb) => demo::run(settings, &verb).await,
         }

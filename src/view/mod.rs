@@ -5,6 +5,7 @@ mod human;
 mod json;
 mod progress;
 mod result;
+mod schedule;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
     GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
 };
+pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use tour::Tour;
 
 /// The form of the result.
@@ -93,6 +95,14 @@ impl View {
         };
         // A reader that has gone away has read all it wanted.
         let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    /// Tells of a refusal that has a result of its own for scripts.
+    pub fn refuse(&self, result: &dyn Show, failure: &Failure) {
+        match self.format {
+            Format::Human => self.fail(failure),
+            Format::Json => self.show(result),
+        }
     }
 
     /// Writes findings that refuse nothing to stderr.

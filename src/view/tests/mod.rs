@@ -3,6 +3,7 @@
 
 mod credential;
 mod file;
+mod schedule;
 mod status;
 
 use super::{Failure, Show, human, json};
