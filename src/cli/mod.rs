@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod bundle;
+mod cost;
 mod credentials;
 mod demo;
 mod exit;
@@ -48,6 +49,7 @@ enum Command {
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
     Schedule(schedule::ScheduleCommand),
+    Cost(cost::CostCommand),
     Sandbox(sandbox::SandboxCommand),
     Demo(demo::Demo),
 }
@@ -84,6 +86,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
+            Command::Cost(verb) => cost::run(settings, &verb),
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
             Command::Demo(verb) => demo::run(settings, &verb).await,
         }

@@ -3,7 +3,7 @@
 //! findings out.
 
 mod credential;
-mod document;
+pub(crate) mod document;
 mod duration;
 mod entry;
 mod finding;
@@ -11,7 +11,7 @@ mod manifest;
 mod name;
 mod old_key;
 mod probe;
-mod reader;
+pub(crate) mod reader;
 pub mod schedule;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,8 @@ pub use name::{
 };
 pub use resolve::ResolveError;
 pub use template::TemplateError;
+#[cfg(test)]
+pub(crate) use view::MAX_SWEPT;
 
 /// The logical ID of the rotation function.
 pub const FUNCTION: &str = "Function";

@@ -22,7 +22,7 @@ const INPUT_FRAME: usize = 40;
 pub const MAX_TARGETS: usize = 5;
 /// Secrets an invocation looks at: a handful of calls each, some of them to IAM,
 /// which may be half the world away, and all within the function's timeout.
-const MAX_SWEPT: usize = 40;
+pub const MAX_SWEPT: usize = 40;
 
 /// The whole stack.
 #[derive(Debug, Serialize)]

@@ -1,6 +1,7 @@
 //! What people and scripts see: results on stdout in two forms, progress and
 //! failures on stderr. The only room that prints.
 
+mod cost;
 mod human;
 mod json;
 mod progress;
@@ -94,6 +95,11 @@ impl View {
             Format::Json => format!("{:#}\n", result.json()),
         };
         // A reader that has gone away has read all it wanted.
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    /// Writes a text to stdout that is the same in every form.
+    pub fn text(&self, text: &str) {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }
 
