@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::Stacks;
 use super::settings::Settings;
 use crate::cost::{self, Prices, Usage};
 
@@ -37,13 +38,19 @@ pub(super) fn run(settings: &Settings, verb: &CostCommand) -> Result<Exit, Faile
         Some(file) => read(file)?,
         None => Prices::built_in(),
     };
-    let model = settings.load()?;
+    let stacks = Stacks::load(settings)?;
+    let models: Vec<_> = stacks
+        .fleet
+        .shards
+        .iter()
+        .map(|shard| &shard.model)
+        .collect();
     let usage = Usage {
         reads_per_hour: verb.reads_per_hour,
     };
     settings
         .view
-        .show(&cost::estimate(&[&model], &prices, &usage));
+        .show(&cost::estimate(&models, &prices, &usage));
     Ok(Exit::Done)
 }
 

@@ -8,6 +8,7 @@ mod credentials;
 mod demo;
 mod exit;
 mod failure;
+mod fleet;
 mod function;
 mod generate;
 mod plan;

@@ -5,9 +5,11 @@
 mod check;
 mod deployer;
 mod document;
+mod fleet;
 mod name;
 mod resolve;
 mod role;
+mod spread;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -18,12 +20,14 @@ use std::collections::BTreeMap;
 use crate::model::{Finding, Model};
 
 pub use check::check_readers;
+pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use resolve::ResolveError;
-pub use template::TemplateError;
+use spread::spread;
+pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;
 
@@ -53,9 +57,9 @@ pub const OLD_KEY_TAG: &str = "keyrota:old-key";
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
-    /// The CloudFormation template.
-    pub stack: String,
-    /// What is written for review, by relative path: the template, each policy
+    /// The CloudFormation template of each stack, in the order of the shards.
+    pub stacks: Vec<String>,
+    /// What is written for review, by relative path: the templates, each policy
     /// as IAM will see it, and what the person who deploys needs.
     pub files: BTreeMap<String, String>,
 }
@@ -89,7 +93,9 @@ pub(crate) struct Rendered<'model> {
     /// What it was rendered from.
     pub model: &'model Model,
     /// The template's file.
-    pub file: String,
+    pub file: &'model str,
+    /// What tells its files from other stacks'; empty where there is one.
+    pub prefix: &'model str,
     /// The template.
     pub text: String,
     /// The template, read again: what CloudFormation will see.
@@ -98,28 +104,44 @@ pub(crate) struct Rendered<'model> {
     pub documents: Vec<document::Document>,
     /// What the manifest says of the account and Region.
     pub world: resolve::World,
+    /// Names of the templates that are not keyrota's own.
+    pub overlaid: &'model [String],
 }
 
-/// Renders the model.
+/// Renders the stacks.
 ///
 /// # Errors
 ///
-/// Returns every finding where AWS would refuse the stack; the other errors are
+/// Returns every finding where AWS would refuse a stack; the other errors are
 /// faults of the templates.
-pub fn render(model: &Model) -> Result<Rendering, Error> {
-    let registry = template::registry()?;
-    let rendered = render_stack(&registry, model, "stack.yaml")?;
+pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
+    let mut rendered = Vec::new();
+    let mut refused = Vec::new();
+    for outcome in spread(shards, |shard| render_stack(templates, shard)) {
+        match outcome {
+            Ok(one) => rendered.push(one),
+            Err(Error::Refused(findings)) => refused.extend(findings),
+            Err(error) => return Err(error),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Error::Refused(refused));
+    }
+    let mut files = BTreeMap::new();
+    for written in spread(&rendered, files_of) {
+        files.extend(written?);
+    }
     Ok(Rendering {
-        files: files(&rendered)?,
-        stack: rendered.text,
+        stacks: rendered.into_iter().map(|one| one.text).collect(),
+        files,
     })
 }
 
 fn render_stack<'model>(
-    registry: &handlebars::Handlebars<'_>,
-    model: &'model Model,
-    file: &str,
+    templates: &'model Templates,
+    shard: &'model Shard,
 ) -> Result<Rendered<'model>, Error> {
+    let model = &shard.model;
     let account = model.account.as_ref();
     let mut findings = account.map_or_else(Vec::new, |account| check_readers(model, account));
     let context = match view::stack(model) {
@@ -130,7 +152,7 @@ fn render_stack<'model>(
             return Err(Error::Refused(findings));
         }
     };
-    let text = template::fill(registry, template::STACK, &context)?;
+    let text = templates.stack(&context)?;
     let tree: serde_yaml::Value =
         serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let longest = resolve::World::longest(model).with_resources(&tree);
@@ -142,27 +164,37 @@ fn render_stack<'model>(
     let world = resolve::World::of(model).with_resources(&tree);
     Ok(Rendered {
         documents: document::documents(&tree, &world)?,
-        file: file.to_owned(),
         model,
+        file: &shard.file,
+        prefix: &shard.prefix,
         text,
         tree,
         world,
+        overlaid: templates.overlaid_names(),
     })
 }
 
-/// Returns what is written for review.
-fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
+/// Returns what is written of a stack for review.
+fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
     let Rendered {
         model,
+        file,
+        prefix,
+        text,
         world,
         documents,
         ..
     } = rendered;
     let mut files = BTreeMap::new();
-    files.insert(rendered.file.clone(), rendered.text.clone());
+    files.insert((*file).to_owned(), text.clone());
     for document in documents {
+        // The documents of users and secrets have names of their own in every stack.
+        let prefix = match document.kind {
+            document::Kind::UserInline | document::Kind::Secret => "",
+            _ => prefix,
+        };
         files.insert(
-            format!("policies/{}.json", document.name),
+            format!("policies/{prefix}{}.json", document.name),
             pretty(&document.body)?,
         );
     }
@@ -173,7 +205,11 @@ fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
         .iter()
         .any(|document| document.kind == document::Kind::Managed);
     let deployer = deployer::policy(model, world, managed);
-    files.insert("deployer-policy.json".to_owned(), pretty(&deployer)?);
+    let name = match prefix.strip_suffix('-') {
+        Some(number) => format!("deployer-policy-{number}.json"),
+        None => "deployer-policy.json".to_owned(),
+    };
+    files.insert(name, pretty(&deployer)?);
     Ok(files)
 }
 
