@@ -15,6 +15,7 @@ mod plan;
 mod rotate;
 mod sandbox;
 mod schedule;
+mod schema;
 mod session;
 mod settings;
 mod status;
@@ -51,6 +52,7 @@ enum Command {
     Credentials(credentials::CredentialsCommand),
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
+    Schema(schema::SchemaCommand),
     Sandbox(sandbox::SandboxCommand),
     Demo(demo::Demo),
 }
@@ -88,6 +90,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
+            Command::Schema(verb) => Ok(schema::run(settings, &verb)),
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
             Command::Demo(verb) => demo::run(settings, &verb).await,
         }

@@ -18,7 +18,7 @@ pub(super) const DEFAULT_KEYS: &[&str] = &[
     "probe",
     "readers",
 ];
-const ACCESS_KEY_KEYS: &[&str] = &[
+pub(super) const ACCESS_KEY_KEYS: &[&str] = &[
     "user",
     "secret",
     "create_user",

@@ -13,6 +13,7 @@ mod old_key;
 mod probe;
 pub(crate) mod reader;
 pub mod schedule;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 
