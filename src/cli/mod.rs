@@ -1,6 +1,7 @@
 //! The command line: arguments, settings, one file a verb. The one room that
 //! sees all the others.
 
+mod ask;
 mod bootstrap;
 mod bundle;
 mod cost;
@@ -11,6 +12,7 @@ mod failure;
 mod fleet;
 mod function;
 mod generate;
+mod init;
 mod plan;
 mod rotate;
 mod sandbox;
@@ -19,6 +21,7 @@ mod schema;
 mod session;
 mod settings;
 mod status;
+mod survey;
 mod teardown;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +45,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitCommand),
     Generate(generate::Generate),
     Plan(plan::Plan),
     Bootstrap(bootstrap::Bootstrap),
@@ -80,6 +84,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     let ends_by_interrupt = matches!(command, Command::Sandbox(_));
     let work = async {
         match command {
+            Command::Init(verb) => init::run(settings, verb).await,
             Command::Generate(verb) => generate::run(settings, &verb),
             Command::Plan(verb) => plan::run(settings, &verb).await,
             Command::Bootstrap(verb) => bootstrap::run(settings, &verb).await,

@@ -266,23 +266,32 @@ fn read_alarms(field: Option<Field<'_>>) -> Alarms {
         .unwrap_or_default();
     let mut email: Vec<String> = Vec::new();
     for field in addresses {
-        let address = field.parse("invalid-value", |text| match text.split_once('@') {
-            Some((local, domain))
-                if !local.is_empty()
-                    && domain.contains('.')
-                    && text.bytes().all(|byte| byte.is_ascii_graphic())
-                    && !text.contains([',', ';', '<', '>', '"', '\\']) =>
-            {
-                Ok(text.to_owned())
-            }
-            _ => Err(format!(
-                "`{}` is not an e-mail address",
-                text.escape_debug()
-            )),
-        });
+        let address = field.parse("invalid-value", parse_address);
         email.extend(address.filter(|address| !email.contains(address)));
     }
     Alarms { email }
+}
+
+/// Checks an e-mail address.
+///
+/// # Errors
+///
+/// Returns that it is none.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    match text.split_once('@') {
+        Some((local, domain))
+            if !local.is_empty()
+                && domain.contains('.')
+                && text.bytes().all(|byte| byte.is_ascii_graphic())
+                && !text.contains([',', ';', '<', '>', '"', '\\']) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!(
+            "`{}` is not an e-mail address",
+            text.escape_debug()
+        )),
+    }
 }
 
 /// Database passwords are a later strategy; until it is there, asking for it is an error.

@@ -3,6 +3,7 @@
 
 mod cost;
 mod human;
+mod init;
 mod json;
 mod progress;
 mod result;
@@ -19,6 +20,7 @@ use owo_colors::OwoColorize;
 
 use crate::model::Finding;
 
+pub use init::{InitResult, candidate_note};
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,

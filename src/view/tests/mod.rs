@@ -4,6 +4,7 @@
 mod cost;
 mod credential;
 mod file;
+mod init;
 mod schedule;
 mod status;
 
