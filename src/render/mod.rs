@@ -187,14 +187,25 @@ fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> 
     } = rendered;
     let mut files = BTreeMap::new();
     files.insert((*file).to_owned(), text.clone());
+    let mut users: Option<&document::Document> = None;
     for document in documents {
+        // The users' policies are one and the same, unless a template of an
+        // organisation's own tells them apart.
+        let mut name = document.name.clone();
+        if document.kind == document::Kind::UserInline {
+            match users {
+                Some(first) if first.body == document.body => continue,
+                Some(_) => name = format!("{name}-{}", document.resource),
+                None => users = Some(document),
+            }
+        }
         // The documents of users and secrets have names of their own in every stack.
         let prefix = match document.kind {
             document::Kind::UserInline | document::Kind::Secret => "",
             _ => prefix,
         };
         files.insert(
-            format!("policies/{prefix}{}.json", document.name),
+            format!("policies/{prefix}{name}.json"),
             pretty(&document.body)?,
         );
     }

@@ -32,7 +32,7 @@ macro_rules! templates {
 
 /// Every template by name: one a concern, and the frame that holds them. `extra`
 /// is empty: it is there for resources of an organisation's own.
-const TEMPLATES: [(&str, &str); 16] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
     "stack",
     "extra",
     "tags",
@@ -113,13 +113,22 @@ impl Templates {
                 .iter()
                 .map(|(name, text)| (name.as_str(), text.as_str())),
         );
-        let mut registry = empty_registry();
         for (name, text) in &texts {
             if writes_raw(text) {
                 return Err(TemplateError::Raw((*name).to_owned()));
             }
+        }
+        let texts = inlined(&texts, &overlay);
+        let mut registry = empty_registry();
+        // What is written into the others already need not be read again.
+        let needed = |name: &str| {
+            name == STACK
+                || overlay.contains_key(name)
+                || texts.values().any(|text| includes(text, name))
+        };
+        for (name, text) in texts.iter().filter(|(name, _)| needed(name)) {
             let failed = |error| TemplateError::Syntax {
-                name: (*name).to_owned(),
+                name: name.clone(),
                 error: Box::new(error),
             };
             registry
@@ -159,6 +168,39 @@ impl Templates {
         }
         Ok(text)
     }
+}
+
+/// Returns the templates, ours with those of ours that they include in their places.
+///
+/// Handlebars copies the whole context for each inclusion, which for a stack of a
+/// hundred entries is most of the work. An organisation's template is left where it
+/// is, so that an error in it names it.
+fn inlined(
+    texts: &BTreeMap<&str, &str>,
+    overlay: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    fn expand(text: &str, ours: &BTreeMap<&str, &str>, into: &mut String) {
+        for line in text.split_inclusive('\n') {
+            let included = line
+                .strip_prefix("{{> ")
+                .and_then(|rest| rest.strip_suffix("}}\n"));
+            match included.and_then(|name| ours.get(name)) {
+                Some(text) => expand(text, ours, into),
+                None => into.push_str(line),
+            }
+        }
+    }
+    let mut ours = texts.clone();
+    ours.retain(|name, _| !overlay.contains_key(*name));
+    let expanded = texts.iter().map(|(name, text)| {
+        let mut whole = String::new();
+        match ours.contains_key(name) {
+            true => expand(text, &ours, &mut whole),
+            false => whole.push_str(text),
+        }
+        ((*name).to_owned(), whole)
+    });
+    expanded.collect()
 }
 
 /// Returns whether a template writes a value without the escape of its place.

@@ -13,8 +13,8 @@ const FILL: usize = 90;
 
 /// Bytes of a template that an entry takes beside its names: its secret with the
 /// schedule, and a user, a policy of that user's, or readers.
-const ENTRY_FRAME: usize = 1_792;
-const PART_FRAME: usize = 800;
+const ENTRY_FRAME: usize = 900;
+const PART_FRAME: usize = 720;
 /// How often the names of an entry's secret and user appear in a template, as
 /// themselves or in a logical ID.
 const SECRET_MENTIONS: usize = 16;
