@@ -6,6 +6,7 @@ mod credential;
 mod document;
 mod duration;
 mod entry;
+mod exception;
 mod finding;
 mod manifest;
 mod name;
@@ -20,9 +21,10 @@ use std::collections::BTreeMap;
 
 pub use credential::{Content, Credential};
 pub use duration::Duration;
+pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use manifest::{Loaded, load};
-pub use name::{AccountId, Arn, BucketName, Region, SecretName, StackName, UserName};
+pub use name::{AccountId, Arn, BucketName, IamPath, Region, SecretName, StackName, UserName};
 pub use old_key::{OldKey, Retirement};
 pub use probe::Probe;
 pub use schedule::Schedule;
@@ -38,6 +40,12 @@ pub struct Model {
     pub region: Option<Region>,
     /// Tags for every resource.
     pub tags: BTreeMap<String, String>,
+    /// The policy that bounds the function's role and the users that the stack makes.
+    pub permissions_boundary: Option<Arn>,
+    /// Where in IAM's paths the function's role and its policies stand.
+    pub role_path: Option<IamPath>,
+    /// Findings about the rendered stack that are accepted, with the reason.
+    pub exceptions: Vec<Exception>,
     /// The rotation function.
     pub function: Function,
     /// Who is told when a rotation fails.

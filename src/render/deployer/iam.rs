@@ -7,9 +7,18 @@ use super::super::resolve::World;
 use super::{entries, generated, names};
 use crate::model::{AccessKey, Model, RotateAs};
 
+fn path(model: &Model) -> &str {
+    model.role_path.as_ref().map_or("/", |path| path.as_str())
+}
+
+fn role_arn(model: &Model, world: &World) -> String {
+    let name = generated(model, "FunctionRole-");
+    world.iam_arn(&format!("role{}{name}", path(model)))
+}
+
 /// Returns what keeps the function's role.
 pub fn role(model: &Model, world: &World) -> Vec<Statement> {
-    let role = vec![world.iam_arn(&format!("role/{}", generated(model, "FunctionRole-")))];
+    let role = vec![role_arn(model, world)];
     let actions = [
         "CreateRole",
         "DeleteRole",
@@ -33,10 +42,30 @@ pub fn role(model: &Model, world: &World) -> Vec<Statement> {
     ]
 }
 
+/// Returns what puts the manifest's boundary on a role or user that is there
+/// without it: that boundary alone, and nothing takes it away.
+pub fn boundary(model: &Model, world: &World) -> Option<Statement> {
+    let boundary = model.permissions_boundary.as_ref()?;
+    let created = entries(model, |entry| entry.create_user);
+    let mut resource = vec![role_arn(model, world)];
+    resource.extend(names(&created, |entry| {
+        world.iam_arn(&format!("user/{}", entry.user))
+    }));
+    let actions: &[&str] = match created.is_empty() {
+        true => &["PutRolePermissionsBoundary"],
+        false => &["PutRolePermissionsBoundary", "PutUserPermissionsBoundary"],
+    };
+    let statement = Statement::allow("KeepTheBoundary", "iam", actions, resource);
+    Some(statement.when(json!({
+        "StringEquals": { "iam:PermissionsBoundary": boundary.as_str() }
+    })))
+}
+
 /// A stack with many secrets has its role's policies as managed ones.
 pub fn managed_policies(model: &Model, world: &World) -> Vec<Statement> {
-    let role = vec![world.iam_arn(&format!("role/{}", generated(model, "FunctionRole-")))];
-    let policies = world.iam_arn(&format!("policy/{}", generated(model, "FunctionManaged")));
+    let role = vec![role_arn(model, world)];
+    let name = generated(model, "FunctionManaged");
+    let policies = world.iam_arn(&format!("policy{}{name}", path(model)));
     let managed = [
         "CreatePolicy",
         "CreatePolicyVersion",

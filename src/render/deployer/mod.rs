@@ -22,6 +22,7 @@ pub fn policy(model: &Model, world: &World, managed: bool) -> Policy {
     let mut statements = stack(model, world);
     statements.extend(artifacts(model, world));
     statements.extend(iam::role(model, world));
+    statements.extend(iam::boundary(model, world));
     if managed {
         statements.extend(iam::managed_policies(model, world));
     }
