@@ -28,6 +28,7 @@ pub(super) struct Generate {
 pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> {
     let model = settings.load()?;
     let rendering = render::render(&model)?;
+    settings.view.warn(&rendering.findings);
     let result = match verb.check {
         true => compare(&verb.output, &rendering),
         false => write(&verb.output, &rendering)?,
@@ -58,6 +59,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
         directory: directory.display().to_string(),
         checked: true,
         files: compared.chain(stale).collect(),
+        findings: rendering.findings.clone(),
     }
 }
 
@@ -93,6 +95,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         directory: directory.display().to_string(),
         checked: false,
         files,
+        findings: rendering.findings.clone(),
     })
 }
 

@@ -27,6 +27,7 @@ pub use manifest::{Loaded, load};
 pub use name::{AccountId, Arn, BucketName, IamPath, Region, SecretName, StackName, UserName};
 pub use old_key::{OldKey, Retirement};
 pub use probe::Probe;
+pub(crate) use reader::nearest;
 pub use schedule::Schedule;
 
 /// A checked manifest: all that rendering and deploying need to know.

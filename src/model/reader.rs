@@ -221,7 +221,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// Returns the known key that a misspelt one was most likely meant to be.
-pub(super) fn nearest<'known>(key: &str, known: &[&'known str]) -> Option<&'known str> {
+pub(crate) fn nearest<'known>(key: &str, known: &[&'known str]) -> Option<&'known str> {
     let distance = |candidate: &&str| strsim::damerau_levenshtein(key, candidate);
     let best = known.iter().copied().min_by_key(distance)?;
     (strsim::damerau_levenshtein(key, best) <= key.len().max(3) / 3).then_some(best)

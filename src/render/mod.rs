@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 
 use crate::model::{Finding, Model};
 
-pub use check::check_readers;
+pub use check::{
+    EXPLAINED, Exception, Explained, Report, Rule, THEMES, Theme, check_readers, rules,
+};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
@@ -56,6 +58,8 @@ pub struct Rendering {
     /// What is written for review, by relative path: the template, each policy
     /// as IAM will see it, and what the person who deploys needs.
     pub files: BTreeMap<String, String>,
+    /// What the check found that refuses nothing.
+    pub findings: Vec<Finding>,
 }
 
 /// Why a model could not be rendered.
@@ -102,14 +106,19 @@ pub(crate) struct Rendered<'model> {
 ///
 /// # Errors
 ///
-/// Returns every finding where AWS would refuse the stack; the other errors are
-/// faults of the templates.
+/// Returns every finding where the stack is refused, by AWS or by the check's own
+/// rules; the other errors are faults of the templates.
 pub fn render(model: &Model) -> Result<Rendering, Error> {
     let registry = template::registry()?;
-    let rendered = render_stack(&registry, model, "stack.yaml")?;
+    let (rendered, report) = render_stack(&registry, model, "stack.yaml")?;
+    let findings = check::conclude(model, &[(&rendered.file, &report)]);
+    if findings.iter().any(Finding::is_error) {
+        return Err(Error::Refused(findings));
+    }
     Ok(Rendering {
         files: files(&rendered)?,
         stack: rendered.text,
+        findings,
     })
 }
 
@@ -117,35 +126,40 @@ fn render_stack<'model>(
     registry: &handlebars::Handlebars<'_>,
     model: &'model Model,
     file: &str,
-) -> Result<Rendered<'model>, Error> {
-    let account = model.account.as_ref();
-    let mut findings = account.map_or_else(Vec::new, |account| check_readers(model, account));
-    let context = match view::stack(model) {
-        Ok(context) if findings.is_empty() => context,
-        Ok(_) => return Err(Error::Refused(findings)),
-        Err(finding) => {
-            findings.push(finding);
-            return Err(Error::Refused(findings));
-        }
-    };
+) -> Result<(Rendered<'model>, check::Report), Error> {
+    let context = view::stack(model).map_err(|finding| Error::Refused(vec![finding]))?;
     let text = template::fill(registry, template::STACK, &context)?;
+    checked(model, file, text)
+}
+
+/// Reads a rendered template again and holds it to every rule.
+fn checked<'model>(
+    model: &'model Model,
+    file: &str,
+    text: String,
+) -> Result<(Rendered<'model>, check::Report), Error> {
     let tree: serde_yaml::Value =
         serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
+    let world = resolve::World::of(model).with_resources(&tree);
+    let documents = document::documents(&tree, &world).map_err(|error| {
+        // Where it points is more than that it cannot be resolved.
+        match check::check_references(&tree) {
+            findings if findings.is_empty() => Error::Reference(error),
+            findings => Error::Refused(findings),
+        }
+    })?;
     let longest = resolve::World::longest(model).with_resources(&tree);
     let longest = document::documents(&tree, &longest)?;
-    findings.extend(check::limits(&text, &tree, &longest));
-    if !findings.is_empty() {
-        return Err(Error::Refused(findings));
-    }
-    let world = resolve::World::of(model).with_resources(&tree);
-    Ok(Rendered {
-        documents: document::documents(&tree, &world)?,
+    let rendered = Rendered {
         file: file.to_owned(),
+        documents,
         model,
         text,
         tree,
         world,
-    })
+    };
+    let report = check::check(&rendered, &longest);
+    Ok((rendered, report))
 }
 
 /// Returns what is written for review.

@@ -219,7 +219,12 @@ impl World {
         })
     }
 
-    fn attribute(&self, path: &str) -> Result<String, ResolveError> {
+    /// Returns what `!GetAtt` of the path comes to; ARNs only.
+    ///
+    /// # Errors
+    ///
+    /// Returns the path where it points nowhere.
+    pub fn attribute(&self, path: &str) -> Result<String, ResolveError> {
         let refused = || ResolveError(format!("the attribute `{path}`"));
         let id = path.strip_suffix(".Arn").ok_or_else(refused)?;
         let Named { kind, name, path } = self.resources.get(id).ok_or_else(refused)?;

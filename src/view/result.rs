@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{items, table};
+use crate::model::Finding;
 use crate::plan::StackReport;
 use crate::port::Change;
 use crate::run::TeardownReport;
@@ -219,6 +220,8 @@ pub struct GenerateResult {
     pub checked: bool,
     /// Each file that was rendered, and those that no longer are.
     pub files: Vec<WrittenFile>,
+    /// What the check found that refuses nothing; for people it is on stderr.
+    pub findings: Vec<Finding>,
 }
 
 /// A rendered file.
@@ -256,6 +259,7 @@ impl Show for GenerateResult {
             "directory": self.directory,
             "up_to_date": self.is_up_to_date(),
             "files": self.files,
+            "findings": self.findings,
         })
     }
 }

@@ -20,7 +20,9 @@ fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
     match model::load(manifest, environment) {
         Err(findings) => findings,
         Ok(loaded) => match render(&loaded.model) {
-            Err(Error::Refused(findings)) => findings,
+            Err(Error::Refused(findings)) => {
+                findings.into_iter().filter(Finding::is_error).collect()
+            }
             Err(error) => panic!("{error}"),
             Ok(_) => Vec::new(),
         },
@@ -55,11 +57,11 @@ fn reviewed(rendering: &Rendering) -> String {
     clippy::disallowed_methods,
     reason = "tests read the manifests beside them"
 )]
-fn read(path: &Path) -> String {
+pub(in crate::render) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-fn folder(name: &str) -> Vec<PathBuf> {
+pub(in crate::render) fn folder(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
