@@ -35,6 +35,10 @@ pub use schedule::Schedule;
 pub struct Model {
     /// The CloudFormation stack.
     pub stack: StackName,
+    /// The stack as the manifest names it. Where one stack cannot hold the
+    /// entries, each of the several has its own name, and what they share is
+    /// named after this one.
+    pub fleet: StackName,
     /// The only account this may be deployed to.
     pub account: Option<AccountId>,
     /// The Region; the SDK's own chain decides where there is none.
@@ -112,6 +116,8 @@ pub struct Alarms {
 /// An IAM user whose access key lives in a secret and rotates.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
+    /// Its place in the manifest, such as `access_keys[2]`.
+    pub place: String,
     /// The IAM user.
     pub user: UserName,
     /// The secret that holds its key.

@@ -5,9 +5,11 @@
 mod check;
 mod deployer;
 mod document;
+mod fleet;
 mod name;
 mod resolve;
 mod role;
+mod spread;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -20,12 +22,14 @@ use crate::model::{Finding, Model};
 pub use check::{
     EXPLAINED, Exception, Explained, Report, Rule, THEMES, Theme, check_readers, rules,
 };
+pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use resolve::ResolveError;
-pub use template::TemplateError;
+use spread::spread;
+pub use template::{TemplateError, Templates};
 
 /// The logical ID of the rotation function.
 pub const FUNCTION: &str = "Function";
@@ -53,9 +57,9 @@ pub const OLD_KEY_TAG: &str = "keyrota:old-key";
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
-    /// The CloudFormation template.
-    pub stack: String,
-    /// What is written for review, by relative path: the template, each policy
+    /// The CloudFormation template of each stack, in the order of the shards.
+    pub stacks: Vec<String>,
+    /// What is written for review, by relative path: the templates, each policy
     /// as IAM will see it, and what the person who deploys needs.
     pub files: BTreeMap<String, String>,
     /// What the check found that refuses nothing.
@@ -91,7 +95,9 @@ pub(crate) struct Rendered<'model> {
     /// What it was rendered from.
     pub model: &'model Model,
     /// The template's file.
-    pub file: String,
+    pub file: &'model str,
+    /// What tells its files from other stacks'; empty where there is one.
+    pub prefix: &'model str,
     /// The template.
     pub text: String,
     /// The template, read again: what CloudFormation will see.
@@ -100,81 +106,123 @@ pub(crate) struct Rendered<'model> {
     pub documents: Vec<document::Document>,
     /// What the manifest says of the account and Region.
     pub world: resolve::World,
+    /// Names of the templates that are not keyrota's own.
+    pub overlaid: &'model [String],
 }
 
-/// Renders the model.
+/// Renders the stacks.
 ///
 /// # Errors
 ///
-/// Returns every finding where the stack is refused, by AWS or by the check's own
+/// Returns every finding where a stack is refused, by AWS or by the check's own
 /// rules; the other errors are faults of the templates.
-pub fn render(model: &Model) -> Result<Rendering, Error> {
-    let registry = template::registry()?;
-    let (rendered, report) = render_stack(&registry, model, "stack.yaml")?;
-    let findings = check::conclude(model, &[(&rendered.file, &report)]);
-    if findings.iter().any(Finding::is_error) {
-        return Err(Error::Refused(findings));
+pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
+    let mut rendered = Vec::new();
+    let mut reports = Vec::new();
+    let mut refused = Vec::new();
+    for outcome in spread(shards, |shard| render_stack(templates, shard)) {
+        match outcome {
+            Ok((one, report)) => {
+                rendered.push(one);
+                reports.push(report);
+            }
+            Err(Error::Refused(findings)) => refused.extend(findings),
+            Err(error) => return Err(error),
+        }
+    }
+    let findings = check::conclude(&rendered, &reports);
+    if !refused.is_empty() || findings.iter().any(Finding::is_error) {
+        refused.extend(findings);
+        return Err(Error::Refused(refused));
+    }
+    let mut files = BTreeMap::new();
+    for written in spread(&rendered, files_of) {
+        files.extend(written?);
     }
     Ok(Rendering {
-        files: files(&rendered)?,
-        stack: rendered.text,
+        stacks: rendered.into_iter().map(|one| one.text).collect(),
+        files,
         findings,
     })
 }
 
 fn render_stack<'model>(
-    registry: &handlebars::Handlebars<'_>,
-    model: &'model Model,
-    file: &str,
-) -> Result<(Rendered<'model>, check::Report), Error> {
-    let context = view::stack(model).map_err(|finding| Error::Refused(vec![finding]))?;
-    let text = template::fill(registry, template::STACK, &context)?;
-    checked(model, file, text)
+    templates: &'model Templates,
+    shard: &'model Shard,
+) -> Result<(Rendered<'model>, Report), Error> {
+    let context = view::stack(&shard.model).map_err(|finding| Error::Refused(vec![finding]))?;
+    let text = templates.stack(&context)?;
+    checked(shard, templates.overlaid_names(), text)
 }
 
 /// Reads a rendered template again and holds it to every rule.
 fn checked<'model>(
-    model: &'model Model,
-    file: &str,
+    shard: &'model Shard,
+    overlaid: &'model [String],
     text: String,
-) -> Result<(Rendered<'model>, check::Report), Error> {
+) -> Result<(Rendered<'model>, Report), Error> {
+    let model = &shard.model;
     let tree: serde_yaml::Value =
         serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let world = resolve::World::of(model).with_resources(&tree);
     let documents = document::documents(&tree, &world).map_err(|error| {
-        // Where it points is more than that it cannot be resolved.
+        // Where a reference points says more than that it cannot be resolved.
         match check::check_references(&tree) {
             findings if findings.is_empty() => Error::Reference(error),
             findings => Error::Refused(findings),
         }
     })?;
     let longest = resolve::World::longest(model).with_resources(&tree);
-    let longest = document::documents(&tree, &longest)?;
+    let longest = check::Longest {
+        documents: document::documents(&tree, &longest)?,
+        world: longest,
+    };
     let rendered = Rendered {
-        file: file.to_owned(),
         documents,
         model,
+        file: &shard.file,
+        prefix: &shard.prefix,
         text,
         tree,
         world,
+        overlaid,
     };
     let report = check::check(&rendered, &longest);
     Ok((rendered, report))
 }
 
-/// Returns what is written for review.
-fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
+/// Returns what is written of a stack for review.
+fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
     let Rendered {
         model,
+        file,
+        prefix,
+        text,
         world,
         documents,
         ..
     } = rendered;
     let mut files = BTreeMap::new();
-    files.insert(rendered.file.clone(), rendered.text.clone());
+    files.insert((*file).to_owned(), text.clone());
+    let mut users: Option<&document::Document> = None;
     for document in documents {
+        // The users' policies are one and the same, unless a template of an
+        // organisation's own tells them apart.
+        let mut name = document.name.clone();
+        if document.kind == document::Kind::UserInline {
+            match users {
+                Some(first) if first.body == document.body => continue,
+                Some(_) => name = format!("{name}-{}", document.resource),
+                None => users = Some(document),
+            }
+        }
+        // The documents of users and secrets have names of their own in every stack.
+        let prefix = match document.kind {
+            document::Kind::UserInline | document::Kind::Secret => "",
+            _ => prefix,
+        };
         files.insert(
-            format!("policies/{}.json", document.name),
+            format!("policies/{prefix}{name}.json"),
             pretty(&document.body)?,
         );
     }
@@ -185,7 +233,11 @@ fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
         .iter()
         .any(|document| document.kind == document::Kind::Managed);
     let deployer = deployer::policy(model, world, managed);
-    files.insert("deployer-policy.json".to_owned(), pretty(&deployer)?);
+    let name = match prefix.strip_suffix('-') {
+        Some(number) => format!("deployer-policy-{number}.json"),
+        None => "deployer-policy.json".to_owned(),
+    };
+    files.insert(name, pretty(&deployer)?);
     Ok(files)
 }
 

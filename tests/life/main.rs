@@ -11,6 +11,7 @@ mod bundle;
 mod change;
 mod cut;
 mod emulator;
+mod fleet;
 mod generate;
 mod interrupt;
 mod life;

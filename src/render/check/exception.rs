@@ -5,6 +5,7 @@ use super::rule::{Found, Rule, Theme};
 use super::{Report, rules};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{self, Finding, Model};
+use crate::render::Rendered;
 
 const UNKNOWN: Rule = Rule {
     id: "unknown-rule",
@@ -78,29 +79,34 @@ fn covers(exception: &model::Exception, path: &str) -> bool {
 
 /// Returns what stands of all the stacks of one manifest, each with the file
 /// where there are several, and what is wrong with the exceptions themselves.
-pub(crate) fn conclude(model: &Model, reports: &[(&str, &Report)]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (index, exception) in model.exceptions.iter().enumerate() {
-        findings.extend(fault(exception, reports).map(|finding| finding.at(exception.line)));
-        debug_assert_eq!(exception.path, format!("exceptions[{index}]"));
-    }
-    let several = reports.len() > 1;
-    for (file, report) in reports {
+pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Finding> {
+    // Every stack's model has the exceptions of the whole manifest.
+    let exceptions = stacks.first().map(|stack| &stack.model.exceptions);
+    let faults = exceptions.into_iter().flatten().filter_map(|exception| {
+        let fault = fault(exception, reports)?;
+        Some(fault.at(exception.line))
+    });
+    let mut findings: Vec<Finding> = faults.collect();
+    for (stack, report) in stacks.iter().zip(reports) {
         for finding in &report.findings {
             let mut finding = finding.clone();
-            // Places in the manifest are the same whichever stack shows them.
-            if several && !finding.path.starts_with("access_keys[") && finding.path != *file {
-                finding.path = format!("{file}: {}", finding.path);
+            // Whoever lays templates over keyrota's looks there first.
+            if finding.is_error() && !stack.overlaid.is_empty() {
+                let overlaid = format!("your templates: {}", stack.overlaid.join(", "));
+                finding.hint = finding.hint.map(|hint| format!("{hint} ({overlaid})"));
             }
-            if !findings.contains(&finding) {
-                findings.push(finding);
+            // A place in the manifest is the same whichever stack shows it.
+            let elsewhere = finding.path.starts_with("access_keys[") || finding.path == stack.file;
+            if stacks.len() > 1 && !elsewhere {
+                finding.path = format!("{}: {}", stack.file, finding.path);
             }
+            findings.push(finding);
         }
     }
     findings
 }
 
-fn fault(exception: &model::Exception, reports: &[(&str, &Report)]) -> Option<Finding> {
+fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
     let name = exception.rule.as_str();
     let Some(rule) = rules().find(|rule| rule.id == name) else {
         let mut found = Found::new(&THEME.rules[0]);
@@ -113,7 +119,7 @@ fn fault(exception: &model::Exception, reports: &[(&str, &Report)]) -> Option<Fi
         }
         return found.into_findings().pop();
     };
-    let mut accepted = reports.iter().flat_map(|(_, report)| &report.excepted);
+    let mut accepted = reports.iter().flat_map(|report| &report.excepted);
     let (index, message) = if !rule.can_be_excepted() {
         let why = match rule.refused_by_aws {
             true => "AWS itself refuses what it finds",

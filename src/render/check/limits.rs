@@ -8,13 +8,13 @@ use crate::model::Severity::Error;
 use crate::render::view;
 
 /// Resources a stack.
-const MAX_RESOURCES: usize = 500;
+pub const MAX_RESOURCES: usize = 500;
 /// Parameters a stack.
 const MAX_PARAMETERS: usize = 200;
 /// Outputs of a stack.
-const MAX_OUTPUTS: usize = 200;
+pub const MAX_OUTPUTS: usize = 200;
 /// Bytes of a template that is read from S3.
-const MAX_TEMPLATE: usize = 1_000_000;
+pub const MAX_TEMPLATE: usize = 1_000_000;
 /// All environment variables of a function together, in bytes.
 const MAX_ENVIRONMENT: usize = 4_096;
 
@@ -150,7 +150,7 @@ pub(super) const THEME: Theme = Theme {
                         let Some(input) = target.get("Input") else {
                             continue;
                         };
-                        let length = match stack.longest_world.resolve(input) {
+                        let length = match stack.longest.world.resolve(input) {
                             Ok(Value::String(text)) => text.chars().count(),
                             _ => continue,
                         };
@@ -219,7 +219,7 @@ fn descriptions(stack: &Stack<'_>, found: &mut Found) {
 
 /// Where a finding is about the whole template.
 pub(super) fn file(stack: &Stack<'_>) -> String {
-    stack.rendered.file.clone()
+    stack.rendered.file.to_owned()
 }
 
 fn size(stack: &Stack<'_>, section: &str) -> usize {
@@ -229,7 +229,7 @@ fn size(stack: &Stack<'_>, section: &str) -> usize {
 /// The length of a value as JSON, with the longest values there can be; nothing
 /// where it cannot be resolved.
 fn written(stack: &Stack<'_>, value: &Value) -> usize {
-    let resolved = stack.longest_world.resolve(value).ok();
+    let resolved = stack.longest.world.resolve(value).ok();
     let text = resolved.and_then(|value| serde_json::to_string(&value).ok());
     text.map_or(0, |text| text.chars().count())
 }

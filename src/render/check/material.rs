@@ -13,6 +13,7 @@ const SECRET_LENGTH: usize = 40;
 /// words far fewer.
 const DIFFERENT: usize = 22;
 /// How a session token begins, in base64.
+const TOKEN_LENGTH: usize = 12;
 const TOKENS: [&str; 3] = ["IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"];
 
 pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
@@ -22,18 +23,6 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
         let message = format!("line {line} of the template has what looks like {what}");
         found.add(holder(stack, &text[..at]), message);
     };
-    for prefix in KEY_IDS {
-        for (at, _) in text.match_indices(prefix) {
-            if is_key_id(text.as_bytes(), at) {
-                add(at, "an access key's ID");
-            }
-        }
-    }
-    for prefix in TOKENS {
-        for (at, _) in text.match_indices(prefix) {
-            add(at, "a session token");
-        }
-    }
     for (at, _) in text.match_indices("-----BEGIN ") {
         let line = text[at..].lines().next().unwrap_or_default();
         if line.contains("PRIVATE KEY") {
@@ -50,27 +39,45 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
             add(at, "an address with a password in it");
         }
     }
+    let bytes = text.as_bytes();
     let mut start = 0;
-    for (at, byte) in text.bytes().chain([b'\n']).enumerate() {
-        if byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'+' {
+    for end in 0..=bytes.len() {
+        if bytes.get(end).is_some_and(|byte| WORD[usize::from(*byte)]) {
             continue;
         }
-        if at - start == SECRET_LENGTH {
-            let token = &text[start..at];
-            if is_random(token) && !is_name(stack, token) {
+        if end - start >= KEY_ID_LENGTH.min(TOKEN_LENGTH) {
+            let word = &text[start..end];
+            if KEY_IDS.iter().any(|prefix| word.starts_with(prefix)) && is_key_id(word) {
+                add(start, "an access key's ID");
+            } else if TOKENS.iter().any(|prefix| word.starts_with(prefix)) {
+                add(start, "a session token");
+            } else if word.len() == SECRET_LENGTH && is_random(word) && !is_name(stack, word) {
                 add(start, "an access key's secret part");
             }
         }
-        start = at + 1;
+        start = end + 1;
     }
 }
 
-fn is_key_id(text: &[u8], at: usize) -> bool {
-    let id = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    let inside = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
-    let end = at + KEY_ID_LENGTH;
-    let begins = at == 0 || !inside(at - 1);
-    begins && !inside(end) && text.get(at..end).is_some_and(|all| all.iter().all(id))
+/// What base64 is made of.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let one = byte as u8;
+        word[byte] = one.is_ascii_alphanumeric() || one == b'/' || one == b'+';
+        byte += 1;
+    }
+    word
+};
+
+/// The ID may have a path behind it, as in a request's scope.
+fn is_key_id(word: &str) -> bool {
+    let id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let (id_part, rest) = word.split_at(KEY_ID_LENGTH.min(word.len()));
+    id_part.len() == KEY_ID_LENGTH
+        && id_part.bytes().all(id)
+        && !rest.starts_with(|next: char| next.is_ascii_alphanumeric())
 }
 
 fn is_random(token: &str) -> bool {
@@ -114,7 +121,7 @@ fn holder(stack: &Stack<'_>, before: &str) -> String {
     };
     let last = before.lines().rev().find(heading);
     last.map_or_else(
-        || stack.rendered.file.clone(),
+        || stack.rendered.file.to_owned(),
         |line| line.trim().trim_end_matches(':').to_owned(),
     )
 }

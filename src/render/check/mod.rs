@@ -28,11 +28,14 @@ mod tests;
 
 use super::Rendered;
 use super::document::Document;
+use super::resolve::World;
 use crate::model::Finding;
 
 pub use access::{EXPLAINED, Explained};
 pub use exception::Exception;
 pub(crate) use exception::conclude;
+pub(super) use limits::{MAX_OUTPUTS, MAX_RESOURCES, MAX_TEMPLATE};
+pub(super) use policy::MAX_KEY;
 pub use reader::check_readers;
 use rule::Found;
 pub use rule::{Rule, Theme};
@@ -72,10 +75,16 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     THEMES.iter().flat_map(|theme| theme.rules)
 }
 
-/// Holds a stack to every rule. `longest` are its documents, resolved with the
-/// longest values there can be. [`conclude`] adds what can only be said of all
-/// the stacks of a manifest together.
-pub(crate) fn check(rendered: &Rendered<'_>, longest: &[Document]) -> Report {
+/// A stack's documents, resolved with the longest values there can be.
+pub(crate) struct Longest {
+    pub documents: Vec<Document>,
+    /// The same world, for what is no document.
+    pub world: World,
+}
+
+/// Holds a stack to every rule. [`conclude`] adds what can only be said of all the
+/// stacks of a manifest together.
+pub(crate) fn check(rendered: &Rendered<'_>, longest: &Longest) -> Report {
     let stack = Stack::new(rendered, longest);
     let mut report = Report::default();
     for rule in rules() {

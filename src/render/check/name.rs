@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_yaml::Value;
+
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Resource, Stack, items, literal};
 use crate::model::Severity::Error;
@@ -186,7 +188,7 @@ pub(super) const THEME: Theme = Theme {
 fn parsed<T>(
     resource: &Resource<'_>,
     key: &str,
-    value: &serde_yaml::Value,
+    value: &Value,
     parse: impl Fn(&str) -> Result<T, String>,
     found: &mut Found,
 ) {
@@ -255,13 +257,17 @@ fn tags(stack: &Stack<'_>, found: &mut Found) {
             if !(1..=128).contains(&key.chars().count()) || key.to_lowercase().starts_with("aws:") {
                 found.add(place(), format!("`{key}` is no key that a tag can have"));
             }
-            let length = tag
-                .get("Value")
-                .and_then(|value| stack.longest_world.resolve(value).ok())
-                .map_or(0, |value| {
-                    literal(&value).map_or(0, |text| text.chars().count())
-                });
-            found.hold(place(), "characters of the tag's value", length, 256);
+            let length = match tag.get("Value") {
+                Some(Value::String(text)) => text.chars().count(),
+                Some(value) => match stack.longest.world.resolve(value) {
+                    Ok(Value::String(text)) => text.chars().count(),
+                    _ => 0,
+                },
+                None => 0,
+            };
+            if length > 256 {
+                found.hold(place(), "characters of the tag's value", length, 256);
+            }
         }
         let count = items(resource.get("Tags")).count();
         found.hold(resource.at("Tags"), "tags of the resource", count, MAX_TAGS);

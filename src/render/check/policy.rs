@@ -14,7 +14,7 @@ const MAX_USER_INLINE: usize = 2_048;
 /// A role's trust policy.
 const MAX_TRUST: usize = 2_048;
 /// A key policy.
-const MAX_KEY: usize = 32_768;
+pub const MAX_KEY: usize = 32_768;
 /// A secret's resource policy.
 const MAX_SECRET: usize = 20_480;
 /// A function's policy.
@@ -160,7 +160,12 @@ pub(super) const THEME: Theme = Theme {
 };
 
 fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Found) {
-    for document in stack.longest.iter().filter(|one| one.kind == kind) {
+    for document in stack
+        .longest
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
         found.hold(document.resource.as_str(), what, document.size(), limit);
     }
 }
@@ -169,7 +174,12 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
 /// its name where the stack does not make it.
 fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-    for document in stack.longest.iter().filter(|one| one.kind == kind) {
+    for document in stack
+        .longest
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
         let size = document.size();
         for holder in carriers(stack, document) {
             *sizes.entry(holder.to_owned()).or_default() += size;

@@ -84,13 +84,13 @@ pub(super) const THEME: Theme = Theme {
 /// (`auth-and-access_examples_cross`).
 pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, entry) in model.access_keys.iter().enumerate() {
+    for entry in &model.access_keys {
         if entry.kms_key != KmsKey::AwsManaged {
             continue;
         }
         let foreign = |reader: &&Arn| reader.parts()[3] != account.as_str();
         for reader in entry.readers.iter().filter(foreign) {
-            let path = format!("access_keys[{index}].readers");
+            let path = format!("{}.readers", entry.place);
             findings.push(Finding::error(ID, path, refusal(reader.as_str(), account)).hint(REMEDY));
         }
     }

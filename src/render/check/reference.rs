@@ -86,8 +86,11 @@ pub(super) const DANGLING: Rule = Rule {
 pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
     let mut told = BTreeSet::new();
     for reference in &template.references {
+        if template.knows(reference.target) {
+            continue;
+        }
         let place = reference.from.show();
-        if !template.knows(reference.target) && told.insert((place.clone(), reference.target)) {
+        if told.insert((place.clone(), reference.target)) {
             let message = format!("`{}` is not in the template", reference.target);
             found.add(place, message);
         }

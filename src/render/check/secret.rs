@@ -71,7 +71,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for entry in stack.entries.iter().filter(|entry| entry.secret.is_none()) {
                     let message = format!("the stack has no secret `{}`", entry.key.secret);
-                    found.add(format!("access_keys[{}].secret", entry.index), message);
+                    found.add(format!("{}.secret", entry.key.place), message);
                 }
             }),
         },

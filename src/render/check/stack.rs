@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde_yaml::{Mapping, Value};
 
+use super::Longest;
 use super::statement::Statement;
 use crate::model::{AccessKey, AccountId, Model};
 use crate::render::Rendered;
-use crate::render::document::{Document, Kind};
+use crate::render::document::Kind;
 use crate::render::resolve::World;
 
 /// What CloudFormation knows by itself (`pseudo-parameter-reference`).
@@ -314,8 +315,6 @@ pub(super) fn account_of(arn: &str) -> Option<&str> {
 
 /// One entry of the manifest beside its secret in the template.
 pub(super) struct Entry<'stack> {
-    /// Its place in the manifest.
-    pub index: usize,
     pub key: &'stack AccessKey,
     pub secret: Option<Resource<'stack>>,
 }
@@ -324,10 +323,7 @@ pub(super) struct Entry<'stack> {
 pub(super) struct Stack<'stack> {
     pub rendered: &'stack Rendered<'stack>,
     pub template: Template<'stack>,
-    /// The documents, resolved with the longest values there can be.
-    pub longest: &'stack [Document],
-    /// The same world, for what is no document.
-    pub longest_world: World,
+    pub longest: &'stack Longest,
     /// Every statement of every document.
     pub statements: Vec<Statement<'stack>>,
     pub entries: Vec<Entry<'stack>>,
@@ -336,7 +332,7 @@ pub(super) struct Stack<'stack> {
 }
 
 impl<'stack> Stack<'stack> {
-    pub fn new(rendered: &'stack Rendered<'stack>, longest: &'stack [Document]) -> Self {
+    pub fn new(rendered: &'stack Rendered<'stack>, longest: &'stack Longest) -> Self {
         let template = Template::new(&rendered.tree);
         let mut secrets: HashMap<&str, Resource<'_>> = HashMap::new();
         for secret in template.of_type("AWS::SecretsManager::Secret") {
@@ -344,16 +340,14 @@ impl<'stack> Stack<'stack> {
                 secrets.insert(name, *secret);
             }
         }
-        let entries = rendered.model.access_keys.iter().enumerate();
-        let entries = entries.map(|(index, key)| Entry {
-            index,
+        let entries = rendered.model.access_keys.iter();
+        let entries = entries.map(|key| Entry {
             key,
             secret: secrets.get(key.secret.as_str()).copied(),
         });
         Self {
             entries: entries.collect(),
             longest,
-            longest_world: World::longest(rendered.model).with_resources(&rendered.tree),
             statements: Statement::all(&rendered.documents),
             named: named(rendered.model),
             rendered,
