@@ -57,7 +57,7 @@ pub fn boundary(model: &Model, world: &World) -> Option<Statement> {
     };
     let statement = Statement::allow("KeepTheBoundary", "iam", actions, resource);
     Some(statement.when(json!({
-        "StringEquals": { "iam:PermissionsBoundary": boundary.as_str() }
+        "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() }
     })))
 }
 
