@@ -18,7 +18,7 @@ pub(super) const DEFAULT_KEYS: &[&str] = &[
     "probe",
     "readers",
 ];
-const ACCESS_KEY_KEYS: &[&str] = &[
+pub(super) const ACCESS_KEY_KEYS: &[&str] = &[
     "user",
     "secret",
     "create_user",
@@ -191,7 +191,9 @@ pub(super) fn read_settings(
 ) -> Option<Settings> {
     let find = |key: &str| find(entry, defaults, key);
     let schedule = match find("schedule") {
-        Some(field) => field.parse("invalid-schedule", Schedule::parse),
+        Some(field) => field.parse("invalid-schedule", |text| {
+            Schedule::parse(text).map_err(|fault| fault.to_string())
+        }),
         None => Schedule::parse(DEFAULT_SCHEDULE).ok(),
     };
     let window = match find("window") {
@@ -255,7 +257,7 @@ fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
     }
 }
 
-fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
+pub(super) fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
     match text {
         "self" => Ok(RotateAs::Itself),
         "role" => Ok(RotateAs::Role),
@@ -283,7 +285,7 @@ fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
     }
 }
 
-fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
+pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
     match text {
         "aws/secretsmanager" => Ok(KmsKey::AwsManaged),
         "create" => Ok(KmsKey::Create),

@@ -3,7 +3,8 @@
 
 use super::reader::{Field, Mapping};
 
-const KEYS: &[&str] = &["rule", "reason", "resource"];
+/// What may stand in an exception.
+pub(super) const KEYS: &[&str] = &["rule", "reason", "resource"];
 /// A reason is a sentence, not a shrug: at least so many characters.
 const MIN_REASON: usize = 10;
 /// And at most so many: it is read in a table.

@@ -1,10 +1,13 @@
 //! What people and scripts see: results on stdout in two forms, progress and
 //! failures on stderr. The only room that prints.
 
+mod cost;
 mod human;
+mod init;
 mod json;
 mod progress;
 mod result;
+mod schedule;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -17,11 +20,13 @@ use owo_colors::OwoColorize;
 
 use crate::model::Finding;
 
+pub use init::{InitResult, candidate_note};
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
     GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
 };
+pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use tour::Tour;
 
 /// The form of the result.
@@ -93,6 +98,19 @@ impl View {
         };
         // A reader that has gone away has read all it wanted.
         let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    /// Writes a text to stdout that is the same in every form.
+    pub fn text(&self, text: &str) {
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    /// Tells of a refusal that has a result of its own for scripts.
+    pub fn refuse(&self, result: &dyn Show, failure: &Failure) {
+        match self.format {
+            Format::Human => self.fail(failure),
+            Format::Json => self.show(result),
+        }
     }
 
     /// Writes findings that refuse nothing to stderr.

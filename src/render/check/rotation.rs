@@ -171,7 +171,7 @@ fn expressions(stack: &Stack<'_>, found: &mut Found) {
             (Some(expression), None) => {
                 // What a reference comes to is not known before.
                 if let Some(Err(why)) = literal(expression).map(Schedule::parse) {
-                    found.add(place("ScheduleExpression"), why);
+                    found.add(place("ScheduleExpression"), why.to_string());
                 }
             }
         }

@@ -1,0 +1,178 @@
+//! When windows open, taken apart: a rate, or a grid of hours and days.
+
+use jiff::civil::{Date, date};
+use serde::Serialize;
+
+use super::HOURS_A_DAY;
+
+/// When windows open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Calendar {
+    /// So long after the last rotation: there is no fixed grid.
+    Rate {
+        /// How many hours or days.
+        every: u32,
+        /// Which of them.
+        unit: Unit,
+    },
+    /// At fixed hours of fixed days.
+    Cron(Grid),
+}
+
+/// What a schedule is counted in, which decides how long a window is open where
+/// nothing else is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// An hour, and a window may last until the next one opens.
+    Hours,
+    /// Until the UTC day is over, and never longer.
+    Days,
+}
+
+/// The hours and days of a `cron(…)`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Grid {
+    /// In hours where the field of the hours has a step.
+    pub unit: Unit,
+    /// The hours of the day, 0 to 23.
+    pub hours: Vec<u8>,
+    /// The months, 1 to 12.
+    pub months: Vec<u8>,
+    /// The days.
+    pub days: Days,
+}
+
+/// The days of a `cron(…)`: of the month, or of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Days {
+    /// Days of the month.
+    Month {
+        /// 1 to 31.
+        days: Vec<u8>,
+        /// The last day too, whichever it is.
+        last: bool,
+    },
+    /// Days of the week, each from 1, Sunday, to 7.
+    Week {
+        /// In every week.
+        days: Vec<u8>,
+        /// Once in a month.
+        nth: Vec<Nth>,
+        /// The last such day of a month.
+        last: Vec<u8>,
+    },
+}
+
+/// The n-th such day of a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Nth {
+    /// 1, Sunday, to 7.
+    pub day: u8,
+    /// 1 to 5; not every month has a fifth.
+    pub nth: u8,
+}
+
+impl Calendar {
+    /// Returns what the schedule is counted in.
+    pub fn unit(&self) -> Unit {
+        match self {
+            Self::Rate { unit, .. } => *unit,
+            Self::Cron(grid) => grid.unit,
+        }
+    }
+
+    /// Returns the hour of the day at which the first window opens; that of a
+    /// rate in days is midnight.
+    pub(super) fn first_hour(&self) -> u8 {
+        match self {
+            Self::Rate { .. } => 0,
+            Self::Cron(grid) => grid.hours.first().copied().unwrap_or_default(),
+        }
+    }
+
+    /// Returns the fewest hours from one opening to the next, where that is less
+    /// than a day.
+    pub(super) fn shortest_gap(&self) -> u32 {
+        match self {
+            Self::Rate { every, unit } => match unit {
+                Unit::Hours => *every,
+                Unit::Days => every * u32::from(HOURS_A_DAY),
+            },
+            Self::Cron(grid) => grid.shortest_gap().into(),
+        }
+    }
+}
+
+impl Grid {
+    /// Says whether windows open on this day.
+    pub(super) fn has(&self, day: Date) -> bool {
+        if !self.months.contains(&day.month().unsigned_abs()) {
+            return false;
+        }
+        let of_month = day.day().unsigned_abs();
+        let length = day.days_in_month().unsigned_abs();
+        match &self.days {
+            Days::Month { days, last } => days.contains(&of_month) || (*last && of_month == length),
+            Days::Week { days, nth, last } => {
+                let weekday = day.weekday().to_sunday_one_offset().unsigned_abs();
+                let this = Nth {
+                    day: weekday,
+                    nth: (of_month - 1) / 7 + 1,
+                };
+                days.contains(&weekday)
+                    || nth.contains(&this)
+                    || (last.contains(&weekday) && of_month + 7 > length)
+            }
+        }
+    }
+
+    /// Says whether there is a day on which windows open.
+    pub(super) fn comes(&self) -> bool {
+        cycle().any(|day| self.has(day))
+    }
+
+    /// Returns how many windows open in how many days.
+    pub(super) fn frequency(&self) -> (u64, u64) {
+        let (mut opened, mut days) = (0, 0);
+        for day in cycle() {
+            days += 1;
+            if self.has(day) {
+                opened += self.hours.len() as u64;
+            }
+        }
+        (opened, days)
+    }
+
+    /// Returns the fewest hours from one opening to the next; 24 stands for a day
+    /// and more.
+    pub(super) fn shortest_gap(&self) -> u8 {
+        let neighbours = self.hours.iter().zip(self.hours.iter().skip(1));
+        let within = neighbours.map(|(one, next)| next - one).min();
+        let (Some(first), Some(last)) = (self.hours.first(), self.hours.last()) else {
+            return HOURS_A_DAY;
+        };
+        let overnight = first + HOURS_A_DAY - last;
+        let within = within.unwrap_or(HOURS_A_DAY);
+        if overnight < within && self.has_neighbours() {
+            overnight
+        } else {
+            within
+        }
+    }
+
+    /// Says whether windows open on two days in a row.
+    fn has_neighbours(&self) -> bool {
+        cycle().any(|day| self.has(day) && day.tomorrow().is_ok_and(|next| self.has(next)))
+    }
+}
+
+/// Returns the days of 28 years, which have every month of every length begin
+/// on every day of the week: whatever can come in a calendar comes in them.
+fn cycle() -> impl Iterator<Item = Date> {
+    date(2000, 1, 1)
+        .series(jiff::Span::new().days(1))
+        .take_while(|day| day.year() < 2028)
+}

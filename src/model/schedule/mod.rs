@@ -1,0 +1,131 @@
+//! Secrets Manager's schedule expressions and rotation windows.
+//!
+//! The grammar is AWS's own and narrower than cron's; see "Rotation schedules"
+//! in the AWS Secrets Manager User Guide (`rotate-secrets_schedule`). All times
+//! are UTC.
+
+mod calendar;
+mod fault;
+mod grammar;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::Duration;
+
+pub use calendar::{Calendar, Days, Grid, Nth, Unit};
+pub use fault::Fault;
+pub use window::Window;
+
+const HOURS_A_DAY: u8 = 24;
+
+/// A schedule expression that Secrets Manager accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    text: String,
+    calendar: Calendar,
+}
+
+impl Schedule {
+    /// Reads `rate(…)` or `cron(…)`.
+    ///
+    /// # Errors
+    ///
+    /// Returns which field is refused, and why.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let calendar = grammar::parse(text)?;
+        Ok(Self {
+            text: text.to_owned(),
+            calendar,
+        })
+    }
+
+    /// Returns the expression as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns when windows open, taken apart.
+    pub fn calendar(&self) -> Calendar {
+        self.calendar.clone()
+    }
+
+    /// Says whether a rotation window of this length fits the schedule.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it does not: windows last whole hours, 1 to 24; a schedule
+    /// in hours must leave room before the next one; a schedule in days must
+    /// end with the UTC day.
+    pub fn check_window(&self, window: Duration) -> Result<(), String> {
+        let hours = window
+            .as_hours()
+            .and_then(|hours| u8::try_from(hours).ok())
+            .filter(|hours| (1..=HOURS_A_DAY).contains(hours))
+            .ok_or_else(|| format!("a window lasts whole hours from 1h to 24h, not {window}"))?;
+        match self.calendar.unit() {
+            Unit::Hours => match self.calendar.shortest_gap() {
+                gap if u32::from(hours) > gap => Err(format!(
+                    "a window of {hours}h runs into the next one, which opens after {gap}h"
+                )),
+                _ => Ok(()),
+            },
+            Unit::Days => match self.calendar.first_hour() {
+                hour if hour + hours > HOURS_A_DAY => Err(format!(
+                    "a window of {hours}h that opens at {hour:02}:00 runs past the end of the UTC day"
+                )),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Returns the time between rotations where the expression is `rate(…)`.
+    pub fn rate(&self) -> Option<Duration> {
+        match self.calendar {
+            Calendar::Rate { every, unit } => {
+                let hours = match unit {
+                    Unit::Hours => every,
+                    Unit::Days => every * u32::from(HOURS_A_DAY),
+                };
+                Some(Duration::seconds(u64::from(hours) * 3_600))
+            }
+            Calendar::Cron(_) => None,
+        }
+    }
+
+    /// Returns how many windows open in how many days, on the long average.
+    pub fn frequency(&self) -> (u64, u64) {
+        match &self.calendar {
+            Calendar::Rate { every, unit } => match unit {
+                Unit::Hours => (HOURS_A_DAY.into(), u64::from(*every)),
+                Unit::Days => (1, u64::from(*every)),
+            },
+            Calendar::Cron(grid) => grid.frequency(),
+        }
+    }
+
+    /// Returns the windows that open after a moment, the earliest first, for as
+    /// long as there are dates.
+    ///
+    /// Where no length is given, a window is open for an hour in a schedule in
+    /// hours, and until the end of the UTC day in a schedule in days. `rate(…)`
+    /// counts from the last rotation, which is taken to have been in a window
+    /// that was open at that moment: so from the beginning of that hour or day.
+    pub fn windows(
+        &self,
+        after: Timestamp,
+        window: Option<Duration>,
+    ) -> impl Iterator<Item = Window> {
+        window::windows(&self.calendar, after, window)
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
