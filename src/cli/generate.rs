@@ -31,6 +31,7 @@ pub(super) struct Generate {
 pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
     let rendering = verb.overlay.render(&stacks.fleet)?;
+    settings.view.warn(&rendering.findings);
     let mut result = match verb.check {
         true => compare(&verb.output, &rendering),
         false => write(&verb.output, &rendering)?,
@@ -75,6 +76,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
         checked: true,
         record: None,
         files: compared.chain(stale).collect(),
+        findings: rendering.findings.clone(),
     }
 }
 
@@ -111,6 +113,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         checked: false,
         record: None,
         files,
+        findings: rendering.findings.clone(),
     })
 }
 

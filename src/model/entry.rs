@@ -158,6 +158,7 @@ fn read_access_key(
         );
     }
     Some(AccessKey {
+        place: entry.at().path().to_owned(),
         user,
         secret,
         create_user,

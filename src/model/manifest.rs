@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::document::{self, Entry, Node, Value};
 use super::entry;
+use super::exception;
 use super::reader::{Field, Findings, Mapping, nearest};
 use super::{
-    AccountId, Alarms, Architecture, BucketName, Duration, Finding, Function, Model, Region,
-    StackName,
+    AccountId, Alarms, Architecture, Arn, BucketName, Duration, Finding, Function, IamPath, Model,
+    Region, StackName,
 };
 
 /// What may stand at the top.
@@ -17,6 +18,9 @@ pub(super) const ROOT_KEYS: &[&str] = &[
     "account",
     "region",
     "tags",
+    "permissions_boundary",
+    "role_path",
+    "exceptions",
     "defaults",
     "function",
     "alarms",
@@ -138,6 +142,14 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
         .get("region")
         .and_then(|field| field.parse("invalid-name", Region::parse));
     let tags = root.get("tags").map(|field| read_tags(&field));
+    let boundary = root.get("permissions_boundary");
+    let permissions_boundary =
+        boundary.map(|field| read_boundary(&field, account.as_ref(), region.as_ref()));
+    let role_path = root
+        .get("role_path")
+        .map(|field| field.parse("invalid-name", IamPath::parse));
+    let exceptions = root.get("exceptions");
+    let exceptions = exceptions.map_or_else(Vec::new, |field| exception::read(&field));
     let defaults = root
         .get("defaults")
         .and_then(|field| field.mapping(entry::DEFAULT_KEYS));
@@ -158,6 +170,15 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
         account,
         region,
         tags: tags.unwrap_or_default(),
+        permissions_boundary: match permissions_boundary {
+            Some(boundary) => Some(boundary?),
+            None => None,
+        },
+        role_path: match role_path {
+            Some(path) => Some(path?),
+            None => None,
+        },
+        exceptions,
         function: function?,
         alarms,
         access_keys: access_keys.into_iter().map(|(entry, _)| entry).collect(),
@@ -215,6 +236,48 @@ fn check_tag(text: &str, low: usize, high: usize) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// Reads the ARN of a policy that this account can use: its own, or AWS's.
+fn read_boundary(
+    field: &Field<'_>,
+    account: Option<&AccountId>,
+    region: Option<&Region>,
+) -> Option<Arn> {
+    let arn = field.parse("invalid-value", |text| {
+        let refused = || format!("`{text}` is not the ARN of an IAM policy");
+        let arn = Arn::parse(text).map_err(|_| refused())?;
+        let [_, service, no_region, owner, resource] = arn.parts();
+        let owned = owner == "aws" || AccountId::parse(owner).is_ok();
+        let named = resource
+            .strip_prefix("policy/")
+            .is_some_and(|name| !name.is_empty() && !name.ends_with('/'));
+        let exact = !text.contains(['*', '?', '$']);
+        match service == "iam" && no_region.is_empty() && owned && named && exact {
+            true => Ok(arn),
+            false => Err(refused()),
+        }
+    })?;
+    let [partition, _, _, owner, _] = arn.parts();
+    if let Some(account) = account
+        && owner != "aws"
+        && owner != account.as_str()
+    {
+        let message = format!(
+            "the policy is of account {owner}, and the stack's is {account}; IAM takes a boundary of the own account, or one of AWS's"
+        );
+        field.refuse("contradiction", message);
+    }
+    if let Some(region) = region
+        && partition != region.partition()
+    {
+        let message = format!(
+            "the policy is in the partition {partition}, and {region} in {}",
+            region.partition()
+        );
+        field.refuse("contradiction", message);
+    }
+    Some(arn)
 }
 
 fn read_function(field: Option<Field<'_>>) -> Option<Function> {

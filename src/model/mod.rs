@@ -7,6 +7,7 @@ pub(crate) mod document;
 mod draft;
 mod duration;
 mod entry;
+mod exception;
 mod finding;
 mod manifest;
 mod name;
@@ -23,11 +24,13 @@ use std::collections::BTreeMap;
 pub use credential::{Content, Credential};
 pub use draft::Draft;
 pub use duration::Duration;
+pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use manifest::{Loaded, load, parse_address};
-pub use name::{AccountId, Arn, BucketName, Region, SecretName, StackName, UserName};
+pub use name::{AccountId, Arn, BucketName, IamPath, Region, SecretName, StackName, UserName};
 pub use old_key::{OldKey, Retirement};
 pub use probe::Probe;
+pub(crate) use reader::nearest;
 pub use schedule::{Calendar, Schedule, Window};
 
 /// A checked manifest: all that rendering and deploying need to know.
@@ -45,6 +48,12 @@ pub struct Model {
     pub region: Option<Region>,
     /// Tags for every resource.
     pub tags: BTreeMap<String, String>,
+    /// The policy that bounds the function's role and the users that the stack makes.
+    pub permissions_boundary: Option<Arn>,
+    /// Where in IAM's paths the function's role and its policies stand.
+    pub role_path: Option<IamPath>,
+    /// Findings about the rendered stack that are accepted, with the reason.
+    pub exceptions: Vec<Exception>,
     /// The rotation function.
     pub function: Function,
     /// Who is told when a rotation fails.
@@ -110,6 +119,8 @@ pub struct Alarms {
 /// An IAM user whose access key lives in a secret and rotates.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
+    /// Its place in the manifest, such as `access_keys[2]`.
+    pub place: String,
     /// The IAM user.
     pub user: UserName,
     /// The secret that holds its key.

@@ -67,6 +67,12 @@ name!(
     check_bucket
 );
 name!(
+    /// A path in IAM (`reference_identifiers`): begins and ends with a slash, at most 512 long.
+    /// What would be a wildcard or a variable in a policy's ARN is refused.
+    IamPath,
+    check_path
+);
+name!(
     /// An Amazon Resource Name.
     Arn,
     check_arn
@@ -153,6 +159,21 @@ fn check_bucket(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn check_path(text: &str) -> Result<(), String> {
+    length(text, 1, 512)?;
+    if !text.starts_with('/') || !text.ends_with('/') {
+        return Err(format!("`{text}` does not begin and end with a slash"));
+    }
+    let refused = |one: &char| !one.is_ascii_graphic() || "*?$".contains(*one);
+    match text.chars().find(refused) {
+        None => Ok(()),
+        Some(one) => Err(format!(
+            "`{}` contains {one:?}; a path has printable ASCII characters without spaces, * ? and $",
+            text.escape_debug()
+        )),
+    }
+}
+
 fn check_arn(text: &str) -> Result<(), String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -224,6 +245,13 @@ mod tests {
         assert!(BucketName::parse("Bucket").is_err());
         assert!(Arn::parse("arn:aws:kms:eu-west-1:111122223333:key/abc").is_ok());
         assert!(Arn::parse("arn:aws:kms").is_err());
+        for path in ["/", "/a/", "/team/keys/"] {
+            assert!(IamPath::parse(path).is_ok(), "{path}");
+        }
+        let long = format!("/{}/", "a".repeat(511));
+        for path in ["", "a/", "/a", "/a b/", "/a*/", "/${x}/", &long] {
+            assert!(IamPath::parse(path).is_err(), "{path}");
+        }
     }
 
     #[test]

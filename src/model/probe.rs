@@ -35,6 +35,13 @@ impl Probe {
             Self::AssumeRole { role } => format!("{ASSUME_ROLE} {role}"),
         }
     }
+
+    /// Returns the ARN of what is called.
+    pub fn resource(&self) -> &str {
+        match self {
+            Self::ListBucket { bucket: arn, .. } | Self::AssumeRole { role: arn } => arn.as_str(),
+        }
+    }
 }
 
 /// Reads the manifest's `probe`; the inner `None` is `none`.

@@ -113,13 +113,13 @@ struct Manifest {
     function: Option<Function>,
     /// Who is told of what goes wrong.
     alarms: Option<Alarms>,
-    /// The ARN of a policy that bounds what the stack's roles and users may do.
+    /// The ARN of a policy that bounds what the function's role and the users of the stack's own may do.
     #[schemars(schema_with = "permissions_boundary")]
     permissions_boundary: Option<()>,
-    /// The path of the stack's roles, such as `/keyrota/`.
+    /// The path of the function's role and of its managed policies, such as `/keyrota/`.
     #[schemars(schema_with = "role_path")]
     role_path: Option<()>,
-    /// Rules of the check that this stack is excepted from, each with the reason.
+    /// Rules of the check (docs/rules.md) whose findings are accepted, each with the reason.
     exceptions: Option<Vec<Exception>>,
     /// The IAM users whose access keys rotate.
     access_keys: Option<Vec<AccessKey>>,
@@ -298,7 +298,7 @@ struct Alarms {
     email: Option<()>,
 }
 
-/// A rule that the stack is excepted from.
+/// A rule whose findings are accepted.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -306,10 +306,10 @@ struct Exception {
     /// The rule's ID.
     #[schemars(length(min = 1))]
     rule: String,
-    /// Why; the review shows it.
-    #[schemars(length(min = 1))]
+    /// Why, in a sentence; the review shows it.
+    #[schemars(length(min = 10, max = 500))]
     reason: String,
-    /// The logical ID or path that alone is excepted; everywhere by default.
+    /// The logical ID or path that alone it is accepted for; everywhere by default.
     resource: Option<String>,
 }
 
@@ -374,14 +374,14 @@ fn tags(_: &mut SchemaGenerator) -> Schema {
 fn permissions_boundary(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["string", "null"],
-        "pattern": "^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$",
+        "pattern": r"^arn:[^:*?$]+:iam::([0-9]{12}|aws):policy/[^*?$]*[^/*?$]$",
     })
 }
 
 fn role_path(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["string", "null"],
-        "pattern": "^/([!-~]+/)?$",
+        "pattern": r"^/([!-#%-)+->@-~]+/)?$",
         "maxLength": 512,
         "examples": ["/keyrota/"],
     })

@@ -124,6 +124,51 @@ access_keys: [{ user: ada }, { user: bob }]
 }
 
 #[test]
+fn exceptions_are_read_with_their_lines() {
+    let text = "\
+version: 1
+stack: keys
+access_keys: [{ user: ada }]
+exceptions:
+  - { rule: a-rule, reason: \"  because  of\\n this  \" }
+  - rule: a-rule
+    resource: Function
+    reason: because of that
+";
+    let exceptions = read(text, None).exceptions;
+    let places: Vec<_> = exceptions
+        .iter()
+        .map(|one| (one.reason.as_str(), one.resource.as_deref(), one.line))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("because of this", None, 5),
+            ("because of that", Some("Function"), 6)
+        ]
+    );
+    let head = "version: 1\nstack: keys\naccess_keys: [{ user: ada }]\nexceptions: ";
+    let refused = |list: &str| short(&format!("{head}{list}\n"));
+    assert_eq!(
+        refused("[{ rule: a-rule, reason: as it is }]"),
+        ["invalid-value exceptions[0].reason 4"]
+    );
+    assert_eq!(
+        refused("[{ rule: a-rule }, { reason: because of this }]"),
+        [
+            "missing exceptions[0].reason 4",
+            "missing exceptions[1].rule 4"
+        ]
+    );
+    assert_eq!(refused("{}"), ["wrong-type exceptions 4"]);
+    let one = "{ rule: a-rule, reason: because of this }";
+    assert_eq!(
+        refused(&format!("[{one}, {one}]")),
+        ["contradiction exceptions[1] 4"]
+    );
+}
+
+#[test]
 fn texts_that_are_not_one_mapping() {
     assert_eq!(short(""), ["yaml  1"]);
     assert_eq!(short("# nothing\n"), ["yaml  1"]);

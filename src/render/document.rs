@@ -38,6 +38,8 @@ pub enum Kind {
     Topic,
     /// A function's resource policy.
     Function,
+    /// A policy of a type that ours have none of; own templates may.
+    Other,
 }
 
 impl Document {
@@ -59,6 +61,7 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
         let Some(properties) = resource.get("Properties") else {
             continue;
         };
+        documents.extend(inline(id, resource, properties, world)?);
         let text = |key: &str| -> Result<String, ResolveError> {
             let value = properties
                 .get(key)
@@ -95,10 +98,20 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
                 permissions.push(world.resolve(&permission(id, properties))?);
                 continue;
             }
-            _ => continue,
+            "AWS::IAM::Policy" if properties.get("Roles").is_some() => {
+                (Kind::RoleInline, kebab(id), "PolicyDocument")
+            }
+            "AWS::IAM::Policy" => (Kind::UserInline, kebab(id), "PolicyDocument"),
+            _ => match POLICIES.iter().find(|key| properties.get(**key).is_some()) {
+                Some(key) => (Kind::Other, kebab(id), *key),
+                None => continue,
+            },
         };
-        let body = properties.get(key).cloned().unwrap_or_default();
-        let body = world.resolve(&body)?;
+        let body = properties
+            .get(key)
+            .map(|value| world.resolve(value))
+            .transpose()?
+            .unwrap_or_default();
         documents.push(Document {
             name,
             resource: id.to_owned(),
@@ -116,6 +129,36 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
         ]),
     });
     Ok(documents)
+}
+
+/// The properties that hold a policy in types which ours do not use.
+const POLICIES: [&str; 3] = ["PolicyDocument", "ResourcePolicy", "KeyPolicy"];
+
+/// Returns the policies that stand in a role or user itself. Ours are resources of
+/// their own; own templates may do otherwise.
+fn inline(
+    id: &str,
+    resource: &Value,
+    properties: &Value,
+    world: &World,
+) -> Result<Vec<Document>, ResolveError> {
+    let kind = match resolve::type_of(resource) {
+        "AWS::IAM::Role" => Kind::RoleInline,
+        "AWS::IAM::User" => Kind::UserInline,
+        _ => return Ok(Vec::new()),
+    };
+    let policies = properties.get("Policies").and_then(Value::as_sequence);
+    let policies = policies.into_iter().flatten().enumerate();
+    let document = |(index, policy): (usize, &Value)| {
+        let body = policy.get("PolicyDocument");
+        Ok(Document {
+            name: format!("{}-inline-{}", kebab(id), index + 1),
+            resource: id.to_owned(),
+            kind,
+            body: body.map_or(Ok(Value::Null), |body| world.resolve(body))?,
+        })
+    };
+    policies.map(document).collect()
 }
 
 /// `FunctionRoleLog` becomes `function-role-log`.

@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 
 use crate::model::{Finding, Model};
 
-pub use check::check_readers;
+pub use check::{
+    EXPLAINED, Exception, Explained, Report, Rule, THEMES, Theme, check_readers, rules,
+};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
@@ -66,6 +68,8 @@ pub struct Rendering {
     /// What is written for review, by relative path: the templates, each policy
     /// as IAM will see it, and what the person who deploys needs.
     pub files: BTreeMap<String, String>,
+    /// What the check found that refuses nothing.
+    pub findings: Vec<Finding>,
 }
 
 /// Why a model could not be rendered.
@@ -116,19 +120,25 @@ pub(crate) struct Rendered<'model> {
 ///
 /// # Errors
 ///
-/// Returns every finding where AWS would refuse a stack; the other errors are
-/// faults of the templates.
+/// Returns every finding where a stack is refused, by AWS or by the check's own
+/// rules; the other errors are faults of the templates.
 pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
     let mut rendered = Vec::new();
+    let mut reports = Vec::new();
     let mut refused = Vec::new();
     for outcome in spread(shards, |shard| render_stack(templates, shard)) {
         match outcome {
-            Ok(one) => rendered.push(one),
+            Ok((one, report)) => {
+                rendered.push(one);
+                reports.push(report);
+            }
             Err(Error::Refused(findings)) => refused.extend(findings),
             Err(error) => return Err(error),
         }
     }
-    if !refused.is_empty() {
+    let findings = check::conclude(&rendered, &reports);
+    if !refused.is_empty() || findings.iter().any(Finding::is_error) {
+        refused.extend(findings);
         return Err(Error::Refused(refused));
     }
     let mut files = BTreeMap::new();
@@ -138,44 +148,53 @@ pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Erro
     Ok(Rendering {
         stacks: rendered.into_iter().map(|one| one.text).collect(),
         files,
+        findings,
     })
 }
 
 fn render_stack<'model>(
     templates: &'model Templates,
     shard: &'model Shard,
-) -> Result<Rendered<'model>, Error> {
-    let model = &shard.model;
-    let account = model.account.as_ref();
-    let mut findings = account.map_or_else(Vec::new, |account| check_readers(model, account));
-    let context = match view::stack(model) {
-        Ok(context) if findings.is_empty() => context,
-        Ok(_) => return Err(Error::Refused(findings)),
-        Err(finding) => {
-            findings.push(finding);
-            return Err(Error::Refused(findings));
-        }
-    };
+) -> Result<(Rendered<'model>, Report), Error> {
+    let context = view::stack(&shard.model).map_err(|finding| Error::Refused(vec![finding]))?;
     let text = templates.stack(&context)?;
+    checked(shard, templates.overlaid_names(), text)
+}
+
+/// Reads a rendered template again and holds it to every rule.
+fn checked<'model>(
+    shard: &'model Shard,
+    overlaid: &'model [String],
+    text: String,
+) -> Result<(Rendered<'model>, Report), Error> {
+    let model = &shard.model;
     let tree: serde_yaml::Value =
         serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
-    let longest = resolve::World::longest(model).with_resources(&tree);
-    let longest = document::documents(&tree, &longest)?;
-    findings.extend(check::limits(&text, &tree, &longest));
-    if !findings.is_empty() {
-        return Err(Error::Refused(findings));
-    }
     let world = resolve::World::of(model).with_resources(&tree);
-    Ok(Rendered {
-        documents: document::documents(&tree, &world)?,
+    let documents = document::documents(&tree, &world).map_err(|error| {
+        // Where a reference points says more than that it cannot be resolved.
+        match check::check_references(&tree) {
+            findings if findings.is_empty() => Error::Reference(error),
+            findings => Error::Refused(findings),
+        }
+    })?;
+    let longest = resolve::World::longest(model).with_resources(&tree);
+    let longest = check::Longest {
+        documents: document::documents(&tree, &longest)?,
+        world: longest,
+    };
+    let rendered = Rendered {
+        documents,
         model,
         file: &shard.file,
         prefix: &shard.prefix,
         text,
         tree,
         world,
-        overlaid: templates.overlaid_names(),
-    })
+        overlaid,
+    };
+    let report = check::check(&rendered, &longest);
+    Ok((rendered, report))
 }
 
 /// Returns what is written of a stack for review.

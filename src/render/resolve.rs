@@ -26,8 +26,17 @@ pub struct World {
     region: String,
     account: String,
     key: Option<String>,
-    /// Each resource's type and name, by logical ID.
-    resources: BTreeMap<String, (String, Option<String>)>,
+    resources: BTreeMap<String, Named>,
+}
+
+/// What a resource's ARN is made of.
+#[derive(Clone, Debug)]
+struct Named {
+    kind: String,
+    /// The name that the stack gives it; CloudFormation makes one where there is none.
+    name: Option<String>,
+    /// An IAM resource's path, where it has one.
+    path: Option<String>,
 }
 
 impl World {
@@ -89,13 +98,18 @@ impl World {
     #[must_use]
     pub fn with_resources(mut self, stack: &Value) -> Self {
         for (id, resource) in resources(stack) {
-            let named = ["Name", "UserName", "LogGroupName"];
-            let name = named
-                .into_iter()
-                .find_map(|key| resource.get("Properties")?.get(key));
-            let name = name.and_then(Value::as_str).map(str::to_owned);
-            self.resources
-                .insert(id.to_owned(), (type_of(resource).to_owned(), name));
+            let text = |key: &str| {
+                let value = resource.get("Properties")?.get(key)?;
+                value.as_str().map(str::to_owned)
+            };
+            let named = Named {
+                kind: type_of(resource).to_owned(),
+                name: ["Name", "UserName", "LogGroupName"]
+                    .into_iter()
+                    .find_map(text),
+                path: text("Path"),
+            };
+            self.resources.insert(id.to_owned(), named);
         }
         self
     }
@@ -195,27 +209,30 @@ impl World {
             "AWS::URLSuffix" => return Ok(self.suffix.clone()),
             _ => {}
         }
-        match self.resources.get(name) {
-            Some((kind, Some(secret))) if kind == "AWS::SecretsManager::Secret" => {
-                Ok(self.secret_arn(secret))
-            }
-            Some((kind, _)) if kind == "AWS::SNS::Topic" => {
-                Ok(self.arn("sns", &format!("${{{name}}}")))
-            }
-            Some((_, Some(own))) => Ok(own.clone()),
-            Some(_) => Ok(format!("${{{name}}}")),
-            None => Err(ResolveError(format!("a reference to `{name}`"))),
-        }
+        let resource = self.resources.get(name);
+        let resource = resource.ok_or_else(|| ResolveError(format!("a reference to `{name}`")))?;
+        Ok(match (resource.kind.as_str(), &resource.name) {
+            ("AWS::SecretsManager::Secret", Some(secret)) => self.secret_arn(secret),
+            ("AWS::SNS::Topic", _) => self.arn("sns", &format!("${{{name}}}")),
+            (_, Some(own)) => own.clone(),
+            (_, None) => format!("${{{name}}}"),
+        })
     }
 
-    fn attribute(&self, path: &str) -> Result<String, ResolveError> {
+    /// Returns what `!GetAtt` of the path comes to; ARNs only.
+    ///
+    /// # Errors
+    ///
+    /// Returns the path where it points nowhere.
+    pub fn attribute(&self, path: &str) -> Result<String, ResolveError> {
         let refused = || ResolveError(format!("the attribute `{path}`"));
         let id = path.strip_suffix(".Arn").ok_or_else(refused)?;
-        let (kind, name) = self.resources.get(id).ok_or_else(refused)?;
+        let Named { kind, name, path } = self.resources.get(id).ok_or_else(refused)?;
         let own = name.clone().unwrap_or_else(|| format!("${{{id}}}"));
+        let path = path.as_deref().unwrap_or("/");
         match kind.as_str() {
-            "AWS::IAM::Role" => Ok(self.iam_arn(&format!("role/{own}"))),
-            "AWS::IAM::User" => Ok(self.iam_arn(&format!("user/{own}"))),
+            "AWS::IAM::Role" => Ok(self.iam_arn(&format!("role{path}{own}"))),
+            "AWS::IAM::User" => Ok(self.iam_arn(&format!("user{path}{own}"))),
             "AWS::Lambda::Function" => Ok(self.arn("lambda", &format!("function:{own}"))),
             // CloudFormation's attribute ends so, and covers the log's streams.
             "AWS::Logs::LogGroup" => Ok(self.arn("logs", &format!("log-group:{own}:*"))),

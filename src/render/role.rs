@@ -103,7 +103,14 @@ pub struct Policies<'entry> {
 impl Policies<'_> {
     /// Returns the logical IDs of the policies without which the entry cannot rotate.
     pub fn needed_by(&self, entry: &AccessKey) -> Vec<String> {
-        let needs = |of: &Option<&AccessKey>| of.is_none_or(|of| of.secret == entry.secret);
+        // An administrator's secret may be the stack's own, in another part of the policies.
+        let administers = |of: &AccessKey| match &entry.rotate_as {
+            RotateAs::Administrator(SecretReference::Name(name)) => *name == of.secret,
+            _ => false,
+        };
+        let needs = |of: &Option<&AccessKey>| {
+            of.is_none_or(|of| of.secret == entry.secret || administers(of))
+        };
         let mut ids: Vec<String> = Vec::new();
         for (id, of) in &self.covers {
             if needs(of) && !ids.contains(id) {
@@ -164,7 +171,7 @@ pub fn policies<'entry>(
     match policies.all.len() - 1 {
         0..=MAX_ATTACHED => Ok(policies),
         needed => Err(Finding::error(
-            "limit",
+            "attached-policies",
             "FunctionRole",
             format!(
                 "the function's role would need {needed} managed policies of {MAX_MANAGED} characters; IAM attaches {MAX_ATTACHED} to a role"

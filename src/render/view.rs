@@ -40,6 +40,8 @@ pub struct Stack {
     log_group: String,
     log_retention: u32,
     tags: Vec<Tag>,
+    permissions_boundary: Option<String>,
+    role_path: Option<String>,
     role_policies: Vec<Policy>,
     kms_key: Option<Key>,
     sweeps: Vec<Sweep>,
@@ -113,6 +115,7 @@ struct Entry {
     user_policy_id: String,
     user_tags: Vec<Tag>,
     create_user: bool,
+    permissions_boundary: Option<String>,
     rotates_itself: bool,
     secret: String,
     secret_id: String,
@@ -181,7 +184,7 @@ pub fn stack(model: &Model) -> Result<Stack, Finding> {
     let tags = tags(model);
     let access_keys = sorted
         .iter()
-        .map(|entry| view(entry, &tags, &policies))
+        .map(|entry| view(entry, model, &tags, &policies))
         .collect();
     Ok(Stack {
         stack: model.stack.to_string(),
@@ -192,6 +195,8 @@ pub fn stack(model: &Model) -> Result<Stack, Finding> {
         timeout: model.function.timeout.as_seconds(),
         log_group: name::log_group_name(&model.stack),
         log_retention: model.function.log_retention,
+        permissions_boundary: boundary(model),
+        role_path: model.role_path.as_ref().map(ToString::to_string),
         kms_key: key(model, &sorted),
         sweeps: sweeps(&sorted, &longest),
         alarms: alarms(model, &sorted, &longest),
@@ -215,7 +220,11 @@ fn tags(model: &Model) -> Vec<Tag> {
     tags.chain([own]).map(tag).collect()
 }
 
-fn view(entry: &AccessKey, tags: &[Tag], policies: &Policies<'_>) -> Entry {
+fn boundary(model: &Model) -> Option<String> {
+    model.permissions_boundary.as_ref().map(ToString::to_string)
+}
+
+fn view(entry: &AccessKey, model: &Model, tags: &[Tag], policies: &Policies<'_>) -> Entry {
     let rotates_itself = entry.rotate_as == RotateAs::Itself;
     let mut depends_on = vec![super::PERMISSION.to_owned()];
     depends_on.extend(policies.needed_by(entry));
@@ -242,6 +251,7 @@ fn view(entry: &AccessKey, tags: &[Tag], policies: &Policies<'_>) -> Entry {
         user_policy_id: name::user_policy_logical_id(entry),
         user_tags: tags.to_vec(),
         create_user: entry.create_user,
+        permissions_boundary: boundary(model),
         rotates_itself,
         secret: entry.secret.to_string(),
         secret_id: name::secret_logical_id(entry),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{items, table};
+use crate::model::Finding;
 use crate::plan::StackReport;
 use crate::port::Change;
 use crate::run::TeardownReport;
@@ -273,6 +274,8 @@ pub struct GenerateResult {
     pub files: Vec<WrittenFile>,
     /// The record of the stacks, beside the manifest; none where there is one stack.
     pub record: Option<WrittenFile>,
+    /// What the check found that refuses nothing; for people it is on stderr.
+    pub findings: Vec<Finding>,
 }
 
 /// A rendered file.
@@ -318,6 +321,7 @@ impl Show for GenerateResult {
             "directory": self.directory,
             "up_to_date": self.is_up_to_date(),
             "files": self.files,
+            "findings": self.findings,
         });
         if let Some(record) = &self.record {
             result["record"] = json!(record);

@@ -151,6 +151,39 @@ async fn what_cannot_be_written_is_named() {
     assert_eq!(home.read("taken"), "a file");
 }
 
+#[tokio::test]
+async fn what_the_check_finds_is_told_or_refused() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    let ran = home.keyrota("generate --format json").await.exits(0);
+    let findings = ran.json()["findings"].clone();
+    assert_eq!(findings[0]["kind"], "alarm-without-subscriber", "{ran}");
+    assert_eq!(findings[0]["severity"], "warning");
+    ran.says(&["warning", "alarm-without-subscriber", "AlarmTopic"]);
+
+    // Accepted with a reason, it is silent; what accepts nothing is told with its line.
+    let exceptions = "exceptions:\n  - { rule: alarm-without-subscriber, reason: the topic is watched elsewhere }\n";
+    home.write("keyrota.yaml", format!("{MANIFEST}{exceptions}"));
+    let ran = home.keyrota("generate --format json").await.exits(0);
+    assert_eq!(ran.json()["findings"], serde_json::json!([]), "{ran}");
+    assert!(!ran.stderr.contains("warning"), "{ran}");
+
+    // What AWS refuses cannot be accepted, and nothing is written.
+    let refused = exceptions.replace("alarm-without-subscriber", "stack-resources");
+    home.write("keyrota.yaml", format!("{MANIFEST}{refused}"));
+    let ran = home
+        .keyrota("generate -o other --format json")
+        .await
+        .exits(3);
+    let document = ran.json();
+    let findings = document["findings"].as_array().expect("findings");
+    let refused = findings
+        .iter()
+        .find(|one| one["kind"] == "exception-refused");
+    assert_eq!(refused.expect("a refusal")["line"], 7, "{ran}");
+    assert!(!home.file("other").exists());
+}
+
 /// Renders manifests and returns what the linter says of the templates.
 async fn lint(manifests: &[PathBuf], arguments: &[&str]) -> String {
     let home = Home::new();

@@ -78,10 +78,15 @@ const MADE: &[Action] = &[
 /// The handlers of users and of their policies both ask for them.
 const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
 
+/// The manifest's boundary, put on a role or user that is there without it: that
+/// boundary alone, and nothing takes it away.
+const ROLE_BOUNDARY: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])];
+const USER_BOUNDARY: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])];
+
 /// Returns what keeps the role, the users and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
-    let path = "/";
+    let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
     let role = generated(model, "FunctionRole-");
     let role = vec![world.iam_arn(&format!("role{path}{role}"))];
     let users = |with: &dyn Fn(&AccessKey) -> bool| {
@@ -106,6 +111,13 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
         })),
     ];
+    if let Some(boundary) = &model.permissions_boundary {
+        let this = json!({ "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() } });
+        let made = users(&made);
+        let role = Grant::new("BoundRole", "role", role.clone(), ROLE_BOUNDARY);
+        grants.push(role.when(this.clone()));
+        grants.push(Grant::new("BoundUsers", "user", made, USER_BOUNDARY).when(this));
+    }
     if scope.managed {
         let policies = generated(model, "FunctionManaged");
         let policies = world.iam_arn(&format!("policy{path}{policies}"));

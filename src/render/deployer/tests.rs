@@ -34,7 +34,7 @@ fn allowed(policy: &Policy) -> Allowed {
 fn of(manifest: &str) -> Policy {
     let shard = single(model::load(manifest, None).unwrap().model);
     let templates = Templates::built_in().unwrap();
-    policy(&render_stack(&templates, &shard).unwrap())
+    policy(&render_stack(&templates, &shard).unwrap().0)
 }
 
 /// A manifest with so many users of every sort.

@@ -187,7 +187,7 @@ fn policies_that_no_role_can_hold_are_refused() {
     let long = "x".repeat(500);
     let found = findings(&fleet(150, &long, ""), None);
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].kind, "limit");
+    assert_eq!(found[0].kind, "attached-policies");
     assert!(
         found[0].message.contains("managed policies"),
         "{}",

@@ -14,7 +14,7 @@ use super::{Error, Rendering, Shard, Templates, render};
 use crate::model::{self, Finding, Model};
 
 /// Returns the model as the one stack it is, whatever its size.
-fn shards(model: Model) -> [Shard; 1] {
+pub(in crate::render) fn shards(model: Model) -> [Shard; 1] {
     [single(model)]
 }
 
@@ -27,7 +27,9 @@ fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
     match model::load(manifest, environment) {
         Err(findings) => findings,
         Ok(loaded) => match render(&shards(loaded.model), &templates()) {
-            Err(Error::Refused(findings)) => findings,
+            Err(Error::Refused(findings)) => {
+                findings.into_iter().filter(Finding::is_error).collect()
+            }
             Err(error) => panic!("{error}"),
             Ok(_) => Vec::new(),
         },
@@ -62,11 +64,11 @@ fn reviewed(rendering: &Rendering) -> String {
     clippy::disallowed_methods,
     reason = "tests read the manifests beside them"
 )]
-fn read(path: &Path) -> String {
+pub(in crate::render) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-fn folder(name: &str) -> Vec<PathBuf> {
+pub(in crate::render) fn folder(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -89,6 +91,45 @@ fn a_manifest_with_everything() {
     let rendering = rendered(include_str!("../../../examples/everything.yaml"));
     insta::assert_snapshot!("everything-stack", rendering.stacks[0]);
     insta::assert_snapshot!("everything-policies", reviewed(&rendering));
+}
+
+#[test]
+fn a_manifest_with_a_boundary() {
+    let rendering = rendered(include_str!("../../../examples/boundary.yaml"));
+    let stack = parsed(&rendering);
+    let boundary = "arn:aws:iam::111122223333:policy/boundaries/workload";
+    let mut bounded = Vec::new();
+    for (id, resource) in super::resolve::resources(&stack) {
+        let properties = resource.get("Properties").unwrap();
+        if let Some(found) = properties.get("PermissionsBoundary") {
+            assert_eq!(found.as_str(), Some(boundary));
+            bounded.push(id);
+        }
+        let path = properties.get("Path").and_then(serde_yaml::Value::as_str);
+        assert_eq!(path, (id == super::ROLE).then_some("/platform/keyrota/"));
+    }
+    let [super::ROLE, user] = bounded[..] else {
+        panic!("{bounded:?}");
+    };
+    assert!(user.starts_with("UserReportUploader"), "{user}");
+    let deployer = &rendering.files["deployer-policy.json"];
+    let role = "arn:aws:iam::111122223333:role/platform/keyrota/bounded-keys-FunctionRole-*";
+    assert!(deployer.contains(role), "{deployer}");
+    assert!(deployer.contains(boundary), "{deployer}");
+    // Managed policies stand below the path too, and the key's policy names the role there.
+    let mut text = "version: 1\nstack: keys\nrole_path: /a/b/\naccess_keys:\n".to_owned();
+    for index in 0..100 {
+        writeln!(text, "  - {{ user: u{index:03}, kms_key: create }}").unwrap();
+    }
+    let large = rendered(&text);
+    let stack = parsed(&large);
+    let managed = resource(&stack, "FunctionManagedSecretsPart1");
+    assert_eq!(managed["Properties"]["Path"].as_str(), Some("/a/b/"));
+    let key = &large.files["policies/encryption-key.json"];
+    assert!(key.contains(":role/a/b/${FunctionRole}\""), "{key}");
+    let deployer = &large.files["deployer-policy.json"];
+    assert!(deployer.contains(":policy/a/b/keys-FunctionManaged*\""));
+    assert!(!deployer.contains("KeepTheBoundary"));
 }
 
 /// The seed may follow from the names alone: CloudFormation would overwrite a
@@ -287,6 +328,6 @@ fn strip(value: &serde_yaml::Value) -> serde_yaml::Value {
     }
 }
 
-fn templates() -> Templates {
+pub(in crate::render) fn templates() -> Templates {
     Templates::built_in().unwrap()
 }

@@ -2,6 +2,7 @@
 
 use super::super::{BundleResult, GenerateResult, PlanResult, Show as _, WrittenFile};
 use super::{script, shown};
+use crate::model::Finding;
 use crate::port::Change;
 
 #[test]
@@ -92,6 +93,11 @@ fn generate() {
             file("stack.yaml", "written"),
             file("policies/FunctionRole.json", "unchanged"),
         ],
+        findings: vec![Finding::warning(
+            "alarm-without-subscriber",
+            "AlarmTopic",
+            "nobody is subscribed",
+        )],
     };
     insta::assert_snapshot!(shown(&written), @"
     written    rendered/stack.yaml
@@ -108,6 +114,16 @@ fn generate() {
         {
           "path": "policies/FunctionRole.json",
           "state": "unchanged"
+        }
+      ],
+      "findings": [
+        {
+          "hint": null,
+          "kind": "alarm-without-subscriber",
+          "line": null,
+          "message": "nobody is subscribed",
+          "path": "AlarmTopic",
+          "severity": "warning"
         }
       ],
       "up_to_date": false

@@ -117,7 +117,12 @@ fn manifests(state: State, key: &str) -> (String, String) {
     };
     let before = head("team: payments", "ops@example.com");
     let after = match state {
-        State::Changed { .. } => head("owner: platform", "ops@example.com, night@example.com"),
+        State::Changed { large } => {
+            let bound = format!("permissions_boundary: 'arn:aws:iam::{ACCOUNT}:policy/boundary'\n");
+            let head = head("owner: platform", "ops@example.com, night@example.com");
+            // The large one is for what it alone needs.
+            if large { head } else { head + &bound }
+        }
         _ => before.clone(),
     };
     if state.large() {

@@ -1,0 +1,87 @@
+//! Findings about the rendered stack that the manifest accepts, each with a
+//! reason that stands in the review. Which rules there are is `render`'s to know.
+
+use super::reader::{Field, Mapping};
+
+/// What may stand in an exception.
+pub(super) const KEYS: &[&str] = &["rule", "reason", "resource"];
+/// A reason is a sentence, not a shrug: at least so many characters.
+const MIN_REASON: usize = 10;
+/// And at most so many: it is read in a table.
+const MAX_REASON: usize = 500;
+
+/// A finding that is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The rule's ID.
+    pub rule: String,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The logical ID or path it is accepted for; everywhere where there is none.
+    pub resource: Option<String>,
+    /// Its place in the manifest, such as `exceptions[1]`.
+    pub path: String,
+    /// The line it stands on.
+    pub line: usize,
+}
+
+/// Reads the list; what stands in it twice is refused.
+pub(super) fn read(field: &Field<'_>) -> Vec<Exception> {
+    let mut exceptions: Vec<Exception> = Vec::new();
+    for item in field.list().unwrap_or_default() {
+        let Some(exception) = item.mapping(KEYS).and_then(|one| read_one(&item, &one)) else {
+            continue;
+        };
+        let same = |other: &&Exception| {
+            other.rule == exception.rule && other.resource == exception.resource
+        };
+        match exceptions.iter().find(same) {
+            Some(other) => item.refuse(
+                "contradiction",
+                format!("the same exception stands on line {} too", other.line),
+            ),
+            None => exceptions.push(exception),
+        }
+    }
+    exceptions
+}
+
+fn read_one(item: &Field<'_>, exception: &Mapping<'_>) -> Option<Exception> {
+    let word = |text: &str| match text.trim().is_empty() || text.contains(char::is_control) {
+        true => Err("expected a name".to_owned()),
+        false => Ok(text.to_owned()),
+    };
+    let rule = exception
+        .require("rule")
+        .and_then(|field| field.parse("invalid-value", word));
+    let reason = exception
+        .require("reason")
+        .and_then(|field| field.parse("invalid-value", parse_reason));
+    let resource = exception
+        .get("resource")
+        .map(|field| field.parse("invalid-value", word));
+    Some(Exception {
+        rule: rule?,
+        reason: reason?,
+        resource: match resource {
+            Some(resource) => Some(resource?),
+            None => None,
+        },
+        path: item.path().to_owned(),
+        line: item.line(),
+    })
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    let reason = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let count = reason.chars().count();
+    if reason.contains(char::is_control) {
+        return Err("a reason is plain text, without control characters".to_owned());
+    }
+    match (MIN_REASON..=MAX_REASON).contains(&count) {
+        true => Ok(reason),
+        false => Err(format!(
+            "a reason says why in {MIN_REASON} to {MAX_REASON} characters; this has {count}"
+        )),
+    }
+}

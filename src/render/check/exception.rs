@@ -1,0 +1,144 @@
+//! Findings that the manifest accepts, with its reason. Never what AWS would
+//! refuse: that only moves the refusal to a later hour.
+
+use super::rule::{Found, Rule, Theme};
+use super::{Report, rules};
+use crate::model::Severity::{Error, Warning};
+use crate::model::{self, Finding, Model};
+use crate::render::Rendered;
+
+const UNKNOWN: Rule = Rule {
+    id: "unknown-rule",
+    severity: Error,
+    refused_by_aws: false,
+    title: "An exception names a rule that there is",
+    why: "A misspelt one accepts nothing.",
+    remedy: "docs/rules.md lists the rules",
+    source: "keyrota: exceptions",
+    check: None,
+};
+const REFUSED: Rule = Rule {
+    id: "exception-refused",
+    severity: Error,
+    refused_by_aws: false,
+    title: "No exception is for what AWS itself refuses, or for a rule about exceptions",
+    why: "The deployment would fail all the same, only later.",
+    remedy: "mend what the rule finds, and take the exception out",
+    source: "keyrota: exceptions",
+    check: None,
+};
+const UNUSED: Rule = Rule {
+    id: "unused-exception",
+    severity: Warning,
+    refused_by_aws: false,
+    title: "Every exception accepts something",
+    why: "One that does not hides what comes next.",
+    remedy: "take the exception out",
+    source: "keyrota: exceptions",
+    check: None,
+};
+
+pub(super) const THEME: Theme = Theme {
+    title: "Exceptions",
+    rules: &[UNKNOWN, REFUSED, UNUSED],
+};
+
+/// A finding that the manifest accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// What was found.
+    pub finding: Finding,
+    /// Why it is accepted.
+    pub reason: String,
+    /// Its place in the manifest, such as `exceptions[1]`.
+    pub path: String,
+}
+
+/// Returns the exception of the manifest that accepts a finding.
+pub(super) fn accepted(model: &Model, rule: &Rule, finding: &Finding) -> Option<Exception> {
+    if !rule.can_be_excepted() {
+        return None;
+    }
+    let mut exceptions = model.exceptions.iter();
+    let exception = exceptions.find(|one| one.rule == rule.id && covers(one, &finding.path))?;
+    Some(Exception {
+        finding: finding.clone(),
+        reason: exception.reason.clone(),
+        path: exception.path.clone(),
+    })
+}
+
+/// `AlarmTopic` covers `AlarmTopic` and `AlarmTopic.Tags`, not `AlarmTopicPolicy`.
+fn covers(exception: &model::Exception, path: &str) -> bool {
+    let Some(resource) = &exception.resource else {
+        return true;
+    };
+    path.strip_prefix(resource.as_str())
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Returns what stands of all the stacks of one manifest, each with the file
+/// where there are several, and what is wrong with the exceptions themselves.
+pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Finding> {
+    // Every stack's model has the exceptions of the whole manifest.
+    let exceptions = stacks.first().map(|stack| &stack.model.exceptions);
+    let faults = exceptions.into_iter().flatten().filter_map(|exception| {
+        let fault = fault(exception, reports)?;
+        Some(fault.at(exception.line))
+    });
+    let mut findings: Vec<Finding> = faults.collect();
+    for (stack, report) in stacks.iter().zip(reports) {
+        for finding in &report.findings {
+            let mut finding = finding.clone();
+            // Whoever lays templates over keyrota's looks there first.
+            if finding.is_error() && !stack.overlaid.is_empty() {
+                let overlaid = format!("your templates: {}", stack.overlaid.join(", "));
+                finding.hint = finding.hint.map(|hint| format!("{hint} ({overlaid})"));
+            }
+            // A place in the manifest is the same whichever stack shows it.
+            let elsewhere = finding.path.starts_with("access_keys[") || finding.path == stack.file;
+            if stacks.len() > 1 && !elsewhere {
+                finding.path = format!("{}: {}", stack.file, finding.path);
+            }
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
+    let name = exception.rule.as_str();
+    let Some(rule) = rules().find(|rule| rule.id == name) else {
+        let mut found = Found::new(&THEME.rules[0]);
+        let message = format!("there is no rule `{}`", name.escape_debug());
+        let place = format!("{}.rule", exception.path);
+        let ids: Vec<&str> = rules().map(|rule| rule.id).collect();
+        match model::nearest(name, &ids) {
+            Some(near) => found.add_with(place, message, format!("did you mean `{near}`?")),
+            None => found.add(place, message),
+        }
+        return found.into_findings().pop();
+    };
+    let mut accepted = reports.iter().flat_map(|report| &report.excepted);
+    let (index, message) = if !rule.can_be_excepted() {
+        let why = match rule.refused_by_aws {
+            true => "AWS itself refuses what it finds",
+            false => "it is about exceptions",
+        };
+        (1, format!("`{name}` cannot be excepted: {why}"))
+    } else if !accepted.any(|one| one.path == exception.path) {
+        let place = exception.resource.as_deref();
+        let place = place.map_or(String::new(), |place| {
+            format!(" at `{}`", place.escape_debug())
+        });
+        (
+            2,
+            format!("`{name}` finds nothing{place} that this would accept"),
+        )
+    } else {
+        return None;
+    };
+    let mut found = Found::new(&THEME.rules[index]);
+    found.add(format!("{}.rule", exception.path), message);
+    found.into_findings().pop()
+}

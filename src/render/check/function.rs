@@ -1,0 +1,280 @@
+//! The function and its log.
+
+use serde_yaml::Value;
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Stack, literal, target};
+use crate::model::KmsKey;
+use crate::model::Severity::{Error, Warning};
+use crate::render::{
+    BUCKET_PARAMETER, FUNCTION, KEY_PARAMETER, KMS_KEY, LOG_GROUP, PERMISSION, ROLE, TOPIC,
+};
+
+const LAMBDA: &str = "AWS::Lambda::Function";
+const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
+
+pub(super) const THEME: Theme = Theme {
+    title: "The function and its log",
+    rules: &[
+        Rule {
+            id: "named-resource",
+            severity: Error,
+            refused_by_aws: false,
+            title: "What the deploying side looks for is there: the function, its role, log group and permission, the topic, and the two parameters",
+            why: "`bootstrap`, `status` and `teardown` know them by their logical IDs.",
+            remedy: "keep the logical ID that the template of keyrota has",
+            source: "keyrota: the names in the README",
+            check: Some(names),
+        },
+        Rule {
+            id: "inline-code",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function's code comes from the artifact bucket",
+            why: "Inline code is for Node.js and Python. What is deployed has to be the zip that was built and checked.",
+            remedy: "set Code to S3Bucket `!Ref ArtifactBucket` and S3Key `!Ref ArtifactKey`",
+            source: REFERENCE,
+            check: Some(|stack, found| {
+                for function in stack.template.of_type(LAMBDA) {
+                    let code = |key: &str| function.get("Code").and_then(|code| code.get(key));
+                    if code("ZipFile").is_some() {
+                        found.add(
+                            function.at("Code.ZipFile"),
+                            "the code stands in the template",
+                        );
+                    }
+                    let parameters = [("S3Bucket", BUCKET_PARAMETER), ("S3Key", KEY_PARAMETER)];
+                    for (key, parameter) in
+                        parameters.into_iter().filter(|_| function.id == FUNCTION)
+                    {
+                        if code(key).and_then(target) != Some(parameter) {
+                            let place = function.at(&format!("Code.{key}"));
+                            found.add(place, format!("it is not the parameter {parameter}"));
+                        }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "function-role",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function runs as the stack's own role",
+            why: "That role is what is reviewed here; another one may do anything.",
+            remedy: "set Role to `!GetAtt FunctionRole.Arn`",
+            source: REFERENCE,
+            check: Some(|stack, found| {
+                if let Some(function) = stack.function()
+                    && function.get("Role").and_then(target) != Some(ROLE)
+                {
+                    found.add(function.at("Role"), "it is not the stack's role");
+                }
+            }),
+        },
+        Rule {
+            id: "function-environment",
+            severity: Error,
+            refused_by_aws: false,
+            title: "No layer and no environment variable changes what the function runs or whom it calls",
+            why: "A layer, a wrapper or another endpoint sees every credential that the function makes.",
+            remedy: "take it out; the function needs none",
+            source: "AWS Lambda Developer Guide, configuration-envvars and runtimes-extensions-api",
+            check: Some(environment),
+        },
+        Rule {
+            id: "function-runtime",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function runs on provided.al2023, on the manifest's architecture",
+            why: "Its executable is built for that, and starts nowhere else.",
+            remedy: "leave Runtime and Architectures as the template of keyrota has them",
+            source: "AWS Lambda Developer Guide, lambda-runtimes",
+            check: Some(runtime),
+        },
+        Rule {
+            id: "function-limits",
+            severity: Error,
+            refused_by_aws: true,
+            title: "The function has 128 to 10,240 MB of memory and 1 to 900 seconds",
+            why: "Lambda refuses other values.",
+            remedy: "change `function.memory` or `function.timeout`",
+            source: "AWS Lambda Developer Guide, gettingstarted-limits",
+            check: Some(|stack, found| {
+                for function in stack.template.of_type(LAMBDA) {
+                    for (key, least, most) in [("MemorySize", 128, 10_240), ("Timeout", 1, 900)] {
+                        let Some(value) = function.get(key).and_then(Value::as_u64) else {
+                            continue;
+                        };
+                        if !(least..=most).contains(&value) {
+                            let message =
+                                format!("{key} is {value}; {least} to {most} are accepted");
+                            found.add(function.at(key), message);
+                        }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "function-timeout",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A step of the function has at least 10 seconds",
+            why: "A new key can take 15 seconds to work everywhere. Lambda's default of 3 would end every rotation.",
+            remedy: "raise `function.timeout`",
+            source: "AWS IAM User Guide, troubleshoot_general (eventual consistency)",
+            check: Some(|stack, found| {
+                if let Some(function) = stack.function()
+                    && function.get("Timeout").and_then(Value::as_u64).unwrap_or(3) < 10
+                {
+                    found.add(function.at("Timeout"), "a step would be cut short");
+                }
+            }),
+        },
+        Rule {
+            id: "function-in-vpc",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "The function is in no VPC",
+            why: "IAM is a public service: from a VPC without a way out no key can be made, and the interface endpoint of IAM lives in us-east-1 only.",
+            remedy: "take VpcConfig out, or see to a NAT gateway",
+            source: "AWS IAM User Guide, reference_interface_vpc_endpoints",
+            check: Some(|stack, found| {
+                if let Some(function) = stack.function()
+                    && function.get("VpcConfig").is_some()
+                {
+                    found.add(function.at("VpcConfig"), "the function is in a VPC");
+                }
+            }),
+        },
+        Rule {
+            id: "function-log-group",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function writes to the stack's log group",
+            why: "Otherwise Lambda makes one that is kept for ever and outlives the stack.",
+            remedy: "set LoggingConfig.LogGroup to `!Ref FunctionLogGroup`",
+            source: "AWS Lambda Developer Guide, monitoring-cloudwatchlogs-loggroups",
+            check: Some(|stack, found| {
+                let Some(function) = stack.function() else {
+                    return;
+                };
+                let group = function
+                    .get("LoggingConfig")
+                    .and_then(|config| config.get("LogGroup"));
+                if group.and_then(target) != Some(LOG_GROUP) {
+                    found.add(
+                        function.at("LoggingConfig.LogGroup"),
+                        "it is not the stack's log group",
+                    );
+                }
+            }),
+        },
+        Rule {
+            id: "log-retention",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A log group says how long it keeps its log, and goes with the stack",
+            why: "Without a retention a log is kept, and paid for, for ever.",
+            remedy: "set RetentionInDays, and DeletionPolicy and UpdateReplacePolicy to Delete",
+            source: "AWS CloudFormation Template Reference, aws-resource-logs-loggroup",
+            check: Some(|stack, found| {
+                for group in stack.template.of_type("AWS::Logs::LogGroup") {
+                    if group.get("RetentionInDays").is_none() {
+                        found.add(group.at("RetentionInDays"), "the log is kept for ever");
+                    }
+                    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+                        if group.id == LOG_GROUP && group.attribute(policy) != Some("Delete") {
+                            found.add(group.at(policy), format!("{policy} is not Delete"));
+                        }
+                    }
+                }
+            }),
+        },
+    ],
+};
+
+fn names(stack: &Stack<'_>, found: &mut Found) {
+    let expected = [
+        (FUNCTION, LAMBDA),
+        (ROLE, "AWS::IAM::Role"),
+        (LOG_GROUP, "AWS::Logs::LogGroup"),
+        (PERMISSION, "AWS::Lambda::Permission"),
+        (TOPIC, "AWS::SNS::Topic"),
+    ];
+    let mut entries = stack.model().access_keys.iter();
+    let key = entries
+        .any(|entry| entry.kms_key == KmsKey::Create)
+        .then_some((KMS_KEY, "AWS::KMS::Key"));
+    for (id, kind) in expected.into_iter().chain(key) {
+        if stack
+            .template
+            .resource(id)
+            .is_none_or(|one| one.kind != kind)
+        {
+            found.add(id, format!("there is no {kind} of that logical ID"));
+        }
+    }
+    let parameters = stack.template.section("Parameters");
+    for parameter in [BUCKET_PARAMETER, KEY_PARAMETER] {
+        if !parameters.is_some_and(|all| all.contains_key(parameter)) {
+            found.add(
+                format!("Parameters.{parameter}"),
+                "there is no such parameter",
+            );
+        }
+    }
+}
+
+fn runtime(stack: &Stack<'_>, found: &mut Found) {
+    let Some(function) = stack.function() else {
+        return;
+    };
+    if function.text("Runtime") != Some("provided.al2023") {
+        found.add(function.at("Runtime"), "it is not provided.al2023");
+    }
+    let expected = stack.model().function.architecture.as_str();
+    let architectures = super::stack::items(function.get("Architectures"));
+    if architectures.filter_map(literal).ne([expected]) {
+        found.add(
+            function.at("Architectures"),
+            format!("it is not {expected} alone"),
+        );
+    }
+}
+
+/// What redirects or wraps whatever runs in Lambda.
+const REDIRECTING: [&str; 9] = [
+    "ALL_PROXY",
+    "AWS_CA_BUNDLE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_EXEC_WRAPPER",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LD_",
+    "SSL_CERT_",
+];
+
+fn environment(stack: &Stack<'_>, found: &mut Found) {
+    let Some(function) = stack.function() else {
+        return;
+    };
+    if function.get("Layers").is_some() {
+        found.add(function.at("Layers"), "the function has layers");
+    }
+    let variables = function
+        .get("Environment")
+        .and_then(|all| all.get("Variables"))
+        .and_then(Value::as_mapping);
+    for name in variables
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, _)| name.as_str())
+    {
+        let folded = name.to_uppercase();
+        if REDIRECTING.iter().any(|prefix| folded.starts_with(prefix)) {
+            let place = function.at(&format!("Environment.Variables.{name}"));
+            found.add(place, "it changes what the function runs or whom it calls");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The KMS keys.
+
+use serde_yaml::Value;
+
+use super::access::administers;
+use super::rule::{Found, Rule, Theme};
+use super::stack::Stack;
+use crate::model::Severity::Error;
+use crate::render::document::Kind;
+
+pub(super) const THEME: Theme = Theme {
+    title: "KMS keys",
+    rules: &[
+        Rule {
+            id: "kms-via-service",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A key is used by way of Secrets Manager only (kms:ViaService)",
+            why: "Whoever may use it directly can decrypt whatever else it ever encrypts.",
+            remedy: "add a condition on kms:ViaService",
+            source: "AWS Secrets Manager User Guide, security-encryption",
+            check: Some(|stack, found| {
+                let secrets = stack.world().via_secrets_manager();
+                unconditioned(stack, "kms:ViaService", &USES, |one| one == secrets, found);
+            }),
+        },
+        Rule {
+            id: "kms-encryption-context",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A key encrypts and decrypts named secrets only (kms:EncryptionContext:SecretARN)",
+            why: "Without it the function or a reader could decrypt every secret under that key.",
+            remedy: "add a condition on kms:EncryptionContext:SecretARN that names the secrets",
+            source: "AWS Secrets Manager User Guide, security-encryption",
+            check: Some(|stack, found| {
+                let key = "kms:EncryptionContext:SecretARN";
+                let named = |arn: &str| {
+                    let name = arn.strip_suffix("-??????").unwrap_or(arn);
+                    !name.contains(['*', '?'])
+                };
+                unconditioned(stack, key, &CRYPTOGRAPHIC, named, found);
+            }),
+        },
+        Rule {
+            id: "kms-rotation",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A key that the stack makes rotates",
+            why: "KMS then makes new key material every year, at no charge and without a change for anybody.",
+            remedy: "add `EnableKeyRotation: true`",
+            source: "AWS KMS Developer Guide, rotate-keys",
+            check: Some(|stack, found| {
+                for key in stack.template.of_type("AWS::KMS::Key") {
+                    if key.get("EnableKeyRotation").and_then(Value::as_bool) != Some(true) {
+                        found.add(key.at("EnableKeyRotation"), "the key does not rotate");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "kms-administrator",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A key that the stack makes is administered by its account",
+            why: "A key whose policy names only a role cannot be managed by anybody once the role is gone; AWS Support alone can help then.",
+            remedy: "allow kms:* to the account's root in the key policy",
+            source: "AWS KMS Developer Guide, key-policy-default",
+            check: Some(|stack, found| {
+                for key in stack.template.of_type("AWS::KMS::Key") {
+                    let mine = stack.allowing(&[Kind::Key]);
+                    let mut mine = mine.filter(|one| one.document.resource == key.id);
+                    if !mine.any(|one| administers(stack, one)) {
+                        found.add(
+                            key.at("KeyPolicy"),
+                            "the account does not administer the key",
+                        );
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "key-retained",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A key that the stack makes is kept when the stack goes",
+            why: "A deleted secret can be restored for up to 30 days, and without its key it is lost.",
+            remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain; `keyrota teardown` deletes the key when it may",
+            source: "AWS CloudFormation Template Reference, aws-attribute-deletionpolicy",
+            check: Some(|stack, found| super::secret::retained(stack, "AWS::KMS::Key", found)),
+        },
+    ],
+};
+
+/// What works on data.
+const CRYPTOGRAPHIC: [&str; 4] = [
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+];
+/// What uses a key rather than manages it.
+const USES: [&str; 5] = [
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:DescribeKey",
+];
+
+fn unconditioned(
+    stack: &Stack<'_>,
+    key: &str,
+    uses: &[&str],
+    fits: impl Fn(&str) -> bool,
+    found: &mut Found,
+) {
+    let kinds = [
+        Kind::RoleInline,
+        Kind::Managed,
+        Kind::UserInline,
+        Kind::Key,
+        Kind::Other,
+    ];
+    for statement in stack.allowing(&kinds) {
+        let used = uses.iter().find(|action| statement.does(action));
+        let Some(action) = used.filter(|_| !administers(stack, statement)) else {
+            continue;
+        };
+        if !statement.is_narrowed(key) {
+            found.add(statement.at(), format!("{action} is allowed without {key}"));
+        }
+        for value in statement.narrowed(key).filter(|value| !fits(value)) {
+            found.add(
+                statement.at(),
+                format!("{action} is allowed for {key} `{value}`"),
+            );
+        }
+    }
+}

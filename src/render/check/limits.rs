@@ -1,0 +1,235 @@
+//! What CloudFormation and the services count.
+
+use serde_yaml::Value;
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Stack, items, literal};
+use crate::model::Severity::Error;
+use crate::render::view;
+
+/// Resources a stack.
+pub const MAX_RESOURCES: usize = 500;
+/// Parameters a stack.
+const MAX_PARAMETERS: usize = 200;
+/// Outputs of a stack.
+pub const MAX_OUTPUTS: usize = 200;
+/// Bytes of a template that is read from S3.
+pub const MAX_TEMPLATE: usize = 1_000_000;
+/// All environment variables of a function together, in bytes.
+const MAX_ENVIRONMENT: usize = 4_096;
+
+/// What to do where a stack is too large.
+pub(super) const SPLIT: &str =
+    "split the entries over several manifests, each with a stack of its own";
+const QUOTAS: &str = "AWS CloudFormation User Guide, cloudformation-limits";
+
+pub(super) const THEME: Theme = Theme {
+    title: "Limits of CloudFormation and the services",
+    rules: &[
+        Rule {
+            id: "stack-resources",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A stack has at most 500 resources",
+            why: "CloudFormation refuses a template with more.",
+            remedy: SPLIT,
+            source: QUOTAS,
+            check: Some(|stack, found| {
+                let count = stack.template.resources.len();
+                found.hold(file(stack), "resources in one stack", count, MAX_RESOURCES);
+            }),
+        },
+        Rule {
+            id: "stack-parameters",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A stack has at most 200 parameters",
+            why: "CloudFormation refuses a template with more.",
+            remedy: "take parameters out of the templates",
+            source: QUOTAS,
+            check: Some(|stack, found| {
+                let count = size(stack, "Parameters");
+                found.hold(
+                    file(stack),
+                    "parameters of one stack",
+                    count,
+                    MAX_PARAMETERS,
+                );
+            }),
+        },
+        Rule {
+            id: "stack-outputs",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A stack has at most 200 outputs",
+            why: "CloudFormation refuses a template with more.",
+            remedy: SPLIT,
+            source: QUOTAS,
+            check: Some(|stack, found| {
+                let count = size(stack, "Outputs");
+                found.hold(file(stack), "outputs of one stack", count, MAX_OUTPUTS);
+            }),
+        },
+        Rule {
+            id: "template-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A template has at most 1 MB",
+            why: "CloudFormation refuses a longer one. One of more than 51,200 bytes goes by way of S3, which `bootstrap` and `plan` see to.",
+            remedy: SPLIT,
+            source: QUOTAS,
+            check: Some(|stack, found| {
+                let bytes = stack.rendered.text.len();
+                found.hold(file(stack), "bytes of the template", bytes, MAX_TEMPLATE);
+            }),
+        },
+        Rule {
+            id: "description-length",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A description is no longer than its service takes",
+            why: "The service refuses the resource, and the stack rolls back.",
+            remedy: "shorten the description in the template",
+            source: "AWS CloudFormation Template Reference, each type's Description",
+            check: Some(descriptions),
+        },
+        Rule {
+            id: "event-pattern-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A rule's event pattern has at most 2,048 characters",
+            why: "EventBridge refuses a longer one.",
+            remedy: "spread what it lists over several rules",
+            source: "Amazon EventBridge User Guide, eb-quota",
+            check: Some(|stack, found| {
+                for rule in stack.template.of_type("AWS::Events::Rule") {
+                    if let Some(pattern) = rule.get("EventPattern") {
+                        let what = "characters of the event pattern";
+                        let length = written(stack, pattern);
+                        found.hold(
+                            rule.at("EventPattern"),
+                            what,
+                            length,
+                            view::MAX_EVENT_PATTERN,
+                        );
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "rule-targets",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A rule has at most five targets",
+            why: "EventBridge refuses more.",
+            remedy: "spread the targets over several rules",
+            source: "Amazon EventBridge User Guide, eb-quota",
+            check: Some(|stack, found| {
+                for rule in stack.template.of_type("AWS::Events::Rule") {
+                    let count = items(rule.get("Targets")).count();
+                    found.hold(
+                        rule.at("Targets"),
+                        "targets of the rule",
+                        count,
+                        view::MAX_TARGETS,
+                    );
+                }
+            }),
+        },
+        Rule {
+            id: "target-input-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A target's constant input has at most 8,192 characters",
+            why: "EventBridge refuses a longer one.",
+            remedy: "spread what it lists over several targets",
+            source: "Amazon EventBridge API Reference, API_Target",
+            check: Some(|stack, found| {
+                for rule in stack.template.of_type("AWS::Events::Rule") {
+                    for (index, target) in items(rule.get("Targets")).enumerate() {
+                        let Some(input) = target.get("Input") else {
+                            continue;
+                        };
+                        let length = match stack.longest.world.resolve(input) {
+                            Ok(Value::String(text)) => text.chars().count(),
+                            _ => continue,
+                        };
+                        let place = rule.at(&format!("Targets[{index}].Input"));
+                        found.hold(place, "characters of the input", length, view::MAX_INPUT);
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "function-environment-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A function's environment variables have at most 4 KB together",
+            why: "Lambda refuses more.",
+            remedy: "take variables out; the function needs none",
+            source: "AWS Lambda Developer Guide, gettingstarted-limits",
+            check: Some(|stack, found| {
+                for function in stack.template.of_type("AWS::Lambda::Function") {
+                    let variables = function.get("Environment");
+                    let variables = variables.and_then(|all| all.get("Variables"));
+                    let bytes = variables.map_or(0, |all| written(stack, all));
+                    let what = "bytes of the environment variables";
+                    found.hold(function.at("Environment"), what, bytes, MAX_ENVIRONMENT);
+                }
+            }),
+        },
+    ],
+};
+
+/// The longest descriptions, in characters.
+const DESCRIPTIONS: [(&str, &str, usize); 9] = [
+    ("AWS::CloudWatch::Alarm", "AlarmDescription", 1_024),
+    ("AWS::Events::Rule", "Description", 512),
+    ("AWS::IAM::ManagedPolicy", "Description", 1_000),
+    ("AWS::IAM::Role", "Description", 1_000),
+    ("AWS::KMS::Key", "Description", 8_192),
+    ("AWS::Lambda::Function", "Description", 256),
+    ("AWS::SNS::Topic", "DisplayName", 100),
+    ("AWS::SecretsManager::Secret", "Description", 2_048),
+    ("AWS::SecretsManager::Secret", "Name", 512),
+];
+
+fn descriptions(stack: &Stack<'_>, found: &mut Found) {
+    let template = &stack.template;
+    let what = "characters of the description";
+    if let Some(text) = template.top("Description").and_then(literal) {
+        found.hold("Description", what, text.len(), 1_024);
+    }
+    for (section, limit) in [("Parameters", 4_000), ("Outputs", 1_024)] {
+        for (id, part) in template.section(section).into_iter().flatten() {
+            let Some(text) = part.get("Description").and_then(literal) else {
+                continue;
+            };
+            let place = format!("{section}.{}", id.as_str().unwrap_or_default());
+            found.hold(place, what, text.chars().count(), limit);
+        }
+    }
+    for (kind, key, limit) in DESCRIPTIONS {
+        for resource in template.of_type(kind) {
+            let length = resource.text(key).map_or(0, |text| text.chars().count());
+            found.hold(resource.at(key), what, length, limit);
+        }
+    }
+}
+
+/// Where a finding is about the whole template.
+pub(super) fn file(stack: &Stack<'_>) -> String {
+    stack.rendered.file.to_owned()
+}
+
+fn size(stack: &Stack<'_>, section: &str) -> usize {
+    stack.template.section(section).map_or(0, |all| all.len())
+}
+
+/// The length of a value as JSON, with the longest values there can be; nothing
+/// where it cannot be resolved.
+fn written(stack: &Stack<'_>, value: &Value) -> usize {
+    let resolved = stack.longest.world.resolve(value).ok();
+    let text = resolved.and_then(|value| serde_json::to_string(&value).ok());
+    text.map_or(0, |text| text.chars().count())
+}

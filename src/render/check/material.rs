@@ -1,0 +1,127 @@
+//! What looks like a secret, by its form. The text is scanned once; what it is
+//! found in is told, and never what it is.
+
+use super::rule::Found;
+use super::stack::Stack;
+
+/// How an access key's ID begins: a user's, and a temporary one.
+const KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
+const KEY_ID_LENGTH: usize = 20;
+/// The length of an access key's secret part.
+const SECRET_LENGTH: usize = 40;
+/// A random text of that length has some thirty different characters, one of
+/// words far fewer.
+const DIFFERENT: usize = 22;
+/// How a session token begins, in base64.
+const TOKEN_LENGTH: usize = 12;
+const TOKENS: [&str; 3] = ["IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"];
+
+pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
+    let text = stack.rendered.text.as_str();
+    let mut add = |at: usize, what: &str| {
+        let line = text[..at].matches('\n').count() + 1;
+        let message = format!("line {line} of the template has what looks like {what}");
+        found.add(holder(stack, &text[..at]), message);
+    };
+    for (at, _) in text.match_indices("-----BEGIN ") {
+        let line = text[at..].lines().next().unwrap_or_default();
+        if line.contains("PRIVATE KEY") {
+            add(at, "a private key");
+        }
+    }
+    for (at, _) in text.match_indices("://") {
+        let end = |one: char| one.is_whitespace() || "\"'/".contains(one);
+        let authority = text[at + 3..].split(end).next().unwrap_or_default();
+        let password = authority
+            .split_once('@')
+            .and_then(|(who, _)| who.split_once(':'));
+        if password.is_some_and(|(_, password)| !password.is_empty()) {
+            add(at, "an address with a password in it");
+        }
+    }
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for end in 0..=bytes.len() {
+        if bytes.get(end).is_some_and(|byte| WORD[usize::from(*byte)]) {
+            continue;
+        }
+        if end - start >= KEY_ID_LENGTH.min(TOKEN_LENGTH) {
+            let word = &text[start..end];
+            if KEY_IDS.iter().any(|prefix| word.starts_with(prefix)) && is_key_id(word) {
+                add(start, "an access key's ID");
+            } else if TOKENS.iter().any(|prefix| word.starts_with(prefix)) {
+                add(start, "a session token");
+            } else if word.len() == SECRET_LENGTH && is_random(word) && !is_name(stack, word) {
+                add(start, "an access key's secret part");
+            }
+        }
+        start = end + 1;
+    }
+}
+
+/// What base64 is made of.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let one = byte as u8;
+        word[byte] = one.is_ascii_alphanumeric() || one == b'/' || one == b'+';
+        byte += 1;
+    }
+    word
+};
+
+/// The ID may have a path behind it, as in a request's scope.
+fn is_key_id(word: &str) -> bool {
+    let id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let (id_part, rest) = word.split_at(KEY_ID_LENGTH.min(word.len()));
+    id_part.len() == KEY_ID_LENGTH
+        && id_part.bytes().all(id)
+        && !rest.starts_with(|next: char| next.is_ascii_alphanumeric())
+}
+
+fn is_random(token: &str) -> bool {
+    let mut seen = [false; 128];
+    for byte in token.bytes() {
+        seen[usize::from(byte)] = true;
+    }
+    let has = |test: fn(&u8) -> bool| token.as_bytes().iter().any(test);
+    let mixed =
+        has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit);
+    mixed && seen.iter().filter(|seen| **seen).count() >= DIFFERENT
+}
+
+/// A name that the manifest gives, or a logical ID made of one, can look random.
+fn is_name(stack: &Stack<'_>, token: &str) -> bool {
+    let output = |outputs: &serde_yaml::Mapping| outputs.contains_key(token);
+    let template = &stack.template;
+    let names = stack.model().access_keys.iter();
+    template.knows(token)
+        || template.section("Outputs").is_some_and(output)
+        || names
+            .clone()
+            .any(|entry| entry.secret.as_str().contains(token))
+        || names
+            .clone()
+            .any(|entry| entry.user.as_str().contains(token))
+        || stack.named.iter().any(|arn| arn.contains(token))
+        || stack
+            .model()
+            .role_path
+            .iter()
+            .any(|path| path.as_str().contains(token))
+        || stack.model().stack.as_str().contains(token)
+}
+
+/// The part of the template that begins last before this.
+fn holder(stack: &Stack<'_>, before: &str) -> String {
+    let heading = |line: &&str| {
+        let name = line.strip_prefix("  ").unwrap_or(line);
+        line.ends_with(':') && !name.starts_with([' ', '-', '#'])
+    };
+    let last = before.lines().rev().find(heading);
+    last.map_or_else(
+        || stack.rendered.file.to_owned(),
+        |line| line.trim().trim_end_matches(':').to_owned(),
+    )
+}

@@ -1,0 +1,127 @@
+//! What whoever operates the stack goes by: alarms, tags, outputs.
+
+use std::collections::HashSet;
+
+use super::rule::{Rule, Theme};
+use super::stack::{items, literal, target};
+use crate::model::Severity::{Error, Warning};
+use crate::render::{FUNCTION, FUNCTION_OUTPUT, STACK_TAG, TOPIC, secret_output};
+
+/// The types that CloudFormation tags, of those that stand near a stack like this.
+const TAGGABLE: [&str; 12] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::DynamoDB::Table",
+    "AWS::Events::Rule",
+    "AWS::IAM::Role",
+    "AWS::IAM::User",
+    "AWS::KMS::Key",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+];
+
+pub(super) const THEME: Theme = Theme {
+    title: "Operation",
+    rules: &[
+        Rule {
+            id: "alarm-without-subscriber",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "Somebody is told when an alarm goes off",
+            why: "A rotation that fails every month for a year is found on the day on which the key is needed.",
+            remedy: "set `alarms.email`, or accept it with the reason where somebody listens otherwise",
+            source: "Amazon SNS Developer Guide, sns-create-subscribe-endpoint-to-topic",
+            check: Some(|stack, found| {
+                let subscriptions = stack.template.of_type("AWS::SNS::Subscription");
+                let subscribed: HashSet<&str> = subscriptions
+                    .filter_map(|one| target(one.get("TopicArn")?))
+                    .collect();
+                for topic in stack.template.of_type("AWS::SNS::Topic") {
+                    if !subscribed.contains(topic.id) && topic.get("Subscription").is_none() {
+                        found.add(topic.id, "nobody is subscribed to the alarms");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "alarm-without-action",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "Every alarm tells the stack's topic",
+            why: "An alarm without an action changes its colour in a console that nobody looks at.",
+            remedy: "set AlarmActions to `!Ref AlarmTopic`",
+            source: "Amazon CloudWatch User Guide, AlarmThatSendsEmail",
+            check: Some(|stack, found| {
+                for alarm in stack.template.of_type("AWS::CloudWatch::Alarm") {
+                    let mut actions = items(alarm.get("AlarmActions"));
+                    if !actions.any(|action| target(action) == Some(TOPIC)) {
+                        found.add(alarm.at("AlarmActions"), "the alarm tells nobody");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "stack-tag",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every resource that can have tags has the manifest's and keyrota:stack",
+            why: "Secrets and keys are found by keyrota:stack when they are taken down, and costs by yours.",
+            remedy: "include the template `tags`",
+            source: "AWS General Reference, tagging",
+            check: Some(|stack, found| {
+                let model = stack.model();
+                let own = [(STACK_TAG, model.stack.as_str())];
+                let tags = model
+                    .tags
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.as_str()));
+                let tags: Vec<(&str, &str)> = own.into_iter().chain(tags).collect();
+                for kind in TAGGABLE {
+                    for resource in stack.template.of_type(kind) {
+                        for (key, value) in &tags {
+                            if resource.tag(key).and_then(literal) != Some(value) {
+                                found.add(
+                                    resource.at("Tags"),
+                                    format!("the tag {key} is not `{value}`"),
+                                );
+                            }
+                        }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "outputs",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function's ARN and every secret's are outputs",
+            why: "Scripts and other stacks find them there.",
+            remedy: "keep the outputs FunctionArn and SecretArn… as the template of keyrota has them",
+            source: "keyrota: the names in the README",
+            check: Some(|stack, found| {
+                let outputs = stack.template.section("Outputs");
+                let shown = |id: &str| outputs?.get(id)?.get("Value").and_then(target);
+                if shown(FUNCTION_OUTPUT) != Some(FUNCTION) {
+                    found.add(
+                        format!("Outputs.{FUNCTION_OUTPUT}"),
+                        "it is not the function's ARN",
+                    );
+                }
+                for entry in &stack.entries {
+                    let id = secret_output(entry.key);
+                    if let Some(secret) = entry.secret
+                        && shown(&id) != Some(secret.id)
+                    {
+                        found.add(
+                            format!("Outputs.{id}"),
+                            format!("it is not the ARN of `{}`", entry.key.secret),
+                        );
+                    }
+                }
+            }),
+        },
+    ],
+};

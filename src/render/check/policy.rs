@@ -1,0 +1,219 @@
+//! The sizes of policies, as their services count them.
+
+use std::collections::BTreeMap;
+
+use super::limits::SPLIT;
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Stack, holders, items};
+use crate::model::Severity::Error;
+use crate::render::document::{Document, Kind};
+use crate::render::role;
+
+/// Inline policies of a user together, in characters.
+const MAX_USER_INLINE: usize = 2_048;
+/// A role's trust policy.
+const MAX_TRUST: usize = 2_048;
+/// A key policy.
+pub const MAX_KEY: usize = 32_768;
+/// A secret's resource policy.
+const MAX_SECRET: usize = 20_480;
+/// A function's policy.
+const MAX_FUNCTION: usize = 20_480;
+/// A topic's policy.
+const MAX_TOPIC: usize = 30_720;
+
+const IAM: &str = "AWS IAM User Guide, reference_iam-quotas";
+const COUNTED: &str = "IAM refuses more. It counts characters without white space.";
+
+pub(super) const THEME: Theme = Theme {
+    title: "Sizes of policies",
+    rules: &[
+        Rule {
+            id: "role-inline-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A role's inline policies have at most 10,240 characters together",
+            why: COUNTED,
+            remedy: SPLIT,
+            source: IAM,
+            check: Some(|stack, found| {
+                let what = "characters of the role's inline policies";
+                for (role, size) in together(stack, Kind::RoleInline) {
+                    found.hold(role, what, size, role::MAX_INLINE);
+                }
+            }),
+        },
+        Rule {
+            id: "user-inline-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A user's inline policies have at most 2,048 characters together",
+            why: COUNTED,
+            remedy: "make the user's policies shorter",
+            source: IAM,
+            check: Some(|stack, found| {
+                let what = "characters of the user's inline policies";
+                for (user, size) in together(stack, Kind::UserInline) {
+                    found.hold(user, what, size, MAX_USER_INLINE);
+                }
+            }),
+        },
+        Rule {
+            id: "managed-policy-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A managed policy has at most 6,144 characters",
+            why: COUNTED,
+            remedy: SPLIT,
+            source: IAM,
+            check: Some(|stack, found| {
+                let what = "characters of a managed policy";
+                each(stack, Kind::Managed, what, role::MAX_MANAGED, found);
+            }),
+        },
+        Rule {
+            id: "attached-policies",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A role has at most ten managed policies",
+            why: "IAM attaches no more.",
+            remedy: SPLIT,
+            source: IAM,
+            check: Some(attached),
+        },
+        Rule {
+            id: "trust-policy-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A role's trust policy has at most 2,048 characters",
+            why: COUNTED,
+            remedy: "name fewer principals in the trust policy",
+            source: IAM,
+            check: Some(|stack, found| {
+                let what = "characters of the role's trust policy";
+                each(stack, Kind::Trust, what, MAX_TRUST, found);
+            }),
+        },
+        Rule {
+            id: "key-policy-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A key policy has at most 32 KiB",
+            why: "KMS refuses a longer one.",
+            remedy: "name fewer readers, or split the entries over several manifests",
+            source: "AWS KMS Developer Guide, resource-limits",
+            check: Some(|stack, found| {
+                each(
+                    stack,
+                    Kind::Key,
+                    "bytes of the key's policy",
+                    MAX_KEY,
+                    found,
+                );
+            }),
+        },
+        Rule {
+            id: "secret-policy-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A secret's resource policy has at most 20,480 characters",
+            why: "Secrets Manager refuses a longer one.",
+            remedy: "name fewer readers, or let one role read for them",
+            source: "AWS Secrets Manager User Guide, reference_limits",
+            check: Some(|stack, found| {
+                let what = "characters of the secret's policy";
+                each(stack, Kind::Secret, what, MAX_SECRET, found);
+            }),
+        },
+        Rule {
+            id: "topic-policy-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A topic's policy has at most 30 KB",
+            why: "SNS refuses a longer one.",
+            remedy: SPLIT,
+            source: "Amazon SNS Developer Guide, sns-access-policy-language-api-permissions-reference",
+            check: Some(|stack, found| {
+                each(
+                    stack,
+                    Kind::Topic,
+                    "bytes of the topic's policy",
+                    MAX_TOPIC,
+                    found,
+                );
+            }),
+        },
+        Rule {
+            id: "function-policy-size",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A function's resource policy has at most 20 KB",
+            why: "Lambda refuses more permissions than that holds.",
+            remedy: SPLIT,
+            source: "AWS Lambda Developer Guide, gettingstarted-limits",
+            check: Some(|stack, found| {
+                let what = "bytes of the function's policy";
+                each(stack, Kind::Function, what, MAX_FUNCTION, found);
+            }),
+        },
+    ],
+};
+
+fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Found) {
+    for document in stack
+        .longest
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
+        found.hold(document.resource.as_str(), what, document.size(), limit);
+    }
+}
+
+/// The inline policies of each role or user together, by its logical ID, or by
+/// its name where the stack does not make it.
+fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    for document in stack
+        .longest
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
+        let size = document.size();
+        for holder in carriers(stack, document) {
+            *sizes.entry(holder.to_owned()).or_default() += size;
+        }
+    }
+    sizes
+}
+
+/// A policy that stands in a role or user is carried by that.
+fn carriers<'stack>(stack: &'stack Stack<'_>, document: &'stack Document) -> Vec<&'stack str> {
+    let Some(resource) = stack.template.resource(&document.resource) else {
+        return Vec::new();
+    };
+    match resource.kind {
+        "AWS::IAM::Role" | "AWS::IAM::User" => vec![resource.id],
+        _ => holders(resource).collect(),
+    }
+}
+
+fn attached(stack: &Stack<'_>, found: &mut Found) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for policy in stack.template.of_type("AWS::IAM::ManagedPolicy") {
+        for holder in holders(policy) {
+            *counts.entry(holder).or_default() += 1;
+        }
+    }
+    for role in stack.template.of_type("AWS::IAM::Role") {
+        let named = items(role.get("ManagedPolicyArns")).count();
+        let count = counts.get(role.id).copied().unwrap_or_default() + named;
+        found.hold(
+            role.id,
+            "managed policies of the role",
+            count,
+            role::MAX_ATTACHED,
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! Who may read the secrets.
+
+use std::collections::HashSet;
+
+use serde_yaml::Value;
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Resource, Stack, account_of, target};
+use crate::model::Severity::Error;
+use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
+use crate::render::ROLE;
+use crate::render::document::Kind;
+
+const ID: &str = "foreign-reader-default-key";
+const REMEDY: &str = "set `kms_key: create`, or the ARN of a key that the reader may use";
+
+pub(super) const THEME: Theme = Theme {
+    title: "Readers",
+    rules: &[
+        Rule {
+            id: ID,
+            severity: Error,
+            refused_by_aws: true,
+            title: "A secret with a reader of another account has a customer managed key",
+            why: "The key aws/secretsmanager decrypts for its own account only, so that the reader would be refused.",
+            remedy: REMEDY,
+            source: "AWS Secrets Manager User Guide, auth-and-access_examples_cross",
+            check: Some(foreign),
+        },
+        Rule {
+            id: "reader-without-policy",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every reader of the manifest stands in the resource policy of its secret",
+            why: "A reader of another account needs it, and the manifest says that the others have it.",
+            remedy: "name the reader as a principal in the secret's ResourcePolicy",
+            source: "AWS Secrets Manager User Guide, auth-and-access_resource-policies",
+            check: Some(unnamed),
+        },
+        Rule {
+            id: "reader-not-in-manifest",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Nobody may read a secret, or use the stack's key, whom the manifest does not name",
+            why: "Who reviews the manifest takes its readers for all the readers there are.",
+            remedy: "name the reader under `readers` of the entry, or take it out of the template",
+            source: "keyrota: what is deployed follows from the manifest",
+            check: Some(unlisted),
+        },
+        Rule {
+            id: "reader-without-decrypt",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every reader of a secret under the stack's own key may decrypt with that key",
+            why: "Without the key the value cannot be read: GetSecretValue is refused.",
+            remedy: "allow kms:Decrypt to the reader in the key's policy, for that secret",
+            source: "AWS Secrets Manager User Guide, security-encryption",
+            check: Some(undecrypted),
+        },
+        Rule {
+            id: "block-public-policy",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A secret's resource policy is set with BlockPublicPolicy",
+            why: "With it Secrets Manager refuses a policy that would open the secret to everybody.",
+            remedy: "add `BlockPublicPolicy: true`",
+            source: "AWS Secrets Manager API Reference, API_PutResourcePolicy",
+            check: Some(|stack, found| {
+                for policy in policies(stack) {
+                    if policy.get("BlockPublicPolicy").and_then(Value::as_bool) != Some(true) {
+                        found.add(
+                            policy.at("BlockPublicPolicy"),
+                            "a public policy is not blocked",
+                        );
+                    }
+                }
+            }),
+        },
+    ],
+};
+
+/// Returns the readers that could never read in this account: the key
+/// `aws/secretsmanager` decrypts for its own account only
+/// (`auth-and-access_examples_cross`).
+pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for entry in &model.access_keys {
+        if entry.kms_key != KmsKey::AwsManaged {
+            continue;
+        }
+        let foreign = |reader: &&Arn| reader.parts()[3] != account.as_str();
+        for reader in entry.readers.iter().filter(foreign) {
+            let path = format!("{}.readers", entry.place);
+            findings.push(Finding::error(ID, path, refusal(reader.as_str(), account)).hint(REMEDY));
+        }
+    }
+    findings
+}
+
+fn refusal(reader: &str, account: &AccountId) -> String {
+    format!(
+        "`{reader}` is of another account, and the key aws/secretsmanager decrypts for account {account} only"
+    )
+}
+
+fn policies<'all>(stack: &'all Stack<'_>) -> impl Iterator<Item = &'all Resource<'all>> {
+    stack
+        .template
+        .of_type("AWS::SecretsManager::ResourcePolicy")
+}
+
+/// The manifest's own fault has its place there; what else the template lets read
+/// has it in the template.
+fn foreign(stack: &Stack<'_>, found: &mut Found) {
+    let Some(account) = &stack.model().account else {
+        return;
+    };
+    for finding in check_readers(stack.model(), account) {
+        found.add(finding.path, finding.message);
+    }
+    let ours: HashSet<(&str, &str)> = readers(stack)
+        .filter(|(entry, _, _)| entry.kms_key == KmsKey::AwsManaged)
+        .map(|(_, secret, reader)| (secret, reader))
+        .collect();
+    for statement in stack.allowing(&[Kind::Secret]) {
+        let policy = stack.template.resource(&statement.document.resource);
+        let secret = policy.and_then(|policy| target(policy.get("SecretId")?));
+        let secret = secret.and_then(|id| stack.template.resource(id));
+        let Some(secret) = secret.filter(|secret| secret.get("KmsKeyId").is_none()) else {
+            continue;
+        };
+        for (_, reader) in statement.principals.iter().filter(|one| one.0 == "AWS") {
+            // A bare number stands for the account's root.
+            let owner = account_of(reader).unwrap_or(reader);
+            let number = AccountId::parse(owner).is_ok();
+            if number && owner != account.as_str() && !ours.contains(&(secret.id, *reader)) {
+                found.add(statement.at(), refusal(reader, account));
+            }
+        }
+    }
+}
+
+/// Each reader of the manifest, with its entry and the logical ID of its secret.
+fn readers<'all>(
+    stack: &'all Stack<'_>,
+) -> impl Iterator<Item = (&'all crate::model::AccessKey, &'all str, &'all str)> {
+    let entries = stack.entries.iter();
+    let entries = entries.filter_map(|entry| Some((entry.key, entry.secret.as_ref()?.id)));
+    entries.flat_map(|(key, secret)| {
+        let readers = key.readers.iter();
+        readers.map(move |reader| (key, secret, reader.as_str()))
+    })
+}
+
+fn unnamed(stack: &Stack<'_>, found: &mut Found) {
+    let mut named: HashSet<(&str, &str)> = HashSet::new();
+    for statement in stack.allowing(&[Kind::Secret]) {
+        let policy = stack.template.resource(&statement.document.resource);
+        if let Some(secret) = policy.and_then(|policy| target(policy.get("SecretId")?))
+            && statement.does("secretsmanager:GetSecretValue")
+        {
+            let principals = statement.principals.iter();
+            named.extend(principals.map(|(_, reader)| (secret, *reader)));
+        }
+    }
+    for (_, secret, reader) in readers(stack) {
+        if !named.contains(&(secret, reader)) {
+            found.add(
+                secret,
+                format!("no resource policy lets `{reader}` read it"),
+            );
+        }
+    }
+}
+
+fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
+    let mut decrypt: HashSet<(&str, &str)> = HashSet::new();
+    for statement in stack.allowing(&[Kind::Key]) {
+        if statement.does("kms:Decrypt") {
+            for secret in statement.narrowed("kms:EncryptionContext:SecretARN") {
+                let principals = statement.principals.iter();
+                decrypt.extend(principals.map(|(_, reader)| (*reader, secret)));
+            }
+        }
+    }
+    for (entry, secret, reader) in readers(stack) {
+        let arn = || stack.world().secret_arn(entry.secret.as_str());
+        if entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
+            found.add(
+                secret,
+                format!("the key's policy does not let `{reader}` decrypt it"),
+            );
+        }
+    }
+}
+
+fn unlisted(stack: &Stack<'_>, found: &mut Found) {
+    let world = stack.world();
+    let root = world.iam_arn("root");
+    let role = world.attribute(&format!("{ROLE}.Arn")).unwrap_or_default();
+    let listed: HashSet<(&str, &str)> = readers(stack)
+        .map(|(_, secret, reader)| (secret, reader))
+        .collect();
+    let anywhere: HashSet<&str> = listed.iter().map(|(_, reader)| *reader).collect();
+    for statement in stack.allowing(&[Kind::Secret, Kind::Key]) {
+        let policy = stack.template.resource(&statement.document.resource);
+        let secret = policy.and_then(|policy| target(policy.get("SecretId")?));
+        let known = |principal: &str| match secret {
+            Some(secret) => listed.contains(&(secret, principal)),
+            // A key's own rules say for which secrets.
+            None => principal == root || principal == role || anywhere.contains(principal),
+        };
+        for (_, principal) in &statement.principals {
+            if !known(principal) {
+                found.add(
+                    statement.at(),
+                    format!("the manifest does not name `{principal}`"),
+                );
+            }
+        }
+    }
+}

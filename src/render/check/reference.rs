@@ -1,0 +1,220 @@
+//! What points where.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Stack, Template, account_of, arn_parts, literal, target};
+use crate::model::Region;
+use crate::model::Severity::{Error, Warning};
+use crate::render::document::Kind;
+
+pub(super) const THEME: Theme = Theme {
+    title: "References",
+    rules: &[
+        DANGLING,
+        Rule {
+            id: "circular-reference",
+            severity: Error,
+            refused_by_aws: true,
+            title: "No resource needs itself, by whatever way",
+            why: "CloudFormation refuses the template: it could make none of them first.",
+            remedy: "spell an ARN out where a reference closes the circle, or move the policy into a resource of its own",
+            source: "AWS CloudFormation User Guide, troubleshooting (Circular dependencies)",
+            check: Some(circles),
+        },
+        Rule {
+            id: "partial-secret-arn",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A secret is referred to, or named by its full ARN",
+            why: "A partial ARN or a name can come to mean another secret, as soon as one is made whose name begins alike.",
+            remedy: "use `!Ref` of the secret's logical ID, or end the ARN with -?????? for the six characters that Secrets Manager adds",
+            source: "AWS Secrets Manager User Guide, troubleshoot (ARN of a secret)",
+            check: Some(partial),
+        },
+        Rule {
+            id: "foreign-account",
+            severity: Error,
+            refused_by_aws: false,
+            title: "No account or Region is written down that the manifest does not name",
+            why: "Such a template works in one place only, or reaches where nobody meant it to.",
+            remedy: "write ${AWS::AccountId} and ${AWS::Region}, or name the ARN in the manifest",
+            source: "keyrota: what is deployed follows from the manifest",
+            check: Some(foreign),
+        },
+        Rule {
+            id: "unchecked-part",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "No macro, nested stack or custom resource is in the template",
+            why: "What they come to is known only when the stack is deployed, so that no rule here sees it.",
+            remedy: "write out what it makes, or accept it with the reason",
+            source: "AWS CloudFormation User Guide, template-macros",
+            check: Some(|stack, found| {
+                if stack.template.top("Transform").is_some() {
+                    found.add("Transform", "a macro changes the template");
+                }
+                for resource in &stack.template.resources {
+                    let opaque = ["AWS::CloudFormation::", "Custom::"];
+                    if opaque
+                        .iter()
+                        .any(|prefix| resource.kind.starts_with(prefix))
+                    {
+                        found.add(
+                            resource.id,
+                            format!("what {} makes is not seen here", resource.kind),
+                        );
+                    }
+                }
+            }),
+        },
+    ],
+};
+
+/// Asked on its own too, before policies are resolved.
+pub(super) const DANGLING: Rule = Rule {
+    id: "dangling-reference",
+    severity: Error,
+    refused_by_aws: true,
+    title: "Every reference and DependsOn points at something in the template",
+    why: "CloudFormation refuses the template.",
+    remedy: "point it at a resource or parameter that is there",
+    source: "AWS CloudFormation User Guide, intrinsic-function-reference-ref",
+    check: Some(|stack, found| dangling(&stack.template, found)),
+};
+
+pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
+    let mut told = BTreeSet::new();
+    for reference in &template.references {
+        if template.knows(reference.target) {
+            continue;
+        }
+        let place = reference.from.show();
+        if told.insert((place.clone(), reference.target)) {
+            let message = format!("`{}` is not in the template", reference.target);
+            found.add(place, message);
+        }
+    }
+}
+
+/// Takes away whatever needs nothing that is left, until nothing goes: what then
+/// remains has circles in it.
+fn circles(stack: &Stack<'_>, found: &mut Found) {
+    let template = &stack.template;
+    let mut needs: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    let mut needed_by: HashMap<&str, Vec<&str>> = HashMap::new();
+    for reference in template.references.iter().filter(|one| !one.output) {
+        let (from, to) = (reference.from.id, reference.target);
+        if template.resource(to).is_some() && needs.entry(from).or_default().insert(to) {
+            needed_by.entry(to).or_default().push(from);
+        }
+    }
+    let ids = template.resources.iter().map(|resource| resource.id);
+    let mut free: Vec<&str> = ids.filter(|id| !needs.contains_key(id)).collect();
+    loop {
+        while let Some(id) = free.pop() {
+            for other in needed_by.remove(id).unwrap_or_default() {
+                if let Some(left) = needs.get_mut(other) {
+                    left.remove(id);
+                    if left.is_empty() {
+                        needs.remove(other);
+                        free.push(other);
+                    }
+                }
+            }
+        }
+        let Some(start) = needs.keys().min().copied() else {
+            break;
+        };
+        let circle = circle(&needs, start);
+        let shown = circle.join(" → ");
+        let message = format!("{shown} → {}: each needs the next one first", circle[0]);
+        found.add(circle[0], message);
+        for id in circle {
+            needs.remove(id);
+            free.push(id);
+        }
+    }
+}
+
+/// Everything that is left needs something that is left, so that walking on comes
+/// back to where it has been.
+fn circle<'tree>(
+    needs: &HashMap<&'tree str, BTreeSet<&'tree str>>,
+    start: &'tree str,
+) -> Vec<&'tree str> {
+    let mut way = vec![start];
+    loop {
+        let next = needs.get(way[way.len() - 1]).and_then(BTreeSet::first);
+        let next = next.copied().unwrap_or(start);
+        match way.iter().position(|one| *one == next) {
+            Some(from) => return way.split_off(from),
+            None => way.push(next),
+        }
+    }
+}
+
+fn partial(stack: &Stack<'_>, found: &mut Found) {
+    for kind in [
+        "AWS::SecretsManager::RotationSchedule",
+        "AWS::SecretsManager::ResourcePolicy",
+        "AWS::SecretsManager::SecretTargetAttachment",
+    ] {
+        for resource in stack.template.of_type(kind) {
+            let Some(secret) = resource.get("SecretId") else {
+                continue;
+            };
+            if target(secret).is_none() && !literal(secret).is_some_and(is_full) {
+                found.add(
+                    resource.at("SecretId"),
+                    "the secret is not told by its full ARN",
+                );
+            }
+        }
+    }
+    for statement in stack
+        .statements
+        .iter()
+        .filter(|one| one.document.kind != Kind::Key)
+    {
+        let named = statement
+            .resources
+            .iter()
+            .filter(|arn| arn.contains(":secretsmanager:"));
+        for arn in named.filter(|arn| !arn.ends_with('*') && !is_full(arn)) {
+            found.add(statement.at(), format!("`{arn}` is a partial ARN"));
+        }
+    }
+}
+
+/// Returns whether an ARN ends as a secret's does.
+fn is_full(arn: &str) -> bool {
+    let name = arn.split_once(":secret:").map(|(_, name)| name);
+    let suffix = name.and_then(|name| name.rsplit_once('-'));
+    suffix.is_some_and(|(_, suffix)| suffix.len() == 6)
+}
+
+fn foreign(stack: &Stack<'_>, found: &mut Found) {
+    let model = stack.model();
+    let account = model.account.as_ref().map(|account| account.as_str());
+    let region = model.region.as_ref().map(|region| region.as_str());
+    for (place, text) in &stack.template.arns {
+        for (at, _) in text.match_indices("arn:") {
+            let end = |one: char| one.is_whitespace() || one == '"';
+            let arn = text[at..].split(end).next().unwrap_or_default();
+            if stack.named.contains(arn) || stack.named.contains(text) {
+                continue;
+            }
+            let there = arn_parts(arn).map_or("", |parts| parts[2]);
+            match account_of(arn) {
+                Some(owner) if Some(owner) != account => {
+                    found.add(place.show(), format!("`{arn}` is of account {owner}"));
+                }
+                _ if Region::parse(there).is_ok() && Some(there) != region => {
+                    found.add(place.show(), format!("`{arn}` is in {there}"));
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The function's role, and what else in IAM the stack makes.
+
+use std::collections::HashSet;
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Stack, items, literal, target};
+use crate::model::Severity::Error;
+use crate::model::{KmsKey, RotateAs, SecretReference};
+use crate::render::document::Kind;
+use crate::render::{LOG_GROUP, ROLE};
+
+/// All that the function's role needs for all that a manifest can say.
+const ACTIONS: [&str; 14] = [
+    "iam:CreateAccessKey",
+    "iam:DeleteAccessKey",
+    "iam:GetAccessKeyLastUsed",
+    "iam:ListAccessKeys",
+    "iam:UpdateAccessKey",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+];
+
+pub(super) const THEME: Theme = Theme {
+    title: "The function's role and the users",
+    rules: &[
+        Rule {
+            id: "role-trust",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Lambda alone may assume the function's role",
+            why: "Whoever else may assume it can make keys of every user that it manages, and read every secret.",
+            remedy: "leave lambda.amazonaws.com and sts:AssumeRole as the only ones",
+            source: "AWS Lambda Developer Guide, lambda-intro-execution-role",
+            check: Some(trust),
+        },
+        Rule {
+            id: "function-role-actions",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function's role may do what a rotation does, and nothing else",
+            why: "A function that can make credentials is worth attacking; what it cannot do, no attacker can.",
+            remedy: "take the action out, or give it to another role",
+            source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
+            check: Some(|stack, found| {
+                for statement in stack.role_statements() {
+                    let plain = statement.actions.iter().filter(|one| !one.contains('*'));
+                    for action in plain {
+                        if !ACTIONS
+                            .iter()
+                            .any(|known| known.eq_ignore_ascii_case(action))
+                        {
+                            found.add(statement.at(), format!("no rotation does `{action}`"));
+                        }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "function-role-resources",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function's role reaches the stack's own secrets, users, keys and log, and what the manifest names",
+            why: "A resource that is neither would be rotated or read by a function that was never meant for it.",
+            remedy: "refer to a resource of the stack, or name it in the manifest",
+            source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
+            check: Some(resources),
+        },
+        Rule {
+            id: "role-foreign-policy",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function's role carries no policy from outside the stack",
+            why: "What such a policy allows is not reviewed here, and its owner can change it at any time.",
+            remedy: "write what is needed as a policy of the stack",
+            source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
+            check: Some(|stack, found| {
+                let Some(role) = stack.template.resource(ROLE) else {
+                    return;
+                };
+                let attached = items(role.get("ManagedPolicyArns"));
+                for policy in attached.filter(|one| target(one).is_none()) {
+                    let name = literal(policy).unwrap_or("a policy from elsewhere");
+                    found.add(
+                        role.at("ManagedPolicyArns"),
+                        format!("`{name}` is not the stack's own"),
+                    );
+                }
+            }),
+        },
+        Rule {
+            id: "permissions-boundary",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every role and user that the stack makes has the manifest's permissions boundary",
+            why: "The organisation that asks for one refuses roles and users without it, or counts on it.",
+            remedy: "set PermissionsBoundary to `permissions_boundary`",
+            source: "AWS IAM User Guide, access_policies_boundaries",
+            check: Some(|stack, found| {
+                let Some(boundary) = &stack.model().permissions_boundary else {
+                    return;
+                };
+                for kind in ["AWS::IAM::Role", "AWS::IAM::User"] {
+                    for resource in stack.template.of_type(kind) {
+                        if resource.text("PermissionsBoundary") != Some(boundary.as_str()) {
+                            found.add(resource.id, format!("it is not bounded by {boundary}"));
+                        }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "role-path",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every role and managed policy that the stack makes has the manifest's path",
+            why: "The deployer may touch that path only, and the organisation tells roles by it.",
+            remedy: "set Path to `role_path`",
+            source: "AWS IAM User Guide, reference_identifiers",
+            check: Some(|stack, found| {
+                let Some(path) = &stack.model().role_path else {
+                    return;
+                };
+                for kind in ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"] {
+                    for resource in stack.template.of_type(kind) {
+                        if resource.text("Path") != Some(path.as_str()) {
+                            found.add(resource.id, format!("its path is not {path}"));
+                        }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "access-key-resource",
+            severity: Error,
+            refused_by_aws: false,
+            title: "No access key is a resource of the stack",
+            why: "CloudFormation keeps the secret part where whoever may read the stack's outputs finds it, and would replace the key under the function's hands.",
+            remedy: "leave keys to `keyrota bootstrap`, which stores them through the API",
+            source: "AWS CloudFormation Template Reference, aws-resource-iam-accesskey",
+            check: Some(|stack, found| {
+                for key in stack.template.of_type("AWS::IAM::AccessKey") {
+                    found.add(key.id, "the stack would make an access key");
+                }
+            }),
+        },
+    ],
+};
+
+fn trust(stack: &Stack<'_>, found: &mut Found) {
+    for statement in stack.allowing(&[Kind::Trust]) {
+        if statement.document.resource != ROLE {
+            continue;
+        }
+        let others = statement.principals.iter();
+        for (kind, principal) in others.filter(|one| **one != ("Service", "lambda.amazonaws.com")) {
+            found.add(
+                statement.at(),
+                format!("the {kind} principal `{principal}` may assume it"),
+            );
+        }
+        for action in statement
+            .actions
+            .iter()
+            .filter(|one| **one != "sts:AssumeRole")
+        {
+            found.add(statement.at(), format!("it allows `{action}`"));
+        }
+    }
+}
+
+fn resources(stack: &Stack<'_>, found: &mut Found) {
+    let world = stack.world();
+    let mut known: HashSet<String> = HashSet::new();
+    known.extend(world.attribute(&format!("{LOG_GROUP}.Arn")));
+    for resource in &stack.template.resources {
+        match resource.kind {
+            "AWS::SecretsManager::Secret" => {
+                known.extend(resource.text("Name").map(|name| world.secret_arn(name)));
+            }
+            "AWS::IAM::User" | "AWS::KMS::Key" => {
+                known.extend(world.attribute(&format!("{}.Arn", resource.id)));
+            }
+            _ => {}
+        }
+    }
+    for entry in &stack.model().access_keys {
+        known.insert(world.iam_arn(&format!("user/{}", entry.user)));
+        if let RotateAs::Administrator(secret) = &entry.rotate_as {
+            known.insert(match secret {
+                SecretReference::Name(name) => world.secret_arn(name.as_str()),
+                SecretReference::Arn(arn) => arn.to_string(),
+            });
+        }
+        if let KmsKey::Existing(arn) = &entry.kms_key {
+            known.insert(arn.to_string());
+        }
+    }
+    for statement in stack.role_statements() {
+        // `*` alone is the wildcard's rule's to tell of.
+        for arn in statement.resources.iter().filter(|arn| **arn != "*") {
+            if !known.contains(*arn) {
+                found.add(
+                    statement.at(),
+                    format!("`{arn}` is neither the stack's nor the manifest's"),
+                );
+            }
+        }
+    }
+}

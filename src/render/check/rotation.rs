@@ -1,0 +1,315 @@
+//! The schedules, and what has to be there before them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_yaml::Value;
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Resource, Stack, holders, literal, target};
+use crate::model::Severity::{Error, Warning};
+use crate::model::{Duration, RotateAs, Schedule};
+use crate::render::FUNCTION;
+
+const SCHEDULE: &str = "AWS::SecretsManager::RotationSchedule";
+const GUIDE: &str = "AWS Secrets Manager User Guide, rotate-secrets_schedule";
+const REFERENCE: &str =
+    "AWS CloudFormation Template Reference, aws-resource-secretsmanager-rotationschedule";
+
+pub(super) const THEME: Theme = Theme {
+    title: "Rotation",
+    rules: &[
+        Rule {
+            id: "schedule-expression",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A schedule is one that Secrets Manager takes",
+            why: "Secrets Manager refuses it, and the stack rolls back.",
+            remedy: "set `schedule` to rate(…) or cron(…), no more often than every four hours",
+            source: GUIDE,
+            check: Some(expressions),
+        },
+        Rule {
+            id: "rotation-window",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A window has whole hours from 1 to 24, ends with the UTC day, and does not run into the next one",
+            why: "Secrets Manager refuses it, and the stack rolls back.",
+            remedy: "shorten `window`, or open it earlier",
+            source: GUIDE,
+            check: Some(windows),
+        },
+        Rule {
+            id: "rotate-immediately",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A deployment rotates nothing by itself",
+            why: "RotateImmediatelyOnUpdate is true unless it is set: every change of a schedule would rotate, before the first key is stored, and with nobody watching.",
+            remedy: "set `RotateImmediatelyOnUpdate: false`; `keyrota bootstrap` and `keyrota rotate` rotate, watch and verify",
+            source: REFERENCE,
+            check: Some(|stack, found| {
+                for schedule in stack.template.of_type(SCHEDULE) {
+                    let value = schedule.get("RotateImmediatelyOnUpdate");
+                    if value.and_then(Value::as_bool) != Some(false) {
+                        let place = schedule.at("RotateImmediatelyOnUpdate");
+                        found.add(place, "it rotates as soon as it is deployed");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "schedule-function",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A schedule starts the stack's own function",
+            why: "Another function would be handed the credentials, and the right to make new ones.",
+            remedy: "set RotationLambdaARN to `!GetAtt Function.Arn`",
+            source: REFERENCE,
+            check: Some(|stack, found| {
+                for schedule in stack.template.of_type(SCHEDULE) {
+                    let function = schedule.get("RotationLambdaARN").and_then(target);
+                    if function != Some(FUNCTION) {
+                        let place = schedule.at("RotationLambdaARN");
+                        found.add(place, "it is not the stack's function");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "schedule-waits-for-permission",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A schedule waits for the permission that lets Secrets Manager start the function",
+            why: "Secrets Manager tries the function out as soon as the schedule is there, and is refused where the permission comes later.",
+            remedy: "add the permission's logical ID to DependsOn",
+            source: REFERENCE,
+            check: Some(permissions),
+        },
+        Rule {
+            id: "schedule-waits-for-policies",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A schedule waits for every policy that its rotation needs",
+            why: "The function is tried out as soon as the schedule is there, and may not do its work where a policy comes later.",
+            remedy: "add the policy's logical ID to DependsOn",
+            source: REFERENCE,
+            check: Some(policies),
+        },
+        Rule {
+            id: "secret-without-schedule",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every secret of the manifest has one schedule",
+            why: "Without one it never rotates.",
+            remedy: "render the schedule, or take the entry out of the manifest",
+            source: REFERENCE,
+            check: Some(|stack, found| {
+                let schedules = stack.template.of_type(SCHEDULE);
+                let scheduled = schedules.filter_map(|one| target(one.get("SecretId")?));
+                once(stack, scheduled, "schedule", found);
+            }),
+        },
+        Rule {
+            id: "unswept-secret",
+            severity: Error,
+            refused_by_aws: false,
+            title: "Every secret is looked at by one hourly rule",
+            why: "The function may not list secrets: one that no rule names keeps its old key until the next rotation, and is not measured.",
+            remedy: "name the secret in the input of one target of a rule with a schedule",
+            source: "keyrota: the sweep",
+            check: Some(|stack, found| {
+                let swept = watched(stack, "Targets", "ScheduleExpression");
+                once(stack, swept, "hourly rule", found);
+            }),
+        },
+        Rule {
+            id: "unwatched-secret",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "Every secret is listened for by a rule on failed rotations",
+            why: "A rotation that never reaches the function is told of by Secrets Manager alone.",
+            remedy: "name the secret in the event pattern of such a rule",
+            source: "AWS Secrets Manager User Guide, cloudtrail_log_entries",
+            check: Some(|stack, found| {
+                let watched: HashSet<&str> =
+                    watched(stack, "EventPattern", "EventPattern").collect();
+                for secret in stack.entries.iter().filter_map(|entry| entry.secret) {
+                    if !watched.contains(secret.id) {
+                        found.add(secret.id, "no rule listens for its failed rotations");
+                    }
+                }
+            }),
+        },
+    ],
+};
+
+fn rules<'tree>(schedule: &Resource<'tree>, key: &str) -> Option<&'tree Value> {
+    schedule.get("RotationRules")?.get(key)
+}
+
+fn expressions(stack: &Stack<'_>, found: &mut Found) {
+    for schedule in stack.template.of_type(SCHEDULE) {
+        let place = |key: &str| schedule.at(&format!("RotationRules.{key}"));
+        let expression = rules(schedule, "ScheduleExpression");
+        let days = rules(schedule, "AutomaticallyAfterDays");
+        match (expression, days) {
+            (Some(_), Some(_)) => found.add(
+                place("AutomaticallyAfterDays"),
+                "it excludes ScheduleExpression",
+            ),
+            (None, None) => found.add(place("ScheduleExpression"), "there is no schedule"),
+            (None, Some(days)) => {
+                if !days
+                    .as_u64()
+                    .is_some_and(|days| (1..=1_000).contains(&days))
+                {
+                    found.add(
+                        place("AutomaticallyAfterDays"),
+                        "1 to 1,000 days are accepted",
+                    );
+                }
+            }
+            (Some(expression), None) => {
+                // What a reference comes to is not known before.
+                if let Some(Err(why)) = literal(expression).map(Schedule::parse) {
+                    found.add(place("ScheduleExpression"), why.to_string());
+                }
+            }
+        }
+    }
+}
+
+fn windows(stack: &Stack<'_>, found: &mut Found) {
+    for schedule in stack.template.of_type(SCHEDULE) {
+        let Some(window) = rules(schedule, "Duration").and_then(literal) else {
+            continue;
+        };
+        let place = schedule.at("RotationRules.Duration");
+        let hours = window.strip_suffix('h').filter(|hours| {
+            !hours.is_empty() && hours.len() <= 2 && hours.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let Some(Ok(length)) = hours.map(|_| Duration::parse(window)) else {
+            found.add(place, format!("`{window}` is not whole hours, such as 3h"));
+            continue;
+        };
+        let expression = rules(schedule, "ScheduleExpression").and_then(literal);
+        if let Some(Ok(expression)) = expression.map(Schedule::parse)
+            && let Err(why) = expression.check_window(length)
+        {
+            found.add(place, why);
+        }
+    }
+}
+
+fn permissions(stack: &Stack<'_>, found: &mut Found) {
+    let permissions = stack.template.of_type("AWS::Lambda::Permission");
+    let ours =
+        permissions.filter(|one| one.text("Principal") == Some("secretsmanager.amazonaws.com"));
+    let ours: HashSet<&str> = ours.map(|permission| permission.id).collect();
+    for schedule in stack.template.of_type(SCHEDULE) {
+        if !schedule.depends_on().any(|id| ours.contains(id)) {
+            found.add(
+                schedule.at("DependsOn"),
+                "it does not wait for the permission",
+            );
+        }
+    }
+}
+
+fn policies(stack: &Stack<'_>, found: &mut Found) {
+    // By what a policy names it is needed for: a secret, a user, or the log.
+    let mut naming: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut always: Vec<&str> = Vec::new();
+    for statement in stack.role_statements() {
+        let policy = statement.document.resource.as_str();
+        // One that stands in the role itself is there with it.
+        if policy == crate::render::ROLE {
+            continue;
+        }
+        if statement
+            .actions
+            .iter()
+            .any(|action| action.starts_with("logs:"))
+        {
+            always.push(policy);
+        }
+        let contexts = statement.narrowed("kms:EncryptionContext:SecretARN");
+        for arn in statement.resources.iter().copied().chain(contexts) {
+            naming.entry(arn).or_default().push(policy);
+        }
+    }
+    let mut own: HashMap<&str, Vec<&str>> = HashMap::new();
+    for policy in stack.template.of_type("AWS::IAM::UserPolicy") {
+        for user in holders(policy) {
+            own.entry(user).or_default().push(policy.id);
+        }
+    }
+    let schedules = stack.template.of_type(SCHEDULE);
+    let schedules: HashMap<&str, &Resource<'_>> = schedules
+        .filter_map(|one| Some((target(one.get("SecretId")?)?, one)))
+        .collect();
+    let world = stack.world();
+    for entry in &stack.entries {
+        let schedule = entry.secret.and_then(|secret| schedules.get(secret.id));
+        let Some(schedule) = schedule else { continue };
+        let mut arns = vec![world.secret_arn(entry.key.secret.as_str())];
+        let mut users: Vec<String> = Vec::new();
+        match &entry.key.rotate_as {
+            RotateAs::Itself => users.extend([
+                entry.key.user.to_string(),
+                crate::render::user_logical_id(entry.key),
+            ]),
+            RotateAs::Role => arns.push(world.iam_arn(&format!("user/{}", entry.key.user))),
+            RotateAs::Administrator(secret) => arns.push(match secret.as_str() {
+                arn if arn.starts_with("arn:") => arn.to_owned(),
+                name => world.secret_arn(name),
+            }),
+        }
+        let named = arns.iter().filter_map(|arn| naming.get(arn.as_str()));
+        let own = users.iter().filter_map(|user| own.get(user.as_str()));
+        let needed: HashSet<&str> = named.chain(own).flatten().chain(&always).copied().collect();
+        let waits: HashSet<&str> = schedule.depends_on().collect();
+        let mut missing: Vec<&str> = needed.difference(&waits).copied().collect();
+        missing.sort_unstable();
+        for policy in missing {
+            found.add(
+                schedule.at("DependsOn"),
+                format!("it does not wait for {policy}"),
+            );
+        }
+    }
+}
+
+/// The secrets that rules name in a property; the rules are those that have `with`.
+fn watched<'all>(
+    stack: &'all Stack<'_>,
+    property: &'all str,
+    with: &'all str,
+) -> impl Iterator<Item = &'all str> {
+    let references = stack.template.references.iter();
+    let named = references.filter(move |one| one.from.property == property && !one.output);
+    let ours = named.filter(move |one| {
+        let rule = stack.template.resource(one.from.id);
+        rule.is_some_and(|rule| rule.kind == "AWS::Events::Rule" && rule.get(with).is_some())
+    });
+    ours.map(|one| one.target)
+}
+
+/// Holds each secret of the manifest to exactly one of something.
+fn once<'all>(
+    stack: &'all Stack<'_>,
+    named: impl Iterator<Item = &'all str>,
+    what: &str,
+    found: &mut Found,
+) {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for id in named {
+        *counts.entry(id).or_default() += 1;
+    }
+    for secret in stack.entries.iter().filter_map(|entry| entry.secret) {
+        match counts.get(secret.id).copied().unwrap_or_default() {
+            1 => {}
+            0 => found.add(secret.id, format!("no {what} names it")),
+            more => found.add(secret.id, format!("{more} {what}s name it")),
+        }
+    }
+}

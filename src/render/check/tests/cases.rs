@@ -1,0 +1,342 @@
+//! One mutation a rule, of a rendering that passes.
+
+use super::{BOUNDARY, EVERYTHING, swap};
+
+/// What stands in for a secret; AWS's documentation has the first two.
+pub const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
+pub const SECRET_PART: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLE";
+pub const PASSWORD: &str = "correct-horse";
+
+/// A way to break one rule.
+pub struct Case {
+    pub rule: &'static str,
+    pub manifest: &'static str,
+    pub edit: fn(&str) -> String,
+}
+
+const FOREIGN: &str = "\
+version: 1
+stack: keys
+account: \"111122223333\"
+alarms: { email: [ops@example.com] }
+access_keys:
+  - { user: ada, readers: [\"arn:aws:iam::444455556666:root\"] }
+";
+const EXCEPTIONS: &str = "\
+version: 1
+stack: keys
+alarms: { email: [ops@example.com] }
+access_keys: [{ user: ada }]
+exceptions:
+  - { rule: kms-rotatoin, reason: because of this }
+  - { rule: stack-resources, reason: because of this }
+  - { rule: kms-rotation, reason: because of this }
+";
+
+/// Adds resources before the outputs.
+fn with(text: &str, resources: &str) -> String {
+    swap(text, "\nOutputs:\n", &format!("\n{resources}\nOutputs:\n"))
+}
+
+/// Adds statements to one of the role's policies.
+fn allowing(text: &str, statement: &str) -> String {
+    let first = "          - Sid: WriteItsLog\n";
+    swap(text, first, &format!("          - {statement}\n{first}"))
+}
+
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect()
+}
+
+macro_rules! cases {
+    ($($rule:literal, $manifest:expr => $edit:expr;)*) => {
+        [$(Case { rule: $rule, manifest: $manifest, edit: $edit }),*]
+    };
+}
+
+/// Returns every case, in the order of the rules.
+pub fn all() -> impl Iterator<Item = Case> {
+    limits()
+        .into_iter()
+        .chain(policies())
+        .chain(people())
+        .chain(secrets())
+        .chain(rest())
+}
+
+fn limits() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "stack-resources", EVERYTHING => |text| {
+            with(text, &lines(480, |n| format!("  Alias{n}:\n    Type: AWS::KMS::Alias\n")))
+        };
+        "stack-parameters", EVERYTHING => |text| {
+            let many = lines(199, |n| format!("  Many{n}: {{ Type: String }}\n"));
+            swap(text, "Parameters:\n", &format!("Parameters:\n{many}"))
+        };
+        "stack-outputs", EVERYTHING => |text| {
+            let many = lines(199, |n| format!("  Many{n}: {{ Value: x }}\n"));
+            swap(text, "Outputs:\n", &format!("Outputs:\n{many}"))
+        };
+        "template-size", EVERYTHING => |text| format!("{text}# {}\n", "-".repeat(1_000_000));
+        "description-length", EVERYTHING => |text| {
+            let long = "x".repeat(257);
+            swap(text, "Description: Rotates the access keys of this stack's secrets", &format!("Description: {long}"))
+        };
+        "event-pattern-size", EVERYTHING => |text| {
+            swap(text, "[aws.secretsmanager]", &format!("[aws.secretsmanager, {}]", "x".repeat(2_048)))
+        };
+        "rule-targets", EVERYTHING => |text| {
+            let many = lines(5, |n| format!("        - {{ Id: More{n}, Arn: !Ref AlarmTopic }}\n"));
+            swap(text, "      Targets:\n", &format!("      Targets:\n{many}"))
+        };
+        "target-input-size", EVERYTHING => |text| {
+            swap(text, "{\"keyrota\":\"sweep\"", &format!("{{\"x\":\"{}\",\"keyrota\":\"sweep\"", "x".repeat(8_192)))
+        };
+        "function-environment-size", EVERYTHING => |text| {
+            let environment = format!("      Environment: {{ Variables: {{ X: {} }} }}\n", "x".repeat(4_096));
+            swap(text, "      Handler: bootstrap\n", &format!("      Handler: bootstrap\n{environment}"))
+        };
+        "role-inline-size", EVERYTHING => |text| {
+            let long = "x".repeat(10_240);
+            with(text, &format!("  More:\n    Type: AWS::IAM::Policy\n    Properties:\n      Roles: [!Ref FunctionRole]\n      PolicyDocument: {{ Statement: [{{ Effect: Deny, Sid: {long} }}] }}\n"))
+        };
+        "user-inline-size", EVERYTHING => |text| {
+            let long = "x".repeat(2_048);
+            swap(text, "Sid: ManageOwnAccessKeys", &format!("Sid: {long}"))
+        };
+        "managed-policy-size", EVERYTHING => |text| {
+            let long = "x".repeat(6_144);
+            with(text, &format!("  More:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument: {{ Statement: [{{ Effect: Deny, Sid: {long} }}] }}\n"))
+        };
+        "attached-policies", EVERYTHING => |text| {
+            let many = lines(11, |n| format!("        - arn:aws:iam::aws:policy/More{n}\n"));
+            swap(text, "      AssumeRolePolicyDocument:", &format!("      ManagedPolicyArns:\n{many}      AssumeRolePolicyDocument:"))
+        };
+        "trust-policy-size", EVERYTHING => |text| {
+            swap(text, "Sid: LambdaMayAssume", &format!("Sid: {}", "x".repeat(2_048)))
+        };
+        "key-policy-size", EVERYTHING => |text| {
+            swap(text, "Sid: UsedByTheFunction", &format!("Sid: {}", "x".repeat(32_768)))
+        };
+        "secret-policy-size", EVERYTHING => |text| {
+            swap(text, "Sid: Readers\n", &format!("Sid: {}\n", "x".repeat(20_480)))
+        };
+        "topic-policy-size", EVERYTHING => |text| {
+            swap(text, "Sid: AlarmsMayPublish", &format!("Sid: {}", "x".repeat(30_720)))
+        };
+        "function-policy-size", EVERYTHING => |text| {
+            with(text, &lines(90, |n| format!(
+                "  Permission{n}:\n    Type: AWS::Lambda::Permission\n    Properties:\n      Action: lambda:InvokeFunction\n      FunctionName: !GetAtt Function.Arn\n      Principal: events.amazonaws.com\n      SourceArn: !GetAtt SweepRule.Arn\n"
+            )))
+        };
+    }
+}
+
+fn policies() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "logical-id", EVERYTHING => |text| swap(text, "\n  EncryptionKeyAlias:", "\n  Encryption-Key-Alias:");
+        "secret-name", EVERYTHING => |text| swap(text, "Name: \"prod/archive\"", "Name: \"prod/archive-backup\"");
+        "user-name", EVERYTHING => |text| swap(text, "UserName: \"mailer\"", "UserName: \"mail er\"");
+        "iam-name", EVERYTHING => |text| swap(text, "PolicyName: \"keyrota-Log\"", "PolicyName: \"keyrota/Log\"");
+        "iam-path", BOUNDARY => |text| swap(text, "Path: \"/platform/keyrota/\"", "Path: \"/platform/keyrota\"");
+        "log-group-name", EVERYTHING => |text| swap(text, "LogGroupName: \"/keyrota/everything\"", "LogGroupName: \"/keyrota/every thing\"");
+        "alias-name", EVERYTHING => |text| swap(text, "alias/keyrota-everything", "alias/aws/keyrota");
+        "duplicate-name", EVERYTHING => |text| {
+            with(text, "  Other:\n    Type: AWS::IAM::User\n    Properties: { UserName: MAILER, Tags: [] }\n")
+        };
+        "tag-limits", EVERYTHING => |text| {
+            swap(text, "- { Key: \"team\"", "- { Key: \"aws:mine\", Value: \"\" }\n        - { Key: \"team\", Value: \"\" }\n        - { Key: \"team\"")
+        };
+        "dangling-reference", EVERYTHING => |text| swap(text, "Resource: !GetAtt FunctionLogGroup.Arn", "Resource: !GetAtt LogGroup.Arn");
+        "circular-reference", EVERYTHING => |text| {
+            swap(text, "      Description: What the rotation function may do", "      Description: !Sub \"for ${Function}\"")
+        };
+        "partial-secret-arn", EVERYTHING => |text| {
+            swap(text, "- !Ref SecretProdArchiveb3d8483c\n", "- !Sub \"arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:prod/archive\"\n")
+        };
+        "foreign-account", EVERYTHING => |text| {
+            allowing(text, "{ Effect: Deny, Action: \"*\", Resource: [\"arn:aws:iam::444455556666:user/ada\", \"arn:aws:sns:us-east-1:111122223333:topic\"] }")
+        };
+        "unexplained-wildcard", EVERYTHING => |text| {
+            swap(text, "Action: lambda:InvokeFunction", "Action: lambda:InvokeFunction").replacen("              - iam:CreateAccessKey\n", "              - iam:Create*\n", 1)
+        };
+        "negated-statement", EVERYTHING => |text| {
+            allowing(text, "{ Effect: Allow, NotAction: iam:CreateUser, Resource: !GetAtt FunctionLogGroup.Arn }")
+        };
+        "unpinned-resource", EVERYTHING => |text| {
+            swap(text, "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/${!aws:username}", "arn:aws:iam::*:user/${!aws:username}")
+        };
+        "role-trust", EVERYTHING => |text| {
+            swap(text, "{ Service: lambda.amazonaws.com }", "{ Service: lambda.amazonaws.com, AWS: !Sub \"arn:aws:iam::${AWS::AccountId}:root\" }")
+        };
+        "function-role-actions", EVERYTHING => |text| swap(text, "- logs:PutLogEvents", "- logs:PutLogEvents\n              - logs:DeleteLogGroup");
+        "function-role-resources", EVERYTHING => |text| {
+            swap(text, "- !GetAtt UserMailer2e4330b8.Arn", "- !GetAtt UserMailer2e4330b8.Arn\n              - !Sub \"arn:aws:iam::${AWS::AccountId}:user/root-admin\"")
+        };
+        "permissions-boundary", BOUNDARY => |text| {
+            text.replace("      PermissionsBoundary: \"arn:aws:iam::111122223333:policy/boundaries/workload\"\n", "")
+        };
+        "role-path", BOUNDARY => |text| swap(text, "      Path: \"/platform/keyrota/\"\n", "");
+        "role-foreign-policy", EVERYTHING => |text| {
+            swap(text, "      AssumeRolePolicyDocument:", "      ManagedPolicyArns: [arn:aws:iam::aws:policy/AdministratorAccess]\n      AssumeRolePolicyDocument:")
+        };
+        "access-key-resource", EVERYTHING => |text| {
+            with(text, "  Key:\n    Type: AWS::IAM::AccessKey\n    Properties: { UserName: ci-deployer }\n")
+        };
+    }
+}
+
+fn people() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "permission-source", EVERYTHING => |text| {
+            swap(&swap(text, "      SourceAccount: !Ref AWS::AccountId\n", ""), "SourceArn: !GetAtt SweepRule.Arn", "SourceArn: arn:aws:s3:::bucket")
+        };
+        "permission-principal", EVERYTHING => |text| {
+            swap(text, "Principal: events.amazonaws.com\n", "Principal: \"*\"\n")
+        };
+        "service-source", EVERYTHING => |text| {
+            swap(text, "              StringEquals: { aws:SourceAccount: !Ref AWS::AccountId }\n", "")
+                .replacen("ArnEquals:", "ArnEqualsIfExists:", 1)
+        };
+        "service-source", EVERYTHING => |text| {
+            swap(text, "                  - !GetAtt RotationFailedRule.Arn\n", "                  - arn:aws:events:*:*:rule/*\n")
+        };
+        "foreign-reader-default-key", FOREIGN => str::to_owned;
+        "foreign-reader-default-key", EVERYTHING => |text| {
+            swap(text, "      KmsKeyId: \"arn:aws:kms:ap-northeast-2:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789\"\n", "")
+        };
+        "reader-without-policy", EVERYTHING => |text| {
+            swap(text, "- \"arn:aws:iam::444455556666:root\"", "- \"arn:aws:iam::111122223333:root\"")
+        };
+        "reader-without-decrypt", EVERYTHING => |text| {
+            swap(text, "secret:prod/mailer-??????\"\n          - Sid: \"ReadersProdCi", "secret:prod/mailer-??????\"\n          - Sid: \"ReadersProdCi")
+                .replacen("kms:EncryptionContext:SecretARN: !Sub \"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:prod/mailer-??????\"", "kms:EncryptionContext:SecretARN: !Sub \"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:prod/other-??????\"", 1)
+        };
+        "reader-not-in-manifest", EVERYTHING => |text| {
+            let text = swap(text, "                - \"arn:aws:iam::444455556666:root\"\n", "                - \"arn:aws:iam::444455556666:root\"\n                - \"arn:aws:iam::111122223333:role/other\"\n");
+            swap(&text, "            Principal: { AWS: !GetAtt FunctionRole.Arn }", "            Principal: { AWS: [!GetAtt FunctionRole.Arn, \"arn:aws:iam::777788889999:root\"] }")
+        };
+        "block-public-policy", EVERYTHING => |text| swap(text, "BlockPublicPolicy: true", "BlockPublicPolicy: false");
+        "kms-via-service", EVERYTHING => |text| {
+            swap(text, "              StringEquals:\n                kms:ViaService: !Sub \"secretsmanager.${AWS::Region}.${AWS::URLSuffix}\"\n              StringLike:", "              StringLike:")
+        };
+        "kms-encryption-context", EVERYTHING => |text| {
+            swap(text, "                kms:EncryptionContext:SecretARN:\n                  - !Ref SecretProdArchiveb3d8483c\n", "")
+        };
+        "kms-encryption-context", EVERYTHING => |text| {
+            swap(text, "secret:prod/ci-deployer-??????\"\n                  -", "secret:*\"\n                  -")
+        };
+        "kms-via-service", EVERYTHING => |text| {
+            swap(text, "kms:ViaService: !Sub \"secretsmanager.${AWS::Region}.${AWS::URLSuffix}\"", "kms:ViaService: !Sub \"s3.${AWS::Region}.${AWS::URLSuffix}\"")
+        };
+        "unexplained-wildcard", EVERYTHING => |text| {
+            swap(text, "{ AWS: !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:root\" }", "{ AWS: \"arn:aws:iam::444455556666:root\" }")
+        };
+        "kms-rotation", EVERYTHING => |text| swap(text, "      EnableKeyRotation: true\n", "");
+        "kms-administrator", EVERYTHING => |text| swap(text, "Action: kms:*\n", "Action: kms:DescribeKey\n");
+        "key-retained", EVERYTHING => |text| {
+            swap(text, "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Properties:\n      Description: \"Enc", "    DeletionPolicy: Delete\n    Properties:\n      Description: \"Enc")
+        };
+    }
+}
+
+fn secrets() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "secret-material", EVERYTHING => |text| {
+            let material = [KEY_ID, SECRET_PART, TOKEN, "https://ada:correct-horse@example.com/"];
+            let comments = material.map(|one| format!("  # {one}\n")).concat();
+            format!("{text}  Note:\n{comments}    Value: |\n      -----BEGIN RSA PRIVATE KEY-----\n")
+        };
+        "secret-seed", EVERYTHING => |text| {
+            let password = format!("SecretString: !Sub '{{\"password\":\"{PASSWORD}\",");
+            swap(text, "SecretString: !Sub '{", &password)
+        };
+        "secret-seed", EVERYTHING => |text| {
+            swap(text, "SecretString: !Sub '{\"username\":\"mailer\"", "SecretString: !Sub '{\"username\":\"other\"")
+        };
+        "secret-seed", EVERYTHING => |text| {
+            swap(text, "      SecretString:", "      GenerateSecretString: { PasswordLength: 40 }\n      SecretString:")
+        };
+        "secret-parameter", EVERYTHING => |text| {
+            let parameters = "Parameters:\n  AdminPassword: { Type: String }\n  ApiToken: { Type: String, NoEcho: true, Default: correct-horse }\n";
+            swap(text, "Parameters:\n", parameters)
+        };
+        "secret-retained", EVERYTHING => |text| {
+            swap(text, "    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n    Properties:\n      Name:", "    DeletionPolicy: Snapshot\n    Properties:\n      Name:")
+        };
+        "secret-tags", EVERYTHING => |text| {
+            swap(text, "- { Key: \"keyrota:user\", Value: \"mailer\" }", "- { Key: \"keyrota:user\", Value: \"root-admin\" }")
+        };
+        "entry-without-secret", EVERYTHING => |text| swap(text, "Name: \"prod/mailer\"", "Name: \"prod/mailers\"");
+    }
+}
+
+fn rest() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "schedule-expression", EVERYTHING => |text| {
+            swap(&swap(text, "\"rate(30 days)\"", "\"rate(30 minutes)\""), "ScheduleExpression: \"rate(30 days)\"", "AutomaticallyAfterDays: 1001")
+        };
+        "rotation-window", EVERYTHING => |text| {
+            swap(&swap(text, "Duration: \"3h\"", "Duration: \"90m\""), "Duration: \"3h\"", "Duration: \"25h\"")
+        };
+        "rotate-immediately", EVERYTHING => |text| swap(text, "      RotateImmediatelyOnUpdate: false\n", "");
+        "schedule-function", EVERYTHING => |text| {
+            swap(text, "RotationLambdaARN: !GetAtt Function.Arn", "RotationLambdaARN: !Sub \"arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:other\"")
+        };
+        "schedule-waits-for-permission", EVERYTHING => |text| swap(text, "      - SecretsManagerPermission\n", "");
+        "schedule-waits-for-policies", EVERYTHING => |text| {
+            let text = text.replace("      - FunctionRoleLog\n", "");
+            let text = swap(&text, "      - UserPolicyCiDeployerf051247f\n", "");
+            let text = swap(&text, "      - FunctionRoleAdministrators\n", "");
+            let text = swap(&text, "      - FunctionRoleUsers\n", "");
+            let text = swap(&text, "      - FunctionRoleKey33f78835\n", "");
+            text.replace("      - FunctionRoleSecrets\n", "")
+        };
+        "secret-without-schedule", EVERYTHING => |text| {
+            swap(text, "      SecretId: !Ref SecretProdMailere448d42a\n      RotationLambdaARN", "      SecretId: !Ref SecretProdArchiveb3d8483c\n      RotationLambdaARN")
+        };
+        "unswept-secret", EVERYTHING => |text| {
+            swap(text, "            \"${SecretProdArchiveb3d8483c}\",\n", "            \"${SecretProdMailere448d42a}\",\n")
+        };
+        "unwatched-secret", EVERYTHING => |text| {
+            swap(text, "              - !Ref SecretProdMailere448d42a\n      Targets:", "      Targets:")
+        };
+        "named-resource", EVERYTHING => |text| {
+            text.replace("AlarmTopic", "Topic").replacen("  ArtifactKey:", "  ZipKey:", 1).replace("!Ref ArtifactKey", "!Ref ZipKey")
+        };
+        "inline-code", EVERYTHING => |text| {
+            swap(text, "        S3Key: !Ref ArtifactKey\n", "        ZipFile: print()\n")
+        };
+        "function-role", EVERYTHING => |text| {
+            swap(text, "Role: !GetAtt FunctionRole.Arn", "Role: !Sub \"arn:aws:iam::${AWS::AccountId}:role/admin\"")
+        };
+        "function-environment", EVERYTHING => |text| {
+            swap(text, "      Handler: bootstrap\n", "      Handler: bootstrap\n      Layers: [!Ref ArtifactKey]\n      Environment: { Variables: { AWS_ENDPOINT_URL_IAM: https://example.com, LEVEL: info } }\n")
+        };
+        "unchecked-part", EVERYTHING => |text| {
+            with(text, "  Other: { Type: Custom::Thing }\n").replacen("Parameters:", "Transform: [Thing]\nParameters:", 1)
+        };
+        "function-runtime", EVERYTHING => |text| {
+            swap(&swap(text, "provided.al2023", "python3.13"), "Architectures: [\"arm64\"]", "Architectures: [\"x86_64\"]")
+        };
+        "function-limits", EVERYTHING => |text| swap(&swap(text, "MemorySize: 256", "MemorySize: 64"), "Timeout: 120", "Timeout: 901");
+        "function-timeout", EVERYTHING => |text| swap(text, "      Timeout: 120\n", "");
+        "function-in-vpc", EVERYTHING => |text| {
+            swap(text, "      Handler: bootstrap\n", "      Handler: bootstrap\n      VpcConfig: { SubnetIds: [subnet-1], SecurityGroupIds: [sg-1] }\n")
+        };
+        "function-log-group", EVERYTHING => |text| swap(text, "        LogGroup: !Ref FunctionLogGroup\n", "");
+        "log-retention", EVERYTHING => |text| {
+            swap(&swap(text, "      RetentionInDays: 90\n", ""), "    DeletionPolicy: Delete\n", "    DeletionPolicy: Retain\n")
+        };
+        "alarm-without-subscriber", EVERYTHING => |text| swap(text, "      TopicArn: !Ref AlarmTopic\n", "      TopicArn: !Sub \"arn:aws:sns:${AWS::Region}:${AWS::AccountId}:other\"\n");
+        "alarm-without-action", EVERYTHING => |text| swap(text, "      AlarmActions: [!Ref AlarmTopic]\n", "");
+        "stack-tag", EVERYTHING => |text| swap(text, "- { Key: \"keyrota:stack\", Value: \"everything\" }\n", "- { Key: \"keyrota:stack\", Value: \"other\" }\n");
+        "outputs", EVERYTHING => |text| {
+            swap(&swap(text, "  SecretArnProdMailere448d42a:", "  MailerArn:"), "    Value: !GetAtt Function.Arn", "    Value: !Ref Function.Name").replace("!Ref Function.Name", "!Ref FunctionRole")
+        };
+        "unknown-rule", EXCEPTIONS => str::to_owned;
+        "exception-refused", EXCEPTIONS => str::to_owned;
+        "unused-exception", EXCEPTIONS => str::to_owned;
+    }
+}
