@@ -70,6 +70,9 @@ pub async fn prepare(world: &World, state: State) -> Policy {
         true => String::new(),
         false => people(world).await,
     };
+    if state == CHANGED {
+        make_boundary(world).await;
+    }
     let (before, after) = manifests(state, &key);
     world.manifest(&before);
     let rotates = if state == DEPLOYED {
@@ -105,6 +108,17 @@ async fn people(world: &World) -> String {
         .make_administrator("administrator", "ops/administrator")
         .await;
     world.make_kms_key().await
+}
+
+/// Makes the boundary that the changed manifest sets.
+async fn make_boundary(world: &World) {
+    let everything = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    let request = world.iam.create_policy().policy_name("boundary");
+    let request = request.policy_document(everything.to_string());
+    request.send().await.expect("the policy is made");
 }
 
 /// Returns the manifest that is deployed and the one that there is afterwards.
