@@ -2,142 +2,144 @@
 
 use serde_json::json;
 
-use super::super::document::Statement;
-use super::super::resolve::World;
-use super::{entries, generated, names};
-use crate::model::{AccessKey, Model, RotateAs};
+use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
+use super::{Action, Grant, Scope, each, entries, generated};
+use crate::model::{AccessKey, RotateAs};
 
-fn path(model: &Model) -> &str {
-    model.role_path.as_ref().map_or("/", |path| path.as_str())
-}
+/// With a boundary in the manifest: only with that boundary.
+const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
 
-fn role_arn(model: &Model, world: &World) -> String {
-    let name = generated(model, "FunctionRole-");
-    world.iam_arn(&format!("role{}{name}", path(model)))
-}
+/// Puts the boundary on a role that is there without it. Nothing takes it away.
+const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])];
 
-/// Returns what keeps the function's role.
-pub fn role(model: &Model, world: &World) -> Vec<Statement> {
-    let role = vec![role_arn(model, world)];
-    let actions = [
-        "CreateRole",
-        "DeleteRole",
-        "DeleteRolePolicy",
-        "GetRole",
-        "GetRolePolicy",
-        "ListAttachedRolePolicies",
-        "ListRolePolicies",
-        "PutRolePolicy",
-        "TagRole",
-        "UntagRole",
-        "UpdateAssumeRolePolicy",
-        "UpdateRole",
-        "UpdateRoleDescription",
-    ];
-    vec![
-        Statement::allow("KeepTheRole", "iam", &actions, role.clone()),
-        Statement::allow("HandTheRoleToLambda", "iam", &["PassRole"], role.clone()).when(json!({
-            "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
-        })),
-    ]
-}
+const ROLE: &[Action] = &[
+    ("iam:DeleteRole", &[Bootstrap, Teardown]),
+    ("iam:DeleteRolePolicy", &[Bootstrap, Teardown]),
+    ("iam:GetRole", &[Bootstrap, Teardown]),
+    ("iam:GetRolePolicy", &[Bootstrap, Teardown]),
+    ("iam:ListAttachedRolePolicies", &[Bootstrap, Teardown]),
+    ("iam:ListRolePolicies", &[Bootstrap, Teardown]),
+    ("iam:PutRolePolicy", &[Bootstrap]),
+    ("iam:TagRole", &[Bootstrap, Teardown]),
+    ("iam:UntagRole", &[Bootstrap, Teardown]),
+    ("iam:UpdateAssumeRolePolicy", &[Bootstrap]),
+    ("iam:UpdateRole", &[Bootstrap]),
+    ("iam:UpdateRoleDescription", &[Bootstrap]),
+];
 
-/// Returns what puts the manifest's boundary on a role or user that is there
-/// without it: that boundary alone, and nothing takes it away.
-pub fn boundary(model: &Model, world: &World) -> Option<Statement> {
-    let boundary = model.permissions_boundary.as_ref()?;
-    let created = entries(model, |entry| entry.create_user);
-    let mut resource = vec![role_arn(model, world)];
-    resource.extend(names(&created, |entry| {
-        world.iam_arn(&format!("user/{}", entry.user))
-    }));
-    let actions: &[&str] = match created.is_empty() {
-        true => &["PutRolePermissionsBoundary"],
-        false => &["PutRolePermissionsBoundary", "PutUserPermissionsBoundary"],
-    };
-    let statement = Statement::allow("KeepTheBoundary", "iam", actions, resource);
-    Some(statement.when(json!({
-        "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() }
-    })))
-}
+const PASS_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap])];
 
 /// A stack with many secrets has its role's policies as managed ones.
-pub fn managed_policies(model: &Model, world: &World) -> Vec<Statement> {
-    let role = vec![role_arn(model, world)];
-    let name = generated(model, "FunctionManaged");
-    let policies = world.iam_arn(&format!("policy{}{name}", path(model)));
-    let managed = [
-        "CreatePolicy",
-        "CreatePolicyVersion",
-        "DeletePolicy",
-        "DeletePolicyVersion",
-        "GetPolicy",
-        "GetPolicyVersion",
-        "ListEntitiesForPolicy",
-        "ListPolicyVersions",
-    ];
-    vec![
-        Statement::allow(
-            "KeepTheRolesPolicies",
-            "iam",
-            &managed,
-            vec![policies.clone()],
-        ),
-        Statement::allow(
-            "AttachThem",
-            "iam",
-            &["AttachRolePolicy", "DetachRolePolicy"],
-            role,
-        )
-        .when(json!({ "ArnLike": { "iam:PolicyARN": policies } })),
-    ]
-}
+const POLICIES: &[Action] = &[
+    ("iam:CreatePolicy", &[Bootstrap]),
+    ("iam:CreatePolicyVersion", &[Bootstrap]),
+    ("iam:DeletePolicy", &[Bootstrap, Teardown]),
+    ("iam:DeletePolicyVersion", &[Bootstrap, Teardown]),
+    ("iam:GetPolicy", &[Bootstrap, Teardown]),
+    ("iam:GetPolicyVersion", &[Bootstrap]),
+    ("iam:ListEntitiesForPolicy", &[Bootstrap, Teardown]),
+    ("iam:ListPolicyVersions", &[Bootstrap, Teardown]),
+];
 
-/// Returns what keeps the users and their access keys.
-pub fn users(model: &Model, world: &World) -> Vec<Statement> {
-    let arn = |entry: &AccessKey| world.iam_arn(&format!("user/{}", entry.user));
-    let all = entries(model, |_| true);
-    let itself = entries(model, |entry| entry.rotate_as == RotateAs::Itself);
-    let created = entries(model, |entry| entry.create_user);
-    let mut statements = vec![Statement::allow(
-        "KeepTheAccessKeys",
-        "iam",
-        &[
-            "CreateAccessKey",
-            "DeleteAccessKey",
-            "GetAccessKeyLastUsed",
-            "GetUser",
-            "ListAccessKeys",
-            "UpdateAccessKey",
-        ],
-        names(&all, arn),
-    )];
-    if !itself.is_empty() {
-        let actions = ["DeleteUserPolicy", "GetUserPolicy", "PutUserPolicy"];
-        let resource = names(&itself, arn);
-        statements.push(Statement::allow(
-            "LetUsersRotateThemselves",
-            "iam",
-            &actions,
-            resource,
-        ));
+const ATTACH: &[Action] = &[
+    ("iam:AttachRolePolicy", &[Bootstrap]),
+    ("iam:DetachRolePolicy", &[Bootstrap, Teardown]),
+];
+
+const USERS: &[Action] = &[
+    ("iam:CreateAccessKey", &[Bootstrap]),
+    ("iam:DeleteAccessKey", &[Bootstrap, Rotate, Teardown]),
+    (
+        "iam:GetAccessKeyLastUsed",
+        &[Plan, Bootstrap, Rotate, Status, Teardown],
+    ),
+    ("iam:GetUser", &[Plan, Bootstrap, Rotate, Status, Teardown]),
+    (
+        "iam:ListAccessKeys",
+        &[Plan, Bootstrap, Rotate, Status, Teardown],
+    ),
+];
+
+/// Users that rotate themselves have a policy for it.
+const SELVES: &[Action] = &[
+    ("iam:DeleteUserPolicy", &[Bootstrap, Teardown]),
+    ("iam:PutUserPolicy", &[Bootstrap]),
+];
+
+/// As with the role.
+const MAKE_USER: &[Action] = &[("iam:CreateUser", &[Bootstrap])];
+
+const BOUND_USER: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])];
+
+/// The users that the stack makes.
+const MADE: &[Action] = &[
+    ("iam:DeleteUser", &[Bootstrap, Teardown]),
+    ("iam:GetLoginProfile", &[Bootstrap, Teardown]),
+    ("iam:ListAttachedUserPolicies", &[Bootstrap, Teardown]),
+    ("iam:ListGroupsForUser", &[Bootstrap, Teardown]),
+    ("iam:ListUserPolicies", &[Bootstrap, Teardown]),
+    ("iam:ListUserTags", &[Bootstrap]),
+    ("iam:TagUser", &[Bootstrap]),
+    ("iam:UntagUser", &[Bootstrap]),
+    ("iam:UpdateUser", &[Bootstrap]),
+];
+
+/// The handlers of users and of their policies both ask for them.
+const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
+
+/// Returns what keeps the role, the users and their access keys.
+pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
+    let Scope { model, world, .. } = scope;
+    let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
+    let role = generated(model, "FunctionRole-");
+    let role = vec![world.iam_arn(&format!("role{path}{role}"))];
+    let users = |with: &dyn Fn(&AccessKey) -> bool| {
+        each(&entries(model, with), |entry| {
+            world.iam_arn(&format!("user/{}", entry.user))
+        })
+    };
+    let itself = |entry: &AccessKey| entry.rotate_as == RotateAs::Itself;
+    let made = |entry: &AccessKey| entry.create_user;
+    let mut grants = vec![
+        Grant::new("Users", "user", users(&|_| true), USERS),
+        Grant::new("UserPolicies", "user", users(&itself), SELVES),
+        Grant::new("OwnUsers", "user", users(&made), MADE),
+        Grant::new(
+            "LookAtUserPolicies",
+            "user",
+            users(&|entry| itself(entry) || made(entry)),
+            SELVES_OR_MADE,
+        ),
+        Grant::new("Role", "role", role.clone(), ROLE),
+        Grant::new("HandTheRoleToLambda", "role", role.clone(), PASS_ROLE).when(json!({
+            "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
+        })),
+    ];
+    let make = [
+        Grant::new("OwnUsers", "user", users(&made), MAKE_USER),
+        Grant::new("Role", "role", role.clone(), MAKE_ROLE),
+    ];
+    let bound = [
+        Grant::new("Boundary", "user", users(&made), BOUND_USER),
+        Grant::new("Boundary", "role", role.clone(), BOUND_ROLE),
+    ];
+    match &model.permissions_boundary {
+        None => grants.extend(make),
+        Some(boundary) => {
+            let only = json!({ "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() } });
+            let bounded = make.into_iter().chain(bound);
+            grants.extend(bounded.map(|grant| Grant {
+                purpose: "Boundary",
+                ..grant.when(only.clone())
+            }));
+        }
     }
-    if !created.is_empty() {
-        let actions = [
-            "CreateUser",
-            "DeleteUser",
-            "GetLoginProfile",
-            "GetUserPolicy",
-            "ListAttachedUserPolicies",
-            "ListGroupsForUser",
-            "ListUserPolicies",
-            "ListUserTags",
-            "TagUser",
-            "UntagUser",
-            "UpdateUser",
-        ];
-        let resource = names(&created, arn);
-        statements.push(Statement::allow("MakeTheUsers", "iam", &actions, resource));
+    if scope.managed {
+        let policies = generated(model, "FunctionManaged");
+        let policies = world.iam_arn(&format!("policy{path}{policies}"));
+        let attached = json!({ "ArnLike": { "iam:PolicyARN": policies } });
+        grants.push(Grant::new("Policies", "policy", vec![policies], POLICIES));
+        grants.push(Grant::new("AttachPolicies", "role", role, ATTACH).when(attached));
     }
-    statements
+    grants
 }
