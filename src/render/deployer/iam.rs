@@ -6,8 +6,13 @@ use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, each, entries, generated};
 use crate::model::{AccessKey, RotateAs};
 
+/// With a boundary in the manifest: only with that boundary.
+const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
+
+/// Puts the boundary on a role that is there without it. Nothing takes it away.
+const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])];
+
 const ROLE: &[Action] = &[
-    ("iam:CreateRole", &[Bootstrap]),
     ("iam:DeleteRole", &[Bootstrap, Teardown]),
     ("iam:DeleteRolePolicy", &[Bootstrap, Teardown]),
     ("iam:GetRole", &[Bootstrap, Teardown]),
@@ -61,9 +66,13 @@ const SELVES: &[Action] = &[
     ("iam:PutUserPolicy", &[Bootstrap]),
 ];
 
+/// As with the role.
+const MAKE_USER: &[Action] = &[("iam:CreateUser", &[Bootstrap])];
+
+const BOUND_USER: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])];
+
 /// The users that the stack makes.
 const MADE: &[Action] = &[
-    ("iam:CreateUser", &[Bootstrap]),
     ("iam:DeleteUser", &[Bootstrap, Teardown]),
     ("iam:GetLoginProfile", &[Bootstrap, Teardown]),
     ("iam:ListAttachedUserPolicies", &[Bootstrap, Teardown]),
@@ -77,11 +86,6 @@ const MADE: &[Action] = &[
 
 /// The handlers of users and of their policies both ask for them.
 const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
-
-/// The manifest's boundary, put on a role or user that is there without it: that
-/// boundary alone, and nothing takes it away.
-const ROLE_BOUNDARY: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])];
-const USER_BOUNDARY: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])];
 
 /// Returns what keeps the role, the users and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
@@ -111,12 +115,24 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
         })),
     ];
-    if let Some(boundary) = &model.permissions_boundary {
-        let this = json!({ "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() } });
-        let made = users(&made);
-        let role = Grant::new("BoundRole", "role", role.clone(), ROLE_BOUNDARY);
-        grants.push(role.when(this.clone()));
-        grants.push(Grant::new("BoundUsers", "user", made, USER_BOUNDARY).when(this));
+    let make = [
+        Grant::new("OwnUsers", "user", users(&made), MAKE_USER),
+        Grant::new("Role", "role", role.clone(), MAKE_ROLE),
+    ];
+    let bound = [
+        Grant::new("Boundary", "user", users(&made), BOUND_USER),
+        Grant::new("Boundary", "role", role.clone(), BOUND_ROLE),
+    ];
+    match &model.permissions_boundary {
+        None => grants.extend(make),
+        Some(boundary) => {
+            let only = json!({ "ArnEquals": { "iam:PermissionsBoundary": boundary.as_str() } });
+            let bounded = make.into_iter().chain(bound);
+            grants.extend(bounded.map(|grant| Grant {
+                purpose: "Boundary",
+                ..grant.when(only.clone())
+            }));
+        }
     }
     if scope.managed {
         let policies = generated(model, "FunctionManaged");

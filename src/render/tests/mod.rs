@@ -115,7 +115,21 @@ fn a_manifest_with_a_boundary() {
     let deployer = &rendering.files["deployer-policy.json"];
     let role = "arn:aws:iam::111122223333:role/platform/keyrota/bounded-keys-FunctionRole-*";
     assert!(deployer.contains(role), "{deployer}");
-    assert!(deployer.contains(boundary), "{deployer}");
+    // Nothing is made without the boundary, and nobody takes it away.
+    let policy: serde_json::Value = serde_json::from_str(deployer).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    for action in [
+        "iam:CreateRole",
+        "iam:CreateUser",
+        "iam:PutRolePermissionsBoundary",
+    ] {
+        let has = |one: &&serde_json::Value| one["Action"].to_string().contains(action);
+        let mut with = statements.iter().filter(has);
+        let condition = &with.next().unwrap()["Condition"]["ArnEquals"];
+        assert_eq!(condition["iam:PermissionsBoundary"], boundary, "{action}");
+        assert!(with.next().is_none(), "{action}");
+    }
+    assert!(!deployer.contains("DeleteRolePermissionsBoundary"));
     // Managed policies stand below the path too, and the key's policy names the role there.
     let mut text = "version: 1\nstack: keys\nrole_path: /a/b/\naccess_keys:\n".to_owned();
     for index in 0..100 {
@@ -129,7 +143,7 @@ fn a_manifest_with_a_boundary() {
     assert!(key.contains(":role/a/b/${FunctionRole}\""), "{key}");
     let deployer = &large.files["deployer-policy.json"];
     assert!(deployer.contains(":policy/a/b/keys-FunctionManaged*\""));
-    assert!(!deployer.contains("KeepTheBoundary"));
+    assert!(!deployer.contains("PermissionsBoundary"));
 }
 
 /// The seed may follow from the names alone: CloudFormation would overwrite a
