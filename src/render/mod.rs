@@ -7,6 +7,7 @@ mod deployer;
 mod document;
 mod name;
 mod resolve;
+mod review;
 mod role;
 mod template;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use name::{
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use resolve::ResolveError;
+pub use review::Before;
 pub use template::TemplateError;
 
 /// The logical ID of the rotation function.
@@ -70,6 +72,14 @@ pub enum Error {
     /// A fault in the templates' references.
     #[error(transparent)]
     Reference(#[from] ResolveError),
+    /// What the rendering is to be compared with cannot be read.
+    #[error("compare with {file}: {reason}")]
+    Before {
+        /// The template.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// The rendered stack is not YAML, or a policy is not JSON.
     #[error("read the rendered stack again: {0}")]
     Malformed(String),
@@ -105,12 +115,48 @@ pub(crate) struct Rendered<'model> {
 /// Returns every finding where AWS would refuse the stack; the other errors are
 /// faults of the templates.
 pub fn render(model: &Model) -> Result<Rendering, Error> {
+    render_since(model, None)
+}
+
+/// Renders the model; the review says what changed since what was there before.
+///
+/// # Errors
+///
+/// As [`render`], and [`Error::Before`] where the earlier templates cannot be read.
+pub fn render_since(model: &Model, before: Option<&Before>) -> Result<Rendering, Error> {
     let registry = template::registry()?;
-    let rendered = render_stack(&registry, model, "stack.yaml")?;
+    let stacks = [render_stack(&registry, model, "stack.yaml")?];
+    let [rendered] = &stacks;
+    let mut files = files(rendered)?;
+    let review = review::page(review::Content {
+        stacks: &stacks,
+        files: &files,
+        checks: &checks(),
+        cost: None,
+        before,
+    })?;
+    files.insert(review::FILE.to_owned(), review);
+    let [rendered] = stacks;
     Ok(Rendering {
-        files: files(&rendered)?,
+        files,
         stack: rendered.text,
     })
+}
+
+/// What a stack that was not refused has passed.
+fn checks() -> review::Checks {
+    let passed = [
+        ("limits", "The stack keeps within the limits of CloudFormation, IAM, KMS and Secrets Manager"),
+        ("readers", "Whoever is named as a reader can read: another account’s has a key of yours"),
+    ];
+    let passed = passed.map(|(rule, title)| review::Passed {
+        rule: rule.to_owned(),
+        title: title.to_owned(),
+    });
+    review::Checks {
+        passed: passed.to_vec(),
+        ..review::Checks::default()
+    }
 }
 
 fn render_stack<'model>(

@@ -1,0 +1,420 @@
+//! `review.html`: the stacks as a page for whoever has to say yes. It is made from
+//! the rendered templates and policies, not from the manifest alone, so that it
+//! cannot say something else than what will be deployed.
+
+mod action;
+mod arrangement;
+mod condition;
+mod difference;
+mod grant;
+mod inventory;
+mod permission;
+mod picture;
+mod prose;
+mod resource;
+mod rhythm;
+mod sentence;
+mod statement;
+mod subject;
+mod template;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::{Error, Rendered};
+use crate::bundle::sha256_hex;
+use arrangement::{Arrangement, Rota};
+use difference::Difference;
+use inventory::Inventory;
+use permission::{Beside, Group};
+use picture::Picture;
+use sentence::Setting;
+use subject::Holder;
+use timeline::Timeline;
+
+/// The page's file.
+pub const FILE: &str = "review.html";
+/// Policies whose digests are shown one by one.
+const SHOWN_FILES: usize = 40;
+/// A statement of more lines comes folded.
+const OPEN_LINES: usize = 26;
+
+/// What a rendering is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// What it is, as it stands after "since": "the rendering in old/".
+    pub what: String,
+    /// The templates, by the names of the files that hold them now; none where
+    /// there was no stack.
+    pub stacks: BTreeMap<String, String>,
+}
+
+/// What was checked, as the page shows it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Checks {
+    /// The rules that found nothing.
+    pub passed: Vec<Passed>,
+    /// What was found and refuses nothing.
+    pub warnings: Vec<Warning>,
+    /// What was found and the manifest accepts.
+    pub accepted: Vec<Accepted>,
+}
+
+/// A rule that found nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Passed {
+    /// Its name.
+    pub rule: String,
+    /// What holds.
+    pub title: String,
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Warning {
+    /// The rule that found it.
+    pub rule: String,
+    /// Where.
+    pub place: String,
+    /// What.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Something that was found, and is accepted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Accepted {
+    /// The rule that found it.
+    pub rule: String,
+    /// Where.
+    pub place: String,
+    /// What.
+    pub message: String,
+    /// Why it is accepted.
+    pub reason: String,
+}
+
+/// The estimate of the cost, as the page shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cost {
+    /// Of all numbers.
+    pub currency: String,
+    /// Whose prices they are.
+    pub region: String,
+    /// Of which date.
+    pub priced_on: String,
+    /// What costs.
+    pub items: Vec<CostItem>,
+    /// Together, a month.
+    pub total: String,
+    /// What is not in it.
+    pub left_out: Vec<String>,
+}
+
+/// Something that costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CostItem {
+    /// What it is.
+    pub what: String,
+    /// How much of it a month.
+    pub quantity: String,
+    /// Of which unit.
+    pub unit: String,
+    /// What one costs.
+    pub unit_price: String,
+    /// What it costs a month.
+    pub monthly: String,
+}
+
+/// All that the page is made of.
+#[derive(Clone, Copy)]
+pub struct Content<'a> {
+    /// The stacks.
+    pub stacks: &'a [Rendered<'a>],
+    /// What is written for review beside the page.
+    pub files: &'a BTreeMap<String, String>,
+    /// What was checked.
+    pub checks: &'a Checks,
+    /// What it costs, where that is known.
+    pub cost: Option<&'a Cost>,
+    /// What it is compared with.
+    pub before: Option<&'a Before>,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    name: String,
+    place: String,
+    lede: String,
+    this_stack: &'static str,
+    the_stack: String,
+    several: bool,
+    any_rate: bool,
+    secrets_words: String,
+    figures: Vec<Figure>,
+    verdict: Vec<Verdict>,
+    contents: Vec<Entry>,
+    picture: Picture,
+    groups: Vec<Group>,
+    arrangements: Vec<Arrangement>,
+    rotas: Vec<Rota>,
+    timelines: Vec<Timeline>,
+    cost: Option<&'a Cost>,
+    checks: &'a Checks,
+    difference: Option<Difference>,
+    inventory: Inventory,
+    files: Vec<Digest>,
+    more_files: String,
+    files_word: String,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    what: &'static str,
+    figure: String,
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    class: &'static str,
+    sign: &'static str,
+    href: &'static str,
+    words: String,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    href: &'static str,
+    words: &'static str,
+}
+
+#[derive(Serialize)]
+struct Digest {
+    path: String,
+    sha256: String,
+}
+
+/// Returns the page.
+///
+/// # Errors
+///
+/// Returns which earlier template cannot be read; the other errors are faults of
+/// the page's templates.
+pub fn page(content: Content<'_>) -> Result<String, Error> {
+    let Content {
+        stacks,
+        files,
+        checks,
+        cost,
+        before,
+    } = content;
+    let setting = setting(stacks);
+    let beside = beside(stacks.len(), files)?;
+    let groups = permission::groups(stacks, &beside, &setting);
+    let arrangements = arrangement::arrangements(stacks, &setting.account);
+    let rotas = arrangement::rotas(&arrangements);
+    let inventory = inventory::inventory(stacks);
+    let difference = before
+        .map(|before| difference::difference(stacks, before, &setting))
+        .transpose()?;
+    let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
+    let several = stacks.len() > 1;
+    let (files, more_files) = digests(files);
+    let page = Page {
+        name: setting.stack.clone(),
+        place: place(stacks),
+        lede: lede(stacks.len(), secrets),
+        this_stack: if several { "these stacks make" } else { "this stack makes" },
+        the_stack: if several { "the stacks, each of which has its own" } else { "the stack" }.to_owned(),
+        several,
+        any_rate: rotas.iter().any(|rota| rota.rate),
+        secrets_words: secrets_words(secrets, arrangements.len()),
+        figures: figures(stacks.len(), secrets, inventory.total, cost),
+        verdict: verdict(checks, difference.as_ref()),
+        contents: contents(difference.is_some()),
+        picture: picture::picture(stacks, &groups, &setting.account),
+        timelines: arrangement::timelines(&arrangements),
+        groups,
+        arrangements,
+        rotas,
+        cost,
+        checks,
+        difference,
+        inventory,
+        files,
+        more_files,
+        files_word: if several { "stack-*.yaml" } else { "stack.yaml" }.to_owned(),
+    };
+    let registry = template::registry()?;
+    Ok(super::template::fill(&registry, template::PAGE, &page)?)
+}
+
+fn setting(stacks: &[Rendered<'_>]) -> Setting {
+    let first = stacks.first();
+    Setting {
+        stack: first.map(|one| one.model.stack.to_string()).unwrap_or_default(),
+        account: first.map(|one| one.world.account().to_owned()).unwrap_or_default(),
+    }
+}
+
+/// Reads the policies that are in no stack: whose they are follows from their files.
+fn beside(stacks: usize, files: &BTreeMap<String, String>) -> Result<Vec<Beside>, Error> {
+    let mut beside = Vec::new();
+    for (file, text) in files {
+        let holder = match file.as_str() {
+            "policies/artifact-bucket.json" => Holder::Bucket,
+            // The parts of a policy that is there as a whole too.
+            name if name.starts_with("deployer-policy") && (stacks > 1 || name == "deployer-policy.json") => {
+                Holder::Deployer
+            }
+            _ => continue,
+        };
+        let body: Value = serde_json::from_str(text)
+            .map_err(|error| Error::Malformed(format!("{file}: {error}")))?;
+        beside.push(Beside {
+            file: file.clone(),
+            holder,
+            stack: beside.len() % stacks.max(1),
+            body,
+        });
+    }
+    Ok(beside)
+}
+
+fn place(stacks: &[Rendered<'_>]) -> String {
+    let model = stacks.first().map(|one| one.model);
+    let account = model.and_then(|model| model.account.as_ref());
+    let region = model.and_then(|model| model.region.as_ref());
+    let account = account.map_or("Any account".to_owned(), |account| format!("Account {account} only"));
+    let region = region.map_or("the Region that it is deployed to".to_owned(), |region| {
+        format!("Region {region}")
+    });
+    format!("{account}, {region}")
+}
+
+fn lede(stacks: usize, secrets: usize) -> String {
+    let subject = match stacks {
+        1 => "This stack replaces".to_owned(),
+        more => format!("These {} stacks replace", prose::number(more)),
+    };
+    let what = match secrets {
+        1 => "the access key of one IAM user".to_owned(),
+        more => format!("the access keys of {} IAM users", prose::number(more)),
+    };
+    format!(
+        "{subject} {what} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, proves that it works, and only then takes the old one’s place; the key in use is never deleted or deactivated."
+    )
+}
+
+fn secrets_words(secrets: usize, arrangements: usize) -> String {
+    match (secrets, arrangements) {
+        (1, _) => "One secret.".to_owned(),
+        (more, 1) => format!("{} secrets, all set up alike.", prose::number(more)),
+        (more, kinds) => format!(
+            "{} secrets in {} arrangements: within one, all are set up alike.",
+            prose::number(more),
+            prose::number(kinds)
+        ),
+    }
+}
+
+fn figures(stacks: usize, secrets: usize, resources: usize, cost: Option<&Cost>) -> Vec<Figure> {
+    let mut figures = vec![
+        (if secrets == 1 { "secret, of one user" } else { "secrets, each of one user" }, prose::number(secrets)),
+        ("resources", prose::number(resources)),
+    ];
+    if stacks > 1 {
+        figures.insert(0, ("stacks", prose::number(stacks)));
+    }
+    if let Some(cost) = cost {
+        figures.push(("a month, estimated", format!("{} {}", cost.total, cost.currency)));
+    }
+    let figure = |(what, figure)| Figure { what, figure };
+    figures.into_iter().map(figure).collect()
+}
+
+fn verdict(checks: &Checks, difference: Option<&Difference>) -> Vec<Verdict> {
+    let mut verdict = vec![Verdict {
+        class: "good",
+        sign: "✓",
+        href: "passed",
+        words: format!("{} passed", prose::count(checks.passed.len(), "check", "checks")),
+    }];
+    if !checks.warnings.is_empty() {
+        verdict.push(Verdict {
+            class: "warn",
+            sign: "!",
+            href: "warnings",
+            words: prose::count(checks.warnings.len(), "warning", "warnings"),
+        });
+    }
+    if !checks.accepted.is_empty() {
+        verdict.push(Verdict {
+            class: "warn",
+            sign: "≈",
+            href: "exceptions",
+            words: format!("{} taken, with reasons", prose::count(checks.accepted.len(), "exception", "exceptions")),
+        });
+    }
+    if let Some(difference) = difference {
+        let gained = difference.gained.len();
+        verdict.push(Verdict {
+            class: if gained > 0 { "warn" } else { "good" },
+            sign: if gained > 0 { "+" } else { "=" },
+            href: "changes",
+            words: match gained {
+                0 => "no permission gained".to_owned(),
+                more => format!("{} gained", prose::count(more, "permission", "permissions")),
+            },
+        });
+    }
+    verdict
+}
+
+fn contents(compared: bool) -> Vec<Entry> {
+    let changes = ("changes", "What changed");
+    let sections = [
+        ("picture", "Who may call whom"),
+        ("permissions", "Every permission"),
+        ("secrets", "The secrets"),
+        ("calendar", "When they rotate"),
+        ("old-key", "The old key"),
+        ("cost", "Cost"),
+        ("checks", "Checks"),
+    ];
+    let mut contents: Vec<(&str, &str)> = sections.to_vec();
+    match compared {
+        true => contents.insert(0, changes),
+        false => contents.push(changes),
+    }
+    contents.extend([("resources", "What is made"), ("verify", "How to verify")]);
+    let entry = |(href, words)| Entry { href, words };
+    contents.into_iter().map(entry).collect()
+}
+
+/// Returns the files' digests, and what to say of those that are not shown.
+fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
+    let is_policy = |path: &str| path.starts_with("policies/");
+    let policies = files.keys().filter(|path| is_policy(path)).count();
+    let shown = files
+        .iter()
+        .filter(|(path, _)| *path != FILE && (policies <= SHOWN_FILES || !is_policy(path)));
+    let digests = shown.map(|(path, text)| Digest {
+        path: path.clone(),
+        sha256: sha256_hex(text.as_bytes()),
+    });
+    let more = match policies {
+        0..=SHOWN_FILES => String::new(),
+        more => format!(
+            "The {} files in policies/ are not listed: each is a part of a stack, written out.",
+            prose::number(more)
+        ),
+    };
+    (digests.collect(), more)
+}

@@ -1,0 +1,275 @@
+//! The boxes of the picture, and what stands in them: every resource of the
+//! stacks, and those outside that they have to do with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::super::prose;
+use super::super::statement::Principal;
+use super::super::subject;
+use super::{Arrow, measure};
+use crate::model::{KmsKey, RotateAs};
+use crate::render::{Rendered, resolve};
+
+/// Up to here each has a line of its own.
+const LINES: usize = 12;
+/// Of more, so many do.
+const FIRST: usize = 3;
+/// What is in a card, at this size in tenths of a pixel.
+pub const LINE_SIZE: u32 = 118;
+/// The room for a line's text.
+pub const LINE_ROOM: u32 = 152;
+
+/// A box.
+#[derive(Clone, Debug, Serialize)]
+pub struct Card {
+    pub id: &'static str,
+    pub title: &'static str,
+    #[serde(skip)]
+    pub column: usize,
+    pub lines: Vec<Line>,
+    /// The arrows that begin here.
+    pub calls: Vec<Arrow>,
+}
+
+/// A line in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The text, whole.
+    pub text: String,
+    /// As much of it as fits.
+    pub shown: String,
+    /// The resource's type; nothing for what the stacks do not make.
+    pub kind: Option<String>,
+    /// The logical ID, where the line stands for one resource.
+    pub id: Option<String>,
+    /// How many resources it stands for.
+    pub count: usize,
+}
+
+/// The cards, their titles and their columns, from above.
+const CARDS: [(&str, &str, usize); 17] = [
+    ("deployer", "Whoever deploys", 0),
+    ("cloudformation", "CloudFormation", 0),
+    ("manager", "Secrets Manager", 0),
+    ("events", "EventBridge", 0),
+    ("watch", "CloudWatch", 0),
+    ("function", "Rotation function", 1),
+    ("role", "Its role", 1),
+    ("log", "Its log", 1),
+    ("topic", "Alarm topic", 1),
+    ("other", "Also in the stack", 1),
+    ("users", "IAM users", 2),
+    ("secrets", "Secrets", 2),
+    ("key", "KMS keys", 2),
+    ("administrators", "Administrators", 2),
+    ("mail", "E-mail", 2),
+    ("clients", "Clients", 3),
+    ("readers", "Named readers", 3),
+];
+
+/// Returns the cards that have something in them.
+pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
+    let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
+    let fixed = [
+        ("deployer", "runs keyrota"),
+        ("deployer", "stores first keys"),
+        ("cloudformation", "makes what is marked ■"),
+        ("clients", "use the current key"),
+    ];
+    for (card, text) in fixed {
+        lines.entry(card).or_default().push(words(text));
+    }
+    for (card, text) in outside(stacks, account) {
+        lines.entry(card).or_default().push(words(&text));
+    }
+    for (card, line) in resources(stacks) {
+        lines.entry(card).or_default().push(line);
+    }
+    let cards = CARDS.iter().filter_map(|(id, title, column)| {
+        Some(Card {
+            id,
+            title,
+            column: *column,
+            lines: shorten(lines.remove(id)?),
+            calls: Vec::new(),
+        })
+    });
+    cards.collect()
+}
+
+fn words(text: &str) -> Line {
+    Line {
+        shown: measure::fit(text, LINE_SIZE, LINE_ROOM),
+        text: text.to_owned(),
+        kind: None,
+        id: None,
+        count: 1,
+    }
+}
+
+/// What the stacks have to do with and do not make.
+fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeSet<(&'static str, String)> {
+    let mut found = BTreeSet::new();
+    for rendered in stacks {
+        for entry in &rendered.model.access_keys {
+            if !entry.create_user {
+                found.insert(("users", entry.user.to_string()));
+            }
+            if let KmsKey::Existing(arn) = &entry.kms_key {
+                let [.., resource] = arn.parts();
+                found.insert(("key", resource.strip_prefix("key/").unwrap_or(resource).to_owned()));
+            }
+            if let RotateAs::Administrator(secret) = &entry.rotate_as {
+                let text = secret.as_str();
+                let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
+                found.insert(("administrators", name.to_owned()));
+            }
+            for reader in &entry.readers {
+                let principal = Principal::Aws(reader.to_string());
+                let said = subject::principal(&principal, account).plain().replace('`', "");
+                let short = match reader.parts() {
+                    [_, _, _, of, "root"] if of == account => "this account".to_owned(),
+                    [_, _, _, of, "root"] => format!("account {of}"),
+                    _ => said.trim_start_matches("the ").to_owned(),
+                };
+                found.insert(("readers", short));
+            }
+        }
+        for address in &rendered.model.alarms.email {
+            found.insert(("mail", address.clone()));
+        }
+    }
+    found
+}
+
+/// Returns each resource with the card it stands in; those that several stacks
+/// have are one line.
+fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
+    let mut found: Vec<(&'static str, Line)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for rendered in stacks {
+        for (id, resource) in resolve::resources(&rendered.tree) {
+            if let Some(place) = places.get(id) {
+                found[*place].1.count += 1;
+                continue;
+            }
+            places.insert(id, found.len());
+            let kind = resolve::type_of(resource);
+            let text = label(id, kind, resource, &rendered.tree);
+            let line = Line {
+                // A line is measured once it is known to be shown.
+                shown: String::new(),
+                text,
+                kind: Some(kind.to_owned()),
+                id: Some(id.to_owned()),
+                count: 1,
+            };
+            found.push((card_of(kind), line));
+        }
+    }
+    found
+}
+
+fn card_of(kind: &str) -> &'static str {
+    match kind {
+        "AWS::SecretsManager::RotationSchedule" => "manager",
+        "AWS::Events::Rule" => "events",
+        "AWS::CloudWatch::Alarm" => "watch",
+        "AWS::Lambda::Function" | "AWS::Lambda::Permission" => "function",
+        "AWS::IAM::Role" | "AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy" => "role",
+        "AWS::Logs::LogGroup" => "log",
+        "AWS::SNS::Topic" | "AWS::SNS::TopicPolicy" => "topic",
+        "AWS::SNS::Subscription" => "mail",
+        "AWS::IAM::User" | "AWS::IAM::UserPolicy" => "users",
+        "AWS::SecretsManager::Secret" | "AWS::SecretsManager::ResourcePolicy" => "secrets",
+        "AWS::KMS::Key" | "AWS::KMS::Alias" => "key",
+        _ => "other",
+    }
+}
+
+/// What a resource is called: by a name, its own or that of what it is for, where
+/// that says more than its logical ID.
+fn label(id: &str, kind: &str, resource: &Value, tree: &Value) -> String {
+    let property = |key: &str| resource.get("Properties")?.get(key);
+    let text = |key: &str| property(key).and_then(Value::as_str);
+    let of = |key: &str, name: &str| match property(key)? {
+        Value::Tagged(reference) => {
+            let other = tree.get("Resources")?.get(reference.value.as_str()?)?;
+            other.get("Properties")?.get(name)?.as_str()
+        }
+        value => value.as_str(),
+    };
+    let (what, name) = match kind {
+        "AWS::SecretsManager::Secret" => ("", text("Name")),
+        "AWS::IAM::User" => ("", text("UserName")),
+        "AWS::SecretsManager::RotationSchedule" => ("", of("SecretId", "Name")),
+        "AWS::SecretsManager::ResourcePolicy" => ("policy of ", of("SecretId", "Name")),
+        "AWS::IAM::UserPolicy" => ("policy of ", of("UserName", "UserName")),
+        "AWS::SNS::Subscription" => ("mails to ", text("Endpoint")),
+        _ => ("", None),
+    };
+    name.map_or_else(|| id.to_owned(), |name| format!("{what}{name}"))
+}
+
+/// Leaves a line each to a few of a type, and one to how many more there are.
+fn shorten(lines: Vec<Line>) -> Vec<Line> {
+    let mut of_kind: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+    for line in &lines {
+        *of_kind.entry(line.kind.as_deref()).or_insert(0) += 1;
+    }
+    let of_kind: BTreeMap<Option<String>, usize> =
+        of_kind.into_iter().map(|(kind, count)| (kind.map(str::to_owned), count)).collect();
+    let mut seen: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    let mut kept: Vec<Line> = Vec::new();
+    let mut more: Vec<Line> = Vec::new();
+    for mut line in lines {
+        let seen = seen.entry(line.kind.clone()).or_insert(0);
+        *seen += 1;
+        if of_kind[&line.kind] <= LINES || *seen <= FIRST {
+            if line.count > 1 {
+                line.text = format!("{} × {}", line.text, prose::number(line.count));
+            }
+            line.shown = measure::fit(&line.text, LINE_SIZE, LINE_ROOM);
+            kept.push(line);
+            continue;
+        }
+        match more.iter_mut().find(|held| held.kind == line.kind) {
+            Some(held) => held.count += line.count,
+            None => more.push(Line { id: None, ..line }),
+        }
+    }
+    for line in &mut more {
+        let (one, many) = nouns(line.kind.as_deref());
+        line.text = format!("and {}", prose::count(line.count, &format!("more {one}"), &format!("more {many}")));
+        line.shown = measure::fit(&line.text, LINE_SIZE, LINE_ROOM);
+    }
+    kept.extend(more);
+    // What is of one type stands together.
+    let order: Vec<Option<String>> = kept.iter().fold(Vec::new(), |mut order, line| {
+        if !order.contains(&line.kind) {
+            order.push(line.kind.clone());
+        }
+        order
+    });
+    kept.sort_by_key(|line| order.iter().position(|kind| *kind == line.kind));
+    kept
+}
+
+fn nouns(kind: Option<&str>) -> (&'static str, &'static str) {
+    match kind {
+        None => ("that is there already", "that are there already"),
+        Some("AWS::SecretsManager::Secret") => ("secret", "secrets"),
+        Some("AWS::SecretsManager::RotationSchedule") => ("schedule", "schedules"),
+        Some("AWS::SecretsManager::ResourcePolicy") => ("secret’s policy", "secrets’ policies"),
+        Some("AWS::IAM::UserPolicy") => ("user’s policy", "users’ policies"),
+        Some("AWS::IAM::User") => ("user", "users"),
+        Some("AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy") => ("policy", "policies"),
+        Some("AWS::Events::Rule") => ("rule", "rules"),
+        Some("AWS::Lambda::Permission") => ("permission", "permissions"),
+        Some("AWS::SNS::Subscription") => ("subscription", "subscriptions"),
+        Some(_) => ("resource", "resources"),
+    }
+}
