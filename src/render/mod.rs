@@ -146,8 +146,14 @@ pub fn render_since(model: &Model, before: Option<&Before>) -> Result<Rendering,
 /// What a stack that was not refused has passed.
 fn checks() -> review::Checks {
     let passed = [
-        ("limits", "The stack keeps within the limits of CloudFormation, IAM, KMS and Secrets Manager"),
-        ("readers", "Whoever is named as a reader can read: another account’s has a key of yours"),
+        (
+            "limits",
+            "The stack keeps within the limits of CloudFormation, IAM, KMS and Secrets Manager",
+        ),
+        (
+            "readers",
+            "Whoever is named as a reader can read: another account’s has a key of yours",
+        ),
     ];
     let passed = passed.map(|(rule, title)| review::Passed {
         rule: rule.to_owned(),

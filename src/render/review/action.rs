@@ -111,7 +111,9 @@ fn cloudformation(name: &str) -> Option<Pair> {
         "DescribeChangeSet" | "ListChangeSets" => ("look at", "change sets of"),
         "ExecuteChangeSet" => ("carry out", "change sets of"),
         "DeleteStack" => ("delete", ""),
-        "DescribeStackEvents" | "DescribeStackResources" | "DescribeStacks"
+        "DescribeStackEvents"
+        | "DescribeStackResources"
+        | "DescribeStacks"
         | "ListStackResources" => ("look at", ""),
         "GetTemplate" => ("read", "the template of"),
         _ => return common(name),

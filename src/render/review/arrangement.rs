@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::prose::{self, LISTED, Prose};
-use super::subject;
-use super::statement::Principal;
 use super::rhythm;
+use super::statement::Principal;
+use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{AccessKey, InitialKey, KmsKey, OldKey, Probe, RotateAs};
 use crate::render::{Rendered, name, resolve};
@@ -72,7 +72,9 @@ pub fn arrangements(stacks: &[Rendered<'_>], account: &str) -> Vec<Arrangement> 
     let mut places: HashMap<String, usize> = HashMap::new();
     for rendered in stacks {
         let file = (stacks.len() > 1).then(|| rendered.file.clone());
-        let made = resolve::resources(&rendered.tree).map(|(id, _)| id).collect();
+        let made = resolve::resources(&rendered.tree)
+            .map(|(id, _)| id)
+            .collect();
         let mut entries: Vec<&AccessKey> = rendered.model.access_keys.iter().collect();
         entries.sort_by_key(|entry| &entry.secret);
         let mut last = 0;
@@ -135,7 +137,11 @@ fn key(entry: &AccessKey) -> String {
 /// The logical IDs that follow from the entry and are in the stack.
 fn logical_ids(entry: &AccessKey, made: &std::collections::HashSet<&str>) -> String {
     let ids = entry_ids(entry);
-    let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| made.contains(id)).collect();
+    let ids: Vec<&str> = ids
+        .iter()
+        .map(String::as_str)
+        .filter(|id| made.contains(id))
+        .collect();
     ids.join(" ")
 }
 
@@ -170,7 +176,8 @@ fn arrangement(entry: &AccessKey, index: usize, account: &str) -> Arrangement {
         (true, _) => Prose::words("is made by the stack, and every key of it is the stack’s own"),
         (false, InitialKey::Create) => Prose::words("is there already; its first key is a new one"),
         (false, InitialKey::Profile(name)) => {
-            Prose::words("is there already; its present key is taken over from the profile ").code(name)
+            Prose::words("is there already; its present key is taken over from the profile ")
+                .code(name)
         }
     };
     let origin = match &entry.rotate_as {
@@ -201,7 +208,10 @@ fn arrangement(entry: &AccessKey, index: usize, account: &str) -> Arrangement {
     Arrangement {
         letter: letter(index),
         count: String::new(),
-        facts: facts.into_iter().map(|(what, prose)| Fact { what, prose }).collect(),
+        facts: facts
+            .into_iter()
+            .map(|(what, prose)| Fact { what, prose })
+            .collect(),
         expression: entry.schedule.to_string(),
         rows: Vec::new(),
         first: entry.clone(),
@@ -217,16 +227,23 @@ fn readers(entry: &AccessKey, account: &str) -> Prose {
     named.dedup();
     match named.len() {
         few if few <= LISTED => {
-            let all = named.iter().map(|arn| subject::principal(&Principal::Aws((*arn).to_owned()), account));
+            let all = named
+                .iter()
+                .map(|arn| subject::principal(&Principal::Aws((*arn).to_owned()), account));
             prose::list(all, "and")
         }
-        more => Prose::words(format!("{} principals, listed under permissions", prose::number(more))),
+        more => Prose::words(format!(
+            "{} principals, listed under permissions",
+            prose::number(more)
+        )),
     }
 }
 
 fn old_key(old_key: OldKey) -> Prose {
     match old_key {
-        OldKey::UntilNextRotation => Prose::words("stays active until the next rotation needs its place"),
+        OldKey::UntilNextRotation => {
+            Prose::words("stays active until the next rotation needs its place")
+        }
         OldKey::After(after) if after.delete_after.as_seconds() == 0 => {
             Prose::words("is deleted as soon as it is replaced")
         }
@@ -247,7 +264,9 @@ fn probe(probe: &Probe) -> Prose {
                 None => listed,
             }
         }
-        Probe::AssumeRole { role } => Prose::words("be allowed to take on the role ").code(role.as_str()),
+        Probe::AssumeRole { role } => {
+            Prose::words("be allowed to take on the role ").code(role.as_str())
+        }
     }
 }
 
@@ -292,7 +311,10 @@ pub fn rotas(arrangements: &[Arrangement]) -> Vec<Rota> {
 pub fn timelines(arrangements: &[Arrangement]) -> Vec<Timeline> {
     let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
     for one in arrangements {
-        match policies.iter_mut().find(|(held, _)| *held == one.first.old_key) {
+        match policies
+            .iter_mut()
+            .find(|(held, _)| *held == one.first.old_key)
+        {
             Some((_, letters)) => letters.push(one.letter.clone()),
             None => policies.push((one.first.old_key, vec![one.letter.clone()])),
         }

@@ -3,6 +3,7 @@
 
 use super::prose::{self, LISTED, Prose};
 use super::resource;
+use super::sentence::Setting;
 use super::statement::Condition;
 use super::subject;
 
@@ -10,8 +11,8 @@ use super::subject;
 const MATCHES: [&str; 5] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool"];
 
 /// Returns a condition as the end of a sentence: "through Secrets Manager".
-pub fn phrase(condition: &Condition, stack: &str) -> Prose {
-    known(condition, stack).unwrap_or_else(|| {
+pub fn phrase(condition: &Condition, setting: &Setting) -> Prose {
+    known(condition, setting).unwrap_or_else(|| {
         Prose::words("where ")
             .code(&condition.key)
             .say(" meets ")
@@ -21,7 +22,7 @@ pub fn phrase(condition: &Condition, stack: &str) -> Prose {
     })
 }
 
-fn known(condition: &Condition, stack: &str) -> Option<Prose> {
+fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
     let Condition {
         operator,
         key,
@@ -31,15 +32,24 @@ fn known(condition: &Condition, stack: &str) -> Option<Prose> {
         return None;
     }
     let exact = operator.ends_with("Equals");
-    let things = || resource::phrase(&resource::things(all.iter().map(String::as_str), stack));
-    let key = key.strip_prefix("AWS:").map_or(key.clone(), |rest| format!("aws:{rest}"));
+    let things = || {
+        resource::phrase(&resource::things(
+            all.iter().map(String::as_str),
+            Some(setting),
+        ))
+    };
+    let key = key
+        .strip_prefix("AWS:")
+        .map_or(key.clone(), |rest| format!("aws:{rest}"));
     Some(match key.as_str() {
         "kms:ViaService" if all.iter().all(|one| one.starts_with("secretsmanager.")) => {
             Prose::words("through Secrets Manager")
         }
         "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(things()),
         "aws:SourceArn" => Prose::words("on behalf of ").then(things()),
-        "aws:SourceAccount" if exact => Prose::words("on behalf of account ").then(values(condition)),
+        "aws:SourceAccount" if exact => {
+            Prose::words("on behalf of account ").then(values(condition))
+        }
         "iam:PassedToService" if exact => {
             let services = all.iter().map(|name| subject::service(name));
             Prose::words("to ").then(prose::list(services, "or"))
@@ -55,11 +65,15 @@ fn known(condition: &Condition, stack: &str) -> Option<Prose> {
         },
         key if exact => match key.split_once('/') {
             Some(("aws:ResourceTag" | "secretsmanager:ResourceTag", tag)) => {
-                Prose::words("where its tag ").code(tag).say(" is ").then(values(condition))
+                Prose::words("where its tag ")
+                    .code(tag)
+                    .say(" is ")
+                    .then(values(condition))
             }
-            Some(("aws:RequestTag", tag)) => {
-                Prose::words("where it is given the tag ").code(tag).say(" with ").then(values(condition))
-            }
+            Some(("aws:RequestTag", tag)) => Prose::words("where it is given the tag ")
+                .code(tag)
+                .say(" with ")
+                .then(values(condition)),
             _ => return None,
         },
         _ => return None,

@@ -143,7 +143,9 @@ fn read(file: &str, text: &str) -> Result<Value, Error> {
     let tree: Value = serde_yaml::from_str(text).map_err(|error| refused(error.to_string()))?;
     match tree.get("Resources").and_then(Value::as_mapping) {
         Some(_) => Ok(tree),
-        None => Err(refused("it has no `Resources`, so it is no CloudFormation template".to_owned())),
+        None => Err(refused(
+            "it has no `Resources`, so it is no CloudFormation template".to_owned(),
+        )),
     }
 }
 
@@ -164,7 +166,9 @@ fn rotating(tree: &Value, world: &resolve::World) -> BTreeSet<String> {
     let schedules = resolve::resources(tree)
         .filter(|(_, one)| resolve::type_of(one) == "AWS::SecretsManager::RotationSchedule");
     let names = schedules.filter_map(|(_, one)| {
-        let id = world.resolve(one.get("Properties")?.get("SecretId")?).ok()?;
+        let id = world
+            .resolve(one.get("Properties")?.get("SecretId")?)
+            .ok()?;
         let arn = id.as_str()?;
         let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
         Some(name.strip_suffix("-??????").unwrap_or(name).to_owned())
@@ -199,7 +203,9 @@ fn resources(file: &str, before: &Value, after: &Value, difference: &mut Differe
         }
     }
     let gone = was.iter().filter(|(id, _)| !is.contains_key(*id));
-    difference.removed.extend(gone.map(|(id, resource)| line(id, resource)));
+    difference
+        .removed
+        .extend(gone.map(|(id, resource)| line(id, resource)));
 }
 
 /// Adds each property that differs, as deep down as it can be said.
@@ -243,7 +249,11 @@ fn lists(path: &str, was: &[Value], is: &[Value], found: &mut Vec<Property>) {
         }
     }
     let only = |items: &[Value], others: &[Value]| -> Vec<String> {
-        items.iter().filter(|one| !others.contains(one)).map(shown).collect()
+        items
+            .iter()
+            .filter(|one| !others.contains(one))
+            .map(shown)
+            .collect()
     };
     let (gone, new) = (only(was, is), only(is, was));
     if gone.is_empty() && new.is_empty() {
@@ -251,7 +261,10 @@ fn lists(path: &str, was: &[Value], is: &[Value], found: &mut Vec<Property>) {
         found.push(Property {
             path: path.to_owned(),
             before: Some(prose::count(was.len(), "item", "items")),
-            after: Some(format!("{}, in another order", prose::count(is.len(), "item", "items"))),
+            after: Some(format!(
+                "{}, in another order",
+                prose::count(is.len(), "item", "items")
+            )),
         });
     }
     for index in 0..gone.len().max(new.len()) {
@@ -295,10 +308,15 @@ fn text(value: &Value) -> String {
             format!("!{} {}", tag.trim_start_matches('!'), text(&tagged.value))
         }
         Value::Sequence(items) => {
-            format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                items.iter().map(text).collect::<Vec<_>>().join(", ")
+            )
         }
         Value::Mapping(entries) => {
-            let entries = entries.iter().map(|(key, value)| format!("{}: {}", text(key), text(value)));
+            let entries = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", text(key), text(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
     }
@@ -318,14 +336,24 @@ fn finish(difference: &mut Difference) {
     let parts = [
         (gained.len(), "permission gained", "permissions gained"),
         (lost.len(), "permission lost", "permissions lost"),
-        (begins.names.len(), "secret begins to rotate", "secrets begin to rotate"),
-        (stops.names.len(), "secret stops rotating", "secrets stop rotating"),
+        (
+            begins.names.len(),
+            "secret begins to rotate",
+            "secrets begin to rotate",
+        ),
+        (
+            stops.names.len(),
+            "secret stops rotating",
+            "secrets stop rotating",
+        ),
         (added.len(), "resource added", "resources added"),
         (removed.len(), "resource removed", "resources removed"),
         (changed.len(), "resource changed", "resources changed"),
     ];
     let said = parts.iter().filter(|(number, ..)| *number > 0);
-    let said: Vec<String> = said.map(|(number, one, many)| prose::count(*number, one, many)).collect();
+    let said: Vec<String> = said
+        .map(|(number, one, many)| prose::count(*number, one, many))
+        .collect();
     difference.none = said.is_empty();
     difference.summary = prose::words(said.iter().map(String::as_str), "and");
     let mut more = Vec::new();
@@ -335,12 +363,40 @@ fn finish(difference: &mut Difference) {
         }
         SHOWN
     };
-    gained.truncate(cut(gained.len(), "more permission gained", "more permissions gained"));
-    lost.truncate(cut(lost.len(), "more permission lost", "more permissions lost"));
-    begins.names.truncate(cut(begins.names.len(), "more secret that begins to rotate", "more secrets that begin to rotate"));
-    stops.names.truncate(cut(stops.names.len(), "more secret that stops rotating", "more secrets that stop rotating"));
-    added.truncate(cut(added.len(), "more resource added", "more resources added"));
-    removed.truncate(cut(removed.len(), "more resource removed", "more resources removed"));
-    changed.truncate(cut(changed.len(), "more resource changed", "more resources changed"));
+    gained.truncate(cut(
+        gained.len(),
+        "more permission gained",
+        "more permissions gained",
+    ));
+    lost.truncate(cut(
+        lost.len(),
+        "more permission lost",
+        "more permissions lost",
+    ));
+    begins.names.truncate(cut(
+        begins.names.len(),
+        "more secret that begins to rotate",
+        "more secrets that begin to rotate",
+    ));
+    stops.names.truncate(cut(
+        stops.names.len(),
+        "more secret that stops rotating",
+        "more secrets that stop rotating",
+    ));
+    added.truncate(cut(
+        added.len(),
+        "more resource added",
+        "more resources added",
+    ));
+    removed.truncate(cut(
+        removed.len(),
+        "more resource removed",
+        "more resources removed",
+    ));
+    changed.truncate(cut(
+        changed.len(),
+        "more resource changed",
+        "more resources changed",
+    ));
     difference.more = more;
 }

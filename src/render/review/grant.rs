@@ -116,7 +116,10 @@ pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) 
 }
 
 /// Takes together what differs in one list alone.
-fn join<T: Clone + Ord>(grants: Vec<Grant>, list: impl Fn(&mut Grant) -> &mut Vec<T>) -> Vec<Grant> {
+fn join<T: Clone + Ord>(
+    grants: Vec<Grant>,
+    list: impl Fn(&mut Grant) -> &mut Vec<T>,
+) -> Vec<Grant> {
     let mut joined: BTreeMap<Grant, Vec<T>> = BTreeMap::new();
     for mut grant in grants {
         // What names exceptions cannot be taken together with anything.

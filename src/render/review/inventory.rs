@@ -43,7 +43,11 @@ pub fn inventory(stacks: &[Rendered<'_>]) -> Inventory {
     let mut of_entries: BTreeMap<&str, usize> = BTreeMap::new();
     let mut total = 0;
     for rendered in stacks {
-        let ids = rendered.model.access_keys.iter().flat_map(arrangement::entry_ids);
+        let ids = rendered
+            .model
+            .access_keys
+            .iter()
+            .flat_map(arrangement::entry_ids);
         let ids: HashSet<String> = ids.collect();
         for (id, resource) in resolve::resources(&rendered.tree) {
             total += 1;
@@ -96,10 +100,7 @@ const PER_SECRET: [(&str, &str); 5] = [
         "AWS::SecretsManager::ResourcePolicy",
         "Lets the readers read the secret, and keeps the public out.",
     ),
-    (
-        "AWS::IAM::UserPolicy",
-        "Lets the user rotate its own key.",
-    ),
+    ("AWS::IAM::UserPolicy", "Lets the user rotate its own key."),
     ("AWS::IAM::User", "The user whose key rotates."),
 ];
 
@@ -129,8 +130,12 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
             "FunctionRoleLog" => "Lets the function write its log.",
             "FunctionRoleSecrets" => "Lets the function rotate the stack’s secrets.",
             "FunctionRoleAdministrators" => "Lets the function read the administrators’ secrets.",
-            "FunctionRoleUsers" => "Lets the function manage access keys of the users that rotate as the role.",
-            _ if id.starts_with("FunctionRoleKey") => "Lets the function use the KMS key of the secrets.",
+            "FunctionRoleUsers" => {
+                "Lets the function manage access keys of the users that rotate as the role."
+            }
+            _ if id.starts_with("FunctionRoleKey") => {
+                "Lets the function use the KMS key of the secrets."
+            }
             _ => "A policy of the function’s role.",
         },
         "AWS::KMS::Alias" => "A readable name for the KMS key.",

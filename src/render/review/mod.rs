@@ -230,8 +230,17 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         name: setting.stack.clone(),
         place: place(stacks),
         lede: lede(stacks.len(), secrets),
-        this_stack: if several { "these stacks make" } else { "this stack makes" },
-        the_stack: if several { "the stacks, each of which has its own" } else { "the stack" }.to_owned(),
+        this_stack: if several {
+            "these stacks make"
+        } else {
+            "this stack makes"
+        },
+        the_stack: if several {
+            "the stacks, each of which has its own"
+        } else {
+            "the stack"
+        }
+        .to_owned(),
         several,
         any_rate: rotas.iter().any(|rota| rota.rate),
         secrets_words: secrets_words(secrets, arrangements.len()),
@@ -249,7 +258,12 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         inventory,
         files,
         more_files,
-        files_word: if several { "stack-*.yaml" } else { "stack.yaml" }.to_owned(),
+        files_word: if several {
+            "stack-*.yaml"
+        } else {
+            "stack.yaml"
+        }
+        .to_owned(),
     };
     let registry = template::registry()?;
     Ok(super::template::fill(&registry, template::PAGE, &page)?)
@@ -258,8 +272,15 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
 fn setting(stacks: &[Rendered<'_>]) -> Setting {
     let first = stacks.first();
     Setting {
-        stack: first.map(|one| one.model.stack.to_string()).unwrap_or_default(),
-        account: first.map(|one| one.world.account().to_owned()).unwrap_or_default(),
+        stack: first
+            .map(|one| one.model.stack.to_string())
+            .unwrap_or_default(),
+        account: first
+            .map(|one| one.world.account().to_owned())
+            .unwrap_or_default(),
+        region: first
+            .map(|one| one.world.region().to_owned())
+            .unwrap_or_default(),
     }
 }
 
@@ -270,7 +291,9 @@ fn beside(stacks: usize, files: &BTreeMap<String, String>) -> Result<Vec<Beside>
         let holder = match file.as_str() {
             "policies/artifact-bucket.json" => Holder::Bucket,
             // The parts of a policy that is there as a whole too.
-            name if name.starts_with("deployer-policy") && (stacks > 1 || name == "deployer-policy.json") => {
+            name if name.starts_with("deployer-policy")
+                && (stacks > 1 || name == "deployer-policy.json") =>
+            {
                 Holder::Deployer
             }
             _ => continue,
@@ -291,7 +314,9 @@ fn place(stacks: &[Rendered<'_>]) -> String {
     let model = stacks.first().map(|one| one.model);
     let account = model.and_then(|model| model.account.as_ref());
     let region = model.and_then(|model| model.region.as_ref());
-    let account = account.map_or("Any account".to_owned(), |account| format!("Account {account} only"));
+    let account = account.map_or("Any account".to_owned(), |account| {
+        format!("Account {account} only")
+    });
     let region = region.map_or("the Region that it is deployed to".to_owned(), |region| {
         format!("Region {region}")
     });
@@ -326,14 +351,24 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
 
 fn figures(stacks: usize, secrets: usize, resources: usize, cost: Option<&Cost>) -> Vec<Figure> {
     let mut figures = vec![
-        (if secrets == 1 { "secret, of one user" } else { "secrets, each of one user" }, prose::number(secrets)),
+        (
+            if secrets == 1 {
+                "secret, of one user"
+            } else {
+                "secrets, each of one user"
+            },
+            prose::number(secrets),
+        ),
         ("resources", prose::number(resources)),
     ];
     if stacks > 1 {
         figures.insert(0, ("stacks", prose::number(stacks)));
     }
     if let Some(cost) = cost {
-        figures.push(("a month, estimated", format!("{} {}", cost.total, cost.currency)));
+        figures.push((
+            "a month, estimated",
+            format!("{} {}", cost.total, cost.currency),
+        ));
     }
     let figure = |(what, figure)| Figure { what, figure };
     figures.into_iter().map(figure).collect()
@@ -344,7 +379,10 @@ fn verdict(checks: &Checks, difference: Option<&Difference>) -> Vec<Verdict> {
         class: "good",
         sign: "✓",
         href: "passed",
-        words: format!("{} passed", prose::count(checks.passed.len(), "check", "checks")),
+        words: format!(
+            "{} passed",
+            prose::count(checks.passed.len(), "check", "checks")
+        ),
     }];
     if !checks.warnings.is_empty() {
         verdict.push(Verdict {
@@ -359,7 +397,10 @@ fn verdict(checks: &Checks, difference: Option<&Difference>) -> Vec<Verdict> {
             class: "warn",
             sign: "≈",
             href: "exceptions",
-            words: format!("{} taken, with reasons", prose::count(checks.accepted.len(), "exception", "exceptions")),
+            words: format!(
+                "{} taken, with reasons",
+                prose::count(checks.accepted.len(), "exception", "exceptions")
+            ),
         });
     }
     if let Some(difference) = difference {

@@ -104,7 +104,10 @@ pub struct Beside {
 /// Returns all permissions, in groups.
 pub fn groups(stacks: &[Rendered<'_>], beside: &[Beside], setting: &Setting) -> Vec<Group> {
     let sources = sources(stacks, beside);
-    let alike = gather(gather(sources, Shape::whatever_the_resources), Shape::whatever_the_secrets);
+    let alike = gather(
+        gather(sources, Shape::whatever_the_resources),
+        Shape::whatever_the_secrets,
+    );
     let alone = Alone::of(&alike);
     let mut ids = BTreeMap::new();
     let mut groups: Vec<Group> = GROUPS
@@ -158,7 +161,11 @@ const GROUPS: [(&str, &str, &str); 8] = [
         "Who else may read the secrets",
         "Policies of the secrets. Whoever the account’s own IAM policies let read them may read them too.",
     ),
-    ("key", "Who may use the KMS key", "The policy of the stack’s own key."),
+    (
+        "key",
+        "Who may use the KMS key",
+        "The policy of the stack’s own key.",
+    ),
     (
         "others",
         "What else is allowed and refused",
@@ -193,7 +200,10 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
         for document in &rendered.documents {
             let file = format!("policies/{}.json", document.name);
             if document.kind == Kind::UserInline {
-                let user = document.name.strip_prefix("user-").unwrap_or(&document.name);
+                let user = document
+                    .name
+                    .strip_prefix("user-")
+                    .unwrap_or(&document.name);
                 let index = *known.entry(&document.body).or_insert(users.len());
                 if index == users.len() {
                     users.push((&document.body, stack, file, Vec::new()));
@@ -208,7 +218,13 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
         read(body, Holder::Users(names), &file, stack, &mut sources);
     }
     for one in beside {
-        read(&one.body, one.holder.clone(), &one.file, one.stack, &mut sources);
+        read(
+            &one.body,
+            one.holder.clone(),
+            &one.file,
+            one.stack,
+            &mut sources,
+        );
     }
     sources
 }
@@ -259,7 +275,7 @@ impl Shape {
     /// All but which resources of their kind they name.
     fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Self {
         let things = statement.resources.iter();
-        let things = things.map(|arn| resource::thing(arn, ""));
+        let things = things.map(|arn| resource::thing(arn, None));
         Self {
             holder: holder.clone(),
             kinds: things.map(|thing| (thing.kind, thing.wildcard)).collect(),
@@ -373,7 +389,10 @@ impl Alone {
     /// names all there is.
     fn holds(&self, one: &Alike<'_>) -> bool {
         let group = group_of(&one.holder);
-        let wild = self.0.keys().any(|(of, action)| *of == group && action.contains('*'));
+        let wild = self
+            .0
+            .keys()
+            .any(|(of, action)| *of == group && action.contains('*'));
         let single = |action: &String| self.0.get(&(group, action.clone())) == Some(&1);
         one.holder == Holder::Function
             && !wild
@@ -416,7 +435,10 @@ fn permission(
         sid: one.statement.sid.clone(),
         more_files: match (&one.holder, more) {
             (Holder::Users(names), _) if names.len() > 1 => {
-                format!("and the same for {}", prose::count(names.len() - 1, "more user", "more users"))
+                format!(
+                    "and the same for {}",
+                    prose::count(names.len() - 1, "more user", "more users")
+                )
             }
             (_, 0) => String::new(),
             (_, more) => format!("and {}", prose::count(more, "more file", "more files")),
@@ -484,10 +506,15 @@ fn write(value: &Value, indent: usize, before: usize, text: &mut String) {
 fn flat(value: &Value) -> String {
     match value {
         Value::Sequence(items) => {
-            format!("[{}]", items.iter().map(flat).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                items.iter().map(flat).collect::<Vec<_>>().join(", ")
+            )
         }
         Value::Mapping(entries) => {
-            let entries = entries.iter().map(|(key, item)| format!("{}: {}", json(key), flat(item)));
+            let entries = entries
+                .iter()
+                .map(|(key, item)| format!("{}: {}", json(key), flat(item)));
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }
         _ => json(value),

@@ -158,7 +158,10 @@ mod tests {
         assert_eq!(said(&["a"]), "a");
         assert_eq!(said(&["a", "b"]), "a and b");
         assert_eq!(said(&["a", "b", "c"]), "a, b and c");
-        assert_eq!([7, 1_000, 12_345_678].map(number).join(" "), "7 1,000 12,345,678");
+        assert_eq!(
+            [7, 1_000, 12_345_678].map(number).join(" "),
+            "7 1,000 12,345,678"
+        );
         assert_eq!(count(1, "secret", "secrets"), "1 secret");
         let lengths = [0, 60, 90, 3_600, 86_400, 604_800, 90_000];
         let lengths = lengths.map(|seconds| duration(Duration::seconds(seconds)));

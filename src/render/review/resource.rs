@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::prose::{self, LISTED, Prose};
+use super::sentence::Setting;
 
 /// What Secrets Manager adds to a name in an ARN.
 const SUFFIX: &str = "-??????";
@@ -100,7 +101,11 @@ impl Kind {
 }
 
 /// Reads a thing from its ARN.
-pub fn thing(arn: &str, stack: &str) -> Thing {
+///
+/// What is in another account or Region than the stack is shown as its ARN, so that
+/// nobody takes it for the stack's neighbour.
+pub fn thing(arn: &str, setting: Option<&Setting>) -> Thing {
+    let stack = setting.map_or("", |setting| &setting.stack);
     let of = |kind: Kind, name: &str| Thing {
         kind,
         wildcard: wildcard(name, stack),
@@ -113,9 +118,16 @@ pub fn thing(arn: &str, stack: &str) -> Thing {
             wildcard: Some(Wildcard::Everything),
         };
     }
-    let Some([_, service, _, _, resource]) = parts(arn) else {
+    let Some([_, service, region, account, resource]) = parts(arn) else {
         return of(Kind::Other, arn);
     };
+    let elsewhere = |setting: &Setting| {
+        (!account.is_empty() && account != setting.account)
+            || (!region.is_empty() && region != setting.region)
+    };
+    if setting.is_some_and(elsewhere) {
+        return of(Kind::Other, arn);
+    }
     let known = [
         ("secretsmanager", "secret:", Kind::Secret),
         ("iam", "user/", Kind::User),
@@ -156,7 +168,11 @@ pub fn parts(arn: &str) -> Option<[&str; 5]> {
     let mut rest = arn.strip_prefix("arn:")?;
     let mut parts = [""; 5];
     for part in parts.iter_mut().take(4) {
-        let inside = |at: &usize| rest[..*at].rfind("${").is_some_and(|open| !rest[open..*at].contains('}'));
+        let inside = |at: &usize| {
+            rest[..*at]
+                .rfind("${")
+                .is_some_and(|open| !rest[open..*at].contains('}'))
+        };
         let (end, _) = rest.match_indices(':').find(|(at, _)| !inside(at))?;
         *part = &rest[..end];
         rest = &rest[end + 1..];
@@ -183,11 +199,11 @@ fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
 /// Returns the things of several ARNs, by kind, each once and in order.
 pub fn things<'arn>(
     arns: impl IntoIterator<Item = &'arn str>,
-    stack: &str,
+    setting: Option<&Setting>,
 ) -> BTreeMap<Kind, Vec<Thing>> {
     let mut kinds: BTreeMap<Kind, Vec<Thing>> = BTreeMap::new();
     for arn in arns {
-        let thing = thing(arn, stack);
+        let thing = thing(arn, setting);
         kinds.entry(thing.kind).or_default().push(thing);
     }
     for things in kinds.values_mut() {
@@ -200,7 +216,10 @@ pub fn things<'arn>(
 /// Returns the things in words: `the secret prod/a`, `3 secrets: a, b and c`,
 /// `142 secrets`.
 pub fn phrase(kinds: &BTreeMap<Kind, Vec<Thing>>) -> Prose {
-    prose::list(kinds.iter().map(|(kind, things)| of_kind(*kind, things)), "and")
+    prose::list(
+        kinds.iter().map(|(kind, things)| of_kind(*kind, things)),
+        "and",
+    )
 }
 
 fn of_kind(kind: Kind, things: &[Thing]) -> Prose {
@@ -238,8 +257,13 @@ fn of_kind(kind: Kind, things: &[Thing]) -> Prose {
 
 /// Returns what everything is, for actions of one service: any secret, any role.
 pub fn anything(actions: &[String]) -> Option<&'static str> {
-    let service = |action: &String| action.split_once(':').map(|(service, _)| service.to_owned());
-    let services: std::collections::BTreeSet<Option<String>> = actions.iter().map(service).collect();
+    let service = |action: &String| {
+        action
+            .split_once(':')
+            .map(|(service, _)| service.to_owned())
+    };
+    let services: std::collections::BTreeSet<Option<String>> =
+        actions.iter().map(service).collect();
     if services.len() != 1 {
         return None;
     }
@@ -259,7 +283,10 @@ pub fn anything(actions: &[String]) -> Option<&'static str> {
 
 /// `${AlarmTopic}` is the stack's resource of that name.
 fn readable(name: &str) -> String {
-    match name.strip_prefix("${").and_then(|name| name.strip_suffix('}')) {
+    match name
+        .strip_prefix("${")
+        .and_then(|name| name.strip_suffix('}'))
+    {
         Some(id) if !id.contains(':') => id.to_owned(),
         _ => name.to_owned(),
     }

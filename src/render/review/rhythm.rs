@@ -56,7 +56,11 @@ pub fn window(schedule: &Schedule, window: Option<Duration>) -> String {
 }
 
 fn hours(grid: &Grid) -> String {
-    let hours: Vec<String> = grid.hours.iter().map(|hour| format!("{hour:02}:00")).collect();
+    let hours: Vec<String> = grid
+        .hours
+        .iter()
+        .map(|hour| format!("{hour:02}:00"))
+        .collect();
     words(hours.iter().map(String::as_str), "and")
 }
 
@@ -73,7 +77,11 @@ fn days(grid: &Grid) -> String {
                 named.push("the last day".to_owned());
             }
             let named = words(named.iter().map(String::as_str), "and");
-            let of = if months.is_empty() { "every month" } else { &months };
+            let of = if months.is_empty() {
+                "every month"
+            } else {
+                &months
+            };
             format!("on {named} of {of}")
         }
         Days::Week { days, .. } if days.len() == 7 => match months.as_str() {
@@ -85,7 +93,11 @@ fn days(grid: &Grid) -> String {
             let every = days.iter().map(|day| format!("every {}", name(*day)));
             let nth = nth.iter().map(|one| {
                 let which = ORDINALS[usize::from(one.nth - 1) % 5];
-                let there = if one.nth == 5 { ", where there is one," } else { "" };
+                let there = if one.nth == 5 {
+                    ", where there is one,"
+                } else {
+                    ""
+                };
                 format!("on the {which} {}{there}", name(one.day))
             });
             let last = last.iter().map(|day| format!("on the last {}", name(*day)));
@@ -113,7 +125,10 @@ fn runs(days: &[u8]) -> Vec<String> {
     }
     let named = runs.into_iter().flat_map(|(from, to)| match to - from {
         0 => vec![format!("the {}", ordinal(from))],
-        1 => vec![format!("the {}", ordinal(from)), format!("the {}", ordinal(to))],
+        1 => vec![
+            format!("the {}", ordinal(from)),
+            format!("the {}", ordinal(to)),
+        ],
         _ => vec![format!("the {} to the {}", ordinal(from), ordinal(to))],
     });
     named.collect()
@@ -134,7 +149,12 @@ fn ordinal(day: u8) -> String {
 fn months(months: &[u8]) -> String {
     match months.len() {
         12 => String::new(),
-        _ => words(months.iter().map(|month| MONTHS[usize::from(month - 1) % 12]), "and"),
+        _ => words(
+            months
+                .iter()
+                .map(|month| MONTHS[usize::from(month - 1) % 12]),
+            "and",
+        ),
     }
 }
 
@@ -149,16 +169,34 @@ mod tests {
             ("rate(1 day)", "every day"),
             ("rate(4 hours)", "every 4 hours"),
             ("cron(0 2 ? * SUN *)", "at 02:00 UTC every Sunday"),
-            ("cron(0 /8 * * ? *)", "at 00:00, 08:00 and 16:00 UTC every day"),
-            ("cron(0 4 1 * ? *)", "at 04:00 UTC on the 1st of every month"),
-            ("cron(0 16 L * ? *)", "at 16:00 UTC on the last day of every month"),
+            (
+                "cron(0 /8 * * ? *)",
+                "at 00:00, 08:00 and 16:00 UTC every day",
+            ),
+            (
+                "cron(0 4 1 * ? *)",
+                "at 04:00 UTC on the 1st of every month",
+            ),
+            (
+                "cron(0 16 L * ? *)",
+                "at 16:00 UTC on the last day of every month",
+            ),
             (
                 "cron(0 8 1-3,11,12,22 FEB ? *)",
                 "at 08:00 UTC on the 1st to the 3rd, the 11th, the 12th and the 22nd of February",
             ),
-            ("cron(0 2 ? * TUE#3 *)", "at 02:00 UTC on the third Tuesday of the month"),
-            ("cron(0 1 ? JAN,JUL SUNL *)", "at 01:00 UTC on the last Sunday of January and July"),
-            ("cron(0 1 ? * 2#5 *)", "at 01:00 UTC on the fifth Monday, where there is one, of the month"),
+            (
+                "cron(0 2 ? * TUE#3 *)",
+                "at 02:00 UTC on the third Tuesday of the month",
+            ),
+            (
+                "cron(0 1 ? JAN,JUL SUNL *)",
+                "at 01:00 UTC on the last Sunday of January and July",
+            ),
+            (
+                "cron(0 1 ? * 2#5 *)",
+                "at 01:00 UTC on the fifth Monday, where there is one, of the month",
+            ),
             ("cron(0 0 ? * L *)", "at 00:00 UTC every Saturday"),
             ("cron(0 9 ? * * *)", "at 09:00 UTC every day"),
             (
@@ -166,7 +204,11 @@ mod tests {
                 "at 09:00 UTC every Monday, every Tuesday, every Wednesday, every Thursday and every Friday in March",
             ),
         ] {
-            assert_eq!(when(&Schedule::parse(expression).unwrap()), said, "{expression}");
+            assert_eq!(
+                when(&Schedule::parse(expression).unwrap()),
+                said,
+                "{expression}"
+            );
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Setting {
     pub stack: String,
     /// The account's number, or its placeholder.
     pub account: String,
+    /// The Region, or its placeholder.
+    pub region: String,
 }
 
 /// A statement in words.
@@ -34,13 +36,20 @@ pub struct Sentence {
 ///
 /// `alone` says that no other statement of the same holder allows the same
 /// actions, so that "and no others" is true.
-pub fn sentence(holder: &Holder, statement: &Statement, setting: &Setting, alone: bool) -> Sentence {
+pub fn sentence(
+    holder: &Holder,
+    statement: &Statement,
+    setting: &Setting,
+    alone: bool,
+) -> Sentence {
     let mut kinds = resource::things(
         statement.resources.iter().map(String::as_str),
-        &setting.stack,
+        Some(setting),
     );
     if let Some([any]) = kinds.get_mut(&Kind::Everything).map(Vec::as_mut_slice) {
-        any.name = resource::anything(&statement.actions).unwrap_or_default().to_owned();
+        any.name = resource::anything(&statement.actions)
+            .unwrap_or_default()
+            .to_owned();
     }
     let object = object(holder, statement, &kinds);
     let several = kinds.values().flatten().count() > 1;
@@ -69,7 +78,7 @@ pub fn sentence(holder: &Holder, statement: &Statement, setting: &Setting, alone
     }
     if !statement.conditions.is_empty() {
         let all = statement.conditions.iter();
-        let all = all.map(|one| condition::phrase(one, &setting.stack));
+        let all = all.map(|one| condition::phrase(one, setting));
         let so = if statement.denies { " " } else { ", but only " };
         for (index, one) in all.enumerate() {
             prose = prose.say(if index == 0 { so } else { ", and " }).then(one);
@@ -119,10 +128,13 @@ fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) ->
             Some(words) => words.part,
             None => "on",
         };
-        let place = parts.iter().position(|(held, _)| *held == part).unwrap_or_else(|| {
-            parts.push((part, Vec::new()));
-            parts.len() - 1
-        });
+        let place = parts
+            .iter()
+            .position(|(held, _)| *held == part)
+            .unwrap_or_else(|| {
+                parts.push((part, Vec::new()));
+                parts.len() - 1
+            });
         let verbs = &mut parts[place].1;
         let said: Vec<Prose> = match words {
             Some(words) => words.verb.split('|').map(Prose::words).collect(),
@@ -208,7 +220,11 @@ fn gravity(statement: &Statement) -> Vec<&'static str> {
     if !statement.excepts.is_empty() {
         found.push("by exception");
     }
-    for one in statement.actions.iter().filter_map(|one| action::gravity(one)) {
+    for one in statement
+        .actions
+        .iter()
+        .filter_map(|one| action::gravity(one))
+    {
         if !found.contains(&one) {
             found.push(one);
         }

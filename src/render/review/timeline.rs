@@ -101,13 +101,26 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
         force_after,
     } = retirement;
     let watched = Duration::seconds(delete_after.as_seconds() - deactivate_after.as_seconds());
-    let forced = force_after
-        .map(|force| (force, Duration::seconds(force.as_seconds() + watched.as_seconds())));
+    let forced = force_after.map(|force| {
+        (
+            force,
+            Duration::seconds(force.as_seconds() + watched.as_seconds()),
+        )
+    });
     let mut times = vec![Duration::seconds(0), deactivate_after, delete_after];
-    times.extend(forced.iter().flat_map(|(force, deleted)| [*force, *deleted]));
+    times.extend(
+        forced
+            .iter()
+            .flat_map(|(force, deleted)| [*force, *deleted]),
+    );
     times.sort();
     times.dedup();
-    let place = |time: Duration| times.iter().position(|one| *one == time).unwrap_or_default();
+    let place = |time: Duration| {
+        times
+            .iter()
+            .position(|one| *one == time)
+            .unwrap_or_default()
+    };
     let label = |time: &Duration| {
         let settings = [
             (Some(deactivate_after), "deactivate_after"),
@@ -122,7 +135,13 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
             _ => format!("after {}", prose::duration(*time)),
         };
         // Two settings of one moment would not fit beside each other.
-        (said, named.first().map(|one| (*one).to_owned()).unwrap_or_default())
+        (
+            said,
+            named
+                .first()
+                .map(|one| (*one).to_owned())
+                .unwrap_or_default(),
+        )
     };
     let mut moments: Vec<(String, String)> = times.iter().map(label).collect();
     moments.push(next_rotation());
@@ -132,13 +151,20 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
     let busy = match forced {
         Some((force, deleted)) => {
             let (force, deleted) = (place(force), place(deleted));
-            vec![(0, off, ACTIVE), (off, force, HELD), (force, deleted, INACTIVE)]
+            vec![
+                (0, off, ACTIVE),
+                (off, force, HELD),
+                (force, deleted, INACTIVE),
+            ]
         }
         None => vec![(0, off, ACTIVE), (off, end, HELD)],
     };
     let mut words = match deactivate_after.as_seconds() {
         0 => "A rotation deactivates the key that it replaced at once".to_owned(),
-        _ => format!("The key is deactivated {} after it was replaced", prose::duration(deactivate_after)),
+        _ => format!(
+            "The key is deactivated {} after it was replaced",
+            prose::duration(deactivate_after)
+        ),
     };
     words += &match delete_after == deactivate_after {
         true => " and deleted then".to_owned(),
@@ -161,7 +187,10 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
         arrangements,
         words,
         moments,
-        vec![(["nobody", "uses it"], idle), (["in use", "all the time"], busy)],
+        vec![
+            (["nobody", "uses it"], idle),
+            (["in use", "all the time"], busy),
+        ],
     )
 }
 
@@ -179,14 +208,17 @@ fn draw(
     let many = u32::try_from(courses.len()).unwrap_or(u32::MAX);
     let width = COURSES + many * (COURSE_WIDTH + COURSE_GAP);
     let at = |step: usize| HEAD + 10 + u32::try_from(step).unwrap_or(u32::MAX) * STEP;
-    let marks = moments.into_iter().enumerate().map(|(step, (label, small))| Mark {
-        y: at(step),
-        right: width - COURSE_GAP,
-        label,
-        label_y: at(step) - 5,
-        small,
-        small_y: at(step) + 14,
-    });
+    let marks = moments
+        .into_iter()
+        .enumerate()
+        .map(|(step, (label, small))| Mark {
+            y: at(step),
+            right: width - COURSE_GAP,
+            label,
+            label_y: at(step) - 5,
+            small,
+            small_y: at(step) + 14,
+        });
     let course = |(place, (head, parts)): (usize, ([&'static str; 2], Vec<Part>))| {
         let x = COURSES + u32::try_from(place).unwrap_or(u32::MAX) * (COURSE_WIDTH + COURSE_GAP);
         let gone = parts.iter().map(|(_, to, _)| *to).max();
@@ -205,7 +237,9 @@ fn draw(
             x,
             middle: x + COURSE_WIDTH / 2,
             head,
-            gone_y: gone.filter(|step| *step + 1 < many_moments).map(|step| at(step) + 16),
+            gone_y: gone
+                .filter(|step| *step + 1 < many_moments)
+                .map(|step| at(step) + 16),
             spans: parts.map(stretch).collect(),
         }
     };

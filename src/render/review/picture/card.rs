@@ -120,7 +120,10 @@ fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeSet<(&'static str, St
             }
             if let KmsKey::Existing(arn) = &entry.kms_key {
                 let [.., resource] = arn.parts();
-                found.insert(("key", resource.strip_prefix("key/").unwrap_or(resource).to_owned()));
+                found.insert((
+                    "key",
+                    resource.strip_prefix("key/").unwrap_or(resource).to_owned(),
+                ));
             }
             if let RotateAs::Administrator(secret) = &entry.rotate_as {
                 let text = secret.as_str();
@@ -129,7 +132,9 @@ fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeSet<(&'static str, St
             }
             for reader in &entry.readers {
                 let principal = Principal::Aws(reader.to_string());
-                let said = subject::principal(&principal, account).plain().replace('`', "");
+                let said = subject::principal(&principal, account)
+                    .plain()
+                    .replace('`', "");
                 let short = match reader.parts() {
                     [_, _, _, of, "root"] if of == account => "this account".to_owned(),
                     [_, _, _, of, "root"] => format!("account {of}"),
@@ -205,7 +210,7 @@ fn label(id: &str, kind: &str, resource: &Value, tree: &Value) -> String {
     let (what, name) = match kind {
         "AWS::SecretsManager::Secret" => ("", text("Name")),
         "AWS::IAM::User" => ("", text("UserName")),
-        "AWS::SecretsManager::RotationSchedule" => ("", of("SecretId", "Name")),
+        "AWS::SecretsManager::RotationSchedule" => ("rotates ", of("SecretId", "Name")),
         "AWS::SecretsManager::ResourcePolicy" => ("policy of ", of("SecretId", "Name")),
         "AWS::IAM::UserPolicy" => ("policy of ", of("UserName", "UserName")),
         "AWS::SNS::Subscription" => ("mails to ", text("Endpoint")),
@@ -220,8 +225,10 @@ fn shorten(lines: Vec<Line>) -> Vec<Line> {
     for line in &lines {
         *of_kind.entry(line.kind.as_deref()).or_insert(0) += 1;
     }
-    let of_kind: BTreeMap<Option<String>, usize> =
-        of_kind.into_iter().map(|(kind, count)| (kind.map(str::to_owned), count)).collect();
+    let of_kind: BTreeMap<Option<String>, usize> = of_kind
+        .into_iter()
+        .map(|(kind, count)| (kind.map(str::to_owned), count))
+        .collect();
     let mut seen: BTreeMap<Option<String>, usize> = BTreeMap::new();
     let mut kept: Vec<Line> = Vec::new();
     let mut more: Vec<Line> = Vec::new();
@@ -243,7 +250,10 @@ fn shorten(lines: Vec<Line>) -> Vec<Line> {
     }
     for line in &mut more {
         let (one, many) = nouns(line.kind.as_deref());
-        line.text = format!("and {}", prose::count(line.count, &format!("more {one}"), &format!("more {many}")));
+        line.text = format!(
+            "and {}",
+            prose::count(line.count, &format!("more {one}"), &format!("more {many}"))
+        );
         line.shown = measure::fit(&line.text, LINE_SIZE, LINE_ROOM);
     }
     kept.extend(more);

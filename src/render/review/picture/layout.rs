@@ -10,7 +10,12 @@ use super::card::{Card, LINE_ROOM};
 use super::{Arrow, measure};
 
 const COLUMNS: usize = 4;
-const HEADINGS: [&str; COLUMNS] = ["What starts it", "What runs", "What it works on", "Who uses it"];
+const HEADINGS: [&str; COLUMNS] = [
+    "What starts it",
+    "What runs",
+    "What it works on",
+    "Who uses it",
+];
 const EDGE: u32 = 2;
 const PAD: u32 = 12;
 /// The mark before a line, and the space after it.
@@ -139,8 +144,10 @@ pub fn draw(cards: &[Card], arrows: &[Arrow]) -> Drawing {
     ports(&boxes, &mut ends);
     let mut flows: Vec<Flow> = Vec::new();
     for column in 0..COLUMNS - 1 {
-        let mut across: Vec<&End<'_>> =
-            ends.iter().filter(|end| cards[end.left].column == column).collect();
+        let mut across: Vec<&End<'_>> = ends
+            .iter()
+            .filter(|end| cards[end.left].column == column)
+            .collect();
         // What comes from above turns last, so that lines cross as little as may be.
         across.sort_by_key(|end| match end.left_y < end.right_y {
             false => (false, end.left_y),
@@ -151,11 +158,15 @@ pub fn draw(cards: &[Card], arrows: &[Arrow]) -> Drawing {
             flows.push(across_the_gap(end, xs[column] + CARD, x, xs[column + 1]));
         }
     }
-    flows.extend(down.iter().map(|(from, to, arrow)| downwards(&boxes[*from], &boxes[*to], arrow)));
+    flows.extend(
+        down.iter()
+            .map(|(from, to, arrow)| downwards(&boxes[*from], &boxes[*to], arrow)),
+    );
     let bottom = boxes.iter().map(|one| one.y + one.height).max();
-    let headings = HEADINGS.iter().enumerate().filter(|(column, _)| {
-        cards.iter().any(|card| card.column == *column)
-    });
+    let headings = HEADINGS
+        .iter()
+        .enumerate()
+        .filter(|(column, _)| cards.iter().any(|card| card.column == *column));
     let headings = headings.map(|(column, text)| Heading {
         x: xs[column],
         y: 16,
@@ -178,7 +189,10 @@ fn stack(cards: &[Card], ends: &[End<'_>], down: &[(usize, usize, &Arrow)]) -> V
     let mut boxes = Vec::new();
     for (index, card) in cards.iter().enumerate() {
         let above = last[card.column];
-        let joined = |above| down.iter().any(|(from, to, _)| (*from, *to) == (above, index));
+        let joined = |above| {
+            down.iter()
+                .any(|(from, to, _)| (*from, *to) == (above, index))
+        };
         let gap = match above {
             None => 0,
             Some(above) if joined(above) => GAP_WITH_ARROW,
@@ -243,7 +257,9 @@ fn columns(cards: &[Card], ends: &[End<'_>]) -> [u32; COLUMNS] {
     for column in 0..COLUMNS - 1 {
         let across = ends.iter().filter(|end| cards[end.left].column == column);
         let tracks = u32::try_from(across.clone().count()).unwrap_or(u32::MAX);
-        let longest = across.map(|end| measure::width(end.arrow.verb, VERB_SIZE)).max();
+        let longest = across
+            .map(|end| measure::width(end.arrow.verb, VERB_SIZE))
+            .max();
         let gap = match longest {
             Some(longest) => TRACK * (tracks + 1) + longest + 24,
             None => 2 * GAP,
@@ -257,7 +273,9 @@ fn columns(cards: &[Card], ends: &[End<'_>]) -> [u32; COLUMNS] {
 fn ports(boxes: &[Box], ends: &mut [End<'_>]) {
     for index in 0..boxes.len() {
         let card = &boxes[index];
-        let mut arriving: Vec<usize> = (0..ends.len()).filter(|end| ends[*end].right == index).collect();
+        let mut arriving: Vec<usize> = (0..ends.len())
+            .filter(|end| ends[*end].right == index)
+            .collect();
         arriving.sort_by_key(|end| boxes[ends[*end].left].y);
         for (place, end) in (0u32..).zip(arriving) {
             ends[end].right_y = card.y + FIRST_PORT + place * PORT;
@@ -265,7 +283,9 @@ fn ports(boxes: &[Box], ends: &mut [End<'_>]) {
     }
     let taken: Vec<(usize, u32)> = ends.iter().map(|end| (end.right, end.right_y)).collect();
     for (index, card) in boxes.iter().enumerate() {
-        let mut leaving: Vec<usize> = (0..ends.len()).filter(|end| ends[*end].left == index).collect();
+        let mut leaving: Vec<usize> = (0..ends.len())
+            .filter(|end| ends[*end].left == index)
+            .collect();
         leaving.sort_by_key(|end| boxes[ends[*end].right].y);
         let many = u32::try_from(leaving.len()).unwrap_or(u32::MAX);
         let mut above = card.y;
@@ -351,7 +371,12 @@ pub fn extents(drawing: &Drawing) -> Vec<([u32; 4], Option<[u32; 4]>, String)> {
     for card in &drawing.cards {
         let outer = [card.x, card.y, card.x + card.width, card.y + card.height];
         let width = measure::bold(card.title, TITLE_SIZE);
-        let title = [card.title_x, card.title_y - 11, card.title_x + width, card.title_y + 3];
+        let title = [
+            card.title_x,
+            card.title_y - 11,
+            card.title_x + width,
+            card.title_y + 3,
+        ];
         all.push((title, Some(outer), card.title.to_owned()));
         for line in &card.lines {
             let width = measure::width(&line.text, LINE_SIZE);
@@ -361,8 +386,16 @@ pub fn extents(drawing: &Drawing) -> Vec<([u32; 4], Option<[u32; 4]>, String)> {
     }
     for flow in &drawing.arrows {
         let width = measure::width(flow.verb, VERB_SIZE);
-        let left = if flow.anchor == "end" { flow.x - width } else { flow.x };
-        all.push(([left, flow.y - 10, left + width, flow.y + 3], None, flow.words.clone()));
+        let left = if flow.anchor == "end" {
+            flow.x - width
+        } else {
+            flow.x
+        };
+        all.push((
+            [left, flow.y - 10, left + width, flow.y + 3],
+            None,
+            flow.words.clone(),
+        ));
     }
     all
 }

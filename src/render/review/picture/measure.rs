@@ -19,7 +19,9 @@ const BOLD: u32 = 122;
 /// Returns the width in thousandths of a pixel at a size in tenths of a pixel.
 fn thousandths(text: &str, size: u32) -> u32 {
     let advance = |one: char| {
-        let place = u32::from(one).checked_sub(0x20).and_then(|place| usize::try_from(place).ok());
+        let place = u32::from(one)
+            .checked_sub(0x20)
+            .and_then(|place| usize::try_from(place).ok());
         let known = place.and_then(|place| REGULAR.get(place));
         known.map_or(OTHER, |advance| u32::from(*advance))
     };
@@ -66,7 +68,10 @@ mod tests {
     fn a_text_is_cut_in_its_middle_to_what_fits() {
         assert_eq!(fit("short", 120, 100), "short");
         let cut = fit("AlarmSubscriptionOpsExampleComaf3c8254", 120, 150);
-        assert!(cut.starts_with("Alarm") && cut.ends_with("af3c8254"), "{cut}");
+        assert!(
+            cut.starts_with("Alarm") && cut.ends_with("af3c8254"),
+            "{cut}"
+        );
         for room in 0..200 {
             let cut = fit("a name that is long", 120, room);
             assert!(cut == "…" || width(&cut, 120) <= room, "{cut} in {room}");

@@ -48,7 +48,11 @@ pub fn picture(stacks: &[Rendered<'_>], groups: &[Group], account: &str) -> Pict
     let mut cards = card::cards(stacks, account);
     let arrows = arrows(&cards, groups);
     for card in &mut cards {
-        card.calls = arrows.iter().filter(|arrow| arrow.from == card.id).cloned().collect();
+        card.calls = arrows
+            .iter()
+            .filter(|arrow| arrow.from == card.id)
+            .cloned()
+            .collect();
     }
     Picture {
         drawing: layout::draw(&cards, &arrows),
@@ -65,20 +69,27 @@ const ARROWS: [(&str, &str, &str, Allows); 13] = [
     ("manager", "function", "starts", |holder, statement| {
         *holder == Holder::Started && by_service(statement, "secretsmanager")
     }),
-    ("events", "function", "starts hourly", |holder, statement| {
-        *holder == Holder::Started && by_service(statement, "events")
-    }),
+    (
+        "events",
+        "function",
+        "starts hourly",
+        |holder, statement| *holder == Holder::Started && by_service(statement, "events"),
+    ),
     ("events", "topic", "publishes", |holder, statement| {
         *holder == Holder::Topic && by_service(statement, "events")
     }),
     ("watch", "topic", "publishes", |holder, statement| {
         *holder == Holder::Topic && by_service(statement, "cloudwatch")
     }),
-    ("function", "role", "takes on", |holder, _| *holder == Holder::Trust),
+    ("function", "role", "takes on", |holder, _| {
+        *holder == Holder::Trust
+    }),
     ("role", "log", "writes", |holder, statement| {
         *holder == Holder::Function && on(statement, Kind::LogGroup)
     }),
-    ("function", "users", "acts as", |holder, _| matches!(holder, Holder::Users(_))),
+    ("function", "users", "acts as", |holder, _| {
+        matches!(holder, Holder::Users(_))
+    }),
     ("role", "users", "manages keys", |holder, statement| {
         *holder == Holder::Function && on(statement, Kind::User)
     }),
@@ -95,10 +106,11 @@ const ARROWS: [(&str, &str, &str, Allows); 13] = [
             && on(statement, Kind::Secret)
             && !does(statement, "secretsmanager:PutSecretValue")
     }),
-    ("readers", "secrets", "read", |holder, _| *holder == Holder::Secret),
+    ("readers", "secrets", "read", |holder, _| {
+        *holder == Holder::Secret
+    }),
     ("readers", "key", "decrypt", |holder, statement| {
-        matches!(holder, Holder::Key(_))
-            && statement.principals.iter().all(|one| !is_own(one))
+        matches!(holder, Holder::Key(_)) && statement.principals.iter().all(|one| !is_own(one))
     }),
 ];
 
@@ -112,12 +124,16 @@ const ELSEWHERE: [(&str, &str, &str, &str); 4] = [
 ];
 
 fn by_service(statement: &Statement, name: &str) -> bool {
-    let is = |one: &Principal| matches!(one, Principal::Service(service) if service.starts_with(name));
+    let is =
+        |one: &Principal| matches!(one, Principal::Service(service) if service.starts_with(name));
     statement.principals.iter().any(is)
 }
 
 fn on(statement: &Statement, kind: Kind) -> bool {
-    statement.resources.iter().any(|arn| resource::thing(arn, "").kind == kind)
+    statement
+        .resources
+        .iter()
+        .any(|arn| resource::thing(arn, None).kind == kind)
 }
 
 fn does(statement: &Statement, action: &str) -> bool {
@@ -132,7 +148,8 @@ fn is_own(principal: &Principal) -> bool {
 }
 
 fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {
-    let permissions: Vec<&Permission> = groups.iter().flat_map(|group| &group.permissions).collect();
+    let permissions: Vec<&Permission> =
+        groups.iter().flat_map(|group| &group.permissions).collect();
     let card = |id: &str| cards.iter().find(|card| card.id == id);
     let arrow = |from: &str, to: &str, verb, href: String, elsewhere| {
         let (from, to) = (card(from)?, card(to)?);
@@ -147,7 +164,8 @@ fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {
         })
     };
     let allowed = ARROWS.iter().filter_map(|(from, to, verb, allows)| {
-        let stands = |one: &&&Permission| !one.statement.denies && allows(&one.holder, &one.statement);
+        let stands =
+            |one: &&&Permission| !one.statement.denies && allows(&one.holder, &one.statement);
         let permission = permissions.iter().find(stands)?;
         arrow(from, to, verb, permission.id.clone(), false)
     });

@@ -15,9 +15,17 @@ fn scratch() {
             let model = model::load(&text, None).unwrap().model;
             let began = std::time::Instant::now();
             let rendering = render(&model).unwrap();
-            println!("{path:?} {:?} {}", began.elapsed(), rendering.files["review.html"].len());
+            println!(
+                "{path:?} {:?} {}",
+                began.elapsed(),
+                rendering.files["review.html"].len()
+            );
             let name = path.file_stem().unwrap().to_str().unwrap();
-            std::fs::write(out.join(format!("{name}.html")), &rendering.files["review.html"]).unwrap();
+            std::fs::write(
+                out.join(format!("{name}.html")),
+                &rendering.files["review.html"],
+            )
+            .unwrap();
             std::fs::write(out.join(format!("{name}.yaml")), &rendering.stack).unwrap();
         }
     }
