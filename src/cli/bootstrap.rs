@@ -4,12 +4,14 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::{Overlay, Stacks};
 use super::function::FunctionSource;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{InitialKey, Model};
 use crate::plan::{Observed, Preflight, StackReport};
-use crate::render;
+use crate::port::Event;
+use crate::render::Shard;
 use crate::run::{self, Bootstrapped};
 use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret};
 
@@ -26,46 +28,62 @@ pub(super) struct Bootstrap {
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
+    overlay: Overlay,
+    #[command(flatten)]
     function: FunctionSource,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, Failed> {
-    let model = settings.load()?;
-    let rendering = render::render(&model)?;
-    let session = Session::open(settings, Some(&model)).await?;
+    let stacks = Stacks::load(settings)?;
+    let rendering = verb.overlay.render(&stacks.fleet)?;
+    let shards = &stacks.fleet.shards;
+    let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
-    let intent = Preflight {
-        rotates: !verb.no_rotate,
-    };
-    let cleared = run::preflight(&context, &model, intent).await?;
+    let rotates = !verb.no_rotate;
+    let cleared = stacks.clear(&context, Preflight { rotates }).await?;
     settings.confirm(
         verb.yes,
-        &question(&model, &cleared.observed, verb.no_rotate),
+        &question(shards, &cleared[0].observed, verb.no_rotate),
     )?;
-    let artifact = verb
-        .function
-        .artifact(settings, model.function.architecture)
-        .await?;
-    let rotates = !verb.no_rotate;
-    let done = run::bootstrap(&context, &model, &cleared, &artifact, &rendering, rotates).await?;
-    let result = result(&model, done);
+    stacks.keep_record(settings)?;
+    let architecture = shards[0].model.function.architecture;
+    let artifact = verb.function.artifact(settings, architecture).await?;
+    let mut deployed: Option<BootstrapResult> = None;
+    for ((shard, template), cleared) in shards.iter().zip(&rendering.stacks).zip(&cleared) {
+        let model = &shard.model;
+        if shards.len() > 1 {
+            context
+                .listener
+                .on(Event::Done(format!("stack {}:", model.stack)));
+        }
+        let done = run::bootstrap(&context, model, cleared, &artifact, template, rotates).await?;
+        let result = result(model, done);
+        deployed = Some(match deployed {
+            Some(before) => before.and(result),
+            None => result,
+        });
+    }
     settings.progress.finish();
-    settings.view.show(&result);
+    if let Some(result) = deployed {
+        settings.view.show(&result);
+    }
     Ok(Exit::Done)
 }
 
-fn question(model: &Model, observed: &Observed, no_rotate: bool) -> String {
-    let count = model.access_keys.len();
-    let adopted = model
-        .access_keys
-        .iter()
-        .filter(|entry| entry.initial_key != InitialKey::Create);
+fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
+    let entries = || shards.iter().flat_map(|shard| &shard.model.access_keys);
+    let adopted = entries().filter(|entry| entry.initial_key != InitialKey::Create);
+    let first = &shards[0].model.stack;
+    let what = match shards.len() {
+        1 => format!("the stack {first}"),
+        count => format!("{count} stacks, {first} and others numbered after it,"),
+    };
     format!(
-        "Deploy the stack {} to account {} in {} as {}?\n  {count} secret(s), {} first key(s) adopted from profiles; {}",
-        model.stack,
+        "Deploy {what} to account {} in {} as {}?\n  {} secret(s), {} first key(s) adopted from profiles; {}",
         observed.caller.account,
         observed.region,
         observed.caller.arn,
+        entries().count(),
         adopted.count(),
         if no_rotate {
             "no rotation now."
@@ -89,6 +107,7 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
     });
     BootstrapResult {
         stack: StackReport::from(&done.deployed.stack),
+        stacks: Vec::new(),
         function: DeployedFunction {
             arn: done.deployed.function_arn().unwrap_or_default().to_owned(),
             code_sha256: done.code_sha256,

@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::{Overlay, Stacks};
 use super::settings::Settings;
-use crate::render::{self, Rendering};
+use crate::render::Rendering;
 use crate::view::{GenerateResult, WrittenFile};
 
 /// Render everything for review, offline
@@ -23,15 +24,30 @@ pub(super) struct Generate {
     /// Write nothing and say whether DIR is up to date (exit code 4 where it is not)
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    overlay: Overlay,
 }
 
 pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> {
-    let model = settings.load()?;
-    let rendering = render::render(&model)?;
-    let result = match verb.check {
+    let stacks = Stacks::load(settings)?;
+    let rendering = verb.overlay.render(&stacks.fleet)?;
+    let mut result = match verb.check {
         true => compare(&verb.output, &rendering),
         false => write(&verb.output, &rendering)?,
     };
+    if let Some((_, same)) = stacks.record_text() {
+        result.record = Some(WrittenFile {
+            path: stacks.record.display().to_string(),
+            state: match (same, verb.check) {
+                (true, _) => "unchanged",
+                (false, true) => "differs",
+                (false, false) => "written",
+            },
+        });
+        if !verb.check {
+            stacks.keep_record(settings)?;
+        }
+    }
     settings.view.show(&result);
     Ok(match verb.check && !result.is_up_to_date() {
         true => Exit::Different,
@@ -57,6 +73,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
     GenerateResult {
         directory: directory.display().to_string(),
         checked: true,
+        record: None,
         files: compared.chain(stale).collect(),
     }
 }
@@ -92,24 +109,48 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
     Ok(GenerateResult {
         directory: directory.display().to_string(),
         checked: false,
+        record: None,
         files,
     })
 }
 
-/// Returns the policies that an earlier rendering wrote and this one does not.
+/// Returns what an earlier rendering wrote and this one does not.
 fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
     // Only a folder that was rendered before is keyrota's to tidy.
-    if !directory.join("stack.yaml").is_file() {
+    let above = names_in(directory);
+    if !above.iter().any(|name| is_stack(name)) {
         return BTreeSet::new();
     }
-    let names = std::fs::read_dir(directory.join("policies"))
-        .into_iter()
-        .flatten();
+    let policies = names_in(&directory.join("policies")).into_iter();
+    let policies = policies
+        .filter(|name| name.ends_with(".json"))
+        .map(|name| format!("policies/{name}"));
+    let above = above.into_iter().filter(|name| {
+        is_stack(name) || (name.starts_with("deployer-policy") && name.ends_with(".json"))
+    });
+    above
+        .chain(policies)
+        .filter(|path| !rendering.files.contains_key(path))
+        .collect()
+}
+
+/// `stack.yaml`, or `stack-000.yaml`.
+fn is_stack(name: &str) -> bool {
+    let number = name
+        .strip_prefix("stack")
+        .and_then(|rest| rest.strip_suffix(".yaml"));
+    number.is_some_and(|number| {
+        number.is_empty()
+            || number
+                .strip_prefix('-')
+                .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(directory).into_iter().flatten();
     names
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".json"))
-        .map(|name| format!("policies/{name}"))
-        .filter(|path| !rendering.files.contains_key(path))
         .collect()
 }
 

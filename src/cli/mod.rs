@@ -7,6 +7,7 @@ mod credentials;
 mod demo;
 mod exit;
 mod failure;
+mod fleet;
 mod function;
 mod generate;
 mod plan;

@@ -4,12 +4,13 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::{Overlay, Stacks};
 use super::function::FunctionSource;
 use super::session::Session;
 use super::settings::Settings;
 use crate::plan::Preflight;
+use crate::run;
 use crate::view::PlanResult;
-use crate::{render, run};
 
 /// Show what a deployment would change, and change nothing
 ///
@@ -20,24 +21,29 @@ pub(super) struct Plan {
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
+    overlay: Overlay,
+    #[command(flatten)]
     function: FunctionSource,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed> {
-    let model = settings.load()?;
-    let rendering = render::render(&model)?;
-    let session = Session::open(settings, Some(&model)).await?;
+    let stacks = Stacks::load(settings)?;
+    let rendering = verb.overlay.render(&stacks.fleet)?;
+    let shards = &stacks.fleet.shards;
+    let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
-    let cleared = run::preflight(&context, &model, Preflight { rotates: false }).await?;
-    let artifact = verb
-        .function
-        .artifact(settings, model.function.architecture)
-        .await?;
-    let changes = run::preview(&context, &model, &cleared, &artifact, &rendering).await?;
+    let cleared = stacks.clear(&context, Preflight { rotates: false }).await?;
+    let architecture = shards[0].model.function.architecture;
+    let artifact = verb.function.artifact(settings, architecture).await?;
+    let mut result = PlanResult { stacks: Vec::new() };
+    for ((shard, template), cleared) in shards.iter().zip(&rendering.stacks).zip(&cleared) {
+        let model = &shard.model;
+        let changes = run::preview(&context, model, cleared, &artifact, template).await?;
+        result.stacks.push((model.stack.to_string(), changes));
+    }
     settings.progress.finish();
-    let result = PlanResult { changes };
     settings.view.show(&result);
-    Ok(match verb.detailed_exitcode && !result.changes.is_empty() {
+    Ok(match verb.detailed_exitcode && !result.is_empty() {
         true => Exit::Different,
         false => Exit::Done,
     })

@@ -4,10 +4,12 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{AccessKey, Model};
 use crate::port::{Event, Listener};
+use crate::render::Fleet;
 use crate::run::{self, Context, Deployed};
 use crate::view::{RotateResult, RotatedSecret};
 
@@ -22,19 +24,21 @@ pub(super) struct Rotate {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Failed> {
-    let model = settings.load()?;
-    let entries = chosen(&model, &verb.names)?;
-    let session = Session::open(settings, Some(&model)).await?;
+    let stacks = Stacks::load(settings)?;
+    let chosen = chosen(&stacks.fleet, &verb.names)?;
+    let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
-    run::guard_account(&context, &model).await?;
-    let deployed = Deployed::observe(&context, &model).await?;
     let mut secrets = Vec::new();
-    for entry in entries {
-        let secret = rotate(&context, &model, &deployed, entry).await;
-        if let Some(error) = &secret.error {
-            settings.progress.on(Event::Warning(error.clone()));
+    for (model, entries) in chosen {
+        run::guard_account(&context, model).await?;
+        let deployed = Deployed::observe(&context, model).await?;
+        for entry in entries {
+            let secret = rotate(&context, model, &deployed, entry).await;
+            if let Some(error) = &secret.error {
+                settings.progress.on(Event::Warning(error.clone()));
+            }
+            secrets.push(secret);
         }
-        secrets.push(secret);
     }
     settings.progress.finish();
     let result = RotateResult { secrets };
@@ -47,32 +51,38 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     )
 }
 
-fn chosen<'model>(
-    model: &'model Model,
+/// Returns the entries that are named, or all, with their stacks.
+fn chosen<'fleet>(
+    fleet: &'fleet Fleet,
     names: &[String],
-) -> Result<Vec<&'model AccessKey>, Failed> {
-    if names.is_empty() {
-        return Ok(model.access_keys.iter().collect());
-    }
-    let find = |name: &String| {
-        let called = |entry: &&AccessKey| {
-            entry.secret.as_str() == name.as_str() || entry.user.as_str() == name.as_str()
-        };
-        model.access_keys.iter().find(called).ok_or_else(|| {
-            let known: Vec<&str> = model
-                .access_keys
-                .iter()
-                .map(|entry| entry.secret.as_str())
-                .collect();
-            Failed::new(
-                "usage",
-                format!("the manifest has no secret or user `{name}`"),
-            )
-            .hint(format!("it has: {}", known.join(", ")))
-            .exit(Exit::Usage)
-        })
+) -> Result<Vec<(&'fleet Model, Vec<&'fleet AccessKey>)>, Failed> {
+    let called = |entry: &AccessKey, name: &str| {
+        entry.secret.as_str() == name || entry.user.as_str() == name
     };
-    names.iter().map(find).collect()
+    let entries = || {
+        fleet
+            .shards
+            .iter()
+            .flat_map(|shard| &shard.model.access_keys)
+    };
+    for name in names {
+        if !entries().any(|entry| called(entry, name)) {
+            let known: Vec<&str> = entries().map(|entry| entry.secret.as_str()).collect();
+            let hint = match known.len() {
+                0..=20 => format!("it has: {}", known.join(", ")),
+                count => format!("it has {count}; `keyrota status` lists them"),
+            };
+            let message = format!("the manifest has no secret or user `{name}`");
+            return Err(Failed::new("usage", message).hint(hint).exit(Exit::Usage));
+        }
+    }
+    let wanted =
+        |entry: &&AccessKey| names.is_empty() || names.iter().any(|name| called(entry, name));
+    let of = fleet.shards.iter().map(|shard| {
+        let entries = shard.model.access_keys.iter().filter(wanted);
+        (&shard.model, entries.collect::<Vec<_>>())
+    });
+    Ok(of.filter(|(_, entries)| !entries.is_empty()).collect())
 }
 
 async fn rotate(

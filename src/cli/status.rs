@@ -4,9 +4,10 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
-use crate::plan::State;
+use crate::plan::{State, StatusReport};
 use crate::run;
 
 /// Show what is deployed and how each credential fares
@@ -18,13 +19,18 @@ pub(super) struct Status {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Failed> {
-    let model = settings.load()?;
-    let session = Session::open(settings, Some(&model)).await?;
+    let stacks = Stacks::load(settings)?;
+    let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
-    run::guard_account(&context, &model).await?;
-    let report = run::status(&context, &model).await?;
+    let mut reports = Vec::new();
+    for shard in &stacks.fleet.shards {
+        run::guard_account(&context, &shard.model).await?;
+        reports.push(run::status(&context, &shard.model).await?);
+    }
+    let deployed = reports.iter().all(|report| report.stack.is_some());
+    let report = StatusReport::of_all(reports);
     settings.view.show(&report);
-    let fine = report.stack.is_some()
+    let fine = deployed
         && report
             .secrets
             .iter()

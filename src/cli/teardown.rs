@@ -6,11 +6,12 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
 use crate::plan::{Step, TeardownOptions, TeardownPlan};
 use crate::port::Deletion;
-use crate::run;
+use crate::run::{self, TeardownReport};
 
 /// Take everything down, and lose nothing by accident
 ///
@@ -37,8 +38,8 @@ pub(super) struct Teardown {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Teardown) -> Result<Exit, Failed> {
-    let model = settings.load()?;
-    let session = Session::open(settings, Some(&model)).await?;
+    let stacks = Stacks::load(settings)?;
+    let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
     let options = TeardownOptions {
         deletion: match verb.force_delete_secrets {
@@ -48,19 +49,25 @@ pub(super) async fn run(settings: &Settings, verb: &Teardown) -> Result<Exit, Fa
         keep_keys: verb.keep_keys,
         delete_keys: verb.delete_keys,
     };
-    let plan = run::observe_teardown(&context, &model, options).await?;
-    if !plan.steps.is_empty() {
-        settings.confirm(verb.yes, &question(&plan))?;
+    let mut plans = Vec::new();
+    for model in stacks.fleet.models() {
+        plans.push(run::observe_teardown(&context, model, options).await?);
     }
-    let report = run::teardown(&context, &model, plan, options).await?;
+    if plans.iter().any(|plan| !plan.steps.is_empty()) {
+        settings.confirm(verb.yes, &question(&plans))?;
+    }
+    let mut report = TeardownReport::default();
+    for (model, plan) in stacks.fleet.models().zip(plans) {
+        report.extend(run::teardown(&context, model, plan, options).await?);
+    }
     settings.progress.finish();
     settings.view.show(&report);
     Ok(Exit::Done)
 }
 
-fn question(plan: &TeardownPlan) -> String {
+fn question(plans: &[TeardownPlan]) -> String {
     let mut text = "This will:\n".to_owned();
-    for step in &plan.steps {
+    for step in plans.iter().flat_map(|plan| &plan.steps) {
         let _ = match step {
             Step::CancelRotation { secret } => writeln!(text, "  cancel the rotation of {secret}"),
             // A note to the next run, and nothing to ask about.

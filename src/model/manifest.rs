@@ -148,8 +148,10 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
     for (held, at) in &access_keys {
         entry::check_regions(held, region.as_ref(), at);
     }
+    let stack = stack?;
     Some(Model {
-        stack: stack?,
+        fleet: stack.clone(),
+        stack,
         account,
         region,
         tags: tags.unwrap_or_default(),

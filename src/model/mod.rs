@@ -32,6 +32,10 @@ pub use schedule::{Calendar, Schedule, Window};
 pub struct Model {
     /// The CloudFormation stack.
     pub stack: StackName,
+    /// The stack as the manifest names it. Where one stack cannot hold the
+    /// entries, each of the several has its own name, and what they share is
+    /// named after this one.
+    pub fleet: StackName,
     /// The only account this may be deployed to.
     pub account: Option<AccountId>,
     /// The Region; the SDK's own chain decides where there is none.

@@ -5,6 +5,7 @@ mod changes;
 mod made;
 mod observed;
 mod old_key;
+mod placement;
 mod preflight;
 mod seeding;
 mod status;
@@ -19,6 +20,7 @@ pub use observed::{
     Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
 pub use old_key::{Going, going};
+pub use placement::check_placement;
 pub use preflight::{Preflight, check, check_account, check_owner};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};

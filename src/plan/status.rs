@@ -17,10 +17,30 @@ const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What `keyrota status` says.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusReport {
-    /// The stack; nothing where it is not deployed.
+    /// The stack; nothing where it is not deployed. The first where there are several.
     pub stack: Option<StackReport>,
+    /// Every stack that is deployed, where the entries take several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<StackReport>,
     /// Each secret.
     pub secrets: Vec<SecretReport>,
+}
+
+impl StatusReport {
+    /// Returns the report of several stacks.
+    pub fn of_all(reports: Vec<Self>) -> Self {
+        let several = reports.len() > 1;
+        let mut all = Self {
+            stack: reports.first().and_then(|first| first.stack.clone()),
+            stacks: Vec::new(),
+            secrets: Vec::new(),
+        };
+        for report in reports {
+            all.stacks.extend(report.stack.filter(|_| several));
+            all.secrets.extend(report.secrets);
+        }
+        all
+    }
 }
 
 /// The stack in a report.

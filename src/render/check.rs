@@ -7,17 +7,17 @@ use super::{resolve, role};
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 
 /// Resources a stack (`cloudformation-limits`).
-const MAX_RESOURCES: usize = 500;
+pub const MAX_RESOURCES: usize = 500;
 /// Outputs a stack.
-const MAX_OUTPUTS: usize = 200;
+pub const MAX_OUTPUTS: usize = 200;
 /// Bytes of a template that is read from S3.
-const MAX_TEMPLATE: usize = 1_000_000;
+pub const MAX_TEMPLATE: usize = 1_000_000;
 /// Inline policies of a user together, in characters.
 const MAX_USER_INLINE: usize = 2_048;
 /// A role's trust policy.
 const MAX_TRUST: usize = 2_048;
 /// A key policy (`resource-limits` of KMS).
-const MAX_KEY: usize = 32_768;
+pub const MAX_KEY: usize = 32_768;
 /// A secret's resource policy (`reference_limits` of Secrets Manager).
 const MAX_SECRET: usize = 20_480;
 /// A topic's policy, and a function's.

@@ -80,7 +80,8 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             "AWS::IAM::ManagedPolicy" => (Kind::Managed, kebab(id), "PolicyDocument"),
             "AWS::IAM::UserPolicy" => (
                 Kind::UserInline,
-                format!("user-{}", text("UserName")?),
+                // Every user of the stack has the same, so that one file shows it.
+                user_file(&text("PolicyName")?),
                 "PolicyDocument",
             ),
             "AWS::KMS::Key" => (Kind::Key, kebab(id), "KeyPolicy"),
@@ -127,6 +128,12 @@ fn kebab(id: &str) -> String {
         name.push(one.to_ascii_lowercase());
     }
     name
+}
+
+/// `keyrota-ManageOwnAccessKeys` becomes `user-manage-own-access-keys`.
+fn user_file(policy: &str) -> String {
+    let policy = policy.strip_prefix("keyrota-").unwrap_or(policy);
+    format!("user-{}", kebab(policy))
 }
 
 /// A file name for a secret: slashes cannot stand in one, 512 characters are

@@ -5,10 +5,12 @@
 mod check;
 mod deployer;
 mod document;
+mod fleet;
 mod name;
 mod resolve;
 mod review;
 mod role;
+mod spread;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -19,13 +21,15 @@ use std::collections::BTreeMap;
 use crate::model::{Finding, Model};
 
 pub use check::check_readers;
+pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use resolve::ResolveError;
 pub use review::Before;
-pub use template::TemplateError;
+use spread::spread;
+pub use template::{TemplateError, Templates};
 
 /// The logical ID of the rotation function.
 pub const FUNCTION: &str = "Function";
@@ -53,9 +57,9 @@ pub const OLD_KEY_TAG: &str = "keyrota:old-key";
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
-    /// The CloudFormation template.
-    pub stack: String,
-    /// What is written for review, by relative path: the template, each policy
+    /// The CloudFormation template of each stack, in the order of the shards.
+    pub stacks: Vec<String>,
+    /// What is written for review, by relative path: the templates, each policy
     /// as IAM will see it, and what the person who deploys needs.
     pub files: BTreeMap<String, String>,
 }
@@ -97,7 +101,9 @@ pub(crate) struct Rendered<'model> {
     /// What it was rendered from.
     pub model: &'model Model,
     /// The template's file.
-    pub file: String,
+    pub file: &'model str,
+    /// What tells its files from other stacks'; empty where there is one.
+    pub prefix: &'model str,
     /// The template.
     pub text: String,
     /// The template, read again: what CloudFormation will see.
@@ -106,40 +112,57 @@ pub(crate) struct Rendered<'model> {
     pub documents: Vec<document::Document>,
     /// What the manifest says of the account and Region.
     pub world: resolve::World,
+    /// Names of the templates that are not keyrota's own.
+    pub overlaid: &'model [String],
 }
 
-/// Renders the model.
+/// Renders the stacks.
 ///
 /// # Errors
 ///
-/// Returns every finding where AWS would refuse the stack; the other errors are
+/// Returns every finding where AWS would refuse a stack; the other errors are
 /// faults of the templates.
-pub fn render(model: &Model) -> Result<Rendering, Error> {
-    render_since(model, None)
+pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
+    render_since(shards, templates, None)
 }
 
-/// Renders the model; the review says what changed since what was there before.
+/// Renders the stacks; the review says what changed since what was there before.
 ///
 /// # Errors
 ///
 /// As [`render`], and [`Error::Before`] where the earlier templates cannot be read.
-pub fn render_since(model: &Model, before: Option<&Before>) -> Result<Rendering, Error> {
-    let registry = template::registry()?;
-    let stacks = [render_stack(&registry, model, "stack.yaml")?];
-    let [rendered] = &stacks;
-    let mut files = files(rendered)?;
+pub fn render_since(
+    shards: &[Shard],
+    templates: &Templates,
+    before: Option<&Before>,
+) -> Result<Rendering, Error> {
+    let mut rendered = Vec::new();
+    let mut refused = Vec::new();
+    for outcome in spread(shards, |shard| render_stack(templates, shard)) {
+        match outcome {
+            Ok(one) => rendered.push(one),
+            Err(Error::Refused(findings)) => refused.extend(findings),
+            Err(error) => return Err(error),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Error::Refused(refused));
+    }
+    let mut files = BTreeMap::new();
+    for written in spread(&rendered, files_of) {
+        files.extend(written?);
+    }
     let review = review::page(review::Content {
-        stacks: &stacks,
+        stacks: &rendered,
         files: &files,
         checks: &checks(),
         cost: None,
         before,
     })?;
     files.insert(review::FILE.to_owned(), review);
-    let [rendered] = stacks;
     Ok(Rendering {
+        stacks: rendered.into_iter().map(|one| one.text).collect(),
         files,
-        stack: rendered.text,
     })
 }
 
@@ -166,10 +189,10 @@ fn checks() -> review::Checks {
 }
 
 fn render_stack<'model>(
-    registry: &handlebars::Handlebars<'_>,
-    model: &'model Model,
-    file: &str,
+    templates: &'model Templates,
+    shard: &'model Shard,
 ) -> Result<Rendered<'model>, Error> {
+    let model = &shard.model;
     let account = model.account.as_ref();
     let mut findings = account.map_or_else(Vec::new, |account| check_readers(model, account));
     let context = match view::stack(model) {
@@ -180,7 +203,7 @@ fn render_stack<'model>(
             return Err(Error::Refused(findings));
         }
     };
-    let text = template::fill(registry, template::STACK, &context)?;
+    let text = templates.stack(&context)?;
     let tree: serde_yaml::Value =
         serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let longest = resolve::World::longest(model).with_resources(&tree);
@@ -192,29 +215,35 @@ fn render_stack<'model>(
     let world = resolve::World::of(model).with_resources(&tree);
     Ok(Rendered {
         documents: document::documents(&tree, &world)?,
-        file: file.to_owned(),
         model,
+        file: &shard.file,
+        prefix: &shard.prefix,
         text,
         tree,
         world,
+        overlaid: templates.overlaid_names(),
     })
 }
 
-/// Returns what is written for review.
-fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
+/// Returns what is written of a stack for review.
+fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
     let Rendered {
         model,
+        file,
+        prefix,
+        text,
         world,
         documents,
         ..
     } = rendered;
     let mut files = BTreeMap::new();
-    files.insert(rendered.file.clone(), rendered.text.clone());
+    files.insert((*file).to_owned(), text.clone());
+    let mut users: Option<&document::Document> = None;
     for document in documents {
-        files.insert(
-            format!("policies/{}.json", document.name),
-            pretty(&document.body)?,
-        );
+        let Some(file) = policy_file(document, prefix, &mut users) else {
+            continue;
+        };
+        files.insert(file, pretty(&document.body)?);
     }
     let bucket = artifact_bucket(model, world.account(), world.region());
     let policy = document::artifact_bucket_policy(&bucket, world);
@@ -223,8 +252,37 @@ fn files(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
         .iter()
         .any(|document| document.kind == document::Kind::Managed);
     let deployer = deployer::policy(model, world, managed);
-    files.insert("deployer-policy.json".to_owned(), pretty(&deployer)?);
+    let name = match prefix.strip_suffix('-') {
+        Some(number) => format!("deployer-policy-{number}.json"),
+        None => "deployer-policy.json".to_owned(),
+    };
+    files.insert(name, pretty(&deployer)?);
     Ok(files)
+}
+
+/// Returns the file of a policy, where none before it shows the same. `users` is the
+/// first of the users' policies in the stack.
+fn policy_file<'documents>(
+    document: &'documents document::Document,
+    prefix: &str,
+    users: &mut Option<&'documents document::Document>,
+) -> Option<String> {
+    let mut name = document.name.clone();
+    // The users' policies are one and the same, unless a template of an
+    // organisation's own tells them apart.
+    if document.kind == document::Kind::UserInline {
+        match users {
+            Some(first) if first.body == document.body => return None,
+            Some(_) => name = format!("{name}-{}", document.resource),
+            None => *users = Some(document),
+        }
+    }
+    // The documents of users and secrets have names of their own in every stack.
+    let prefix = match document.kind {
+        document::Kind::UserInline | document::Kind::Secret => "",
+        _ => prefix,
+    };
+    Some(format!("policies/{prefix}{name}.json"))
 }
 
 /// Returns the policy of the artifact bucket, which keeps off whoever does not

@@ -64,7 +64,7 @@ pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
         Some(bucket) => bucket.to_string(),
         None => format!(
             "keyrota-{}-{account}-{region}",
-            digest(model.stack.as_str())
+            digest(model.fleet.as_str())
         ),
     }
 }

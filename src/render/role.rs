@@ -17,9 +17,9 @@ pub const MAX_ATTACHED: usize = 10;
 
 /// What a document has beside its ARNs, at most; `limits_hold` in this room's
 /// tests holds it to the truth.
-const FRAME: usize = 260;
+pub const FRAME: usize = 260;
 /// The same for a KMS key's two statements.
-const KEY_FRAME: usize = 520;
+pub const KEY_FRAME: usize = 520;
 
 /// A policy of the role.
 #[derive(Clone, Debug, Serialize)]

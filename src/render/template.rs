@@ -12,15 +12,17 @@
 //! | `{{number x}}` | a YAML number | itself, refused if it is not a number |
 //! | `{{comment x}}` | a YAML comment | itself without control characters |
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy as _, Output, RenderContext,
+    RenderErrorReason, Renderable as _,
 };
 use serde::Serialize;
 
 /// The template of the whole stack.
-pub const STACK: &str = "stack";
+const STACK: &str = "stack";
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => {
@@ -28,9 +30,11 @@ macro_rules! templates {
     };
 }
 
-/// Every template by name: one a concern, and the frame that holds them.
-pub const TEMPLATES: [(&str, &str); 15] = templates![
+/// Every template by name: one a concern, and the frame that holds them. `extra`
+/// is empty: it is there for resources of an organisation's own.
+const TEMPLATES: [(&str, &str); 16] = templates![
     "stack",
+    "extra",
     "tags",
     "function",
     "permission",
@@ -47,42 +51,162 @@ pub const TEMPLATES: [(&str, &str); 15] = templates![
     "schedule",
 ];
 
-/// A template could not be read or filled in. It is a fault of the program, not
-/// of the manifest: names that could cause it are refused before.
+/// A template could not be read or filled in. Without an overlay it is a fault of the
+/// program, not of the manifest: names that could cause it are refused before.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// A template does not parse.
-    #[error("read the template: {0}")]
-    Syntax(#[from] Box<handlebars::TemplateError>),
+    #[error("read the template `{name}`: {error}")]
+    Syntax {
+        /// The template's name.
+        name: String,
+        /// Why, and where.
+        error: Box<handlebars::TemplateError>,
+    },
+    /// A template writes a value as it is, which could end the text around it.
+    #[error("the template `{0}` writes a value without an escape, as {{{{{{x}}}}}} or {{{{&x}}}}")]
+    Raw(String),
+    /// Nothing includes a template.
+    #[error(
+        "the template `{name}` is included nowhere, and keyrota has none of that name; it has {ours}"
+    )]
+    Unused {
+        /// The template's name.
+        name: String,
+        /// Names of keyrota's own.
+        ours: String,
+    },
     /// A value is missing, or is not fit for its place.
     #[error("fill in the template: {0}")]
     Render(#[from] handlebars::RenderError),
 }
 
-/// Returns the registry with every template and helper; a variable that a
-/// template names and the context lacks is an error.
-pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
-    let mut registry = empty_registry();
-    for (name, text) in TEMPLATES {
-        registry
-            .register_template_string(name, text)
-            .map_err(Box::new)?;
-    }
-    Ok(registry)
+/// The templates with their helpers, ready to be filled in.
+pub struct Templates {
+    registry: Handlebars<'static>,
+    /// Names of the templates that are not ours.
+    overlaid: Vec<String>,
 }
 
-/// Fills in a template.
-pub fn fill(
-    registry: &Handlebars<'_>,
-    name: &str,
-    context: &impl Serialize,
-) -> Result<String, TemplateError> {
-    let mut text = registry.render(name, context)?;
-    // Handlebars eats the line break before a block's end that ends a template.
-    if !text.ends_with('\n') {
-        text.push('\n');
+impl Templates {
+    /// Returns keyrota's own.
+    ///
+    /// # Errors
+    ///
+    /// Returns a fault of the program.
+    pub fn built_in() -> Result<Self, TemplateError> {
+        Self::overlaid(BTreeMap::new())
     }
-    Ok(text)
+
+    /// Returns keyrota's own with an organisation's laid over them, by name: one
+    /// that is called like ours stands in its place, another one can be included
+    /// by those (`{{> NAME}}`).
+    ///
+    /// # Errors
+    ///
+    /// Returns what does not parse, writes a value as it is, or is included
+    /// nowhere, which a misspelt name is.
+    pub fn overlaid(overlay: BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let mut texts: BTreeMap<&str, &str> = TEMPLATES.into_iter().collect();
+        texts.extend(
+            overlay
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str())),
+        );
+        let inlined = inlined(&texts, &overlay);
+        let texts_of = |name: &str| inlined.get(name).map_or(texts[name], String::as_str);
+        let mut registry = empty_registry();
+        for (name, text) in texts.keys().map(|name| (name, texts_of(name))) {
+            if writes_raw(text) {
+                return Err(TemplateError::Raw((*name).to_owned()));
+            }
+            let failed = |error| TemplateError::Syntax {
+                name: (*name).to_owned(),
+                error: Box::new(error),
+            };
+            registry
+                .register_template_string(name, text)
+                .map_err(failed)?;
+        }
+        for name in overlay.keys() {
+            if *name != STACK && !texts.values().any(|text| includes(text, name)) {
+                let ours: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
+                return Err(TemplateError::Unused {
+                    name: name.clone(),
+                    ours: ours.join(", "),
+                });
+            }
+        }
+        Ok(Self {
+            registry,
+            overlaid: overlay.into_keys().collect(),
+        })
+    }
+
+    /// Returns the names of the templates that are not keyrota's own, sorted.
+    pub fn overlaid_names(&self) -> &[String] {
+        &self.overlaid
+    }
+
+    /// Fills in the template of the whole stack.
+    ///
+    /// # Errors
+    ///
+    /// Returns the variable that is missing or not fit for its place.
+    pub fn stack(&self, context: &impl Serialize) -> Result<String, TemplateError> {
+        let mut text = self.registry.render(STACK, context)?;
+        // Handlebars eats the line break before a block's end that ends a template.
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Ok(text)
+    }
+}
+
+/// Returns our templates with those that they include as they are in their places.
+///
+/// Handlebars copies the whole context for each inclusion, which for a stack of a
+/// hundred entries is most of the work. An organisation's template is left where it
+/// is, so that an error in it names it.
+fn inlined(
+    texts: &BTreeMap<&str, &str>,
+    overlay: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    fn expand(text: &str, ours: &BTreeMap<&str, &str>, into: &mut String) {
+        for line in text.split_inclusive('\n') {
+            let included = line
+                .strip_prefix("{{> ")
+                .and_then(|rest| rest.strip_suffix("}}\n"));
+            match included.and_then(|name| ours.get(name)) {
+                Some(text) => expand(text, ours, into),
+                None => into.push_str(line),
+            }
+        }
+    }
+    let mut ours = texts.clone();
+    ours.retain(|name, _| !overlay.contains_key(*name));
+    let expanded = ours.iter().map(|(name, text)| {
+        let mut whole = String::new();
+        expand(text, &ours, &mut whole);
+        ((*name).to_owned(), whole)
+    });
+    expanded.collect()
+}
+
+/// Returns whether a template writes a value without the escape of its place.
+fn writes_raw(text: &str) -> bool {
+    ["{{{", "{{~{", "{{&", "{{~&"]
+        .iter()
+        .any(|raw| text.contains(raw))
+}
+
+/// Returns whether a template includes another one: `{{> NAME …}}`.
+fn includes(text: &str, name: &str) -> bool {
+    let mut inclusions = text.split("{{").skip(1).filter_map(|after| {
+        let after = after.trim_start_matches(['~', '#']).strip_prefix('>')?;
+        after.split(['}', '~']).next()?.split_whitespace().next()
+    });
+    inclusions.any(|included| included.trim_matches(['"', '\'']) == name)
 }
 
 fn empty_registry() -> Handlebars<'static> {
@@ -95,6 +219,8 @@ fn empty_registry() -> Handlebars<'static> {
     registry.register_helper("ref", Box::new(reference));
     registry.register_helper("number", Box::new(number));
     registry.register_helper("comment", Box::new(comment));
+    registry.register_helper("if", Box::new(If { positive: true }));
+    registry.register_helper("unless", Box::new(If { positive: false }));
     registry
 }
 
@@ -233,6 +359,37 @@ fn comment(
 ) -> HelperResult {
     let printable = |one: char| if matches!(one, ' '..='~') { one } else { '?' };
     Ok(out.write(&text(helper)?.chars().map(printable).collect::<String>())?)
+}
+
+/// `if` and `unless` as Handlebars has them, but for a missing variable: that is
+/// false there even in strict mode, and a misspelt name would go unnoticed.
+struct If {
+    positive: bool,
+}
+
+impl HelperDef for If {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        state: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let param = helper.param(0);
+        let param = param.ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
+        if param.is_value_missing() {
+            let path = param.relative_path().cloned();
+            return Err(RenderErrorReason::MissingVariable(path).into());
+        }
+        let branch = match param.value().is_truthy(false) == self.positive {
+            true => helper.template(),
+            false => helper.inverse(),
+        };
+        branch.map_or(Ok(()), |branch| {
+            branch.render(registry, context, state, out)
+        })
+    }
 }
 
 fn text<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {

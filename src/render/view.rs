@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::resolve::World;
 use super::role::{self, Policies, Policy};
-use super::{OLD_KEY_TAG, name};
+use super::{OLD_KEY_TAG, check, name};
 use crate::model::{AccessKey, Finding, KmsKey, Model, Probe, RotateAs};
 
 /// The longest event pattern of a rule, in characters (`eb-quota`).
@@ -14,15 +14,19 @@ pub const MAX_EVENT_PATTERN: usize = 2_048;
 const MAX_DISPLAY_NAME: usize = 100;
 /// What a pattern has beside the ARNs, at most.
 const EVENT_PATTERN_FRAME: usize = 260;
+/// What a pattern has room for.
+pub const EVENT_PATTERN_ROOM: usize = MAX_EVENT_PATTERN - EVENT_PATTERN_FRAME;
 /// The longest constant input of a rule's target (`API_Target`).
 pub const MAX_INPUT: usize = 8_192;
 /// What an input has beside the ARNs, at most.
 const INPUT_FRAME: usize = 40;
+/// What an input has room for.
+pub const INPUT_ROOM: usize = MAX_INPUT - INPUT_FRAME;
 /// Targets a rule (`eb-quota`).
 pub const MAX_TARGETS: usize = 5;
 /// Secrets an invocation looks at: a handful of calls each, some of them to IAM,
 /// which may be half the world away, and all within the function's timeout.
-const MAX_SWEPT: usize = 40;
+pub const MAX_SWEPT: usize = 40;
 
 /// The whole stack.
 #[derive(Debug, Serialize)]
@@ -138,6 +142,30 @@ struct ProbeCall {
 #[derive(Debug, Serialize)]
 struct KeyId {
     arn: Option<String>,
+}
+
+impl Stack {
+    /// Returns whether one CloudFormation stack has room for its resources and
+    /// outputs.
+    pub fn fits(&self) -> bool {
+        let entry = |entry: &Entry| {
+            2 + usize::from(entry.create_user)
+                + usize::from(entry.rotates_itself)
+                + usize::from(!entry.readers.is_empty())
+        };
+        let entries: usize = self.access_keys.iter().map(entry).sum();
+        // The function, its permission, log group and role; the topic with its
+        // policy and three alarms.
+        let fixed = 4 + 5;
+        let resources = fixed
+            + entries
+            + self.role_policies.len()
+            + 2 * usize::from(self.kms_key.is_some())
+            + 2 * self.sweeps.len()
+            + self.alarms.rules.len()
+            + self.alarms.subscriptions.len();
+        resources <= check::MAX_RESOURCES && self.access_keys.len() < check::MAX_OUTPUTS
+    }
 }
 
 /// Returns what the templates are filled in with.

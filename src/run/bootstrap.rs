@@ -6,7 +6,6 @@ use super::{
     verify,
 };
 use crate::model::Model;
-use crate::render::Rendering;
 
 /// Everything is deployed, and every credential has proven itself.
 #[derive(Clone, Debug)]
@@ -41,11 +40,11 @@ pub async fn bootstrap(
     model: &Model,
     cleared: &Cleared,
     artifact: &Artifact,
-    rendering: &Rendering,
+    template: &str,
     rotates: bool,
 ) -> Result<Bootstrapped> {
-    let uploaded = upload(context, model, cleared, artifact, &rendering.stack).await?;
-    let deployed = deploy(context, model, cleared, &uploaded, rendering).await?;
+    let uploaded = upload(context, model, cleared, artifact, template).await?;
+    let deployed = deploy(context, model, cleared, &uploaded, template).await?;
     let seeded = seed(context, model, &deployed).await?;
     let secrets = prove(context, model, &deployed, &seeded, rotates).await?;
     let code = match deployed.function_arn() {

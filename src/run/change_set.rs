@@ -8,7 +8,7 @@ use super::{Artifact, Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{Change, ChangeSet, ChangeSetRequest, Stack, Stage, TemplateSource};
-use crate::render::{self, Rendering};
+use crate::render;
 
 /// A change set that CloudFormation computed and nobody executed yet.
 pub(super) struct Computed {
@@ -36,8 +36,8 @@ pub(super) async fn compute(
     context: &Context<'_>,
     model: &Model,
     stack: Option<&Stack>,
-    template: TemplateSource,
-    rendering: &Rendering,
+    source: TemplateSource,
+    template: &str,
     inputs: (BTreeMap<String, String>, BTreeMap<String, String>),
 ) -> Result<Option<Computed>> {
     context.stage(Stage::Comparing);
@@ -45,7 +45,7 @@ pub(super) async fn compute(
     let existing = stack.filter(|stack| !stack.status.is_review());
     if let Some(stack) = existing {
         let deployed = context.cloud.template(&stack.name).await?;
-        if !plan::needs_update(stack, &deployed, &rendering.stack, &parameters, &tags) {
+        if !plan::needs_update(stack, &deployed, template, &parameters, &tags) {
             return Ok(None);
         }
     }
@@ -53,7 +53,7 @@ pub(super) async fn compute(
         stack: model.stack.to_string(),
         name: format!("keyrota-{}", context.clock.token()),
         create: existing.is_none(),
-        template,
+        template: source,
         parameters: parameters.clone(),
         capability: match render::needs_named_iam(model) {
             true => "CAPABILITY_NAMED_IAM",
@@ -73,10 +73,7 @@ pub(super) async fn compute(
     // A rolled-back stack with the same template: there is nothing to change.
     if let Some(stack) = existing
         && stack.parameters == parameters
-        && plan::same_template(
-            &context.cloud.template(&stack.name).await?,
-            &rendering.stack,
-        )
+        && plan::same_template(&context.cloud.template(&stack.name).await?, template)
     {
         return Ok(None);
     }
@@ -124,16 +121,15 @@ pub async fn preview(
     model: &Model,
     cleared: &Cleared,
     artifact: &Artifact,
-    rendering: &Rendering,
+    template: &str,
 ) -> Result<Vec<Change>> {
     let account = cleared.observed.caller.account.as_str();
     let bucket = render::artifact_bucket(model, account, context.region);
     let key = plan::function_key(model, &artifact.sha256);
-    let (template, uploaded) =
-        preview_template(context, model, &bucket, account, rendering).await?;
+    let (source, uploaded) = preview_template(context, model, &bucket, account, template).await?;
     let stack = cleared.observed.stack.as_ref();
     let inputs = inputs(model, &bucket, &key);
-    let computed = compute(context, model, stack, template, rendering, inputs).await;
+    let computed = compute(context, model, stack, source, template, inputs).await;
     let outcome = match computed {
         Ok(Some(computed)) => {
             remove(context, &computed.id, model).await?;
@@ -164,11 +160,10 @@ async fn preview_template(
     model: &Model,
     bucket: &str,
     account: &str,
-    rendering: &Rendering,
+    template: &str,
 ) -> Result<(TemplateSource, Option<String>)> {
-    let template = &rendering.stack;
     if template.len() <= TEMPLATE_IN_REQUEST {
-        return Ok((TemplateSource::Body(template.clone()), None));
+        return Ok((TemplateSource::Body(template.to_owned()), None));
     }
     if context.cloud.bucket(bucket, account).await?.is_none() {
         return Err(Error::TemplateTooLong {
@@ -181,7 +176,7 @@ async fn preview_template(
     if context.cloud.has_object(bucket, &key, account).await? {
         return Ok((source, None));
     }
-    let body = template.clone().into_bytes();
+    let body = template.as_bytes().to_vec();
     context
         .cloud
         .put_object(bucket, &key, account, body)

@@ -6,7 +6,7 @@ use super::{Cleared, Context, Uploaded};
 use crate::model::{AccessKey, Model};
 use crate::plan;
 use crate::port::{Event, Stack, StackResource, Stage};
-use crate::render::{self, Rendering};
+use crate::render;
 
 /// The stack is as it was rendered.
 #[derive(Clone, Debug)]
@@ -77,12 +77,12 @@ pub async fn deploy(
     model: &Model,
     cleared: &Cleared,
     uploaded: &Uploaded,
-    rendering: &Rendering,
+    template: &str,
 ) -> Result<Deployed> {
     let stack = cleared.observed.stack.as_ref();
     let inputs = inputs(model, &uploaded.bucket, &uploaded.key);
-    let template = uploaded.template.clone();
-    let computed = compute(context, model, stack, template, rendering, inputs).await?;
+    let source = uploaded.template.clone();
+    let computed = compute(context, model, stack, source, template, inputs).await?;
     let Some(computed) = computed else {
         return Deployed::observe(context, model).await;
     };

@@ -25,6 +25,7 @@ pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport
         .await?;
     Ok(StatusReport {
         stack: stack.as_ref().map(StackReport::from),
+        stacks: Vec::new(),
         secrets,
     })
 }

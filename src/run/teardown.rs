@@ -26,6 +26,25 @@ pub struct TeardownReport {
     pub left_over: Vec<Item>,
 }
 
+impl TeardownReport {
+    /// Adds what the teardown of another stack did. A bucket that one stack left,
+    /// since others had artifacts in it, is gone with the last of them.
+    pub fn extend(&mut self, more: Self) {
+        self.deleted.extend(more.deleted);
+        self.retained.extend(more.retained);
+        self.left_over.extend(more.left_over);
+        let deleted = &self.deleted;
+        let gone = |item: &Item| {
+            let same = |other: &Item| other.kind == item.kind && other.name == item.name;
+            item.kind == "bucket" && deleted.iter().any(same)
+        };
+        self.retained.retain(|item| !gone(item));
+        let mut buckets = std::collections::BTreeSet::new();
+        self.retained
+            .retain(|item| item.kind != "bucket" || buckets.insert(item.name.clone()));
+    }
+}
+
 /// Looks at what there is to take down and decides.
 ///
 /// # Errors

@@ -16,14 +16,31 @@ use crate::run::TeardownReport;
 /// What `bootstrap` did.
 #[derive(Clone, Debug, Serialize)]
 pub struct BootstrapResult {
-    /// The stack.
+    /// The stack; the first where there are several.
     pub stack: StackReport,
+    /// Every stack, where the entries take several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<StackReport>,
     /// The rotation function.
     pub function: DeployedFunction,
     /// Each secret.
     pub secrets: Vec<DeployedSecret>,
     /// How many changes the stack took.
     pub changes: usize,
+}
+
+impl BootstrapResult {
+    /// Adds the result of another stack.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        if self.stacks.is_empty() {
+            self.stacks.push(self.stack.clone());
+        }
+        self.stacks.push(more.stack);
+        self.secrets.extend(more.secrets);
+        self.changes += more.changes;
+        self
+    }
 }
 
 /// The rotation function as it is deployed.
@@ -77,12 +94,15 @@ impl Show for BootstrapResult {
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
         };
-        let _ = writeln!(
-            text,
-            "\nStack {} is {} ({changes}).",
-            self.stack.name.bold(),
-            self.stack.status
-        );
+        let _ = match self.stacks.len() {
+            0 => writeln!(
+                text,
+                "\nStack {} is {} ({changes}).",
+                self.stack.name.bold(),
+                self.stack.status
+            ),
+            count => writeln!(text, "\n{count} stacks are deployed ({changes})."),
+        };
         text
     }
 
@@ -148,35 +168,60 @@ impl Show for RotateResult {
 }
 
 /// What `plan` found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct PlanResult {
-    /// Each change.
-    pub changes: Vec<Change>,
+    /// Each stack with its changes.
+    pub stacks: Vec<(String, Vec<Change>)>,
+}
+
+impl PlanResult {
+    /// Returns every change with its stack.
+    fn changes(&self) -> impl Iterator<Item = (&str, &Change)> {
+        self.stacks
+            .iter()
+            .flat_map(|(stack, changes)| changes.iter().map(move |change| (stack.as_str(), change)))
+    }
+
+    /// Returns whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.changes().next().is_none()
+    }
 }
 
 impl Show for PlanResult {
     fn human(&self) -> String {
-        if self.changes.is_empty() {
-            return "No change: the stack is as the manifest says.\n".to_owned();
+        if self.is_empty() {
+            return match self.stacks.len() {
+                1 => "No change: the stack is as the manifest says.\n".to_owned(),
+                count => format!("No change: the {count} stacks are as the manifest says.\n"),
+            };
         }
-        let rows = self.changes.iter().map(|change| {
+        let mut header = vec!["action", "resource", "type", ""];
+        if self.stacks.len() > 1 {
+            header.insert(0, "stack");
+        }
+        let rows = self.changes().map(|(stack, change)| {
             let replacement = match change.replacement.as_deref() {
                 Some("True") => "replaced",
                 Some("Conditional") => "perhaps replaced",
                 _ => "",
             };
-            vec![
+            let mut row = vec![
                 change.action.to_lowercase(),
                 change.logical_id.clone(),
                 change.kind.clone(),
                 replacement.to_owned(),
-            ]
+            ];
+            if self.stacks.len() > 1 {
+                row.insert(0, stack.to_owned());
+            }
+            row
         });
-        let mut text = table(&["action", "resource", "type", ""], rows.collect());
+        let mut text = table(&header, rows.collect());
         let count = |action: &str| {
-            self.changes
-                .iter()
-                .filter(|change| change.action == action)
+            let changes = self.changes();
+            changes
+                .filter(|(_, change)| change.action == action)
                 .count()
         };
         let _ = writeln!(
@@ -190,7 +235,14 @@ impl Show for PlanResult {
     }
 
     fn json(&self) -> Value {
-        json!(self)
+        let changes = self.changes().map(|(stack, change)| {
+            let mut change = json!(change);
+            if self.stacks.len() > 1 {
+                change["stack"] = stack.into();
+            }
+            change
+        });
+        json!({ "changes": changes.collect::<Vec<_>>() })
     }
 }
 
@@ -219,6 +271,8 @@ pub struct GenerateResult {
     pub checked: bool,
     /// Each file that was rendered, and those that no longer are.
     pub files: Vec<WrittenFile>,
+    /// The record of the stacks, beside the manifest; none where there is one stack.
+    pub record: Option<WrittenFile>,
 }
 
 /// A rendered file.
@@ -233,7 +287,8 @@ pub struct WrittenFile {
 impl GenerateResult {
     /// Returns whether the directory is as rendered.
     pub fn is_up_to_date(&self) -> bool {
-        self.files.iter().all(|file| file.state == "unchanged")
+        let mut all = self.files.iter().chain(&self.record);
+        all.all(|file| file.state == "unchanged")
     }
 }
 
@@ -245,6 +300,13 @@ impl Show for GenerateResult {
                 let _ = writeln!(text, "{:9}  {}/{}", file.state, self.directory, file.path);
             }
         }
+        for record in self
+            .record
+            .iter()
+            .filter(|record| record.state != "unchanged")
+        {
+            let _ = writeln!(text, "{:9}  {}", record.state, record.path);
+        }
         if self.checked && self.is_up_to_date() {
             let _ = writeln!(text, "{} is up to date.", self.directory);
         }
@@ -252,11 +314,15 @@ impl Show for GenerateResult {
     }
 
     fn json(&self) -> Value {
-        json!({
+        let mut result = json!({
             "directory": self.directory,
             "up_to_date": self.is_up_to_date(),
             "files": self.files,
-        })
+        });
+        if let Some(record) = &self.record {
+            result["record"] = json!(record);
+        }
+        result
     }
 }
 

@@ -12,10 +12,19 @@ use crate::plan::{KeyReport, KeyRole, State, StatusReport};
 
 impl Show for StatusReport {
     fn human(&self) -> String {
-        let mut text = match &self.stack {
-            Some(stack) => format!("Stack {} is {}.\n\n", stack.name.bold(), stack.status),
-            None => "The stack is not deployed.\n\n".to_owned(),
-        };
+        let mut text = String::new();
+        for stack in self
+            .stack
+            .iter()
+            .take(usize::from(self.stacks.is_empty()))
+            .chain(&self.stacks)
+        {
+            let _ = writeln!(text, "Stack {} is {}.", stack.name.bold(), stack.status);
+        }
+        if text.is_empty() {
+            text.push_str("The stack is not deployed.\n");
+        }
+        text.push('\n');
         let rows = self.secrets.iter().map(|secret| {
             vec![
                 secret.name.clone(),

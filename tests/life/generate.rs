@@ -121,16 +121,16 @@ async fn a_check_says_what_is_out_of_date_and_writes_nothing() {
             )
         })
         .collect();
-    assert_eq!(states["policies/user-ci-deployer.json"], "stale");
+    assert_eq!(states["policies/user-manage-own-access-keys.json"], "stale");
     assert_eq!(states["stack.yaml"], "differs");
     assert_eq!(tree(&home.file("rendered")), before);
     let ran = home.keyrota("generate --check").await.exits(4);
-    assert!(ran.stdout.contains("user-ci-deployer.json"), "{ran}");
+    assert!(ran.stdout.contains("user-manage-own-access-keys.json"), "{ran}");
 
     home.keyrota("generate").await.exits(0);
     assert!(
         !home
-            .file("rendered/policies/user-ci-deployer.json")
+            .file("rendered/policies/user-manage-own-access-keys.json")
             .exists()
     );
     home.keyrota(check).await.exits(0);

@@ -10,10 +10,11 @@ use tokio::process::Command;
 use super::super::failure::Failed;
 use super::super::settings::Settings;
 use crate::aws::{self, Aws};
+use crate::model;
 use crate::port::{Identity, KeyPair};
+use crate::render::{self, Fleet, Record, Templates};
 use crate::sandbox::Sandbox;
 use crate::view::Tour;
-use crate::{model, render};
 
 /// The IAM user whose key rotates.
 pub(super) const USER: &str = "ci-deployer";
@@ -61,7 +62,10 @@ impl Scene {
         let model = model::load(&text, None)
             .map_err(|findings| Failed::refused("the tour's manifest", findings))?
             .model;
-        let rendering = render::render(&model)?;
+        let manifest = |finding| Failed::refused("the tour's manifest", vec![finding]);
+        let fleet = Fleet::of(model, Record::default()).map_err(manifest)?;
+        let templates = Templates::built_in().map_err(render::Error::from)?;
+        let rendering = render::render(&fleet.shards, &templates)?;
         let deployer = rendering
             .files
             .get("deployer-policy.json")

@@ -71,7 +71,7 @@ pub fn arrangements(stacks: &[Rendered<'_>], account: &str) -> Vec<Arrangement> 
     let mut all: Vec<Arrangement> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for rendered in stacks {
-        let file = (stacks.len() > 1).then(|| rendered.file.clone());
+        let file = (stacks.len() > 1).then(|| rendered.file.to_owned());
         let made = resolve::resources(&rendered.tree)
             .map(|(id, _)| id)
             .collect();

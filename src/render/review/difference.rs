@@ -104,12 +104,16 @@ pub fn difference(
     let (mut held, mut holds) = (BTreeSet::new(), BTreeSet::new());
     let (mut rotated, mut rotates) = (BTreeSet::new(), BTreeSet::new());
     for rendered in stacks {
-        holds.append(&mut grant::grants(&rendered.documents, &[]));
+        holds.append(&mut grant::grants(
+            &rendered.tree,
+            &rendered.world,
+            &rendered.documents,
+        ));
         rotates.append(&mut rotating(&rendered.tree, &rendered.world));
-        let earlier = trees.remove(rendered.file.as_str()).unwrap_or_default();
-        resources(&rendered.file, &earlier, &rendered.tree, &mut difference);
+        let earlier = trees.remove(rendered.file).unwrap_or_default();
+        resources(rendered.file, &earlier, &rendered.tree, &mut difference);
         let world = rendered.world.clone().with_resources(&earlier);
-        held.append(&mut granted(&rendered.file, &earlier, &world)?);
+        held.append(&mut granted(rendered.file, &earlier, &world)?);
         rotated.append(&mut rotating(&earlier, &world));
     }
     for (file, earlier) in trees {
@@ -158,7 +162,7 @@ fn granted(
         file: file.to_owned(),
         reason: error.to_string(),
     })?;
-    Ok(grant::grants(&documents, &[]))
+    Ok(grant::grants(tree, world, &documents))
 }
 
 /// Returns the secrets that a schedule is for.

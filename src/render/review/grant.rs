@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_yaml::Value;
 
-use super::permission::{self, Beside, is_of_secrets};
+use super::permission::{self, is_of_secrets};
 use super::prose::Prose;
 use super::sentence::{self, Setting};
 use super::statement::{self, Condition, Principal, Statement};
 use super::subject::Holder;
 use crate::render::document::Document;
+use crate::render::resolve::World;
 
 /// One action on one resource, by one principal, for one secret. Where a statement
 /// names exceptions, it is not taken apart.
@@ -27,22 +29,17 @@ pub struct Told {
     pub gravity: Vec<&'static str>,
 }
 
-/// Returns what documents grant.
-pub fn grants<'a>(
-    documents: impl IntoIterator<Item = &'a Document>,
-    beside: &[Beside],
-) -> BTreeSet<Grant> {
+/// Returns what the documents of a stack grant.
+pub fn grants(tree: &Value, world: &World, documents: &[Document]) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     for document in documents {
-        take_apart(&permission::holder(document), &document.body, &mut grants);
-    }
-    for one in beside {
-        take_apart(&one.holder, &one.body, &mut grants);
+        let holder = permission::holder(tree, world, document);
+        take_apart(&holder, &document.body, &mut grants);
     }
     grants
 }
 
-fn take_apart(holder: &Holder, body: &serde_yaml::Value, grants: &mut BTreeSet<Grant>) {
+fn take_apart(holder: &Holder, body: &Value, grants: &mut BTreeSet<Grant>) {
     for (mut whole, _) in statement::statements(body) {
         whole.sid = String::new();
         if !whole.excepts.is_empty() {

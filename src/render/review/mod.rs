@@ -24,18 +24,18 @@ mod timeline;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::json;
 use serde_yaml::Value;
 
-use super::{Error, Rendered};
+use super::{Error, Rendered, TemplateError};
 use crate::bundle::sha256_hex;
 use arrangement::{Arrangement, Rota};
 use difference::Difference;
 use inventory::Inventory;
-use permission::{Beside, Group};
+use permission::Beside;
 use picture::Picture;
 use sentence::Setting;
 use subject::Holder;
-use timeline::Timeline;
 
 /// The page's file.
 pub const FILE: &str = "review.html";
@@ -148,30 +148,47 @@ pub struct Content<'a> {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct Begin {
     name: String,
     place: String,
     lede: String,
-    this_stack: &'static str,
-    the_stack: String,
-    several: bool,
-    any_rate: bool,
-    secrets_words: String,
     figures: Vec<Figure>,
     verdict: Vec<Verdict>,
     contents: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Pictured {
+    this_stack: &'static str,
     picture: Picture,
-    groups: Vec<Group>,
-    arrangements: Vec<Arrangement>,
+}
+
+#[derive(Serialize)]
+struct Secrets<'a> {
+    words: String,
+    several: bool,
+    arrangements: &'a [Arrangement],
+}
+
+#[derive(Serialize)]
+struct Calendar {
+    any_rate: bool,
     rotas: Vec<Rota>,
-    timelines: Vec<Timeline>,
-    cost: Option<&'a Cost>,
-    checks: &'a Checks,
-    difference: Option<Difference>,
+}
+
+#[derive(Serialize)]
+struct Made<'a> {
+    /// Templates that are not keyrota's own.
+    overlaid: &'a [String],
+    the_stack: &'static str,
+    several: bool,
     inventory: Inventory,
+}
+
+#[derive(Serialize)]
+struct Verify {
     files: Vec<Digest>,
     more_files: String,
-    files_word: String,
 }
 
 #[derive(Serialize)]
@@ -225,48 +242,84 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         .transpose()?;
     let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
     let several = stacks.len() > 1;
+    let picture = picture::picture(stacks, &groups, &setting.account);
     let (files, more_files) = digests(files);
-    let page = Page {
-        name: setting.stack.clone(),
-        place: place(stacks),
-        lede: lede(stacks.len(), secrets),
-        this_stack: if several {
-            "these stacks make"
-        } else {
-            "this stack makes"
+
+    let mut page = Parts::begin()?;
+    page.add(
+        "begin",
+        &Begin {
+            name: name(stacks),
+            place: place(stacks),
+            lede: lede(stacks.len(), secrets),
+            figures: figures(stacks.len(), secrets, inventory.total, cost),
+            verdict: verdict(stacks, checks, difference.as_ref()),
+            contents: contents(difference.is_some()),
         },
-        the_stack: if several {
-            "the stacks, each of which has its own"
-        } else {
-            "the stack"
-        }
-        .to_owned(),
-        several,
-        any_rate: rotas.iter().any(|rota| rota.rate),
-        secrets_words: secrets_words(secrets, arrangements.len()),
-        figures: figures(stacks.len(), secrets, inventory.total, cost),
-        verdict: verdict(checks, difference.as_ref()),
-        contents: contents(difference.is_some()),
-        picture: picture::picture(stacks, &groups, &setting.account),
-        timelines: arrangement::timelines(&arrangements),
-        groups,
-        arrangements,
-        rotas,
-        cost,
-        checks,
-        difference,
-        inventory,
-        files,
-        more_files,
-        files_word: if several {
-            "stack-*.yaml"
-        } else {
-            "stack.yaml"
-        }
-        .to_owned(),
-    };
-    let registry = template::registry()?;
-    Ok(super::template::fill(&registry, template::PAGE, &page)?)
+    )?;
+    if let Some(difference) = &difference {
+        page.add("difference", difference)?;
+    }
+    let this_stack = if several { "these stacks make" } else { "this stack makes" };
+    page.add("picture", &Pictured { this_stack, picture })?;
+    page.add("permissions", &json!({ "groups": groups }))?;
+    page.add(
+        "secrets",
+        &Secrets {
+            words: secrets_words(secrets, arrangements.len()),
+            several,
+            arrangements: &arrangements,
+        },
+    )?;
+    let any_rate = rotas.iter().any(|rota| rota.rate);
+    page.add("calendar", &Calendar { any_rate, rotas })?;
+    let timelines = arrangement::timelines(&arrangements);
+    page.add("old-key", &json!({ "timelines": timelines }))?;
+    page.add("cost", &json!({ "cost": cost }))?;
+    page.add("checks", checks)?;
+    if difference.is_none() {
+        page.add("no-difference", &json!({}))?;
+    }
+    page.add(
+        "resources",
+        &Made {
+            the_stack: if several { "the stacks: each has its own" } else { "the stack" },
+            several,
+            overlaid: stacks.first().map_or(&[], |one| one.overlaid),
+            inventory,
+        },
+    )?;
+    page.add("verify", &Verify { files, more_files })?;
+    let stacks = if several { "stack-*.yaml" } else { "stack.yaml" };
+    page.add("end", &json!({ "stacks": stacks }))?;
+    Ok(page.text)
+}
+
+/// The page as far as it is written. Each part is filled in by itself: handlebars
+/// takes a copy of what a template is filled in with.
+struct Parts {
+    registry: handlebars::Handlebars<'static>,
+    text: String,
+}
+
+impl Parts {
+    fn begin() -> Result<Self, Error> {
+        Ok(Self {
+            registry: template::registry()?,
+            text: String::new(),
+        })
+    }
+
+    fn add(&mut self, name: &str, content: &impl Serialize) -> Result<(), Error> {
+        let part = self.registry.render(name, content);
+        self.text += &part.map_err(TemplateError::from)?;
+        Ok(())
+    }
+}
+
+fn name(stacks: &[Rendered<'_>]) -> String {
+    let first = stacks.first();
+    first.map(|one| one.model.fleet.to_string()).unwrap_or_default()
 }
 
 fn setting(stacks: &[Rendered<'_>]) -> Setting {
@@ -290,12 +343,7 @@ fn beside(stacks: usize, files: &BTreeMap<String, String>) -> Result<Vec<Beside>
     for (file, text) in files {
         let holder = match file.as_str() {
             "policies/artifact-bucket.json" => Holder::Bucket,
-            // The parts of a policy that is there as a whole too.
-            name if name.starts_with("deployer-policy")
-                && (stacks > 1 || name == "deployer-policy.json") =>
-            {
-                Holder::Deployer
-            }
+            name if is_whole_deployer_policy(name, stacks) => Holder::Deployer,
             _ => continue,
         };
         let body: Value = serde_json::from_str(text)
@@ -308,6 +356,19 @@ fn beside(stacks: usize, files: &BTreeMap<String, String>) -> Result<Vec<Beside>
         });
     }
     Ok(beside)
+}
+
+/// `deployer-policy.json`, or `deployer-policy-000.json` where there are several
+/// stacks; not the parts of a policy that is there as a whole too.
+fn is_whole_deployer_policy(name: &str, stacks: usize) -> bool {
+    let rest = name
+        .strip_prefix("deployer-policy")
+        .and_then(|rest| rest.strip_suffix(".json"));
+    match (rest, stacks) {
+        (Some(""), 1) => true,
+        (Some(rest), 2..) => rest.len() == 4 && rest[1..].bytes().all(|one| one.is_ascii_digit()),
+        _ => false,
+    }
 }
 
 fn place(stacks: &[Rendered<'_>]) -> String {
@@ -374,7 +435,11 @@ fn figures(stacks: usize, secrets: usize, resources: usize, cost: Option<&Cost>)
     figures.into_iter().map(figure).collect()
 }
 
-fn verdict(checks: &Checks, difference: Option<&Difference>) -> Vec<Verdict> {
+fn verdict(
+    stacks: &[Rendered<'_>],
+    checks: &Checks,
+    difference: Option<&Difference>,
+) -> Vec<Verdict> {
     let mut verdict = vec![Verdict {
         class: "good",
         sign: "✓",
@@ -400,6 +465,18 @@ fn verdict(checks: &Checks, difference: Option<&Difference>) -> Vec<Verdict> {
             words: format!(
                 "{} taken, with reasons",
                 prose::count(checks.accepted.len(), "exception", "exceptions")
+            ),
+        });
+    }
+    let overlaid = stacks.first().map_or(0, |one| one.overlaid.len());
+    if overlaid > 0 {
+        verdict.push(Verdict {
+            class: "warn",
+            sign: "!",
+            href: "templates",
+            words: format!(
+                "{} of your own",
+                prose::count(overlaid, "template", "templates")
             ),
         });
     }

@@ -11,8 +11,9 @@ use super::sentence::{self, Setting};
 use super::statement::{self, Condition, Statement};
 use super::subject::Holder;
 use super::{action, prose, resource};
-use crate::render::Rendered;
 use crate::render::document::{Document, Kind};
+use crate::render::resolve::World;
+use crate::render::{Rendered, policy_file};
 
 /// A list in a statement that is longer is shortened where the statement is shown.
 const LONGEST_LIST: usize = 12;
@@ -197,21 +198,24 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
     let mut users: Vec<(&Value, usize, String, Vec<String>)> = Vec::new();
     let mut known: HashMap<&Value, usize> = HashMap::new();
     for (stack, rendered) in stacks.iter().enumerate() {
+        let mut first = None;
         for document in &rendered.documents {
-            let file = format!("policies/{}.json", document.name);
+            let file = policy_file(document, rendered.prefix, &mut first);
             if document.kind == Kind::UserInline {
-                let user = document
-                    .name
-                    .strip_prefix("user-")
-                    .unwrap_or(&document.name);
                 let index = *known.entry(&document.body).or_insert(users.len());
                 if index == users.len() {
-                    users.push((&document.body, stack, file, Vec::new()));
+                    users.push((&document.body, stack, file.unwrap_or_default(), Vec::new()));
                 }
-                users[index].3.push(user.to_owned());
+                users[index].3.push(user_of(&rendered.tree, &rendered.world, document));
                 continue;
             }
-            read(&document.body, holder(document), &file, stack, &mut sources);
+            read(
+                &document.body,
+                holder(&rendered.tree, &rendered.world, document),
+                &file.unwrap_or_default(),
+                stack,
+                &mut sources,
+            );
         }
     }
     for (body, stack, file, names) in users {
@@ -247,20 +251,28 @@ fn read<'tree>(
     }
 }
 
-/// Returns whose policy a document is.
-pub fn holder(document: &Document) -> Holder {
+/// Returns whose policy a document of a stack is.
+pub fn holder(tree: &Value, world: &World, document: &Document) -> Holder {
     match document.kind {
         Kind::RoleInline | Kind::Managed => Holder::Function,
-        Kind::UserInline => {
-            let user = document.name.strip_prefix("user-");
-            Holder::Users(vec![user.unwrap_or(&document.name).to_owned()])
-        }
+        Kind::UserInline => Holder::Users(vec![user_of(tree, world, document)]),
         Kind::Trust => Holder::Trust,
         Kind::Key => Holder::Key(document.resource.clone()),
         Kind::Secret => Holder::Secret,
         Kind::Topic => Holder::Topic,
         Kind::Function => Holder::Started,
     }
+}
+
+/// Returns the user that a policy is attached to; where that cannot be said, the
+/// policy's logical ID.
+fn user_of(tree: &Value, world: &World, document: &Document) -> String {
+    let named = || {
+        let resource = tree.get("Resources")?.get(document.resource.as_str())?;
+        let user = resource.get("Properties")?.get("UserName")?;
+        Some(world.resolve(user).ok()?.as_str()?.to_owned())
+    };
+    named().unwrap_or_else(|| document.resource.clone())
 }
 
 /// What statements that are taken together have in common.

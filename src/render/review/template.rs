@@ -11,8 +11,6 @@ use handlebars::{
 use crate::bundle::sha256_base64;
 use crate::render::TemplateError;
 
-/// The template of the whole page.
-pub const PAGE: &str = "page";
 const STYLE: &str = include_str!("../../../templates/review/style.css");
 const SCRIPT: &str = include_str!("../../../templates/review/script.js");
 
@@ -22,22 +20,25 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 14] = templates![
-    "page",
-    "prose",
-    "head",
+/// The page's parts, in no particular order.
+const PARTS: [(&str, &str); 13] = templates![
+    "begin",
     "picture",
     "permissions",
-    "permission",
     "secrets",
     "calendar",
     "old-key",
     "cost",
     "checks",
     "difference",
+    "no-difference",
     "resources",
     "verify",
+    "end",
 ];
+/// What is written into the parts, in this order. Handlebars would copy a part's
+/// whole context wherever it includes one of them.
+const INCLUDED: [(&str, &str); 2] = templates!["permission", "prose"];
 
 /// Returns the registry of the page's templates; a variable that a template names
 /// and the page lacks is an error.
@@ -46,10 +47,18 @@ pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
     registry.set_strict_mode(true);
     registry.register_escape_fn(escaped);
     registry.register_helper("asset", Box::new(asset));
-    for (name, text) in TEMPLATES {
+    for (name, text) in PARTS {
+        let mut text = text.to_owned();
+        for (included, what) in INCLUDED {
+            text = text.replace(&format!("{{{{> {included}}}}}"), what.trim_end());
+        }
+        let failed = |error| TemplateError::Syntax {
+            name: format!("review/{name}"),
+            error: Box::new(error),
+        };
         registry
             .register_template_string(name, text)
-            .map_err(Box::new)?;
+            .map_err(failed)?;
     }
     Ok(registry)
 }

@@ -5,7 +5,7 @@
 //! chooses one.
 
 use super::super::{Rendering, render};
-use super::{findings, folder, read};
+use super::{findings, folder, read, shards, templates};
 use crate::model;
 
 fn directive<'text>(text: &'text str, name: &str) -> Vec<&'text str> {
@@ -23,7 +23,8 @@ fn environments(text: &str) -> Vec<Option<&str>> {
 fn check(path: &std::path::Path, environment: Option<&str>) -> Rendering {
     let loaded = model::load(&read(path), environment);
     let loaded = loaded.unwrap_or_else(|found| panic!("{}: {found:?}", path.display()));
-    render(&loaded.model).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+    render(&shards(loaded.model), &templates())
+        .unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
 }
 
 #[test]
@@ -46,9 +47,9 @@ fn every_example_renders() {
         .iter()
         .find(|path| path.ends_with("environments.yaml"))
         .unwrap();
-    let staging = check(path, Some("staging")).stack;
+    let staging = check(path, Some("staging")).stacks.remove(0);
     assert!(staging.contains("shop-keys-staging") && staging.contains("rate(7 days)"));
-    assert!(check(path, Some("dev")).stack.contains("rate(12 hours)"));
+    assert!(check(path, Some("dev")).stacks[0].contains("rate(12 hours)"));
 }
 
 #[test]

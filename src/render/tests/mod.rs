@@ -3,23 +3,30 @@
 mod limits;
 mod manifests;
 mod names;
+mod overlay;
 mod stability;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Rendering, render};
-use crate::model::{self, Finding};
+use super::fleet::single;
+use super::{Error, Rendering, Shard, Templates, render};
+use crate::model::{self, Finding, Model};
+
+/// Returns the model as the one stack it is, whatever its size.
+fn shards(model: Model) -> [Shard; 1] {
+    [single(model)]
+}
 
 fn rendered(manifest: &str) -> Rendering {
     let loaded = model::load(manifest, None).unwrap();
-    render(&loaded.model).unwrap()
+    render(&shards(loaded.model), &templates()).unwrap()
 }
 
 fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
     match model::load(manifest, environment) {
         Err(findings) => findings,
-        Ok(loaded) => match render(&loaded.model) {
+        Ok(loaded) => match render(&shards(loaded.model), &templates()) {
             Err(Error::Refused(findings)) => findings,
             Err(error) => panic!("{error}"),
             Ok(_) => Vec::new(),
@@ -28,7 +35,7 @@ fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
 }
 
 fn parsed(rendering: &Rendering) -> serde_yaml::Value {
-    serde_yaml::from_str(&rendering.stack).unwrap()
+    serde_yaml::from_str(&rendering.stacks[0]).unwrap()
 }
 
 fn resource<'stack>(stack: &'stack serde_yaml::Value, id: &str) -> &'stack serde_yaml::Value {
@@ -73,14 +80,14 @@ fn folder(name: &str) -> Vec<PathBuf> {
 #[test]
 fn a_small_manifest() {
     let rendering = rendered(include_str!("../../../examples/minimal.yaml"));
-    insta::assert_snapshot!("minimal-stack", rendering.stack);
+    insta::assert_snapshot!("minimal-stack", rendering.stacks[0]);
     insta::assert_snapshot!("minimal-policies", reviewed(&rendering));
 }
 
 #[test]
 fn a_manifest_with_everything() {
     let rendering = rendered(include_str!("../../../examples/everything.yaml"));
-    insta::assert_snapshot!("everything-stack", rendering.stack);
+    insta::assert_snapshot!("everything-stack", rendering.stacks[0]);
     insta::assert_snapshot!("everything-policies", reviewed(&rendering));
 }
 
@@ -209,7 +216,7 @@ fn every_resource_that_can_is_tagged() {
 fn the_named_resources_and_outputs_are_there() {
     let manifest = include_str!("../../../examples/everything.yaml");
     let model = model::load(manifest, None).unwrap().model;
-    let stack = parsed(&render(&model).unwrap());
+    let stack = parsed(&render(&shards(model.clone()), &templates()).unwrap());
     for id in [
         super::FUNCTION,
         super::ROLE,
@@ -278,4 +285,8 @@ fn strip(value: &serde_yaml::Value) -> serde_yaml::Value {
         Value::Sequence(items) => Value::Sequence(items.iter().map(strip).collect()),
         _ => value.clone(),
     }
+}
+
+fn templates() -> Templates {
+    Templates::built_in().unwrap()
 }

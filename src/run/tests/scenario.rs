@@ -9,13 +9,13 @@ use super::super::{
 };
 use crate::model::{self, Model};
 use crate::plan::{Preflight, TeardownOptions};
-use crate::render::{self, Rendering};
+use crate::render::{self, Fleet, Record};
 use crate::tool::testing::Recorder;
 
 /// A manifest, rendered, with the account it meets.
 pub struct Scenario {
     pub model: Model,
-    pub rendering: Rendering,
+    pub template: String,
     pub world: World,
     pub pace: Pace,
 }
@@ -28,12 +28,17 @@ impl Scenario {
     pub fn new(entries: &str, prepare: impl FnOnce(&mut World)) -> Self {
         let text = format!("version: 1\nstack: keys\naccess_keys:\n{entries}");
         let model = model::load(&text, None).unwrap().model;
-        let rendering = render::render(&model).unwrap();
+        let fleet = Fleet::of(model, Record::default()).unwrap();
+        let template = render::render(&fleet.shards, &render::Templates::built_in().unwrap())
+            .unwrap()
+            .stacks
+            .remove(0);
+        let model = fleet.shards[0].model.clone();
         let mut world = World::new();
         prepare(&mut world);
         Self {
             model,
-            rendering,
+            template,
             world,
             pace: Pace::AWS,
         }
@@ -91,7 +96,7 @@ impl Scenario {
                 &self.model,
                 &cleared,
                 &artifact,
-                &self.rendering,
+                &self.template,
                 rotates,
             )
             .await

@@ -41,7 +41,7 @@ fn plan(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Cha
             &scenario.model,
             &cleared,
             &artifact,
-            &scenario.rendering,
+            &scenario.template,
         )
         .await
     })

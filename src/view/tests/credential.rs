@@ -30,6 +30,7 @@ fn bootstrap() {
     };
     let mut result = BootstrapResult {
         stack: stack(),
+        stacks: Vec::new(),
         function: DeployedFunction {
             arn: "arn:function".to_owned(),
             code_sha256: "c2hh".to_owned(),

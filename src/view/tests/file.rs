@@ -1,6 +1,6 @@
 //! What would change, and what was written.
 
-use super::super::{BundleResult, GenerateResult, PlanResult, WrittenFile};
+use super::super::{BundleResult, GenerateResult, PlanResult, Show as _, WrittenFile};
 use super::{script, shown};
 use crate::port::Change;
 
@@ -13,13 +13,14 @@ fn plan() {
         replacement: replacement.map(str::to_owned),
         properties: Vec::new(),
     };
-    let result = PlanResult {
-        changes: vec![
-            change("Add", "AWS::SecretsManager::Secret", None),
-            change("Modify", "AWS::Lambda::Function", Some("True")),
-            change("Modify", "AWS::IAM::Role", Some("Conditional")),
-            change("Remove", "AWS::SNS::Topic", None),
-        ],
+    let changes = vec![
+        change("Add", "AWS::SecretsManager::Secret", None),
+        change("Modify", "AWS::Lambda::Function", Some("True")),
+        change("Modify", "AWS::IAM::Role", Some("Conditional")),
+        change("Remove", "AWS::SNS::Topic", None),
+    ];
+    let mut result = PlanResult {
+        stacks: vec![("keys".to_owned(), changes)],
     };
     insta::assert_snapshot!(shown(&result), @"
     ACTION  RESOURCE       TYPE
@@ -60,7 +61,20 @@ fn plan() {
       ]
     }
     "#);
-    let none = PlanResult { changes: vec![] };
+    let other = vec![change("Add", "AWS::SecretsManager::Secret", None)];
+    result.stacks[0].1.truncate(1);
+    result.stacks.push(("keys-001".to_owned(), other));
+    insta::assert_snapshot!(shown(&result), @"
+    STACK     ACTION  RESOURCE       TYPE
+    keys      add     SecretProdApp  AWS::SecretsManager::Secret
+    keys-001  add     SecretProdApp  AWS::SecretsManager::Secret
+
+    2 to add, 0 to modify, 0 to remove. Nothing was changed.
+    ");
+    assert_eq!(result.json()["changes"][1]["stack"], "keys-001");
+    let none = PlanResult {
+        stacks: vec![("keys".to_owned(), Vec::new())],
+    };
     insta::assert_snapshot!(shown(&none), @"No change: the stack is as the manifest says.");
 }
 
@@ -73,6 +87,7 @@ fn generate() {
     let written = GenerateResult {
         directory: "rendered".to_owned(),
         checked: false,
+        record: None,
         files: vec![
             file("stack.yaml", "written"),
             file("policies/FunctionRole.json", "unchanged"),
@@ -100,6 +115,7 @@ fn generate() {
     "#);
     let current = GenerateResult {
         checked: true,
+        record: None,
         files: vec![file("stack.yaml", "unchanged")],
         ..written
     };

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::credential::stack;
 use super::{script, shown};
-use crate::plan::{KeyReport, KeyRole, SecretReport, State, StatusReport};
+use crate::plan::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport};
+use crate::view::Show as _;
 
 fn at(text: &str) -> Option<Timestamp> {
     Some(text.parse().unwrap())
@@ -44,6 +45,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
 fn status() {
     let result = StatusReport {
         stack: Some(stack()),
+        stacks: Vec::new(),
         secrets: vec![secret(State::Ok, None)],
     };
     insta::assert_snapshot!(shown(&result), @"
@@ -108,6 +110,7 @@ fn status() {
     };
     let result = StatusReport {
         stack: None,
+        stacks: Vec::new(),
         secrets: vec![missing],
     };
     insta::assert_snapshot!(shown(&result), @"
@@ -135,7 +138,7 @@ fn when_a_key_goes() {
         (key.deactivates, key.deletes, key.held) = (deactivates, deletes, held);
         let stack = Some(stack());
         let secrets = vec![one];
-        let text = shown(&StatusReport { stack, secrets });
+        let text = shown(&report(stack, secrets));
         let line = text.lines().find(|line| line.contains("AKIAOLD")).unwrap();
         line.split("  ").last().unwrap().trim().to_owned()
     };
@@ -170,7 +173,7 @@ fn a_key_that_is_held_back_is_named() {
     held.keys[1].held = true;
     let stack = Some(stack());
     let secrets = vec![held];
-    insta::assert_snapshot!(shown(&StatusReport { stack, secrets }), @"
+    insta::assert_snapshot!(shown(&report(stack, secrets)), @"
     Stack keys is CREATE_COMPLETE.
 
     SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
@@ -182,4 +185,26 @@ fn a_key_that_is_held_back_is_named() {
 
     prod/app: the old key AKIAOLD is still in use and is held back; its client has not moved to the secret
     ");
+}
+
+fn report(stack: Option<StackReport>, secrets: Vec<SecretReport>) -> StatusReport {
+    StatusReport {
+        stack,
+        stacks: Vec::new(),
+        secrets,
+    }
+}
+
+#[test]
+fn several_stacks_are_all_named() {
+    let one = || report(Some(stack()), vec![secret(State::Ok, None)]);
+    let all = StatusReport::of_all(vec![one(), one()]);
+    let text = shown(&all);
+    assert_eq!(
+        text.matches("Stack keys is CREATE_COMPLETE.").count(),
+        2,
+        "{text}"
+    );
+    assert_eq!(all.json()["stacks"].as_array().unwrap().len(), 2);
+    assert_eq!(all.secrets.len(), 2);
 }

@@ -1,0 +1,189 @@
+//! The manifest as the stacks it makes, with the record beside it, and the
+//! templates that render them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::Failed;
+use super::settings::Settings;
+use crate::model::{Finding, Model};
+use crate::port::{Event, Listener as _};
+use crate::render::{self, Fleet, Record, Rendering, Templates};
+use crate::run::{self, Cleared, Context};
+use crate::{plan, port};
+
+/// The stacks of a manifest, and where the record of them is kept.
+pub(super) struct Stacks {
+    pub(super) fleet: Fleet,
+    pub(super) record: PathBuf,
+    held: Option<String>,
+}
+
+impl Stacks {
+    /// Reads the manifest and the record beside it, and places every entry.
+    pub(super) fn load(settings: &Settings) -> Result<Self, Failed> {
+        let model = settings.load()?;
+        let path = record_path(&settings.manifest);
+        let held = match read(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failed::file("read the record of the stacks", &path, &error)),
+        };
+        let record = held.as_deref().map_or(Ok(Record::default()), Record::parse);
+        let name = path.display().to_string();
+        let record = record.map_err(|why| {
+            let finding = Finding::error("record", name.clone(), why).hint(
+                "restore it from version control: it says which stack each deployed secret is in",
+            );
+            Failed::refused(&name, vec![finding])
+        })?;
+        let manifest = settings.manifest.display().to_string();
+        let fleet = Fleet::of(model, record)
+            .map_err(|finding| Failed::refused(&manifest, vec![finding]))?;
+        Ok(Self {
+            fleet,
+            record: path,
+            held,
+        })
+    }
+
+    /// Returns a model of the fleet, for what is the same in all of them.
+    pub(super) fn model(&self) -> Option<&Model> {
+        self.fleet.models().next()
+    }
+
+    /// Returns the record's text and whether the file holds it; none where one
+    /// stack holds everything.
+    pub(super) fn record_text(&self) -> Option<(String, bool)> {
+        let text = self.fleet.record.as_ref()?.text();
+        let same = self.held.as_ref() == Some(&text);
+        Some((text, same))
+    }
+
+    /// Writes the record where it says something new: before anything is deployed,
+    /// since no later run could know it.
+    pub(super) fn keep_record(&self, settings: &Settings) -> Result<(), Failed> {
+        let Some((text, false)) = self.record_text() else {
+            return Ok(());
+        };
+        store(&self.record, &text)?;
+        let told = format!("wrote {}; keep it with the manifest", self.record.display());
+        settings.progress.on(Event::Done(told));
+        Ok(())
+    }
+
+    /// Looks at the account for every stack, and refuses with all that is found.
+    pub(super) async fn clear(
+        &self,
+        context: &Context<'_>,
+        intent: plan::Preflight,
+    ) -> Result<Vec<Cleared>, Failed> {
+        let mut cleared = Vec::new();
+        let mut refused = Vec::new();
+        for shard in &self.fleet.shards {
+            match run::preflight(context, &shard.model, intent).await {
+                Ok(one) => cleared.push(one),
+                Err(run::Error::Refused(findings)) => refused.extend(findings),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if refused.is_empty() {
+            let models = self.fleet.shards.iter().map(|shard| &shard.model);
+            let seen = cleared.iter().map(|one| one.observed.resources.as_slice());
+            let stacks: Vec<_> = models.zip(seen).collect();
+            refused = plan::check_placement(&stacks);
+        }
+        if !refused.is_empty() {
+            return Err(run::Error::Refused(refused).into());
+        }
+        self.tell_of_emptied(context).await?;
+        Ok(cleared)
+    }
+
+    async fn tell_of_emptied(&self, context: &Context<'_>) -> Result<(), port::Error> {
+        for model in &self.fleet.emptied {
+            let name = model.stack.as_str();
+            if context.cloud.stack(name).await?.is_some() {
+                context.listener.on(Event::Warning(format!(
+                    "the stack {name} is deployed and has no entries any more; its secrets stay when it goes: aws cloudformation delete-stack --stack-name {name}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Templates of an organisation's own
+#[derive(Args, Debug)]
+pub(super) struct Overlay {
+    /// Lay the templates NAME.yaml.hbs of DIR over keyrota's own
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+}
+
+impl Overlay {
+    /// Renders every stack.
+    pub(super) fn render(&self, fleet: &Fleet) -> Result<Rendering, Failed> {
+        let overlay = match &self.templates {
+            Some(directory) => templates_in(directory)?,
+            None => BTreeMap::new(),
+        };
+        let templates = Templates::overlaid(overlay).map_err(render::Error::from)?;
+        Ok(render::render(&fleet.shards, &templates)?)
+    }
+}
+
+const TEMPLATE: &str = ".yaml.hbs";
+
+/// Returns the templates of a folder by name. A file that is called otherwise is
+/// no template, unless it nearly is one.
+fn templates_in(directory: &Path) -> Result<BTreeMap<String, String>, Failed> {
+    let failed = |error: &std::io::Error| Failed::file("read the templates in", directory, error);
+    let mut templates = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).map_err(|error| failed(&error))? {
+        let path = entry.map_err(|error| failed(&error))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        if let Some(name) = name.strip_suffix(TEMPLATE) {
+            let text = read(&path).map_err(|error| Failed::file("read", &path, &error))?;
+            templates.insert(name.to_owned(), text);
+        } else if name.ends_with(".hbs") {
+            let message = format!("{} is not called NAME{TEMPLATE}", path.display());
+            return Err(Failed::new("template", message).hint("rename it, or move it away"));
+        }
+    }
+    if templates.is_empty() {
+        let message = format!("{} holds no template NAME{TEMPLATE}", directory.display());
+        return Err(Failed::new("template", message)
+            .hint("README.md, \"Templates of your own\", says what can be overlaid"));
+    }
+    Ok(templates)
+}
+
+/// `keyrota.yaml` has `keyrota.stacks.yaml` beside it.
+fn record_path(manifest: &Path) -> PathBuf {
+    manifest.with_extension("stacks.yaml")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files come in"
+)]
+fn read(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+/// Writes a file whole or not at all: a torn record would be worse than none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files are written"
+)]
+fn store(path: &Path, text: &str) -> Result<(), Failed> {
+    let beside = path.with_extension("yaml.new");
+    std::fs::write(&beside, text)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| Failed::file("write", path, &error))
+}

@@ -1,0 +1,207 @@
+//! How full a stack is: what its entries take of each limit, never too low.
+
+use std::collections::BTreeMap;
+
+use super::super::resolve::World;
+use super::super::{check, role, view};
+use crate::model::{AccessKey, KmsKey, Model, RotateAs};
+
+/// How much of each limit new entries may fill, in hundredths. The rest is for the
+/// entries that are there: one that gets readers, or a user of its own, grows, and
+/// must not have to move for it.
+const FILL: usize = 90;
+
+/// Bytes of a template that an entry takes beside its names: its secret with the
+/// schedule, and a user, a policy of that user's, or readers.
+const ENTRY_FRAME: usize = 900;
+const PART_FRAME: usize = 720;
+/// How often the names of an entry's secret and user appear in a template, as
+/// themselves or in a logical ID.
+const SECRET_MENTIONS: usize = 16;
+const USER_MENTIONS: usize = 8;
+/// How often an entry's readers appear.
+const READER_MENTIONS: usize = 2;
+/// What a reader, or a tag, has beside itself in a template.
+const MENTION_FRAME: usize = 24;
+/// Bytes of a template beside its entries and tags.
+const STACK_FRAME: usize = 32_768;
+/// Resources of a stack beside its entries, rules and subscriptions: the function,
+/// its permission, log group and role, the key with its alias, the topic with its
+/// policy and three alarms. The role's policies are counted apart.
+const STACK_RESOURCES: usize = 11;
+/// Characters of a statement of that policy beside its secret and readers.
+const KEY_STATEMENT_FRAME: usize = 260;
+/// Characters of the key's policy beside its secrets and readers.
+const KEY_POLICY_FRAME: usize = 1_024;
+
+/// What the entries of a stack take together.
+#[derive(Clone, Debug)]
+pub struct Load {
+    world: World,
+    tags: usize,
+    subscriptions: usize,
+    entries: usize,
+    resources: usize,
+    bytes: usize,
+    key_policy: usize,
+    pattern: Sum,
+    inputs: Sum,
+    purposes: BTreeMap<Purpose, Sum>,
+}
+
+/// What policies of the role are made for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    Secrets,
+    Administrators,
+    Users,
+    Key(Option<String>),
+}
+
+/// Lengths that are cut into parts, none of which is longer than a limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    total: usize,
+    longest: usize,
+}
+
+impl Sum {
+    fn add(&mut self, length: usize) {
+        self.total += length;
+        self.longest = self.longest.max(length);
+    }
+
+    /// Returns the parts that it takes at most: each is filled until the longest
+    /// might not fit any more.
+    fn parts(self, room: usize) -> usize {
+        self.total
+            .div_ceil(room.saturating_sub(self.longest).max(1))
+    }
+}
+
+impl Load {
+    /// Returns the load of a stack without entries.
+    pub fn empty(model: &Model) -> Self {
+        let tags = model.tags.iter();
+        Self {
+            world: World::longest(model),
+            tags: tags
+                .map(|(key, value)| key.len() + value.len() + MENTION_FRAME)
+                .sum(),
+            subscriptions: model.alarms.email.len(),
+            entries: 0,
+            resources: 0,
+            bytes: 0,
+            key_policy: 0,
+            pattern: Sum::default(),
+            inputs: Sum::default(),
+            purposes: BTreeMap::new(),
+        }
+    }
+
+    /// Returns whether there is no entry yet.
+    pub const fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// Adds an entry.
+    pub fn add(&mut self, entry: &AccessKey) {
+        let secret = self.world.secret_arn(entry.secret.as_str()).len() + 4;
+        let user = self.world.iam_arn("user/").len() + entry.user.as_str().len() + 4;
+        let readers = entry.readers.iter().map(|reader| reader.as_str().len());
+        let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
+        let has_policy = usize::from(entry.rotate_as == RotateAs::Itself);
+        let parts = usize::from(entry.create_user) + has_policy + usize::from(readers > 0);
+        self.entries += 1;
+        self.resources += 2 + parts;
+        self.bytes += ENTRY_FRAME
+            + PART_FRAME * (parts + usize::from(entry.probe.is_some()))
+            + SECRET_MENTIONS * entry.secret.as_str().len()
+            + USER_MENTIONS * entry.user.as_str().len()
+            + READER_MENTIONS * readers
+            + 2 * self.tags;
+        self.pattern.add(secret);
+        self.inputs.add(secret);
+        let mut purpose = |purpose: Purpose, length: usize| {
+            self.purposes.entry(purpose).or_default().add(length);
+        };
+        purpose(Purpose::Secrets, secret);
+        match &entry.rotate_as {
+            RotateAs::Itself => {}
+            RotateAs::Role => purpose(Purpose::Users, user),
+            // Counted for each entry, though the policy names it once.
+            RotateAs::Administrator(of) => purpose(
+                Purpose::Administrators,
+                self.world.secret_arn(of.as_str()).len() + 4,
+            ),
+        }
+        match &entry.kms_key {
+            KmsKey::AwsManaged => {}
+            KmsKey::Create => {
+                purpose(Purpose::Key(None), secret);
+                // Readers get a statement of the key's policy, which names them again.
+                let statement = match readers {
+                    0 => 0,
+                    readers => KEY_STATEMENT_FRAME + secret + readers,
+                };
+                self.key_policy += secret + statement;
+                self.bytes += secret + 3 * statement;
+            }
+            KmsKey::Existing(arn) => purpose(Purpose::Key(Some(arn.to_string())), secret),
+        }
+    }
+
+    /// Returns whether a stack holds the load with room to spare.
+    pub fn fits(&self) -> bool {
+        let within = |found: usize, limit: usize| found * 100 <= limit * FILL;
+        let (resources, bytes, key_policy) = self.estimate();
+        within(resources, check::MAX_RESOURCES)
+            && within(self.entries + 1, check::MAX_OUTPUTS)
+            && within(bytes, check::MAX_TEMPLATE)
+            && within(key_policy, check::MAX_KEY)
+            // These are few, and each is filled to the end: no hundredths.
+            && self.policies() <= role::MAX_ATTACHED
+    }
+
+    /// Returns whether what cannot be counted before rendering, the template's
+    /// bytes and the key's policy, fits one stack.
+    pub fn is_short(&self) -> bool {
+        let (_, bytes, key_policy) = self.estimate();
+        bytes <= check::MAX_TEMPLATE && key_policy <= check::MAX_KEY
+    }
+
+    /// Returns the managed policies of the role, at most.
+    fn policies(&self) -> usize {
+        let parts =
+            |(purpose, sum): (&Purpose, &Sum)| sum.parts(role::MAX_MANAGED - frame(purpose));
+        self.purposes.iter().map(parts).sum()
+    }
+
+    /// Returns resources, bytes of the template and characters of the key's policy,
+    /// none of them too low.
+    pub(super) fn estimate(&self) -> (usize, usize, usize) {
+        let rules = self.pattern.parts(view::EVENT_PATTERN_ROOM);
+        let targets = self
+            .inputs
+            .parts(view::INPUT_ROOM)
+            .max(self.entries.div_ceil(view::MAX_SWEPT));
+        // A target may be cut short by its length, and the next by its count.
+        let sweeps = (targets + 1).div_ceil(view::MAX_TARGETS);
+        let resources = STACK_RESOURCES
+            + self.resources
+            + self.subscriptions
+            + 1
+            + self.policies()
+            + rules
+            + 2 * sweeps;
+        let bytes = STACK_FRAME + 20 * self.tags + self.bytes;
+        (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
+    }
+}
+
+fn frame(purpose: &Purpose) -> usize {
+    match purpose {
+        Purpose::Secrets | Purpose::Administrators | Purpose::Users => role::FRAME,
+        Purpose::Key(arn) => role::KEY_FRAME + 2 * arn.as_ref().map_or(128, String::len),
+    }
+}

@@ -1,0 +1,170 @@
+//! A manifest's entries over as many stacks as they take.
+//!
+//! A CloudFormation stack holds 500 resources. An entry must stay in its stack for
+//! ever: moved to another one, its secret would be deleted and made again. So the
+//! stack of each is recorded beside the manifest, and only new entries are placed.
+
+mod load;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::view;
+use crate::model::{AccessKey, Finding, Model, StackName};
+
+use load::Load;
+pub use record::{Assignment, Record};
+
+/// The stacks that a manifest makes.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The stacks that have entries.
+    pub shards: Vec<Shard>,
+    /// Stacks whose last entry is gone, and which may still be deployed.
+    pub emptied: Vec<Model>,
+    /// The record as it should be; none where there is one stack, and always was.
+    pub record: Option<Record>,
+}
+
+/// One of the stacks.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// What it holds, under its own name.
+    pub model: Model,
+    /// The template's file: `stack.yaml`, or `stack-000.yaml` where there are several.
+    pub file: String,
+    /// What tells its files from the other stacks': nothing, or `000-`.
+    pub prefix: String,
+}
+
+impl Fleet {
+    /// Places each entry: where the record says, else in the first stack that has
+    /// room. The first stack has the manifest's own name, so that a stack which
+    /// outgrows itself stays what it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns the finding where the stacks' names grow too long.
+    pub fn of(model: Model, record: Record) -> Result<Self, Finding> {
+        let recorded = record.get(model.fleet.as_str());
+        let Some(assignment) = recorded.cloned().or_else(|| first(&model)) else {
+            return Ok(Self {
+                shards: vec![single(model)],
+                emptied: Vec::new(),
+                record: None,
+            });
+        };
+        let assignment = place(&model, &assignment);
+        let models = split(model, &assignment)?;
+        let fleet = models[0].fleet.clone();
+        let (held, emptied): (Vec<_>, Vec<_>) = models
+            .into_iter()
+            .enumerate()
+            .partition(|(_, model)| !model.access_keys.is_empty());
+        let shard = |(number, model)| Shard {
+            model,
+            file: format!("stack-{number:03}.yaml"),
+            prefix: format!("{number:03}-"),
+        };
+        Ok(Self {
+            shards: held.into_iter().map(shard).collect(),
+            emptied: emptied.into_iter().map(|(_, model)| model).collect(),
+            record: Some(record.with(fleet.as_str(), assignment)),
+        })
+    }
+
+    /// Returns every stack, those without entries last.
+    pub fn models(&self) -> impl Iterator<Item = &Model> {
+        let held = self.shards.iter().map(|shard| &shard.model);
+        held.chain(&self.emptied)
+    }
+}
+
+/// Returns the one stack that holds every entry.
+pub(super) fn single(model: Model) -> Shard {
+    Shard {
+        model,
+        file: "stack.yaml".to_owned(),
+        prefix: String::new(),
+    }
+}
+
+/// Returns an assignment without entries where one stack does not hold them all.
+fn first(model: &Model) -> Option<Assignment> {
+    let mut load = Load::empty(model);
+    for entry in &model.access_keys {
+        load.add(entry);
+    }
+    let one = load.is_short() && view::stack(model).is_ok_and(|stack| stack.fits());
+    (!one).then(Assignment::default)
+}
+
+/// Returns the assignment with every entry of the model, and no other.
+fn place(model: &Model, before: &Assignment) -> Assignment {
+    let empty = Load::empty(model);
+    let mut loads = vec![empty.clone(); before.stacks.max(1)];
+    let mut secrets = BTreeMap::new();
+    let mut new = Vec::new();
+    for entry in &model.access_keys {
+        match before.secrets.get(entry.secret.as_str()) {
+            Some(number) => {
+                loads[*number].add(entry);
+                secrets.insert(entry.secret.to_string(), *number);
+            }
+            None => new.push(entry),
+        }
+    }
+    // Entries differ little: a stack that had no room for one is not tried again.
+    let mut open = 0;
+    for entry in new {
+        loop {
+            if open == loads.len() {
+                loads.push(empty.clone());
+            }
+            let mut load = loads[open].clone();
+            let alone = load.is_empty();
+            load.add(entry);
+            // One that no stack holds has to be somewhere, to be refused by name.
+            if load.fits() || alone {
+                loads[open] = load;
+                break;
+            }
+            open += 1;
+        }
+        secrets.insert(entry.secret.to_string(), open);
+    }
+    Assignment {
+        stacks: loads.len(),
+        secrets,
+    }
+}
+
+/// Returns a model for each stack of the assignment.
+fn split(mut model: Model, assignment: &Assignment) -> Result<Vec<Model>, Finding> {
+    let mut entries: Vec<Vec<AccessKey>> = vec![Vec::new(); assignment.stacks];
+    for entry in std::mem::take(&mut model.access_keys) {
+        entries[assignment.secrets[entry.secret.as_str()]].push(entry);
+    }
+    let shard = |(number, access_keys)| {
+        Ok(Model {
+            stack: stack_name(&model.fleet, number)?,
+            access_keys,
+            ..model.clone()
+        })
+    };
+    entries.into_iter().enumerate().map(shard).collect()
+}
+
+/// The manifest's own name for the first stack, and `NAME-001`… for the others.
+fn stack_name(fleet: &StackName, number: usize) -> Result<StackName, Finding> {
+    if number == 0 {
+        return Ok(fleet.clone());
+    }
+    let name = format!("{fleet}-{number:03}");
+    StackName::parse(&name).map_err(|why| {
+        Finding::error("limit", "stack", why)
+            .hint("the entries take several stacks, each with a number after its name: choose a shorter name, or split the manifest")
+    })
+}

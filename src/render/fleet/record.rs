@@ -1,0 +1,132 @@
+//! Which stack each secret is in, as it is kept beside the manifest.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+/// The stacks of every fleet that the manifest describes, by the name that the
+/// manifest gives the stack: its environments may be fleets of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Record(BTreeMap<String, Assignment>);
+
+/// The stacks of one fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// How many stacks there have ever been. One whose last entry is gone is
+    /// still deployed, and a teardown has to find it.
+    pub stacks: usize,
+    /// The number of each secret's stack, by the secret's name.
+    pub secrets: BTreeMap<String, usize>,
+}
+
+/// More stacks than an account may hold (`cloudformation-limits`: 2,000).
+const MAX_STACKS: usize = 2_000;
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with it, with its place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let record: Option<Self> = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        let record = record.unwrap_or_default();
+        for (fleet, assignment) in &record.0 {
+            if assignment.stacks > MAX_STACKS {
+                return Err(format!(
+                    "{fleet}: {} stacks, and an account holds {MAX_STACKS}",
+                    assignment.stacks
+                ));
+            }
+            let beyond = |(_, number): &(&String, &usize)| **number >= assignment.stacks;
+            if let Some((secret, number)) = assignment.secrets.iter().find(beyond) {
+                return Err(format!(
+                    "{fleet}: `{secret}` is in stack {number}, and there are {} (the first is 0)",
+                    assignment.stacks
+                ));
+            }
+        }
+        Ok(record)
+    }
+
+    /// Returns the stacks of one fleet.
+    pub fn get(&self, fleet: &str) -> Option<&Assignment> {
+        self.0.get(fleet)
+    }
+
+    /// Returns the record with the stacks of one fleet as they are now.
+    #[must_use]
+    pub fn with(mut self, fleet: &str, assignment: Assignment) -> Self {
+        self.0.insert(fleet.to_owned(), assignment);
+        self
+    }
+
+    /// Returns the text: a line a secret, sorted, so that a change shows as itself.
+    pub fn text(&self) -> String {
+        let mut text = "# Which CloudFormation stack each secret is in. Written by keyrota; keep it with the\n\
+                        # manifest: a secret that moved to another stack would be deleted and made again.\n"
+            .to_owned();
+        for (fleet, assignment) in &self.0 {
+            // Names of stacks are letters, digits and hyphens; names of secrets hold
+            // neither quotes nor backslashes. Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "{fleet:?}:\n  stacks: {}\n  secrets:",
+                assignment.stacks
+            );
+            for (secret, number) in &assignment.secrets {
+                let _ = writeln!(text, "    {secret:?}: {number}");
+            }
+            if assignment.secrets.is_empty() {
+                text.truncate(text.len() - 1);
+                text.push_str(" {}\n");
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let secrets = [("prod/a", 0), ("null", 1), ("1e3", 1), ("a=b+c@d", 0)];
+        let assignment = Assignment {
+            stacks: 2,
+            secrets: secrets
+                .map(|(name, number)| (name.to_owned(), number))
+                .into(),
+        };
+        let record = Record::default().with("keys", assignment).with(
+            "emptied",
+            Assignment {
+                stacks: 3,
+                ..Assignment::default()
+            },
+        );
+        assert_eq!(Record::parse(&record.text()), Ok(record));
+        assert_eq!(Record::parse(""), Ok(Record::default()));
+    }
+
+    #[test]
+    fn a_damaged_record_is_refused_with_its_place() {
+        for (text, part) in [
+            (
+                "keys: { stacks: 1, secrets: { a: 1 } }",
+                "`a` is in stack 1",
+            ),
+            ("keys: { stacks: 1, secrets: { a: -1 } }", "a"),
+            ("keys: { stacks: 1, secret: {} }", "secret"),
+            ("keys: { stacks: 5000, secrets: {} }", "2000"),
+            ("keys: [", "line"),
+        ] {
+            let error = Record::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

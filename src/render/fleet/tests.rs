@@ -1,0 +1,273 @@
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model;
+use crate::render::{Templates, document, render, resolve};
+
+fn templates() -> Templates {
+    Templates::built_in().unwrap()
+}
+
+fn load(text: &str) -> Model {
+    model::load(text, None).unwrap().model
+}
+
+/// A manifest with users of these numbers, in this order.
+fn users(numbers: impl IntoIterator<Item = usize>, settings: &str) -> Model {
+    let mut text = "version: 1\nstack: keys\naccess_keys:\n".to_owned();
+    for number in numbers {
+        writeln!(
+            text,
+            "  - {{ user: user-{number:05}, secret: prod/user-{number:05}{settings} }}"
+        )
+        .unwrap();
+    }
+    load(&text)
+}
+
+fn fleet(model: Model, record: Record) -> Fleet {
+    Fleet::of(model, record).unwrap()
+}
+
+/// The number of each secret's stack.
+fn numbers(fleet: &Fleet) -> BTreeMap<String, String> {
+    let held = fleet.shards.iter().flat_map(|shard| {
+        let entries = shard.model.access_keys.iter();
+        entries.map(|entry| (entry.secret.to_string(), shard.file.clone()))
+    });
+    held.collect()
+}
+
+#[test]
+fn what_one_stack_holds_is_one_stack_without_a_record() {
+    let fleet = fleet(users(0..150, ""), Record::default());
+    assert_eq!(fleet.record, None);
+    assert_eq!(fleet.shards.len(), 1);
+    assert_eq!(fleet.shards[0].file, "stack.yaml");
+    render(&fleet.shards, &templates()).unwrap();
+}
+
+#[test]
+fn more_than_that_are_several_stacks_and_the_first_keeps_its_name() {
+    let fleet = fleet(users(0..400, ""), Record::default());
+    let names: Vec<_> = fleet
+        .shards
+        .iter()
+        .map(|shard| shard.model.stack.to_string())
+        .collect();
+    assert_eq!(names[..2], ["keys", "keys-001"]);
+    let rendering = render(&fleet.shards, &templates()).unwrap();
+    for file in [
+        "stack-000.yaml",
+        "stack-002.yaml",
+        "deployer-policy-001.json",
+        "policies/002-function.json",
+    ] {
+        assert!(rendering.files.contains_key(file), "{file}");
+    }
+    assert!(!rendering.files.contains_key("stack.yaml"));
+    let count: usize = fleet
+        .shards
+        .iter()
+        .map(|shard| shard.model.access_keys.len())
+        .sum();
+    assert_eq!(count, 400);
+    // What they share is named after the manifest's stack.
+    for shard in &fleet.shards {
+        assert_eq!(shard.model.fleet.as_str(), "keys");
+    }
+}
+
+/// Every kind of entry, alone and long-named, in fleets that their own limits cut:
+/// each stack is accepted.
+#[test]
+fn every_stack_keeps_within_every_limit() {
+    let long = "n".repeat(420);
+    let readers: Vec<String> = (0..60)
+        .map(|index| format!("arn:aws:iam::111122223333:role/{long:.60}{index}"))
+        .collect();
+    let readers = format!(", kms_key: create, readers: [{}]", readers.join(", "));
+    for (total, name, settings) in [
+        (700, "prod/x", ""),
+        (700, "prod/x", ", rotate_as: role"),
+        (
+            700,
+            "prod/x",
+            ", create_user: true, readers: [\"arn:aws:iam::111122223333:root\"]",
+        ),
+        (
+            300,
+            "prod/x",
+            ", rotate_as: ops/administrator, kms_key: create",
+        ),
+        (300, "prod/x", readers.as_str()),
+        (300, long.as_str(), ""),
+        (300, long.as_str(), ", rotate_as: role, kms_key: create"),
+    ] {
+        let mut text =
+            "version: 1\nstack: keys\ntags: { team: payments }\naccess_keys:\n".to_owned();
+        for number in 0..total {
+            writeln!(
+                text,
+                "  - {{ user: user-{number}, secret: {name}{number:05}x{settings} }}"
+            )
+            .unwrap();
+        }
+        let fleet = fleet(load(&text), Record::default());
+        assert!(fleet.shards.len() > 1, "{settings}");
+        let stacks = render(&fleet.shards, &templates())
+            .unwrap_or_else(|error| panic!("{name:.9}{settings}: {error:?}"))
+            .stacks;
+        let count: usize = fleet
+            .shards
+            .iter()
+            .map(|shard| shard.model.access_keys.len())
+            .sum();
+        assert_eq!(stacks.len(), fleet.shards.len());
+        assert_eq!(count, total, "{settings}");
+    }
+}
+
+#[test]
+fn an_entry_stays_where_it_is_when_others_come_and_go() {
+    let first = fleet(users(0..400, ""), Record::default());
+    let before = numbers(&first);
+    let record = first.record.unwrap();
+    // The first hundred go, and others come, at the front.
+    let second = fleet(users((500..700).chain(100..400), ""), record);
+    let after = numbers(&second);
+    for number in 100..400 {
+        let name = format!("prod/user-{number:05}");
+        assert_eq!(before[&name], after[&name]);
+    }
+    // They take the room that the others left.
+    assert!(after.values().any(|file| file == "stack-000.yaml"));
+    assert!((500..600).any(|number| after[&format!("prod/user-{number:05}")] == "stack-000.yaml"));
+}
+
+#[test]
+fn an_emptied_stack_is_remembered() {
+    let first = fleet(users(0..400, ""), Record::default());
+    let record = first.record.unwrap();
+    let assignment = record.get("keys").unwrap().clone();
+    let stay = assignment
+        .secrets
+        .iter()
+        .filter(|(_, number)| **number != 1);
+    let stay: Vec<usize> = stay.map(|(name, _)| name[10..].parse().unwrap()).collect();
+    let second = fleet(users(stay, ""), record);
+    let mut files = second.shards.iter().map(|shard| shard.file.as_str());
+    assert!(files.all(|file| file != "stack-001.yaml"));
+    assert_eq!(second.emptied[0].stack.as_str(), "keys-001");
+    assert_eq!(
+        second.record.unwrap().get("keys").unwrap().stacks,
+        assignment.stacks
+    );
+}
+
+#[test]
+fn a_name_that_leaves_no_room_for_a_number_is_a_finding() {
+    let mut model = users(0..400, "");
+    model.fleet = StackName::parse(&"k".repeat(126)).unwrap();
+    model.stack = model.fleet.clone();
+    let finding = Fleet::of(model, Record::default()).unwrap_err();
+    assert_eq!((finding.kind, finding.path.as_str()), ("limit", "stack"));
+}
+
+#[test]
+fn environments_are_fleets_of_their_own() {
+    let first = fleet(users(0..400, ""), Record::default());
+    let mut other = users(0..300, "");
+    other.fleet = StackName::parse("staging").unwrap();
+    let record = fleet(other, first.record.clone().unwrap()).record.unwrap();
+    assert_eq!(record.get("keys"), first.record.unwrap().get("keys"));
+    assert_eq!(record.get("staging").unwrap().secrets.len(), 300);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever comes and goes, in whatever order: nothing that stays moves.
+    #[test]
+    fn nothing_moves(changes in prop::collection::vec((0_usize..900, 0_usize..900, any::<bool>()), 1..6)) {
+        let mut held: Vec<usize> = (0..300).collect();
+        let mut record = Record::default();
+        let mut before = BTreeMap::new();
+        for (low, high, joins) in changes {
+            let range = low.min(high)..low.max(high);
+            held.retain(|number| !range.contains(number));
+            if joins {
+                held.splice(0..0, range);
+            }
+            if held.is_empty() {
+                continue;
+            }
+            let fleet = fleet(users(held.iter().copied(), ""), record.clone());
+            let after = numbers(&fleet);
+            prop_assert_eq!(after.len(), held.len());
+            if let Some(next) = fleet.record {
+                for (name, file) in &after {
+                    prop_assert_eq!(before.get(name).unwrap_or(file), file);
+                }
+                record = next;
+                before = after;
+            }
+        }
+    }
+}
+
+/// What is estimated of a stack is no less than what comes out of it.
+#[test]
+fn no_estimate_is_too_low() {
+    for settings in [
+        "",
+        ", rotate_as: role, create_user: true",
+        ", rotate_as: ops/administrator, kms_key: create, readers: [\"arn:aws:iam::111122223333:root\"]",
+        ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::a-bucket\" }",
+    ] {
+        for count in [1, 60] {
+            let model = users(0..count, settings);
+            let mut load = Load::empty(&model);
+            for entry in &model.access_keys {
+                load.add(entry);
+            }
+            let text = &render(&[single(model.clone())], &templates())
+                .unwrap()
+                .stacks[0];
+            let tree: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+            let world = resolve::World::longest(&model).with_resources(&tree);
+            let found = resolve::resources(&tree).count();
+            let (resources, bytes, key) = load.estimate();
+            assert!(
+                found <= resources && resources <= found + 12,
+                "{settings}: {found} resources, {resources} estimated"
+            );
+            assert!(
+                text.len() <= bytes,
+                "{settings}: {} bytes, {bytes} estimated",
+                text.len()
+            );
+            if count > 1 {
+                assert!(
+                    bytes * 2 <= text.len() * 3,
+                    "{settings}: {} bytes, {bytes} estimated",
+                    text.len()
+                );
+            }
+            let documents = document::documents(&tree, &world).unwrap();
+            for document in documents
+                .iter()
+                .filter(|document| document.kind == document::Kind::Key)
+            {
+                let size = document.size();
+                assert!(size <= key, "{settings}: {size} > {key}");
+                assert!(
+                    key * 4 <= size * 5 + 5_000,
+                    "{settings}: {key} is far above {size}"
+                );
+            }
+        }
+    }
+}

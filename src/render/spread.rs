@@ -1,0 +1,56 @@
+//! Work over many stacks, on every processor.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Returns what the work makes of each item, in the items' order.
+pub fn spread<'items, Item: Sync, Made: Send>(
+    items: &'items [Item],
+    work: impl Fn(&'items Item) -> Made + Sync,
+) -> Vec<Made> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    if items.len() < 2 || processors < 2 {
+        return items.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut made = Vec::new();
+        while let Some((index, item)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            items.get(index).map(|item| (index, item))
+        } {
+            made.push((index, work(item)));
+        }
+        made
+    };
+    let mut made = thread::scope(|scope| {
+        let others: Vec<_> = (1..processors.min(items.len()))
+            .map(|_| scope.spawn(take))
+            .collect();
+        let mut made = take();
+        for other in others {
+            match other.join() {
+                Ok(more) => made.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        made
+    });
+    made.sort_by_key(|(index, _)| *index);
+    made.into_iter().map(|(_, made)| made).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn every_item_is_made_once_and_in_order() {
+        for count in [0, 1, 2, 1_000] {
+            let items: Vec<usize> = (0..count).collect();
+            let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(spread(&items, |item| item * 2), doubled);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! An organisation's templates over ours.
+
+use std::collections::BTreeMap;
+
+use super::{parsed, resource, shards};
+use crate::model;
+use crate::render::{Error, Rendering, TemplateError, Templates, render};
+
+const MANIFEST: &str =
+    "version: 1\nstack: keys\naccess_keys:\n  - { user: ada, rotate_as: role }\n";
+
+fn overlaid(files: &[(&str, &str)]) -> Result<Rendering, Error> {
+    let owned = files
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let templates = Templates::overlaid(owned.collect::<BTreeMap<_, _>>())?;
+    let model = model::load(MANIFEST, None).unwrap().model;
+    render(&shards(model), &templates)
+}
+
+#[test]
+fn tags_names_and_resources_of_an_organisation_s_own() {
+    let rendering = overlaid(&[
+        ("tags", "      Tags:\n{{#each tags}}\n        - { Key: {{key}}, Value: {{value}} }\n{{/each}}\n        - { Key: cost-centre, Value: \"4711\" }\n"),
+        ("extra", "{{> dashboard}}\n"),
+        ("dashboard", "  Dashboard:\n    Type: AWS::CloudWatch::Dashboard\n    Properties:\n      DashboardName: {{stack}}\n      DashboardBody: \"{}\"\n"),
+    ])
+    .unwrap();
+    let stack = parsed(&rendering);
+    let body = serde_yaml::to_string(resource(&stack, "FunctionRole")).unwrap();
+    assert!(
+        body.contains("cost-centre") && body.contains("keyrota:stack"),
+        "{body}"
+    );
+    let dashboard = resource(&stack, "Dashboard");
+    assert_eq!(
+        dashboard["Properties"]["DashboardName"].as_str(),
+        Some("keys")
+    );
+}
+
+#[test]
+fn a_missing_variable_is_an_error_wherever_it_stands() {
+    for text in [
+        "  # {{comment nothing}}\n",
+        "  A: { Type: {{nothing}} }\n",
+        "{{#if nothing}}  # there\n{{/if}}",
+        "{{#unless nothing}}  # there\n{{/unless}}",
+        "{{#each nothing}}  # there\n{{/each}}",
+        "{{#with nothing}}  # there\n{{/with}}",
+        "{{#each access_keys}}{{#if nothing}}  # there\n{{/if}}{{/each}}",
+        "{{#each access_keys}}  # {{comment nothing}}\n{{/each}}",
+    ] {
+        let outcome = overlaid(&[("extra", text)]);
+        let refused = matches!(outcome, Err(Error::Template(TemplateError::Render(_))));
+        assert!(refused, "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_name() {
+    for (files, part) in [
+        (vec![("extra", "{{{stack}}}")], "`extra`"),
+        (vec![("extra", "{{&stack}}")], "without an escape"),
+        (
+            vec![("secrets", "  A: 1\n")],
+            "`secrets` is included nowhere",
+        ),
+        (vec![("extra", "{{#if stack}}")], "`extra`"),
+        (vec![("extra", "{{> nothing}}")], "nothing"),
+    ] {
+        let error = overlaid(&files).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(part), "{files:?}: {error}");
+    }
+}
