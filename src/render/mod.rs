@@ -27,7 +27,7 @@ pub use name::{
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use resolve::ResolveError;
-pub use review::Before;
+pub use review::{Before, FILE as REVIEW};
 use spread::spread;
 pub use template::{TemplateError, Templates};
 

@@ -125,7 +125,10 @@ async fn a_check_says_what_is_out_of_date_and_writes_nothing() {
     assert_eq!(states["stack.yaml"], "differs");
     assert_eq!(tree(&home.file("rendered")), before);
     let ran = home.keyrota("generate --check").await.exits(4);
-    assert!(ran.stdout.contains("user-manage-own-access-keys.json"), "{ran}");
+    assert!(
+        ran.stdout.contains("user-manage-own-access-keys.json"),
+        "{ran}"
+    );
 
     home.keyrota("generate").await.exits(0);
     assert!(

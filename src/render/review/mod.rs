@@ -260,8 +260,18 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     if let Some(difference) = &difference {
         page.add("difference", difference)?;
     }
-    let this_stack = if several { "these stacks make" } else { "this stack makes" };
-    page.add("picture", &Pictured { this_stack, picture })?;
+    let this_stack = if several {
+        "these stacks make"
+    } else {
+        "this stack makes"
+    };
+    page.add(
+        "picture",
+        &Pictured {
+            this_stack,
+            picture,
+        },
+    )?;
     page.add("permissions", &json!({ "groups": groups }))?;
     page.add(
         "secrets",
@@ -283,14 +293,22 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     page.add(
         "resources",
         &Made {
-            the_stack: if several { "the stacks: each has its own" } else { "the stack" },
+            the_stack: if several {
+                "the stacks: each has its own"
+            } else {
+                "the stack"
+            },
             several,
             overlaid: stacks.first().map_or(&[], |one| one.overlaid),
             inventory,
         },
     )?;
     page.add("verify", &Verify { files, more_files })?;
-    let stacks = if several { "stack-*.yaml" } else { "stack.yaml" };
+    let stacks = if several {
+        "stack-*.yaml"
+    } else {
+        "stack.yaml"
+    };
     page.add("end", &json!({ "stacks": stacks }))?;
     Ok(page.text)
 }
@@ -319,7 +337,9 @@ impl Parts {
 
 fn name(stacks: &[Rendered<'_>]) -> String {
     let first = stacks.first();
-    first.map(|one| one.model.fleet.to_string()).unwrap_or_default()
+    first
+        .map(|one| one.model.fleet.to_string())
+        .unwrap_or_default()
 }
 
 fn setting(stacks: &[Rendered<'_>]) -> Setting {

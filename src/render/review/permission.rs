@@ -206,7 +206,9 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
                 if index == users.len() {
                     users.push((&document.body, stack, file.unwrap_or_default(), Vec::new()));
                 }
-                users[index].3.push(user_of(&rendered.tree, &rendered.world, document));
+                users[index]
+                    .3
+                    .push(user_of(&rendered.tree, &rendered.world, document));
                 continue;
             }
             read(

@@ -46,10 +46,11 @@ pub fn sentence(
         statement.resources.iter().map(String::as_str),
         Some(setting),
     );
-    if let Some([any]) = kinds.get_mut(&Kind::Everything).map(Vec::as_mut_slice) {
-        any.name = resource::anything(&statement.actions)
-            .unwrap_or_default()
-            .to_owned();
+    if let Some([any]) = kinds.get_mut(&Kind::Everything).map(Vec::as_mut_slice)
+        && statement.excepts.is_empty()
+    {
+        let kind = resource::anything(&statement.actions);
+        kind.unwrap_or_default().clone_into(&mut any.name);
     }
     let object = object(holder, statement, &kinds);
     let several = kinds.values().flatten().count() > 1;

@@ -66,7 +66,7 @@ pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
 /// Returns the text as it may stand in an element or in a quoted attribute.
 /// Characters that change the direction of what follows, and those that cannot be
 /// seen, are shown as what they are: a name must not be able to look like another.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for one in text.chars() {
         match one {

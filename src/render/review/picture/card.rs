@@ -270,16 +270,17 @@ fn shorten(lines: Vec<Line>) -> Vec<Line> {
 
 fn nouns(kind: Option<&str>) -> (&'static str, &'static str) {
     match kind {
-        None => ("that is there already", "that are there already"),
+        None => ("", ""),
         Some("AWS::SecretsManager::Secret") => ("secret", "secrets"),
-        Some("AWS::SecretsManager::RotationSchedule") => ("schedule", "schedules"),
-        Some("AWS::SecretsManager::ResourcePolicy") => ("secret’s policy", "secrets’ policies"),
-        Some("AWS::IAM::UserPolicy") => ("user’s policy", "users’ policies"),
         Some("AWS::IAM::User") => ("user", "users"),
-        Some("AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy") => ("policy", "policies"),
+        Some(
+            "AWS::SecretsManager::ResourcePolicy"
+            | "AWS::IAM::UserPolicy"
+            | "AWS::IAM::RolePolicy"
+            | "AWS::IAM::ManagedPolicy",
+        ) => ("policy", "policies"),
         Some("AWS::Events::Rule") => ("rule", "rules"),
         Some("AWS::Lambda::Permission") => ("permission", "permissions"),
-        Some("AWS::SNS::Subscription") => ("subscription", "subscriptions"),
-        Some(_) => ("resource", "resources"),
+        Some(_) => ("", ""),
     }
 }
