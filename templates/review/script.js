@@ -1,8 +1,8 @@
 'use strict';
 {
   const HOUR = 3600000, DAY = 24 * HOUR;
-  // No month of every length is further away than this.
-  const HORIZON = 41 * 366;
+  // After so many days the calendar repeats itself: what has not come will not.
+  const HORIZON = 400 * 366;
 
   // The moments after one at which windows of a calendar open, in milliseconds.
   function* openings(calendar, after) {

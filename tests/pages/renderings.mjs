@@ -21,7 +21,7 @@ export const EXPRESSIONS = [
 ];
 
 const many = (users) => 'version: 1\nstack: many\naccess_keys:\n' + Array.from({ length: users }, (_, user) =>
-  `  - { user: user-${user}, secret: "team-${user % 7}/service-${user}/key" }\n`).join('');
+  `  - { user: user-${user}, secret: "team-${user % 7}/service-${user}/access-keys" }\n`).join('');
 
 const scheduled = 'version: 1\nstack: scheduled\naccess_keys:\n' + EXPRESSIONS.map((expression, user) =>
   `  - { user: user-${user}, schedule: "${expression}" }\n`).join('');
@@ -29,11 +29,11 @@ const scheduled = 'version: 1\nstack: scheduled\naccess_keys:\n' + EXPRESSIONS.m
 // Names as long, and as full of marks, as they may be.
 const hostile = JSON.stringify({
   version: 1, stack: 'a'.repeat(60), region: 'eu-west-1', account: '111122223333',
-  alarms: { email: ['"><script>alert(1)</script>@example.com', 'W'.repeat(60) + '@example.com'] },
+  alarms: { email: ["'onmouseover='alert(1)&lt@example.com", 'W'.repeat(60) + '@example.com'] },
   access_keys: [
     { user: 'W'.repeat(64), secret: 'M'.repeat(200), rotate_as: 'role', create_user: true, kms_key: 'create', readers: ['arn:aws:iam::444455556666:role/' + 'W'.repeat(64)] },
     { user: 'm', secret: 'm', initial_key: 'profile:<img src=x onerror=alert(1)>', readers: ['arn:aws:iam::111122223333:role/</title><svg/onload=alert(1)>'] },
-    { user: '=,.@_-+', secret: '/_+=.@-', rotate_as: 'x'.repeat(300), old_key: { deactivate_after: '1h', delete_after: '999d', force_after: '500d' } },
+    { user: '=,.@_-+', secret: '/_+=.@-', rotate_as: 'x'.repeat(256), old_key: { deactivate_after: '1h', delete_after: '999d', force_after: '500d' } },
   ],
 });
 
@@ -43,7 +43,7 @@ export function renderings(program, folder) {
   const found = [];
   const generate = (name, manifest, thorough, more = []) => {
     const output = join(folder, name);
-    execFileSync(program, ['--quiet', '--manifest', manifest, 'generate', '--output', output, ...more], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(program, ['--quiet', '--manifest', manifest, 'generate', '--output', output, ...more], { stdio: ['ignore', 'ignore', 'pipe'] });
     const templates = readdirSync(output).filter((file) => /^stack(-\d+)?\.yaml$/.test(file));
     found.push({
       name, thorough, page: join(output, 'review.html'),

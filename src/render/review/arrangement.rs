@@ -145,8 +145,8 @@ fn logical_ids(entry: &AccessKey, made: &std::collections::HashSet<&str>) -> Str
     ids.join(" ")
 }
 
-/// Returns the logical IDs that an entry may have.
-pub fn entry_ids(entry: &AccessKey) -> [String; 5] {
+/// The logical IDs that an entry may have.
+fn entry_ids(entry: &AccessKey) -> [String; 5] {
     [
         name::secret_logical_id(entry),
         name::schedule_logical_id(entry),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_yaml::Value;
 
-use super::arrangement;
+use super::arrangement::Arrangement;
 use super::prose;
 use crate::render::{Rendered, resolve};
 
@@ -37,18 +37,14 @@ pub struct Inventory {
 }
 
 /// Returns what the stacks are made of.
-pub fn inventory(stacks: &[Rendered<'_>]) -> Inventory {
+pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement]) -> Inventory {
+    let rows = arrangements.iter().flat_map(|one| &one.rows);
+    let ids: HashSet<&str> = rows.flat_map(|row| row.ids.split(' ')).collect();
     let mut order: Vec<(&str, &str, String)> = Vec::new();
     let mut spread: BTreeMap<(&str, String), usize> = BTreeMap::new();
     let mut of_entries: BTreeMap<&str, usize> = BTreeMap::new();
     let mut total = 0;
     for rendered in stacks {
-        let ids = rendered
-            .model
-            .access_keys
-            .iter()
-            .flat_map(arrangement::entry_ids);
-        let ids: HashSet<String> = ids.collect();
         for (id, resource) in resolve::resources(&rendered.tree) {
             total += 1;
             let kind = resolve::type_of(resource);

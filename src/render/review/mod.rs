@@ -236,7 +236,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let groups = permission::groups(stacks, &beside, &setting);
     let arrangements = arrangement::arrangements(stacks, &setting.account);
     let rotas = arrangement::rotas(&arrangements);
-    let inventory = inventory::inventory(stacks);
+    let inventory = inventory::inventory(stacks, &arrangements);
     let difference = before
         .map(|before| difference::difference(stacks, before, &setting))
         .transpose()?;

@@ -1,7 +1,7 @@
 //! Every permission that the stacks give, those alike taken together, each with
 //! the statement that gives it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_yaml::Value;
@@ -202,7 +202,12 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
         for document in &rendered.documents {
             let file = policy_file(document, rendered.prefix, &mut first);
             if document.kind == Kind::UserInline {
-                let index = *known.entry(&document.body).or_insert(users.len());
+                // Most are the same as the one before, which is quicker to see.
+                let last = users.last().filter(|held| *held.0 == document.body);
+                let index = match last {
+                    Some(_) => users.len() - 1,
+                    None => *known.entry(&document.body).or_insert(users.len()),
+                };
                 if index == users.len() {
                     users.push((&document.body, stack, file.unwrap_or_default(), Vec::new()));
                 }
@@ -378,10 +383,13 @@ fn gather<'tree>(
 
 /// Drops what was there before, and keeps the order.
 fn distinct(items: &mut Vec<String>) {
-    if items.len() > 1 {
-        let mut seen = BTreeSet::new();
-        items.retain(|item| seen.insert(item.clone()));
-    }
+    let mut seen = HashSet::new();
+    let first: Vec<bool> = items
+        .iter()
+        .map(|item| seen.insert(item.as_str()))
+        .collect();
+    let mut first = first.into_iter();
+    items.retain(|_| first.next().unwrap_or(true));
 }
 
 /// How many statements of a holder allow each action.

@@ -10,11 +10,11 @@ const SUFFIX: &str = "-??????";
 
 /// A thing that an ARN names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Thing {
+pub struct Thing<'arn> {
     /// Its kind, by which things are told together.
     pub kind: Kind,
     /// Its name, or what is known of it.
-    pub name: String,
+    pub name: &'arn str,
     /// What stands for more than one character in it.
     pub wildcard: Option<Wildcard>,
 }
@@ -104,17 +104,17 @@ impl Kind {
 ///
 /// What is in another account or Region than the stack is shown as its ARN, so that
 /// nobody takes it for the stack's neighbour.
-pub fn thing(arn: &str, setting: Option<&Setting>) -> Thing {
+pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
     let stack = setting.map_or("", |setting| &setting.stack);
-    let of = |kind: Kind, name: &str| Thing {
+    let of = |kind: Kind, name: &'arn str| Thing {
         kind,
         wildcard: wildcard(name, stack),
-        name: name.strip_suffix(SUFFIX).unwrap_or(name).to_owned(),
+        name: name.strip_suffix(SUFFIX).unwrap_or(name),
     };
     if arn == "*" {
         return Thing {
             kind: Kind::Everything,
-            name: String::new(),
+            name: "",
             wildcard: Some(Wildcard::Everything),
         };
     }
@@ -165,20 +165,23 @@ pub fn thing(arn: &str, setting: Option<&Setting>) -> Thing {
 /// Returns what follows `arn:` in an ARN: partition, service, Region, account and
 /// resource, of which each may be a reference such as `${AWS::AccountId}`.
 pub fn parts(arn: &str) -> Option<[&str; 5]> {
-    let mut rest = arn.strip_prefix("arn:")?;
+    let rest = arn.strip_prefix("arn:")?;
     let mut parts = [""; 5];
-    for part in parts.iter_mut().take(4) {
-        let inside = |at: &usize| {
-            rest[..*at]
-                .rfind("${")
-                .is_some_and(|open| !rest[open..*at].contains('}'))
-        };
-        let (end, _) = rest.match_indices(':').find(|(at, _)| !inside(at))?;
-        *part = &rest[..end];
-        rest = &rest[end + 1..];
+    let (mut part, mut begin, mut inside) = (0, 0, false);
+    let bytes = rest.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'{' if at > 0 && bytes[at - 1] == b'$' => inside = true,
+            b'}' => inside = false,
+            b':' if !inside && part < 4 => {
+                parts[part] = &rest[begin..at];
+                (part, begin) = (part + 1, at + 1);
+            }
+            _ => {}
+        }
     }
-    parts[4] = rest;
-    Some(parts)
+    parts[4] = &rest[begin..];
+    (part == 4).then_some(parts)
 }
 
 fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
@@ -200,8 +203,8 @@ fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
 pub fn things<'arn>(
     arns: impl IntoIterator<Item = &'arn str>,
     setting: Option<&Setting>,
-) -> BTreeMap<Kind, Vec<Thing>> {
-    let mut kinds: BTreeMap<Kind, Vec<Thing>> = BTreeMap::new();
+) -> BTreeMap<Kind, Vec<Thing<'arn>>> {
+    let mut kinds: BTreeMap<Kind, Vec<Thing<'arn>>> = BTreeMap::new();
     for arn in arns {
         let thing = thing(arn, setting);
         kinds.entry(thing.kind).or_default().push(thing);
@@ -215,14 +218,14 @@ pub fn things<'arn>(
 
 /// Returns the things in words: `the secret prod/a`, `3 secrets: a, b and c`,
 /// `142 secrets`.
-pub fn phrase(kinds: &BTreeMap<Kind, Vec<Thing>>) -> Prose {
+pub fn phrase(kinds: &BTreeMap<Kind, Vec<Thing<'_>>>) -> Prose {
     prose::list(
         kinds.iter().map(|(kind, things)| of_kind(*kind, things)),
         "and",
     )
 }
 
-fn of_kind(kind: Kind, things: &[Thing]) -> Prose {
+fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
     let (one, many) = kind.nouns();
     if kind == Kind::Itself {
         return Prose::words("itself");
@@ -233,7 +236,7 @@ fn of_kind(kind: Kind, things: &[Thing]) -> Prose {
             _ => "everything".to_owned(),
         });
     }
-    let every = |thing: &Thing| thing.wildcard == Some(Wildcard::Every);
+    let every = |thing: &Thing<'_>| thing.wildcard == Some(Wildcard::Every);
     if things.iter().any(every) {
         return Prose::words(format!("every {one} of this account and Region"));
     }
@@ -246,9 +249,9 @@ fn of_kind(kind: Kind, things: &[Thing]) -> Prose {
             Kind::Other => String::new(),
             _ => format!("the {one} "),
         })
-        .code(readable(&thing.name)),
+        .code(readable(thing.name)),
         few if few.len() <= LISTED => {
-            let names = few.iter().map(|thing| Prose::name(readable(&thing.name)));
+            let names = few.iter().map(|thing| Prose::name(readable(thing.name)));
             Prose::words(format!("{} {many}: ", few.len())).then(prose::list(names, "and"))
         }
         more => Prose::words(format!("{} {many}", prose::number(more.len()))),

@@ -50,11 +50,12 @@ pub fn sentence(
         && statement.excepts.is_empty()
     {
         let kind = resource::anything(&statement.actions);
-        kind.unwrap_or_default().clone_into(&mut any.name);
+        any.name = kind.unwrap_or_default();
     }
     let object = object(holder, statement, &kinds);
     let several = kinds.values().flatten().count() > 1;
     let exact = !statement.resources.is_empty()
+        && statement.excepts.is_empty()
         && kinds.values().flatten().all(|thing| {
             matches!(thing.wildcard, None | Some(Wildcard::Suffix)) && thing.kind != Kind::Itself
         });
@@ -96,7 +97,7 @@ pub fn sentence(
 fn object(
     holder: &Holder,
     statement: &Statement,
-    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing>>,
+    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing<'_>>>,
 ) -> Prose {
     let everything = kinds.contains_key(&Kind::Everything);
     let object = match holder {
@@ -181,7 +182,7 @@ fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) ->
 fn notes(
     holder: &Holder,
     statement: &Statement,
-    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing>>,
+    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing<'_>>>,
 ) -> Vec<String> {
     let mut notes = BTreeSet::new();
     for thing in kinds.values().flatten() {

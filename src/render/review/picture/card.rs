@@ -1,7 +1,7 @@
 //! The boxes of the picture, and what stands in them: every resource of the
 //! stacks, and those outside that they have to do with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use serde_yaml::Value;
@@ -82,8 +82,13 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     for (card, text) in fixed {
         lines.entry(card).or_default().push(words(text));
     }
-    for (card, text) in outside(stacks, account) {
-        lines.entry(card).or_default().push(words(&text));
+    for (card, names) in outside(stacks, account) {
+        let shown = if names.len() > LINES { FIRST } else { LINES };
+        let lines = lines.entry(card).or_default();
+        lines.extend(names.iter().take(shown).map(|name| words(name)));
+        if let more @ 1.. = names.len().saturating_sub(shown) {
+            lines.push(words(&format!("and {} more", prose::number(more))));
+        }
     }
     for (card, line) in resources(stacks) {
         lines.entry(card).or_default().push(line);
@@ -93,11 +98,23 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
             id,
             title,
             column: *column,
-            lines: shorten(lines.remove(id)?),
+            lines: together(lines.remove(id)?),
             calls: Vec::new(),
         })
     });
     cards.collect()
+}
+
+/// What is of one type stands together.
+fn together(mut lines: Vec<Line>) -> Vec<Line> {
+    let mut order: Vec<Option<String>> = Vec::new();
+    for line in &lines {
+        if !order.contains(&line.kind) {
+            order.push(line.kind.clone());
+        }
+    }
+    lines.sort_by_key(|line| order.iter().position(|kind| *kind == line.kind));
+    lines
 }
 
 fn words(text: &str) -> Line {
@@ -111,24 +128,27 @@ fn words(text: &str) -> Line {
 }
 
 /// What the stacks have to do with and do not make.
-fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeSet<(&'static str, String)> {
-    let mut found = BTreeSet::new();
+fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |card: &'static str, text: String| {
+        found.entry(card).or_default().insert(text);
+    };
     for rendered in stacks {
         for entry in &rendered.model.access_keys {
             if !entry.create_user {
-                found.insert(("users", entry.user.to_string()));
+                add("users", entry.user.to_string());
             }
             if let KmsKey::Existing(arn) = &entry.kms_key {
                 let [.., resource] = arn.parts();
-                found.insert((
+                add(
                     "key",
                     resource.strip_prefix("key/").unwrap_or(resource).to_owned(),
-                ));
+                );
             }
             if let RotateAs::Administrator(secret) = &entry.rotate_as {
                 let text = secret.as_str();
                 let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
-                found.insert(("administrators", name.to_owned()));
+                add("administrators", name.to_owned());
             }
             for reader in &entry.readers {
                 let principal = Principal::Aws(reader.to_string());
@@ -140,42 +160,65 @@ fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeSet<(&'static str, St
                     [_, _, _, of, "root"] => format!("account {of}"),
                     _ => said.trim_start_matches("the ").to_owned(),
                 };
-                found.insert(("readers", short));
+                add("readers", short);
             }
         }
         for address in &rendered.model.alarms.email {
-            found.insert(("mail", address.clone()));
+            add("mail", address.clone());
         }
     }
     found
 }
 
-/// Returns each resource with the card it stands in; those that several stacks
-/// have are one line.
+/// Returns the resources with the cards they stand in; those that several stacks
+/// have are one line, and where there are many of a type, most are only counted.
 fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
-    let mut found: Vec<(&'static str, Line)> = Vec::new();
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let mut distinct: Vec<(&str, &str, &Value, &Value)> = Vec::new();
+    let mut of_kind: HashMap<&str, usize> = HashMap::new();
     for rendered in stacks {
         for (id, resource) in resolve::resources(&rendered.tree) {
-            if let Some(place) = places.get(id) {
-                found[*place].1.count += 1;
-                continue;
+            let held = times.entry(id).or_insert(0);
+            *held += 1;
+            if *held == 1 {
+                let kind = resolve::type_of(resource);
+                *of_kind.entry(kind).or_insert(0) += 1;
+                distinct.push((id, kind, resource, &rendered.tree));
             }
-            places.insert(id, found.len());
-            let kind = resolve::type_of(resource);
-            let text = label(id, kind, resource, &rendered.tree);
-            let line = Line {
-                // A line is measured once it is known to be shown.
-                shown: String::new(),
-                text,
-                kind: Some(kind.to_owned()),
-                id: Some(id.to_owned()),
-                count: 1,
-            };
-            found.push((card_of(kind), line));
         }
     }
+    let mut found: Vec<(&'static str, Line)> = Vec::new();
+    let mut seen: HashMap<&str, (usize, usize)> = HashMap::new();
+    for (id, kind, resource, tree) in distinct {
+        let (number, rest) = seen.entry(kind).or_insert((0, 0));
+        *number += 1;
+        let count = times[id];
+        if of_kind[kind] > LINES && *number > FIRST {
+            *rest += count;
+            if *number == of_kind[kind] {
+                let (one, many) = nouns(kind);
+                let noun = if *rest == 1 { one } else { many };
+                let text = format!("and {} more {noun}", prose::number(*rest));
+                found.push((card_of(kind), line(text.trim_end(), kind, None, *rest)));
+            }
+            continue;
+        }
+        let mut text = label(id, kind, resource, tree);
+        if count > 1 {
+            text = format!("{text} × {}", prose::number(count));
+        }
+        found.push((card_of(kind), line(&text, kind, Some(id), count)));
+    }
     found
+}
+
+fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
+    Line {
+        kind: Some(kind.to_owned()),
+        id: id.map(str::to_owned),
+        count,
+        ..words(text)
+    }
 }
 
 fn card_of(kind: &str) -> &'static str {
@@ -219,68 +262,17 @@ fn label(id: &str, kind: &str, resource: &Value, tree: &Value) -> String {
     name.map_or_else(|| id.to_owned(), |name| format!("{what}{name}"))
 }
 
-/// Leaves a line each to a few of a type, and one to how many more there are.
-fn shorten(lines: Vec<Line>) -> Vec<Line> {
-    let mut of_kind: BTreeMap<Option<&str>, usize> = BTreeMap::new();
-    for line in &lines {
-        *of_kind.entry(line.kind.as_deref()).or_insert(0) += 1;
-    }
-    let of_kind: BTreeMap<Option<String>, usize> = of_kind
-        .into_iter()
-        .map(|(kind, count)| (kind.map(str::to_owned), count))
-        .collect();
-    let mut seen: BTreeMap<Option<String>, usize> = BTreeMap::new();
-    let mut kept: Vec<Line> = Vec::new();
-    let mut more: Vec<Line> = Vec::new();
-    for mut line in lines {
-        let seen = seen.entry(line.kind.clone()).or_insert(0);
-        *seen += 1;
-        if of_kind[&line.kind] <= LINES || *seen <= FIRST {
-            if line.count > 1 {
-                line.text = format!("{} × {}", line.text, prose::number(line.count));
-            }
-            line.shown = measure::fit(&line.text, LINE_SIZE, LINE_ROOM);
-            kept.push(line);
-            continue;
-        }
-        match more.iter_mut().find(|held| held.kind == line.kind) {
-            Some(held) => held.count += line.count,
-            None => more.push(Line { id: None, ..line }),
-        }
-    }
-    for line in &mut more {
-        let (one, many) = nouns(line.kind.as_deref());
-        line.text = format!(
-            "and {}",
-            prose::count(line.count, &format!("more {one}"), &format!("more {many}"))
-        );
-        line.shown = measure::fit(&line.text, LINE_SIZE, LINE_ROOM);
-    }
-    kept.extend(more);
-    // What is of one type stands together.
-    let order: Vec<Option<String>> = kept.iter().fold(Vec::new(), |mut order, line| {
-        if !order.contains(&line.kind) {
-            order.push(line.kind.clone());
-        }
-        order
-    });
-    kept.sort_by_key(|line| order.iter().position(|kind| *kind == line.kind));
-    kept
-}
-
-fn nouns(kind: Option<&str>) -> (&'static str, &'static str) {
+/// What is said after the number of those that have no line of their own.
+fn nouns(kind: &str) -> (&'static str, &'static str) {
     match kind {
-        None => ("", ""),
-        Some("AWS::SecretsManager::Secret") => ("secret", "secrets"),
-        Some("AWS::IAM::User") => ("user", "users"),
-        Some(
-            "AWS::SecretsManager::ResourcePolicy"
-            | "AWS::IAM::UserPolicy"
-            | "AWS::IAM::RolePolicy"
-            | "AWS::IAM::ManagedPolicy",
-        ) => ("policy", "policies"),
-        Some("AWS::Events::Rule") => ("rule", "rules"),
-        Some("AWS::Lambda::Permission") => ("permission", "permissions"),
-        Some(_) => ("", ""),
+        "AWS::SecretsManager::Secret" => ("secret", "secrets"),
+        "AWS::IAM::User" => ("user", "users"),
+        "AWS::SecretsManager::ResourcePolicy"
+        | "AWS::IAM::UserPolicy"
+        | "AWS::IAM::RolePolicy"
+        | "AWS::IAM::ManagedPolicy" => ("policy", "policies"),
+        "AWS::Events::Rule" => ("rule", "rules"),
+        "AWS::Lambda::Permission" => ("permission", "permissions"),
+        _ => ("", ""),
     }
 }

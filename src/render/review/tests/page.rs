@@ -156,7 +156,14 @@ fn a_hostile_name_stays_text() {
                 }
                 shown += 1;
                 let page = page(&manifest.to_string());
-                for markup in ["<script>alert", "<img", "<svg/", "{202e}evil<", "\u{202e}", "\u{200b}"] {
+                for markup in [
+                    "<script>alert",
+                    "<img",
+                    "<svg/",
+                    "{202e}evil<",
+                    "\u{202e}",
+                    "\u{200b}",
+                ] {
                     assert!(!page.contains(markup), "{hostile}: {markup}");
                 }
                 for once in ["<script>", "</script>", "</style>", "</title>\n<style>"] {
