@@ -1,7 +1,9 @@
 //! How long the program takes by itself: its start, and `generate`.
 //!
 //! Whole processes, as a person or a pipeline starts them: `cargo bench --bench
-//! program`. Prints the median of the runs and the fastest and slowest one.
+//! program`. Prints the median of the runs and the fastest and slowest one. With
+//! `-- --peer` it renders the same users by an AWS CDK app in turn, which needs
+//! node and npm; benches/generate/README.md has the figures.
 
 #![expect(
     clippy::print_stdout,
@@ -15,16 +17,21 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const RUNS: usize = 31;
+/// Of `generate` for thousands of users, and of each side beside a peer.
+const FEW: usize = 7;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     println!(
-        "{:28} {:>9} {:>9} {:>9}",
+        "{:32} {:>11} {:>11} {:>11}",
         "", "median", "fastest", "slowest"
     );
+    if std::env::args().any(|argument| argument == "--peer") {
+        return beside_peer(folder.path());
+    }
     measure("--version", folder.path(), &["--version"]);
     measure("--help", folder.path(), &["--help"]);
-    for users in [1, 10, 100] {
+    for users in [1, 10, 100, 1_000, 10_000] {
         let manifest = format!("{users}.yaml");
         std::fs::write(folder.path().join(&manifest), manifest_of(users)).expect("a manifest");
         let name = format!("generate, {users} user(s)");
@@ -46,6 +53,64 @@ fn main() {
     }
 }
 
+/// Renders by keyrota and by the CDK app in turn, and tells the ratio pair by pair.
+fn beside_peer(folder: &Path) {
+    let app = folder.join("cdk");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/generate/cdk");
+    std::fs::create_dir(&app).expect("a folder");
+    for file in ["package.json", "package-lock.json", "app.js"] {
+        std::fs::copy(source.join(file), app.join(file)).expect("the app");
+    }
+    let mut npm = Command::new("npm");
+    finish(
+        npm.args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(&app),
+    );
+    for users in [1, 100, 1_000] {
+        let manifest = format!("{users}.yaml");
+        std::fs::write(folder.join(&manifest), manifest_of(users)).expect("a manifest");
+        let output = users.to_string();
+        let ours = || run(folder, &["-f", &manifest, "generate", "-o", &output]);
+        let theirs = || {
+            let mut synth = Command::new(app.join("node_modules/.bin/cdk"));
+            synth
+                .args([
+                    "synth",
+                    "--quiet",
+                    "--app",
+                    "node app.js",
+                    "--no-version-reporting",
+                ])
+                .current_dir(&app)
+                .env("USERS", &output)
+                .env("CDK_DISABLE_VERSION_CHECK", "1");
+            finish(&mut synth)
+        };
+        let _ = (ours(), theirs());
+        let pairs: Vec<_> = (0..FEW).map(|_| (ours(), theirs())).collect();
+        report(
+            &format!("generate, {users} user(s)"),
+            pairs.iter().map(|pair| pair.0),
+        );
+        report(
+            &format!("cdk synth, {users} user(s)"),
+            pairs.iter().map(|pair| pair.1),
+        );
+        let mut ratios: Vec<f64> = pairs
+            .iter()
+            .map(|(ours, theirs)| theirs.as_secs_f64() / ours.as_secs_f64())
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "{:32} {:9.0} × {:9.0} × {:9.0} ×",
+            "  cdk ÷ keyrota",
+            ratios[FEW / 2],
+            ratios[0],
+            ratios[FEW - 1]
+        );
+    }
+}
+
 fn manifest_of(users: usize) -> String {
     let mut text = "version: 1\nstack: bench\naccess_keys:\n".to_owned();
     for user in 0..users {
@@ -59,25 +124,41 @@ fn manifest_of(users: usize) -> String {
 }
 
 fn measure(name: &str, folder: &Path, arguments: &[&str]) {
-    let mut times: Vec<Duration> = (0..=RUNS).map(|_| run(folder, arguments)).skip(1).collect();
+    let runs = match name.contains("000 user") {
+        true => FEW,
+        false => RUNS,
+    };
+    report(name, (0..=runs).map(|_| run(folder, arguments)).skip(1));
+}
+
+fn report(name: &str, times: impl Iterator<Item = Duration>) {
+    let mut times: Vec<Duration> = times.collect();
     times.sort();
     let milliseconds = |index: usize| times[index].as_secs_f64() * 1_000.0;
     println!(
-        "{name:28} {:6.2} ms {:6.2} ms {:6.2} ms",
-        milliseconds(RUNS / 2),
+        "{name:32} {:8.1} ms {:8.1} ms {:8.1} ms",
+        milliseconds(times.len() / 2),
         milliseconds(0),
-        milliseconds(RUNS - 1)
+        milliseconds(times.len() - 1)
     );
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Duration {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_keyrota"));
+    finish(program.args(arguments).current_dir(folder))
+}
+
+/// Runs a command to its end and returns how long that took.
+fn finish(command: &mut Command) -> Duration {
     let began = Instant::now();
-    let status = Command::new(env!("CARGO_BIN_EXE_keyrota"))
-        .args(arguments)
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .status()
-        .expect("the program runs");
-    assert!(status.success(), "{arguments:?} failed: {status}");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("it can be started");
+    assert!(
+        output.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     began.elapsed()
 }

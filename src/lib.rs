@@ -4,6 +4,7 @@
 //!
 //! - [`model`]: the manifest, checked.
 //! - [`render`]: the model as a CloudFormation stack and policies.
+//! - [`cost`]: what the model costs a month, by a list of prices.
 //! - [`bundle`]: the function's executable as a zip, checked.
 //! - [`plan`]: decisions over what was observed.
 //! - [`port`]: what the engine needs of the world.
@@ -17,6 +18,7 @@ pub mod build;
 pub mod bundle;
 #[cfg(feature = "aws")]
 pub mod cli;
+pub mod cost;
 pub mod model;
 pub mod plan;
 pub mod port;

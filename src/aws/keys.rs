@@ -21,6 +21,19 @@ impl Keys for Aws {
         }))
     }
 
+    async fn users(&self) -> Result<Vec<User>> {
+        let mut pages = self.iam.list_users().into_paginator().send();
+        let mut users = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:ListUsers"))?;
+            users.extend(page.users.into_iter().map(|user| User {
+                arn: user.arn,
+                path: user.path,
+            }));
+        }
+        Ok(users)
+    }
+
     async fn keys(&self, user: &str) -> Result<Vec<Key>> {
         let pages = self.iam.list_access_keys().user_name(user);
         let mut pages = pages.into_paginator().send();

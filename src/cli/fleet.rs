@@ -80,6 +80,7 @@ impl Stacks {
         context: &Context<'_>,
         intent: plan::Preflight,
     ) -> Result<Vec<Cleared>, Failed> {
+        self.check_placement(context).await?;
         let mut cleared = Vec::new();
         let mut refused = Vec::new();
         for shard in &self.fleet.shards {
@@ -89,17 +90,33 @@ impl Stacks {
                 Err(error) => return Err(error.into()),
             }
         }
-        if refused.is_empty() {
-            let models = self.fleet.shards.iter().map(|shard| &shard.model);
-            let seen = cleared.iter().map(|one| one.observed.resources.as_slice());
-            let stacks: Vec<_> = models.zip(seen).collect();
-            refused = plan::check_placement(&stacks);
-        }
         if !refused.is_empty() {
             return Err(run::Error::Refused(refused).into());
         }
         self.tell_of_emptied(context).await?;
         Ok(cleared)
+    }
+
+    /// Refuses to move a secret from one stack to another. It is looked at first:
+    /// such a secret would be refused in any case, as one that is in the way.
+    async fn check_placement(&self, context: &Context<'_>) -> Result<(), Failed> {
+        if self.fleet.record.is_none() {
+            return Ok(());
+        }
+        let mut stacks = Vec::new();
+        for model in self.fleet.models() {
+            run::guard_account(context, model).await?;
+            let resources = context.cloud.resources(model.stack.as_str()).await?;
+            stacks.push((model, resources));
+        }
+        let stacks = stacks.iter();
+        let stacks: Vec<_> = stacks
+            .map(|(model, resources)| (*model, resources.as_slice()))
+            .collect();
+        match plan::check_placement(&stacks) {
+            findings if findings.is_empty() => Ok(()),
+            findings => Err(run::Error::Refused(findings).into()),
+        }
     }
 
     async fn tell_of_emptied(&self, context: &Context<'_>) -> Result<(), port::Error> {

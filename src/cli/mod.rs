@@ -1,8 +1,10 @@
 //! The command line: arguments, settings, one file a verb. The one room that
 //! sees all the others.
 
+mod ask;
 mod bootstrap;
 mod bundle;
+mod cost;
 mod credentials;
 mod demo;
 mod exit;
@@ -10,13 +12,16 @@ mod failure;
 mod fleet;
 mod function;
 mod generate;
+mod init;
 mod plan;
 mod rotate;
 mod sandbox;
 mod schedule;
+mod schema;
 mod session;
 mod settings;
 mod status;
+mod survey;
 mod teardown;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +45,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitCommand),
     Generate(generate::Generate),
     Plan(plan::Plan),
     Bootstrap(bootstrap::Bootstrap),
@@ -49,6 +55,8 @@ enum Command {
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
     Schedule(schedule::ScheduleCommand),
+    Cost(cost::CostCommand),
+    Schema(schema::SchemaCommand),
     Sandbox(sandbox::SandboxCommand),
     Demo(demo::Demo),
 }
@@ -76,6 +84,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     let ends_by_interrupt = matches!(command, Command::Sandbox(_));
     let work = async {
         match command {
+            Command::Init(verb) => init::run(settings, verb).await,
             Command::Generate(verb) => generate::run(settings, &verb),
             Command::Plan(verb) => plan::run(settings, &verb).await,
             Command::Bootstrap(verb) => bootstrap::run(settings, &verb).await,
@@ -85,6 +94,8 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
+            Command::Cost(verb) => cost::run(settings, &verb),
+            Command::Schema(verb) => Ok(schema::run(settings, &verb)),
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
             Command::Demo(verb) => demo::run(settings, &verb).await,
         }

@@ -95,7 +95,7 @@ impl Settings {
             let failed = Failed::file("read the manifest", &self.manifest, &error);
             match error.kind() {
                 std::io::ErrorKind::NotFound => {
-                    failed.hint("write one as the README shows, or name it with --manifest FILE")
+                    failed.hint("`keyrota init` writes one; --manifest FILE names another")
                 }
                 _ => failed,
             }

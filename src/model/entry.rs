@@ -18,7 +18,7 @@ pub(super) const DEFAULT_KEYS: &[&str] = &[
     "probe",
     "readers",
 ];
-const ACCESS_KEY_KEYS: &[&str] = &[
+pub(super) const ACCESS_KEY_KEYS: &[&str] = &[
     "user",
     "secret",
     "create_user",
@@ -256,7 +256,7 @@ fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
     }
 }
 
-fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
+pub(super) fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
     match text {
         "self" => Ok(RotateAs::Itself),
         "role" => Ok(RotateAs::Role),
@@ -284,7 +284,7 @@ fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
     }
 }
 
-fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
+pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
     match text {
         "aws/secretsmanager" => Ok(KmsKey::AwsManaged),
         "create" => Ok(KmsKey::Create),

@@ -10,7 +10,8 @@ use super::{
     StackName,
 };
 
-const ROOT_KEYS: &[&str] = &[
+/// What may stand at the top.
+pub(super) const ROOT_KEYS: &[&str] = &[
     "version",
     "stack",
     "account",
@@ -24,15 +25,17 @@ const ROOT_KEYS: &[&str] = &[
     "network",
     "environments",
 ];
-const FUNCTION_KEYS: &[&str] = &[
+pub(super) const FUNCTION_KEYS: &[&str] = &[
     "architecture",
     "memory",
     "timeout",
     "log_retention",
     "artifact_bucket",
 ];
+pub(super) const ALARM_KEYS: &[&str] = &["email"];
+pub(super) const NETWORK_KEYS: &[&str] = &["subnets", "security_groups"];
 /// What CloudWatch Logs accepts, in days (`API_PutRetentionPolicy`).
-const LOG_RETENTIONS: [u64; 22] = [
+pub(super) const LOG_RETENTIONS: [u64; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
@@ -257,29 +260,38 @@ fn read_function(field: Option<Field<'_>>) -> Option<Function> {
 
 fn read_alarms(field: Option<Field<'_>>) -> Alarms {
     let addresses = field
-        .and_then(|field| field.mapping(&["email"]))
+        .and_then(|field| field.mapping(ALARM_KEYS))
         .and_then(|mapping| mapping.get("email"))
         .and_then(|field| field.list())
         .unwrap_or_default();
     let mut email: Vec<String> = Vec::new();
     for field in addresses {
-        let address = field.parse("invalid-value", |text| match text.split_once('@') {
-            Some((local, domain))
-                if !local.is_empty()
-                    && domain.contains('.')
-                    && text.bytes().all(|byte| byte.is_ascii_graphic())
-                    && !text.contains([',', ';', '<', '>', '"', '\\']) =>
-            {
-                Ok(text.to_owned())
-            }
-            _ => Err(format!(
-                "`{}` is not an e-mail address",
-                text.escape_debug()
-            )),
-        });
+        let address = field.parse("invalid-value", parse_address);
         email.extend(address.filter(|address| !email.contains(address)));
     }
     Alarms { email }
+}
+
+/// Checks an e-mail address.
+///
+/// # Errors
+///
+/// Returns that it is none.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    match text.split_once('@') {
+        Some((local, domain))
+            if !local.is_empty()
+                && domain.contains('.')
+                && text.bytes().all(|byte| byte.is_ascii_graphic())
+                && !text.contains([',', ';', '<', '>', '"', '\\']) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!(
+            "`{}` is not an e-mail address",
+            text.escape_debug()
+        )),
+    }
 }
 
 /// Database passwords are a later strategy; until it is there, asking for it is an error.
@@ -288,13 +300,11 @@ fn refuse_databases(root: &Mapping<'_>) {
         let Some(field) = root.get(key) else { continue };
         let empty = match key {
             "databases" => field.list().is_some_and(|items| items.is_empty()),
-            _ => field
-                .mapping(&["subnets", "security_groups"])
-                .is_some_and(|mapping| {
-                    mapping
-                        .fields()
-                        .all(|(_, field, _)| field.list().is_some_and(|items| items.is_empty()))
-                }),
+            _ => field.mapping(NETWORK_KEYS).is_some_and(|mapping| {
+                mapping
+                    .fields()
+                    .all(|(_, field, _)| field.list().is_some_and(|items| items.is_empty()))
+            }),
         };
         if !empty {
             field.refuse(

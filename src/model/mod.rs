@@ -3,7 +3,8 @@
 //! findings out.
 
 mod credential;
-mod document;
+pub(crate) mod document;
+mod draft;
 mod duration;
 mod entry;
 mod finding;
@@ -11,17 +12,19 @@ mod manifest;
 mod name;
 mod old_key;
 mod probe;
-mod reader;
+pub(crate) mod reader;
 pub mod schedule;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 pub use credential::{Content, Credential};
+pub use draft::Draft;
 pub use duration::Duration;
 pub use finding::{Finding, Severity};
-pub use manifest::{Loaded, load};
+pub use manifest::{Loaded, load, parse_address};
 pub use name::{AccountId, Arn, BucketName, Region, SecretName, StackName, UserName};
 pub use old_key::{OldKey, Retirement};
 pub use probe::Probe;
@@ -181,8 +184,28 @@ pub enum KmsKey {
     Existing(Arn),
 }
 
+impl KmsKey {
+    /// Reads `aws/secretsmanager`, `create` or a key's ARN.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it is none of them.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        entry::parse_kms_key(text)
+    }
+}
+
 /// What to call `rotate_as` in tags and plans.
 impl RotateAs {
+    /// Reads `self`, `role`, or the name or full ARN of an administrator's secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it is none of them.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        entry::parse_rotate_as(text)
+    }
+
     /// Returns `self`, `role`, or the administrator's secret as the manifest has it.
     pub fn as_str(&self) -> &str {
         match self {

@@ -163,7 +163,8 @@ fn check_arn(text: &str) -> Result<(), String> {
                 && !resource.is_empty()
                 && printable =>
         {
-            length(text, 20, 2_048)
+            // A bucket of three letters makes the shortest.
+            length(text, 16, 2_048)
         }
         _ => Err(format!(
             "`{text}` is not an ARN (arn:partition:service:region:account:resource)"

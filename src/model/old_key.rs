@@ -29,7 +29,7 @@ pub struct Retirement {
     pub force_after: Option<Duration>,
 }
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "deactivate_after",
     "delete_after",
     "hold_if_used_within",

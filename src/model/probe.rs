@@ -7,6 +7,7 @@ use super::{AccountId, Arn, BucketName, Region};
 /// The longest value of a tag, which is how the function is told.
 const MAX_TAG: usize = 256;
 const LIST_BUCKET: &str = "s3:ListBucket";
+pub(super) const KEYS: &[&str] = &["action", "resource", "region"];
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// The call, one of a short list: each reads only, or has no effect that lasts.
@@ -46,7 +47,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
             )),
         });
     }
-    let mapping = field.mapping(&["action", "resource", "region"])?;
+    let mapping = field.mapping(KEYS)?;
     let action = mapping.require("action").and_then(|field| {
         field.parse("invalid-value", |text| match text {
             LIST_BUCKET => Ok(true),

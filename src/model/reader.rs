@@ -9,17 +9,17 @@ use super::document::{Entry, Node, Value};
 
 /// Collects findings while a document is read.
 #[derive(Default)]
-pub(super) struct Findings(RefCell<Vec<Finding>>);
+pub(crate) struct Findings(RefCell<Vec<Finding>>);
 
 impl Findings {
     /// Adds one.
-    pub(super) fn add(&self, finding: Finding) {
+    pub(crate) fn add(&self, finding: Finding) {
         self.0.borrow_mut().push(finding);
     }
 
     /// Returns what was found, in the order of the lines; what every entry finds
     /// in the defaults is told once.
-    pub(super) fn into_sorted(self) -> Vec<Finding> {
+    pub(crate) fn into_sorted(self) -> Vec<Finding> {
         let mut told = HashSet::new();
         let mut all = self.0.into_inner();
         all.retain(|finding| told.insert(finding.clone()));
@@ -30,7 +30,7 @@ impl Findings {
 
 /// A node with the path that leads to it.
 #[derive(Clone)]
-pub(super) struct Field<'doc> {
+pub(crate) struct Field<'doc> {
     findings: &'doc Findings,
     node: &'doc Node,
     path: String,
@@ -38,7 +38,7 @@ pub(super) struct Field<'doc> {
 
 impl<'doc> Field<'doc> {
     /// Returns the whole document as a field.
-    pub(super) fn root(node: &'doc Node, findings: &'doc Findings) -> Self {
+    pub(crate) fn root(node: &'doc Node, findings: &'doc Findings) -> Self {
         Self {
             findings,
             node,
@@ -47,22 +47,22 @@ impl<'doc> Field<'doc> {
     }
 
     /// Reports an error at this place.
-    pub(super) fn refuse(&self, kind: &'static str, message: impl Into<String>) {
+    pub(crate) fn refuse(&self, kind: &'static str, message: impl Into<String>) {
         self.report(Finding::error(kind, self.path.clone(), message));
     }
 
     /// Reports a finding at this place's line.
-    pub(super) fn report(&self, finding: Finding) {
+    pub(crate) fn report(&self, finding: Finding) {
         self.findings.add(finding.at(self.node.line));
     }
 
     /// Returns the path, such as `access_keys[1].user`.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// Returns the line it stands on.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.node.line
     }
 
@@ -72,7 +72,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Returns the text of a scalar.
-    pub(super) fn text(&self) -> Option<&'doc str> {
+    pub(crate) fn text(&self) -> Option<&'doc str> {
         match &self.node.value {
             Value::Scalar { text, .. } if !self.node.is_null() => Some(text),
             _ => {
@@ -83,12 +83,12 @@ impl<'doc> Field<'doc> {
     }
 
     /// Returns whether the field is a mapping.
-    pub(super) fn is_mapping(&self) -> bool {
+    pub(crate) fn is_mapping(&self) -> bool {
         matches!(self.node.value, Value::Mapping(_))
     }
 
     /// Reads a scalar with `parse`; what it refuses becomes a finding of `kind`.
-    pub(super) fn parse<T>(
+    pub(crate) fn parse<T>(
         &self,
         kind: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -103,7 +103,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Reads `true` or `false`.
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         match &self.node.value {
             Value::Scalar { text, plain: true } if text == "true" => Some(true),
             Value::Scalar { text, plain: true } if text == "false" => Some(false),
@@ -115,7 +115,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Reads a whole number from `low` to `high`.
-    pub(super) fn number(&self, low: u32, high: u32) -> Option<u32> {
+    pub(crate) fn number(&self, low: u32, high: u32) -> Option<u32> {
         self.parse("invalid-number", |text| {
             text.parse()
                 .ok()
@@ -125,7 +125,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Returns the items of a list.
-    pub(super) fn list(&self) -> Option<Vec<Field<'doc>>> {
+    pub(crate) fn list(&self) -> Option<Vec<Field<'doc>>> {
         let Value::Sequence(items) = &self.node.value else {
             self.wrong("a list");
             return None;
@@ -139,7 +139,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Returns the mapping, having reported every key that is not in `known`.
-    pub(super) fn mapping(&self, known: &'static [&'static str]) -> Option<Mapping<'doc>> {
+    pub(crate) fn mapping(&self, known: &'static [&'static str]) -> Option<Mapping<'doc>> {
         let mapping = self.any_mapping()?;
         for field in mapping.fields() {
             if !known.contains(&field.0) {
@@ -156,7 +156,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Returns the mapping whatever its keys are.
-    pub(super) fn any_mapping(&self) -> Option<Mapping<'doc>> {
+    pub(crate) fn any_mapping(&self) -> Option<Mapping<'doc>> {
         let Value::Mapping(entries) = &self.node.value else {
             self.wrong("a mapping");
             return None;
@@ -169,20 +169,20 @@ impl<'doc> Field<'doc> {
 }
 
 /// A mapping with the path that leads to it.
-pub(super) struct Mapping<'doc> {
+pub(crate) struct Mapping<'doc> {
     at: Field<'doc>,
     entries: &'doc [Entry],
 }
 
 impl<'doc> Mapping<'doc> {
     /// Returns the key's value; nothing where it is absent or null.
-    pub(super) fn get(&self, key: &str) -> Option<Field<'doc>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Field<'doc>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         (!entry.node.is_null()).then(|| self.child(entry))
     }
 
     /// Returns the key's value and reports where it is absent or null.
-    pub(super) fn require(&self, key: &str) -> Option<Field<'doc>> {
+    pub(crate) fn require(&self, key: &str) -> Option<Field<'doc>> {
         let field = self.get(key);
         if field.is_none() {
             let path = join(&self.at.path, key);
@@ -193,13 +193,13 @@ impl<'doc> Mapping<'doc> {
     }
 
     /// Returns each key with its value and its own line.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&'doc str, Field<'doc>, usize)> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'doc str, Field<'doc>, usize)> {
         let fields = self.entries.iter();
         fields.map(|entry| (entry.key.as_str(), self.child(entry), entry.line))
     }
 
     /// Returns the field that the mapping is.
-    pub(super) fn at(&self) -> &Field<'doc> {
+    pub(crate) fn at(&self) -> &Field<'doc> {
         &self.at
     }
 
@@ -221,7 +221,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// Returns the known key that a misspelt one was most likely meant to be.
-pub(super) fn nearest<'known>(key: &str, known: &[&'known str]) -> Option<&'known str> {
+pub(crate) fn nearest<'known>(key: &str, known: &[&'known str]) -> Option<&'known str> {
     let distance = |candidate: &&str| strsim::damerau_levenshtein(key, candidate);
     let best = known.iter().copied().min_by_key(distance)?;
     (strsim::damerau_levenshtein(key, best) <= key.len().max(3) / 3).then_some(best)

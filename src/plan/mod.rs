@@ -1,6 +1,7 @@
 //! Decisions over what was observed: pure, synchronous, no port is called here.
 
 mod artifact;
+mod candidate;
 mod changes;
 mod made;
 mod observed;
@@ -14,6 +15,7 @@ mod teardown;
 mod tests;
 
 pub use artifact::{artifact_prefix, function_key, template_key};
+pub use candidate::{Candidate, age_in_days};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
 pub use made::{MADE, MAKING};
 pub use observed::{

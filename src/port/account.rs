@@ -45,6 +45,13 @@ pub struct User {
     pub path: String,
 }
 
+impl User {
+    /// Returns its name, which the ARN ends with.
+    pub fn name(&self) -> &str {
+        self.arn.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// What IAM tells about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -63,6 +70,8 @@ pub struct Key {
 pub trait Keys {
     /// Returns the user (`iam:GetUser`).
     async fn user(&self, user: &str) -> Result<Option<User>>;
+    /// Returns the account's users (`iam:ListUsers`).
+    async fn users(&self) -> Result<Vec<User>>;
     /// Returns a user's keys without their last use (`iam:ListAccessKeys`).
     async fn keys(&self, user: &str) -> Result<Vec<Key>>;
     /// Returns when a key was last used (`iam:GetAccessKeyLastUsed`).

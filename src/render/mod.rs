@@ -30,6 +30,8 @@ pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
 use spread::spread;
 pub use template::{TemplateError, Templates};
+#[cfg(test)]
+pub(crate) use view::MAX_SWEPT;
 
 /// The logical ID of the rotation function.
 pub const FUNCTION: &str = "Function";

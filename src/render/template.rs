@@ -32,7 +32,7 @@ macro_rules! templates {
 
 /// Every template by name: one a concern, and the frame that holds them. `extra`
 /// is empty: it is there for resources of an organisation's own.
-const TEMPLATES: [(&str, &str); 16] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
     "stack",
     "extra",
     "tags",
@@ -113,15 +113,22 @@ impl Templates {
                 .iter()
                 .map(|(name, text)| (name.as_str(), text.as_str())),
         );
-        let inlined = inlined(&texts, &overlay);
-        let texts_of = |name: &str| inlined.get(name).map_or(texts[name], String::as_str);
-        let mut registry = empty_registry();
-        for (name, text) in texts.keys().map(|name| (name, texts_of(name))) {
+        for (name, text) in &texts {
             if writes_raw(text) {
                 return Err(TemplateError::Raw((*name).to_owned()));
             }
+        }
+        let texts = inlined(&texts, &overlay);
+        let mut registry = empty_registry();
+        // What is written into the others already need not be read again.
+        let needed = |name: &str| {
+            name == STACK
+                || overlay.contains_key(name)
+                || texts.values().any(|text| includes(text, name))
+        };
+        for (name, text) in texts.iter().filter(|(name, _)| needed(name)) {
             let failed = |error| TemplateError::Syntax {
-                name: (*name).to_owned(),
+                name: name.clone(),
                 error: Box::new(error),
             };
             registry
@@ -163,7 +170,7 @@ impl Templates {
     }
 }
 
-/// Returns our templates with those that they include as they are in their places.
+/// Returns the templates, ours with those of ours that they include in their places.
 ///
 /// Handlebars copies the whole context for each inclusion, which for a stack of a
 /// hundred entries is most of the work. An organisation's template is left where it
@@ -185,9 +192,12 @@ fn inlined(
     }
     let mut ours = texts.clone();
     ours.retain(|name, _| !overlay.contains_key(*name));
-    let expanded = ours.iter().map(|(name, text)| {
+    let expanded = texts.iter().map(|(name, text)| {
         let mut whole = String::new();
-        expand(text, &ours, &mut whole);
+        match ours.contains_key(name) {
+            true => expand(text, &ours, &mut whole),
+            false => whole.push_str(text),
+        }
         ((*name).to_owned(), whole)
     });
     expanded.collect()

@@ -9,6 +9,7 @@ mod account;
 mod bootstrap;
 mod change_set;
 mod deploy;
+mod discover;
 mod error;
 #[cfg(test)]
 mod fake;
@@ -31,6 +32,7 @@ pub use account::guard_account;
 pub use bootstrap::{Bootstrapped, Proven, bootstrap};
 pub use change_set::preview;
 pub use deploy::{Deployed, deploy};
+pub use discover::{discover, look_up};
 pub use error::Error;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};

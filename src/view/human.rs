@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 
@@ -37,8 +37,18 @@ pub(super) fn findings(findings: &[Finding]) -> String {
     text
 }
 
-/// Returns a table without rules; columns are aligned and two spaces apart.
+/// Returns a table without rules; columns are two spaces apart.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    aligned(header, rows, &[])
+}
+
+/// Returns such a table with columns that stand on their left unless it is said
+/// otherwise.
+pub(super) fn aligned(
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+    alignments: &[CellAlignment],
+) -> String {
     let mut table = Table::new();
     table
         .load_style(NOTHING)
@@ -49,6 +59,9 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
+    }
+    for (column, alignment) in table.column_iter_mut().zip(alignments) {
+        column.set_cell_alignment(*alignment);
     }
     let lines: Vec<String> = table
         .lines()

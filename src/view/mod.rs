@@ -1,7 +1,9 @@
 //! What people and scripts see: results on stdout in two forms, progress and
 //! failures on stderr. The only room that prints.
 
+mod cost;
 mod human;
+mod init;
 mod json;
 mod progress;
 mod result;
@@ -18,6 +20,7 @@ use owo_colors::OwoColorize;
 
 use crate::model::Finding;
 
+pub use init::{InitResult, candidate_note};
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
@@ -94,6 +97,11 @@ impl View {
             Format::Json => format!("{:#}\n", result.json()),
         };
         // A reader that has gone away has read all it wanted.
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    /// Writes a text to stdout that is the same in every form.
+    pub fn text(&self, text: &str) {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }
 

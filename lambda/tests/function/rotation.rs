@@ -35,6 +35,7 @@ fn a_rotation_ends_with_a_new_current_key_in_each_way() {
     }
 }
 
+/// The program's estimate of the cost counts these (`src/cost/calls.rs`).
 #[test]
 fn no_call_is_made_that_is_not_needed() {
     let world = World::new("self", false);

@@ -134,6 +134,18 @@ impl Grid {
         cycle().any(|day| self.has(day))
     }
 
+    /// Returns how many windows open in how many days.
+    pub(super) fn frequency(&self) -> (u64, u64) {
+        let (mut opened, mut days) = (0, 0);
+        for day in cycle() {
+            days += 1;
+            if self.has(day) {
+                opened += self.hours.len() as u64;
+            }
+        }
+        (opened, days)
+    }
+
     /// Returns the fewest hours from one opening to the next; 24 stands for a day
     /// and more.
     pub(super) fn shortest_gap(&self) -> u8 {

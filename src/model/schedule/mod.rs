@@ -97,6 +97,17 @@ impl Schedule {
         }
     }
 
+    /// Returns how many windows open in how many days, on the long average.
+    pub fn frequency(&self) -> (u64, u64) {
+        match &self.calendar {
+            Calendar::Rate { every, unit } => match unit {
+                Unit::Hours => (HOURS_A_DAY.into(), u64::from(*every)),
+                Unit::Days => (1, u64::from(*every)),
+            },
+            Calendar::Cron(grid) => grid.frequency(),
+        }
+    }
+
     /// Returns the windows that open after a moment, the earliest first, for as
     /// long as there are dates.
     ///

@@ -225,7 +225,7 @@ fn no_estimate_is_too_low() {
         "",
         ", rotate_as: role, create_user: true",
         ", rotate_as: ops/administrator, kms_key: create, readers: [\"arn:aws:iam::111122223333:root\"]",
-        ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::a-bucket\" }",
+        ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::abc\" }",
     ] {
         for count in [1, 60] {
             let model = users(0..count, settings);

@@ -73,3 +73,46 @@ fn what_cannot_be_meant_is_refused_by_name() {
         assert!(error.contains(part), "{files:?}: {error}");
     }
 }
+
+fn source(path: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Collects the names of all fields.
+fn names_of(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                found.insert(name.clone());
+                names_of(value, found);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| names_of(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_variable_is_documented() {
+    let everything = super::read(&source("examples/everything.yaml"));
+    let model = model::load(&everything, None).unwrap().model;
+    let context = serde_json::to_value(crate::render::view::stack(&model).unwrap()).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    names_of(&context, &mut names);
+    // What a policy's statement holds is for the template `role-policies` alone.
+    for entry in context["role_policies"].as_array().unwrap() {
+        let mut inner = std::collections::BTreeSet::new();
+        names_of(&entry["statement"], &mut inner);
+        names.retain(|name| {
+            !inner.contains(name)
+                || ["user", "secret", "secrets", "arn", "user_id"].contains(&name.as_str())
+        });
+    }
+    let page = super::read(&source("docs/templates.md"));
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+    for (name, _) in crate::render::template::TEMPLATES {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}

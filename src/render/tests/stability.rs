@@ -87,3 +87,28 @@ fn no_rendering_tells_where_it_was_made() {
         assert!(content.ends_with('\n') && !content.contains('\r'), "{path}");
     }
 }
+
+/// Returns the value with the entries of every mapping the other way round.
+fn turned(value: serde_yaml::Value) -> serde_yaml::Value {
+    use serde_yaml::Value;
+    match value {
+        Value::Mapping(entries) => {
+            let entries: Vec<_> = entries.into_iter().collect();
+            let entries = entries.into_iter().rev();
+            Value::Mapping(entries.map(|(key, value)| (key, turned(value))).collect())
+        }
+        Value::Sequence(items) => Value::Sequence(items.into_iter().map(turned).collect()),
+        other => other,
+    }
+}
+
+#[test]
+fn the_order_of_a_mapping_does_not_matter() {
+    for path in super::folder("examples") {
+        let text = super::read(&path);
+        let value: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        let other = serde_yaml::to_string(&turned(value)).unwrap();
+        assert_ne!(text, other);
+        assert!(rendered(&text) == rendered(&other), "{}", path.display());
+    }
+}

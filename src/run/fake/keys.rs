@@ -83,6 +83,19 @@ impl Keys for Fake {
         .await
     }
 
+    async fn users(&self) -> Result<Vec<User>> {
+        self.act("iam:ListUsers", |world| {
+            let arns = world.users.values();
+            Ok(arns
+                .map(|arn| User {
+                    arn: arn.clone(),
+                    path: "/".to_owned(),
+                })
+                .collect())
+        })
+        .await
+    }
+
     async fn keys(&self, user: &str) -> Result<Vec<Key>> {
         self.act("iam:ListAccessKeys", |world| {
             if !world.users.contains_key(user) {

@@ -1,8 +1,10 @@
 //! Each result in both forms. Colour is left out, as it is for whoever does not
 //! look at a terminal: the meaning must survive.
 
+mod cost;
 mod credential;
 mod file;
+mod init;
 mod schedule;
 mod status;
 

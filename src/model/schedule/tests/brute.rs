@@ -101,10 +101,10 @@ impl Item {
             Self::Every => true,
             Self::One(one) => number == one,
             Self::Range(from, to) => from <= number && number <= to,
-            Self::From(from, step) => number >= from && (number - from) % step == 0,
-            Self::EveryStep(step) => (number - 1) % step == 0,
+            Self::From(from, step) => number >= from && (number - from).is_multiple_of(step),
+            Self::EveryStep(step) => (number - 1).is_multiple_of(step),
             Self::RangeStep(from, to, step) => {
-                from <= number && number <= to && (number - from) % step == 0
+                from <= number && number <= to && (number - from).is_multiple_of(step)
             }
             Self::Last | Self::Nth(..) | Self::LastWeekday(_) => false,
         }

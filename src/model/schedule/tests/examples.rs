@@ -195,6 +195,21 @@ fn taken_apart() {
 }
 
 #[test]
+fn how_often_windows_open() {
+    for (text, frequency) in [
+        ("rate(30 days)", (1, 30)),
+        ("rate(36 hours)", (24, 36)),
+        ("cron(0 /4 * * ? *)", (6 * 10_227, 10_227)),
+        ("cron(0 8 1 * ? *)", (28 * 12, 10_227)),
+        ("cron(0 8 29 FEB ? *)", (7, 10_227)),
+        ("cron(0 8/8 ? * SUN *)", (2 * 28 * 1_461 / 28, 10_227)),
+        ("cron(0 8 ? FEB MON#5 *)", (1, 10_227)),
+    ] {
+        assert_eq!(schedule(text).frequency(), frequency, "{text}");
+    }
+}
+
+#[test]
 fn ends_of_months_and_leap_years() {
     let from = "2027-12-15T00:00:00Z";
     assert_eq!(

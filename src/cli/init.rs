@@ -1,0 +1,465 @@
+//! `keyrota init`.
+
+use std::io::{BufReader, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Exit;
+use super::ask::Asker;
+use super::failure::Failed;
+use super::settings::Settings;
+use super::survey::{Surveyed, survey};
+use crate::aws::SystemClock;
+use crate::model::{
+    self, AccountId, Draft, Finding, KmsKey, Region, RotateAs, Schedule, StackName, UserName,
+};
+use crate::plan::Candidate;
+use crate::port::{Clock, Event, Listener};
+use crate::render::{self, Fleet, Record, Templates};
+use crate::view::InitResult;
+
+/// How long to look around in the account before going on without.
+const LOOKING: Duration = Duration::from_secs(20);
+const SCHEDULE: &str = "rate(30 days)";
+/// No long-lived key makes the calls, and a dead key can be replaced.
+const ROTATE_AS: &str = "role";
+
+/// Write a commented manifest
+///
+/// Asks where there is a terminal; without one, --stack and --user say what it
+/// needs. Looks for the account's users and their keys, where credentials allow
+/// it. The manifest that is written passes `keyrota generate`.
+#[derive(Args, Debug)]
+pub(super) struct InitCommand {
+    /// The CloudFormation stack's name
+    #[arg(long, value_name = "NAME", value_parser = StackName::parse)]
+    stack: Option<StackName>,
+    /// An IAM user whose key shall rotate; may be repeated
+    #[arg(long = "user", value_name = "USER", value_parser = UserName::parse)]
+    users: Vec<UserName>,
+    /// Whose credentials make the IAM calls: self, role, or an administrator's secret
+    #[arg(long, value_name = "WHO", value_parser = rotate_as)]
+    rotate_as: Option<String>,
+    /// The account: twelve digits; that of the credentials by default
+    #[arg(long, value_name = "ACCOUNT", value_parser = AccountId::parse)]
+    account: Option<AccountId>,
+    /// An address that is told of what goes wrong; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_parser = model::parse_address)]
+    email: Vec<String>,
+    /// When keys rotate: rate(…) or cron(…), see `keyrota help schedule`
+    #[arg(long, value_name = "EXPR", value_parser = schedule)]
+    schedule: Option<String>,
+    /// What secrets are encrypted with: aws/secretsmanager, create, or a key's ARN
+    #[arg(long, value_name = "KEY", value_parser = kms_key)]
+    kms_key: Option<String>,
+    /// Look for nothing in the account
+    #[arg(long, alias = "offline")]
+    no_discover: bool,
+    /// Write over a manifest that is there
+    #[arg(long)]
+    force: bool,
+}
+
+fn rotate_as(text: &str) -> Result<String, String> {
+    RotateAs::parse(text).map(|_| text.to_owned())
+}
+
+fn kms_key(text: &str) -> Result<String, String> {
+    KmsKey::parse(text).map(|_| text.to_owned())
+}
+
+fn schedule(text: &str) -> Result<String, String> {
+    match Schedule::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, Failed> {
+    let (path, force) = (settings.manifest.clone(), verb.force);
+    if !force && path.symlink_metadata().is_ok() {
+        return Err(exists(&path));
+    }
+    let region = settings
+        .region
+        .as_deref()
+        .map(Region::parse)
+        .transpose()
+        .map_err(|why| Failed::new("usage", format!("--region: {why}")).exit(Exit::Usage))?;
+    let asking = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !asking {
+        require_flags(&verb)?;
+    }
+    let surveyed = match verb.no_discover {
+        true => Surveyed::default(),
+        false => look_around(settings, &verb.users).await,
+    };
+    let known = Known {
+        region: region.or_else(|| surveyed.region.clone()),
+        account: verb.account.clone().or_else(|| surveyed.account.clone()),
+        verb,
+    };
+    if let (Some(named), Some(account)) = (&known.account, &surveyed.account)
+        && named != account
+    {
+        settings.progress.on(Event::Warning(format!(
+            "the credentials are of account {account}, not {named}; what was found is that account's"
+        )));
+    }
+    settings.progress.finish();
+    let candidates = surveyed.candidates.clone();
+    let draft = match asking {
+        true => questions(known, candidates).await?,
+        false => known.into_draft()?,
+    };
+    let text = draft.text();
+    check(&path, &text)?;
+    write(&path, &text, force)?;
+    settings.view.show(&InitResult {
+        manifest: path.display().to_string(),
+        candidates: surveyed.of(&draft.users),
+        now: SystemClock.now(),
+        draft,
+    });
+    Ok(Exit::Done)
+}
+
+fn exists(path: &Path) -> Failed {
+    Failed::new("exists", format!("{} is there already", path.display()))
+        .hint("--force writes over it; --manifest FILE writes another one")
+}
+
+fn require_flags(verb: &InitCommand) -> Result<(), Failed> {
+    let mut missing = Vec::new();
+    if verb.stack.is_none() {
+        missing.push("--stack NAME");
+    }
+    if verb.users.is_empty() {
+        missing.push("--user USER");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "there is no terminal to ask on, and {} is missing",
+        missing.join(" and ")
+    );
+    Err(Failed::new("usage", message)
+        .hint("for instance: keyrota init --stack payments-keys --user ci-deployer")
+        .exit(Exit::Usage))
+}
+
+/// Looks around, and says calmly where that was not to be.
+async fn look_around(settings: &Settings, users: &[UserName]) -> Surveyed {
+    match tokio::time::timeout(LOOKING, survey(settings, users)).await {
+        Ok(surveyed) => surveyed,
+        Err(_) => {
+            settings.progress.on(Event::Done(
+                "AWS did not answer in time; going on without it".to_owned(),
+            ));
+            Surveyed::default()
+        }
+    }
+}
+
+/// What flags and the account say.
+struct Known {
+    region: Option<Region>,
+    account: Option<AccountId>,
+    verb: InitCommand,
+}
+
+impl Known {
+    fn into_draft(self) -> Result<Draft, Failed> {
+        let verb = self.verb;
+        let stack = verb
+            .stack
+            .ok_or_else(|| Failed::new("usage", "--stack is missing"))?;
+        Ok(Draft {
+            stack,
+            account: self.account,
+            region: self.region,
+            email: verb.email,
+            schedule: verb.schedule.unwrap_or_else(|| SCHEDULE.to_owned()),
+            rotate_as: verb.rotate_as.unwrap_or_else(|| ROTATE_AS.to_owned()),
+            kms_key: verb.kms_key,
+            users: unique(verb.users),
+        })
+    }
+
+    /// Asks for what no flag has said.
+    fn ask<I: std::io::BufRead, O: Write>(
+        mut self,
+        candidates: &[Candidate],
+        asker: &mut Asker<I, O>,
+    ) -> Result<Draft, Failed> {
+        let verb = &mut self.verb;
+        if verb.stack.is_none() {
+            let stack = asker.ask("The stack's name?", Some("access-keys"), StackName::parse)?;
+            verb.stack = Some(stack);
+        }
+        if verb.users.is_empty() {
+            list(candidates, asker);
+            let question = match candidates.is_empty() {
+                true => "Users whose keys shall rotate (names, with spaces between)?",
+                false => "Users whose keys shall rotate (numbers or names, with spaces between)?",
+            };
+            verb.users = asker.ask(question, None, |answer| chosen(answer, candidates))?;
+        }
+        if verb.rotate_as.is_none() {
+            let question = "Who makes the IAM calls: role (the function's), self (each user's own key), or an administrator's secret?";
+            verb.rotate_as = Some(asker.ask(question, Some(ROTATE_AS), rotate_as)?);
+        }
+        if verb.schedule.is_none() {
+            let answer = asker.ask("How often?", Some(SCHEDULE), schedule)?;
+            verb.schedule = Some(answer);
+        }
+        if verb.email.is_empty() {
+            let question = "Who is told of what goes wrong (an e-mail address, or nothing)?";
+            verb.email = asker.ask(question, None, |answer| match answer {
+                "" => Ok(Vec::new()),
+                address => model::parse_address(address).map(|address| vec![address]),
+            })?;
+        }
+        if self.region.is_none() {
+            let question = "The Region (or nothing, for that of the AWS SDK's settings)?";
+            self.region = asker.ask(question, None, |answer| match answer {
+                "" => Ok(None),
+                region => Region::parse(region).map(Some),
+            })?;
+        }
+        self.into_draft()
+    }
+}
+
+/// Asks on a thread of its own, so that an interrupt need not wait for an answer.
+async fn questions(known: Known, candidates: Vec<Candidate>) -> Result<Draft, Failed> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut asker = Asker {
+            input: BufReader::new(std::io::stdin()),
+            output: anstream::stderr(),
+        };
+        let _ = sender.send(known.ask(&candidates, &mut asker));
+    });
+    let answered = receiver.await;
+    answered.unwrap_or_else(|_| Err(Failed::new("questions", "the questions ended early")))
+}
+
+/// Lists the users that were found, each with its number.
+fn list<I: std::io::BufRead, O: Write>(candidates: &[Candidate], asker: &mut Asker<I, O>) {
+    for (index, candidate) in candidates.iter().enumerate() {
+        let note = crate::view::candidate_note(candidate, SystemClock.now());
+        asker.say(&format!("  {:>3}  {}  {note}", index + 1, candidate.name));
+    }
+}
+
+/// Reads numbers of the list, or names.
+fn chosen(answer: &str, candidates: &[Candidate]) -> Result<Vec<UserName>, String> {
+    let words = answer
+        .split([' ', ',', '\t'])
+        .filter(|word| !word.is_empty());
+    let mut users = Vec::new();
+    for word in words {
+        let named = candidates.iter().any(|candidate| candidate.name == word);
+        let numbered = word
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| candidates.get(number.checked_sub(1)?));
+        let name = match numbered {
+            Some(candidate) if !named => &candidate.name,
+            _ => word,
+        };
+        users.push(UserName::parse(name)?);
+    }
+    match users.is_empty() {
+        true => Err("name at least one".to_owned()),
+        false => Ok(unique(users)),
+    }
+}
+
+/// Drops names that IAM takes for one that came before.
+fn unique(users: Vec<UserName>) -> Vec<UserName> {
+    let mut known = std::collections::BTreeSet::new();
+    let mut users = users;
+    users.retain(|user| known.insert(user.as_str().to_lowercase()));
+    users
+}
+
+/// Has the manifest pass what `generate` does, before it is anywhere.
+fn check(path: &Path, text: &str) -> Result<(), Failed> {
+    let name = path.display().to_string();
+    let refused = |findings: Vec<Finding>| Failed::refused(&name, findings);
+    let model = model::load(text, None).map_err(refused)?.model;
+    let fleet = Fleet::of(model, Record::default()).map_err(|finding| refused(vec![finding]))?;
+    let templates = Templates::built_in().map_err(render::Error::from)?;
+    render::render(&fleet.shards, &templates)?;
+    Ok(())
+}
+
+/// Writes the file beside its place first, so that what is there is never half
+/// written over.
+fn write(path: &Path, text: &str, force: bool) -> Result<(), Failed> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = parent.join(format!(".{name}.{}.new", std::process::id()));
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(path),
+        _ => Failed::file("write", path, &error),
+    };
+    let written = std::fs::File::create_new(&beside)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| match force {
+            true => std::fs::rename(&beside, path),
+            // A link fails where there is something by that name; renaming would not.
+            false => std::fs::hard_link(&beside, path),
+        });
+    let _ = std::fs::remove_file(&beside);
+    written.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        verb: InitCommand,
+    }
+
+    fn known(flags: &[&str]) -> Known {
+        let line = ["init"].iter().chain(flags);
+        Known {
+            region: None,
+            account: None,
+            verb: Line::try_parse_from(line).unwrap().verb,
+        }
+    }
+
+    fn candidate(name: &str) -> Candidate {
+        Candidate {
+            name: name.to_owned(),
+            path: Some("/".to_owned()),
+            keys: Some(Vec::new()),
+        }
+    }
+
+    fn asked(flags: &[&str], found: &[&str], answers: &str) -> (Result<Draft, Failed>, String) {
+        let found: Vec<Candidate> = found.iter().map(|name| candidate(name)).collect();
+        let mut asker = Asker {
+            input: answers.as_bytes(),
+            output: Vec::new(),
+        };
+        let draft = known(flags).ask(&found, &mut asker);
+        (draft, String::from_utf8(asker.output).unwrap())
+    }
+
+    fn users(draft: &Draft) -> Vec<&str> {
+        draft.users.iter().map(UserName::as_str).collect()
+    }
+
+    #[test]
+    fn questions_are_asked_for_what_no_flag_says() {
+        let answers = "\n1, 3 eve\nself\n\nops@example.com\neu-west-1\n";
+        let (draft, shown) = asked(&[], &["ada", "bob", "cy"], answers);
+        let draft = draft.unwrap();
+        assert_eq!(draft.stack.as_str(), "access-keys");
+        assert_eq!(users(&draft), ["ada", "cy", "eve"]);
+        assert_eq!(
+            (draft.rotate_as.as_str(), draft.schedule.as_str()),
+            ("self", SCHEDULE)
+        );
+        assert_eq!(draft.email, ["ops@example.com"]);
+        assert_eq!(draft.region.as_ref().map(Region::as_str), Some("eu-west-1"));
+        assert!(shown.contains("  2  bob"), "{shown}");
+        let flags = [
+            "--stack",
+            "keys",
+            "--user",
+            "ada",
+            "--rotate-as",
+            "role",
+            "--schedule",
+            "rate(1 day)",
+            "--email",
+            "a@b.c",
+        ];
+        let (draft, shown) = asked(&flags, &[], "\n");
+        assert_eq!(users(&draft.unwrap()), ["ada"]);
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+    }
+
+    #[test]
+    fn answers_are_held_to_the_manifests_rules() {
+        let answers = "1st\nkeys\nA/B\n0\nada Ada\nrole\nrate(1 hour)\nrate(4 hours)\nnobody\n\n\n";
+        let (draft, shown) = asked(&[], &[], answers);
+        let draft = draft.unwrap();
+        // Without a list, a number is a name.
+        assert_eq!(users(&draft), ["0"], "{shown}");
+        assert!(shown.contains("does not begin with a letter"));
+    }
+
+    #[test]
+    fn a_number_that_is_a_users_name_is_that_user() {
+        let found = [candidate("2"), candidate("ada")];
+        let names = |answer: &str| -> Vec<String> {
+            let users = chosen(answer, &found).unwrap();
+            users.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(names("2"), ["2"]);
+        assert_eq!(names("1"), ["2"]);
+        assert_eq!(names("3"), ["3"]);
+        assert!(chosen(" , ", &found).is_err());
+    }
+
+    #[test]
+    fn flags_are_held_to_the_manifests_rules() {
+        for flags in [
+            ["--stack", "1st"],
+            ["--user", "a b"],
+            ["--rotate-as", "a b"],
+            ["--account", "1"],
+            ["--email", "nobody"],
+            ["--schedule", "rate(1 hour)"],
+            ["--kms-key", "mine"],
+        ] {
+            let line = ["init"].iter().chain(&flags);
+            assert!(Line::try_parse_from(line).is_err(), "{flags:?}");
+        }
+        let missing = require_flags(&known(&[]).verb).unwrap_err();
+        assert_eq!(missing.exit, Exit::Usage);
+        assert!(
+            missing
+                .failure
+                .message
+                .contains("--stack NAME and --user USER")
+        );
+        assert!(require_flags(&known(&["--stack", "keys", "--user", "ada"]).verb).is_ok());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's own files")]
+    fn nothing_is_written_over_and_nothing_is_left_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyrota.yaml");
+        write(&path, "one", false).unwrap();
+        let refused = write(&path, "two", false).unwrap_err();
+        assert_eq!(refused.failure.kind, "exists");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one");
+        write(&path, "three", true).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let nowhere = write(&folder.path().join("none/keyrota.yaml"), "x", false).unwrap_err();
+        assert_eq!(nowhere.failure.kind, "file");
+    }
+}

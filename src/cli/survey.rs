@@ -1,0 +1,90 @@
+//! What there is in the account, for `keyrota init`: the caller's account, the
+//! Region, and users with their keys. Whatever is not to be had is done without.
+
+use super::settings::Settings;
+use crate::aws::{self, Aws};
+use crate::model::{AccountId, Region, UserName};
+use crate::plan::Candidate;
+use crate::port::{self, ErrorKind, Event, Identity, Listener};
+use crate::run;
+
+/// IAM answers wherever one asks, but an SDK wants to be somewhere.
+const ANYWHERE: &str = "us-east-1";
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Surveyed {
+    pub(super) account: Option<AccountId>,
+    pub(super) region: Option<Region>,
+    pub(super) candidates: Vec<Candidate>,
+}
+
+impl Surveyed {
+    /// Returns what was found of these users.
+    pub(super) fn of(&self, users: &[UserName]) -> Vec<Candidate> {
+        let chosen = |candidate: &&Candidate| {
+            users
+                .iter()
+                .any(|user| user.as_str().eq_ignore_ascii_case(&candidate.name))
+        };
+        self.candidates.iter().filter(chosen).cloned().collect()
+    }
+}
+
+/// Looks at the users named, or at all where none is.
+pub(super) async fn survey(settings: &Settings, users: &[UserName]) -> Surveyed {
+    let mut found = Surveyed::default();
+    let mut wanted = aws::Settings {
+        profile: settings.profile.clone(),
+        region: settings.region.clone(),
+        endpoint_url: settings.endpoint_url.clone(),
+        key: None,
+    };
+    let mut aws = Aws::new(&wanted).await;
+    match aws.region() {
+        Some(region) => found.region = Region::parse(region).ok(),
+        None => {
+            wanted.region = Some(ANYWHERE.to_owned());
+            aws = Aws::new(&wanted).await;
+        }
+    }
+    let tell = |text: String| settings.progress.on(Event::Done(text));
+    match aws.caller().await {
+        Ok(caller) => found.account = AccountId::parse(&caller.account).ok(),
+        Err(error) => {
+            tell(without(&error));
+            return found;
+        }
+    }
+    let looked = match users.is_empty() {
+        true => run::discover(&aws).await,
+        false => each(&aws, users).await,
+    };
+    match looked {
+        Ok(candidates) => found.candidates = candidates,
+        Err(error) => tell(without(&error)),
+    }
+    found
+}
+
+async fn each(aws: &Aws, users: &[UserName]) -> port::Result<Vec<Candidate>> {
+    let mut candidates = Vec::new();
+    for user in users {
+        candidates.push(run::look_up(aws, user.as_str()).await?);
+    }
+    Ok(candidates)
+}
+
+/// Says calmly why the account was not looked at.
+fn without(error: &port::Error) -> String {
+    match error.kind {
+        ErrorKind::Credentials => {
+            "no AWS credentials were found, so the account's users were not looked at".to_owned()
+        }
+        ErrorKind::Denied => format!(
+            "{} is not allowed, so the account's users were not looked at",
+            error.call
+        ),
+        _ => format!("the account's users were not looked at: {error}"),
+    }
+}

@@ -1,0 +1,103 @@
+//! The calls that the rotation function makes, counted from its code.
+//!
+//! The function's own tests hold the lists: `no_call_is_made_that_is_not_needed`
+//! (`lambda/tests/function/rotation.rs`) and those of the sweep.
+
+use super::Decimal;
+use super::HOURS;
+use crate::model::{AccessKey, OldKey, RotateAs};
+
+/// Invocations of a rotation: its four steps.
+pub(super) const STEPS: u64 = 4;
+/// `PutSecretValue` of a rotation.
+const PUTS: u64 = 1;
+
+/// Calls of Secrets Manager, and what they have KMS do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Calls {
+    /// All of them.
+    pub(super) all: Decimal,
+    /// Those that decrypt the secret's own value: `GetSecretValue` where there is one.
+    pub(super) reads: Decimal,
+    /// Those that encrypt one: `PutSecretValue`.
+    pub(super) puts: Decimal,
+}
+
+impl Calls {
+    fn times(self, count: Decimal) -> Self {
+        Self {
+            all: self.all.times(count),
+            reads: self.reads.times(count),
+            puts: self.puts.times(count),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            all: self.all.plus(other.all),
+            reads: self.reads.plus(other.reads),
+            puts: self.puts.plus(other.puts),
+        }
+    }
+}
+
+fn calls(all: u64, reads: u64, puts: u64) -> Calls {
+    Calls {
+        all: Decimal::whole(all),
+        reads: Decimal::whole(reads),
+        puts: Decimal::whole(puts),
+    }
+}
+
+/// Returns the calls of so many rotations.
+///
+/// createSecret makes seven: DescribeSecret twice, GetSecretValue for AWSCURRENT,
+/// AWSPREVIOUS and AWSPENDING, the label of the intent, PutSecretValue. setSecret
+/// makes one. testSecret makes three: DescribeSecret, GetSecretValue twice.
+/// finishSecret makes five: the same three, and a label moved and one removed.
+/// Reading an administrator's key is one more, of a secret that is not the stack's.
+pub(super) fn of_rotations(entry: &AccessKey, count: Decimal) -> Calls {
+    let administrator = administrator(entry);
+    // AWSPENDING is read where it has no value yet, so that nothing is decrypted.
+    let once = calls(16 + administrator, 6, PUTS);
+    once.plus(at_once(entry)).times(count)
+}
+
+/// Where the old key goes at the end of the rotation, the labels are looked at
+/// once more before it is deactivated.
+fn at_once(entry: &AccessKey) -> Calls {
+    match entry.old_key {
+        OldKey::After(retirement) if retirement.deactivate_after.as_seconds() == 0 => {
+            calls(1 + administrator(entry), 0, 0)
+        }
+        _ => Calls::default(),
+    }
+}
+
+/// Returns the calls of a month of hourly sweeps over one secret.
+///
+/// Each makes DescribeSecret and GetSecretValue for AWSCURRENT; one of an old key
+/// that has a date reads AWSPREVIOUS too. Where a key is deactivated or deleted the
+/// labels are looked at before. From the day on which the old key is due,
+/// an administrator's key is read to list the user's keys, until the next rotation.
+pub(super) fn of_sweeps(entry: &AccessKey, rotations: Decimal) -> Calls {
+    let hours = Decimal::whole(HOURS);
+    let OldKey::After(retirement) = entry.old_key else {
+        return calls(2, 1, 0).times(hours);
+    };
+    let acts: u64 = match retirement.deactivate_after == retirement.delete_after {
+        true => 1,
+        false => 2,
+    };
+    let done_before = u64::from(retirement.deactivate_after.as_seconds() == 0);
+    let waited = Decimal::ratio(retirement.deactivate_after.as_seconds(), 3_600);
+    let due = hours.less(waited.times(rotations));
+    calls(3, 2, 0)
+        .times(hours)
+        .plus(calls(acts - done_before.min(acts), 0, 0).times(rotations))
+        .plus(calls(administrator(entry), 0, 0).times(due))
+}
+
+fn administrator(entry: &AccessKey) -> u64 {
+    u64::from(matches!(entry.rotate_as, RotateAs::Administrator(_)))
+}

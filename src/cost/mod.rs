@@ -1,0 +1,285 @@
+//! What a model costs a month: what it has, how often it rotates and who reads it,
+//! by a list of prices. Pure and exact: no clock, no network, no binary fractions.
+
+mod calls;
+mod decimal;
+mod price;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::model::{AccessKey, Architecture, KmsKey, Model};
+
+use calls::Calls;
+pub use decimal::Decimal;
+pub use price::{Charge, Price, Prices};
+
+/// The month that is priced, in days and in hours.
+const DAYS: u64 = 30;
+const HOURS: u64 = DAYS * 24;
+/// Alarms of a stack (`templates/alarms.yaml.hbs`).
+const ALARMS: u64 = 3;
+/// Metrics of a stack: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`
+/// and `CredentialAge`.
+const METRICS: u64 = 5;
+/// Secrets that one invocation of a sweep looks at, as the stack is rendered.
+const SWEPT: u64 = 40;
+/// How long a step and a sweep are taken to run, in milliseconds, at 128 MiB: a
+/// whole rotation takes a third of a second there, and a start of Lambda's some
+/// tenths more.
+const STEP: u64 = 500;
+const SWEEP: u64 = 500;
+const SWEEP_OF_A_SECRET: u64 = 20;
+/// Bytes of log of a rotation and a sweep, Lambda's own lines with them.
+const LOG_OF_A_ROTATION: u64 = 8_000;
+const LOG_OF_A_SWEEP: u64 = 2_000;
+/// The function's zip, rounded up.
+const ZIP: u64 = 2_000_000;
+const GB: u64 = 1_000_000_000;
+/// KMS requests of storing a value: a data key, and the check that it is the same
+/// where it is stored again.
+const REQUESTS_OF_A_PUT: u64 = 2;
+
+/// How the secrets are read, which the manifest does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// How often each reader reads in an hour; once with a client that caches.
+    pub reads_per_hour: u32,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self { reads_per_hour: 1 }
+    }
+}
+
+/// A line of the estimate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What is charged for.
+    pub what: &'static str,
+    /// How many a month, to the sixth decimal.
+    pub quantity: Decimal,
+    /// Of what.
+    pub unit: &'static str,
+    /// What one costs.
+    pub unit_price: Decimal,
+    /// The price as the list has it.
+    pub price: Price,
+    /// What they cost a month, to the sixth decimal.
+    pub monthly: Decimal,
+}
+
+/// What models cost a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Each charge; those that come to nothing are left out.
+    pub items: Vec<Item>,
+    /// The sum of what the items cost.
+    pub total: Decimal,
+    /// What it is in.
+    pub currency: String,
+    /// The Region whose prices they are.
+    pub region: String,
+    /// The day of the list of prices.
+    pub priced_on: String,
+    /// What the figures rest on.
+    pub assumed: Vec<String>,
+    /// What is not in them.
+    pub left_out: Vec<String>,
+}
+
+/// Returns what the stacks of these models cost a month of 30 days.
+pub fn estimate(models: &[&Model], prices: &Prices, usage: &Usage) -> Estimate {
+    let mut sum = Count::default();
+    for model in models {
+        sum.add(model, usage);
+    }
+    let items: Vec<Item> = sum
+        .charges()
+        .into_iter()
+        .filter(|(_, _, quantity)| *quantity > Decimal::default())
+        .map(|(what, charge, quantity)| item(what, charge, quantity, prices))
+        .collect();
+    Estimate {
+        total: items.iter().map(|item| item.monthly).sum(),
+        items,
+        currency: prices.currency.clone(),
+        region: prices.region.to_string(),
+        priced_on: prices.priced_on.clone(),
+        assumed: assumed(models, prices, usage),
+        left_out: left_out(),
+    }
+}
+
+fn item(what: &'static str, charge: Charge, quantity: Decimal, prices: &Prices) -> Item {
+    let price = prices.of(charge);
+    let quantity = quantity.rounded();
+    Item {
+        what,
+        quantity,
+        unit: charge.unit(),
+        unit_price: price.of_one(),
+        price,
+        monthly: quantity.times(price.amount).over(price.per).rounded(),
+    }
+}
+
+/// How much there is of everything, a month.
+#[derive(Default)]
+struct Count {
+    secrets: u64,
+    rotating: Decimal,
+    sweeping: Decimal,
+    reading: Decimal,
+    steps: Decimal,
+    sweeps: Decimal,
+    time_x86: Decimal,
+    time_arm: Decimal,
+    kms_keys: u64,
+    kms_requests: Decimal,
+    stacks: u64,
+    log_written: Decimal,
+    log_kept: Decimal,
+}
+
+impl Count {
+    fn add(&mut self, model: &Model, usage: &Usage) {
+        let secrets = model.access_keys.len() as u64;
+        let swept = secrets.div_ceil(SWEPT);
+        let sweeps = Decimal::whole(swept * HOURS);
+        let mut rotations = Decimal::default();
+        // Many entries share few schedules, and a calendar takes a while to count.
+        let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
+        for entry in &model.access_keys {
+            let often = *known.entry(entry.schedule.as_str()).or_insert_with(|| {
+                let (opened, days) = entry.schedule.frequency();
+                Decimal::ratio(opened * DAYS, days)
+            });
+            rotations = rotations.plus(often);
+            let rotating = calls::of_rotations(entry, often);
+            let sweeping = calls::of_sweeps(entry, often);
+            // The client that the key is for, and whoever else is named.
+            let readers = 1 + entry.readers.len() as u64;
+            let reads = Decimal::whole(readers * u64::from(usage.reads_per_hour) * HOURS);
+            self.rotating = self.rotating.plus(rotating.all);
+            self.sweeping = self.sweeping.plus(sweeping.all);
+            self.reading = self.reading.plus(reads);
+            if entry.kms_key != KmsKey::AwsManaged {
+                let requests = requests(rotating).plus(requests(sweeping)).plus(reads);
+                self.kms_requests = self.kms_requests.plus(requests);
+            }
+        }
+        let created = |entry: &AccessKey| entry.kms_key == KmsKey::Create;
+        self.kms_keys += u64::from(model.access_keys.iter().any(created));
+        self.secrets += secrets;
+        self.stacks += 1;
+        let steps = rotations.times(Decimal::whole(calls::STEPS));
+        self.steps = self.steps.plus(steps);
+        self.sweeps = self.sweeps.plus(sweeps);
+
+        let milliseconds = steps
+            .times(Decimal::whole(STEP))
+            .plus(sweeps.times(Decimal::whole(SWEEP)))
+            .plus(Decimal::whole(secrets * HOURS * SWEEP_OF_A_SECRET));
+        let memory = Decimal::ratio(model.function.memory.into(), 1_024);
+        let time = milliseconds.over(1_000).times(memory);
+        match model.function.architecture {
+            Architecture::X86_64 => self.time_x86 = self.time_x86.plus(time),
+            Architecture::Arm64 => self.time_arm = self.time_arm.plus(time),
+        }
+        let written = rotations
+            .times(Decimal::ratio(LOG_OF_A_ROTATION, GB))
+            .plus(sweeps.times(Decimal::ratio(LOG_OF_A_SWEEP, GB)));
+        let kept = Decimal::ratio(model.function.log_retention.into(), DAYS);
+        self.log_written = self.log_written.plus(written);
+        self.log_kept = self.log_kept.plus(written.times(kept));
+    }
+
+    fn charges(&self) -> Vec<(&'static str, Charge, Decimal)> {
+        let stacks = |each: u64| Decimal::whole(self.stacks * each);
+        vec![
+            ("secrets", Charge::Secret, Decimal::whole(self.secrets)),
+            ("calls of rotations", Charge::SecretCall, self.rotating),
+            ("calls of hourly sweeps", Charge::SecretCall, self.sweeping),
+            ("calls of readers", Charge::SecretCall, self.reading),
+            ("steps of rotations", Charge::FunctionRequest, self.steps),
+            ("hourly sweeps", Charge::FunctionRequest, self.sweeps),
+            (
+                "function time, x86_64",
+                Charge::FunctionTimeX86,
+                self.time_x86,
+            ),
+            (
+                "function time, arm64",
+                Charge::FunctionTimeArm,
+                self.time_arm,
+            ),
+            ("KMS keys", Charge::KmsKey, Decimal::whole(self.kms_keys)),
+            ("KMS requests", Charge::KmsRequest, self.kms_requests),
+            ("alarms", Charge::Alarm, stacks(ALARMS)),
+            ("metrics", Charge::Metric, stacks(METRICS)),
+            ("log, written", Charge::LogWritten, self.log_written),
+            ("log, kept", Charge::LogKept, self.log_kept),
+            (
+                "function's zip",
+                Charge::ObjectKept,
+                stacks(1).times(Decimal::ratio(ZIP, GB)),
+            ),
+        ]
+    }
+}
+
+fn requests(calls: Calls) -> Decimal {
+    calls
+        .reads
+        .plus(calls.puts.times(Decimal::whole(REQUESTS_OF_A_PUT)))
+}
+
+fn assumed(models: &[&Model], prices: &Prices, usage: &Usage) -> Vec<String> {
+    let mut assumed = vec![
+        format!("a month of {DAYS} days, {HOURS} hours; rotations that succeed the first time"),
+        format!(
+            "readers: the client that each key is for and the manifest's `readers`, each reading {} an hour",
+            match usage.reads_per_hour {
+                1 => "once".to_owned(),
+                count => format!("{count} times"),
+            }
+        ),
+        format!(
+            "time: {STEP} ms a step, {SWEEP} ms a sweep and {SWEEP_OF_A_SECRET} ms a secret in it, whatever the memory"
+        ),
+        format!(
+            "log: {} kB a rotation, {} kB a sweep, kept as long as the manifest says",
+            LOG_OF_A_ROTATION / 1_000,
+            LOG_OF_A_SWEEP / 1_000
+        ),
+    ];
+    let elsewhere = |model: &&&Model| {
+        let region = model.region.as_ref();
+        region.is_some_and(|region| *region != prices.region)
+    };
+    if let Some(model) = models.iter().find(elsewhere)
+        && let Some(region) = &model.region
+    {
+        assumed.push(format!(
+            "the prices are those of {}, the stack is in {region}: --prices takes a list of its own",
+            prices.region
+        ));
+    }
+    assumed
+}
+
+fn left_out() -> Vec<String> {
+    [
+        "the free tier, tax, discounts and volume tiers",
+        "calls that people make: bootstrap, rotate, status, teardown",
+        "the further 1 USD a month that AWS charges for each of a KMS key's first two yearly rotations",
+        "what a `probe` reads, and the KMS key of an administrator's secret",
+        "data transfer, requests to S3, e-mail by SNS and the CloudTrail trail that some alarms need",
+        "EventBridge's hourly rule and AWS's own events, IAM, STS and CloudFormation, which cost nothing",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}

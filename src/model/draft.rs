@@ -1,0 +1,374 @@
+//! A manifest to begin with, commented: the one text that goes the other way, from
+//! what is known to what is written.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::{AccountId, Region, Schedule, SecretName, StackName, UserName, schema};
+
+/// Words that YAML takes for something other than text, in one version or another.
+const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
+
+/// What a new manifest is to say. The texts among it are read again, by whoever
+/// loads what was written.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The stack.
+    pub stack: StackName,
+    /// The only account.
+    pub account: Option<AccountId>,
+    /// The Region.
+    pub region: Option<Region>,
+    /// Who is told of what goes wrong.
+    pub email: Vec<String>,
+    /// `rate(…)` or `cron(…)`.
+    pub schedule: String,
+    /// `self`, `role` or an administrator's secret.
+    pub rotate_as: String,
+    /// As the manifest has it; AWS's own key where there is none.
+    pub kms_key: Option<String>,
+    /// The users, at least one.
+    pub users: Vec<UserName>,
+}
+
+impl Draft {
+    /// Returns the manifest.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "\
+# yaml-language-server: $schema={address}
+#
+# What keyrota rotates. `keyrota generate` renders it for review, `keyrota bootstrap`
+# deploys it. Settings that are commented out are there to be chosen.
+version: 1
+
+# The CloudFormation stack.
+stack: {stack}
+",
+            address = schema::ADDRESS,
+            stack = scalar(self.stack.as_str()),
+        );
+        self.write_place(&mut text);
+        self.write_alarms(&mut text);
+        self.write_defaults(&mut text);
+        text.push_str("\naccess_keys:\n");
+        let secrets = self.secrets();
+        for (index, (user, secret)) in self.users.iter().zip(&secrets).enumerate() {
+            self.write_entry(&mut text, user, secret.as_deref(), index == 0);
+        }
+        text
+    }
+
+    /// Returns the secrets' names where they cannot be `STACK/USER`: a secret's name
+    /// has no comma, and must not end as an ARN does.
+    fn secrets(&self) -> Vec<Option<String>> {
+        let mut taken = BTreeSet::new();
+        let mut name = |user: &UserName| {
+            let derived = format!("{}/{user}", self.stack);
+            if SecretName::parse(&derived).is_ok() {
+                return None;
+            }
+            let base = format!("{}/access-key", derived.replace(',', "_"));
+            let numbered = (2..).map(|number| format!("{base}-{number}"));
+            let mut names = std::iter::once(base.clone()).chain(numbered);
+            names.find(|name| taken.insert(name.clone()))
+        };
+        self.users.iter().map(&mut name).collect()
+    }
+
+    fn write_place(&self, text: &mut String) {
+        text.push_str("\n# keyrota refuses to run in another account.\n");
+        match &self.account {
+            Some(account) => {
+                let _ = writeln!(text, "account: \"{account}\"");
+            }
+            None => text.push_str("# account: \"111122223333\"\n"),
+        }
+        match &self.region {
+            Some(region) => {
+                let _ = writeln!(text, "region: {region}");
+            }
+            None => text.push_str(
+                "# Without it, the Region of the AWS SDK's own settings.\n# region: eu-west-1\n",
+            ),
+        }
+        text.push_str("\n# On every resource that takes tags.\n# tags: { team: payments }\n");
+    }
+
+    fn write_alarms(&self, text: &mut String) {
+        text.push_str("\n# Told when a rotation fails or is overdue, or an old key is still in use. Each address\n# confirms once.\n");
+        if self.email.is_empty() {
+            text.push_str("# alarms: { email: [ops@example.com] }\n");
+            return;
+        }
+        text.push_str("alarms:\n  email:\n");
+        for address in &self.email {
+            let _ = writeln!(text, "    - {}", scalar(address));
+        }
+    }
+
+    fn write_defaults(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "
+# For every entry that says nothing else.
+defaults:
+  # UTC, no more often than every four hours. When its windows open:
+  # keyrota schedule 'EXPRESSION'
+  schedule: {schedule}
+  # Whose credentials make the IAM calls: self (the user's own key), role (the function's
+  # role), or the name of an administrator's secret.
+  rotate_as: {rotate_as}
+",
+            schedule = scalar(&self.schedule),
+            rotate_as = scalar(&self.rotate_as),
+        );
+        text.push_str(
+            "  # aws/secretsmanager costs nothing and serves this account only; create makes a key;\n  # an existing key is named by its ARN.\n",
+        );
+        let _ = match &self.kms_key {
+            Some(key) => writeln!(text, "  kms_key: {}", scalar(key)),
+            None => writeln!(text, "  # kms_key: create"),
+        };
+        text.push_str(
+            "  # The key that was replaced stays active until the next rotation, unless it is to go\n  # before. A key that is still in use is held back.\n  # old_key: { deactivate_after: 1d, delete_after: 7d }\n",
+        );
+    }
+
+    fn write_entry(&self, text: &mut String, user: &UserName, secret: Option<&str>, first: bool) {
+        let _ = writeln!(text, "  - user: {}", scalar(user.as_str()));
+        match secret {
+            Some(secret) => {
+                let _ = writeln!(text, "    secret: {}", scalar(secret));
+            }
+            None if first => {
+                let _ = writeln!(text, "    # secret: {}/{user}", self.stack);
+            }
+            None => {}
+        }
+        if first {
+            text.push_str(
+                "    # Adopts the key that a profile of ~/.aws/credentials holds, so that its clients work\n    # on; else a new key is made.\n    # initial_key: profile:NAME\n    # The stack makes the user, where there is none.\n    # create_user: true\n",
+            );
+        }
+    }
+}
+
+/// Returns a name as a YAML scalar, quoted where it could be taken for something
+/// other than text.
+fn scalar(text: &str) -> String {
+    let calm = |byte: u8| byte.is_ascii_alphanumeric() || b"-/_.@".contains(&byte);
+    // The grammar leaves nothing in a schedule that YAML would take for its own.
+    let plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && (text.bytes().all(calm) || Schedule::parse(text).is_ok())
+        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
+    match plain {
+        true => text.to_owned(),
+        false => quoted(text),
+    }
+}
+
+/// Returns a text in double quotes, in which YAML and JSON agree.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Model, load};
+    use super::*;
+    use crate::render::{self, Fleet, Record, Templates};
+
+    fn draft(stack: &str, users: &[&str]) -> Draft {
+        Draft {
+            stack: StackName::parse(stack).unwrap(),
+            account: None,
+            region: None,
+            email: Vec::new(),
+            schedule: "rate(30 days)".to_owned(),
+            rotate_as: "role".to_owned(),
+            kms_key: None,
+            users: users
+                .iter()
+                .map(|user| UserName::parse(user).unwrap())
+                .collect(),
+        }
+    }
+
+    fn read(draft: &Draft) -> Model {
+        let text = draft.text();
+        let loaded = load(&text, None).unwrap_or_else(|found| panic!("{found:?}\n{text}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        loaded.model
+    }
+
+    #[test]
+    fn a_whole_one_reads_well() {
+        let whole = Draft {
+            account: Some(AccountId::parse("012345678901").unwrap()),
+            region: Some(Region::parse("eu-west-1").unwrap()),
+            email: vec!["ops@example.com".to_owned()],
+            schedule: "cron(0 2 ? * SUN *)".to_owned(),
+            kms_key: Some("create".to_owned()),
+            ..draft("payments-keys", &["ci-deploy", "mailer", "no", "0x1F"])
+        };
+        insta::assert_snapshot!(whole.text(), @r#"
+        # yaml-language-server: $schema=https://raw.githubusercontent.com/keyrota/keyrota/main/schema/keyrota.schema.json
+        #
+        # What keyrota rotates. `keyrota generate` renders it for review, `keyrota bootstrap`
+        # deploys it. Settings that are commented out are there to be chosen.
+        version: 1
+
+        # The CloudFormation stack.
+        stack: payments-keys
+
+        # keyrota refuses to run in another account.
+        account: "012345678901"
+        region: eu-west-1
+
+        # On every resource that takes tags.
+        # tags: { team: payments }
+
+        # Told when a rotation fails or is overdue, or an old key is still in use. Each address
+        # confirms once.
+        alarms:
+          email:
+            - ops@example.com
+
+        # For every entry that says nothing else.
+        defaults:
+          # UTC, no more often than every four hours. When its windows open:
+          # keyrota schedule 'EXPRESSION'
+          schedule: cron(0 2 ? * SUN *)
+          # Whose credentials make the IAM calls: self (the user's own key), role (the function's
+          # role), or the name of an administrator's secret.
+          rotate_as: role
+          # aws/secretsmanager costs nothing and serves this account only; create makes a key;
+          # an existing key is named by its ARN.
+          kms_key: create
+          # The key that was replaced stays active until the next rotation, unless it is to go
+          # before. A key that is still in use is held back.
+          # old_key: { deactivate_after: 1d, delete_after: 7d }
+
+        access_keys:
+          - user: ci-deploy
+            secret: payments-keys/ci-deploy/access-key
+            # Adopts the key that a profile of ~/.aws/credentials holds, so that its clients work
+            # on; else a new key is made.
+            # initial_key: profile:NAME
+            # The stack makes the user, where there is none.
+            # create_user: true
+          - user: mailer
+          - user: "no"
+          - user: "0x1F"
+        "#);
+        let model = read(&whole);
+        assert_eq!(model.account.unwrap().as_str(), "012345678901");
+        let users: Vec<&str> = model
+            .access_keys
+            .iter()
+            .map(|entry| entry.user.as_str())
+            .collect();
+        assert_eq!(users, ["ci-deploy", "mailer", "no", "0x1F"]);
+        assert_eq!(
+            model.access_keys[0].secret.as_str(),
+            "payments-keys/ci-deploy/access-key"
+        );
+        assert_eq!(model.access_keys[1].secret.as_str(), "payments-keys/mailer");
+    }
+
+    #[test]
+    fn names_that_no_secret_can_have_get_another() {
+        let model = read(&draft("keys", &["x,-abcdef", "x_-abcdef", "x"]));
+        let secrets = model.access_keys.iter().map(|entry| entry.secret.as_str());
+        assert_eq!(
+            secrets.collect::<Vec<_>>(),
+            [
+                "keys/x_-abcdef/access-key",
+                "keys/x_-abcdef/access-key-2",
+                "keys/x"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_commented_out_is_accepted_as_well() {
+        let text = draft("keys", &["ada"]).text();
+        let chosen: String = text
+            .lines()
+            .map(|line| {
+                let setting = line.trim_start().strip_prefix("# ");
+                let indent = &line[..line.len() - line.trim_start().len()];
+                match setting {
+                    Some(setting)
+                        if setting.split_once(": ").is_some_and(|(key, _)| {
+                            !key.contains(' ') && key != "yaml-language-server"
+                        }) && !setting.contains("create_user") =>
+                    {
+                        format!("{indent}{setting}\n")
+                    }
+                    _ => format!("{line}\n"),
+                }
+            })
+            .collect();
+        for key in [
+            "\naccount:",
+            "\ntags:",
+            "\nalarms:",
+            "  kms_key: create",
+            "    secret:",
+            "  old_key:",
+            "    initial_key:",
+        ] {
+            assert!(chosen.contains(key), "{key} in {chosen}");
+        }
+        load(&chosen, None).unwrap_or_else(|found| panic!("{found:?}\n{chosen}"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Names as strange as AWS allows.
+        #[test]
+        fn what_is_written_renders(
+            stack in "[A-Za-z][A-Za-z0-9-]{0,127}",
+            users in prop::collection::btree_set("(yes|null|~|[A-Za-z0-9+=,.@_-]{1,63})", 1..6),
+            region in prop::option::of("[a-z]{2}-[a-z]{4,9}-[1-9]"),
+            account in prop::option::of("[0-9]{12}"),
+            email in prop::collection::vec("[!#$%&'*+/=?^_`{|}~a-z0-9-]{1,20}@[a-z{}#:]{1,9}\\.[a-z]{2}", 0..3),
+            schedule in prop::sample::select(vec!["rate(4 hours)", "rate(1 day)", "cron(0 23 L * ? *)", "cron(0 /8 ? * SUN#1,2#3 *)"]),
+            rotate_as in prop::sample::select(vec!["self", "role", "ops/admin", "true", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a-AbCdEf"]),
+            kms_key in prop::option::of(prop::sample::select(vec!["create", "aws/secretsmanager"])),
+        ) {
+            let mut known = std::collections::BTreeSet::new();
+            let users: Vec<UserName> = users
+                .iter()
+                .filter(|user| known.insert(user.to_lowercase()))
+                .filter_map(|user| UserName::parse(user).ok())
+                .collect();
+            prop_assume!(!users.is_empty());
+            let draft = Draft {
+                stack: StackName::parse(&stack).unwrap(),
+                account: account.map(|account| AccountId::parse(&account).unwrap()),
+                region: region.map(|region| Region::parse(&region).unwrap()),
+                email: email.clone(),
+                schedule: schedule.to_owned(),
+                rotate_as: rotate_as.to_owned(),
+                kms_key: kms_key.map(str::to_owned),
+                users: users.clone(),
+            };
+            let model = read(&draft);
+            let written: Vec<&UserName> = model.access_keys.iter().map(|entry| &entry.user).collect();
+            prop_assert_eq!(written, users.iter().collect::<Vec<_>>());
+            prop_assert_eq!(model.access_keys[0].rotate_as.as_str(), rotate_as);
+            let fleet = Fleet::of(model, Record::default());
+            // A stack's name may leave no room for what is named after it.
+            if let Ok(fleet) = fleet {
+                let rendered = render::render(&fleet.shards, &Templates::built_in().unwrap());
+                prop_assert!(rendered.is_ok(), "{:?}\n{}", rendered.err(), draft.text());
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The schema and the reader say the same.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{schema, text};
+use crate::model::{entry, load, manifest, old_key, probe};
+
+/// Keys that the schema has and the reader is about to.
+const PENDING: &[&str] = &["permissions_boundary", "role_path", "exceptions"];
+
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own files")]
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn folder(path: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(file(path))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
+    found.sort();
+    assert!(found.len() > 5, "{found:?}");
+    found
+}
+
+/// Returns the first fault, as `PLACE: MESSAGE`.
+fn fault(text: &str) -> Option<String> {
+    let validator = jsonschema::draft202012::new(&schema()).unwrap();
+    let document: Value = serde_yaml::from_str(text).unwrap();
+    let fault = validator.iter_errors(&document).next()?;
+    Some(format!("{}: {fault}", fault.instance_path()))
+}
+
+fn keys(properties: &Value) -> BTreeSet<&str> {
+    let properties = properties.as_object().unwrap();
+    properties.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_published_schema_is_this_one() {
+    let path = file("schema/keyrota.schema.json");
+    if std::env::var_os("KEYROTA_UPDATE").is_some() {
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::write(&path, text()).unwrap();
+    }
+    assert!(
+        read(&path) == text(),
+        "schema/keyrota.schema.json is not what `keyrota schema` prints; \
+         KEYROTA_UPDATE=1 cargo test schema writes it"
+    );
+}
+
+#[test]
+fn it_is_a_schema() {
+    let schema = schema();
+    jsonschema::meta::validate(&schema).unwrap();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+}
+
+/// Every property has a description, which editors show.
+#[test]
+fn every_property_is_described() {
+    let schema = schema();
+    let definitions = schema["$defs"].as_object().unwrap().values();
+    for object in definitions.chain([&schema]) {
+        for (key, property) in object["properties"].as_object().into_iter().flatten() {
+            let described = property["description"].as_str();
+            assert!(described.is_some_and(|text| text.len() > 5), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_reader_knows_the_same_keys() {
+    let schema = schema();
+    let definition = |name: &str| &schema["$defs"][name]["properties"];
+    let known = |keys: &[&'static str]| keys.iter().copied().collect::<BTreeSet<&str>>();
+    let mut root = known(manifest::ROOT_KEYS);
+    root.extend(PENDING);
+    assert_eq!(keys(&schema["properties"]), root);
+    root.remove("environments");
+    assert_eq!(keys(definition("Environment")), root);
+    assert_eq!(keys(definition("Defaults")), known(entry::DEFAULT_KEYS));
+    assert_eq!(keys(definition("AccessKey")), known(entry::ACCESS_KEY_KEYS));
+    assert_eq!(keys(definition("Function")), known(manifest::FUNCTION_KEYS));
+    assert_eq!(keys(definition("Alarms")), known(manifest::ALARM_KEYS));
+    assert_eq!(keys(definition("Network")), known(manifest::NETWORK_KEYS));
+    assert_eq!(keys(definition("Retirement")), known(old_key::KEYS));
+    assert_eq!(keys(definition("ListBucket")), known(probe::KEYS));
+}
+
+#[test]
+fn what_the_reader_accepts_passes() {
+    for path in folder("examples")
+        .into_iter()
+        .chain(folder("tests/manifests/valid"))
+    {
+        assert_eq!(fault(&read(&path)), None, "{}", path.display());
+    }
+    let entry = |more: &str| {
+        let text = format!("version: 1\nstack: keys\naccess_keys: [{{ user: ada{more} }}]\n");
+        assert!(load(&text, None).is_ok(), "{text}");
+        assert_eq!(fault(&text), None, "{text}");
+    };
+    for more in [
+        "",
+        ", window: 1d, schedule: rate(30 days)",
+        ", window: 120m",
+        ", schedule: rate(0004 hours)",
+        ", schedule: 'cron(0 2/20 1,L */2 ? *)'",
+        ", schedule: 'cron(0 0 ? FEB MON#5,SUNL,1-3/2 *)'",
+        ", old_key: { delete_after: 0 }",
+        ", old_key: until_next_rotation, probe: none, readers: []",
+        ", secret: ~, schedule: ~, window: ~, rotate_as: ~, kms_key: ~, old_key: ~, probe: ~, readers: ~, create_user: ~, initial_key: ~",
+        ", rotate_as: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-AbCdEf'",
+        ", readers: ['arn:aws-cn:iam::111122223333:root']",
+        ", probe: { action: 's3:ListBucket', resource: 'arn:aws:s3:::a-bucket', region: eu-west-1 }",
+    ] {
+        entry(more);
+    }
+    for more in [
+        "account: ~\nregion: ~\ntags: ~\nfunction: ~\nalarms: ~\ndefaults: ~\ndatabases: []\nnetwork: { subnets: [] }\nenvironments: ~\n",
+        "account: 111122223333\ntags: { cost: 42, exact: true }\n",
+        "account: '012345678901'\nalarms: { email: ~ }\n",
+        "function: { memory: 10240, timeout: 15m, log_retention: 3653d }\n",
+        "environments: { staging: { stack: other }, production: ~ }\n",
+    ] {
+        let text = format!("version: '1'\nstack: keys\naccess_keys: [{{ user: ada }}]\n{more}");
+        assert!(load(&text, None).is_ok(), "{text}");
+        assert_eq!(fault(&text), None, "{text}");
+    }
+}
+
+/// What two values have to do with each other, and what is not JSON at all, is the
+/// reader's alone.
+#[test]
+fn what_the_reader_refuses_does_not_pass_where_a_schema_can_tell() {
+    let reader_alone = [
+        "a-key-twice",
+        "a-yaml-tag",
+        "adopted-key-of-a-new-user",
+        "default-secret-name-like-an-arn-suffix",
+        "foreign-reader-with-the-default-key",
+        "key-in-another-region",
+        "not-yaml",
+        "own-administrator",
+        "schedule-that-never-comes",
+        "two-documents",
+        "two-entries-for-one-secret",
+        "two-entries-for-one-user",
+        "unknown-environment",
+        "window-too-long",
+    ];
+    let mut passed = BTreeSet::new();
+    for path in folder("tests/manifests/invalid") {
+        let text = read(&path);
+        let parsed: Result<Value, _> = serde_yaml::from_str(&text);
+        if parsed.is_err() || text.contains(": !Ref") || fault(&text).is_none() {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            passed.insert(name);
+        }
+    }
+    let expected: BTreeSet<String> = reader_alone.into_iter().map(str::to_owned).collect();
+    assert_eq!(passed, expected);
+}
+
+#[test]
+fn each_field_is_held_to_its_form() {
+    for (more, place) in [
+        ("user: ada, schedule: rate(3 hours)", "/schedule"),
+        ("user: ada, schedule: rate(1000 days)", "/schedule"),
+        ("user: ada, schedule: 'cron(5 8 * * ? *)'", "/schedule"),
+        ("user: ada, window: 3", "/window"),
+        ("user: ada, rotate_as: 'a b'", "/rotate_as"),
+        ("user: ada, kms_key: mine", "/kms_key"),
+        ("user: ada, readers: ['*']", "/readers/0"),
+        ("user: ada, secret: prod/ci-deploy", "/secret"),
+        ("user: ada, initial_key: 'profile:'", "/initial_key"),
+        ("user: ada, create_user: 'yes'", "/create_user"),
+        ("user: a/b", "/user"),
+        ("secret: a", ""),
+        (
+            "user: ada, old_key: { hold_if_used_within: 1d }",
+            "/old_key",
+        ),
+        (
+            "user: ada, probe: { action: 's3:GetObject', resource: 'arn:aws:s3:::a' }",
+            "/probe",
+        ),
+    ] {
+        let text = format!("version: 1\nstack: keys\naccess_keys: [{{ {more} }}]\n");
+        assert!(load(&text, None).is_err(), "{text}");
+        let fault = fault(&text).unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            fault.starts_with(&format!("/access_keys/0{place}")),
+            "{fault}"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! Users that could be rotated: what is known of them, and what stands in the way.
+
+use jiff::Timestamp;
+
+use crate::port::Key;
+
+/// An IAM user whose key could be rotated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Its path; nothing where there is no such user.
+    pub path: Option<String>,
+    /// Its keys; nothing where nobody has looked.
+    pub keys: Option<Vec<Key>>,
+}
+
+impl Candidate {
+    /// Returns what a bootstrap would refuse the user for, and the way on.
+    pub fn obstacle(&self) -> Option<String> {
+        match self.path.as_deref() {
+            None => {
+                return Some(
+                    "there is no such user; make it, or have the stack make it with `create_user: true`"
+                        .to_owned(),
+                );
+            }
+            Some("/") => {}
+            Some(path) => {
+                return Some(format!(
+                    "it is below the path {path}; keyrota manages users without one"
+                ));
+            }
+        }
+        let active = self.keys.iter().flatten().filter(|key| key.active).count();
+        (active > 1).then(|| {
+            "it has two active keys, and a rotation needs the place of one: delete the one that nobody uses"
+                .to_owned()
+        })
+    }
+
+    /// Returns what else is worth knowing before a bootstrap.
+    pub fn remark(&self) -> Option<String> {
+        let keys = self.keys.as_deref()?;
+        let active = keys.iter().filter(|key| key.active).count();
+        if self.obstacle().is_some() {
+            return None;
+        }
+        match (active, keys.len()) {
+            (1, 1) => Some(
+                "clients use its key: with `initial_key: profile:NAME` that key becomes the secret's first"
+                    .to_owned(),
+            ),
+            (_, 2) => Some(
+                "an inactive key takes the place that a rotation needs, and is deleted then".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// Returns how old a key is, in whole days.
+pub fn age_in_days(key: &Key, now: Timestamp) -> Option<i64> {
+    let seconds = now.as_second() - key.created?.as_second();
+    Some(seconds.max(0) / 86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(path: Option<&str>, keys: &[bool]) -> Candidate {
+        let key = |active: &bool| Key {
+            id: "AKIA".to_owned(),
+            active: *active,
+            created: Some(Timestamp::UNIX_EPOCH),
+            last_used: None,
+        };
+        Candidate {
+            name: "ada".to_owned(),
+            path: path.map(str::to_owned),
+            keys: Some(keys.iter().map(key).collect()),
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way() {
+        let obstacle = |path, keys: &[bool]| candidate(path, keys).obstacle().unwrap_or_default();
+        assert!(obstacle(None, &[]).contains("create_user"));
+        assert!(obstacle(Some("/ci/"), &[]).contains("/ci/"));
+        assert!(obstacle(Some("/"), &[true, true]).contains("two active keys"));
+        for fine in [&[][..], &[true], &[false], &[true, false], &[false, false]] {
+            assert_eq!(obstacle(Some("/"), fine), "", "{fine:?}");
+        }
+        let remark = |keys: &[bool]| candidate(Some("/"), keys).remark().unwrap_or_default();
+        assert!(remark(&[true]).contains("initial_key"));
+        assert!(remark(&[true, false]).contains("inactive"));
+        assert_eq!(remark(&[]), "");
+        assert_eq!(remark(&[true, true]), "");
+    }
+
+    #[test]
+    fn age_counts_whole_days() {
+        let candidate = candidate(Some("/"), &[true]);
+        let key = &candidate.keys.unwrap()[0];
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        assert_eq!(age_in_days(key, at(86_399)), Some(0));
+        assert_eq!(age_in_days(key, at(86_400 * 412 + 5)), Some(412));
+        assert_eq!(age_in_days(key, at(-5)), Some(0));
+    }
+}

@@ -1,0 +1,138 @@
+//! What `init` wrote, and what is known of its users.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+use super::Show;
+use super::human::{moment, table};
+use crate::model::Draft;
+use crate::plan::{Candidate, age_in_days};
+use crate::port::Key;
+
+/// What `init` wrote.
+#[derive(Clone, Debug)]
+pub struct InitResult {
+    /// The manifest's path.
+    pub manifest: String,
+    /// What was written into it.
+    pub draft: Draft,
+    /// Its users, those that were found in the account.
+    pub candidates: Vec<Candidate>,
+    /// The moment, for the keys' age.
+    pub now: Timestamp,
+}
+
+impl Show for InitResult {
+    fn human(&self) -> String {
+        let mut text = String::new();
+        let rows: Vec<Vec<String>> = self
+            .candidates
+            .iter()
+            .flat_map(|candidate| {
+                let keys = candidate.keys.iter().flatten();
+                keys.map(|key| {
+                    vec![
+                        candidate.name.clone(),
+                        key.id.clone(),
+                        status(key).to_owned(),
+                        moment(key.created),
+                        age(key, self.now),
+                    ]
+                })
+            })
+            .collect();
+        if !rows.is_empty() {
+            text = table(&["user", "key", "status", "created", "age"], rows) + "\n";
+        }
+        for candidate in &self.candidates {
+            if let Some(obstacle) = candidate.obstacle() {
+                let _ = writeln!(
+                    text,
+                    "{} {}: {obstacle}",
+                    "warning:".yellow().bold(),
+                    candidate.name
+                );
+            } else if let Some(remark) = candidate.remark() {
+                let _ = writeln!(text, "{}: {remark}", candidate.name);
+            }
+        }
+        let users = match self.draft.users.len() {
+            1 => "1 user".to_owned(),
+            count => format!("{count} users"),
+        };
+        let _ = writeln!(
+            text,
+            "Wrote {}: the stack {} with {users}.\nNext: keyrota generate, then keyrota plan and keyrota bootstrap.",
+            self.manifest.bold(),
+            self.draft.stack
+        );
+        text
+    }
+
+    fn json(&self) -> Value {
+        let key = |key: &Key| {
+            json!({
+                "id": key.id,
+                "status": status(key),
+                "created": key.created,
+                "age_days": age_in_days(key, self.now),
+            })
+        };
+        let user = |name: &str| {
+            let found = self
+                .candidates
+                .iter()
+                .find(|candidate| candidate.name.eq_ignore_ascii_case(name));
+            let keys = found.and_then(|found| found.keys.as_ref());
+            json!({
+                "name": name,
+                "path": found.and_then(|found| found.path.as_ref()),
+                "keys": keys.map(|keys| keys.iter().map(key).collect::<Vec<_>>()),
+                "obstacle": found.and_then(Candidate::obstacle),
+            })
+        };
+        let users = self.draft.users.iter().map(|name| user(name.as_str()));
+        json!({
+            "manifest": self.manifest,
+            "stack": self.draft.stack.as_str(),
+            "account": self.draft.account.as_ref().map(ToString::to_string),
+            "region": self.draft.region.as_ref().map(ToString::to_string),
+            "users": users.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Returns what is known of a user in one line.
+pub fn candidate_note(candidate: &Candidate, now: Timestamp) -> String {
+    if let Some(obstacle) = candidate.obstacle() {
+        return obstacle;
+    }
+    let Some(keys) = &candidate.keys else {
+        return String::new();
+    };
+    if keys.is_empty() {
+        return "no key".to_owned();
+    }
+    let told = keys
+        .iter()
+        .map(|key| format!("{} {} {}", key.id, status(key), age(key, now)));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn status(key: &Key) -> &'static str {
+    match key.active {
+        true => "active",
+        false => "inactive",
+    }
+}
+
+fn age(key: &Key, now: Timestamp) -> String {
+    match age_in_days(key, now) {
+        Some(1) => "1 day".to_owned(),
+        Some(days) => format!("{days} days"),
+        None => "-".to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a stack costs.
+
+use super::{script, shown};
+use crate::cost::{Prices, Usage, estimate};
+use crate::model::load;
+
+#[test]
+fn cost() {
+    let text = "version: 1\nstack: keys\nregion: eu-west-1\naccess_keys: [{ user: ada, kms_key: create }]\n";
+    let model = load(text, None).unwrap().model;
+    let estimate = estimate(&[&model], &Prices::built_in(), &Usage::default());
+    insta::assert_snapshot!(shown(&estimate), @"
+                             A MONTH  PRICE                           USD
+    secrets                        1  0.40 each                    0.4000
+    calls of rotations            16  0.05 per 10,000 calls        0.0001
+    calls of hourly sweeps     1,440  0.05 per 10,000 calls        0.0072
+    calls of readers             720  0.05 per 10,000 calls        0.0036
+    steps of rotations             4  0.20 per 1,000,000 requests  0.0000
+    hourly sweeps                720  0.20 per 1,000,000 requests  0.0001
+    function time, x86_64         47  0.0000166667 a GB-second     0.0008
+    KMS keys                       1  1.00 each                    1.0000
+    KMS requests               1,448  0.03 per 10,000 requests     0.0043
+    alarms                         3  0.10 each                    0.3000
+    metrics                        5  0.30 each                    1.5000
+    log, written            0.001448  0.50 a GB                    0.0007
+    log, kept               0.001448  0.03 a GB                    0.0000
+    function's zip          0.002000  0.023 a GB                   0.0000
+    total                                                          3.2170
+
+    About 3.22 USD a month, by the list prices of us-east-1 of 2026-03-14.
+
+    Assumed
+      a month of 30 days, 720 hours; rotations that succeed the first time
+      readers: the client that each key is for and the manifest's `readers`, each reading once an hour
+      time: 500 ms a step, 500 ms a sweep and 20 ms a secret in it, whatever the memory
+      log: 8 kB a rotation, 2 kB a sweep, kept as long as the manifest says
+      the prices are those of us-east-1, the stack is in eu-west-1: --prices takes a list of its own
+
+    Left out
+      the free tier, tax, discounts and volume tiers
+      calls that people make: bootstrap, rotate, status, teardown
+      the further 1 USD a month that AWS charges for each of a KMS key's first two yearly rotations
+      what a `probe` reads, and the KMS key of an administrator's secret
+      data transfer, requests to S3, e-mail by SNS and the CloudTrail trail that some alarms need
+      EventBridge's hourly rule and AWS's own events, IAM, STS and CloudFormation, which cost nothing
+    ");
+    let first = serde_json::from_str::<serde_json::Value>(&script(&estimate)).unwrap();
+    insta::assert_snapshot!(format!("{:#}", first["items"][1]), @r#"
+    {
+      "monthly": 0.00008,
+      "quantity": 16,
+      "unit": "call",
+      "unit_price": 5e-6,
+      "what": "calls of rotations"
+    }
+    "#);
+    let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
+    insta::assert_snapshot!(format!("{keys:?} {}", first["total"]), @r#"["assumed", "currency", "items", "left_out", "priced_on", "region", "total"] 3.216966"#);
+}

@@ -1,0 +1,97 @@
+//! A manifest to begin with: from flags, with what the account says, and never in
+//! place of one that is there.
+
+use crate::world::{ACCOUNT, Home, Key, World};
+
+#[tokio::test]
+async fn without_an_account_flags_are_enough() {
+    let home = Home::new();
+    let init = "init --no-discover --stack payments-keys --user ci-deploy --user mailer --region eu-west-1 --email ops@example.com --kms-key create";
+    home.keyrota(init).await.exits(0);
+    let written = home.read("keyrota.yaml");
+    let first = written.lines().next().expect("a line");
+    assert!(first.starts_with("# yaml-language-server: $schema=https://"));
+    home.keyrota("generate").await.exits(0);
+    home.keyrota("cost").await.exits(0);
+
+    home.write("keyrota.yaml", "mine");
+    let again = format!("{init} --format json");
+    home.keyrota(&again)
+        .await
+        .exits(1)
+        .fails("exists", &["keyrota.yaml", "--force"]);
+    assert_eq!(home.read("keyrota.yaml"), "mine");
+    home.keyrota(&format!("{init} --force")).await.exits(0);
+    assert_eq!(home.read("keyrota.yaml"), written);
+    let names = std::fs::read_dir(home.path()).expect("the folder");
+    assert_eq!(names.count(), 2, "the manifest and what was rendered");
+}
+
+#[tokio::test]
+async fn what_is_missing_or_wrong_is_a_matter_of_usage() {
+    let home = Home::new();
+    home.keyrota("init --no-discover")
+        .await
+        .exits(2)
+        .says(&["--stack", "--user"]);
+    for wrong in [
+        "--user a/b",
+        "--region Seoul",
+        "--schedule daily",
+        "--email ops",
+    ] {
+        let init = format!("init --no-discover --stack keys --user ada {wrong}");
+        home.keyrota(&init).await.exits(2);
+    }
+    assert!(!home.file("keyrota.yaml").exists());
+    // No manifest: the way to one is said.
+    home.keyrota("generate")
+        .await
+        .exits(1)
+        .says(&["keyrota init"]);
+}
+
+#[tokio::test]
+async fn users_and_their_keys_are_found() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    let one = world.make_key("ci-deployer").await;
+    world.make_user("mailer").await;
+    let two = [
+        world.make_key("mailer").await,
+        world.make_key("mailer").await,
+    ];
+    let below = world.iam.create_user().user_name("batch").path("/ci/");
+    below.send().await.expect("a user below a path");
+
+    let init = "init --stack keys --user ci-deployer --user mailer --user batch --user nobody --format json";
+    let document = world.keyrota(init).await.exits(0).json();
+    assert_eq!(document["account"], ACCOUNT);
+    let users = &document["users"];
+    assert_eq!(users[0]["keys"][0]["id"], one.id.as_str());
+    assert_eq!(users[0]["keys"][0]["status"], "active");
+    assert_eq!(users[0]["keys"][0]["age_days"], 0);
+    assert!(users[0]["obstacle"].is_null());
+    assert_eq!(users[1]["keys"].as_array().map(Vec::len), Some(two.len()));
+    for (user, obstacle) in [(1, "two active keys"), (2, "/ci/"), (3, "no such user")] {
+        let told = users[user]["obstacle"].as_str().unwrap_or_default();
+        assert!(told.contains(obstacle), "{document}");
+    }
+    assert!(
+        world
+            .home
+            .read("keyrota.yaml")
+            .contains(&format!("account: \"{ACCOUNT}\""))
+    );
+
+    // A caller who may not look: it is said, and goes on.
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+    let nobody: Key = world.make_user_with("visitor", policy).await;
+    world.act_as(&nobody);
+    let ran = world
+        .keyrota("init -f other.yaml --stack keys --user ci-deployer")
+        .await
+        .exits(0);
+    ran.says(&["iam:GetUser is not allowed"]);
+    assert!(world.home.read("other.yaml").contains("user: ci-deployer"));
+}
