@@ -18,6 +18,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use crate::cost::{self, Prices, Usage};
 use crate::model::{Finding, Model};
 
 pub use check::check_readers;
@@ -154,11 +155,12 @@ pub fn render_since(
     for written in spread(&rendered, files_of) {
         files.extend(written?);
     }
+    let models: Vec<&Model> = rendered.iter().map(|one| one.model).collect();
     let review = review::page(review::Content {
         stacks: &rendered,
         files: &files,
         checks: &checks(),
-        cost: None,
+        cost: &cost::estimate(&models, &Prices::built_in(), &Usage::default()),
         before,
     })?;
     files.insert(review::FILE.to_owned(), review);

@@ -91,7 +91,8 @@
     const row = day === monday || new Date(day).getUTCDay() === 1 ? body.insertRow() : body.rows[body.rows.length - 1];
     const cell = row.insertCell();
     cell.className = day < today ? 'past' : day === today ? 'today' : '';
-    cell.append(element('span', short.format(day), { class: 'day' }));
+    const date = new Date(day).getUTCDate();
+    cell.append(element('span', day === monday || date === 1 ? short.format(day) : date, { class: 'day' }));
     const letters = [...(marks.get(day) ?? [])];
     for (const [letter, counted] of letters.slice(0, 8)) cell.append(element('b', letter, counted ? { class: 'counted' } : {}));
     if (letters.length > 8) cell.append(`+${letters.length - 8}`);

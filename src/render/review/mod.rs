@@ -6,6 +6,7 @@ mod action;
 mod arrangement;
 mod condition;
 mod difference;
+mod expense;
 mod grant;
 mod inventory;
 mod permission;
@@ -29,6 +30,7 @@ use serde_yaml::Value;
 
 use super::{Error, Rendered, TemplateError};
 use crate::bundle::sha256_hex;
+use crate::cost::Estimate;
 use arrangement::{Arrangement, Rota};
 use difference::Difference;
 use inventory::Inventory;
@@ -100,38 +102,6 @@ pub struct Accepted {
     pub reason: String,
 }
 
-/// The estimate of the cost, as the page shows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Cost {
-    /// Of all numbers.
-    pub currency: String,
-    /// Whose prices they are.
-    pub region: String,
-    /// Of which date.
-    pub priced_on: String,
-    /// What costs.
-    pub items: Vec<CostItem>,
-    /// Together, a month.
-    pub total: String,
-    /// What is not in it.
-    pub left_out: Vec<String>,
-}
-
-/// Something that costs.
-#[derive(Clone, Debug, Serialize)]
-pub struct CostItem {
-    /// What it is.
-    pub what: String,
-    /// How much of it a month.
-    pub quantity: String,
-    /// Of which unit.
-    pub unit: String,
-    /// What one costs.
-    pub unit_price: String,
-    /// What it costs a month.
-    pub monthly: String,
-}
-
 /// All that the page is made of.
 #[derive(Clone, Copy)]
 pub struct Content<'a> {
@@ -141,8 +111,8 @@ pub struct Content<'a> {
     pub files: &'a BTreeMap<String, String>,
     /// What was checked.
     pub checks: &'a Checks,
-    /// What it costs, where that is known.
-    pub cost: Option<&'a Cost>,
+    /// What they cost.
+    pub cost: &'a Estimate,
     /// What it is compared with.
     pub before: Option<&'a Before>,
 }
@@ -285,7 +255,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     page.add("calendar", &Calendar { any_rate, rotas })?;
     let timelines = arrangement::timelines(&arrangements);
     page.add("old-key", &json!({ "timelines": timelines }))?;
-    page.add("cost", &json!({ "cost": cost }))?;
+    page.add("cost", &expense::expense(cost))?;
     page.add("checks", checks)?;
     if difference.is_none() {
         page.add("no-difference", &json!({}))?;
@@ -430,7 +400,7 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
     }
 }
 
-fn figures(stacks: usize, secrets: usize, resources: usize, cost: Option<&Cost>) -> Vec<Figure> {
+fn figures(stacks: usize, secrets: usize, resources: usize, cost: &Estimate) -> Vec<Figure> {
     let mut figures = vec![
         (
             if secrets == 1 {
@@ -445,12 +415,10 @@ fn figures(stacks: usize, secrets: usize, resources: usize, cost: Option<&Cost>)
     if stacks > 1 {
         figures.insert(0, ("stacks", prose::number(stacks)));
     }
-    if let Some(cost) = cost {
-        figures.push((
-            "a month, estimated",
-            format!("{} {}", cost.total, cost.currency),
-        ));
-    }
+    figures.push((
+        "a month, estimated",
+        format!("{} {}", expense::total(cost), cost.currency),
+    ));
     let figure = |(what, figure)| Figure { what, figure };
     figures.into_iter().map(figure).collect()
 }

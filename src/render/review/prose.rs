@@ -32,6 +32,15 @@ impl Prose {
         Self::default().code(text)
     }
 
+    /// Returns a text in which names stand in backquotes.
+    pub fn marked(text: &str) -> Self {
+        let parts = text.split('`').enumerate();
+        parts.fold(Self::default(), |prose, (index, part)| match index % 2 {
+            1 => prose.code(part),
+            _ => prose.say(part),
+        })
+    }
+
     /// Adds words.
     #[must_use]
     pub fn say(mut self, text: impl Into<String>) -> Self {
