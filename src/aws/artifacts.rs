@@ -28,7 +28,7 @@ impl Artifacts for Aws {
         let head = head
             .send()
             .await
-            .map_err(failed("s3:HeadBucket"))
+            .map_err(failed("s3:HeadBucket (s3:ListBucket)"))
             .optional()?;
         if head.is_none() {
             return Ok(None);
@@ -96,7 +96,7 @@ impl Artifacts for Aws {
         let head = head
             .send()
             .await
-            .map_err(failed("s3:HeadObject"))
+            .map_err(failed("s3:HeadObject (s3:GetObject)"))
             .optional()?;
         Ok(head.is_some())
     }

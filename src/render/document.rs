@@ -186,10 +186,29 @@ impl Policy {
             statement,
         }
     }
+
+    /// Returns its statements.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statement
+    }
+
+    /// Adds a statement.
+    pub fn add(&mut self, statement: Statement) {
+        self.statement.push(statement);
+    }
+
+    /// Returns the length without white space, as IAM counts.
+    pub fn size(&self) -> usize {
+        length(self)
+    }
+}
+
+fn length(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(usize::MAX, |text| text.len())
 }
 
 /// A statement of a [`Policy`].
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
     sid: String,
@@ -203,19 +222,56 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Returns a statement that allows `service:` each of the actions.
-    pub fn allow(sid: &str, service: &str, actions: &[&str], resource: Vec<String>) -> Self {
+    /// Returns a statement that allows the actions.
+    pub fn allow<'a>(
+        sid: &str,
+        actions: impl IntoIterator<Item = &'a str>,
+        resource: Vec<String>,
+    ) -> Self {
         Self {
             sid: sid.to_owned(),
             effect: "Allow",
             principal: None,
-            action: actions
-                .iter()
-                .map(|action| format!("{service}:{action}"))
-                .collect(),
+            action: actions.into_iter().map(str::to_owned).collect(),
             resource,
             condition: None,
         }
+    }
+
+    /// Returns its name.
+    pub fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    /// Returns what it allows.
+    pub fn actions(&self) -> &[String] {
+        &self.action
+    }
+
+    /// Returns what it allows that on.
+    pub fn resources(&self) -> &[String] {
+        &self.resource
+    }
+
+    /// Returns the condition under which it does.
+    #[cfg(test)]
+    pub fn condition(&self) -> Option<&serde_json::Value> {
+        self.condition.as_ref()
+    }
+
+    /// Returns the statement for some of its actions and resources.
+    pub fn part(&self, sid: String, action: Vec<String>, resource: Vec<String>) -> Self {
+        Self {
+            sid,
+            action,
+            resource,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the length without white space, as IAM counts.
+    pub fn size(&self) -> usize {
+        length(self)
     }
 
     /// Adds a condition.

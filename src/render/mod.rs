@@ -57,6 +57,10 @@ pub const STACK_TAG: &str = "keyrota:stack";
 /// The tag of a secret that tells the function what becomes of its old key.
 pub const OLD_KEY_TAG: &str = "keyrota:old-key";
 
+/// CloudFormation takes this many bytes of a template in a request; a longer one
+/// goes through S3 (`cloudformation-limits`).
+pub const TEMPLATE_IN_REQUEST: usize = 51_200;
+
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
@@ -252,15 +256,16 @@ fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> 
     let bucket = artifact_bucket(model, world.account(), world.region());
     let policy = document::artifact_bucket_policy(&bucket, world);
     files.insert("policies/artifact-bucket.json".to_owned(), pretty(&policy)?);
-    let managed = documents
-        .iter()
-        .any(|document| document.kind == document::Kind::Managed);
-    let deployer = deployer::policy(model, world, managed);
+    let deployer = deployer::policy(rendered);
     let name = match prefix.strip_suffix('-') {
-        Some(number) => format!("deployer-policy-{number}.json"),
-        None => "deployer-policy.json".to_owned(),
+        Some(number) => format!("deployer-policy-{number}"),
+        None => "deployer-policy".to_owned(),
     };
-    files.insert(name, pretty(&deployer)?);
+    files.insert(format!("{name}.json"), pretty(&deployer)?);
+    // IAM counts a managed policy's characters; what is too long comes in parts, too.
+    for (index, part) in deployer::parts(&deployer).iter().enumerate() {
+        files.insert(format!("{name}-{}.json", index + 1), pretty(part)?);
+    }
     Ok(files)
 }
 

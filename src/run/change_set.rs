@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
-use super::upload::TEMPLATE_IN_REQUEST;
 use super::{Artifact, Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{Change, ChangeSet, ChangeSetRequest, Stack, Stage, TemplateSource};
-use crate::render;
+use crate::render::{self, TEMPLATE_IN_REQUEST};
 
 /// A change set that CloudFormation computed and nobody executed yet.
 pub(super) struct Computed {

@@ -1,5 +1,6 @@
 //! Rotations: begun, waited for, and taken up again where one was left.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -107,6 +108,7 @@ pub async fn rotate_secret(
         entry,
         arn: deployed.secret_arn(entry)?,
         budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
+        blind: Cell::new(false),
     };
     attempt.remove_abandoned(seen).await?;
     let taken_up = match held.secret.unfinished() {
@@ -148,6 +150,8 @@ struct Attempt<'a> {
     entry: &'a AccessKey,
     arn: &'a str,
     budget: Duration,
+    /// It was said that the function's log cannot be read.
+    blind: Cell<bool>,
 }
 
 impl Attempt<'_> {
@@ -328,7 +332,17 @@ impl Attempt<'_> {
     async fn reported(&self, since: Timestamp) -> Option<String> {
         let group = self.deployed.log_group()?;
         // Reading logs is a help to the reader and no condition.
-        let messages = self.context.cloud.log_messages(group, since).await.ok()?;
+        let messages = match self.context.cloud.log_messages(group, since).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                if error.kind == ErrorKind::Denied && !self.blind.replace(true) {
+                    let unread = "what the function reports cannot be read";
+                    self.context
+                        .warn(format!("{}: {unread}: {error}", self.entry.secret));
+                }
+                return None;
+            }
+        };
         let name = self.entry.secret.as_str();
         messages
             .iter()

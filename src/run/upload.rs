@@ -5,10 +5,7 @@ use super::{Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{BucketOwner, Stage, TemplateSource};
-use crate::render;
-
-/// CloudFormation takes this many bytes in a request (`cloudformation-limits`).
-pub(super) const TEMPLATE_IN_REQUEST: usize = 51_200;
+use crate::render::{self, TEMPLATE_IN_REQUEST};
 
 /// The function's zip with its names.
 #[derive(Clone, Debug)]

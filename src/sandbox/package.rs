@@ -29,6 +29,8 @@ const MODULES: &[(&str, &str)] = &modules![
     "__main__.py",
     "authorization.py",
     "encryption.py",
+    "handlers.json",
+    "handlers.py",
     "keys.py",
     "processes.py",
     "refusal.py",

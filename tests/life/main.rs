@@ -15,6 +15,7 @@ mod fleet;
 mod generate;
 mod init;
 mod interrupt;
+mod least;
 mod life;
 mod manifest;
 mod offline;

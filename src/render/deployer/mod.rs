@@ -1,36 +1,203 @@
-//! What the person needs who runs `bootstrap`, `plan`, `rotate`, `status` and
-//! `teardown`: one statement a purpose, each on this stack's own resources.
+//! What a person or pipeline needs that runs `plan`, `bootstrap`, `rotate`,
+//! `status` and `teardown`, and no more.
+//!
+//! Every statement belongs to one command, whose name its Sid begins with: those of
+//! a command are a policy that is enough for it. Most of what a command needs
+//! stands in one statement; another is added where IAM wants other conditions, or
+//! where an action would come to meet a resource that it is not for.
 //!
 //! CloudFormation acts with the caller's credentials, so that the calls of its
-//! resource types (the `handlers` of their schemas) are among them.
+//! resource types (the `handlers` of their schemas) are among them. A test takes
+//! each action away and sees the command fail.
 
+mod alarm;
+mod function;
 mod iam;
+mod parts;
 mod secret;
+mod stack;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
-use super::document::{Policy, Statement};
-use super::name;
+use serde_json::Value;
+
+use super::Rendered;
+use super::document::{Kind, Policy, Statement};
 use super::resolve::World;
 use crate::model::{AccessKey, Model};
+
+pub use parts::parts;
 
 /// Up to here a stack's name is whole in the names that CloudFormation makes.
 const WHOLE: usize = 24;
 
-/// Returns the policy; `managed` says whether the role has managed policies.
-pub fn policy(model: &Model, world: &World, managed: bool) -> Policy {
-    let mut statements = stack(model, world);
-    statements.extend(artifacts(model, world));
-    statements.extend(iam::role(model, world));
-    if managed {
-        statements.extend(iam::managed_policies(model, world));
+/// A command that calls AWS in the deployer's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Plan,
+    Bootstrap,
+    Rotate,
+    Status,
+    Teardown,
+}
+
+impl Command {
+    const ALL: [Self; 5] = [
+        Self::Plan,
+        Self::Bootstrap,
+        Self::Rotate,
+        Self::Status,
+        Self::Teardown,
+    ];
+
+    /// Returns what its statements' Sids begin with.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "Plan",
+            Self::Bootstrap => "Bootstrap",
+            Self::Rotate => "Rotate",
+            Self::Status => "Status",
+            Self::Teardown => "Teardown",
+        }
     }
-    statements.extend(iam::users(model, world));
-    statements.extend(secret::secrets(model, world));
-    statements.extend(secret::keys(model, world));
-    statements.extend(function(model, world));
-    statements.extend(alarms(model, world));
-    Policy::new(statements)
+}
+
+/// An action, with the commands that need it.
+type Action = (&'static str, &'static [Command]);
+
+/// Actions on resources of one kind.
+struct Grant {
+    /// What it is for, which the Sid of a statement of its own ends with.
+    purpose: &'static str,
+    /// The kind of the resources. Actions on one kind mean nothing on another, so
+    /// that grants of different kinds can share a statement.
+    kind: &'static str,
+    resources: Vec<String>,
+    actions: &'static [Action],
+    condition: Option<Value>,
+}
+
+impl Grant {
+    fn new(
+        purpose: &'static str,
+        kind: &'static str,
+        resources: Vec<String>,
+        actions: &'static [Action],
+    ) -> Self {
+        Self {
+            purpose,
+            kind,
+            resources,
+            actions,
+            condition: None,
+        }
+    }
+
+    /// Returns a grant on everything, which IAM wants for actions that look for
+    /// something among all there is.
+    fn everywhere(actions: &'static [Action]) -> Self {
+        Self::new("Find", "*", vec!["*".to_owned()], actions)
+    }
+
+    fn when(mut self, condition: Value) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+}
+
+/// What the grants are made from.
+struct Scope<'a> {
+    model: &'a Model,
+    world: &'a World,
+    /// The role has managed policies.
+    managed: bool,
+    /// The template goes through S3.
+    long: bool,
+}
+
+/// Returns the policy for a stack.
+pub fn policy(rendered: &Rendered<'_>) -> Policy {
+    let scope = Scope {
+        model: rendered.model,
+        world: &rendered.world,
+        managed: rendered
+            .documents
+            .iter()
+            .any(|document| document.kind == Kind::Managed),
+        long: rendered.text.len() > super::TEMPLATE_IN_REQUEST,
+    };
+    let mut grants = stack::grants(&scope);
+    grants.extend(iam::grants(&scope));
+    grants.extend(secret::grants(&scope));
+    grants.extend(function::grants(&scope));
+    grants.extend(alarm::grants(&scope));
+    let statements = Command::ALL.map(|command| statements(command, &grants));
+    Policy::new(statements.into_iter().flatten().collect())
+}
+
+/// A statement in the making.
+struct Draft<'a> {
+    sid: String,
+    condition: Option<&'a Value>,
+    /// The kinds of resources that are in it, with them.
+    kinds: Vec<(&'static str, &'a [String])>,
+    actions: BTreeSet<&'static str>,
+}
+
+impl<'a> Draft<'a> {
+    /// Returns whether no action would meet a resource that it was not granted on.
+    fn takes(&self, grant: &'a Grant) -> bool {
+        let same = |(kind, resources): &(&str, &[String])| {
+            *kind != grant.kind || *resources == grant.resources
+        };
+        let everywhere = |(kind, _): &(&str, &[String])| (*kind == "*") != (grant.kind == "*");
+        self.condition == grant.condition.as_ref()
+            && self.kinds.iter().all(same)
+            && !self.kinds.iter().any(everywhere)
+    }
+}
+
+/// Returns a command's statements: as few as take every grant.
+fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    for grant in grants {
+        let needs = |(_, commands): &&Action| commands.contains(&command);
+        let actions: Vec<&str> = grant.actions.iter().filter(needs).map(|it| it.0).collect();
+        if actions.is_empty() || grant.resources.is_empty() {
+            continue;
+        }
+        let found = drafts.iter().position(|draft| draft.takes(grant));
+        let index = found.unwrap_or_else(|| {
+            let purpose = if drafts.is_empty() { "" } else { grant.purpose };
+            drafts.push(Draft {
+                sid: format!("{}{purpose}", command.name()),
+                condition: grant.condition.as_ref(),
+                kinds: Vec::new(),
+                actions: BTreeSet::new(),
+            });
+            drafts.len() - 1
+        });
+        let draft = &mut drafts[index];
+        if draft.kinds.iter().all(|(kind, _)| *kind != grant.kind) {
+            draft.kinds.push((grant.kind, &grant.resources));
+        }
+        draft.actions.extend(actions);
+    }
+    drafts.into_iter().map(statement).collect()
+}
+
+fn statement(draft: Draft<'_>) -> Statement {
+    let resources = draft
+        .kinds
+        .iter()
+        .flat_map(|(_, held)| held.iter().cloned());
+    let statement = Statement::allow(&draft.sid, draft.actions, resources.collect());
+    match draft.condition {
+        Some(condition) => statement.when(condition.clone()),
+        None => statement,
+    }
 }
 
 /// Returns a pattern for the name that CloudFormation makes of the stack's, the
@@ -45,7 +212,8 @@ fn generated(model: &Model, logical_id: &str) -> String {
     }
 }
 
-fn names(entries: &[&AccessKey], arn: impl Fn(&AccessKey) -> String) -> Vec<String> {
+/// Returns what the entries have, each once.
+fn each(entries: &[&AccessKey], arn: impl Fn(&AccessKey) -> String) -> Vec<String> {
     let arns: BTreeSet<String> = entries.iter().map(|entry| arn(entry)).collect();
     arns.into_iter().collect()
 }
@@ -56,188 +224,4 @@ fn entries(model: &Model, with: impl Fn(&AccessKey) -> bool) -> Vec<&AccessKey> 
         .iter()
         .filter(|entry| with(entry))
         .collect()
-}
-
-fn stack(model: &Model, world: &World) -> Vec<Statement> {
-    let arn = world.arn("cloudformation", &format!("stack/{}/*", model.stack));
-    let actions = [
-        "ContinueUpdateRollback",
-        "CreateChangeSet",
-        "DeleteChangeSet",
-        "DeleteStack",
-        "DescribeChangeSet",
-        "DescribeStackEvents",
-        "DescribeStackResources",
-        "DescribeStacks",
-        "ExecuteChangeSet",
-        "GetTemplate",
-        "ListChangeSets",
-        "ListStackResources",
-        "TagResource",
-        "UntagResource",
-    ];
-    vec![Statement::allow(
-        "DeployTheStack",
-        "cloudformation",
-        &actions,
-        vec![arn],
-    )]
-}
-
-fn artifacts(model: &Model, world: &World) -> Vec<Statement> {
-    let bucket = name::artifact_bucket(model, world.account(), world.region());
-    let objects = vec![world.s3_arn(&format!("{bucket}/*"))];
-    let mut actions = vec!["GetBucketLocation", "ListBucket", "ListBucketVersions"];
-    if model.function.artifact_bucket.is_none() {
-        actions.extend([
-            "CreateBucket",
-            "DeleteBucket",
-            "DeleteBucketPolicy",
-            "GetBucketPolicy",
-            "GetBucketPublicAccessBlock",
-            "GetBucketTagging",
-            "GetBucketVersioning",
-            "GetEncryptionConfiguration",
-            "PutBucketPolicy",
-            "PutBucketPublicAccessBlock",
-            "PutBucketTagging",
-            "PutBucketVersioning",
-            "PutEncryptionConfiguration",
-        ]);
-    }
-    vec![
-        Statement::allow(
-            "KeepTheArtifactBucket",
-            "s3",
-            &actions,
-            vec![world.s3_arn(&bucket)],
-        ),
-        Statement::allow(
-            "KeepTheArtifacts",
-            "s3",
-            &[
-                "DeleteObject",
-                "DeleteObjectVersion",
-                "GetObject",
-                "GetObjectVersion",
-                "PutObject",
-            ],
-            objects,
-        ),
-    ]
-}
-
-fn function(model: &Model, world: &World) -> Vec<Statement> {
-    let arn = world.arn(
-        "lambda",
-        &format!("function:{}", generated(model, "Function-")),
-    );
-    // Secrets Manager asks for InvokeFunction of whoever turns rotation on.
-    let actions = [
-        "AddPermission",
-        "CreateFunction",
-        "DeleteFunction",
-        "GetFunction",
-        "GetFunctionCodeSigningConfig",
-        "GetFunctionConfiguration",
-        "GetFunctionRecursionConfig",
-        "GetFunctionScalingConfig",
-        "GetPolicy",
-        "GetRuntimeManagementConfig",
-        "InvokeFunction",
-        "ListTags",
-        "RemovePermission",
-        "TagResource",
-        "UntagResource",
-        "UpdateFunctionCode",
-        "UpdateFunctionConfiguration",
-    ];
-    let group = format!("log-group:{}", name::log_group_name(&model.stack));
-    let log = [
-        "CreateLogGroup",
-        "DeleteLogGroup",
-        "DeleteRetentionPolicy",
-        "DescribeIndexPolicies",
-        // What `rotate` says where the function failed.
-        "FilterLogEvents",
-        "GetDataProtectionPolicy",
-        "ListTagsForResource",
-        "PutRetentionPolicy",
-        "TagResource",
-        "UntagResource",
-    ];
-    vec![
-        Statement::allow("KeepTheFunction", "lambda", &actions, vec![arn]),
-        Statement::allow(
-            "KeepTheLogGroup",
-            "logs",
-            &log,
-            vec![
-                world.arn("logs", &group),
-                world.arn("logs", &format!("{group}:*")),
-            ],
-        ),
-        // To look for the group is to look at all of them, for IAM.
-        Statement::allow(
-            "FindTheLogGroup",
-            "logs",
-            &["DescribeLogGroups", "DescribeResourcePolicies"],
-            vec!["*".to_owned()],
-        ),
-    ]
-}
-
-fn alarms(model: &Model, world: &World) -> Vec<Statement> {
-    let topic = world.arn("sns", &generated(model, "AlarmTopic-"));
-    let each = |service: &str, kind: &str, logical_ids: &[&str]| -> Vec<String> {
-        let named = |id: &&str| world.arn(service, &format!("{kind}{}", generated(model, id)));
-        let arns: BTreeSet<String> = logical_ids.iter().map(named).collect();
-        arns.into_iter().collect()
-    };
-    let alarms = [
-        "FunctionErrorsAlarm-",
-        "KeysHeldBackAlarm-",
-        "RotationOverdueAlarm-",
-    ];
-    let alarms = each("cloudwatch", "alarm:", &alarms);
-    let rules = each("events", "rule/", &["RotationFailedRule", "SweepRule"]);
-    let publish = [
-        "CreateTopic",
-        "DeleteTopic",
-        "GetDataProtectionPolicy",
-        "GetSubscriptionAttributes",
-        "GetTopicAttributes",
-        "ListSubscriptionsByTopic",
-        "ListTagsForResource",
-        "SetSubscriptionAttributes",
-        "SetTopicAttributes",
-        "Subscribe",
-        "TagResource",
-        "Unsubscribe",
-        "UntagResource",
-    ];
-    let watch = [
-        "DeleteAlarms",
-        "DescribeAlarms",
-        "ListTagsForResource",
-        "PutMetricAlarm",
-        "TagResource",
-        "UntagResource",
-    ];
-    let listen = [
-        "DeleteRule",
-        "DescribeRule",
-        "ListTagsForResource",
-        "ListTargetsByRule",
-        "PutRule",
-        "PutTargets",
-        "RemoveTargets",
-        "TagResource",
-        "UntagResource",
-    ];
-    vec![
-        Statement::allow("KeepTheTopic", "sns", &publish, vec![topic]),
-        Statement::allow("KeepTheAlarms", "cloudwatch", &watch, alarms),
-        Statement::allow("KeepTheRules", "events", &listen, rules),
-    ]
 }

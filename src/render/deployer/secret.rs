@@ -4,192 +4,210 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::document::Statement;
-use super::super::resolve::World;
-use super::super::{STACK_TAG, name};
-use super::{entries, names};
+use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
+use super::{Action, Grant, Scope, each, entries};
 use crate::model::{AccessKey, KmsKey, Model, RotateAs, SecretReference};
+use crate::render::{STACK_TAG, name};
 
-/// Returns what keeps the secrets.
-pub fn secrets(model: &Model, world: &World) -> Vec<Statement> {
-    let arn = |entry: &AccessKey| world.secret_arn(entry.secret.as_str());
-    let all = entries(model, |_| true);
-    let read = entries(model, |entry| !entry.readers.is_empty());
-    let mut statements = vec![Statement::allow(
-        "KeepTheSecrets",
-        "secretsmanager",
-        &[
-            "CancelRotateSecret",
-            "CreateSecret",
-            "DeleteSecret",
-            "DescribeSecret",
-            "GetSecretValue",
-            "ListSecretVersionIds",
-            "PutSecretValue",
-            "RotateSecret",
-            "TagResource",
-            "UntagResource",
-            "UpdateSecret",
-            "UpdateSecretVersionStage",
-        ],
-        names(&all, arn),
-    )];
-    // A secret that is not there has no suffix yet, and AWS asks about the name.
-    let absent =
-        |entry: &AccessKey| world.arn("secretsmanager", &format!("secret:{}", entry.secret));
-    statements.push(Statement::allow(
-        "LookForTheSecrets",
-        "secretsmanager",
-        &["DescribeSecret"],
-        names(&all, absent),
-    ));
-    // Teardown finds what earlier manifests left by its tag. It can be granted on
-    // everything only, and tells names, no values.
-    statements.push(Statement::allow(
-        "FindLeftSecrets",
-        "secretsmanager",
-        &["ListSecrets"],
-        vec!["*".to_owned()],
-    ));
-    // Those are told by the tag alone: this manifest does not name them any more.
-    let left = json!({
-        format!("secretsmanager:ResourceTag/{STACK_TAG}"): model.stack.as_str()
-    });
-    statements.push(
-        Statement::allow(
-            "TakeDownLeftSecrets",
-            "secretsmanager",
-            &[
-                "CancelRotateSecret",
-                "DeleteSecret",
-                "DescribeSecret",
-                "GetSecretValue",
-            ],
-            vec![world.arn("secretsmanager", "secret:*")],
-        )
-        .when(json!({ "StringEquals": left })),
-    );
-    if !read.is_empty() {
-        let actions = [
-            "DeleteResourcePolicy",
-            "GetResourcePolicy",
-            "PutResourcePolicy",
-            "ValidateResourcePolicy",
-        ];
-        let resource = names(&read, arn);
-        statements.push(Statement::allow(
-            "LetReadersRead",
-            "secretsmanager",
-            &actions,
-            resource,
-        ));
-    }
-    let administrators: BTreeSet<String> = model
-        .access_keys
-        .iter()
-        .filter_map(|entry| match &entry.rotate_as {
-            RotateAs::Administrator(SecretReference::Name(name)) => {
-                Some(world.secret_arn(name.as_str()))
-            }
-            RotateAs::Administrator(SecretReference::Arn(arn)) => Some(arn.to_string()),
-            RotateAs::Itself | RotateAs::Role => None,
-        })
-        .collect();
-    if !administrators.is_empty() {
-        // Its full ARN goes into `secretarn`; its value is for the function alone.
-        statements.push(Statement::allow(
-            "FindTheAdministrators",
-            "secretsmanager",
-            &["DescribeSecret"],
-            administrators.into_iter().collect(),
-        ));
-    }
-    statements
-}
+/// By ARN, and by the bare name for the commands that meet secrets that are not
+/// there: such a secret has no suffix yet. No secret has an ARN that ends in the name
+/// of another, since names that end like one are refused.
+const SECRETS: &[Action] = &[
+    ("secretsmanager:CancelRotateSecret", &[Bootstrap]),
+    ("secretsmanager:CreateSecret", &[Bootstrap]),
+    (
+        "secretsmanager:DescribeSecret",
+        &[Plan, Bootstrap, Status, Teardown],
+    ),
+    (
+        "secretsmanager:GetSecretValue",
+        &[Plan, Bootstrap, Status, Teardown],
+    ),
+    ("secretsmanager:PutSecretValue", &[Bootstrap]),
+    ("secretsmanager:RotateSecret", &[Bootstrap]),
+    ("secretsmanager:TagResource", &[Bootstrap]),
+    ("secretsmanager:UntagResource", &[Bootstrap]),
+    ("secretsmanager:UpdateSecret", &[Bootstrap]),
+    ("secretsmanager:UpdateSecretVersionStage", &[Bootstrap]),
+];
 
-/// Returns what keeps and uses the KMS keys.
-pub fn keys(model: &Model, world: &World) -> Vec<Statement> {
-    let existing: BTreeSet<String> = model
-        .access_keys
-        .iter()
-        .filter_map(|entry| match &entry.kms_key {
-            KmsKey::Existing(arn) => Some(arn.to_string()),
-            KmsKey::AwsManaged | KmsKey::Create => None,
-        })
-        .collect();
-    let mut statements = Vec::new();
-    if !existing.is_empty() {
-        let arns: Vec<String> = existing.into_iter().collect();
-        statements.push(Statement::allow(
-            "FindTheKeys",
-            "kms",
-            &["DescribeKey"],
-            arns.clone(),
-        ));
-        statements.push(
-            Statement::allow("UseTheKeys", "kms", &["Decrypt", "GenerateDataKey"], arns)
-                .when(via(world.via_secrets_manager())),
-        );
-    }
-    if model
+const DEPLOYED_SECRETS: &[Action] = &[
+    ("secretsmanager:DescribeSecret", &[Rotate]),
+    ("secretsmanager:GetSecretValue", &[Rotate]),
+    ("secretsmanager:RotateSecret", &[Rotate]),
+    ("secretsmanager:TagResource", &[Rotate]),
+    ("secretsmanager:UntagResource", &[Rotate]),
+    ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
+];
+
+/// A teardown also takes what earlier manifests left, which this one does not name:
+/// it goes by the stack's tag, and so for every secret of the stack.
+const TAGGED_SECRETS: &[Action] = &[
+    ("secretsmanager:CancelRotateSecret", &[Teardown]),
+    ("secretsmanager:DeleteSecret", &[Teardown]),
+    ("secretsmanager:DescribeSecret", &[Teardown]),
+    ("secretsmanager:GetSecretValue", &[Teardown]),
+    ("secretsmanager:TagResource", &[Teardown]),
+];
+
+/// Tells names, no values, and IAM grants it on everything only.
+const FIND: &[Action] = &[("secretsmanager:ListSecrets", &[Teardown])];
+
+const READ_SECRETS: &[Action] = &[
+    (
+        "secretsmanager:DeleteResourcePolicy",
+        &[Bootstrap, Teardown],
+    ),
+    ("secretsmanager:GetResourcePolicy", &[Bootstrap, Teardown]),
+    ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
+];
+
+/// Its full ARN goes into `secretarn`; its value is for the function alone.
+const ADMINISTRATORS: &[Action] = &[("secretsmanager:DescribeSecret", &[Plan, Bootstrap, Rotate])];
+
+const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate])];
+
+/// Through Secrets Manager: to read a secret takes one, to store it both.
+const USE_KEYS: &[Action] = &[
+    ("kms:Decrypt", &[Plan, Bootstrap, Rotate, Status, Teardown]),
+    ("kms:GenerateDataKey", &[Bootstrap]),
+];
+
+/// A key that is not there yet has no ARN to name: the tag it must get stands for
+/// it. The tag can be set by CloudFormation alone, since whoever could set it on any
+/// key would have made that key the stack's.
+const MAKE_KEY: &[Action] = &[
+    ("kms:CreateKey", &[Bootstrap]),
+    ("kms:TagResource", &[Bootstrap]),
+];
+
+/// The key's ID is not known before, so that it is told by its tag.
+const OWN_KEY: &[Action] = &[
+    ("kms:CreateAlias", &[Bootstrap]),
+    ("kms:DeleteAlias", &[Bootstrap, Teardown]),
+    ("kms:DescribeKey", &[Bootstrap, Teardown]),
+    ("kms:EnableKeyRotation", &[Bootstrap]),
+    ("kms:GetKeyPolicy", &[Bootstrap]),
+    ("kms:GetKeyRotationStatus", &[Bootstrap]),
+    ("kms:ListResourceTags", &[Bootstrap]),
+    ("kms:PutKeyPolicy", &[Bootstrap]),
+    ("kms:ScheduleKeyDeletion", &[Teardown]),
+    ("kms:TagResource", &[Bootstrap]),
+    ("kms:UntagResource", &[Bootstrap]),
+    ("kms:UpdateKeyDescription", &[Bootstrap]),
+];
+
+const ALIAS: &[Action] = &[
+    ("kms:CreateAlias", &[Bootstrap]),
+    ("kms:DeleteAlias", &[Bootstrap, Teardown]),
+];
+
+/// IAM grants it on everything only.
+const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
+
+/// Returns what keeps the secrets, and keeps and uses the KMS keys.
+pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
+    let mut grants = secrets(scope);
+    grants.extend(existing_keys(scope));
+    if scope
+        .model
         .access_keys
         .iter()
         .any(|entry| entry.kms_key == KmsKey::Create)
     {
-        statements.extend(own_key(model, world));
+        grants.extend(own_key(scope));
     }
-    statements
+    grants
 }
 
-/// The key's ID is not known before, so that it is told by its tag.
-fn own_key(model: &Model, world: &World) -> Vec<Statement> {
-    let key = vec![world.arn("kms", "key/*")];
-    let alias = world.arn("kms", &name::key_alias(&model.stack));
-    let tag = |prefix: &str| format!("{prefix}/{}", STACK_TAG);
-    let tagged = json!({ tag("aws:ResourceTag"): model.stack.as_str() });
-    let manage = [
-        "CancelKeyDeletion",
-        "CreateAlias",
-        "DeleteAlias",
-        "DescribeKey",
-        "EnableKeyRotation",
-        "GetKeyPolicy",
-        "GetKeyRotationStatus",
-        "ListResourceTags",
-        "PutKeyPolicy",
-        "ScheduleKeyDeletion",
-        "TagResource",
-        "UntagResource",
-        "UpdateAlias",
-        "UpdateKeyDescription",
-    ];
-    let mut used = tagged.clone();
-    used["kms:ViaService"] = world.via_secrets_manager().into();
+fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
+    let Scope { model, world, .. } = scope;
+    let arn = |entry: &AccessKey| world.secret_arn(entry.secret.as_str());
+    let bare = |name: &str| world.arn("secretsmanager", &format!("secret:{name}"));
+    let all = entries(model, |_| true);
+    let deployed = each(&all, arn);
+    let absent = each(&all, |entry| bare(entry.secret.as_str()));
+    let both = deployed.iter().cloned().chain(absent).collect();
+    let read = entries(model, |entry| !entry.readers.is_empty());
+    let tag = format!("secretsmanager:ResourceTag/{STACK_TAG}");
+    let every = vec![world.arn("secretsmanager", "secret:*")];
     vec![
-        // A key that is not there yet has no ARN to name: the tag it must get
-        // stands for it.
-        Statement::allow(
-            "MakeTheKey",
-            "kms",
-            &["CreateKey", "TagResource"],
-            vec!["*".to_owned()],
-        )
-        .when(json!({ "StringEquals": { tag("aws:RequestTag"): model.stack.as_str() } })),
-        Statement::allow("KeepTheKey", "kms", &manage, key.clone())
-            .when(json!({ "StringEquals": tagged })),
-        Statement::allow("UseTheKey", "kms", &["Decrypt", "GenerateDataKey"], key)
-            .when(json!({ "StringEquals": used })),
-        Statement::allow(
-            "NameTheKey",
-            "kms",
-            &["CreateAlias", "DeleteAlias", "UpdateAlias"],
-            vec![alias],
+        Grant::new("Secrets", "secret", both, SECRETS),
+        Grant::new("Secrets", "secret", deployed, DEPLOYED_SECRETS),
+        Grant::new("StacksSecrets", "secret", every, TAGGED_SECRETS).when(json!({
+            "StringEquals": { tag: model.stack.as_str() }
+        })),
+        Grant::everywhere(FIND),
+        Grant::new("Readers", "secret", each(&read, arn), READ_SECRETS),
+        Grant::new(
+            "Administrators",
+            "secret",
+            administrators(model, |name| [world.secret_arn(name), bare(name)]),
+            ADMINISTRATORS,
         ),
-        // It can be granted on everything only.
-        Statement::allow("FindAliases", "kms", &["ListAliases"], vec!["*".to_owned()]),
     ]
 }
 
-fn via(service: String) -> Value {
-    json!({ "StringEquals": { "kms:ViaService": service } })
+/// The administrators' secrets, but for those that the stack owns.
+fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
+    let own = |name: &str| {
+        let mut entries = model.access_keys.iter();
+        entries.any(|entry| entry.secret.as_str() == name)
+    };
+    let mut found = BTreeSet::new();
+    for entry in &model.access_keys {
+        match &entry.rotate_as {
+            RotateAs::Administrator(SecretReference::Name(name)) if !own(name.as_str()) => {
+                found.extend(arns(name.as_str()));
+            }
+            RotateAs::Administrator(SecretReference::Arn(arn)) => {
+                found.insert(arn.to_string());
+            }
+            RotateAs::Administrator(_) | RotateAs::Itself | RotateAs::Role => {}
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
+    let arn = |entry: &AccessKey| match &entry.kms_key {
+        KmsKey::Existing(arn) => Some(arn.to_string()),
+        KmsKey::AwsManaged | KmsKey::Create => None,
+    };
+    let arns: BTreeSet<String> = scope.model.access_keys.iter().filter_map(arn).collect();
+    let arns: Vec<String> = arns.into_iter().collect();
+    let via = json!({
+        "StringEquals": { "kms:ViaService": scope.world.via_secrets_manager() }
+    });
+    vec![
+        Grant::new("FindKeys", "key", arns.clone(), EXISTING_KEYS),
+        Grant::new("UseKeys", "key", arns, USE_KEYS).when(via),
+    ]
+}
+
+fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
+    let Scope { model, world, .. } = scope;
+    let stack = model.stack.as_str();
+    let key = vec![world.arn("kms", "key/*")];
+    let alias = vec![world.arn("kms", &name::key_alias(&model.stack))];
+    let tagged = |with: Value| {
+        let mut condition = json!({ format!("aws:ResourceTag/{STACK_TAG}"): stack });
+        if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), with) {
+            held.extend(more);
+        }
+        json!({ "StringEquals": condition })
+    };
+    vec![
+        Grant::new("MakeKey", "*", vec!["*".to_owned()], MAKE_KEY).when(json!({
+            "StringEquals": { format!("aws:RequestTag/{STACK_TAG}"): stack },
+            "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
+        })),
+        Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
+        Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
+            json!({ "kms:ViaService": world.via_secrets_manager() }),
+        )),
+        // Of the same kind as a key: `CreateAlias` on one of those is another thing.
+        Grant::new("Alias", "key", alias, ALIAS),
+        Grant::everywhere(FIND_ALIAS),
+    ]
 }

@@ -9,6 +9,7 @@ mod difference;
 mod expense;
 mod grant;
 mod inventory;
+mod part;
 mod permission;
 mod picture;
 mod prose;
@@ -41,7 +42,7 @@ use subject::Holder;
 
 /// The page's file.
 pub const FILE: &str = "review.html";
-/// Policies whose digests are shown one by one.
+/// Files up to here are listed with their digests; of more, the stacks alone.
 const SHOWN_FILES: usize = 40;
 /// A statement of more lines comes folded.
 const OPEN_LINES: usize = 26;
@@ -506,19 +507,17 @@ fn contents(compared: bool) -> Vec<Entry> {
 
 /// Returns the files' digests, and what to say of those that are not shown.
 fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
-    let is_policy = |path: &str| path.starts_with("policies/");
-    let policies = files.keys().filter(|path| is_policy(path)).count();
-    let shown = files
-        .iter()
-        .filter(|(path, _)| *path != FILE && (policies <= SHOWN_FILES || !is_policy(path)));
+    let all = files.len() <= SHOWN_FILES;
+    let is_stack = |path: &str| path.starts_with("stack");
+    let shown = files.iter().filter(|(path, _)| all || is_stack(path));
     let digests = shown.map(|(path, text)| Digest {
         path: path.clone(),
         sha256: sha256_hex(text.as_bytes()),
     });
-    let more = match policies {
-        0..=SHOWN_FILES => String::new(),
+    let more = match files.keys().filter(|path| !is_stack(path)).count() {
+        _ if all => String::new(),
         more => format!(
-            "The {} files in policies/ are not listed: each is a part of a stack, written out.",
+            "The {} other files are not listed: policies, which are parts of the stacks written out, and what whoever deploys needs.",
             prose::number(more)
         ),
     };

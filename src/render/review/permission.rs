@@ -31,6 +31,8 @@ pub struct Permission {
     pub id: String,
     /// Who may do what.
     pub prose: Prose,
+    /// Where it is about several kinds of things: what may be done with each.
+    pub parts: Vec<Prose>,
     /// What its wildcards are.
     pub notes: Vec<String>,
     /// What is grave about it.
@@ -429,7 +431,23 @@ fn permission(
     alone: &Alone,
     ids: &mut BTreeMap<String, usize>,
 ) -> Permission {
-    let said = sentence::sentence(&one.holder, &one.statement, setting, alone.holds(one));
+    let alone = alone.holds(one);
+    let mut said = sentence::sentence(&one.holder, &one.statement, setting, alone);
+    let mut parts = Vec::new();
+    if one.holder == Holder::Deployer && !one.statement.denies {
+        let (subject, of) = sentence::in_parts(&one.statement, setting);
+        let mut notes: BTreeSet<String> = BTreeSet::new();
+        for part in of {
+            notes.extend(part.notes);
+            parts.push(part.prose);
+        }
+        said.notes = notes.into_iter().collect();
+        said.prose = subject.say(" may");
+        if let [only] = parts.as_mut_slice() {
+            said.prose = said.prose.say(" ").then(std::mem::take(only));
+            parts.clear();
+        }
+    }
     let prose = match one.stacks.len() {
         spread if spread > 1 => Prose::words(format!(
             "In {} stacks, taken together, ",
@@ -452,6 +470,7 @@ fn permission(
             more => format!("{anchor}-{more}"),
         },
         prose,
+        parts,
         notes: said.notes,
         gravity: said.gravity,
         sid: one.statement.sid.clone(),

@@ -84,6 +84,11 @@ impl Prose {
         self
     }
 
+    /// Returns whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the text alone, names in backquotes.
     pub fn plain(&self) -> String {
         let text = self.0.iter().map(|span| match span.code {

@@ -8,7 +8,7 @@ use super::prose::Prose;
 use super::resource::{Kind, Wildcard};
 use super::statement::{Principal, Statement};
 use super::subject::{self, Holder};
-use super::{action, condition, prose, resource};
+use super::{action, condition, part, prose, resource};
 
 /// What the sentences know beside the statement.
 #[derive(Clone, Debug)]
@@ -42,6 +42,17 @@ pub fn sentence(
     setting: &Setting,
     alone: bool,
 ) -> Sentence {
+    let subject = subject::phrase(holder, &statement.principals, &setting.account);
+    about(subject, holder, statement, setting, alone)
+}
+
+fn about(
+    subject: Prose,
+    holder: &Holder,
+    statement: &Statement,
+    setting: &Setting,
+    alone: bool,
+) -> Sentence {
     let mut kinds = resource::things(
         statement.resources.iter().map(String::as_str),
         Some(setting),
@@ -61,7 +72,7 @@ pub fn sentence(
         });
     let of_keys = kinds.contains_key(&Kind::Key);
     let (deeds, parts) = deeds(statement, &object, several, of_keys);
-    let mut prose = subject::phrase(holder, &statement.principals, &setting.account);
+    let mut prose = subject;
     if statement.excepts.contains(&"NotPrincipal") {
         prose = Prose::words("everyone but ").then(prose);
     }
@@ -69,6 +80,7 @@ pub fn sentence(
     prose = match (nobody && statement.excepts.is_empty(), statement.denies) {
         (true, _) => Prose::words("nobody may "),
         (_, true) => prose.say(" must not "),
+        (_, false) if prose.is_empty() => prose,
         (_, false) => prose.say(" may "),
     }
     .then(deeds);
@@ -91,6 +103,33 @@ pub fn sentence(
         notes: notes(holder, statement, &kinds),
         gravity: gravity(statement),
     }
+}
+
+/// Returns what the deployer's statement allows, a sentence a kind of resource: what
+/// it is for, and each of the sentences without its subject.
+pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentence>) {
+    let command = [
+        "Plan",
+        "Bootstrap",
+        "Rotate",
+        "Status",
+        "Teardown",
+        "Doctor",
+    ]
+    .into_iter()
+    .find(|command| statement.sid.starts_with(command));
+    let subject = match command {
+        Some(command) => {
+            let command = format!("keyrota {}", command.to_ascii_lowercase());
+            Prose::words("for ").code(command).say(", whoever deploys")
+        }
+        None => subject::phrase(&Holder::Deployer, &[], &setting.account),
+    };
+    let parts = part::parts(statement, setting);
+    let parts = parts
+        .iter()
+        .map(|part| about(Prose::default(), &Holder::Deployer, part, setting, false));
+    (subject, parts.collect())
 }
 
 /// What the statement applies to.

@@ -118,6 +118,24 @@ impl World {
         std::fs::read_to_string(self.sandbox.log()).expect("the emulator's log")
     }
 
+    /// Empties the account.
+    pub async fn reset(&self) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let address = self.endpoint().strip_prefix("http://").expect("http");
+        let request = format!(
+            "POST /_ministack/reset HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let mut stream = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("a connection");
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("it is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
     /// Gives the program another caller's key from now on.
     pub fn act_as(&self, key: &Key) {
         self.conceal(&key.secret);

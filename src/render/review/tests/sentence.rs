@@ -16,7 +16,8 @@ fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, 
         region: "eu-west-1".to_owned(),
     };
     let (statement, _) = &statements(&document)[0];
-    let said = sentence(holder, statement, &setting, true);
+    let alone = *holder == Holder::Function;
+    let said = sentence(holder, statement, &setting, alone);
     (
         said.prose.plain().replace('`', ""),
         said.notes,

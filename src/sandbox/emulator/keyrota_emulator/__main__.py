@@ -108,7 +108,16 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from . import authorization, keys, processes, resources, rotation, secrets, stacks
+    from . import (
+        authorization,
+        handlers,
+        keys,
+        processes,
+        resources,
+        rotation,
+        secrets,
+        stacks,
+    )
 
     once = threading.Lock()
 
@@ -142,6 +151,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     authorization.install()
     resources.install()
     stacks.install()
+    handlers.install()
     processes.install(f"http://{_HOST}:{port}")
 
     config = Config()

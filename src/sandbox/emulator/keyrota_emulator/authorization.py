@@ -24,7 +24,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import iam, secretsmanager
 
-from . import keys
+from . import handlers, keys
 from .replaced import put
 
 _permitted = iam_evaluator.enforce
@@ -45,11 +45,19 @@ def install() -> None:
 
 def allows(caller: str, action: str, arn: str, conditions: dict[str, Any] | None = None) -> bool:
     """Says whether a caller may do something that a service does in the caller's name."""
+    return refusal(caller, action, arn, conditions) is None
+
+
+def refusal(
+    caller: str, action: str, arn: str, conditions: dict[str, Any] | None = None
+) -> Any:
+    """Returns why a caller may not do what a service does in its name; None where it may."""
     service = action.partition(":")[0]
-    denied = _permitted(
+    if service == "secretsmanager":
+        conditions = {**_secret_conditions(arn), **(conditions or {})}
+    return _permitted(
         caller, action, service, get_region(), resource_arn=arn, service_context=conditions
     )
-    return denied is None
 
 
 def _pin_request_origin(original: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
@@ -72,6 +80,8 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if service == "secretsmanager":
             service_context = {**_secret_conditions(resource_arn), **(service_context or {})}
+        if service == "cloudformation":
+            handlers.begin(access_key_id)
         denied = original(
             access_key_id,
             iam_action,

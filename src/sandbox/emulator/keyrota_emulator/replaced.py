@@ -36,7 +36,11 @@ SERVICES = (
 
 NAMES: dict[str, tuple[str, ...]] = {
     "ministack.app": ("SERVICE_REGISTRY", "app", "pin_request_origin"),
-    "ministack.core.iam_actions": ("SERVICE_TO_IAM_NAMESPACE", "extract_resource_arn"),
+    "ministack.core.iam_actions": (
+        "SERVICE_TO_IAM_NAMESPACE",
+        "extract_resource_arn",
+        "identity_denial_message",
+    ),
     "ministack.core.iam_evaluator": (
         "AuthError",
         "EvalContext",
@@ -56,7 +60,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ministack.core.router": ("extract_access_key_id",),
     "ministack.services.cloudformation": ("_ACTION_HANDLERS",),
     "ministack.services.cloudformation.handlers": ("_resolve_stack",),
-    "ministack.services.cloudformation.helpers": ("_error", "_p"),
+    "ministack.services.cloudformation.helpers": ("_error", "_extract_members", "_p"),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -68,6 +72,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_reconcile_tag_list",
         "_sm_secret_replicate",
         "_sm_secret_string",
+    ),
+    "ministack.services.cloudformation.stacks": (
+        "_delete_resource",
+        "_provision_resource",
+        "_update_resource",
     ),
     "ministack.services.cloudwatch_logs": ("_log_groups",),
     "ministack.services.eventbridge": ("_cron_next_fire", "_dispatch_event", "_parse_cron_fields"),

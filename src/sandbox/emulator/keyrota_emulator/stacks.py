@@ -1,5 +1,8 @@
 """Where CloudFormation refuses a stack operation, and where it finds a template.
 
+Tags of a stack need permissions of their own, and a template in S3 is read with the
+caller's:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
@@ -11,8 +14,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers
+
+from . import authorization
+from .handlers import calling
 
 _UPDATABLE = (
     "CREATE_COMPLETE",
@@ -49,12 +56,38 @@ def _with_path_style_url(original: Operation) -> Operation:
 
     def operation(parameters: Parameters) -> Answer:
         url = urlsplit(helpers._p(parameters, "TemplateURL"))
+        path = url.path
         if match := _VIRTUAL_HOST.fullmatch(url.hostname or ""):
             path = f"/{match['bucket']}{url.path}"
             parameters = {**parameters, "TemplateURL": [url._replace(path=path).geturl()]}
+        if path and not _may("s3:GetObject", f"arn:aws:s3:::{path.lstrip('/')}"):
+            return helpers._error("ValidationError", "S3 error: Access Denied")
         return original(parameters)
 
     return operation
+
+
+def _may(action: str, arn: str) -> bool:
+    """Says whether whoever calls may do what CloudFormation does in its name."""
+    return not calling() or authorization.allows(calling(), action, arn)
+
+
+def _untaggable(parameters: Parameters, stack: dict[str, Any] | None) -> Answer | None:
+    """Refuses tags that the caller may not set on the stack, or not take away."""
+    name = helpers._p(parameters, "StackName").rpartition(":stack/")[2].partition("/")[0]
+    arn = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/*"
+    tags = {tag["Key"] for tag in helpers._extract_members(parameters, "Tags")}
+    held = {tag["Key"] for tag in (stack or {}).get("Tags") or []}
+    needed = []
+    if tags:
+        needed.append("cloudformation:TagResource")
+    if held - tags:
+        needed.append("cloudformation:UntagResource")
+    for action in needed:
+        if not _may(action, arn):
+            message = f"User is not authorized to perform: {action} on resource: {arn}"
+            return helpers._error("AccessDenied", message, 403)
+    return None
 
 
 def _create_stack(original: Operation) -> Operation:
@@ -93,6 +126,6 @@ def _create_change_set(original: Operation) -> Operation:
                 "ValidationError",
                 f"Stack:{stack['StackId']} is in {status} state and can not be updated.",
             )
-        return original(parameters)
+        return _untaggable(parameters, stack) or original(parameters)
 
     return create_change_set

@@ -1,0 +1,72 @@
+//! The alarms, their topic, and the rules.
+
+use std::collections::BTreeSet;
+
+use super::Command::{Bootstrap, Teardown};
+use super::{Action, Grant, Scope, generated};
+
+const TOPIC: &[Action] = &[
+    ("sns:CreateTopic", &[Bootstrap]),
+    ("sns:DeleteTopic", &[Bootstrap, Teardown]),
+    ("sns:GetDataProtectionPolicy", &[Bootstrap]),
+    ("sns:GetTopicAttributes", &[Bootstrap, Teardown]),
+    ("sns:ListSubscriptionsByTopic", &[Bootstrap]),
+    ("sns:ListTagsForResource", &[Bootstrap]),
+    ("sns:SetTopicAttributes", &[Bootstrap, Teardown]),
+    ("sns:TagResource", &[Bootstrap]),
+    ("sns:UntagResource", &[Bootstrap]),
+];
+
+const SUBSCRIPTIONS: &[Action] = &[
+    ("sns:GetSubscriptionAttributes", &[Bootstrap, Teardown]),
+    ("sns:Subscribe", &[Bootstrap]),
+    ("sns:Unsubscribe", &[Bootstrap, Teardown]),
+];
+
+const ALARMS: &[Action] = &[
+    ("cloudwatch:DeleteAlarms", &[Bootstrap, Teardown]),
+    ("cloudwatch:DescribeAlarms", &[Bootstrap, Teardown]),
+    ("cloudwatch:ListTagsForResource", &[Bootstrap]),
+    ("cloudwatch:PutMetricAlarm", &[Bootstrap]),
+    ("cloudwatch:TagResource", &[Bootstrap]),
+    ("cloudwatch:UntagResource", &[Bootstrap]),
+];
+
+const RULES: &[Action] = &[
+    ("events:DeleteRule", &[Bootstrap, Teardown]),
+    ("events:DescribeRule", &[Bootstrap, Teardown]),
+    ("events:ListTagsForResource", &[Bootstrap]),
+    ("events:ListTargetsByRule", &[Bootstrap, Teardown]),
+    ("events:PutRule", &[Bootstrap]),
+    ("events:PutTargets", &[Bootstrap]),
+    ("events:RemoveTargets", &[Bootstrap, Teardown]),
+    ("events:TagResource", &[Bootstrap]),
+    ("events:UntagResource", &[Bootstrap]),
+];
+
+/// Returns what keeps the alarms and rules.
+pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
+    let Scope { model, world, .. } = scope;
+    let topic = vec![world.arn("sns", &generated(model, "AlarmTopic-"))];
+    let each = |service: &str, kind: &str, logical_ids: &[&str]| -> Vec<String> {
+        let named = |id: &&str| world.arn(service, &format!("{kind}{}", generated(model, id)));
+        let arns: BTreeSet<String> = logical_ids.iter().map(named).collect();
+        arns.into_iter().collect()
+    };
+    let alarms = [
+        "FunctionErrorsAlarm-",
+        "KeysHeldBackAlarm-",
+        "RotationOverdueAlarm-",
+    ];
+    let alarms = each("cloudwatch", "alarm:", &alarms);
+    let rules = each("events", "rule/", &["RotationFailedRule", "SweepRule"]);
+    let mut grants = vec![
+        Grant::new("Topic", "topic", topic.clone(), TOPIC),
+        Grant::new("Alarms", "alarm", alarms, ALARMS),
+        Grant::new("Rules", "rule", rules, RULES),
+    ];
+    if !model.alarms.email.is_empty() {
+        grants.push(Grant::new("Topic", "topic", topic, SUBSCRIPTIONS));
+    }
+    grants
+}

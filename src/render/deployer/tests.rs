@@ -1,0 +1,161 @@
+//! What holds of the policy of every manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::{Command, parts, policy};
+use crate::model;
+use crate::render::document::Policy;
+use crate::render::fleet::single;
+use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
+use crate::render::{Templates, render_stack};
+
+/// What the statements allow: each action on each resource of its service, under a
+/// condition.
+type Allowed = BTreeSet<(String, String, String)>;
+
+fn allowed(policy: &Policy) -> Allowed {
+    let mut allowed = BTreeSet::new();
+    for statement in policy.statements() {
+        let condition = statement.condition().map(ToString::to_string);
+        for action in statement.actions() {
+            let service = action.split(':').next();
+            for resource in statement.resources() {
+                if resource == "*" || resource.split(':').nth(2) == service {
+                    let condition = condition.clone().unwrap_or_default();
+                    allowed.insert((action.clone(), resource.clone(), condition));
+                }
+            }
+        }
+    }
+    allowed
+}
+
+fn of(manifest: &str) -> Policy {
+    let shard = single(model::load(manifest, None).unwrap().model);
+    let templates = Templates::built_in().unwrap();
+    policy(&render_stack(&templates, &shard).unwrap())
+}
+
+/// A manifest with so many users of every sort.
+fn manifest(users: usize) -> String {
+    let mut text = "version: 1\nstack: payments-keys\naccount: \"111122223333\"\n\
+        region: ap-northeast-2\nalarms: { email: [ops@example.com] }\naccess_keys:\n"
+        .to_owned();
+    for user in 0..users {
+        let rotate_as = ["self", "role", "ops/administrator"][user % 3];
+        let made = user % 2 == 0;
+        let key = ["create", "aws/secretsmanager"][user % 2];
+        writeln!(
+            text,
+            "  - {{ user: service-{user:03}, secret: prod/service-{user:03}, \
+             rotate_as: {rotate_as}, create_user: {made}, kms_key: {key} }}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
+    for users in [1, 3, 10, 50, 150] {
+        let whole = &of(&manifest(users));
+        let parts = parts(whole);
+        println!(
+            "{users} users: {} characters, {} statements, {} parts",
+            whole.size(),
+            whole.statements().len(),
+            parts.len()
+        );
+        assert_eq!(parts.is_empty(), whole.size() <= MAX_MANAGED);
+        let mut together = BTreeSet::new();
+        let mut roles: BTreeMap<&str, usize> = BTreeMap::new();
+        for part in &parts {
+            assert!(part.size() <= MAX_MANAGED, "{}", part.size());
+            let sids: BTreeSet<&str> = part.statements().iter().map(|it| it.sid()).collect();
+            assert_eq!(sids.len(), part.statements().len(), "a Sid is there twice");
+            together.extend(allowed(part));
+            let owner = |sid: &str| {
+                Command::ALL
+                    .into_iter()
+                    .find(|it| sid.starts_with(it.name()))
+            };
+            let owners: BTreeSet<&str> =
+                sids.iter().map(|sid| owner(sid).unwrap().name()).collect();
+            assert!(
+                parts.len() <= MAX_ATTACHED || owners.len() == 1,
+                "{owners:?}"
+            );
+            for owner in owners {
+                *roles.entry(owner).or_default() += 1;
+            }
+        }
+        println!("  parts of a command: {roles:?}");
+        assert!(
+            roles.values().all(|count| *count <= MAX_ATTACHED),
+            "{roles:?}"
+        );
+        if !parts.is_empty() {
+            assert_eq!(together, allowed(whole));
+        }
+    }
+}
+
+#[test]
+fn each_statement_belongs_to_one_command() {
+    let whole = &of(&manifest(6));
+    for command in Command::ALL {
+        let mine = |sid: &str| sid.starts_with(command.name());
+        let statements = whole.statements().iter().filter(|it| mine(it.sid()));
+        let actions: BTreeSet<&String> = statements.flat_map(|it| it.actions()).collect();
+        assert!(actions.contains(&"cloudformation:DescribeStacks".to_owned()));
+    }
+    let mut sids: Vec<&str> = whole.statements().iter().map(|it| it.sid()).collect();
+    for sid in &sids {
+        let owners = Command::ALL.iter().filter(|it| sid.starts_with(it.name()));
+        assert_eq!(owners.count(), 1, "{sid}");
+        assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    }
+    let all = sids.len();
+    sids.sort_unstable();
+    sids.dedup();
+    assert_eq!(sids.len(), all, "a Sid is there twice");
+}
+
+/// The one who looks cannot change anything, and the one who rotates cannot deploy.
+#[test]
+fn a_command_may_do_what_it_needs_and_no_more() {
+    let whole = &of(&manifest(6));
+    let actions = |command: Command| -> BTreeSet<&str> {
+        let mine = |sid: &str| sid.starts_with(command.name());
+        let statements = whole.statements().iter().filter(|it| mine(it.sid()));
+        statements
+            .flat_map(|it| it.actions())
+            .map(String::as_str)
+            .collect()
+    };
+    insta::assert_debug_snapshot!("status", actions(Command::Status));
+    insta::assert_debug_snapshot!("rotate", actions(Command::Rotate));
+    insta::assert_debug_snapshot!("plan", actions(Command::Plan));
+}
+
+/// Every wildcard has its reason beside its grant; a new one has to get one.
+#[test]
+fn wildcards_are_known() {
+    let whole = &of(&manifest(6));
+    let wide: BTreeSet<String> = allowed(whole)
+        .into_iter()
+        .filter(|(_, resource, _)| {
+            resource == "*" || resource.ends_with("/*") || resource.ends_with(":*")
+        })
+        .map(|(action, resource, condition)| {
+            let under = match condition.is_empty() {
+                true => "",
+                false => " under a condition",
+            };
+            format!("{action} on {resource}{under}")
+        })
+        .filter(|it| !it.starts_with("cloudformation:") && !it.starts_with("s3:"))
+        .collect();
+    insta::assert_debug_snapshot!("wildcards", wide);
+}

@@ -1,0 +1,377 @@
+"""What CloudFormation may do for a caller: no more than the caller itself.
+
+A stack without a role of its own acts with the caller's permissions, in forward access
+sessions. ministack's stacks act with every permission; here each creation, change and
+deletion of a resource first asks for what the schema of its type says that its handler
+needs. ``handlers.json`` is cut from those schemas, and a test compares it with them.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html
+https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+"""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam
+from ministack.services.cloudformation import stacks
+
+from . import authorization
+from .replaced import put
+
+Properties = dict[str, Any]
+Arns = dict[str, list[str]]
+
+_VIA = {"aws:CalledVia": ["cloudformation.amazonaws.com"], "aws:ViaAWSService": "true"}
+
+NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
+    "AWS::Events::Rule": {"RoleArn": ("iam:PassRole",)},
+    "AWS::IAM::ManagedPolicy": {
+        "Groups": ("iam:AttachGroupPolicy", "iam:DetachGroupPolicy"),
+        "Roles": ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
+        "Users": ("iam:AttachUserPolicy", "iam:DetachUserPolicy"),
+    },
+    "AWS::IAM::Role": {
+        "ManagedPolicyArns": ("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
+        "PermissionsBoundary": ("iam:PutRolePermissionsBoundary",),
+    },
+    "AWS::IAM::User": {
+        "Groups": ("iam:AddUserToGroup", "iam:RemoveUserFromGroup"),
+        "LoginProfile": (
+            "iam:CreateLoginProfile",
+            "iam:DeleteLoginProfile",
+            "iam:UpdateLoginProfile",
+        ),
+        "ManagedPolicyArns": ("iam:AttachUserPolicy", "iam:DetachUserPolicy"),
+        "PermissionsBoundary": ("iam:PutUserPermissionsBoundary",),
+        "Policies": ("iam:DeleteUserPolicy", "iam:PutUserPolicy"),
+    },
+    "AWS::KMS::Key": {"Enabled": ("kms:DisableKey", "kms:EnableKey")},
+    "AWS::Lambda::Function": {
+        "CapacityProviderConfig": ("lambda:PassCapacityProvider",),
+        "CodeSigningConfigArn": (
+            "lambda:DeleteFunctionCodeSigningConfig",
+            "lambda:GetCodeSigningConfig",
+            "lambda:PutFunctionCodeSigningConfig",
+        ),
+        "FileSystemConfigs": (
+            "elasticfilesystem:DescribeMountTargets",
+            "s3files:ListMountTargets",
+        ),
+        "FunctionScalingConfig": ("lambda:PutFunctionScalingConfig",),
+        "KmsKeyArn": (
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+        ),
+        "Layers": ("lambda:GetLayerVersion",),
+        "PublishToLatestPublished": ("lambda:PublishVersion",),
+        "RecursiveLoop": ("lambda:PutFunctionRecursionConfig",),
+        "ReservedConcurrentExecutions": (
+            "lambda:DeleteFunctionConcurrency",
+            "lambda:PutFunctionConcurrency",
+        ),
+        "RuntimeManagementConfig": (
+            "lambda:AssociateRuntimeAlias",
+            "lambda:PutRuntimeManagementConfig",
+        ),
+        "VpcConfig": (
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ),
+    },
+    "AWS::Logs::LogGroup": {
+        "BearerTokenAuthenticationEnabled": ("logs:PutBearerTokenAuthentication",),
+        "DataProtectionPolicy": (
+            "firehose:TagDeliveryStream",
+            "logs:CreateLogDelivery",
+            "logs:DeleteDataProtectionPolicy",
+            "logs:PutDataProtectionPolicy",
+            "s3:REST.PUT.OBJECT",
+        ),
+        "DeletionProtectionEnabled": ("logs:PutLogGroupDeletionProtection",),
+        "FieldIndexPolicies": ("logs:DeleteIndexPolicy", "logs:PutIndexPolicy"),
+        "KmsKeyId": ("logs:AssociateKmsKey", "logs:DisassociateKmsKey"),
+        "ResourcePolicyDocument": ("logs:DeleteResourcePolicy", "logs:PutResourcePolicy"),
+    },
+    "AWS::SNS::Subscription": {"SubscriptionRoleArn": ("iam:GetRole", "iam:PassRole")},
+    "AWS::SNS::Topic": {
+        "DataProtectionPolicy": ("sns:PutDataProtectionPolicy",),
+        "DeliveryStatusLogging": ("iam:GetRole", "iam:PassRole"),
+        "Subscription": ("sns:Subscribe", "sns:Unsubscribe"),
+    },
+    "AWS::SecretsManager::RotationSchedule": {"HostedRotationLambda": ("iam:PassRole",)},
+    "AWS::SecretsManager::Secret": {
+        "GenerateSecretString": ("secretsmanager:GetRandomPassword",),
+        "ReplicaRegions": (
+            "secretsmanager:RemoveRegionsFromReplication",
+            "secretsmanager:ReplicateSecretToRegions",
+        ),
+    },
+}
+"""What a handler calls only for resources that have a property, now or before."""
+
+NEVER: dict[str, dict[str, str]] = {
+    "AWS::IAM::Role": {
+        "iam:DeleteRolePermissionsBoundary": "a role without the boundary is another manifest's"
+    },
+    "AWS::IAM::User": {
+        "iam:DeleteUserPermissionsBoundary": "a user without the boundary is another manifest's"
+    },
+    "AWS::KMS::Key": {"kms:DisableKeyRotation": "the template keeps the key's rotation on"},
+    "AWS::Lambda::Function": {"s3:GetObjectVersion": "the code is named without a version"},
+    "AWS::Logs::LogGroup": {
+        "logs:DeleteRetentionPolicy": "the template always says for how long logs are kept"
+    },
+}
+"""What a handler does not call for any resource of keyrota's stacks, and why."""
+
+_caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
+"""Whose request to CloudFormation goes on; the work on a stack goes on in its context."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Subject:
+    """A resource, which need not be there yet."""
+
+    kind: str
+    logical_id: str
+    stack: str
+    physical_id: str
+    properties: Properties
+
+    def name(self, property_name: str) -> str:
+        """Returns its name, or one as CloudFormation would make it."""
+        given = self.physical_id or self.properties.get(property_name)
+        return given or f"{self.stack}-{self.logical_id}-000000000000"
+
+    def tags(self) -> dict[str, str]:
+        """Returns the tags that it has or is to get."""
+        tags = self.properties.get("Tags") or []
+        return {tag["Key"]: str(tag["Value"]) for tag in tags}
+
+
+def install() -> None:
+    """Has each resource operation ask first."""
+    put(stacks, "_provision_resource", _provision(stacks._provision_resource))
+    put(stacks, "_update_resource", _update(stacks._update_resource))
+    put(stacks, "_delete_resource", _delete(stacks._delete_resource))
+
+
+def begin(access_key_id: str) -> None:
+    """Notes who calls CloudFormation, and in whose name it will act."""
+    _caller.set(access_key_id)
+
+
+def calling() -> str:
+    """Returns the access key of whoever calls CloudFormation; root's counts like any."""
+    return _caller.get()
+
+
+@functools.cache
+def schemas() -> dict[str, dict[str, list[str]]]:
+    """Returns the permissions of each type's handlers."""
+    text = pathlib.Path(__file__).with_name("handlers.json").read_text("utf-8")
+    return json.loads(text)["handlers"]
+
+
+def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
+    """Returns what an operation on a resource calls.
+
+    One that makes or changes it may read it at the end, for its attributes.
+    """
+    handlers = schemas().get(kind, {})
+    actions = set(handlers.get(operation, ()))
+    if operation != "delete":
+        actions |= set(handlers.get("read", ()))
+    actions -= NEVER.get(kind, {}).keys()
+    for name, only in NEEDED_FOR.get(kind, {}).items():
+        if not any(held.get(name) for held in properties):
+            actions -= set(only)
+    return sorted(actions)
+
+
+def _provision(original: Callable[..., Any]) -> Callable[..., Any]:
+    def provision(kind: str, logical_id: str, properties: Properties, stack: str) -> Any:
+        _ask("create", _Subject(kind, logical_id, stack, "", properties), properties)
+        return original(kind, logical_id, properties, stack)
+
+    return provision
+
+
+def _update(original: Callable[..., Any]) -> Callable[..., Any]:
+    def update(
+        kind: str,
+        physical_id: str,
+        old: Properties,
+        new: Properties,
+        stack: str,
+        logical_id: str | None = None,
+        *rest: Any,
+    ) -> Any:
+        if old != new:
+            subject = _Subject(kind, logical_id or "", stack, physical_id, {**old, **new})
+            _ask("update", subject, old, new)
+        return original(kind, physical_id, old, new, stack, logical_id, *rest)
+
+    return update
+
+
+def _delete(original: Callable[..., Any]) -> Callable[..., Any]:
+    def delete(
+        kind: str,
+        physical_id: str,
+        properties: Properties,
+        stack: str | None = None,
+        logical_id: str | None = None,
+    ) -> Any:
+        subject = _Subject(kind, logical_id or "", stack or "", physical_id, properties)
+        _ask("delete", subject, properties)
+        return original(kind, physical_id, properties, stack, logical_id)
+
+    return delete
+
+
+def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
+    """Fails a resource where the caller lacks a permission, as CloudFormation says it."""
+    caller = _caller.get()
+    if not caller:
+        return
+    for action in needed(subject.kind, operation, *properties):
+        for arn, conditions in _asked(operation, subject, action):
+            denied = authorization.refusal(caller, action, arn, {**_VIA, **conditions})
+            if denied is not None:
+                message = iam_actions.identity_denial_message(
+                    action, denied.principal_arn, arn, denied.decision == "Deny"
+                )
+                raise PermissionError(
+                    f'Resource handler returned message: "{message}" '
+                    "(HandlerErrorCode: AccessDenied)"
+                )
+
+
+def _asked(
+    operation: str, subject: _Subject, action: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields what an action is asked for: each ARN with the keys of its conditions."""
+    arns = _arns(subject)
+    for arn in arns.get(action) or arns.get(action.partition(":")[0]) or ["*"]:
+        conditions: dict[str, Any] = {}
+        if action == "iam:PassRole":
+            conditions["iam:PassedToService"] = "lambda.amazonaws.com"
+        if boundary := subject.properties.get("PermissionsBoundary"):
+            conditions["iam:PermissionsBoundary"] = boundary
+        if action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
+            conditions["iam:PolicyARN"] = arns["iam"][0]
+        if subject.kind in ("AWS::KMS::Key", "AWS::SecretsManager::Secret"):
+            prefixes = ["aws:RequestTag" if operation == "create" else "aws:ResourceTag"]
+            # A key that is made without a permission to tag it is not made at all, and
+            # what follows in the same handler finds it with its tags.
+            if action not in ("kms:CreateKey", "kms:TagResource"):
+                prefixes.append("aws:ResourceTag")
+            for prefix in prefixes:
+                tags = subject.tags().items()
+                conditions |= {f"{prefix}/{key}": value for key, value in tags}
+        yield arn, conditions
+
+
+def _arns(subject: _Subject) -> Arns:
+    """Returns what the actions of a type's handlers act on, by action or service."""
+    properties = subject.properties
+    match subject.kind:
+        case "AWS::CloudWatch::Alarm":
+            return {"cloudwatch": [_arn("cloudwatch", f"alarm:{subject.name('AlarmName')}")]}
+        case "AWS::Events::Rule":
+            name = subject.name("Name").rpartition("/")[2]
+            return {"events": [_arn("events", f"rule/{name}")]}
+        case "AWS::IAM::ManagedPolicy":
+            name = subject.name("ManagedPolicyName")
+            policy = name if name.startswith("arn:") else _iam_arn("policy", properties, name)
+            roles = [_role_arn(role) for role in properties.get("Roles") or []]
+            attached = ("iam:AttachRolePolicy", "iam:DetachRolePolicy")
+            return {"iam": [policy], **{action: roles for action in attached}}
+        case "AWS::IAM::Role":
+            return {"iam": [_iam_arn("role", properties, subject.name("RoleName"))]}
+        case "AWS::IAM::RolePolicy":
+            return {"iam": [_role_arn(properties["RoleName"])]}
+        case "AWS::IAM::User":
+            return {"iam": [_iam_arn("user", properties, subject.name("UserName"))]}
+        case "AWS::IAM::UserPolicy":
+            return {"iam": [_iam_arn("user", {}, properties["UserName"])]}
+        case "AWS::KMS::Alias":
+            alias = _arn("kms", properties["AliasName"])
+            target = str(properties["TargetKeyId"])
+            key = target if target.startswith("arn:") else _arn("kms", f"key/{target}")
+            return {"kms": [alias, key], "kms:ListAliases": ["*"]}
+        case "AWS::KMS::Key":
+            key = _arn("kms", f"key/{subject.physical_id or '0' * 36}")
+            return {"kms": [key], "kms:CreateKey": ["*"]}
+        case "AWS::Lambda::Function":
+            code = properties.get("Code") or {}
+            artifact = f"arn:aws:s3:::{code.get('S3Bucket')}/{code.get('S3Key')}"
+            name = subject.name("FunctionName")
+            return {
+                "lambda": [_arn("lambda", f"function:{name}")],
+                "s3": [artifact],
+                "iam:PassRole": [properties["Role"]],
+            }
+        case "AWS::Lambda::Permission":
+            name = str(properties["FunctionName"])
+            return {
+                "lambda": [name if name.startswith("arn:") else _arn("lambda", f"function:{name}")]
+            }
+        case "AWS::Logs::LogGroup":
+            group = _arn("logs", f"log-group:{subject.name('LogGroupName')}")
+            tagging = ("logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource")
+            every = ("logs:DescribeLogGroups", "logs:DescribeResourcePolicies")
+            return {
+                "logs": [f"{group}:*"],
+                **{action: [group] for action in tagging},
+                **{action: ["*"] for action in every},
+            }
+        case "AWS::SNS::Subscription":
+            return {"sns": [properties["TopicArn"]]}
+        case "AWS::SNS::Topic":
+            name = subject.name("TopicName")
+            return {"sns": [name if name.startswith("arn:") else _arn("sns", name)]}
+        case "AWS::SNS::TopicPolicy":
+            return {"sns": list(properties["Topics"])}
+        case "AWS::SecretsManager::Secret":
+            name = subject.name("Name")
+            secret = _arn("secretsmanager", f"secret:{name}-000000")
+            return {"secretsmanager": [name if name.startswith("arn:") else secret]}
+        case "AWS::SecretsManager::RotationSchedule":
+            return {
+                "secretsmanager": [properties["SecretId"]],
+                "lambda": [properties["RotationLambdaARN"]],
+            }
+        case "AWS::SecretsManager::ResourcePolicy":
+            return {"secretsmanager": [properties["SecretId"]]}
+    return {}
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
+
+
+def _role_arn(name: str) -> str:
+    """Returns the ARN of a role, which has a path where the role has one."""
+    role = iam._roles.get(name)
+    return role["Arn"] if role else _iam_arn("role", {}, name)
+
+
+def _iam_arn(kind: str, properties: Properties, name: str) -> str:
+    path = properties.get("Path") or "/"
+    return f"arn:aws:iam::{get_account_id()}:{kind}{path}{name}"

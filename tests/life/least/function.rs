@@ -1,0 +1,265 @@
+//! The function's role, and the policy with which a user rotates itself: without any
+//! one action a step of the rotation fails, or the sweep, and says so in its log.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::world::{ACCOUNT, REGION, World};
+
+const TIMED: &str = "{ deactivate_after: 1s, delete_after: 1h, hold_if_used_within: 1s }";
+
+/// What nothing is seen to miss, and why it is granted.
+const EXCUSED: &[(&str, &str)] = &[
+    (
+        "iam:GetUser",
+        "the function needs it of nobody; it is part of the policy ManageOwnAccessKeys as it \
+         is published",
+    ),
+    ("iam:TagUser", "as iam:GetUser"),
+    (
+        "kms:DescribeKey",
+        "Secrets Manager's page rotating-secrets-required-permissions-function asks for it",
+    ),
+    (
+        "logs:CreateLogStream",
+        "Lambda writes the log in the role's name (lambda-intro-execution-role); the local \
+         Lambda does it in its own",
+    ),
+    ("logs:PutLogEvents", "as logs:CreateLogStream"),
+];
+
+/// Whose policy it is.
+#[derive(Clone, Debug)]
+enum Holder {
+    Role(String),
+    User(&'static str),
+}
+
+/// An inline policy.
+#[derive(Clone, Debug)]
+struct Held {
+    holder: Holder,
+    name: String,
+    document: Value,
+}
+
+impl Held {
+    fn actions(&self) -> Vec<String> {
+        let statements = self.document["Statement"].as_array().expect("statements");
+        let actions = statements.iter().flat_map(|it| match &it["Action"] {
+            Value::Array(actions) => actions.clone(),
+            one => vec![one.clone()],
+        });
+        let text = |action: Value| action.as_str().expect("an action").to_owned();
+        actions.map(text).collect()
+    }
+
+    fn without(&self, missing: &[&str]) -> Option<Value> {
+        let mut document = self.document.clone();
+        let statements = document["Statement"].as_array_mut().expect("statements");
+        for statement in &mut *statements {
+            if let Value::String(one) = &statement["Action"] {
+                statement["Action"] = Value::Array(vec![one.clone().into()]);
+            }
+            let actions = statement["Action"].as_array_mut().expect("actions");
+            actions.retain(|it| !missing.contains(&it.as_str().expect("an action")));
+        }
+        statements.retain(|it| it["Action"].as_array().is_some_and(|it| !it.is_empty()));
+        (!statements.is_empty()).then_some(document)
+    }
+
+    async fn put(&self, world: &World, document: Option<&Value>) {
+        let iam = &world.iam;
+        let name = &self.name;
+        match (&self.holder, document.map(ToString::to_string)) {
+            (Holder::Role(role), Some(text)) => {
+                let request = iam.put_role_policy().role_name(role).policy_name(name);
+                let put = request.policy_document(text).send().await;
+                put.expect("the policy is put");
+            }
+            (Holder::Role(role), None) => {
+                let request = iam.delete_role_policy().role_name(role).policy_name(name);
+                request.send().await.expect("the policy is deleted");
+            }
+            (Holder::User(user), Some(text)) => {
+                let request = iam.put_user_policy().user_name(*user).policy_name(name);
+                let put = request.policy_document(text).send().await;
+                put.expect("the policy is put");
+            }
+            (Holder::User(user), None) => {
+                let request = iam.delete_user_policy().user_name(*user).policy_name(name);
+                request.send().await.expect("the policy is deleted");
+            }
+        }
+    }
+
+    /// Returns the user whose rotation needs the policy.
+    fn serves(&self, existing_key: &str) -> &'static str {
+        let names_key = self.document.to_string().contains(existing_key);
+        match &self.holder {
+            Holder::User(user) => user,
+            Holder::Role(_) if names_key || self.name.contains("Administrators") => "batch",
+            Holder::Role(_) => "mailer",
+        }
+    }
+}
+
+/// IAM gives documents in the encoding of URLs (`API_GetRolePolicy`).
+fn decoded(text: &str) -> Value {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = (*first == b'%').then(|| std::str::from_utf8(&after[..2]));
+        let code = code.and_then(Result::ok);
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+async fn policies(world: &World) -> Vec<Held> {
+    let roles = world.iam.list_roles().send().await.expect("roles").roles;
+    assert_eq!(roles.len(), 1);
+    let role = roles[0].role_name.clone();
+    let request = world.iam.list_role_policies().role_name(&role);
+    let names = request.send().await.expect("policies").policy_names;
+    let mut held = Vec::new();
+    for name in names {
+        let request = world.iam.get_role_policy().role_name(&role);
+        let answer = request.policy_name(&name).send().await;
+        let document = decoded(&answer.expect("the policy").policy_document);
+        let holder = Holder::Role(role.clone());
+        held.push(Held {
+            holder,
+            name,
+            document,
+        });
+    }
+    let name = "keyrota-ManageOwnAccessKeys".to_owned();
+    let request = world.iam.get_user_policy().user_name("uploader");
+    let answer = request.policy_name(&name).send().await;
+    let document = decoded(&answer.expect("the policy").policy_document);
+    let holder = Holder::User("uploader");
+    held.push(Held {
+        holder,
+        name,
+        document,
+    });
+    held
+}
+
+/// Returns which step the function has said to have failed, of the lines after so
+/// many.
+async fn failed_step(world: &World, before: usize) -> Option<String> {
+    let lines = world.logged().await;
+    let lines = lines.iter().skip(before);
+    let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut failed = parsed.filter(|line| line["level"] == "ERROR");
+    failed.find_map(|line| line["step"].as_str().map(str::to_owned))
+}
+
+/// Takes the role out of the policy of the stack's own key. That policy names it, and
+/// either of the two is enough for a use of the key (`policy-evaluation`); what the
+/// role's is for shows only where it stands alone.
+async fn only_by_the_role(world: &World) {
+    let alias = "alias/keyrota-payments-keys";
+    let key = world.kms.describe_key().key_id(alias).send().await;
+    let key = key.expect("the key").key_metadata.expect("metadata").key_id;
+    let request = world.kms.get_key_policy().key_id(&key);
+    let policy = request.policy_name("default").send().await;
+    let policy = policy.expect("an answer").policy.expect("a policy");
+    let mut policy: Value = serde_json::from_str(&policy).expect("JSON");
+    let statements = policy["Statement"].as_array_mut().expect("statements");
+    let before = statements.len();
+    statements.retain(|it| it["Sid"] != "UsedByTheFunction");
+    assert_eq!(statements.len() + 1, before);
+    let request = world.kms.put_key_policy().key_id(&key);
+    let request = request.policy_name("default").policy(policy.to_string());
+    request.send().await.expect("the policy is put");
+}
+
+#[tokio::test]
+async fn each_action_of_the_function_is_needed_by_a_step() {
+    let world = World::new().await;
+    for user in ["mailer", "batch", "uploader"] {
+        world.make_user(user).await;
+    }
+    world
+        .make_administrator("administrator", "ops/administrator")
+        .await;
+    let key = world.make_kms_key().await;
+    world.manifest(&format!(
+        "version: 1\nstack: payments-keys\naccount: \"{ACCOUNT}\"\nregion: {REGION}\naccess_keys:\n\
+         \x20 - {{ user: mailer, rotate_as: role, kms_key: create, old_key: {TIMED} }}\n\
+         \x20 - {{ user: batch, rotate_as: ops/administrator, kms_key: '{key}' }}\n\
+         \x20 - {{ user: uploader, old_key: {TIMED} }}\n"
+    ));
+    let bootstrap = "bootstrap --yes --function-zip function.zip";
+    world.keyrota(bootstrap).await.exits(0);
+    only_by_the_role(&world).await;
+    let policies = policies(&world).await;
+
+    // What is excused is missed by nobody.
+    let excused: Vec<&str> = EXCUSED.iter().map(|(action, _)| *action).collect();
+    let granted: Vec<String> = policies.iter().flat_map(Held::actions).collect();
+    for (action, reason) in EXCUSED {
+        assert!(
+            granted.contains(&(*action).to_owned()),
+            "{action}: {reason}"
+        );
+    }
+    for held in &policies {
+        held.put(&world, held.without(&excused).as_ref()).await;
+    }
+    world.keyrota("rotate").await.exits(0);
+    world.sweep().await;
+
+    let sweeps =
+        |action: &str| matches!(action, "iam:GetAccessKeyLastUsed" | "iam:UpdateAccessKey");
+    for of_sweep in [true, false] {
+        for held in &policies {
+            if of_sweep && held.actions().iter().any(|action| sweeps(action)) {
+                // An old key whose time has come; it stays while the sweep fails.
+                let rotate = format!("rotate {}", held.serves(&key));
+                world.keyrota(&rotate).await.exits(0);
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            for action in held.actions() {
+                if excused.contains(&action.as_str()) || sweeps(&action) != of_sweep {
+                    continue;
+                }
+                let user = held.serves(&key);
+                let before = world.logged().await.len();
+                held.put(&world, held.without(&[&action]).as_ref()).await;
+                if of_sweep {
+                    let told = world.try_sweep().await;
+                    let failed = told.unwrap_or_else(|| panic!("the sweep misses no {action}"));
+                    assert!(
+                        failed.contains(&format!("payments-keys/{user}")),
+                        "{failed}"
+                    );
+                } else {
+                    world.keyrota(&format!("rotate {user}")).await.exits(1);
+                }
+                let step = failed_step(&world, before).await;
+                let step = step.unwrap_or_else(|| panic!("no step misses {action}"));
+                println!("{action:<46} {step} ({}, {user})", held.name);
+                held.put(&world, Some(&held.document)).await;
+                if !of_sweep {
+                    world.keyrota(&format!("rotate {user}")).await.exits(0);
+                }
+            }
+        }
+    }
+    world.sweep().await;
+    world.keyrota("status --check").await.exits(0);
+}

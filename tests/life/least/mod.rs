@@ -1,0 +1,233 @@
+//! Nothing is granted that is not needed: of each command's part of the deployer's
+//! policy, every action is taken away once, and the command has to fail and name it.
+//! The same is done with the function's role, where a step of a rotation has to fail.
+//!
+//! `--nocapture` prints what each action is missed by.
+
+mod excused;
+mod function;
+mod policy;
+mod scenario;
+mod state;
+
+use std::collections::BTreeSet;
+
+use excused::{Excuse, excuses};
+use policy::Policy;
+use scenario::{SCENARIOS, Scenario, Shows};
+use state::{LARGE, SMALL, prepare};
+
+use crate::world::{Ran, World};
+
+const DEPLOYER: &str = "deployer";
+
+/// What came of a command that lacks an action.
+enum Missed {
+    /// It failed and named the action.
+    Named,
+    /// It did what it has to do, and said what it could not read.
+    Warned,
+    /// It went on as if nothing were missing.
+    Not(Ran),
+}
+
+impl Scenario {
+    /// Gets the account ready and runs the command with the whole of its part.
+    async fn base(&self, world: &World) -> Policy {
+        let policy = self.ready(world).await;
+        // What cannot be seen to be missing is missing here: no excuse may be stale.
+        let excused = excuses(self.part).map(|excuse: &Excuse| excuse.action);
+        let excused: Vec<&str> = excused.collect();
+        self.allow(world, &policy.without(&excused)).await;
+        let mut ran = world.keyrota(self.arguments).await;
+        if ran.code != Some(self.code) {
+            let policy = self.ready(world).await;
+            self.allow(world, &policy.without(&excused)).await;
+            ran = world.keyrota(self.arguments).await;
+        }
+        assert_eq!(ran.code, Some(self.code), "{}: {ran}", self.name);
+        policy
+    }
+
+    async fn ready(&self, world: &World) -> Policy {
+        let policies = prepare(world, self.state).await;
+        policies.part(self.part)
+    }
+
+    async fn allow(&self, world: &World, policy: &Policy) {
+        let policy = match self.denied {
+            Some(denied) => policy.denying(denied),
+            None => policy.clone(),
+        };
+        world.allow(DEPLOYER, &policy.to_text()).await;
+    }
+
+    async fn without(&self, world: &World, policy: &Policy, action: &str) -> Missed {
+        self.allow(world, &policy.without(&[action])).await;
+        let ran = world.keyrota(self.arguments).await;
+        // Secrets Manager does not say which of a key's actions it was refused.
+        let names = match action.split_once(':') {
+            Some(("kms", "Decrypt" | "GenerateDataKey")) => "Access to KMS is not allowed",
+            _ => action,
+        };
+        let said = ran.stdout.contains(names) || ran.stderr.contains(names);
+        match ran.code {
+            Some(1) if said => Missed::Named,
+            Some(code) if said && code == self.code => Missed::Warned,
+            _ => Missed::Not(ran),
+        }
+    }
+
+    /// Takes each of the actions away once.
+    #[expect(clippy::print_stdout, reason = "the table is what one looks for")]
+    async fn ablate(&self, world: &World, actions: &[String]) {
+        let mut policy = self.base(world).await;
+        let mut fresh = false;
+        for action in actions {
+            if self.anew || !fresh {
+                policy = self.ready(world).await;
+            }
+            fresh = true;
+            let mut missed = self.without(world, &policy, action).await;
+            if matches!(missed, Missed::Not(_)) {
+                // What was done before may have left nothing to miss it for; or a
+                // function that ran on has written to its log in the emptied account.
+                policy = self.ready(world).await;
+                missed = self.without(world, &policy, action).await;
+            }
+            let how = match missed {
+                Missed::Named => "fails",
+                Missed::Warned => "says so",
+                Missed::Not(ran) => panic!("{}: nobody misses {action}\n{ran}", self.name),
+            };
+            println!("{action:<46} {} {how}", self.name);
+        }
+    }
+
+    /// Returns what this one has to show, of all that its command may do.
+    fn shows(&self, granted: &BTreeSet<String>, before: &BTreeSet<String>) -> Vec<String> {
+        let excused: BTreeSet<&str> = excuses(self.part).map(|excuse| excuse.action).collect();
+        let mine = |action: &&String| match self.shows {
+            Shows::These(actions) => actions.contains(&action.as_str()),
+            Shows::TheRest => {
+                let others = SCENARIOS.iter().filter(|other| {
+                    other.part == self.part && other.state.large() == self.state.large()
+                });
+                let elsewhere = |other: &Scenario| match other.shows {
+                    Shows::These(actions) => actions.contains(&action.as_str()),
+                    Shows::TheRest => false,
+                };
+                !others.into_iter().any(elsewhere)
+            }
+        };
+        let open = |action: &&String| !excused.contains(action.as_str());
+        let fresh = granted.difference(before).filter(open).filter(mine);
+        let mut shown: Vec<String> = fresh.cloned().collect();
+        if let Shows::These(actions) = self.shows {
+            // In the order in which the command comes to need them.
+            shown.sort_by_key(|action| actions.iter().position(|it| it == action));
+            assert_eq!(shown.len(), actions.len(), "{}: not granted", self.name);
+        }
+        shown
+    }
+}
+
+/// Goes through the scenarios of the name, or through a share of their actions.
+async fn ablate(names: &[&str], share: usize, shares: usize) {
+    let world = World::new().await;
+    for scenario in SCENARIOS.iter().filter(|it| names.contains(&it.name)) {
+        let granted = prepare(&world, scenario.state.first()).await;
+        let granted = granted.part(scenario.part).actions();
+        // What the large stack shares with the small one is shown there.
+        let before = match scenario.state.large() {
+            true => prepare(&world, SMALL).await.part(scenario.part).actions(),
+            false => BTreeSet::new(),
+        };
+        let actions = scenario.shows(&granted, &before);
+        let mine = actions.into_iter().enumerate();
+        let mine = mine.filter(|(index, _)| index % shares == share);
+        let mine: Vec<String> = mine.map(|(_, action)| action).collect();
+        scenario.ablate(&world, &mine).await;
+    }
+}
+
+#[tokio::test]
+async fn each_action_of_bootstrap_is_needed_for_a_new_stack_one_half() {
+    ablate(&["bootstrap of a new stack"], 0, 2).await;
+}
+
+#[tokio::test]
+async fn each_action_of_bootstrap_is_needed_for_a_new_stack_other_half() {
+    ablate(&["bootstrap of a new stack"], 1, 2).await;
+}
+
+#[tokio::test]
+async fn each_action_of_bootstrap_is_needed_to_change_and_to_roll_back() {
+    let names = [
+        "bootstrap of a changed stack",
+        "bootstrap that would overwrite a value",
+        "bootstrap that rolls back",
+    ];
+    ablate(&names, 0, 1).await;
+}
+
+#[tokio::test]
+async fn each_action_of_teardown_is_needed() {
+    ablate(&["teardown", "teardown of the rest"], 0, 1).await;
+}
+
+#[tokio::test]
+async fn each_action_of_plan_rotate_and_status_is_needed() {
+    let names = [
+        "plan of a new stack",
+        "plan of a changed stack",
+        "plan of a busy stack",
+        "status",
+        "rotate",
+        "rotate what was left unfinished",
+    ];
+    ablate(&names, 0, 1).await;
+}
+
+#[tokio::test]
+async fn each_action_for_a_large_stack_is_needed() {
+    let names = [
+        "plan of a large stack",
+        "bootstrap of a large stack",
+        "bootstrap of a changed large stack",
+        "bootstrap of a large stack that rolls back",
+        "teardown of a large stack",
+    ];
+    ablate(&names, 0, 1).await;
+}
+
+/// Each action of the policy is one that a scenario shows, or is excused.
+#[tokio::test]
+async fn each_action_is_shown_or_excused() {
+    let world = World::new().await;
+    for state in [SMALL, LARGE] {
+        let policies = prepare(&world, state).await;
+        // What the large one is for: managed policies, and a template in S3.
+        let bootstrap = policies.part("Bootstrap").actions();
+        assert_eq!(bootstrap.contains("iam:CreatePolicy"), state.large());
+        let plan = policies.part("Plan").actions();
+        assert_eq!(plan.contains("s3:PutObject"), state.large());
+        for part in policy::PARTS {
+            let granted = policies.part(part).actions();
+            for excuse in excuses(part) {
+                assert!(
+                    state.large() || granted.contains(excuse.action),
+                    "{part} is not granted {}, which is excused: {}",
+                    excuse.action,
+                    excuse.reason
+                );
+            }
+            let rest = |it: &&Scenario| it.part == part && matches!(it.shows, Shows::TheRest);
+            let catches = SCENARIOS.iter().filter(rest);
+            let catches = catches
+                .filter(|it| it.state.large() == state.large())
+                .count();
+            assert!(state.large() || catches == 1, "{part}");
+        }
+    }
+}

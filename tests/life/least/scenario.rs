@@ -1,0 +1,278 @@
+//! The commands in the states in which they come to need what they are granted.
+
+use super::state::{
+    BUSY, CHANGED, DEPLOYED, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL,
+    State, UNFINISHED,
+};
+
+/// A command in a state.
+pub struct Scenario {
+    pub name: &'static str,
+    /// What the Sids of the command's statements begin with.
+    pub part: &'static str,
+    pub arguments: &'static str,
+    pub state: State,
+    /// How it ends with all that it is granted.
+    pub code: i32,
+    /// An action that is denied on a resource all the time.
+    pub denied: Option<(&'static str, &'static str)>,
+    /// Each try needs the state anew.
+    pub anew: bool,
+    pub shows: Shows,
+}
+
+/// Which actions are missed here.
+pub enum Shows {
+    These(&'static [&'static str]),
+    /// All that no other scenario of the command shows.
+    TheRest,
+}
+
+const PLAN: &str = "plan --function-zip function.zip --format json";
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const TEARDOWN: &str = "teardown --yes --format json";
+
+const fn scenario(
+    name: &'static str,
+    part: &'static str,
+    arguments: &'static str,
+    state: State,
+    shows: Shows,
+) -> Scenario {
+    Scenario {
+        name,
+        part,
+        arguments,
+        state,
+        code: 0,
+        denied: None,
+        anew: false,
+        shows,
+    }
+}
+
+/// What a creation that cannot end well takes back again.
+const ROLLED_BACK: &[&str] = &[
+    "cloudwatch:DeleteAlarms",
+    "events:DeleteRule",
+    "events:RemoveTargets",
+    "iam:DeleteAccessKey",
+    "iam:DeleteRole",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteUser",
+    "iam:DeleteUserPolicy",
+    "kms:DeleteAlias",
+    "lambda:DeleteFunction",
+    "lambda:RemovePermission",
+    "logs:DeleteLogGroup",
+    "secretsmanager:CancelRotateSecret",
+    "secretsmanager:DeleteResourcePolicy",
+    "sns:DeleteTopic",
+    "sns:Unsubscribe",
+];
+
+/// All of them.
+pub const SCENARIOS: &[Scenario] = &[
+    scenario(
+        "status",
+        "Status",
+        "status --format json",
+        DEPLOYED,
+        Shows::TheRest,
+    ),
+    scenario(
+        "rotate",
+        "Rotate",
+        "rotate --format json",
+        DEPLOYED,
+        Shows::TheRest,
+    ),
+    scenario(
+        "rotate what was left unfinished",
+        "Rotate",
+        "rotate mailer --format json",
+        UNFINISHED,
+        Shows::These(&[
+            "secretsmanager:TagResource",
+            "secretsmanager:UpdateSecretVersionStage",
+            "iam:DeleteAccessKey",
+            "secretsmanager:UntagResource",
+        ]),
+    ),
+    scenario("plan of a new stack", "Plan", PLAN, SMALL, Shows::TheRest),
+    scenario(
+        "plan of a changed stack",
+        "Plan",
+        PLAN,
+        CHANGED,
+        Shows::These(&[
+            "iam:GetAccessKeyLastUsed",
+            "secretsmanager:GetSecretValue",
+            "kms:Decrypt",
+            "cloudformation:GetTemplate",
+            "cloudformation:UntagResource",
+        ]),
+    ),
+    Scenario {
+        // The stack has rolled back by the time that it is waited for.
+        code: 3,
+        anew: true,
+        ..scenario(
+            "plan of a busy stack",
+            "Plan",
+            PLAN,
+            BUSY,
+            Shows::These(&["cloudformation:DescribeStackEvents"]),
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "bootstrap of a new stack",
+            "Bootstrap",
+            BOOTSTRAP,
+            SMALL,
+            Shows::TheRest,
+        )
+    },
+    scenario(
+        "bootstrap of a changed stack",
+        "Bootstrap",
+        BOOTSTRAP,
+        CHANGED,
+        Shows::These(&[
+            "s3:ListBucket",
+            "s3:GetBucketTagging",
+            "cloudformation:GetTemplate",
+            "cloudformation:UntagResource",
+            "cloudwatch:UntagResource",
+            "events:UntagResource",
+            "iam:ListUserTags",
+            "iam:UntagUser",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole",
+            "iam:UpdateRoleDescription",
+            "iam:UpdateUser",
+            "kms:UntagResource",
+            "kms:UpdateKeyDescription",
+            "lambda:UntagResource",
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+            "logs:UntagResource",
+            "secretsmanager:UpdateSecret",
+            // A new topic's own policy allows these two to everyone in the account.
+            "sns:SetTopicAttributes",
+            "sns:Subscribe",
+            "sns:UntagResource",
+            "secretsmanager:UpdateSecretVersionStage",
+        ]),
+    ),
+    Scenario {
+        code: 3,
+        ..scenario(
+            "bootstrap that would overwrite a value",
+            "Bootstrap",
+            BOOTSTRAP,
+            SEEDED,
+            Shows::These(&["cloudformation:DeleteChangeSet"]),
+        )
+    },
+    Scenario {
+        code: 1,
+        denied: Some((
+            "secretsmanager:RotateSecret",
+            "*:secret:prod/uploader-??????",
+        )),
+        anew: true,
+        ..scenario(
+            "bootstrap that rolls back",
+            "Bootstrap",
+            BOOTSTRAP,
+            SMALL,
+            Shows::These(ROLLED_BACK),
+        )
+    },
+    scenario(
+        "teardown",
+        "Teardown",
+        TEARDOWN,
+        LEFT_BEHIND,
+        Shows::These(&[
+            "cloudformation:DescribeStacks",
+            "cloudformation:ListStackResources",
+            "secretsmanager:ListSecrets",
+            "iam:GetUser",
+            "iam:ListAccessKeys",
+            "iam:GetAccessKeyLastUsed",
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "secretsmanager:CancelRotateSecret",
+            "secretsmanager:TagResource",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DeleteStack",
+        ]),
+    ),
+    Scenario {
+        anew: true,
+        ..scenario(
+            "teardown of the rest",
+            "Teardown",
+            TEARDOWN,
+            LEFT_BEHIND,
+            Shows::TheRest,
+        )
+    },
+    scenario(
+        "plan of a large stack",
+        "Plan",
+        PLAN,
+        LARGE_CHANGED,
+        Shows::TheRest,
+    ),
+    Scenario {
+        anew: true,
+        ..scenario(
+            "bootstrap of a large stack",
+            "Bootstrap",
+            "bootstrap --no-rotate --yes --function-zip function.zip --format json",
+            LARGE,
+            Shows::TheRest,
+        )
+    },
+    scenario(
+        "bootstrap of a changed large stack",
+        "Bootstrap",
+        "bootstrap --no-rotate --yes --function-zip function.zip --format json",
+        LARGE_CHANGED,
+        Shows::These(&["iam:CreatePolicyVersion"]),
+    ),
+    Scenario {
+        code: 1,
+        denied: Some(("secretsmanager:RotateSecret", "*")),
+        anew: true,
+        ..scenario(
+            "bootstrap of a large stack that rolls back",
+            "Bootstrap",
+            BOOTSTRAP,
+            LARGE,
+            Shows::These(&[
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:DetachRolePolicy",
+                "iam:ListPolicyVersions",
+            ]),
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "teardown of a large stack",
+            "Teardown",
+            TEARDOWN,
+            LARGE_DEPLOYED,
+            Shows::TheRest,
+        )
+    },
+];

@@ -1,0 +1,227 @@
+//! The states of the account that commands begin in.
+
+use aws_sdk_cloudformation::types::Capability;
+use serde_json::json;
+
+use super::DEPLOYER;
+use super::policy::Policy;
+use crate::world::{ACCOUNT, Key, REGION, World};
+
+/// A state of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    New { large: bool },
+    Deployed { large: bool },
+    Changed { large: bool },
+    Unfinished,
+    Seeded,
+    LeftBehind,
+    Busy,
+}
+
+pub const SMALL: State = State::New { large: false };
+pub const LARGE: State = State::New { large: true };
+/// Deployed and rotated.
+pub const DEPLOYED: State = State::Deployed { large: false };
+pub const LARGE_DEPLOYED: State = State::Deployed { large: true };
+/// Deployed, and the manifest has changed since.
+pub const CHANGED: State = State::Changed { large: false };
+pub const LARGE_CHANGED: State = State::Changed { large: true };
+/// A rotation is left with a value that can never be promoted.
+pub const UNFINISHED: State = State::Unfinished;
+/// A deployed secret is seeded with something else than is rendered.
+pub const SEEDED: State = State::Seeded;
+/// An earlier manifest has left a secret.
+pub const LEFT_BEHIND: State = State::LeftBehind;
+/// CloudFormation is at work on the stack.
+pub const BUSY: State = State::Busy;
+
+const STACK: &str = "payments-keys";
+
+impl State {
+    /// Returns whether the role's policies are managed ones and the template goes
+    /// through S3.
+    pub const fn large(self) -> bool {
+        matches!(
+            self,
+            Self::New { large: true }
+                | Self::Deployed { large: true }
+                | Self::Changed { large: true }
+        )
+    }
+
+    /// Returns a state with the same manifest that is quick to make.
+    pub const fn first(self) -> Self {
+        match self {
+            Self::Changed { .. } => self,
+            _ => Self::New {
+                large: self.large(),
+            },
+        }
+    }
+}
+
+/// Makes the state in an empty account, with a deployer who may do nothing yet, and
+/// returns the policy that is rendered for one.
+pub async fn prepare(world: &World, state: State) -> Policy {
+    world.reset().await;
+    world.act_as(&Key::root());
+    let key = match state.large() {
+        true => String::new(),
+        false => people(world).await,
+    };
+    let (before, after) = manifests(state, &key);
+    world.manifest(&before);
+    let rotates = if state == DEPLOYED {
+        ""
+    } else {
+        " --no-rotate"
+    };
+    if !matches!(state, State::New { .. } | State::Busy) {
+        let bootstrap = format!("bootstrap --yes --function-zip function.zip{rotates}");
+        world.keyrota(&bootstrap).await.exits(0);
+    }
+    world.manifest(&after);
+    match state {
+        State::Unfinished => leave_unfinished(world).await,
+        State::Seeded => seed_otherwise(world).await,
+        State::LeftBehind => leave_behind(world).await,
+        State::Busy => keep_busy(world).await,
+        State::New { .. } | State::Deployed { .. } | State::Changed { .. } => {}
+    }
+    world.keyrota("generate --output rendered").await.exits(0);
+    let policy = Policy::read(&world.home.read("rendered/deployer-policy.json"));
+    world.make_user(DEPLOYER).await;
+    let deployer = world.make_key(DEPLOYER).await;
+    world.act_as(&deployer);
+    policy
+}
+
+/// Makes those that the small manifest names; returns the ARN of a KMS key.
+async fn people(world: &World) -> String {
+    world.make_user("mailer").await;
+    world.make_user("batch").await;
+    world
+        .make_administrator("administrator", "ops/administrator")
+        .await;
+    world.make_kms_key().await
+}
+
+/// Returns the manifest that is deployed and the one that there is afterwards.
+fn manifests(state: State, key: &str) -> (String, String) {
+    let head = |tags: &str, email: &str| {
+        format!(
+            "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
+             tags: {{ {tags} }}\nalarms: {{ email: [{email}] }}\n"
+        )
+    };
+    let before = head("team: payments", "ops@example.com");
+    let after = match state {
+        State::Changed { .. } => head("owner: platform", "ops@example.com, night@example.com"),
+        _ => before.clone(),
+    };
+    if state.large() {
+        let entries = |count: usize| -> String {
+            let entry = |index: usize| {
+                let name = format!("prod/{index:03}-{}", "long".repeat(110));
+                format!(
+                    "  - {{ user: u{index:03}, secret: {name}, create_user: true, \
+                     rotate_as: role, kms_key: create }}\n"
+                )
+            };
+            (0..count).map(entry).collect()
+        };
+        let more = if matches!(state, State::Changed { .. }) {
+            11
+        } else {
+            10
+        };
+        return (
+            format!("{before}access_keys:\n{}", entries(10)),
+            format!("{after}access_keys:\n{}", entries(more)),
+        );
+    }
+    let entries = |batch: &str| {
+        format!(
+            "access_keys:\n\
+             \x20 - {{ user: uploader, secret: prod/uploader, kms_key: create, \
+             create_user: true, readers: ['arn:aws:iam::{ACCOUNT}:role/app'] }}\n\
+             \x20 - {{ user: mailer, secret: prod/mailer, rotate_as: role, kms_key: '{key}' }}\n\
+             \x20 - {{ user: batch, secret: prod/batch, rotate_as: {batch} }}\n"
+        )
+    };
+    let batch = match state {
+        State::Changed { .. } => "self",
+        _ => "ops/administrator",
+    };
+    (
+        before + &entries("ops/administrator"),
+        after + &entries(batch),
+    )
+}
+
+/// Leaves a version pending whose value is another user's, so that the function
+/// refuses it at once, whenever it is tried.
+async fn leave_unfinished(world: &World) {
+    let key = world.make_key("mailer").await;
+    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+    let value = json!({
+        "accesskey": key.id, "secretkey": key.secret, "username": "another", "secretarn": arn,
+    });
+    let request = world.secretsmanager.put_secret_value().secret_id(&arn);
+    let request = request.client_request_token("00000000-0000-0000-0000-000000000001");
+    let request = request
+        .secret_string(value.to_string())
+        .version_stages("AWSPENDING");
+    request.send().await.expect("the value is stored");
+}
+
+/// Deploys the template with another seed, as somebody does by hand.
+async fn seed_otherwise(world: &World) {
+    let request = world.cloudformation.get_template().stack_name(STACK);
+    let template = request.send().await.expect("the template").template_body;
+    let template = template.expect("a template");
+    let seed = ":secret:prod/mailer\"}";
+    assert!(template.contains(seed), "{template}");
+    let template = template.replace(seed, ":secret:elsewhere\"}");
+    let parameter = |name: &str| {
+        let builder = aws_sdk_cloudformation::types::Parameter::builder();
+        builder.parameter_key(name).use_previous_value(true).build()
+    };
+    let request = world.cloudformation.update_stack().stack_name(STACK);
+    let request = request.template_body(template);
+    let request = request.capabilities(Capability::CapabilityNamedIam);
+    let request = request.parameters(parameter("ArtifactBucket"));
+    let request = request.parameters(parameter("ArtifactKey"));
+    request.send().await.expect("the update begins");
+    world.until_stack_is(STACK, "UPDATE_COMPLETE").await;
+}
+
+/// Makes a secret that carries the stack's tag, as one whose entry got another name.
+async fn leave_behind(world: &World) {
+    let tag = |key: &str, value: &str| {
+        let tag = aws_sdk_secretsmanager::types::Tag::builder();
+        tag.key(key).value(value).build()
+    };
+    let request = world.secretsmanager.create_secret().name("prod/earlier");
+    let request = request.tags(tag("keyrota:stack", STACK));
+    let request = request.tags(tag("keyrota:user", "mailer"));
+    let request = request.secret_string("{}");
+    request.send().await.expect("the secret is made");
+}
+
+/// A stack that waits for somebody for a second, and rolls back.
+const WAITING: &str = "
+Resources:
+  Handle: { Type: 'AWS::CloudFormation::WaitConditionHandle' }
+  Condition:
+    Type: AWS::CloudFormation::WaitCondition
+    Properties: { Handle: !Ref Handle, Timeout: '1' }
+";
+
+async fn keep_busy(world: &World) {
+    let request = world.cloudformation.create_stack().stack_name(STACK);
+    let request = request.template_body(WAITING);
+    let request = request.capabilities(Capability::CapabilityIam);
+    request.send().await.expect("the stack is made");
+}
