@@ -28,6 +28,10 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
         key,
         values: all,
     } = condition;
+    if let ("ForAnyValue:StringEquals", "aws:CalledVia") = (operator.as_str(), key.as_str()) {
+        let services = all.iter().map(|name| subject::service(name));
+        return Some(Prose::words("in a call that came by ").then(prose::list(services, "or")));
+    }
     if !MATCHES.contains(&operator.as_str()) || all.is_empty() {
         return None;
     }

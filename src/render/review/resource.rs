@@ -155,7 +155,8 @@ pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
         Some((Kind::Stack, name)) => of(Kind::Stack, name.strip_suffix("/*").unwrap_or(name)),
         Some((Kind::Bucket, name)) => match name.split_once('/') {
             Some((bucket, "*")) => of(Kind::Objects, bucket),
-            _ => of(Kind::Bucket, name),
+            Some(_) => of(Kind::Objects, name),
+            None => of(Kind::Bucket, name),
         },
         Some((kind, name)) => of(kind, name),
         None => of(Kind::Other, arn),
@@ -210,8 +211,9 @@ pub fn things<'arn>(
         kinds.entry(thing.kind).or_default().push(thing);
     }
     for things in kinds.values_mut() {
-        things.sort();
-        things.dedup();
+        things.sort_by_key(|thing| (thing.name, thing.wildcard));
+        // A secret by its name alone, for as long as it is not there, is the same one.
+        things.dedup_by_key(|thing| thing.name);
     }
     kinds
 }
@@ -245,6 +247,7 @@ fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
     }
     match things {
         [thing] => Prose::words(match kind {
+            Kind::Objects if thing.name.contains('/') => "the objects ".to_owned(),
             Kind::Objects => "the objects in the bucket ".to_owned(),
             Kind::Other => String::new(),
             _ => format!("the {one} "),

@@ -95,6 +95,7 @@ fn aws(arn: &str, account: &str) -> Prose {
 /// Returns an AWS service in words.
 pub fn service(name: &str) -> Prose {
     match name {
+        "cloudformation.amazonaws.com" => Prose::words("CloudFormation"),
         "lambda.amazonaws.com" => Prose::words("Lambda"),
         "secretsmanager.amazonaws.com" => Prose::words("Secrets Manager"),
         "events.amazonaws.com" => Prose::words("EventBridge"),

@@ -149,6 +149,49 @@ fn the_actions_of_the_policies_have_words() {
     }
 }
 
+/// What is of several kinds is said kind by kind, and whole where that cannot be told.
+#[test]
+fn a_statement_of_several_kinds_is_said_in_parts() {
+    let setting = Setting {
+        stack: "payments-keys".to_owned(),
+        account: "111122223333".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    let parts = |statement: serde_json::Value| {
+        let document = json!({ "Statement": statement });
+        let document: serde_yaml::Value = serde_json::from_value(document).unwrap();
+        let (statement, _) = &statements(&document)[0];
+        let (subject, parts) = super::super::sentence::in_parts(statement, &setting);
+        let parts = parts.iter().map(|part| part.prose.plain().replace('`', ""));
+        (subject.plain(), parts.collect::<Vec<_>>())
+    };
+    let role = "arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*";
+    let user = "arn:aws:iam::111122223333:user/ada";
+    let objects = "arn:aws:s3:::b/payments-keys/*";
+    let (subject, said) = parts(json!({
+        "Sid": "BootstrapThings",
+        "Effect": "Allow",
+        "Action": ["iam:CreateAccessKey", "iam:CreateRole", "iam:GetUser", "s3:GetObject"],
+        "Resource": [role, user, objects],
+    }));
+    assert_eq!(subject, "for `keyrota bootstrap`, whoever deploys");
+    assert_eq!(
+        said,
+        [
+            "look at the user ada, and make access keys of it.",
+            "create the role payments-keys-FunctionRole-*.",
+            "read the objects b/payments-keys/*.",
+        ]
+    );
+    // A resource that no action is known to be for, and an action of another service.
+    for (action, resource) in [("iam:CreateRole", user), ("sqs:SendMessage", role)] {
+        let (_, said) = parts(
+            json!({ "Effect": "Allow", "Action": [action, "iam:GetUser"], "Resource": [resource, objects] }),
+        );
+        assert_eq!(said.len(), 1, "{said:?}");
+    }
+}
+
 /// What a policy names is on the page: nothing is lost on the way into words.
 #[test]
 fn every_statement_is_on_the_page() {
