@@ -14,6 +14,6 @@ mod fault;
 pub(crate) mod sample;
 
 pub use archive::Bundle;
-pub use digest::sha256_hex;
+pub use digest::{sha256_base64, sha256_hex};
 pub use elf::{NEWEST_GLIBC, check};
 pub use fault::{Fault, Machine, Refused, Version};

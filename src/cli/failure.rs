@@ -137,6 +137,8 @@ impl From<render::Error> for Failed {
     fn from(error: render::Error) -> Self {
         match error {
             render::Error::Refused(findings) => Self::refused("the rendered stack", findings),
+            earlier @ render::Error::Before { .. } => Self::new("against", earlier.to_string())
+                .hint("it has to be a template that keyrota rendered"),
             other => Self::new("template", other.to_string()),
         }
     }

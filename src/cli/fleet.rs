@@ -10,7 +10,7 @@ use super::failure::Failed;
 use super::settings::Settings;
 use crate::model::{Finding, Model};
 use crate::port::{Event, Listener as _};
-use crate::render::{self, Fleet, Record, Rendering, Templates};
+use crate::render::{self, Before, Fleet, Record, Rendering, Templates};
 use crate::run::{self, Cleared, Context};
 use crate::{plan, port};
 
@@ -143,12 +143,21 @@ pub(super) struct Overlay {
 impl Overlay {
     /// Renders every stack.
     pub(super) fn render(&self, fleet: &Fleet) -> Result<Rendering, Failed> {
+        self.render_since(fleet, None)
+    }
+
+    /// Renders every stack; the review says what changed since `before`.
+    pub(super) fn render_since(
+        &self,
+        fleet: &Fleet,
+        before: Option<&Before>,
+    ) -> Result<Rendering, Failed> {
         let overlay = match &self.templates {
             Some(directory) => templates_in(directory)?,
             None => BTreeMap::new(),
         };
         let templates = Templates::overlaid(overlay).map_err(render::Error::from)?;
-        Ok(render::render(&fleet.shards, &templates)?)
+        Ok(render::render_since(&fleet.shards, &templates, before)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `keyrota generate`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,13 +9,13 @@ use super::Exit;
 use super::failure::Failed;
 use super::fleet::{Overlay, Stacks};
 use super::settings::Settings;
-use crate::render::Rendering;
+use crate::render::{Before, Rendering};
 use crate::view::{GenerateResult, WrittenFile};
 
 /// Render everything for review, offline
 ///
-/// Writes stack.yaml, the policies and the deployer's policy. The same manifest
-/// gives the same bytes on any machine.
+/// Writes stack.yaml, the policies, the deployer's policy, and review.html, a page
+/// for whoever has to say yes. The same manifest gives the same bytes on any machine.
 #[derive(Args, Debug)]
 pub(super) struct Generate {
     /// Where to write
@@ -24,13 +24,20 @@ pub(super) struct Generate {
     /// Write nothing and say whether DIR is up to date (exit code 4 where it is not)
     #[arg(long)]
     check: bool,
+    /// Say in review.html what changed since the rendering in DIR
+    ///
+    /// DIR holds the stack.yaml (or stack-000.yaml …) of an earlier `generate`; it
+    /// may be the folder that is written to. `--check` needs the same DIR again.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
     #[command(flatten)]
     overlay: Overlay,
 }
 
 pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
-    let rendering = verb.overlay.render(&stacks.fleet)?;
+    let before = verb.against.as_deref().map(earlier).transpose()?;
+    let rendering = verb.overlay.render_since(&stacks.fleet, before.as_ref())?;
     settings.view.warn(&rendering.findings);
     let mut result = match verb.check {
         true => compare(&verb.output, &rendering),
@@ -114,6 +121,41 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         record: None,
         files,
         findings: rendering.findings.clone(),
+    })
+}
+
+/// Reads the templates of an earlier rendering.
+fn earlier(directory: &Path) -> Result<Before, Failed> {
+    let failed =
+        |error: &std::io::Error| Failed::file("read the earlier rendering in", directory, error);
+    std::fs::read_dir(directory).map_err(|error| failed(&error))?;
+    let mut stacks = BTreeMap::new();
+    for name in names_in(directory)
+        .into_iter()
+        .filter(|name| is_stack(name))
+    {
+        let path = directory.join(&name);
+        let unreadable = || {
+            Failed::new(
+                "file",
+                format!("cannot read {}: it is no text", path.display()),
+            )
+        };
+        let text = held(&path).and_then(|bytes| String::from_utf8(bytes).ok());
+        stacks.insert(name, text.ok_or_else(unreadable)?);
+    }
+    if stacks.is_empty() {
+        let message = format!(
+            "{} holds no stack.yaml and no stack-000.yaml",
+            directory.display()
+        );
+        return Err(Failed::new("against", message)
+            .hint("name the folder that an earlier `keyrota generate` wrote to"));
+    }
+    Ok(Before {
+        // Not where it is: the same two renderings give the same page anywhere.
+        what: "an earlier rendering".to_owned(),
+        stacks,
     })
 }
 

@@ -1,5 +1,8 @@
 //! `keyrota plan`.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 
 use super::Exit;
@@ -9,7 +12,9 @@ use super::function::FunctionSource;
 use super::session::Session;
 use super::settings::Settings;
 use crate::plan::Preflight;
-use crate::run;
+use crate::port::{Event, Listener as _};
+use crate::render::{self, Before};
+use crate::run::{self, Cleared, Context};
 use crate::view::PlanResult;
 
 /// Show what a deployment would change, and change nothing
@@ -20,6 +25,9 @@ pub(super) struct Plan {
     /// Exit with 4 where there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Write the page for review to FILE, with what changes since the deployed stack
+    #[arg(long, value_name = "FILE")]
+    review: Option<PathBuf>,
     #[command(flatten)]
     overlay: Overlay,
     #[command(flatten)]
@@ -41,10 +49,46 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
         let changes = run::preview(&context, model, cleared, &artifact, template).await?;
         result.stacks.push((model.stack.to_string(), changes));
     }
+    if let Some(file) = &verb.review {
+        let before = deployed(&context, &stacks, &cleared).await?;
+        let rendering = verb.overlay.render_since(&stacks.fleet, Some(&before))?;
+        write(file, &rendering.files[render::REVIEW])?;
+        settings
+            .progress
+            .on(Event::Done(format!("wrote {}", file.display())));
+    }
     settings.progress.finish();
     settings.view.show(&result);
     Ok(match verb.detailed_exitcode && !result.is_empty() {
         true => Exit::Different,
         false => Exit::Done,
     })
+}
+
+/// Returns the templates that are deployed now.
+async fn deployed(
+    context: &Context<'_>,
+    stacks: &Stacks,
+    cleared: &[Cleared],
+) -> Result<Before, Failed> {
+    let mut templates = BTreeMap::new();
+    for (shard, cleared) in stacks.fleet.shards.iter().zip(cleared) {
+        let stack = cleared.observed.stack.as_ref();
+        if let Some(stack) = stack.filter(|stack| !stack.status.is_review()) {
+            let template = context.cloud.template(&stack.name).await?;
+            templates.insert(shard.file.clone(), template);
+        }
+    }
+    Ok(Before {
+        what: "the deployed stack".to_owned(),
+        stacks: templates,
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files are written"
+)]
+fn write(file: &Path, text: &str) -> Result<(), Failed> {
+    std::fs::write(file, text).map_err(|error| Failed::file("write", file, &error))
 }

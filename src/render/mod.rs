@@ -8,6 +8,7 @@ mod document;
 mod fleet;
 mod name;
 mod resolve;
+mod review;
 mod role;
 mod spread;
 mod template;
@@ -17,6 +18,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use crate::cost::{self, Prices, Usage};
 use crate::model::{Finding, Model};
 
 pub use check::{
@@ -28,6 +30,7 @@ pub use name::{
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use resolve::ResolveError;
+pub use review::{Before, FILE as REVIEW};
 use spread::spread;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
@@ -84,6 +87,14 @@ pub enum Error {
     /// A fault in the templates' references.
     #[error(transparent)]
     Reference(#[from] ResolveError),
+    /// What the rendering is to be compared with cannot be read.
+    #[error("compare with {file}: {reason}")]
+    Before {
+        /// The template.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// The rendered stack is not YAML, or a policy is not JSON.
     #[error("read the rendered stack again: {0}")]
     Malformed(String),
@@ -123,6 +134,19 @@ pub(crate) struct Rendered<'model> {
 /// Returns every finding where a stack is refused, by AWS or by the check's own
 /// rules; the other errors are faults of the templates.
 pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
+    render_since(shards, templates, None)
+}
+
+/// Renders the stacks; the review says what changed since what was there before.
+///
+/// # Errors
+///
+/// As [`render`], and [`Error::Before`] where the earlier templates cannot be read.
+pub fn render_since(
+    shards: &[Shard],
+    templates: &Templates,
+    before: Option<&Before>,
+) -> Result<Rendering, Error> {
     let mut rendered = Vec::new();
     let mut reports = Vec::new();
     let mut refused = Vec::new();
@@ -145,11 +169,52 @@ pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Erro
     for written in spread(&rendered, files_of) {
         files.extend(written?);
     }
+    let models: Vec<&Model> = rendered.iter().map(|one| one.model).collect();
+    let review = review::page(review::Content {
+        stacks: &rendered,
+        files: &files,
+        checks: &checks(&reports, &findings),
+        cost: &cost::estimate(&models, &Prices::built_in(), &Usage::default()),
+        before,
+    })?;
+    files.insert(review::FILE.to_owned(), review);
     Ok(Rendering {
         stacks: rendered.into_iter().map(|one| one.text).collect(),
         files,
         findings,
     })
+}
+
+/// Returns what the check says of all the stacks, for the review. A rule has passed
+/// where no stack of them found anything.
+fn checks(reports: &[Report], findings: &[Finding]) -> review::Checks {
+    let passes = |rule: &check::Rule| {
+        let of = |report: &Report| report.passed.iter().any(|passed| passed.id == rule.id);
+        reports.iter().all(of)
+    };
+    let passed = check::rules().filter(|rule| passes(rule));
+    let passed = passed.map(|rule| review::Passed {
+        rule: rule.id.to_owned(),
+        title: rule.title.to_owned(),
+    });
+    let warnings = findings.iter().map(|finding| review::Warning {
+        rule: finding.kind.to_owned(),
+        place: finding.path.clone(),
+        message: finding.message.clone(),
+        hint: finding.hint.clone(),
+    });
+    let accepted = reports.iter().flat_map(|report| &report.excepted);
+    let accepted = accepted.map(|exception| review::Accepted {
+        rule: exception.finding.kind.to_owned(),
+        place: exception.finding.path.clone(),
+        message: exception.finding.message.clone(),
+        reason: exception.reason.clone(),
+    });
+    review::Checks {
+        passed: passed.collect(),
+        warnings: warnings.collect(),
+        accepted: accepted.collect(),
+    }
 }
 
 fn render_stack<'model>(
@@ -212,25 +277,10 @@ fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> 
     files.insert((*file).to_owned(), text.clone());
     let mut users: Option<&document::Document> = None;
     for document in documents {
-        // The users' policies are one and the same, unless a template of an
-        // organisation's own tells them apart.
-        let mut name = document.name.clone();
-        if document.kind == document::Kind::UserInline {
-            match users {
-                Some(first) if first.body == document.body => continue,
-                Some(_) => name = format!("{name}-{}", document.resource),
-                None => users = Some(document),
-            }
-        }
-        // The documents of users and secrets have names of their own in every stack.
-        let prefix = match document.kind {
-            document::Kind::UserInline | document::Kind::Secret => "",
-            _ => prefix,
+        let Some(file) = policy_file(document, prefix, &mut users) else {
+            continue;
         };
-        files.insert(
-            format!("policies/{prefix}{name}.json"),
-            pretty(&document.body)?,
-        );
+        files.insert(file, pretty(&document.body)?);
     }
     let bucket = artifact_bucket(model, world.account(), world.region());
     let policy = document::artifact_bucket_policy(&bucket, world);
@@ -246,6 +296,31 @@ fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> 
         files.insert(format!("{name}-{}.json", index + 1), pretty(part)?);
     }
     Ok(files)
+}
+
+/// Returns the file of a policy, where none before it shows the same. `users` is the
+/// first of the users' policies in the stack.
+fn policy_file<'documents>(
+    document: &'documents document::Document,
+    prefix: &str,
+    users: &mut Option<&'documents document::Document>,
+) -> Option<String> {
+    let mut name = document.name.clone();
+    // The users' policies are one and the same, unless a template of an
+    // organisation's own tells them apart.
+    if document.kind == document::Kind::UserInline {
+        match users {
+            Some(first) if first.body == document.body => return None,
+            Some(_) => name = format!("{name}-{}", document.resource),
+            None => *users = Some(document),
+        }
+    }
+    // The documents of users and secrets have names of their own in every stack.
+    let prefix = match document.kind {
+        document::Kind::UserInline | document::Kind::Secret => "",
+        _ => prefix,
+    };
+    Some(format!("policies/{prefix}{name}.json"))
 }
 
 /// Returns the policy of the artifact bucket, which keeps off whoever does not

@@ -73,6 +73,18 @@ async fn a_changed_manifest_is_planned_and_applied() {
             "{expected}: {planned:#?}"
         );
     }
+    // The page for review says the same in words.
+    let review = "plan --function-zip function.zip --review review.html";
+    world.changes_nothing(review).await.exits(0);
+    let page = world.home.read("review.html");
+    for said in [
+        "Since the deployed stack.",
+        "Begins to rotate: 1 secret",
+        "Stops rotating: 1 secret",
+        "<ins>rate(7 days)</ins>",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
     // Without the flag the exit code says only that it went well; people see a table.
     let plan = "plan --function-zip function.zip";
     let ran = world.changes_nothing(plan).await.exits(0);

@@ -139,6 +139,52 @@ async fn a_check_says_what_is_out_of_date_and_writes_nothing() {
     home.keyrota(check).await.exits(0);
 }
 
+/// The page for review says what changed since an earlier rendering.
+#[tokio::test]
+async fn a_rendering_is_compared_with_an_earlier_one() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    home.keyrota("generate -o old").await.exits(0);
+    assert!(
+        home.read("old/review.html")
+            .contains("Nothing to compare with")
+    );
+    home.write("keyrota.yaml", format!("{MANIFEST}  - {{ user: late }}\n"));
+    let against = "generate -o new --against old";
+    home.keyrota(against).await.exits(0);
+    let page = home.read("new/review.html");
+    assert!(page.contains("Begins to rotate: 1 secret"), "{page}");
+    assert!(page.contains("payments-keys/late"));
+    // The same again, also where it is checked only; and without it, it is another page.
+    home.keyrota(&format!("{against} --check")).await.exits(0);
+    home.keyrota("generate -o new --check").await.exits(4);
+    // Nothing but the page differs.
+    home.keyrota("generate -o alone").await.exits(0);
+    let without = |folder: &str| {
+        let mut files = tree(&home.file(folder));
+        files.remove(Path::new("review.html"));
+        files
+    };
+    assert_eq!(without("new"), without("alone"));
+}
+
+#[tokio::test]
+async fn what_there_is_to_compare_with_must_be_a_rendering() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    let against = "generate --against earlier --format json";
+    let missing = home.keyrota(against).await.exits(1);
+    missing.fails("file", &["earlier"]);
+    std::fs::create_dir(home.file("earlier")).expect("a folder");
+    let empty = home.keyrota(against).await.exits(1);
+    empty.fails("against", &["earlier", "stack.yaml"]);
+    home.write("earlier/stack.yaml", "a: b\n");
+    let foreign = home.keyrota(against).await.exits(1);
+    foreign.fails("against", &["stack.yaml", "Resources"]);
+    // Nothing was written meanwhile.
+    assert!(!home.file("rendered").exists());
+}
+
 #[tokio::test]
 async fn what_cannot_be_written_is_named() {
     let home = Home::new();

@@ -53,7 +53,7 @@ fn reviewed(rendering: &Rendering) -> String {
     for (path, content) in rendering
         .files
         .iter()
-        .filter(|(path, _)| *path != "stack.yaml")
+        .filter(|(path, _)| !matches!(path.as_str(), "stack.yaml" | "review.html"))
     {
         writeln!(text, "── {path}\n{content}").unwrap();
     }

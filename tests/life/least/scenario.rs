@@ -148,6 +148,8 @@ pub const SCENARIOS: &[Scenario] = &[
             "cloudwatch:UntagResource",
             "events:UntagResource",
             "iam:ListUserTags",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutUserPermissionsBoundary",
             "iam:UntagUser",
             "iam:UpdateAssumeRolePolicy",
             "iam:UpdateRole",

@@ -70,6 +70,9 @@ pub async fn prepare(world: &World, state: State) -> Policy {
         true => String::new(),
         false => people(world).await,
     };
+    if state == CHANGED {
+        make_boundary(world).await;
+    }
     let (before, after) = manifests(state, &key);
     world.manifest(&before);
     let rotates = if state == DEPLOYED {
@@ -107,6 +110,17 @@ async fn people(world: &World) -> String {
     world.make_kms_key().await
 }
 
+/// Makes the boundary that the changed manifest sets.
+async fn make_boundary(world: &World) {
+    let everything = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    let request = world.iam.create_policy().policy_name("boundary");
+    let request = request.policy_document(everything.to_string());
+    request.send().await.expect("the policy is made");
+}
+
 /// Returns the manifest that is deployed and the one that there is afterwards.
 fn manifests(state: State, key: &str) -> (String, String) {
     let head = |tags: &str, email: &str| {
@@ -117,7 +131,12 @@ fn manifests(state: State, key: &str) -> (String, String) {
     };
     let before = head("team: payments", "ops@example.com");
     let after = match state {
-        State::Changed { .. } => head("owner: platform", "ops@example.com, night@example.com"),
+        State::Changed { large } => {
+            let bound = format!("permissions_boundary: 'arn:aws:iam::{ACCOUNT}:policy/boundary'\n");
+            let head = head("owner: platform", "ops@example.com, night@example.com");
+            // The large one is for what it alone needs.
+            if large { head } else { head + &bound }
+        }
         _ => before.clone(),
     };
     if state.large() {

@@ -1,0 +1,298 @@
+//! What an action lets one do, in words. Several actions may share a word where
+//! they are parts of one thing ("look at"); an action without one is named as it is.
+
+/// The words for one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What is done: "delete"; two things with `|` between them.
+    pub verb: &'static str,
+    /// To what of the resource: "access keys of"; empty for the resource itself.
+    pub part: &'static str,
+}
+
+/// Returns the words for an action, where there are any.
+pub fn words(action: &str) -> Option<Words> {
+    let (service, name) = action.split_once(':')?;
+    let (verb, part) = match service {
+        "cloudformation" => cloudformation(name),
+        "cloudwatch" => common(name),
+        "events" => events(name),
+        "iam" => iam(name),
+        "kms" => kms(name),
+        "lambda" => lambda(name),
+        "logs" => logs(name),
+        "s3" => s3(name),
+        "secretsmanager" => secrets_manager(name),
+        "sns" => sns(name),
+        "sts" if name == "AssumeRole" => Some(("take on", "")),
+        _ => None,
+    }?;
+    Some(Words { verb, part })
+}
+
+/// Returns what is grave about an allowed action: what a reader looks for first.
+pub fn gravity(action: &str) -> Option<&'static str> {
+    Some(match action {
+        "secretsmanager:GetSecretValue" => "reads secret values",
+        "iam:CreateAccessKey" => "makes credentials",
+        "kms:Decrypt" => "decrypts",
+        "iam:AttachRolePolicy"
+        | "iam:AttachUserPolicy"
+        | "iam:CreatePolicyVersion"
+        | "iam:PassRole"
+        | "iam:PutRolePolicy"
+        | "iam:PutUserPolicy"
+        | "iam:UpdateAssumeRolePolicy"
+        | "kms:CreateGrant"
+        | "kms:PutKeyPolicy"
+        | "lambda:AddPermission"
+        | "s3:PutBucketPolicy"
+        | "secretsmanager:PutResourcePolicy" => "grants permissions",
+        "iam:DeleteAccessKey"
+        | "iam:DeleteUser"
+        | "kms:ScheduleKeyDeletion"
+        | "secretsmanager:DeleteSecret" => "deletes",
+        _ if action.ends_with('*') => "any action",
+        _ => return None,
+    })
+}
+
+/// Returns whether IAM lets the action be granted on everything only ("Actions,
+/// resources, and condition keys" of each service, Service Authorization Reference).
+pub fn is_unscoped(action: &str) -> bool {
+    matches!(
+        action,
+        "cloudformation:ValidateTemplate"
+            | "iam:GetAccountSummary"
+            | "iam:ListUsers"
+            | "kms:CreateKey"
+            | "kms:ListAliases"
+            | "kms:ListKeys"
+            | "logs:DescribeLogGroups"
+            | "logs:DescribeResourcePolicies"
+            | "secretsmanager:GetRandomPassword"
+            | "secretsmanager:ListSecrets"
+            | "sts:GetCallerIdentity"
+    )
+}
+
+/// Returns where a verb stands among others: what only looks comes first, and what
+/// takes away last.
+pub fn rank(verb: &str) -> usize {
+    const FIRST: [&str; 6] = ["look at", "list", "list what is in", "see", "read", "write"];
+    const LAST: [&str; 4] = ["cancel", "detach", "stop", "delete"];
+    let begins = |words: &[&str]| words.iter().rposition(|word| verb.starts_with(word));
+    match (begins(&FIRST), begins(&LAST)) {
+        (Some(place), _) => place,
+        (None, Some(place)) => 20 + place,
+        (None, None) => 10,
+    }
+}
+
+type Pair = (&'static str, &'static str);
+
+/// Names that mean the same with every service that has them.
+fn common(name: &str) -> Option<Pair> {
+    Some(match name {
+        "TagResource" | "UntagResource" => ("tag", ""),
+        "ListTags" | "ListTagsForResource" => ("read", "the tags of"),
+        "DeleteAlarms" => ("delete", ""),
+        "DescribeAlarms" => ("look at", ""),
+        "PutMetricAlarm" => ("create|change", ""),
+        _ => return None,
+    })
+}
+
+fn cloudformation(name: &str) -> Option<Pair> {
+    Some(match name {
+        "ContinueUpdateRollback" => ("roll back", ""),
+        "CreateChangeSet" => ("make", "change sets of"),
+        "DeleteChangeSet" => ("delete", "change sets of"),
+        "DescribeChangeSet" | "ListChangeSets" => ("look at", "change sets of"),
+        "ExecuteChangeSet" => ("carry out", "change sets of"),
+        "DeleteStack" => ("delete", ""),
+        "DescribeStackEvents"
+        | "DescribeStackResources"
+        | "DescribeStacks"
+        | "ListStackResources" => ("look at", ""),
+        "GetTemplate" => ("read", "the template of"),
+        _ => return common(name),
+    })
+}
+
+fn events(name: &str) -> Option<Pair> {
+    Some(match name {
+        "DeleteRule" => ("delete", ""),
+        "DescribeRule" | "ListTargetsByRule" => ("look at", ""),
+        "PutRule" => ("create|change", ""),
+        "PutTargets" | "RemoveTargets" => ("change", "the targets of"),
+        _ => return common(name),
+    })
+}
+
+fn iam(name: &str) -> Option<Pair> {
+    const KEYS: &str = "access keys of";
+    const INLINE: &str = "the inline policies of";
+    const POLICIES: &str = "the policies of";
+    Some(match name {
+        "CreateAccessKey" => ("make", KEYS),
+        "DeleteAccessKey" => ("delete", KEYS),
+        "GetAccessKeyLastUsed" => ("see the last use of", KEYS),
+        "ListAccessKeys" => ("list", KEYS),
+        "UpdateAccessKey" => ("activate or deactivate", KEYS),
+        "CreateRole" | "CreateUser" | "CreatePolicy" => ("create", ""),
+        "DeleteRole" | "DeleteUser" | "DeletePolicy" => ("delete", ""),
+        "GetRole" | "GetUser" | "GetPolicy" => ("look at", ""),
+        "UpdateRole" | "UpdateRoleDescription" | "UpdateUser" => ("change", ""),
+        "TagRole" | "UntagRole" | "TagUser" | "UntagUser" | "TagPolicy" | "UntagPolicy" => {
+            ("tag", "")
+        }
+        "ListRoleTags" | "ListUserTags" | "ListPolicyTags" => ("read", "the tags of"),
+        "PassRole" => ("hand on", ""),
+        "UpdateAssumeRolePolicy" => ("change who may take on", ""),
+        "PutRolePolicy" | "PutUserPolicy" => ("write", INLINE),
+        "DeleteRolePolicy" | "DeleteUserPolicy" => ("delete", INLINE),
+        "GetRolePolicy"
+        | "GetUserPolicy"
+        | "ListRolePolicies"
+        | "ListUserPolicies"
+        | "ListAttachedRolePolicies"
+        | "ListAttachedUserPolicies" => ("read", POLICIES),
+        "AttachRolePolicy" | "AttachUserPolicy" => ("attach managed policies to", ""),
+        "DetachRolePolicy" | "DetachUserPolicy" => ("detach managed policies from", ""),
+        "PutRolePermissionsBoundary"
+        | "PutUserPermissionsBoundary"
+        | "DeleteRolePermissionsBoundary"
+        | "DeleteUserPermissionsBoundary" => ("change", "the permissions boundary of"),
+        "CreatePolicyVersion" => ("write", "versions of"),
+        "DeletePolicyVersion" => ("delete", "versions of"),
+        "GetPolicyVersion" | "ListPolicyVersions" => ("read", "versions of"),
+        "ListEntitiesForPolicy" => ("see who has", ""),
+        "GetLoginProfile" => ("see whether a console password is there for", ""),
+        "ListGroupsForUser" => ("list", "the groups of"),
+        _ => return None,
+    })
+}
+
+fn kms(name: &str) -> Option<Pair> {
+    Some(match name {
+        "*" => ("do anything with", ""),
+        "Decrypt" => ("decrypt with", ""),
+        "GenerateDataKey" => ("encrypt with", ""),
+        "DescribeKey" => ("look at", ""),
+        "CreateKey" => ("create", ""),
+        "ScheduleKeyDeletion" | "CancelKeyDeletion" => ("schedule|cancel", "the deletion of"),
+        "CreateAlias" => ("create", ""),
+        "DeleteAlias" => ("delete", ""),
+        "UpdateAlias" => ("move", ""),
+        "ListAliases" => ("list", ""),
+        "EnableKeyRotation" => ("turn on the rotation of", ""),
+        "GetKeyPolicy" => ("read", "the policy of"),
+        "PutKeyPolicy" => ("write", "the policy of"),
+        "GetKeyRotationStatus" => ("look at", ""),
+        "ListResourceTags" => ("read", "the tags of"),
+        "UpdateKeyDescription" => ("describe", ""),
+        _ => return common(name),
+    })
+}
+
+fn lambda(name: &str) -> Option<Pair> {
+    Some(match name {
+        "InvokeFunction" => ("start", ""),
+        "CreateFunction" => ("create", ""),
+        "DeleteFunction" => ("delete", ""),
+        "UpdateFunctionCode" => ("replace", "the code of"),
+        "UpdateFunctionConfiguration" => ("change", ""),
+        "AddPermission" => ("let others start", ""),
+        "RemovePermission" => ("no longer let others start", ""),
+        "GetFunction" => ("read the code and the settings of", ""),
+        "GetFunctionCodeSigningConfig"
+        | "GetFunctionConfiguration"
+        | "GetFunctionRecursionConfig"
+        | "GetFunctionScalingConfig"
+        | "GetRuntimeManagementConfig" => ("read", "the settings of"),
+        "GetPolicy" => ("read", "the policy of"),
+        _ => return common(name),
+    })
+}
+
+fn logs(name: &str) -> Option<Pair> {
+    Some(match name {
+        "CreateLogStream" => ("begin", "streams of"),
+        "PutLogEvents" => ("write", "to"),
+        "FilterLogEvents" => ("read", ""),
+        "CreateLogGroup" => ("create", ""),
+        "DeleteLogGroup" => ("delete", ""),
+        "DescribeLogGroups" => ("look at", ""),
+        "PutRetentionPolicy" | "DeleteRetentionPolicy" => ("change", "the retention of"),
+        "DescribeIndexPolicies" | "GetDataProtectionPolicy" | "DescribeResourcePolicies" => {
+            ("read", "the policies of")
+        }
+        _ => return common(name),
+    })
+}
+
+fn s3(name: &str) -> Option<Pair> {
+    Some(match name {
+        "*" => ("do anything with", ""),
+        "CreateBucket" => ("create", ""),
+        "DeleteBucket" => ("delete", ""),
+        "ListBucket" | "ListBucketVersions" => ("list what is in", ""),
+        "DeleteBucketPolicy" => ("delete", "the policy of"),
+        "PutBucketPolicy" => ("write", "the policy of"),
+        "GetBucketPolicy" => ("read", "the policy of"),
+        "GetBucketLocation"
+        | "GetBucketPublicAccessBlock"
+        | "GetBucketVersioning"
+        | "GetEncryptionConfiguration" => ("read", "the settings of"),
+        "PutBucketPublicAccessBlock" | "PutBucketVersioning" | "PutEncryptionConfiguration" => {
+            ("change", "the settings of")
+        }
+        "GetBucketTagging" => ("read", "the tags of"),
+        "PutBucketTagging" => ("tag", ""),
+        "GetObject" => ("read", ""),
+        "PutObject" => ("write", ""),
+        "DeleteObject" => ("delete", ""),
+        "GetObjectVersion" => ("read", "versions of"),
+        "DeleteObjectVersion" => ("delete", "versions of"),
+        _ => return None,
+    })
+}
+
+fn secrets_manager(name: &str) -> Option<Pair> {
+    Some(match name {
+        "DescribeSecret" => ("look at", ""),
+        "GetSecretValue" => ("read", ""),
+        "PutSecretValue" => ("write", ""),
+        "UpdateSecretVersionStage" => ("relabel", ""),
+        "CreateSecret" => ("create", ""),
+        "DeleteSecret" => ("delete", ""),
+        "UpdateSecret" => ("change", ""),
+        "RotateSecret" => ("rotate", ""),
+        "CancelRotateSecret" => ("stop the rotation of", ""),
+        "ListSecretVersionIds" => ("list", "versions of"),
+        "ListSecrets" => ("list", ""),
+        "GetResourcePolicy" => ("read", "the policy of"),
+        "PutResourcePolicy" => ("write", "the policy of"),
+        "DeleteResourcePolicy" => ("delete", "the policy of"),
+        "ValidateResourcePolicy" => ("have AWS check", "the policy of"),
+        _ => return common(name),
+    })
+}
+
+fn sns(name: &str) -> Option<Pair> {
+    Some(match name {
+        "Publish" => ("publish", "to"),
+        "CreateTopic" => ("create", ""),
+        "DeleteTopic" => ("delete", ""),
+        "GetTopicAttributes" | "GetDataProtectionPolicy" => ("look at", ""),
+        "SetTopicAttributes" => ("change", ""),
+        "Subscribe" | "Unsubscribe" | "SetSubscriptionAttributes" => {
+            ("change", "the subscriptions of")
+        }
+        "ListSubscriptionsByTopic" | "GetSubscriptionAttributes" => {
+            ("look at", "the subscriptions of")
+        }
+        _ => return common(name),
+    })
+}

@@ -1,0 +1,334 @@
+//! The secrets, those that are set up alike together: what holds for all of them
+//! is said once, and what a reader has to compare stands side by side.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::prose::{self, LISTED, Prose};
+use super::rhythm;
+use super::statement::Principal;
+use super::subject;
+use super::timeline::{self, Timeline};
+use crate::model::{AccessKey, InitialKey, KmsKey, OldKey, Probe, RotateAs};
+use crate::render::{Rendered, name, resolve};
+
+/// Secrets that are set up alike.
+#[derive(Debug, Serialize)]
+pub struct Arrangement {
+    /// By which it is referred to.
+    pub letter: String,
+    /// How many secrets it has, in words; of one, its name.
+    pub count: String,
+    /// What holds for all of them.
+    pub facts: Vec<Fact>,
+    /// The schedule as AWS will have it.
+    pub expression: String,
+    /// The secrets.
+    pub rows: Vec<Row>,
+    #[serde(skip)]
+    pub first: AccessKey,
+}
+
+/// Something that holds for all secrets of an arrangement.
+#[derive(Debug, Serialize)]
+pub struct Fact {
+    pub what: &'static str,
+    pub prose: Prose,
+}
+
+/// One secret.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub secret: String,
+    pub user: String,
+    /// The logical IDs of what the stack makes for it.
+    pub ids: String,
+    /// Its stack's file, where there are several.
+    pub file: Option<String>,
+}
+
+/// When the windows of some arrangements open.
+#[derive(Debug, Serialize)]
+pub struct Rota {
+    pub letters: String,
+    /// The same, apart by spaces.
+    pub marks: String,
+    pub expression: String,
+    pub when: String,
+    pub window: String,
+    pub count: String,
+    /// It counts from the last rotation.
+    pub rate: bool,
+    /// The calendar as the page's script reads it.
+    pub calendar: String,
+    /// How long a window is open, in hours; nothing is left to AWS.
+    pub hours: String,
+}
+
+/// Returns the secrets in the order of their names, in arrangements.
+pub fn arrangements(stacks: &[Rendered<'_>], account: &str) -> Vec<Arrangement> {
+    let mut all: Vec<Arrangement> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for rendered in stacks {
+        let file = (stacks.len() > 1).then(|| rendered.file.to_owned());
+        let made = resolve::resources(&rendered.tree)
+            .map(|(id, _)| id)
+            .collect();
+        let mut entries: Vec<&AccessKey> = rendered.model.access_keys.iter().collect();
+        entries.sort_by_key(|entry| &entry.secret);
+        let mut last = 0;
+        for entry in entries {
+            if !all.get(last).is_some_and(|held| alike(&held.first, entry)) {
+                let next = all.len();
+                last = *places.entry(key(entry)).or_insert(next);
+                if last == next {
+                    all.push(arrangement(entry, next, account));
+                }
+            }
+            all[last].rows.push(Row {
+                secret: entry.secret.to_string(),
+                user: entry.user.to_string(),
+                ids: logical_ids(entry, &made),
+                file: file.clone(),
+            });
+        }
+    }
+    for one in &mut all {
+        one.count = match one.rows.as_slice() {
+            [only] => only.secret.clone(),
+            more => prose::count(more.len(), "secret", "secrets"),
+        };
+    }
+    all
+}
+
+fn alike(one: &AccessKey, other: &AccessKey) -> bool {
+    one.schedule == other.schedule
+        && one.window == other.window
+        && one.rotate_as == other.rotate_as
+        && one.create_user == other.create_user
+        && one.initial_key == other.initial_key
+        && one.kms_key == other.kms_key
+        && one.old_key == other.old_key
+        && one.probe == other.probe
+        && one.readers == other.readers
+}
+
+fn key(entry: &AccessKey) -> String {
+    let AccessKey {
+        user: _,
+        place: _,
+        secret: _,
+        create_user,
+        initial_key,
+        schedule,
+        window,
+        rotate_as,
+        kms_key,
+        old_key,
+        probe,
+        readers,
+    } = entry;
+    format!(
+        "{create_user} {initial_key:?} {schedule} {window:?} {rotate_as:?} {kms_key:?} {old_key} {probe:?} {readers:?}"
+    )
+}
+
+/// The logical IDs that follow from the entry and are in the stack.
+fn logical_ids(entry: &AccessKey, made: &std::collections::HashSet<&str>) -> String {
+    let ids = entry_ids(entry);
+    let ids: Vec<&str> = ids
+        .iter()
+        .map(String::as_str)
+        .filter(|id| made.contains(id))
+        .collect();
+    ids.join(" ")
+}
+
+/// The logical IDs that an entry may have.
+fn entry_ids(entry: &AccessKey) -> [String; 5] {
+    [
+        name::secret_logical_id(entry),
+        name::schedule_logical_id(entry),
+        name::readers_logical_id(entry),
+        name::user_policy_logical_id(entry),
+        name::user_logical_id(entry),
+    ]
+}
+
+/// A, B … Z, AA, AB …
+fn letter(index: usize) -> String {
+    let before = match index / 26 {
+        0 => String::new(),
+        more => letter(more - 1),
+    };
+    let last = b'A' + u8::try_from(index % 26).unwrap_or_default();
+    before + &char::from(last).to_string()
+}
+
+fn arrangement(entry: &AccessKey, index: usize, account: &str) -> Arrangement {
+    let when = Prose::words(rhythm::when(&entry.schedule))
+        .say(" (")
+        .code(entry.schedule.as_str())
+        .say("), ")
+        .say(rhythm::window(&entry.schedule, entry.window));
+    let user = match (entry.create_user, &entry.initial_key) {
+        (true, _) => Prose::words("is made by the stack, and every key of it is the stack’s own"),
+        (false, InitialKey::Create) => Prose::words("is there already; its first key is a new one"),
+        (false, InitialKey::Profile(name)) => {
+            Prose::words("is there already; its present key is taken over from the profile ")
+                .code(name)
+        }
+    };
+    let origin = match &entry.rotate_as {
+        RotateAs::Itself => Prose::words("the user’s own current key"),
+        RotateAs::Role => Prose::words("the function’s role, and no long-lived key"),
+        RotateAs::Administrator(secret) => {
+            Prose::words("the key in the administrator’s secret ").code(secret.as_str())
+        }
+    };
+    let encrypted = match &entry.kms_key {
+        KmsKey::AwsManaged => Prose::name("aws/secretsmanager").say(", the account’s default key"),
+        KmsKey::Create => Prose::words("a customer managed key that the stack makes"),
+        KmsKey::Existing(arn) => Prose::words("the customer managed key ").code(arn.as_str()),
+    };
+    let mut facts = vec![
+        ("Rotates", when),
+        ("With", origin),
+        ("The user", user),
+        ("Encrypted with", encrypted),
+        ("Named readers", readers(entry, account)),
+        ("The old key", old_key(entry.old_key)),
+    ];
+    if let Some(probe) = &entry.probe {
+        facts.push(("A new key must first", self::probe(probe)));
+    }
+    let fields = ["accesskey", "secretkey", "username", "secretarn"].map(Prose::name);
+    facts.push(("Holds the fields", prose::list(fields, "and")));
+    Arrangement {
+        letter: letter(index),
+        count: String::new(),
+        facts: facts
+            .into_iter()
+            .map(|(what, prose)| Fact { what, prose })
+            .collect(),
+        expression: entry.schedule.to_string(),
+        rows: Vec::new(),
+        first: entry.clone(),
+    }
+}
+
+fn readers(entry: &AccessKey, account: &str) -> Prose {
+    if entry.readers.is_empty() {
+        return Prose::words("none");
+    }
+    let mut named: Vec<&str> = entry.readers.iter().map(|arn| arn.as_str()).collect();
+    named.sort_unstable();
+    named.dedup();
+    match named.len() {
+        few if few <= LISTED => {
+            let all = named
+                .iter()
+                .map(|arn| subject::principal(&Principal::Aws((*arn).to_owned()), account));
+            prose::list(all, "and")
+        }
+        more => Prose::words(format!(
+            "{} principals, listed under permissions",
+            prose::number(more)
+        )),
+    }
+}
+
+fn old_key(old_key: OldKey) -> Prose {
+    match old_key {
+        OldKey::UntilNextRotation => {
+            Prose::words("stays active until the next rotation needs its place")
+        }
+        OldKey::After(after) if after.delete_after.as_seconds() == 0 => {
+            Prose::words("is deleted as soon as it is replaced")
+        }
+        OldKey::After(after) => Prose::words(format!(
+            "is deactivated after {} and deleted after {}, unless a client still uses it",
+            prose::duration(after.deactivate_after),
+            prose::duration(after.delete_after),
+        )),
+    }
+}
+
+fn probe(probe: &Probe) -> Prose {
+    match probe {
+        Probe::ListBucket { bucket, region } => {
+            let listed = Prose::words("be allowed to list the bucket ").code(bucket.parts()[4]);
+            match region {
+                Some(region) => listed.say(" in ").code(region.as_str()),
+                None => listed,
+            }
+        }
+        Probe::AssumeRole { role } => {
+            Prose::words("be allowed to take on the role ").code(role.as_str())
+        }
+    }
+}
+
+/// Returns each schedule once, with the arrangements that have it.
+pub fn rotas(arrangements: &[Arrangement]) -> Vec<Rota> {
+    let mut rotas: Vec<(Rota, Vec<&str>, usize)> = Vec::new();
+    for one in arrangements {
+        let (schedule, window) = (&one.first.schedule, one.first.window);
+        let hours = window.and_then(|window| window.as_hours());
+        let hours = hours.map(|hours| hours.to_string()).unwrap_or_default();
+        let same = |held: &&mut (Rota, Vec<&str>, usize)| {
+            held.0.expression == schedule.as_str() && held.0.hours == hours
+        };
+        if let Some((_, letters, secrets)) = rotas.iter_mut().find(same) {
+            letters.push(&one.letter);
+            *secrets += one.rows.len();
+            continue;
+        }
+        let rota = Rota {
+            letters: String::new(),
+            marks: String::new(),
+            expression: schedule.to_string(),
+            when: prose::capitalised(&rhythm::when(schedule)),
+            window: rhythm::window(schedule, window),
+            count: String::new(),
+            rate: schedule.rate().is_some(),
+            calendar: serde_json::to_string(&schedule.calendar()).unwrap_or_default(),
+            hours,
+        };
+        rotas.push((rota, vec![&one.letter], one.rows.len()));
+    }
+    let finished = rotas.into_iter().map(|(rota, letters, secrets)| Rota {
+        marks: letters.join(" "),
+        letters: prose::words(letters, "and"),
+        count: prose::count(secrets, "secret", "secrets"),
+        ..rota
+    });
+    finished.collect()
+}
+
+/// Returns each way that old keys go, with the arrangements that have it.
+pub fn timelines(arrangements: &[Arrangement]) -> Vec<Timeline> {
+    let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
+    for one in arrangements {
+        match policies
+            .iter_mut()
+            .find(|(held, _)| *held == one.first.old_key)
+        {
+            Some((_, letters)) => letters.push(one.letter.clone()),
+            None => policies.push((one.first.old_key, vec![one.letter.clone()])),
+        }
+    }
+    let draw = |(old_key, letters)| timeline::timeline(old_key, letters);
+    policies.into_iter().map(draw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn letters_go_on_after_the_last() {
+        let letters = [0, 25, 26, 51, 52, 701, 702].map(super::letter);
+        assert_eq!(letters.join(" "), "A Z AA AZ BA ZZ AAA");
+    }
+}

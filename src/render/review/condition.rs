@@ -1,0 +1,94 @@
+//! A statement's conditions in words. Only what is known to mean just that is put
+//! into words; all else is named as the policy has it.
+
+use super::prose::{self, LISTED, Prose};
+use super::resource;
+use super::sentence::Setting;
+use super::statement::Condition;
+use super::subject;
+
+/// Operators under which a key has one of the values, and nothing else is meant.
+const MATCHES: [&str; 5] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool"];
+
+/// Returns a condition as the end of a sentence: "through Secrets Manager".
+pub fn phrase(condition: &Condition, setting: &Setting) -> Prose {
+    known(condition, setting).unwrap_or_else(|| {
+        Prose::words("where ")
+            .code(&condition.key)
+            .say(" meets ")
+            .code(&condition.operator)
+            .say(" ")
+            .then(values(condition))
+    })
+}
+
+fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
+    let Condition {
+        operator,
+        key,
+        values: all,
+    } = condition;
+    if let ("ForAnyValue:StringEquals", "aws:CalledVia") = (operator.as_str(), key.as_str()) {
+        let services = all.iter().map(|name| subject::service(name));
+        return Some(Prose::words("in a call that came by ").then(prose::list(services, "or")));
+    }
+    if !MATCHES.contains(&operator.as_str()) || all.is_empty() {
+        return None;
+    }
+    let exact = operator.ends_with("Equals");
+    let things = || {
+        resource::phrase(&resource::things(
+            all.iter().map(String::as_str),
+            Some(setting),
+        ))
+    };
+    let key = key
+        .strip_prefix("AWS:")
+        .map_or(key.clone(), |rest| format!("aws:{rest}"));
+    Some(match key.as_str() {
+        "kms:ViaService" if all.iter().all(|one| one.starts_with("secretsmanager.")) => {
+            Prose::words("through Secrets Manager")
+        }
+        "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(things()),
+        "aws:SourceArn" => Prose::words("on behalf of ").then(things()),
+        "aws:SourceAccount" if exact => {
+            Prose::words("on behalf of account ").then(values(condition))
+        }
+        "iam:PassedToService" if exact => {
+            let services = all.iter().map(|name| subject::service(name));
+            Prose::words("to ").then(prose::list(services, "or"))
+        }
+        "iam:PolicyARN" => Prose::words("where it is ").then(things()),
+        "iam:PermissionsBoundary" if exact => {
+            Prose::words("with the permissions boundary ").then(values(condition))
+        }
+        "aws:SecureTransport" => match all.as_slice() {
+            [one] if one == "false" => Prose::words("where the call does not come by TLS"),
+            [one] if one == "true" => Prose::words("by TLS"),
+            _ => return None,
+        },
+        key if exact => match key.split_once('/') {
+            Some(("aws:ResourceTag" | "secretsmanager:ResourceTag", tag)) => {
+                Prose::words("where its tag ")
+                    .code(tag)
+                    .say(" is ")
+                    .then(values(condition))
+            }
+            Some(("aws:RequestTag", tag)) => Prose::words("where it is given the tag ")
+                .code(tag)
+                .say(" with ")
+                .then(values(condition)),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn values(condition: &Condition) -> Prose {
+    let names = condition.values.iter().map(Prose::name);
+    match condition.values.len() {
+        0 => Prose::words("no value"),
+        few if few <= LISTED => prose::list(names, "or"),
+        more => Prose::words(format!("one of {} values", prose::number(more))),
+    }
+}

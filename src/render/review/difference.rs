@@ -1,0 +1,406 @@
+//! What changed since another rendering, or since what is deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::Before;
+use super::grant::{self, Told};
+use super::prose;
+use super::sentence::Setting;
+use crate::render::{Error, Rendered, document, resolve};
+
+/// Lines shown of one kind; of more, only how many there are is said.
+const SHOWN: usize = 300;
+/// Characters shown of a property's value.
+const LONGEST: usize = 240;
+
+/// What changed.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    /// What it is compared with.
+    pub since: String,
+    /// There was nothing before.
+    pub first: bool,
+    /// Nothing changed at all.
+    pub none: bool,
+    /// The changes in one line.
+    pub summary: String,
+    pub gained: Vec<Told>,
+    pub lost: Vec<Told>,
+    /// Secrets that begin to rotate, and stop.
+    pub begins: Listed,
+    pub stops: Listed,
+    pub added: Vec<Line>,
+    pub removed: Vec<Line>,
+    pub changed: Vec<Changed>,
+    /// What is not shown, where there is too much.
+    pub more: Vec<String>,
+}
+
+/// Some names, and how many there are.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    pub count: String,
+    pub names: Vec<String>,
+}
+
+/// A resource.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    pub id: String,
+    pub kind: String,
+    pub file: String,
+}
+
+/// A resource whose properties changed.
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    pub id: String,
+    pub kind: String,
+    pub file: String,
+    pub properties: Vec<Property>,
+    /// How many they are.
+    pub rows: usize,
+}
+
+/// A property that changed.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Property {
+    pub path: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// Compares the stacks with what was there before.
+///
+/// # Errors
+///
+/// Returns which of the earlier templates cannot be read, and why.
+pub fn difference(
+    stacks: &[Rendered<'_>],
+    before: &Before,
+    setting: &Setting,
+) -> Result<Difference, Error> {
+    let mut difference = Difference {
+        since: before.what.clone(),
+        first: before.stacks.is_empty(),
+        none: false,
+        summary: String::new(),
+        gained: Vec::new(),
+        lost: Vec::new(),
+        begins: listed(Vec::new()),
+        stops: listed(Vec::new()),
+        added: Vec::new(),
+        removed: Vec::new(),
+        changed: Vec::new(),
+        more: Vec::new(),
+    };
+    let mut trees = BTreeMap::new();
+    for (file, text) in &before.stacks {
+        trees.insert(file.as_str(), read(file, text)?);
+    }
+    let (mut held, mut holds) = (BTreeSet::new(), BTreeSet::new());
+    let (mut rotated, mut rotates) = (BTreeSet::new(), BTreeSet::new());
+    for rendered in stacks {
+        holds.append(&mut grant::grants(
+            &rendered.tree,
+            &rendered.world,
+            &rendered.documents,
+        ));
+        rotates.append(&mut rotating(&rendered.tree, &rendered.world));
+        let earlier = trees.remove(rendered.file).unwrap_or_default();
+        resources(rendered.file, &earlier, &rendered.tree, &mut difference);
+        let world = rendered.world.clone().with_resources(&earlier);
+        held.append(&mut granted(rendered.file, &earlier, &world)?);
+        rotated.append(&mut rotating(&earlier, &world));
+    }
+    for (file, earlier) in trees {
+        resources(file, &earlier, &Value::Null, &mut difference);
+        if let Some(any) = stacks.first() {
+            let world = any.world.clone().with_resources(&earlier);
+            held.append(&mut granted(file, &earlier, &world)?);
+            rotated.append(&mut rotating(&earlier, &world));
+        }
+    }
+    difference.gained = grant::tell(holds.difference(&held), setting);
+    difference.lost = grant::tell(held.difference(&holds), setting);
+    difference.begins = listed(rotates.difference(&rotated).cloned().collect());
+    difference.stops = listed(rotated.difference(&rotates).cloned().collect());
+    finish(&mut difference);
+    Ok(difference)
+}
+
+fn listed(names: Vec<String>) -> Listed {
+    Listed {
+        count: prose::count(names.len(), "secret", "secrets"),
+        names,
+    }
+}
+
+fn read(file: &str, text: &str) -> Result<Value, Error> {
+    let refused = |reason: String| Error::Before {
+        file: file.to_owned(),
+        reason,
+    };
+    let tree: Value = serde_yaml::from_str(text).map_err(|error| refused(error.to_string()))?;
+    match tree.get("Resources").and_then(Value::as_mapping) {
+        Some(_) => Ok(tree),
+        None => Err(refused(
+            "it has no `Resources`, so it is no CloudFormation template".to_owned(),
+        )),
+    }
+}
+
+fn granted(
+    file: &str,
+    tree: &Value,
+    world: &resolve::World,
+) -> Result<BTreeSet<grant::Grant>, Error> {
+    let documents = document::documents(tree, world).map_err(|error| Error::Before {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(grant::grants(tree, world, &documents))
+}
+
+/// Returns the secrets that a schedule is for.
+fn rotating(tree: &Value, world: &resolve::World) -> BTreeSet<String> {
+    let schedules = resolve::resources(tree)
+        .filter(|(_, one)| resolve::type_of(one) == "AWS::SecretsManager::RotationSchedule");
+    let names = schedules.filter_map(|(_, one)| {
+        let id = world
+            .resolve(one.get("Properties")?.get("SecretId")?)
+            .ok()?;
+        let arn = id.as_str()?;
+        let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
+        Some(name.strip_suffix("-??????").unwrap_or(name).to_owned())
+    });
+    names.collect()
+}
+
+fn resources(file: &str, before: &Value, after: &Value, difference: &mut Difference) {
+    let line = |id: &str, resource: &Value| Line {
+        id: id.to_owned(),
+        kind: resolve::type_of(resource).to_owned(),
+        file: file.to_owned(),
+    };
+    let was: BTreeMap<&str, &Value> = resolve::resources(before).collect();
+    let is: BTreeMap<&str, &Value> = resolve::resources(after).collect();
+    for (id, resource) in &is {
+        let Some(earlier) = was.get(id) else {
+            difference.added.push(line(id, resource));
+            continue;
+        };
+        let mut properties = Vec::new();
+        compare("", Some(earlier), Some(resource), &mut properties);
+        if !properties.is_empty() {
+            let Line { id, kind, file } = line(id, resource);
+            difference.changed.push(Changed {
+                id,
+                kind,
+                file,
+                rows: properties.len(),
+                properties,
+            });
+        }
+    }
+    let gone = was.iter().filter(|(id, _)| !is.contains_key(*id));
+    difference
+        .removed
+        .extend(gone.map(|(id, resource)| line(id, resource)));
+}
+
+/// Adds each property that differs, as deep down as it can be said.
+fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Property>) {
+    if before == after {
+        return;
+    }
+    match (before, after) {
+        (Some(Value::Mapping(was)), Some(Value::Mapping(is))) => {
+            let mut keys: Vec<&Value> = was.keys().collect();
+            keys.extend(is.keys().filter(|key| !was.contains_key(*key)));
+            for key in keys {
+                let name = key.as_str().map_or_else(|| shown(key), str::to_owned);
+                let path = match path {
+                    "" | "Properties" => name,
+                    _ => format!("{path}.{name}"),
+                };
+                compare(&path, was.get(key), is.get(key), found);
+            }
+        }
+        (Some(Value::Sequence(was)), Some(Value::Sequence(is))) => {
+            lists(path, was, is, found);
+        }
+        _ => found.push(Property {
+            path: path.to_owned(),
+            before: before.map(shown),
+            after: after.map(shown),
+        }),
+    }
+}
+
+fn lists(path: &str, was: &[Value], is: &[Value], found: &mut Vec<Property>) {
+    for key in ["Key", "Sid", "Id", "Name"] {
+        if let (Some(was), Some(is)) = (keyed(was, key), keyed(is, key)) {
+            let names: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();
+            for name in names {
+                let at = format!("{path}[{name}]");
+                compare(&at, was.get(name).copied(), is.get(name).copied(), found);
+            }
+            return;
+        }
+    }
+    let only = |items: &[Value], others: &[Value]| -> Vec<String> {
+        items
+            .iter()
+            .filter(|one| !others.contains(one))
+            .map(shown)
+            .collect()
+    };
+    let (gone, new) = (only(was, is), only(is, was));
+    if gone.is_empty() && new.is_empty() {
+        // The same items, in another order or another number.
+        found.push(Property {
+            path: path.to_owned(),
+            before: Some(prose::count(was.len(), "item", "items")),
+            after: Some(format!(
+                "{}, in another order",
+                prose::count(is.len(), "item", "items")
+            )),
+        });
+    }
+    for index in 0..gone.len().max(new.len()) {
+        found.push(Property {
+            path: format!("{path}[]"),
+            before: gone.get(index).cloned(),
+            after: new.get(index).cloned(),
+        });
+    }
+}
+
+/// The items by the text under a key, where each has one of its own.
+fn keyed<'tree>(items: &'tree [Value], key: &str) -> Option<BTreeMap<&'tree str, &'tree Value>> {
+    let mut map = BTreeMap::new();
+    for item in items {
+        let name = item.as_mapping()?.get(key)?.as_str()?;
+        if map.insert(name, item).is_some() {
+            return None;
+        }
+    }
+    Some(map)
+}
+
+/// A value on one line: references as the template has them, the rest as JSON.
+fn shown(value: &Value) -> String {
+    let text = text(value);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(one) => one.to_string(),
+        Value::Number(one) => one.to_string(),
+        Value::String(one) => one.clone(),
+        Value::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            format!("!{} {}", tag.trim_start_matches('!'), text(&tagged.value))
+        }
+        Value::Sequence(items) => {
+            format!(
+                "[{}]",
+                items.iter().map(text).collect::<Vec<_>>().join(", ")
+            )
+        }
+        Value::Mapping(entries) => {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", text(key), text(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn finish(difference: &mut Difference) {
+    let Difference {
+        gained,
+        lost,
+        begins,
+        stops,
+        added,
+        removed,
+        changed,
+        ..
+    } = difference;
+    let parts = [
+        (gained.len(), "permission gained", "permissions gained"),
+        (lost.len(), "permission lost", "permissions lost"),
+        (
+            begins.names.len(),
+            "secret begins to rotate",
+            "secrets begin to rotate",
+        ),
+        (
+            stops.names.len(),
+            "secret stops rotating",
+            "secrets stop rotating",
+        ),
+        (added.len(), "resource added", "resources added"),
+        (removed.len(), "resource removed", "resources removed"),
+        (changed.len(), "resource changed", "resources changed"),
+    ];
+    let said = parts.iter().filter(|(number, ..)| *number > 0);
+    let said: Vec<String> = said
+        .map(|(number, one, many)| prose::count(*number, one, many))
+        .collect();
+    difference.none = said.is_empty();
+    difference.summary = prose::words(said.iter().map(String::as_str), "and");
+    let mut more = Vec::new();
+    let mut cut = |length: usize, one: &str, many: &str| {
+        if length > SHOWN {
+            more.push(prose::count(length - SHOWN, one, many));
+        }
+        SHOWN
+    };
+    gained.truncate(cut(
+        gained.len(),
+        "more permission gained",
+        "more permissions gained",
+    ));
+    lost.truncate(cut(
+        lost.len(),
+        "more permission lost",
+        "more permissions lost",
+    ));
+    begins.names.truncate(cut(
+        begins.names.len(),
+        "more secret that begins to rotate",
+        "more secrets that begin to rotate",
+    ));
+    stops.names.truncate(cut(
+        stops.names.len(),
+        "more secret that stops rotating",
+        "more secrets that stop rotating",
+    ));
+    added.truncate(cut(
+        added.len(),
+        "more resource added",
+        "more resources added",
+    ));
+    removed.truncate(cut(
+        removed.len(),
+        "more resource removed",
+        "more resources removed",
+    ));
+    changed.truncate(cut(
+        changed.len(),
+        "more resource changed",
+        "more resources changed",
+    ));
+    difference.more = more;
+}

@@ -1,0 +1,86 @@
+//! The estimate of the cost, as the page shows it.
+
+use serde::Serialize;
+
+use super::prose::{self, Prose};
+use crate::cost::{Estimate, Item};
+
+/// What it costs a month.
+#[derive(Debug, Serialize)]
+pub struct Expense<'a> {
+    currency: &'a str,
+    region: &'a str,
+    priced_on: &'a str,
+    items: Vec<Line>,
+    total: String,
+    assumed: Vec<Prose>,
+    left_out: Vec<Prose>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    what: &'static str,
+    quantity: String,
+    price: String,
+    monthly: String,
+}
+
+/// Returns the estimate with its numbers written out.
+pub fn expense(estimate: &Estimate) -> Expense<'_> {
+    Expense {
+        currency: &estimate.currency,
+        region: &estimate.region,
+        priced_on: &estimate.priced_on,
+        items: estimate.items.iter().map(line).collect(),
+        total: total(estimate),
+        assumed: marked(&estimate.assumed),
+        left_out: marked(&estimate.left_out),
+    }
+}
+
+/// Returns the sum, as money is written.
+pub fn total(estimate: &Estimate) -> String {
+    grouped(&estimate.total.to_places(2))
+}
+
+fn marked(lines: &[String]) -> Vec<Prose> {
+    lines.iter().map(|line| Prose::marked(line)).collect()
+}
+
+fn line(item: &Item) -> Line {
+    let amount = item.price.amount.to_string();
+    // As on a price list: two decimals, or as many as it takes.
+    let amount = match amount.split_once('.') {
+        Some((_, decimals)) if decimals.len() > 2 => amount,
+        _ => item.price.amount.to_places(2),
+    };
+    Line {
+        what: item.what,
+        quantity: match item.unit {
+            "GB" => item.quantity.to_places(6),
+            _ => grouped(&item.quantity.to_places(0)),
+        },
+        price: match item.price.per {
+            1 if item.unit.starts_with("GB") => format!("{amount} a {}", item.unit),
+            1 => format!("{amount} each"),
+            per => format!(
+                "{amount} per {} {}s",
+                prose::number(usize::try_from(per).unwrap_or(usize::MAX)),
+                item.unit
+            ),
+        },
+        monthly: grouped(&item.monthly.to_places(4)),
+    }
+}
+
+/// A number's whole part with its thousands apart.
+fn grouped(text: &str) -> String {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let whole = whole
+        .parse()
+        .map_or_else(|_| whole.to_owned(), prose::number);
+    match decimals {
+        "" => whole,
+        decimals => format!("{whole}.{decimals}"),
+    }
+}

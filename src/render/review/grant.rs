@@ -1,0 +1,170 @@
+//! Permissions taken apart: who may do which one thing to which one resource. So
+//! two renderings can be compared, however their statements are cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::permission::{self, is_of_secrets};
+use super::prose::Prose;
+use super::sentence::{self, Setting};
+use super::statement::{self, Condition, Principal, Statement};
+use super::subject::Holder;
+use crate::render::document::Document;
+use crate::render::resolve::World;
+
+/// One action on one resource, by one principal, for one secret. Where a statement
+/// names exceptions, it is not taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    holder: Holder,
+    statement: Statement,
+}
+
+/// A permission that one rendering has and the other has not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Told {
+    pub prose: Prose,
+    pub gravity: Vec<&'static str>,
+}
+
+/// Returns what the documents of a stack grant.
+pub fn grants(tree: &Value, world: &World, documents: &[Document]) -> BTreeSet<Grant> {
+    let mut grants = BTreeSet::new();
+    for document in documents {
+        let holder = permission::holder(tree, world, document);
+        take_apart(&holder, &document.body, &mut grants);
+    }
+    grants
+}
+
+fn take_apart(holder: &Holder, body: &Value, grants: &mut BTreeSet<Grant>) {
+    for (mut whole, _) in statement::statements(body) {
+        whole.sid = String::new();
+        if !whole.excepts.is_empty() {
+            grants.insert(Grant {
+                holder: holder.clone(),
+                statement: whole,
+            });
+            continue;
+        }
+        for principal in one_by_one(&whole.principals) {
+            for action in &whole.actions {
+                for resource in one_by_one(&whole.resources) {
+                    for conditions in by_secret(&whole.conditions) {
+                        grants.insert(Grant {
+                            holder: holder.clone(),
+                            statement: Statement {
+                                principals: principal.clone(),
+                                actions: vec![action.clone()],
+                                resources: resource.clone(),
+                                conditions,
+                                ..Statement {
+                                    denies: whole.denies,
+                                    ..Statement::default()
+                                }
+                            },
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Each by itself; where there is none, nothing by itself.
+fn one_by_one<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    match items {
+        [] => vec![Vec::new()],
+        some => some.iter().map(|one| vec![one.clone()]).collect(),
+    }
+}
+
+/// The conditions once for each secret that they name.
+fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
+    let Some(place) = conditions.iter().position(is_of_secrets) else {
+        return vec![conditions.to_vec()];
+    };
+    let each = conditions[place].values.iter().map(|value| {
+        let mut conditions = conditions.to_vec();
+        conditions[place].values = vec![value.clone()];
+        conditions
+    });
+    each.collect()
+}
+
+/// Returns grants in as few sentences as say just the same.
+pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) -> Vec<Told> {
+    let grants = grants.into_iter().cloned().collect::<Vec<_>>();
+    let grants = join(grants, |one| &mut one.statement.actions);
+    let grants = join(grants, |one| &mut one.statement.resources);
+    let grants = join_secrets(grants);
+    let grants = join::<Principal>(grants, |one| &mut one.statement.principals);
+    let grants = join_users(grants);
+    let told = grants.iter().map(|one| {
+        let said = sentence::sentence(&one.holder, &one.statement, setting, false);
+        Told {
+            prose: said.prose.capitalised(),
+            gravity: said.gravity,
+        }
+    });
+    told.collect()
+}
+
+/// Takes together what differs in one list alone.
+fn join<T: Clone + Ord>(
+    grants: Vec<Grant>,
+    list: impl Fn(&mut Grant) -> &mut Vec<T>,
+) -> Vec<Grant> {
+    let mut joined: BTreeMap<Grant, Vec<T>> = BTreeMap::new();
+    for mut grant in grants {
+        // What names exceptions cannot be taken together with anything.
+        let mut items = Vec::new();
+        if grant.statement.excepts.is_empty() {
+            items = std::mem::take(list(&mut grant));
+        }
+        joined.entry(grant).or_default().extend(items);
+    }
+    let whole = joined.into_iter().map(|(mut grant, mut items)| {
+        items.sort();
+        items.dedup();
+        if grant.statement.excepts.is_empty() {
+            *list(&mut grant) = items;
+        }
+        grant
+    });
+    whole.collect()
+}
+
+fn join_secrets(grants: Vec<Grant>) -> Vec<Grant> {
+    let place = |grant: &Grant| grant.statement.conditions.iter().position(is_of_secrets);
+    let (with, mut without): (Vec<Grant>, Vec<Grant>) =
+        grants.into_iter().partition(|one| place(one).is_some());
+    without.extend(join(with, move |grant| {
+        let place = place(grant).unwrap_or_default();
+        &mut grant.statement.conditions[place].values
+    }));
+    without.sort();
+    without
+}
+
+fn join_users(grants: Vec<Grant>) -> Vec<Grant> {
+    let users = |grant: &Grant| matches!(grant.holder, Holder::Users(_));
+    let (of_users, mut others): (Vec<Grant>, Vec<Grant>) = grants.into_iter().partition(users);
+    let mut joined: BTreeMap<Statement, Vec<String>> = BTreeMap::new();
+    for grant in of_users {
+        if let Holder::Users(names) = grant.holder {
+            joined.entry(grant.statement).or_default().extend(names);
+        }
+    }
+    others.extend(joined.into_iter().map(|(statement, mut names)| {
+        names.sort();
+        names.dedup();
+        Grant {
+            holder: Holder::Users(names),
+            statement,
+        }
+    }));
+    others
+}

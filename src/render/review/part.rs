@@ -1,0 +1,77 @@
+//! A statement in parts: one a kind of resource. Where a statement names actions of
+//! several kinds, IAM lets none of them meet a resource that it is not for ("Actions,
+//! resources, and condition keys", Service Authorization Reference), so that its
+//! parts together say what it says.
+
+use std::collections::BTreeSet;
+
+use super::resource::{Kind, thing};
+use super::sentence::Setting;
+use super::statement::Statement;
+
+/// Returns the parts of a statement, in the order of its actions; the statement
+/// itself where it cannot be told which action is for which resource.
+pub fn parts(statement: &Statement, setting: &Setting) -> Vec<Statement> {
+    split(statement, setting).unwrap_or_else(|| vec![statement.clone()])
+}
+
+fn split(statement: &Statement, setting: &Setting) -> Option<Vec<Statement>> {
+    if !statement.excepts.is_empty() {
+        return None;
+    }
+    let resources: Vec<(&String, Kind)> = statement
+        .resources
+        .iter()
+        .map(|arn| (arn, thing(arn, Some(setting)).kind))
+        .collect();
+    let mut parts: Vec<(&[Kind], Statement)> = Vec::new();
+    let mut used = BTreeSet::new();
+    for action in &statement.actions {
+        let kinds = kinds(action)?;
+        if let Some((_, part)) = parts.iter_mut().find(|(held, _)| *held == kinds) {
+            part.actions.push(action.clone());
+            continue;
+        }
+        let its = resources
+            .iter()
+            .filter(|(_, kind)| *kind == Kind::Everything || kinds.contains(kind));
+        let its: Vec<String> = its.map(|(arn, _)| (*arn).clone()).collect();
+        if its.is_empty() {
+            return None;
+        }
+        used.extend(its.iter().cloned());
+        let part = Statement {
+            actions: vec![action.clone()],
+            resources: its,
+            ..statement.clone()
+        };
+        parts.push((kinds, part));
+    }
+    // What no action is for would be left unsaid.
+    let said = resources.iter().all(|(arn, _)| used.contains(*arn));
+    said.then(|| parts.into_iter().map(|(_, part)| part).collect())
+}
+
+/// The kinds of resource that an action is for.
+fn kinds(action: &str) -> Option<&'static [Kind]> {
+    let (service, name) = action.split_once(':')?;
+    let any = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    Some(match service {
+        _ if name.contains('*') => return None,
+        "cloudformation" => &[Kind::Stack],
+        "cloudwatch" => &[Kind::Alarm],
+        "events" => &[Kind::Rule],
+        "iam" if any(&["User", "AccessKey", "LoginProfile"]) => &[Kind::User],
+        "iam" if any(&["Role", "AssumeRole"]) => &[Kind::Role],
+        "iam" if any(&["Policy"]) => &[Kind::ManagedPolicy],
+        "kms" if any(&["Alias"]) => &[Kind::Alias, Kind::Key],
+        "kms" => &[Kind::Key],
+        "lambda" => &[Kind::Function],
+        "logs" => &[Kind::LogGroup],
+        "s3" if any(&["Object"]) => &[Kind::Objects],
+        "s3" => &[Kind::Bucket],
+        "secretsmanager" => &[Kind::Secret],
+        "sns" => &[Kind::Topic],
+        _ => return None,
+    })
+}

@@ -1,0 +1,278 @@
+//! The boxes of the picture, and what stands in them: every resource of the
+//! stacks, and those outside that they have to do with.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+use serde_yaml::Value;
+
+use super::super::prose;
+use super::super::statement::Principal;
+use super::super::subject;
+use super::{Arrow, measure};
+use crate::model::{KmsKey, RotateAs};
+use crate::render::{Rendered, resolve};
+
+/// Up to here each has a line of its own.
+const LINES: usize = 12;
+/// Of more, so many do.
+const FIRST: usize = 3;
+/// What is in a card, at this size in tenths of a pixel.
+pub const LINE_SIZE: u32 = 118;
+/// The room for a line's text.
+pub const LINE_ROOM: u32 = 152;
+
+/// A box.
+#[derive(Clone, Debug, Serialize)]
+pub struct Card {
+    pub id: &'static str,
+    pub title: &'static str,
+    #[serde(skip)]
+    pub column: usize,
+    pub lines: Vec<Line>,
+    /// The arrows that begin here.
+    pub calls: Vec<Arrow>,
+}
+
+/// A line in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The text, whole.
+    pub text: String,
+    /// As much of it as fits.
+    pub shown: String,
+    /// The resource's type; nothing for what the stacks do not make.
+    pub kind: Option<String>,
+    /// The logical ID, where the line stands for one resource.
+    pub id: Option<String>,
+    /// How many resources it stands for.
+    pub count: usize,
+}
+
+/// The cards, their titles and their columns, from above.
+const CARDS: [(&str, &str, usize); 17] = [
+    ("deployer", "Whoever deploys", 0),
+    ("cloudformation", "CloudFormation", 0),
+    ("manager", "Secrets Manager", 0),
+    ("events", "EventBridge", 0),
+    ("watch", "CloudWatch", 0),
+    ("function", "Rotation function", 1),
+    ("role", "Its role", 1),
+    ("log", "Its log", 1),
+    ("topic", "Alarm topic", 1),
+    ("other", "Also in the stack", 1),
+    ("users", "IAM users", 2),
+    ("secrets", "Secrets", 2),
+    ("key", "KMS keys", 2),
+    ("administrators", "Administrators", 2),
+    ("mail", "E-mail", 2),
+    ("clients", "Clients", 3),
+    ("readers", "Named readers", 3),
+];
+
+/// Returns the cards that have something in them.
+pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
+    let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
+    let fixed = [
+        ("deployer", "runs keyrota"),
+        ("deployer", "stores first keys"),
+        ("cloudformation", "makes what is marked ■"),
+        ("clients", "use the current key"),
+    ];
+    for (card, text) in fixed {
+        lines.entry(card).or_default().push(words(text));
+    }
+    for (card, names) in outside(stacks, account) {
+        let shown = if names.len() > LINES { FIRST } else { LINES };
+        let lines = lines.entry(card).or_default();
+        lines.extend(names.iter().take(shown).map(|name| words(name)));
+        if let more @ 1.. = names.len().saturating_sub(shown) {
+            lines.push(words(&format!("and {} more", prose::number(more))));
+        }
+    }
+    for (card, line) in resources(stacks) {
+        lines.entry(card).or_default().push(line);
+    }
+    let cards = CARDS.iter().filter_map(|(id, title, column)| {
+        Some(Card {
+            id,
+            title,
+            column: *column,
+            lines: together(lines.remove(id)?),
+            calls: Vec::new(),
+        })
+    });
+    cards.collect()
+}
+
+/// What is of one type stands together.
+fn together(mut lines: Vec<Line>) -> Vec<Line> {
+    let mut order: Vec<Option<String>> = Vec::new();
+    for line in &lines {
+        if !order.contains(&line.kind) {
+            order.push(line.kind.clone());
+        }
+    }
+    lines.sort_by_key(|line| order.iter().position(|kind| *kind == line.kind));
+    lines
+}
+
+fn words(text: &str) -> Line {
+    Line {
+        shown: measure::fit(text, LINE_SIZE, LINE_ROOM),
+        text: text.to_owned(),
+        kind: None,
+        id: None,
+        count: 1,
+    }
+}
+
+/// What the stacks have to do with and do not make.
+fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |card: &'static str, text: String| {
+        found.entry(card).or_default().insert(text);
+    };
+    for rendered in stacks {
+        for entry in &rendered.model.access_keys {
+            if !entry.create_user {
+                add("users", entry.user.to_string());
+            }
+            if let KmsKey::Existing(arn) = &entry.kms_key {
+                let [.., resource] = arn.parts();
+                add(
+                    "key",
+                    resource.strip_prefix("key/").unwrap_or(resource).to_owned(),
+                );
+            }
+            if let RotateAs::Administrator(secret) = &entry.rotate_as {
+                let text = secret.as_str();
+                let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
+                add("administrators", name.to_owned());
+            }
+            for reader in &entry.readers {
+                let principal = Principal::Aws(reader.to_string());
+                let said = subject::principal(&principal, account)
+                    .plain()
+                    .replace('`', "");
+                let short = match reader.parts() {
+                    [_, _, _, of, "root"] if of == account => "this account".to_owned(),
+                    [_, _, _, of, "root"] => format!("account {of}"),
+                    _ => said.trim_start_matches("the ").to_owned(),
+                };
+                add("readers", short);
+            }
+        }
+        for address in &rendered.model.alarms.email {
+            add("mail", address.clone());
+        }
+    }
+    found
+}
+
+/// Returns the resources with the cards they stand in; those that several stacks
+/// have are one line, and where there are many of a type, most are only counted.
+fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let mut distinct: Vec<(&str, &str, &Value, &Value)> = Vec::new();
+    let mut of_kind: HashMap<&str, usize> = HashMap::new();
+    for rendered in stacks {
+        for (id, resource) in resolve::resources(&rendered.tree) {
+            let held = times.entry(id).or_insert(0);
+            *held += 1;
+            if *held == 1 {
+                let kind = resolve::type_of(resource);
+                *of_kind.entry(kind).or_insert(0) += 1;
+                distinct.push((id, kind, resource, &rendered.tree));
+            }
+        }
+    }
+    let mut found: Vec<(&'static str, Line)> = Vec::new();
+    let mut seen: HashMap<&str, (usize, usize)> = HashMap::new();
+    for (id, kind, resource, tree) in distinct {
+        let (number, rest) = seen.entry(kind).or_insert((0, 0));
+        *number += 1;
+        let count = times[id];
+        if of_kind[kind] > LINES && *number > FIRST {
+            *rest += count;
+            if *number == of_kind[kind] {
+                let (one, many) = nouns(kind);
+                let noun = if *rest == 1 { one } else { many };
+                let text = format!("and {} more {noun}", prose::number(*rest));
+                found.push((card_of(kind), line(text.trim_end(), kind, None, *rest)));
+            }
+            continue;
+        }
+        let mut text = label(id, kind, resource, tree);
+        if count > 1 {
+            text = format!("{text} × {}", prose::number(count));
+        }
+        found.push((card_of(kind), line(&text, kind, Some(id), count)));
+    }
+    found
+}
+
+fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
+    Line {
+        kind: Some(kind.to_owned()),
+        id: id.map(str::to_owned),
+        count,
+        ..words(text)
+    }
+}
+
+fn card_of(kind: &str) -> &'static str {
+    match kind {
+        "AWS::SecretsManager::RotationSchedule" => "manager",
+        "AWS::Events::Rule" => "events",
+        "AWS::CloudWatch::Alarm" => "watch",
+        "AWS::Lambda::Function" | "AWS::Lambda::Permission" => "function",
+        "AWS::IAM::Role" | "AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy" => "role",
+        "AWS::Logs::LogGroup" => "log",
+        "AWS::SNS::Topic" | "AWS::SNS::TopicPolicy" => "topic",
+        "AWS::SNS::Subscription" => "mail",
+        "AWS::IAM::User" | "AWS::IAM::UserPolicy" => "users",
+        "AWS::SecretsManager::Secret" | "AWS::SecretsManager::ResourcePolicy" => "secrets",
+        "AWS::KMS::Key" | "AWS::KMS::Alias" => "key",
+        _ => "other",
+    }
+}
+
+/// What a resource is called: by a name, its own or that of what it is for, where
+/// that says more than its logical ID.
+fn label(id: &str, kind: &str, resource: &Value, tree: &Value) -> String {
+    let property = |key: &str| resource.get("Properties")?.get(key);
+    let text = |key: &str| property(key).and_then(Value::as_str);
+    let of = |key: &str, name: &str| match property(key)? {
+        Value::Tagged(reference) => {
+            let other = tree.get("Resources")?.get(reference.value.as_str()?)?;
+            other.get("Properties")?.get(name)?.as_str()
+        }
+        value => value.as_str(),
+    };
+    let (what, name) = match kind {
+        "AWS::SecretsManager::Secret" => ("", text("Name")),
+        "AWS::IAM::User" => ("", text("UserName")),
+        "AWS::SecretsManager::RotationSchedule" => ("rotates ", of("SecretId", "Name")),
+        "AWS::SecretsManager::ResourcePolicy" => ("policy of ", of("SecretId", "Name")),
+        "AWS::IAM::UserPolicy" => ("policy of ", of("UserName", "UserName")),
+        "AWS::SNS::Subscription" => ("mails to ", text("Endpoint")),
+        _ => ("", None),
+    };
+    name.map_or_else(|| id.to_owned(), |name| format!("{what}{name}"))
+}
+
+/// What is said after the number of those that have no line of their own.
+fn nouns(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "AWS::SecretsManager::Secret" => ("secret", "secrets"),
+        "AWS::IAM::User" => ("user", "users"),
+        "AWS::SecretsManager::ResourcePolicy"
+        | "AWS::IAM::UserPolicy"
+        | "AWS::IAM::RolePolicy"
+        | "AWS::IAM::ManagedPolicy" => ("policy", "policies"),
+        "AWS::Events::Rule" => ("rule", "rules"),
+        "AWS::Lambda::Permission" => ("permission", "permissions"),
+        _ => ("", ""),
+    }
+}

@@ -1,0 +1,172 @@
+//! Whatever is in the picture, nothing lies over anything.
+
+use proptest::prelude::*;
+
+use super::card::{Card, Line};
+use super::layout::{draw, extents};
+use super::{ARROWS, Arrow, ELSEWHERE, measure};
+
+const CARDS: [(&str, usize); 17] = [
+    ("deployer", 0),
+    ("cloudformation", 0),
+    ("manager", 0),
+    ("events", 0),
+    ("watch", 0),
+    ("function", 1),
+    ("role", 1),
+    ("log", 1),
+    ("topic", 1),
+    ("other", 1),
+    ("users", 2),
+    ("secrets", 2),
+    ("key", 2),
+    ("administrators", 2),
+    ("mail", 2),
+    ("clients", 3),
+    ("readers", 3),
+];
+
+fn card(id: &'static str, column: usize, lines: &[String]) -> Card {
+    let line = |text: &String| Line {
+        shown: measure::fit(text, super::card::LINE_SIZE, super::card::LINE_ROOM),
+        text: text.clone(),
+        kind: None,
+        id: None,
+        count: 1,
+    };
+    Card {
+        id,
+        title: "Rotation function",
+        column,
+        lines: lines.iter().map(line).collect(),
+        calls: Vec::new(),
+    }
+}
+
+/// Every arrow that there can be between the cards.
+fn arrows(cards: &[Card]) -> Vec<Arrow> {
+    let all = ARROWS.iter().map(|(from, to, verb, _)| (from, to, verb));
+    let all = all.chain(ELSEWHERE.iter().map(|(from, to, verb, _)| (from, to, verb)));
+    let arrow = |(from, to, verb): (&&'static str, &&'static str, &&'static str)| {
+        let there = |id: &str| cards.iter().any(|card| card.id == id);
+        (there(from) && there(to)).then(|| Arrow {
+            from,
+            from_title: "",
+            to,
+            to_title: "",
+            verb,
+            href: String::new(),
+            elsewhere: false,
+        })
+    };
+    all.filter_map(arrow).collect()
+}
+
+fn overlap(one: [u32; 4], other: [u32; 4]) -> bool {
+    one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
+}
+
+/// The stretches of a path of `M`, `H`, `V` and `Q`, as rectangles without width.
+fn stretches(path: &str) -> Vec<[u32; 4]> {
+    let mut at = (0, 0);
+    let mut found = Vec::new();
+    let spaced = path.replace(['M', 'H', 'V', 'Q'], " ");
+    let mut numbers = spaced
+        .split_whitespace()
+        .map(|one| one.parse::<u32>().unwrap());
+    for command in path.chars().filter(char::is_ascii_uppercase) {
+        let mut next = || numbers.next().unwrap();
+        let to = match command {
+            'M' => {
+                at = (next(), next());
+                continue;
+            }
+            'H' => (next(), at.1),
+            'V' => (at.0, next()),
+            _ => {
+                next();
+                next();
+                (next(), next())
+            }
+        };
+        found.push([
+            at.0.min(to.0),
+            at.1.min(to.1),
+            at.0.max(to.0),
+            at.1.max(to.1),
+        ]);
+        at = to;
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn nothing_lies_over_anything(
+        there in proptest::collection::vec(any::<bool>(), CARDS.len()),
+        lines in proptest::collection::vec(
+            proptest::collection::vec("[ -~가-힣…]{0,60}", 1..26),
+            CARDS.len(),
+        ),
+    ) {
+        let cards: Vec<Card> = CARDS
+            .iter()
+            .zip(&there)
+            .zip(&lines)
+            .filter(|((_, there), _)| **there)
+            .map(|(((id, column), _), lines)| card(id, *column, lines))
+            .collect();
+        let arrows = arrows(&cards);
+        let drawing = draw(&cards, &arrows);
+        prop_assert_eq!(drawing.arrows.len(), arrows.len());
+        let boxes: Vec<[u32; 4]> = drawing
+            .cards
+            .iter()
+            .map(|one| [one.x, one.y, one.x + one.width, one.y + one.height])
+            .collect();
+        for (index, one) in boxes.iter().enumerate() {
+            prop_assert!(one[2] <= drawing.width && one[3] <= drawing.height);
+            for other in &boxes[index + 1..] {
+                prop_assert!(!overlap(*one, *other), "{:?} {:?}", one, other);
+            }
+        }
+        let texts = extents(&drawing);
+        for (index, (extent, within, text)) in texts.iter().enumerate() {
+            if let Some(within) = within {
+                let inside = extent[0] >= within[0] && extent[1] >= within[1]
+                    && extent[2] <= within[2] && extent[3] <= within[3];
+                prop_assert!(inside, "{} {:?} {:?}", text, extent, within);
+            } else {
+                prop_assert!(extent[2] <= drawing.width);
+                prop_assert!(boxes.iter().all(|one| !overlap(*one, *extent)), "{}", text);
+            }
+            for (other, _, more) in &texts[index + 1..] {
+                prop_assert!(!overlap(*extent, *other), "{} {}", text, more);
+            }
+        }
+        // No line runs through a word, or along another line.
+        let lines: Vec<(usize, [u32; 4])> = drawing
+            .arrows
+            .iter()
+            .enumerate()
+            .flat_map(|(arrow, flow)| stretches(&flow.path).into_iter().map(move |one| (arrow, one)))
+            .collect();
+        for (arrow, line) in &lines {
+            let thick = [line[0], line[1], line[2] + 1, line[3] + 1];
+            for (extent, within, text) in &texts {
+                if within.is_none() {
+                    prop_assert!(!overlap(thick, *extent), "{} {:?}", text, line);
+                }
+            }
+            for (other, more) in &lines {
+                let upright = line[0] == line[2] && more[0] == more[2] && line[0] == more[0];
+                let level = line[1] == line[3] && more[1] == more[3] && line[1] == more[1];
+                let beside = line[1] < more[3] && more[1] < line[3];
+                let above = line[0] < more[2] && more[0] < line[2];
+                prop_assert!(arrow == other || !(upright && beside || level && above), "{:?} {:?}", line, more);
+            }
+        }
+    }
+}

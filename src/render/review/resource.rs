@@ -1,0 +1,299 @@
+//! What a statement applies to, in words.
+
+use std::collections::BTreeMap;
+
+use super::prose::{self, LISTED, Prose};
+use super::sentence::Setting;
+
+/// What Secrets Manager adds to a name in an ARN.
+const SUFFIX: &str = "-??????";
+
+/// A thing that an ARN names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing<'arn> {
+    /// Its kind, by which things are told together.
+    pub kind: Kind,
+    /// Its name, or what is known of it.
+    pub name: &'arn str,
+    /// What stands for more than one character in it.
+    pub wildcard: Option<Wildcard>,
+}
+
+/// A kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The user who has the policy.
+    Itself,
+    Function,
+    Secret,
+    User,
+    Role,
+    ManagedPolicy,
+    Key,
+    Alias,
+    LogGroup,
+    Topic,
+    Alarm,
+    Rule,
+    Stack,
+    Bucket,
+    Objects,
+    /// Everything there is.
+    Everything,
+    /// Shown as its ARN.
+    Other,
+}
+
+/// Why a name is not exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wildcard {
+    /// `-??????`.
+    Suffix,
+    /// The end of a name that CloudFormation makes.
+    Generated,
+    /// All things of that kind.
+    Every,
+    /// `*` alone.
+    Everything,
+    /// Something else.
+    Other,
+}
+
+impl Wildcard {
+    /// Returns what the wildcard stands for.
+    pub fn note(self) -> &'static str {
+        match self {
+            Self::Suffix => {
+                "-?????? stands for exactly six characters: the suffix that Secrets Manager adds to a name"
+            }
+            Self::Generated => {
+                "* stands for the end of a name that CloudFormation makes up, after the stack's own"
+            }
+            Self::Every => "* stands for each thing of that kind in this account and Region",
+            Self::Everything => "* stands for every resource there is",
+            Self::Other => "* and ? stand for any characters",
+        }
+    }
+}
+
+impl Kind {
+    fn nouns(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Itself => ("itself", "itself"),
+            Self::Function => ("function", "functions"),
+            Self::Secret => ("secret", "secrets"),
+            Self::User => ("user", "users"),
+            Self::Role => ("role", "roles"),
+            Self::ManagedPolicy => ("managed policy", "managed policies"),
+            Self::Key => ("KMS key", "KMS keys"),
+            Self::Alias => ("alias", "aliases"),
+            Self::LogGroup => ("log group", "log groups"),
+            Self::Topic => ("topic", "topics"),
+            Self::Alarm => ("alarm", "alarms"),
+            Self::Rule => ("rule", "rules"),
+            Self::Stack => ("stack", "stacks"),
+            Self::Bucket => ("bucket", "buckets"),
+            Self::Objects => ("bucket's objects", "buckets' objects"),
+            Self::Everything => ("resource", "everything"),
+            Self::Other => ("resource", "resources"),
+        }
+    }
+}
+
+/// Reads a thing from its ARN.
+///
+/// What is in another account or Region than the stack is shown as its ARN, so that
+/// nobody takes it for the stack's neighbour.
+pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
+    let stack = setting.map_or("", |setting| &setting.stack);
+    let of = |kind: Kind, name: &'arn str| Thing {
+        kind,
+        wildcard: wildcard(name, stack),
+        name: name.strip_suffix(SUFFIX).unwrap_or(name),
+    };
+    if arn == "*" {
+        return Thing {
+            kind: Kind::Everything,
+            name: "",
+            wildcard: Some(Wildcard::Everything),
+        };
+    }
+    let Some([_, service, region, account, resource]) = parts(arn) else {
+        return of(Kind::Other, arn);
+    };
+    let elsewhere = |setting: &Setting| {
+        (!account.is_empty() && account != setting.account)
+            || (!region.is_empty() && region != setting.region)
+    };
+    if setting.is_some_and(elsewhere) {
+        return of(Kind::Other, arn);
+    }
+    let known = [
+        ("secretsmanager", "secret:", Kind::Secret),
+        ("iam", "user/", Kind::User),
+        ("iam", "role/", Kind::Role),
+        ("iam", "policy/", Kind::ManagedPolicy),
+        ("kms", "key/", Kind::Key),
+        ("kms", "alias/", Kind::Alias),
+        ("lambda", "function:", Kind::Function),
+        ("logs", "log-group:", Kind::LogGroup),
+        ("cloudwatch", "alarm:", Kind::Alarm),
+        ("events", "rule/", Kind::Rule),
+        ("cloudformation", "stack/", Kind::Stack),
+        ("sns", "", Kind::Topic),
+        ("s3", "", Kind::Bucket),
+    ];
+    let known = known.into_iter().find_map(|(of, prefix, kind)| {
+        let name = resource.strip_prefix(prefix).filter(|_| of == service)?;
+        Some((kind, name))
+    });
+    match known {
+        Some((Kind::User, "${aws:username}")) => of(Kind::Itself, ""),
+        // CloudFormation's attribute ends so, and covers the log's streams.
+        Some((Kind::LogGroup, name)) => of(Kind::LogGroup, name.strip_suffix(":*").unwrap_or(name)),
+        // After the name comes an ID that AWS gives.
+        Some((Kind::Stack, name)) => of(Kind::Stack, name.strip_suffix("/*").unwrap_or(name)),
+        Some((Kind::Bucket, name)) => match name.split_once('/') {
+            Some((bucket, "*")) => of(Kind::Objects, bucket),
+            Some(_) => of(Kind::Objects, name),
+            None => of(Kind::Bucket, name),
+        },
+        Some((kind, name)) => of(kind, name),
+        None => of(Kind::Other, arn),
+    }
+}
+
+/// Returns what follows `arn:` in an ARN: partition, service, Region, account and
+/// resource, of which each may be a reference such as `${AWS::AccountId}`.
+pub fn parts(arn: &str) -> Option<[&str; 5]> {
+    let rest = arn.strip_prefix("arn:")?;
+    let mut parts = [""; 5];
+    let (mut part, mut begin, mut inside) = (0, 0, false);
+    let bytes = rest.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'{' if at > 0 && bytes[at - 1] == b'$' => inside = true,
+            b'}' => inside = false,
+            b':' if !inside && part < 4 => {
+                parts[part] = &rest[begin..at];
+                (part, begin) = (part + 1, at + 1);
+            }
+            _ => {}
+        }
+    }
+    parts[4] = &rest[begin..];
+    (part == 4).then_some(parts)
+}
+
+fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
+    // A reference that CloudFormation resolves is one name, whatever it holds.
+    let plain = name.strip_suffix(SUFFIX).unwrap_or(name);
+    let generated = plain.strip_suffix('*');
+    let begun = |text: &str| stack.len() >= 8 && text.starts_with(&stack[..stack.len().min(20)]);
+    let begun = |text: &str| text.starts_with(&format!("{stack}-")) || begun(text);
+    match generated {
+        Some("") => Some(Wildcard::Every),
+        Some(text) if !text.contains(['*', '?']) && begun(text) => Some(Wildcard::Generated),
+        _ if plain.contains(['*', '?']) => Some(Wildcard::Other),
+        _ if plain.len() < name.len() => Some(Wildcard::Suffix),
+        _ => None,
+    }
+}
+
+/// Returns the things of several ARNs, by kind, each once and in order.
+pub fn things<'arn>(
+    arns: impl IntoIterator<Item = &'arn str>,
+    setting: Option<&Setting>,
+) -> BTreeMap<Kind, Vec<Thing<'arn>>> {
+    let mut kinds: BTreeMap<Kind, Vec<Thing<'arn>>> = BTreeMap::new();
+    for arn in arns {
+        let thing = thing(arn, setting);
+        kinds.entry(thing.kind).or_default().push(thing);
+    }
+    for things in kinds.values_mut() {
+        things.sort_by_key(|thing| (thing.name, thing.wildcard));
+        // A secret by its name alone, for as long as it is not there, is the same one.
+        things.dedup_by_key(|thing| thing.name);
+    }
+    kinds
+}
+
+/// Returns the things in words: `the secret prod/a`, `3 secrets: a, b and c`,
+/// `142 secrets`.
+pub fn phrase(kinds: &BTreeMap<Kind, Vec<Thing<'_>>>) -> Prose {
+    prose::list(
+        kinds.iter().map(|(kind, things)| of_kind(*kind, things)),
+        "and",
+    )
+}
+
+fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
+    let (one, many) = kind.nouns();
+    if kind == Kind::Itself {
+        return Prose::words("itself");
+    }
+    if kind == Kind::Everything {
+        return Prose::words(match things {
+            [any] if !any.name.is_empty() => format!("any {}", any.name),
+            _ => "everything".to_owned(),
+        });
+    }
+    let every = |thing: &Thing<'_>| thing.wildcard == Some(Wildcard::Every);
+    if things.iter().any(every) {
+        return Prose::words(format!("every {one} of this account and Region"));
+    }
+    if kind == Kind::Function && things.iter().all(|thing| thing.name == "${Function}") {
+        return Prose::words("the rotation function");
+    }
+    match things {
+        [thing] => Prose::words(match kind {
+            Kind::Objects if thing.name.contains('/') => "the objects ".to_owned(),
+            Kind::Objects => "the objects in the bucket ".to_owned(),
+            Kind::Other => String::new(),
+            _ => format!("the {one} "),
+        })
+        .code(readable(thing.name)),
+        few if few.len() <= LISTED => {
+            let names = few.iter().map(|thing| Prose::name(readable(thing.name)));
+            Prose::words(format!("{} {many}: ", few.len())).then(prose::list(names, "and"))
+        }
+        more => Prose::words(format!("{} {many}", prose::number(more.len()))),
+    }
+}
+
+/// Returns what everything is, for actions of one service: any secret, any role.
+pub fn anything(actions: &[String]) -> Option<&'static str> {
+    let service = |action: &String| {
+        action
+            .split_once(':')
+            .map(|(service, _)| service.to_owned())
+    };
+    let services: std::collections::BTreeSet<Option<String>> =
+        actions.iter().map(service).collect();
+    if services.len() != 1 {
+        return None;
+    }
+    Some(match services.first()?.as_deref()? {
+        "cloudformation" => "stack",
+        "cloudwatch" => "alarm",
+        "events" => "rule",
+        "kms" => "KMS key or alias",
+        "lambda" => "function",
+        "logs" => "log group",
+        "s3" => "bucket and object",
+        "secretsmanager" => "secret",
+        "sns" => "topic",
+        _ => return None,
+    })
+}
+
+/// `${AlarmTopic}` is the stack's resource of that name.
+fn readable(name: &str) -> String {
+    match name
+        .strip_prefix("${")
+        .and_then(|name| name.strip_suffix('}'))
+    {
+        Some(id) if !id.contains(':') => id.to_owned(),
+        _ => name.to_owned(),
+    }
+}

@@ -1,0 +1,274 @@
+//! A statement as a plain sentence: who may do what to what, and under which
+//! conditions. Every action, resource and condition of the statement is in it, by
+//! a word or by its own name, so that the sentence is true of all of it.
+
+use std::collections::BTreeSet;
+
+use super::prose::Prose;
+use super::resource::{Kind, Wildcard};
+use super::statement::{Principal, Statement};
+use super::subject::{self, Holder};
+use super::{action, condition, part, prose, resource};
+
+/// What the sentences know beside the statement.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The stack's name.
+    pub stack: String,
+    /// The account's number, or its placeholder.
+    pub account: String,
+    /// The Region, or its placeholder.
+    pub region: String,
+}
+
+/// A statement in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// The sentence.
+    pub prose: Prose,
+    /// What its wildcards stand for, and why they are there.
+    pub notes: Vec<String>,
+    /// What is grave about it.
+    pub gravity: Vec<&'static str>,
+}
+
+/// Returns a statement as a sentence.
+///
+/// `alone` says that no other statement of the same holder allows the same
+/// actions, so that "and no others" is true.
+pub fn sentence(
+    holder: &Holder,
+    statement: &Statement,
+    setting: &Setting,
+    alone: bool,
+) -> Sentence {
+    let subject = subject::phrase(holder, &statement.principals, &setting.account);
+    about(subject, holder, statement, setting, alone)
+}
+
+fn about(
+    subject: Prose,
+    holder: &Holder,
+    statement: &Statement,
+    setting: &Setting,
+    alone: bool,
+) -> Sentence {
+    let mut kinds = resource::things(
+        statement.resources.iter().map(String::as_str),
+        Some(setting),
+    );
+    if let Some([any]) = kinds.get_mut(&Kind::Everything).map(Vec::as_mut_slice)
+        && statement.excepts.is_empty()
+    {
+        let kind = resource::anything(&statement.actions);
+        any.name = kind.unwrap_or_default();
+    }
+    let object = object(holder, statement, &kinds);
+    let several = kinds.values().flatten().count() > 1;
+    let exact = !statement.resources.is_empty()
+        && statement.excepts.is_empty()
+        && kinds.values().flatten().all(|thing| {
+            matches!(thing.wildcard, None | Some(Wildcard::Suffix)) && thing.kind != Kind::Itself
+        });
+    let of_keys = kinds.contains_key(&Kind::Key);
+    let (deeds, parts) = deeds(statement, &object, several, of_keys);
+    let mut prose = subject;
+    if statement.excepts.contains(&"NotPrincipal") {
+        prose = Prose::words("everyone but ").then(prose);
+    }
+    let nobody = statement.denies && statement.principals == [Principal::Anyone];
+    prose = match (nobody && statement.excepts.is_empty(), statement.denies) {
+        (true, _) => Prose::words("nobody may "),
+        (_, true) => prose.say(" must not "),
+        (_, false) if prose.is_empty() => prose,
+        (_, false) => prose.say(" may "),
+    }
+    .then(deeds);
+    if alone && exact && !statement.denies && parts == 1 {
+        prose = prose.say(match several {
+            true => ", and no others",
+            false => ", and no other",
+        });
+    }
+    if !statement.conditions.is_empty() {
+        let all = statement.conditions.iter();
+        let all = all.map(|one| condition::phrase(one, setting));
+        let so = if statement.denies { " " } else { ", but only " };
+        for (index, one) in all.enumerate() {
+            prose = prose.say(if index == 0 { so } else { ", and " }).then(one);
+        }
+    }
+    Sentence {
+        prose: prose.say("."),
+        notes: notes(holder, statement, &kinds),
+        gravity: gravity(statement),
+    }
+}
+
+/// Returns what the deployer's statement allows, a sentence a kind of resource: what
+/// it is for, and each of the sentences without its subject.
+pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentence>) {
+    let command = [
+        "Plan",
+        "Bootstrap",
+        "Rotate",
+        "Status",
+        "Teardown",
+        "Doctor",
+    ]
+    .into_iter()
+    .find(|command| statement.sid.starts_with(command));
+    let subject = match command {
+        Some(command) => {
+            let command = format!("keyrota {}", command.to_ascii_lowercase());
+            Prose::words("for ").code(command).say(", whoever deploys")
+        }
+        None => subject::phrase(&Holder::Deployer, &[], &setting.account),
+    };
+    let parts = part::parts(statement, setting);
+    let parts = parts
+        .iter()
+        .map(|part| about(Prose::default(), &Holder::Deployer, part, setting, false));
+    (subject, parts.collect())
+}
+
+/// What the statement applies to.
+fn object(
+    holder: &Holder,
+    statement: &Statement,
+    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing<'_>>>,
+) -> Prose {
+    let everything = kinds.contains_key(&Kind::Everything);
+    let object = match holder {
+        Holder::Trust => Prose::words("the function's role"),
+        Holder::Key(name) if everything => Prose::words("the key ").code(name),
+        _ if statement.resources.is_empty() => Prose::words("what it is attached to"),
+        _ => resource::phrase(kinds),
+    };
+    match statement.excepts.contains(&"NotResource") {
+        true => Prose::words("everything except ").then(object),
+        false => object,
+    }
+}
+
+/// "look at, read and write 3 secrets: …, and list their versions".
+fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) -> (Prose, usize) {
+    if statement.excepts.contains(&"NotAction") {
+        let named = statement.actions.iter().map(Prose::name);
+        let all_but = Prose::words("do everything except ");
+        let all_but = all_but.then(prose::list(named, "and"));
+        return (all_but.say(" with ").then(object.clone()), 1);
+    }
+    // The verbs for each part of the resource, in the order of the statement.
+    let mut parts: Vec<(&str, Vec<Prose>)> = Vec::new();
+    for name in &statement.actions {
+        let words = action::words(name);
+        // An alias is a thing of its own, and is put on a key.
+        let part = match words {
+            Some(_) if name.ends_with("Alias") && of_keys => "aliases of",
+            Some(words) => words.part,
+            None => "on",
+        };
+        let place = parts
+            .iter()
+            .position(|(held, _)| *held == part)
+            .unwrap_or_else(|| {
+                parts.push((part, Vec::new()));
+                parts.len() - 1
+            });
+        let verbs = &mut parts[place].1;
+        let said: Vec<Prose> = match words {
+            Some(words) => words.verb.split('|').map(Prose::words).collect(),
+            None => vec![Prose::words("call ").code(name)],
+        };
+        for verb in said {
+            if !verbs.contains(&verb) {
+                verbs.push(verb);
+            }
+        }
+    }
+    for (_, verbs) in &mut parts {
+        verbs.sort_by_key(|verb| action::rank(&verb.plain()));
+    }
+    // The resource itself comes first; the others then speak of "it".
+    parts.sort_by_key(|(part, _)| !part.is_empty());
+    let said = parts.into_iter().enumerate().map(|(index, (part, verbs))| {
+        let what = match index {
+            0 => object.clone(),
+            _ if object.plain() == "itself" => Prose::words("its own"),
+            _ if several => Prose::words("them"),
+            _ => Prose::words("it"),
+        };
+        let verbs = prose::list(verbs, "and");
+        match part.is_empty() {
+            true => verbs.say(" ").then(what),
+            false => verbs.say(format!(" {part} ")).then(what),
+        }
+    });
+    let said: Vec<Prose> = said.collect();
+    let mut prose = Prose::default();
+    let last = said.len().saturating_sub(1);
+    for (index, one) in said.into_iter().enumerate() {
+        prose = match index {
+            0 => one,
+            _ if index == last => prose.say(", and ").then(one),
+            _ => prose.say(", ").then(one),
+        };
+    }
+    (prose, last + 1)
+}
+
+fn notes(
+    holder: &Holder,
+    statement: &Statement,
+    kinds: &std::collections::BTreeMap<Kind, Vec<resource::Thing<'_>>>,
+) -> Vec<String> {
+    let mut notes = BTreeSet::new();
+    for thing in kinds.values().flatten() {
+        notes.extend(match (thing.wildcard, holder) {
+            // Said once, where the sentences begin.
+            (None | Some(Wildcard::Suffix), _) => None,
+            (Some(Wildcard::Everything), Holder::Key(_)) => {
+                Some("* in a key's policy stands for that key alone")
+            }
+            (Some(Wildcard::Everything), _)
+                if statement.actions.iter().all(|one| action::is_unscoped(one)) =>
+            {
+                Some("* because AWS lets this be granted on everything only")
+            }
+            (Some(wildcard), _) => Some(wildcard.note()),
+        });
+    }
+    if kinds.contains_key(&Kind::Itself) {
+        notes.insert("${aws:username} stands for the name of the user who calls");
+    }
+    if matches!(holder, Holder::Key(_))
+        && statement.principals.iter().any(subject::is_root)
+        && statement.actions.iter().any(|one| one == "kms:*")
+    {
+        notes.insert(
+            "kms:* for the account keeps the key manageable: without it nobody could change this policy once the role is gone",
+        );
+    }
+    notes.into_iter().map(str::to_owned).collect()
+}
+
+fn gravity(statement: &Statement) -> Vec<&'static str> {
+    if statement.denies {
+        return Vec::new();
+    }
+    let mut found: Vec<&str> = Vec::new();
+    if !statement.excepts.is_empty() {
+        found.push("by exception");
+    }
+    for one in statement
+        .actions
+        .iter()
+        .filter_map(|one| action::gravity(one))
+    {
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
+}

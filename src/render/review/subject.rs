@@ -1,0 +1,108 @@
+//! Who may do something, in words.
+
+use super::prose::{self, LISTED, Prose};
+use super::resource;
+use super::statement::Principal;
+
+/// What a document is attached to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// The function's role: what the function may do.
+    Function,
+    /// Users, by their names.
+    Users(Vec<String>),
+    /// Whoever deploys.
+    Deployer,
+    /// A role: who may take it on.
+    Trust,
+    /// A KMS key.
+    Key(String),
+    /// A secret.
+    Secret,
+    /// A topic.
+    Topic,
+    /// The function: who may start it.
+    Started,
+    /// The bucket for the function's code.
+    Bucket,
+    /// A resource of a type that ours have none of, by its logical ID.
+    Other(String),
+}
+
+/// Returns who a sentence about this policy is about.
+pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose {
+    match holder {
+        Holder::Function => Prose::words("the rotation function"),
+        Holder::Deployer => Prose::words("whoever deploys"),
+        Holder::Users(names) => users(names),
+        _ if principals.is_empty() => Prose::words("whoever has this policy"),
+        _ => {
+            let all = principals.iter().map(|one| principal(one, account));
+            prose::list(all, "and")
+        }
+    }
+}
+
+fn users(names: &[String]) -> Prose {
+    match names {
+        [one] => Prose::words("the user ").code(one),
+        few if few.len() <= LISTED => {
+            let names = few.iter().map(Prose::name);
+            Prose::words("each of the users ").then(prose::list(names, "and"))
+        }
+        more => Prose::words(format!("each of {} users", prose::number(more.len()))),
+    }
+}
+
+/// Returns whether the principal is a whole account.
+pub fn is_root(principal: &Principal) -> bool {
+    matches!(principal, Principal::Aws(arn) if arn.ends_with(":root"))
+}
+
+/// Returns a principal in words; one of another account is said to be.
+pub fn principal(principal: &Principal, account: &str) -> Prose {
+    match principal {
+        Principal::Anyone => Prose::words("anyone at all"),
+        Principal::Service(name) => service(name),
+        Principal::Other(kind, name) => Prose::words(format!("the {kind} principal ")).code(name),
+        Principal::Aws(arn) => aws(arn, account),
+    }
+}
+
+fn aws(arn: &str, account: &str) -> Prose {
+    let Some([_, _, _, of, resource]) = resource::parts(arn) else {
+        return Prose::name(arn);
+    };
+    if resource.ends_with("${FunctionRole}") {
+        return Prose::words("the rotation function");
+    }
+    let foreign = of != account && !of.starts_with("${");
+    if resource == "root" {
+        let whom = match foreign {
+            true => Prose::words("account ").code(of),
+            false => Prose::words("this account"),
+        };
+        return whom.say(" (whoever in it its IAM policies let)");
+    }
+    let named = match resource.split_once('/') {
+        Some((kind, name)) => Prose::words(format!("the {kind} ")).code(name),
+        None => Prose::name(resource),
+    };
+    match foreign {
+        true => named.say(" of account ").code(of),
+        false => named,
+    }
+}
+
+/// Returns an AWS service in words.
+pub fn service(name: &str) -> Prose {
+    match name {
+        "cloudformation.amazonaws.com" => Prose::words("CloudFormation"),
+        "lambda.amazonaws.com" => Prose::words("Lambda"),
+        "secretsmanager.amazonaws.com" => Prose::words("Secrets Manager"),
+        "events.amazonaws.com" => Prose::words("EventBridge"),
+        "cloudwatch.amazonaws.com" => Prose::words("CloudWatch"),
+        "sns.amazonaws.com" => Prose::words("SNS"),
+        other => Prose::words("the service ").code(other),
+    }
+}

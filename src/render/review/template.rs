@@ -1,0 +1,120 @@
+//! The page's templates. What stands in HTML is escaped for HTML, everywhere and
+//! by default; `{{{raw}}}` appears nowhere. The one exception are the page's own
+//! style and script, whose digests the page's policy names: nothing else runs.
+
+use std::sync::LazyLock;
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+};
+
+use crate::bundle::sha256_base64;
+use crate::render::TemplateError;
+
+const STYLE: &str = include_str!("../../../templates/review/style.css");
+const SCRIPT: &str = include_str!("../../../templates/review/script.js");
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../templates/review/", $name, ".html.hbs")))),*]
+    };
+}
+
+/// The page's parts, in no particular order.
+const PARTS: [(&str, &str); 13] = templates![
+    "begin",
+    "picture",
+    "permissions",
+    "secrets",
+    "calendar",
+    "old-key",
+    "cost",
+    "checks",
+    "difference",
+    "no-difference",
+    "resources",
+    "verify",
+    "end",
+];
+/// What is written into the parts, in this order. Handlebars would copy a part's
+/// whole context wherever it includes one of them.
+const INCLUDED: [(&str, &str); 3] = templates!["permission", "prose", "spans"];
+
+/// Returns the registry of the page's templates; a variable that a template names
+/// and the page lacks is an error.
+pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(escaped);
+    registry.register_helper("asset", Box::new(asset));
+    for (name, text) in PARTS {
+        let mut text = text.to_owned();
+        for (included, what) in INCLUDED {
+            text = text.replace(&format!("{{{{> {included}}}}}"), what.trim_end());
+        }
+        let failed = |error| TemplateError::Syntax {
+            name: format!("review/{name}"),
+            error: Box::new(error),
+        };
+        registry
+            .register_template_string(name, text)
+            .map_err(failed)?;
+    }
+    Ok(registry)
+}
+
+/// Returns the text as it may stand in an element or in a quoted attribute.
+/// Characters that change the direction of what follows, and those that cannot be
+/// seen, are shown as what they are: a name must not be able to look like another.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for one in text.chars() {
+        match one {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\n' | ' '..='~' => escaped.push(one),
+            _ if is_hidden(one) => escaped.extend(one.escape_unicode()),
+            _ => escaped.push(one),
+        }
+    }
+    escaped
+}
+
+/// Controls, and what Unicode calls invisible or turning.
+fn is_hidden(one: char) -> bool {
+    one.is_control()
+        || matches!(
+            one,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// Writes one of the page's own parts, or the digest by which the policy knows it.
+fn asset(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    static STYLE_HASH: LazyLock<String> = LazyLock::new(|| digest(STYLE));
+    static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| digest(SCRIPT));
+    let name = helper.param(0).and_then(|param| param.value().as_str());
+    let text = match name {
+        Some("style") => STYLE,
+        Some("script") => SCRIPT,
+        Some("style-hash") => &STYLE_HASH,
+        Some("script-hash") => &SCRIPT_HASH,
+        _ => return Err(RenderErrorReason::Other("no such asset".to_owned()).into()),
+    };
+    Ok(out.write(text)?)
+}
+
+fn digest(text: &str) -> String {
+    format!("'sha256-{}'", sha256_base64(text.as_bytes()))
+}

@@ -1,0 +1,58 @@
+//! What the page promises.
+
+mod difference;
+mod page;
+mod sentence;
+
+use std::collections::BTreeMap;
+
+use crate::model;
+use crate::render::{Before, Fleet, REVIEW, Record, Rendering, Templates, render_since};
+
+const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
+
+/// Renders a manifest, over as many stacks as it takes.
+fn rendered(manifest: &str, before: Option<&Before>) -> Rendering {
+    let model = model::load(manifest, None).unwrap().model;
+    let fleet = Fleet::of(model, Record::default()).unwrap();
+    let templates = Templates::built_in().unwrap();
+    render_since(&fleet.shards, &templates, before).unwrap()
+}
+
+fn page(manifest: &str) -> String {
+    rendered(manifest, None).files.remove(REVIEW).unwrap()
+}
+
+/// The page of a manifest, compared with that of another.
+fn compared(earlier: &str, manifest: &str) -> String {
+    let stack = rendered(earlier, None).files.remove("stack.yaml").unwrap();
+    let before = Before {
+        what: "an earlier rendering".to_owned(),
+        stacks: BTreeMap::from([("stack.yaml".to_owned(), stack)]),
+    };
+    rendered(manifest, Some(&before))
+        .files
+        .remove(REVIEW)
+        .unwrap()
+}
+
+/// A manifest with so many users.
+fn users(count: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = "version: 1\nstack: many\naccess_keys:\n".to_owned();
+    for user in 0..count {
+        writeln!(
+            text,
+            "  - {{ user: user-{user:04}, secret: many/user-{user:04} }}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// The text of each element of a class, without its markup.
+fn texts(page: &str, before: &str) -> Vec<String> {
+    let parts = page.split(before).skip(1);
+    let element = |part: &str| part.split_once("</").map(|(text, _)| text.to_owned());
+    parts.filter_map(element).collect()
+}

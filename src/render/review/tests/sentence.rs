@@ -1,0 +1,219 @@
+//! Statements and what is said of them.
+
+use serde_json::json;
+
+use super::super::sentence::{Setting, sentence};
+use super::super::statement::statements;
+use super::super::subject::Holder;
+use super::EVERYTHING;
+
+fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, Vec<&'static str>) {
+    let document: serde_yaml::Value =
+        serde_json::from_value(json!({ "Statement": statement })).unwrap();
+    let setting = Setting {
+        stack: "payments-keys".to_owned(),
+        account: "111122223333".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    let (statement, _) = &statements(&document)[0];
+    let alone = *holder == Holder::Function;
+    let said = sentence(holder, statement, &setting, alone);
+    (
+        said.prose.plain().replace('`', ""),
+        said.notes,
+        said.gravity,
+    )
+}
+
+#[test]
+fn a_statement_is_said_whole() {
+    let secret =
+        |name: &str| format!("arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}-??????");
+    let many: Vec<String> = (0..9).map(|number| secret(&number.to_string())).collect();
+    let root = "arn:aws:iam::444455556666:root";
+    for (holder, statement, expected) in [
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], "Resource": [secret("a"), secret("b/c"), secret("d")] }),
+            "the rotation function may read, write and relabel 3 secrets: a, b/c and d, and no others.",
+        ),
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": many }),
+            "the rotation function may read 9 secrets, and no others.",
+        ),
+        // An action that there are no words for.
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "Action": ["s3:GetObject", "glacier:Melt"], "Resource": "arn:aws:s3:::ice/*" }),
+            "the rotation function may read the objects in the bucket ice, and call glacier:Melt on it.",
+        ),
+        // What is elsewhere is not taken for a neighbour.
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:us-east-1:444455556666:secret:a-??????" }),
+            "the rotation function may read arn:aws:secretsmanager:us-east-1:444455556666:secret:a, and no other.",
+        ),
+        // A condition that there are no words for, and one whose operator is not the usual.
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "Action": "sns:Publish", "Resource": "*", "Condition": { "IpAddress": { "aws:SourceIp": ["10.0.0.0/8"] }, "StringNotEquals": { "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com" } } }),
+            "the rotation function may publish to any topic, but only where aws:SourceIp meets IpAddress 10.0.0.0/8, and where kms:ViaService meets StringNotEquals secretsmanager.eu-west-1.amazonaws.com.",
+        ),
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "NotAction": ["iam:*"], "Resource": "*" }),
+            "the rotation function may do everything except iam:* with everything.",
+        ),
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "NotAction": ["secretsmanager:GetSecretValue"], "Resource": "*" }),
+            "the rotation function may do everything except secretsmanager:GetSecretValue with everything.",
+        ),
+        (
+            Holder::Function,
+            json!({ "Effect": "Allow", "Action": "sqs:SendMessage", "NotResource": "arn:aws:sqs:eu-west-1:111122223333:q" }),
+            "the rotation function may call sqs:SendMessage on everything except arn:aws:sqs:eu-west-1:111122223333:q.",
+        ),
+        (
+            Holder::Secret,
+            json!({ "Effect": "Allow", "Principal": { "AWS": [root, "arn:aws:iam::111122223333:role/x"] }, "Action": "secretsmanager:GetSecretValue", "Resource": secret("a") }),
+            "account 444455556666 (whoever in it its IAM policies let) and the role x may read the secret a.",
+        ),
+        (
+            Holder::Secret,
+            json!({ "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }),
+            "anyone at all may read any secret.",
+        ),
+        (
+            Holder::Bucket,
+            json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b", "Condition": { "Bool": { "aws:SecureTransport": "false" } } }),
+            "nobody may do anything with the bucket b where the call does not come by TLS.",
+        ),
+        (
+            Holder::Bucket,
+            json!({ "Effect": "Deny", "NotPrincipal": { "AWS": "arn:aws:iam::111122223333:role/x" }, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*" }),
+            "everyone but the role x must not read the objects in the bucket b.",
+        ),
+        (
+            Holder::Deployer,
+            json!({ "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*", "Condition": { "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } } }),
+            "whoever deploys may hand on the role payments-keys-FunctionRole-*, but only to Lambda.",
+        ),
+    ] {
+        assert_eq!(said(&holder, statement.clone()).0, expected, "{statement}");
+    }
+}
+
+#[test]
+fn wildcards_are_explained_and_grave_actions_marked() {
+    let (_, notes, gravity) = said(
+        &Holder::Deployer,
+        json!({ "Effect": "Allow", "Action": ["iam:PutRolePolicy", "iam:CreateAccessKey"], "Resource": ["arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*", "arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/a*b"] }),
+    );
+    assert_eq!(gravity, ["grants permissions", "makes credentials"]);
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    let (_, notes, _) = said(
+        &Holder::Deployer,
+        json!({ "Effect": "Allow", "Action": "secretsmanager:ListSecrets", "Resource": "*" }),
+    );
+    assert_eq!(
+        notes,
+        ["* because AWS lets this be granted on everything only"]
+    );
+    let (_, _, gravity) = said(
+        &Holder::Function,
+        json!({ "Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*" }),
+    );
+    assert!(gravity.is_empty());
+}
+
+/// Each action of our own policies has words; a new one is to get some.
+#[test]
+fn the_actions_of_the_policies_have_words() {
+    let rendering = super::rendered(EVERYTHING, None);
+    for (path, text) in rendering
+        .files
+        .iter()
+        .filter(|(path, _)| path.ends_with(".json"))
+    {
+        let document: serde_yaml::Value = serde_json::from_str(text).unwrap();
+        for (statement, _) in statements(&document) {
+            for action in &statement.actions {
+                assert!(
+                    super::super::action::words(action).is_some(),
+                    "{path}: {action}"
+                );
+            }
+        }
+    }
+}
+
+/// What is of several kinds is said kind by kind, and whole where that cannot be told.
+#[test]
+fn a_statement_of_several_kinds_is_said_in_parts() {
+    let setting = Setting {
+        stack: "payments-keys".to_owned(),
+        account: "111122223333".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    let parts = |statement: serde_json::Value| {
+        let document = json!({ "Statement": statement });
+        let document: serde_yaml::Value = serde_json::from_value(document).unwrap();
+        let (statement, _) = &statements(&document)[0];
+        let (subject, parts) = super::super::sentence::in_parts(statement, &setting);
+        let parts = parts.iter().map(|part| part.prose.plain().replace('`', ""));
+        (subject.plain(), parts.collect::<Vec<_>>())
+    };
+    let role = "arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*";
+    let user = "arn:aws:iam::111122223333:user/ada";
+    let objects = "arn:aws:s3:::b/payments-keys/*";
+    let (subject, said) = parts(json!({
+        "Sid": "BootstrapThings",
+        "Effect": "Allow",
+        "Action": ["iam:CreateAccessKey", "iam:CreateRole", "iam:GetUser", "s3:GetObject"],
+        "Resource": [role, user, objects],
+    }));
+    assert_eq!(subject, "for `keyrota bootstrap`, whoever deploys");
+    assert_eq!(
+        said,
+        [
+            "look at the user ada, and make access keys of it.",
+            "create the role payments-keys-FunctionRole-*.",
+            "read the objects b/payments-keys/*.",
+        ]
+    );
+    // A resource that no action is known to be for, and an action of another service.
+    for (action, resource) in [("iam:CreateRole", user), ("sqs:SendMessage", role)] {
+        let (_, said) = parts(
+            json!({ "Effect": "Allow", "Action": [action, "iam:GetUser"], "Resource": [resource, objects] }),
+        );
+        assert_eq!(said.len(), 1, "{said:?}");
+    }
+}
+
+/// What a policy names is on the page: nothing is lost on the way into words.
+#[test]
+fn every_statement_is_on_the_page() {
+    let rendering = super::rendered(EVERYTHING, None);
+    let page = &rendering.files["review.html"];
+    for (path, text) in rendering
+        .files
+        .iter()
+        .filter(|(path, _)| path.ends_with(".json"))
+    {
+        let document: serde_yaml::Value = serde_json::from_str(text).unwrap();
+        for (statement, _) in statements(&document) {
+            for part in statement
+                .actions
+                .iter()
+                .chain(statement.conditions.iter().map(|one| &one.key))
+            {
+                assert!(
+                    page.contains(&super::super::template::escaped(part)),
+                    "{path}: {part}"
+                );
+            }
+        }
+    }
+}
