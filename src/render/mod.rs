@@ -192,29 +192,17 @@ fn checks(reports: &[Report], findings: &[Finding]) -> review::Checks {
         let of = |report: &Report| report.passed.iter().any(|passed| passed.id == rule.id);
         reports.iter().all(of)
     };
-    let passed = check::rules().filter(|rule| passes(rule));
-    let passed = passed.map(|rule| review::Passed {
-        rule: rule.id.to_owned(),
-        title: rule.title.to_owned(),
-    });
-    let warnings = findings.iter().map(|finding| review::Warning {
-        rule: finding.kind.to_owned(),
-        place: finding.path.clone(),
-        message: finding.message.clone(),
-        hint: finding.hint.clone(),
-    });
-    let accepted = reports.iter().flat_map(|report| &report.excepted);
-    let accepted = accepted.map(|exception| review::Accepted {
-        rule: exception.finding.kind.to_owned(),
-        place: exception.finding.path.clone(),
-        message: exception.finding.message.clone(),
-        reason: exception.reason.clone(),
-    });
-    review::Checks {
-        passed: passed.collect(),
-        warnings: warnings.collect(),
-        accepted: accepted.collect(),
+    let mut checks = review::Checks::default();
+    for rule in check::rules().filter(|rule| passes(rule)) {
+        checks.pass(rule.id, rule.title);
     }
+    for finding in findings {
+        checks.warn(finding);
+    }
+    for exception in reports.iter().flat_map(|report| &report.excepted) {
+        checks.accept(&exception.finding, &exception.reason);
+    }
+    checks
 }
 
 fn render_stack<'model>(

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_yaml::Value;
 
-use super::permission::{self, is_of_secrets};
+use super::alike::is_of_secrets;
+use super::permission;
 use super::prose::Prose;
 use super::sentence::{self, Setting};
 use super::statement::{self, Condition, Principal, Statement};

@@ -3,11 +3,14 @@
 //! cannot say something else than what will be deployed.
 
 mod action;
+mod alike;
 mod arrangement;
+mod checks;
 mod condition;
 mod difference;
 mod expense;
 mod grant;
+mod head;
 mod inventory;
 mod part;
 mod permission;
@@ -16,6 +19,7 @@ mod prose;
 mod resource;
 mod rhythm;
 mod sentence;
+mod shown;
 mod statement;
 mod subject;
 mod template;
@@ -33,7 +37,7 @@ use super::{Error, Rendered, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
 use arrangement::{Arrangement, Rota};
-use difference::Difference;
+pub use checks::Checks;
 use inventory::Inventory;
 use permission::Beside;
 use picture::Picture;
@@ -57,52 +61,6 @@ pub struct Before {
     pub stacks: BTreeMap<String, String>,
 }
 
-/// What was checked, as the page shows it.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Checks {
-    /// The rules that found nothing.
-    pub passed: Vec<Passed>,
-    /// What was found and refuses nothing.
-    pub warnings: Vec<Warning>,
-    /// What was found and the manifest accepts.
-    pub accepted: Vec<Accepted>,
-}
-
-/// A rule that found nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Passed {
-    /// Its name.
-    pub rule: String,
-    /// What holds.
-    pub title: String,
-}
-
-/// Something that was found.
-#[derive(Clone, Debug, Serialize)]
-pub struct Warning {
-    /// The rule that found it.
-    pub rule: String,
-    /// Where.
-    pub place: String,
-    /// What.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-/// Something that was found, and is accepted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Accepted {
-    /// The rule that found it.
-    pub rule: String,
-    /// Where.
-    pub place: String,
-    /// What.
-    pub message: String,
-    /// Why it is accepted.
-    pub reason: String,
-}
-
 /// All that the page is made of.
 #[derive(Clone, Copy)]
 pub struct Content<'a> {
@@ -116,16 +74,6 @@ pub struct Content<'a> {
     pub cost: &'a Estimate,
     /// What it is compared with.
     pub before: Option<&'a Before>,
-}
-
-#[derive(Serialize)]
-struct Begin {
-    name: String,
-    place: String,
-    lede: String,
-    figures: Vec<Figure>,
-    verdict: Vec<Verdict>,
-    contents: Vec<Entry>,
 }
 
 #[derive(Serialize)]
@@ -163,26 +111,6 @@ struct Verify {
 }
 
 #[derive(Serialize)]
-struct Figure {
-    what: &'static str,
-    figure: String,
-}
-
-#[derive(Serialize)]
-struct Verdict {
-    class: &'static str,
-    sign: &'static str,
-    href: &'static str,
-    words: String,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    href: &'static str,
-    words: &'static str,
-}
-
-#[derive(Serialize)]
 struct Digest {
     path: String,
     sha256: String,
@@ -217,17 +145,15 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let (files, more_files) = digests(files);
 
     let mut page = Parts::begin()?;
-    page.add(
-        "begin",
-        &Begin {
-            name: name(stacks),
-            place: place(stacks),
-            lede: lede(stacks.len(), secrets),
-            figures: figures(stacks.len(), secrets, inventory.total, cost),
-            verdict: verdict(stacks, checks, difference.as_ref()),
-            contents: contents(difference.is_some()),
-        },
-    )?;
+    let head = head::head(
+        stacks,
+        secrets,
+        inventory.total,
+        cost,
+        checks,
+        difference.as_ref(),
+    );
+    page.add("begin", &head)?;
     if let Some(difference) = &difference {
         page.add("difference", difference)?;
     }
@@ -306,13 +232,6 @@ impl Parts {
     }
 }
 
-fn name(stacks: &[Rendered<'_>]) -> String {
-    let first = stacks.first();
-    first
-        .map(|one| one.model.fleet.to_string())
-        .unwrap_or_default()
-}
-
 fn setting(stacks: &[Rendered<'_>]) -> Setting {
     let first = stacks.first();
     Setting {
@@ -362,33 +281,6 @@ fn is_whole_deployer_policy(name: &str, stacks: usize) -> bool {
     }
 }
 
-fn place(stacks: &[Rendered<'_>]) -> String {
-    let model = stacks.first().map(|one| one.model);
-    let account = model.and_then(|model| model.account.as_ref());
-    let region = model.and_then(|model| model.region.as_ref());
-    let account = account.map_or("Any account".to_owned(), |account| {
-        format!("Account {account} only")
-    });
-    let region = region.map_or("the Region that it is deployed to".to_owned(), |region| {
-        format!("Region {region}")
-    });
-    format!("{account}, {region}")
-}
-
-fn lede(stacks: usize, secrets: usize) -> String {
-    let subject = match stacks {
-        1 => "This stack replaces".to_owned(),
-        more => format!("These {} stacks replace", prose::number(more)),
-    };
-    let what = match secrets {
-        1 => "the access key of one IAM user".to_owned(),
-        more => format!("the access keys of {} IAM users", prose::number(more)),
-    };
-    format!(
-        "{subject} {what} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, proves that it works, and only then takes the old one’s place; the key in use is never deleted or deactivated."
-    )
-}
-
 fn secrets_words(secrets: usize, arrangements: usize) -> String {
     match (secrets, arrangements) {
         (1, _) => "One secret.".to_owned(),
@@ -399,110 +291,6 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
             prose::number(kinds)
         ),
     }
-}
-
-fn figures(stacks: usize, secrets: usize, resources: usize, cost: &Estimate) -> Vec<Figure> {
-    let mut figures = vec![
-        (
-            if secrets == 1 {
-                "secret, of one user"
-            } else {
-                "secrets, each of one user"
-            },
-            prose::number(secrets),
-        ),
-        ("resources", prose::number(resources)),
-    ];
-    if stacks > 1 {
-        figures.insert(0, ("stacks", prose::number(stacks)));
-    }
-    figures.push((
-        "a month, estimated",
-        format!("{} {}", expense::total(cost), cost.currency),
-    ));
-    let figure = |(what, figure)| Figure { what, figure };
-    figures.into_iter().map(figure).collect()
-}
-
-fn verdict(
-    stacks: &[Rendered<'_>],
-    checks: &Checks,
-    difference: Option<&Difference>,
-) -> Vec<Verdict> {
-    let mut verdict = vec![Verdict {
-        class: "good",
-        sign: "✓",
-        href: "passed",
-        words: format!(
-            "{} passed",
-            prose::count(checks.passed.len(), "check", "checks")
-        ),
-    }];
-    if !checks.warnings.is_empty() {
-        verdict.push(Verdict {
-            class: "warn",
-            sign: "!",
-            href: "warnings",
-            words: prose::count(checks.warnings.len(), "warning", "warnings"),
-        });
-    }
-    if !checks.accepted.is_empty() {
-        verdict.push(Verdict {
-            class: "warn",
-            sign: "≈",
-            href: "exceptions",
-            words: format!(
-                "{} taken, with reasons",
-                prose::count(checks.accepted.len(), "exception", "exceptions")
-            ),
-        });
-    }
-    let overlaid = stacks.first().map_or(0, |one| one.overlaid.len());
-    if overlaid > 0 {
-        verdict.push(Verdict {
-            class: "warn",
-            sign: "!",
-            href: "templates",
-            words: format!(
-                "{} of your own",
-                prose::count(overlaid, "template", "templates")
-            ),
-        });
-    }
-    if let Some(difference) = difference {
-        let gained = difference.gained.len();
-        verdict.push(Verdict {
-            class: if gained > 0 { "warn" } else { "good" },
-            sign: if gained > 0 { "+" } else { "=" },
-            href: "changes",
-            words: match gained {
-                0 => "no permission gained".to_owned(),
-                more => format!("{} gained", prose::count(more, "permission", "permissions")),
-            },
-        });
-    }
-    verdict
-}
-
-fn contents(compared: bool) -> Vec<Entry> {
-    let changes = ("changes", "What changed");
-    let sections = [
-        ("picture", "Who may call whom"),
-        ("permissions", "Every permission"),
-        ("secrets", "The secrets"),
-        ("calendar", "When they rotate"),
-        ("old-key", "The old key"),
-        ("cost", "Cost"),
-        ("checks", "Checks"),
-    ];
-    let mut contents: Vec<(&str, &str)> = sections.to_vec();
-    match compared {
-        true => contents.insert(0, changes),
-        false => contents.push(changes),
-    }
-    contents.extend([("resources", "What is made"), ("verify", "How to verify")]);
-    let entry = |(href, words)| Entry { href, words };
-    contents.into_iter().map(entry).collect()
 }
 
 /// Returns the files' digests, and what to say of those that are not shown.

@@ -1,26 +1,21 @@
 //! Every permission that the stacks give, those alike taken together, each with
 //! the statement that gives it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use serde_yaml::Value;
 
+use super::alike::{self, Alike, Source};
 use super::prose::Prose;
 use super::sentence::{self, Setting};
-use super::statement::{self, Condition, Statement};
+use super::statement::{self, Statement};
 use super::subject::Holder;
-use super::{action, prose, resource};
+use super::{prose, shown};
 use crate::render::document::{Document, Kind};
 use crate::render::resolve::World;
 use crate::render::{Rendered, policy_file};
 
-/// A list in a statement that is longer is shortened where the statement is shown.
-const LONGEST_LIST: usize = 12;
-/// What is shown of such a list.
-const SHOWN: usize = 3;
-/// Characters of a line in a statement that is shown.
-const LINE: usize = 66;
 /// Files named where several hold the same statement.
 const NAMED_FILES: usize = 3;
 
@@ -74,24 +69,6 @@ pub struct Group {
     pub permissions: Vec<Permission>,
 }
 
-/// One statement with where it is from.
-struct Source<'tree> {
-    holder: Holder,
-    statement: Statement,
-    value: &'tree Value,
-    file: String,
-    stack: usize,
-}
-
-/// Statements alike, taken together.
-struct Alike<'tree> {
-    holder: Holder,
-    statement: Statement,
-    value: &'tree Value,
-    files: Vec<String>,
-    stacks: BTreeSet<usize>,
-}
-
 /// A policy beside the stack: its file, its holder, and what is in it.
 pub struct Beside {
     /// The file.
@@ -107,10 +84,7 @@ pub struct Beside {
 /// Returns all permissions, in groups.
 pub fn groups(stacks: &[Rendered<'_>], beside: &[Beside], setting: &Setting) -> Vec<Group> {
     let sources = sources(stacks, beside);
-    let alike = gather(
-        gather(sources, Shape::whatever_the_resources),
-        Shape::whatever_the_secrets,
-    );
+    let alike = alike::gather(sources);
     let alone = Alone::of(&alike);
     let mut ids = BTreeMap::new();
     let mut groups: Vec<Group> = GROUPS
@@ -285,116 +259,6 @@ fn user_of(tree: &Value, world: &World, document: &Document) -> String {
     named().unwrap_or_else(|| document.resource.clone())
 }
 
-/// What statements that are taken together have in common.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Shape {
-    holder: Holder,
-    statement: Statement,
-    kinds: BTreeSet<(resource::Kind, Option<resource::Wildcard>)>,
-}
-
-impl Shape {
-    /// All but which resources of their kind they name.
-    fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Self {
-        let things = statement.resources.iter();
-        let things = things.map(|arn| resource::thing(arn, None));
-        Self {
-            holder: holder.clone(),
-            kinds: things.map(|thing| (thing.kind, thing.wildcard)).collect(),
-            statement: Statement {
-                sid: String::new(),
-                resources: Vec::new(),
-                ..statement.clone()
-            },
-        }
-    }
-
-    /// All but for which secrets they hold.
-    fn whatever_the_secrets(holder: &Holder, statement: &Statement) -> Self {
-        let blank = |one: &Condition| match is_of_secrets(one) {
-            true => Condition {
-                values: Vec::new(),
-                ..one.clone()
-            },
-            false => one.clone(),
-        };
-        Self {
-            holder: holder.clone(),
-            kinds: BTreeSet::new(),
-            statement: Statement {
-                sid: String::new(),
-                conditions: statement.conditions.iter().map(blank).collect(),
-                ..statement.clone()
-            },
-        }
-    }
-}
-
-/// Returns whether a condition says for which secrets a statement holds.
-pub fn is_of_secrets(condition: &Condition) -> bool {
-    condition.key == "kms:EncryptionContext:SecretARN"
-}
-
-impl<'tree> From<Source<'tree>> for Alike<'tree> {
-    fn from(source: Source<'tree>) -> Self {
-        Self {
-            holder: source.holder,
-            statement: source.statement,
-            value: source.value,
-            files: vec![source.file],
-            stacks: BTreeSet::from([source.stack]),
-        }
-    }
-}
-
-/// Takes statements of one shape together, in the order of the first of each.
-fn gather<'tree>(
-    sources: Vec<impl Into<Alike<'tree>>>,
-    shape: impl Fn(&Holder, &Statement) -> Shape,
-) -> Vec<Alike<'tree>> {
-    let mut places: BTreeMap<Shape, usize> = BTreeMap::new();
-    let mut gathered: Vec<Alike<'tree>> = Vec::new();
-    for source in sources {
-        let one: Alike<'tree> = source.into();
-        let place = places.entry(shape(&one.holder, &one.statement));
-        match place {
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(gathered.len());
-                gathered.push(one);
-            }
-            std::collections::btree_map::Entry::Occupied(held) => {
-                let held = &mut gathered[*held.get()];
-                held.files.extend(one.files);
-                held.stacks.extend(one.stacks);
-                held.statement.resources.extend(one.statement.resources);
-                let pairs = held.statement.conditions.iter_mut();
-                for (held, more) in pairs.zip(one.statement.conditions) {
-                    held.values.extend(more.values);
-                }
-            }
-        }
-    }
-    for one in &mut gathered {
-        distinct(&mut one.files);
-        distinct(&mut one.statement.resources);
-        for condition in &mut one.statement.conditions {
-            distinct(&mut condition.values);
-        }
-    }
-    gathered
-}
-
-/// Drops what was there before, and keeps the order.
-fn distinct(items: &mut Vec<String>) {
-    let mut seen = HashSet::new();
-    let first: Vec<bool> = items
-        .iter()
-        .map(|item| seen.insert(item.as_str()))
-        .collect();
-    let mut first = first.into_iter();
-    items.retain(|_| first.next().unwrap_or(true));
-}
-
 /// How many statements of a holder allow each action.
 struct Alone(BTreeMap<(&'static str, String), usize>);
 
@@ -461,7 +325,7 @@ fn permission(
     let anchor = format!("{}-{}", group_of(&one.holder), slug(&one.statement.sid));
     let again = ids.entry(anchor.clone()).or_insert(0);
     *again += 1;
-    let (json, shortened) = shown(one.value);
+    let (json, shortened) = shown::shown(one.value);
     let mut files = one.files.clone();
     let more = files.len().saturating_sub(NAMED_FILES);
     files.truncate(NAMED_FILES);
@@ -502,94 +366,4 @@ fn slug(sid: &str) -> String {
         true => "statement".to_owned(),
         false => kept,
     }
-}
-
-/// A statement as its file has it, long lists shortened.
-fn shown(value: &Value) -> (String, bool) {
-    let mut shortened = false;
-    let value = shorten(value, &mut shortened);
-    let mut text = String::new();
-    write(&value, 0, 0, &mut text);
-    (text, shortened)
-}
-
-/// Writes JSON, with what fits on a line on one line.
-fn write(value: &Value, indent: usize, before: usize, text: &mut String) {
-    let flat = flat(value);
-    let whole = indent == 0 && matches!(value, Value::Mapping(_));
-    if !whole && indent + before + flat.chars().count() <= LINE {
-        text.push_str(&flat);
-        return;
-    }
-    let deeper = " ".repeat(indent + 2);
-    match value {
-        Value::Sequence(items) => {
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(if index == 0 { "[\n" } else { ",\n" });
-                text.push_str(&deeper);
-                write(item, indent + 2, 0, text);
-            }
-            text.extend(["\n", &deeper[2..], "]"]);
-        }
-        Value::Mapping(entries) => {
-            for (index, (key, item)) in entries.iter().enumerate() {
-                text.push_str(if index == 0 { "{\n" } else { ",\n" });
-                let key = json(key) + ": ";
-                text.extend([deeper.as_str(), &key]);
-                write(item, indent + 2, key.len(), text);
-            }
-            text.extend(["\n", &deeper[2..], "}"]);
-        }
-        _ => text.push_str(&flat),
-    }
-}
-
-/// JSON on one line, with a space where one reads better.
-fn flat(value: &Value) -> String {
-    match value {
-        Value::Sequence(items) => {
-            format!(
-                "[{}]",
-                items.iter().map(flat).collect::<Vec<_>>().join(", ")
-            )
-        }
-        Value::Mapping(entries) => {
-            let entries = entries
-                .iter()
-                .map(|(key, item)| format!("{}: {}", json(key), flat(item)));
-            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
-        }
-        _ => json(value),
-    }
-}
-
-fn json(value: &Value) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn shorten(value: &Value, shortened: &mut bool) -> Value {
-    match value {
-        Value::Sequence(items) if items.len() > LONGEST_LIST && !of_actions(items) => {
-            *shortened = true;
-            let more = format!("… {} more", prose::number(items.len() - SHOWN));
-            let shown = items.iter().take(SHOWN).cloned();
-            Value::Sequence(shown.chain([Value::String(more)]).collect())
-        }
-        Value::Sequence(items) => {
-            Value::Sequence(items.iter().map(|one| shorten(one, shortened)).collect())
-        }
-        Value::Mapping(entries) => Value::Mapping(
-            entries
-                .iter()
-                .map(|(key, value)| (key.clone(), shorten(value, shortened)))
-                .collect(),
-        ),
-        _ => value.clone(),
-    }
-}
-
-/// A list of actions is never shortened: it is what the reader is here for.
-fn of_actions(items: &[Value]) -> bool {
-    let text = items.first().and_then(Value::as_str).unwrap_or_default();
-    action::words(text).is_some() || !text.starts_with("arn:")
 }

@@ -38,7 +38,7 @@ const PARTS: [(&str, &str); 13] = templates![
 ];
 /// What is written into the parts, in this order. Handlebars would copy a part's
 /// whole context wherever it includes one of them.
-const INCLUDED: [(&str, &str); 3] = templates!["permission", "prose", "spans"];
+const INCLUDED: [(&str, &str); 5] = templates!["permission", "found", "prose", "spans", "span"];
 
 /// Returns the registry of the page's templates; a variable that a template names
 /// and the page lacks is an error.

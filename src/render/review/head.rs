@@ -1,0 +1,197 @@
+//! The head of the page: what it is about, and whether there is something to look at.
+
+use serde::Serialize;
+
+use super::checks::Checks;
+use super::difference::Difference;
+use super::{expense, prose};
+use crate::cost::Estimate;
+use crate::render::Rendered;
+
+/// The head.
+#[derive(Serialize)]
+pub struct Head {
+    name: String,
+    place: String,
+    lede: String,
+    figures: Vec<Figure>,
+    verdict: Vec<Verdict>,
+    contents: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    what: &'static str,
+    figure: String,
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    class: &'static str,
+    sign: &'static str,
+    href: &'static str,
+    words: String,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    href: &'static str,
+    words: &'static str,
+}
+
+/// Returns the head of the page.
+pub fn head(
+    stacks: &[Rendered<'_>],
+    secrets: usize,
+    resources: usize,
+    cost: &Estimate,
+    checks: &Checks,
+    difference: Option<&Difference>,
+) -> Head {
+    Head {
+        name: name(stacks),
+        place: place(stacks),
+        lede: lede(stacks.len(), secrets),
+        figures: figures(stacks.len(), secrets, resources, cost),
+        verdict: verdict(stacks, checks, difference),
+        contents: contents(difference.is_some()),
+    }
+}
+
+fn name(stacks: &[Rendered<'_>]) -> String {
+    let first = stacks.first();
+    first
+        .map(|one| one.model.fleet.to_string())
+        .unwrap_or_default()
+}
+
+fn place(stacks: &[Rendered<'_>]) -> String {
+    let model = stacks.first().map(|one| one.model);
+    let account = model.and_then(|model| model.account.as_ref());
+    let region = model.and_then(|model| model.region.as_ref());
+    let account = account.map_or("Any account".to_owned(), |account| {
+        format!("Account {account} only")
+    });
+    let region = region.map_or("the Region that it is deployed to".to_owned(), |region| {
+        format!("Region {region}")
+    });
+    format!("{account}, {region}")
+}
+
+fn lede(stacks: usize, secrets: usize) -> String {
+    let subject = match stacks {
+        1 => "This stack replaces".to_owned(),
+        more => format!("These {} stacks replace", prose::number(more)),
+    };
+    let what = match secrets {
+        1 => "the access key of one IAM user".to_owned(),
+        more => format!("the access keys of {} IAM users", prose::number(more)),
+    };
+    format!(
+        "{subject} {what} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, proves that it works, and only then takes the old one’s place; the key in use is never deleted or deactivated."
+    )
+}
+
+fn figures(stacks: usize, secrets: usize, resources: usize, cost: &Estimate) -> Vec<Figure> {
+    let mut figures = vec![
+        (
+            if secrets == 1 {
+                "secret, of one user"
+            } else {
+                "secrets, each of one user"
+            },
+            prose::number(secrets),
+        ),
+        ("resources", prose::number(resources)),
+    ];
+    if stacks > 1 {
+        figures.insert(0, ("stacks", prose::number(stacks)));
+    }
+    figures.push((
+        "a month, estimated",
+        format!("{} {}", expense::total(cost), cost.currency),
+    ));
+    let figure = |(what, figure)| Figure { what, figure };
+    figures.into_iter().map(figure).collect()
+}
+
+fn verdict(
+    stacks: &[Rendered<'_>],
+    checks: &Checks,
+    difference: Option<&Difference>,
+) -> Vec<Verdict> {
+    let mut verdict = vec![Verdict {
+        class: "good",
+        sign: "✓",
+        href: "passed",
+        words: format!(
+            "{} passed",
+            prose::count(checks.passed(), "check", "checks")
+        ),
+    }];
+    if checks.warnings() > 0 {
+        verdict.push(Verdict {
+            class: "warn",
+            sign: "!",
+            href: "warnings",
+            words: prose::count(checks.warnings(), "warning", "warnings"),
+        });
+    }
+    if checks.accepted() > 0 {
+        verdict.push(Verdict {
+            class: "warn",
+            sign: "≈",
+            href: "exceptions",
+            words: format!(
+                "{} taken, with reasons",
+                prose::count(checks.accepted(), "exception", "exceptions")
+            ),
+        });
+    }
+    let overlaid = stacks.first().map_or(0, |one| one.overlaid.len());
+    if overlaid > 0 {
+        verdict.push(Verdict {
+            class: "warn",
+            sign: "!",
+            href: "templates",
+            words: format!(
+                "{} of your own",
+                prose::count(overlaid, "template", "templates")
+            ),
+        });
+    }
+    if let Some(difference) = difference {
+        let gained = difference.gained.len();
+        verdict.push(Verdict {
+            class: if gained > 0 { "warn" } else { "good" },
+            sign: if gained > 0 { "+" } else { "=" },
+            href: "changes",
+            words: match gained {
+                0 => "no permission gained".to_owned(),
+                more => format!("{} gained", prose::count(more, "permission", "permissions")),
+            },
+        });
+    }
+    verdict
+}
+
+fn contents(compared: bool) -> Vec<Entry> {
+    let changes = ("changes", "What changed");
+    let sections = [
+        ("picture", "Who may call whom"),
+        ("permissions", "Every permission"),
+        ("secrets", "The secrets"),
+        ("calendar", "When they rotate"),
+        ("old-key", "The old key"),
+        ("cost", "Cost"),
+        ("checks", "Checks"),
+    ];
+    let mut contents: Vec<(&str, &str)> = sections.to_vec();
+    match compared {
+        true => contents.insert(0, changes),
+        false => contents.push(changes),
+    }
+    contents.extend([("resources", "What is made"), ("verify", "How to verify")]);
+    let entry = |(href, words)| Entry { href, words };
+    contents.into_iter().map(entry).collect()
+}
