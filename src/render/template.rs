@@ -66,6 +66,9 @@ pub enum TemplateError {
     /// A template writes a value as it is, which could end the text around it.
     #[error("the template `{0}` writes a value without an escape, as {{{{{{x}}}}}} or {{{{&x}}}}")]
     Raw(String),
+    /// The stack includes a template that is not there.
+    #[error("the template `{STACK}` includes `{0}`, which is not there")]
+    Missing(String),
     /// Nothing includes a template.
     #[error(
         "the template `{name}` is included nowhere, and keyrota has none of that name; it has {ours}"
@@ -84,6 +87,8 @@ pub enum TemplateError {
 /// The templates with their helpers, ready to be filled in.
 pub struct Templates {
     registry: Handlebars<'static>,
+    /// What the stack is made of, one after another.
+    order: Vec<String>,
     /// Names of the templates that are not ours.
     overlaid: Vec<String>,
 }
@@ -118,15 +123,37 @@ impl Templates {
                 return Err(TemplateError::Raw((*name).to_owned()));
             }
         }
-        let texts = inlined(&texts, &overlay);
-        let mut registry = empty_registry();
+        let mut ours = texts.clone();
+        ours.retain(|name, _| !overlay.contains_key(*name));
+        let mut read = BTreeMap::new();
+        let mut order = Vec::new();
+        for piece in pieces(texts[STACK]) {
+            match piece {
+                Piece::Template(name) if texts.contains_key(name) => order.push(name.to_owned()),
+                Piece::Template(name) => return Err(TemplateError::Missing(name.to_owned())),
+                Piece::Text(text) => {
+                    let name = format!("{STACK}, part {}", order.len() + 1);
+                    read.insert(name.clone(), inlined(&text, &ours));
+                    order.push(name);
+                }
+            }
+        }
         // What is written into the others already need not be read again.
-        let needed = |name: &str| {
-            name == STACK
-                || overlay.contains_key(name)
-                || texts.values().any(|text| includes(text, name))
-        };
-        for (name, text) in texts.iter().filter(|(name, _)| needed(name)) {
+        let mut open: Vec<String> = order.clone();
+        while let Some(name) = open.pop() {
+            let text = match (read.get(&name), texts.get(name.as_str())) {
+                (Some(text), _) => text.clone(),
+                (None, Some(text)) if ours.contains_key(name.as_str()) => inlined(text, &ours),
+                (None, Some(text)) => (*text).to_owned(),
+                (None, None) => continue,
+            };
+            let named = texts.keys().filter(|other| includes(&text, other));
+            let named = named.map(|other| (*other).to_owned());
+            open.extend(named.filter(|other| !read.contains_key(other)));
+            read.insert(name, text);
+        }
+        let mut registry = empty_registry();
+        for (name, text) in &read {
             let failed = |error| TemplateError::Syntax {
                 name: name.clone(),
                 error: Box::new(error),
@@ -146,6 +173,7 @@ impl Templates {
         }
         Ok(Self {
             registry,
+            order,
             overlaid: overlay.into_keys().collect(),
         })
     }
@@ -161,45 +189,74 @@ impl Templates {
     ///
     /// Returns the variable that is missing or not fit for its place.
     pub fn stack(&self, context: &impl Serialize) -> Result<String, TemplateError> {
-        let mut text = self.registry.render(STACK, context)?;
-        // Handlebars eats the line break before a block's end that ends a template.
-        if !text.ends_with('\n') {
-            text.push('\n');
+        let context = Context::wraps(context)?;
+        let mut text = String::new();
+        for name in &self.order {
+            text.push_str(&self.registry.render_with_context(name, &context)?);
+            // Handlebars eats the line break before a block's end that ends a template.
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
         }
         Ok(text)
     }
 }
 
-/// Returns the templates, ours with those of ours that they include in their places.
+/// A part of the stack's template.
+enum Piece<'text> {
+    /// Text of its own.
+    Text(String),
+    /// Another template, outside any block.
+    Template(&'text str),
+}
+
+/// Returns what a line includes, where it includes a template and nothing else.
+fn included(line: &str) -> Option<&str> {
+    line.strip_prefix("{{> ")?.strip_suffix("}}\n")
+}
+
+/// Cuts the stack's template at what it includes outside of blocks.
+///
+/// Handlebars looks for the line of everything it finds in a template from the
+/// template's beginning, so that a long one takes much longer to read than two
+/// that are half as long.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut own = String::new();
+    let mut depth = 0_usize;
+    for line in text.split_inclusive('\n') {
+        if depth == 0
+            && let Some(name) = included(line)
+        {
+            if !own.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut own)));
+            }
+            pieces.push(Piece::Template(name));
+            continue;
+        }
+        depth += line.matches("{{#").count();
+        depth = depth.saturating_sub(line.matches("{{/").count());
+        own.push_str(line);
+    }
+    if !own.is_empty() {
+        pieces.push(Piece::Text(own));
+    }
+    pieces
+}
+
+/// Returns a template of ours with those of ours that it includes in their places.
 ///
 /// Handlebars copies the whole context for each inclusion, which for a stack of a
 /// hundred entries is most of the work. An organisation's template is left where it
 /// is, so that an error in it names it.
-fn inlined(
-    texts: &BTreeMap<&str, &str>,
-    overlay: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    fn expand(text: &str, ours: &BTreeMap<&str, &str>, into: &mut String) {
-        for line in text.split_inclusive('\n') {
-            let included = line
-                .strip_prefix("{{> ")
-                .and_then(|rest| rest.strip_suffix("}}\n"));
-            match included.and_then(|name| ours.get(name)) {
-                Some(text) => expand(text, ours, into),
-                None => into.push_str(line),
-            }
-        }
-    }
-    let mut ours = texts.clone();
-    ours.retain(|name, _| !overlay.contains_key(*name));
-    let expanded = texts.iter().map(|(name, text)| {
-        let mut whole = String::new();
-        match ours.contains_key(name) {
-            true => expand(text, &ours, &mut whole),
-            false => whole.push_str(text),
-        }
-        ((*name).to_owned(), whole)
-    });
+fn inlined(text: &str, ours: &BTreeMap<&str, &str>) -> String {
+    let lines = text.split_inclusive('\n');
+    let expanded = lines.map(
+        |line| match included(line).and_then(|name| ours.get(name)) {
+            Some(text) => inlined(text, ours),
+            None => line.to_owned(),
+        },
+    );
     expanded.collect()
 }
 

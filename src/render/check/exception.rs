@@ -1,6 +1,8 @@
 //! Findings that the manifest accepts, with its reason. Never what AWS would
 //! refuse: that only moves the refusal to a later hour.
 
+use std::collections::HashMap;
+
 use super::rule::{Found, Rule, Theme};
 use super::{Report, rules};
 use crate::model::Severity::{Error, Warning};
@@ -87,6 +89,7 @@ pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Findi
         Some(fault.at(exception.line))
     });
     let mut findings: Vec<Finding> = faults.collect();
+    let mut found = Vec::new();
     for (stack, report) in stacks.iter().zip(reports) {
         for finding in &report.findings {
             let mut finding = finding.clone();
@@ -98,12 +101,40 @@ pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Findi
             // A place in the manifest is the same whichever stack shows it.
             let elsewhere = finding.path.starts_with("access_keys[") || finding.path == stack.file;
             if stacks.len() > 1 && !elsewhere {
-                finding.path = format!("{}: {}", stack.file, finding.path);
+                found.push((stack.file, finding));
+            } else {
+                findings.push(finding);
             }
-            findings.push(finding);
         }
     }
+    findings.extend(together(found));
     findings
+}
+
+/// Returns each finding once, with the stacks that it was made in: what a template
+/// has wrong, every stack has.
+fn together(found: Vec<(&str, Finding)>) -> Vec<Finding> {
+    let mut order: Vec<(Finding, &str, usize)> = Vec::new();
+    let mut seen: HashMap<Finding, usize> = HashMap::new();
+    for (file, finding) in found {
+        match seen.get(&finding) {
+            Some(index) => order[*index].2 += 1,
+            None => {
+                seen.insert(finding.clone(), order.len());
+                order.push((finding, file, 0));
+            }
+        }
+    }
+    let named = order.into_iter().map(|(mut finding, file, others)| {
+        let stacks = match others {
+            0 => file.to_owned(),
+            1 => format!("{file} and one other stack"),
+            _ => format!("{file} and {others} other stacks"),
+        };
+        finding.path = format!("{stacks}: {}", finding.path);
+        finding
+    });
+    named.collect()
 }
 
 fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {

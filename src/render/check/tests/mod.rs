@@ -241,10 +241,10 @@ fn findings_of_several_stacks_name_the_file() {
         .collect();
     assert_eq!(
         told,
-        [
-            ("alarm-without-subscriber", "stack-000.yaml: AlarmTopic"),
-            ("alarm-without-subscriber", "stack-001.yaml: AlarmTopic")
-        ]
+        [(
+            "alarm-without-subscriber",
+            "stack-000.yaml and one other stack: AlarmTopic"
+        )]
     );
 }
 
