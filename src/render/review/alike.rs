@@ -17,6 +17,8 @@ pub struct Source<'tree> {
     pub value: &'tree Value,
     pub file: String,
     pub stack: usize,
+    /// How many more stacks have the same with names of their own, unread.
+    pub unread: usize,
 }
 
 /// Statements alike, taken together.
@@ -26,6 +28,7 @@ pub struct Alike<'tree> {
     pub value: &'tree Value,
     pub files: Vec<String>,
     pub stacks: BTreeSet<usize>,
+    pub unread: usize,
 }
 
 /// Takes statements together.
@@ -43,11 +46,15 @@ struct Shape {
 }
 
 impl Shape {
-    /// All but which resources of their kind they name.
-    fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Self {
+    /// All but which resources of their kind they name. What whoever deploys needs is
+    /// told apart by its name, as a pipeline does.
+    fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Option<Self> {
+        if *holder == Holder::Deployer {
+            return None;
+        }
         let things = statement.resources.iter();
         let things = things.map(|arn| resource::thing(arn, None));
-        Self {
+        Some(Self {
             holder: holder.clone(),
             kinds: things.map(|thing| (thing.kind, thing.wildcard)).collect(),
             statement: Statement {
@@ -55,11 +62,14 @@ impl Shape {
                 resources: Vec::new(),
                 ..statement.clone()
             },
-        }
+        })
     }
 
     /// All but for which secrets they hold.
-    fn whatever_the_secrets(holder: &Holder, statement: &Statement) -> Self {
+    fn whatever_the_secrets(holder: &Holder, statement: &Statement) -> Option<Self> {
+        if !statement.conditions.iter().any(is_of_secrets) {
+            return None;
+        }
         let blank = |one: &Condition| match is_of_secrets(one) {
             true => Condition {
                 values: Vec::new(),
@@ -67,7 +77,7 @@ impl Shape {
             },
             false => one.clone(),
         };
-        Self {
+        Some(Self {
             holder: holder.clone(),
             kinds: BTreeSet::new(),
             statement: Statement {
@@ -75,7 +85,7 @@ impl Shape {
                 conditions: statement.conditions.iter().map(blank).collect(),
                 ..statement.clone()
             },
-        }
+        })
     }
 }
 
@@ -92,6 +102,7 @@ impl<'tree> From<Source<'tree>> for Alike<'tree> {
             value: source.value,
             files: vec![source.file],
             stacks: BTreeSet::from([source.stack]),
+            unread: source.unread,
         }
     }
 }
@@ -99,13 +110,17 @@ impl<'tree> From<Source<'tree>> for Alike<'tree> {
 /// Takes statements of one shape together, in the order of the first of each.
 fn gathered<'tree>(
     sources: Vec<impl Into<Alike<'tree>>>,
-    shape: impl Fn(&Holder, &Statement) -> Shape,
+    shape: impl Fn(&Holder, &Statement) -> Option<Shape>,
 ) -> Vec<Alike<'tree>> {
     let mut places: BTreeMap<Shape, usize> = BTreeMap::new();
     let mut gathered: Vec<Alike<'tree>> = Vec::new();
     for source in sources {
         let one: Alike<'tree> = source.into();
-        let place = places.entry(shape(&one.holder, &one.statement));
+        let Some(shape) = shape(&one.holder, &one.statement) else {
+            gathered.push(one);
+            continue;
+        };
+        let place = places.entry(shape);
         match place {
             std::collections::btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(gathered.len());

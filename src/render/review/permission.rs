@@ -204,16 +204,46 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
     for (body, stack, file, names) in users {
         read(body, Holder::Users(names), &file, stack, &mut sources);
     }
+    // What whoever deploys needs of several stacks is alike but for the names in it,
+    // which are many: it is read once.
+    let mut alike: HashMap<String, usize> = HashMap::new();
     for one in beside {
-        read(
-            &one.body,
-            one.holder.clone(),
-            &one.file,
-            one.stack,
-            &mut sources,
-        );
+        for value in statement::values(&one.body) {
+            if one.holder == Holder::Deployer {
+                let key = but_for_names(value);
+                if let Some(first) = alike.get(&key) {
+                    sources[*first].unread += 1;
+                    continue;
+                }
+                alike.insert(key, sources.len());
+            }
+            sources.push(Source {
+                holder: one.holder.clone(),
+                statement: statement::read(value),
+                value,
+                file: one.file.clone(),
+                stack: one.stack,
+                unread: 0,
+            });
+        }
     }
     sources
+}
+
+/// What a statement says but for the names in it: its own, its actions, and by what
+/// its conditions ask.
+fn but_for_names(value: &Value) -> String {
+    let mut key = String::new();
+    let part = |key: &str| value.get(key).map(serde_json::to_string);
+    let parts = ["Sid", "Effect", "Action"].map(part);
+    key.extend(parts.into_iter().flatten().flatten());
+    let conditions = value.get("Condition").and_then(Value::as_mapping);
+    for (operator, keys) in conditions.into_iter().flatten() {
+        key.extend(operator.as_str());
+        let keys = keys.as_mapping().into_iter().flatten();
+        key.extend(keys.filter_map(|(name, _)| name.as_str()));
+    }
+    key
 }
 
 fn read<'tree>(
@@ -230,6 +260,7 @@ fn read<'tree>(
             value,
             file: file.to_owned(),
             stack,
+            unread: 0,
         });
     }
 }
@@ -305,6 +336,15 @@ fn permission(
         for part in of {
             notes.extend(part.notes);
             parts.push(part.prose);
+        }
+        if one.unread > 0 {
+            notes.insert(format!(
+                "This is of the first stack. {} the same with names of their own, each in a file of its own",
+                match one.unread {
+                    1 => "Another one has".to_owned(),
+                    more => format!("{} others have", prose::number(more)),
+                }
+            ));
         }
         said.notes = notes.into_iter().collect();
         said.prose = subject.say(" may");

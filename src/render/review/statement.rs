@@ -47,19 +47,21 @@ pub struct Statement {
 
 /// Returns the statements of a document, each with the value it was read from.
 pub fn statements(document: &Value) -> Vec<(Statement, &Value)> {
-    let statements = document.get("Statement");
-    let statements: Vec<&Value> = match statements {
+    let values = values(document).into_iter();
+    values.map(|value| (read(value), value)).collect()
+}
+
+/// Returns the statements of a document as they stand there.
+pub fn values(document: &Value) -> Vec<&Value> {
+    match document.get("Statement") {
         Some(Value::Sequence(many)) => many.iter().collect(),
         Some(one) => vec![one],
         None => Vec::new(),
-    };
-    statements
-        .into_iter()
-        .map(|value| (read(value), value))
-        .collect()
+    }
 }
 
-fn read(value: &Value) -> Statement {
+/// Reads a statement.
+pub fn read(value: &Value) -> Statement {
     let mut excepts = Vec::new();
     let mut either = |key: &str, not: &'static str| match value.get(not) {
         Some(value) => {

@@ -1,6 +1,7 @@
 //! The boxes of the picture, and what stands in them: every resource of the
 //! stacks, and those outside that they have to do with.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use super::super::prose;
 use super::super::statement::Principal;
 use super::super::subject;
 use super::{Arrow, measure};
-use crate::model::{KmsKey, RotateAs};
+use crate::model::{Arn, KmsKey, RotateAs};
 use crate::render::{Rendered, resolve};
 
 /// Up to here each has a line of its own.
@@ -128,44 +129,49 @@ fn words(text: &str) -> Line {
 }
 
 /// What the stacks have to do with and do not make.
-fn outside(stacks: &[Rendered<'_>], account: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
-    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut add = |card: &'static str, text: String| {
+fn outside<'a>(
+    stacks: &'a [Rendered<'_>],
+    account: &str,
+) -> BTreeMap<&'static str, BTreeSet<Cow<'a, str>>> {
+    let mut found: BTreeMap<&str, BTreeSet<Cow<'a, str>>> = BTreeMap::new();
+    let mut add = |card: &'static str, text: Cow<'a, str>| {
         found.entry(card).or_default().insert(text);
     };
-    for rendered in stacks {
-        for entry in &rendered.model.access_keys {
+    let mut readers: BTreeSet<&Arn> = BTreeSet::new();
+    for model in stacks.iter().map(|rendered| rendered.model) {
+        for entry in &model.access_keys {
             if !entry.create_user {
-                add("users", entry.user.to_string());
+                add("users", entry.user.as_str().into());
             }
             if let KmsKey::Existing(arn) = &entry.kms_key {
                 let [.., resource] = arn.parts();
                 add(
                     "key",
-                    resource.strip_prefix("key/").unwrap_or(resource).to_owned(),
+                    resource.strip_prefix("key/").unwrap_or(resource).into(),
                 );
             }
             if let RotateAs::Administrator(secret) = &entry.rotate_as {
                 let text = secret.as_str();
                 let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
-                add("administrators", name.to_owned());
+                add("administrators", name.into());
             }
-            for reader in &entry.readers {
+            readers.extend(&entry.readers);
+        }
+        for address in &model.alarms.email {
+            add("mail", address.as_str().into());
+        }
+    }
+    for reader in readers {
+        let short = match reader.parts() {
+            [_, _, _, of, "root"] if of == account => "this account".to_owned(),
+            [_, _, _, of, "root"] => format!("account {of}"),
+            _ => {
                 let principal = Principal::Aws(reader.to_string());
-                let said = subject::principal(&principal, account)
-                    .plain()
-                    .replace('`', "");
-                let short = match reader.parts() {
-                    [_, _, _, of, "root"] if of == account => "this account".to_owned(),
-                    [_, _, _, of, "root"] => format!("account {of}"),
-                    _ => said.trim_start_matches("the ").to_owned(),
-                };
-                add("readers", short);
+                let said = subject::principal(&principal, account).plain();
+                said.replace('`', "").trim_start_matches("the ").to_owned()
             }
-        }
-        for address in &rendered.model.alarms.email {
-            add("mail", address.clone());
-        }
+        };
+        add("readers", short.into());
     }
     found
 }

@@ -207,6 +207,8 @@ fn the_page_grows_by_a_row_a_secret() {
     let each = (sizes[1] - sizes[0]) / 500;
     assert!(each <= 300, "{each} bytes a secret");
     let page = page(&users(700));
+    // The deployer's policies of the other stacks are not read again, and that is said.
+    assert!(page.contains("This is of the first stack. 4 others have the same"));
     assert!(page.contains("700 secrets, all set up alike"));
     assert_eq!(texts(&page, "<span class=\"letter\">"), ["A"]);
     assert!(page.contains("each of 700 users may") || page.contains("Each of 700 users may"));
