@@ -72,6 +72,12 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
             whole.statements().len(),
             parts.len()
         );
+        for command in Command::ALL {
+            let mine = whole.statements().iter();
+            let mine = mine.filter(|it| it.sid().starts_with(command.name()));
+            let size = Policy::new(mine.cloned().collect()).size();
+            println!("  {}: {size} characters", command.name());
+        }
         assert_eq!(parts.is_empty(), whole.size() <= MAX_MANAGED);
         let mut together = BTreeSet::new();
         let mut roles: BTreeMap<&str, usize> = BTreeMap::new();
