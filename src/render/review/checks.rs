@@ -67,7 +67,7 @@ impl Checks {
 }
 
 fn add(all: &mut Vec<Found>, finding: &Finding, remark: Option<&str>) {
-    let message = Prose::marked(&finding.message);
+    let message = Prose::marked(&finding.message).capitalised();
     let remark = remark.map(Prose::marked);
     let same = |held: &&mut Found| {
         held.rule == finding.kind && held.message == message && held.remark == remark

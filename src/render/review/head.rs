@@ -72,7 +72,7 @@ fn place(stacks: &[Rendered<'_>]) -> String {
     let account = account.map_or("Any account".to_owned(), |account| {
         format!("Account {account} only")
     });
-    let region = region.map_or("the Region that it is deployed to".to_owned(), |region| {
+    let region = region.map_or("any Region".to_owned(), |region| {
         format!("Region {region}")
     });
     format!("{account}, {region}")
