@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::Command::{Bootstrap, Teardown};
 use super::{Action, Grant, Scope, generated};
 
@@ -17,9 +19,12 @@ const TOPIC: &[Action] = &[
     ("sns:UntagResource", &[Bootstrap]),
 ];
 
+const SUBSCRIBE: &[Action] = &[("sns:Subscribe", &[Bootstrap])];
+
+/// These have no resource to name (`list_amazonsns`), so that they are bound to calls
+/// that CloudFormation makes, which are for subscriptions of the caller's stacks.
 const SUBSCRIPTIONS: &[Action] = &[
     ("sns:GetSubscriptionAttributes", &[Bootstrap, Teardown]),
-    ("sns:Subscribe", &[Bootstrap]),
     ("sns:Unsubscribe", &[Bootstrap, Teardown]),
 ];
 
@@ -66,7 +71,13 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Rules", "rule", rules, RULES),
     ];
     if !model.alarms.email.is_empty() {
-        grants.push(Grant::new("Topic", "topic", topic, SUBSCRIPTIONS));
+        grants.push(Grant::new("Topic", "topic", topic, SUBSCRIBE));
+        let all = vec!["*".to_owned()];
+        grants.push(
+            Grant::new("Subscriptions", "*", all, SUBSCRIPTIONS).when(json!({
+                "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
+            })),
+        );
     }
     grants
 }

@@ -29,7 +29,6 @@ const FUNCTION: &[Action] = &[
 const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
     ("logs:DeleteLogGroup", &[Bootstrap, Teardown]),
-    ("logs:DescribeIndexPolicies", &[Bootstrap]),
     ("logs:FilterLogEvents", &[Bootstrap, Rotate]),
     ("logs:GetDataProtectionPolicy", &[Bootstrap]),
     ("logs:ListTagsForResource", &[Bootstrap]),
@@ -40,6 +39,7 @@ const LOG: &[Action] = &[
 
 /// To look for the group is to look at all of them, for IAM.
 const FIND_LOG: &[Action] = &[
+    ("logs:DescribeIndexPolicies", &[Bootstrap]),
     ("logs:DescribeLogGroups", &[Bootstrap, Teardown]),
     ("logs:DescribeResourcePolicies", &[Bootstrap]),
 ];

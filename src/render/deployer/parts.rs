@@ -56,7 +56,7 @@ fn pieces(statement: &Statement, frame: usize) -> Vec<Statement> {
     }
     let mut pieces = Vec::new();
     for (service, actions) in by_service(statement) {
-        let its = |arn: &&String| *arn == "*" || arn.split(':').nth(2) == Some(&service);
+        let its = |arn: &&String| *arn == "*" || service_of(arn) == Some(&service);
         let mut rest = statement.resources().iter().filter(its).peekable();
         while rest.peek().is_some() {
             let sid = format!("{}{}", statement.sid(), pieces.len() + 1);
@@ -74,6 +74,14 @@ fn pieces(statement: &Statement, frame: usize) -> Vec<Statement> {
         }
     }
     pieces
+}
+
+/// Returns the service of an ARN, whose partition may be a placeholder with colons of
+/// its own.
+fn service_of(arn: &str) -> Option<&str> {
+    let after = arn.strip_prefix("arn:${AWS::Partition}:");
+    let after = after.or_else(|| Some(arn.strip_prefix("arn:")?.split_once(':')?.1));
+    after?.split(':').next()
 }
 
 fn by_service(statement: &Statement) -> BTreeMap<String, Vec<String>> {

@@ -21,7 +21,8 @@ fn allowed(policy: &Policy) -> Allowed {
         for action in statement.actions() {
             let service = action.split(':').next();
             for resource in statement.resources() {
-                if resource == "*" || resource.split(':').nth(2) == service {
+                let known = resource.replace("${AWS::Partition}", "aws");
+                if resource == "*" || known.split(':').nth(2) == service {
                     let condition = condition.clone().unwrap_or_default();
                     allowed.insert((action.clone(), resource.clone(), condition));
                 }
@@ -37,11 +38,14 @@ fn of(manifest: &str) -> Policy {
     policy(&render_stack(&templates, &shard).unwrap().0)
 }
 
-/// A manifest with so many users of every sort.
-fn manifest(users: usize) -> String {
-    let mut text = "version: 1\nstack: payments-keys\naccount: \"111122223333\"\n\
-        region: ap-northeast-2\nalarms: { email: [ops@example.com] }\naccess_keys:\n"
-        .to_owned();
+/// A manifest with so many users of every sort, that says where it goes or does not.
+fn manifest(users: usize, place: bool) -> String {
+    let place = match place {
+        true => "account: \"111122223333\"\nregion: ap-northeast-2\n",
+        false => "",
+    };
+    let mut text = format!("version: 1\nstack: payments-keys\n{place}")
+        + "alarms: { email: [ops@example.com] }\naccess_keys:\n";
     for user in 0..users {
         let rotate_as = ["self", "role", "ops/administrator"][user % 3];
         let made = user % 2 == 0;
@@ -58,8 +62,9 @@ fn manifest(users: usize) -> String {
 
 #[test]
 fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
-    for users in [1, 3, 10, 50, 150] {
-        let whole = &of(&manifest(users));
+    let places = [true, false].into_iter();
+    for (place, users) in places.flat_map(|place| [1, 3, 10, 50, 150].map(|users| (place, users))) {
+        let whole = &of(&manifest(users, place));
         let parts = parts(whole);
         println!(
             "{users} users: {} characters, {} statements, {} parts",
@@ -67,6 +72,12 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
             whole.statements().len(),
             parts.len()
         );
+        for command in Command::ALL {
+            let mine = whole.statements().iter();
+            let mine = mine.filter(|it| it.sid().starts_with(command.name()));
+            let size = Policy::new(mine.cloned().collect()).size();
+            println!("  {}: {size} characters", command.name());
+        }
         assert_eq!(parts.is_empty(), whole.size() <= MAX_MANAGED);
         let mut together = BTreeSet::new();
         let mut roles: BTreeMap<&str, usize> = BTreeMap::new();
@@ -91,8 +102,9 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
             }
         }
         println!("  parts of a command: {roles:?}");
+        // Placeholders are longer than what will stand in their place.
         assert!(
-            roles.values().all(|count| *count <= MAX_ATTACHED),
+            !place || roles.values().all(|count| *count <= MAX_ATTACHED),
             "{roles:?}"
         );
         if !parts.is_empty() {
@@ -103,7 +115,7 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
 
 #[test]
 fn each_statement_belongs_to_one_command() {
-    let whole = &of(&manifest(6));
+    let whole = &of(&manifest(6, true));
     for command in Command::ALL {
         let mine = |sid: &str| sid.starts_with(command.name());
         let statements = whole.statements().iter().filter(|it| mine(it.sid()));
@@ -125,7 +137,7 @@ fn each_statement_belongs_to_one_command() {
 /// The one who looks cannot change anything, and the one who rotates cannot deploy.
 #[test]
 fn a_command_may_do_what_it_needs_and_no_more() {
-    let whole = &of(&manifest(6));
+    let whole = &of(&manifest(6, true));
     let actions = |command: Command| -> BTreeSet<&str> {
         let mine = |sid: &str| sid.starts_with(command.name());
         let statements = whole.statements().iter().filter(|it| mine(it.sid()));
@@ -142,7 +154,7 @@ fn a_command_may_do_what_it_needs_and_no_more() {
 /// Every wildcard has its reason beside its grant; a new one has to get one.
 #[test]
 fn wildcards_are_known() {
-    let whole = &of(&manifest(6));
+    let whole = &of(&manifest(6, true));
     let wide: BTreeSet<String> = allowed(whole)
         .into_iter()
         .filter(|(_, resource, _)| {
