@@ -15,7 +15,7 @@ pub use layout::Drawing;
 use super::permission::{Group, Permission};
 use super::resource::{self, Kind};
 use super::statement::{Principal, Statement};
-use super::subject::{self, Holder};
+use super::subject::Holder;
 use crate::render::Rendered;
 
 /// An arrow: one card may do something with another.
@@ -110,7 +110,9 @@ const ARROWS: [(&str, &str, &str, Allows); 13] = [
         *holder == Holder::Secret
     }),
     ("readers", "key", "decrypt", |holder, statement| {
-        matches!(holder, Holder::Key(_)) && statement.principals.iter().all(|one| !is_own(one))
+        matches!(holder, Holder::Key(_))
+            && does(statement, "kms:Decrypt")
+            && !statement.principals.iter().any(is_function)
     }),
 ];
 
@@ -140,11 +142,8 @@ fn does(statement: &Statement, action: &str) -> bool {
     statement.actions.iter().any(|one| one == action)
 }
 
-/// The function's role, or the account as such.
-fn is_own(principal: &Principal) -> bool {
-    let own = |arn: &String| arn.ends_with("${FunctionRole}");
-    subject::is_root(principal) && matches!(principal, Principal::Aws(arn) if arn.contains("${"))
-        || matches!(principal, Principal::Aws(arn) if own(arn))
+fn is_function(principal: &Principal) -> bool {
+    matches!(principal, Principal::Aws(arn) if arn.ends_with("${FunctionRole}"))
 }
 
 fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {

@@ -175,6 +175,69 @@ fn a_hostile_name_stays_text() {
     assert!(shown > 20, "{shown} of them reach the page");
 }
 
+/// An arrow leads to the permission that allows it, and is not there without one.
+#[test]
+fn arrows_lead_to_what_allows_them() {
+    let arrows = |page: &str| -> BTreeMap<String, String> {
+        let rows = page.split("<tr><th scope=\"row\">").skip(1);
+        let read = |row: &str| {
+            let (from, rest) = row.split_once("</th><td>")?;
+            let (verb, rest) = rest.split_once("</td><td>")?;
+            let (to, rest) = rest.split_once("</td><td><a href=\"#")?;
+            let (href, _) = rest.split_once('"')?;
+            Some((format!("{from} {verb} {to}"), href.to_owned()))
+        };
+        rows.filter_map(read).collect()
+    };
+    let whole = arrows(&page(EVERYTHING));
+    for (arrow, href) in [
+        (
+            "Secrets Manager starts Rotation function",
+            "started-SecretsManagerPermission",
+        ),
+        (
+            "EventBridge starts hourly Rotation function",
+            "started-SweepPermission",
+        ),
+        (
+            "Rotation function takes on Its role",
+            "trust-LambdaMayAssume",
+        ),
+        (
+            "Rotation function acts as IAM users",
+            "users-ManageOwnAccessKeys",
+        ),
+        (
+            "Its role manages keys IAM users",
+            "function-ManageAccessKeys",
+        ),
+        (
+            "Its role reads, writes Secrets",
+            "function-RotateTheSecrets",
+        ),
+        (
+            "Its role reads Administrators",
+            "function-ReadAdministrators",
+        ),
+        ("Its role decrypts KMS keys", "function-UseTheKey"),
+        ("Named readers read Secrets", "readers-Readers"),
+        (
+            "Named readers decrypt KMS keys",
+            "key-ReadersProdCiDeployer6eee908a",
+        ),
+    ] {
+        assert_eq!(whole.get(arrow).map(String::as_str), Some(href), "{arrow}");
+    }
+    let least = arrows(&page(&users(1)));
+    for arrow in [
+        "Its role manages keys IAM users",
+        "Its role decrypts KMS keys",
+        "Named readers read Secrets",
+    ] {
+        assert!(!least.contains_key(arrow), "{arrow}");
+    }
+}
+
 #[test]
 fn escapes_what_html_reads_as_markup() {
     let escaped = super::super::template::escaped;
