@@ -171,6 +171,7 @@ pub fn render_since(
     }
     let models: Vec<&Model> = rendered.iter().map(|one| one.model).collect();
     let review = review::page(review::Content {
+        templates: templates.page(),
         stacks: &rendered,
         files: &files,
         checks: &checks(&reports, &findings),

@@ -43,6 +43,7 @@ use permission::Beside;
 use picture::Picture;
 use sentence::Setting;
 use subject::Holder;
+pub use template::registry;
 
 /// The page's file.
 pub const FILE: &str = "review.html";
@@ -64,6 +65,8 @@ pub struct Before {
 /// All that the page is made of.
 #[derive(Clone, Copy)]
 pub struct Content<'a> {
+    /// The page's templates.
+    pub templates: &'a handlebars::Handlebars<'static>,
     /// The stacks.
     pub stacks: &'a [Rendered<'a>],
     /// What is written for review beside the page.
@@ -124,6 +127,7 @@ struct Digest {
 /// the page's templates.
 pub fn page(content: Content<'_>) -> Result<String, Error> {
     let Content {
+        templates,
         stacks,
         files,
         checks,
@@ -144,7 +148,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let picture = picture::picture(stacks, &groups, &setting.account);
     let (files, more_files) = digests(files);
 
-    let mut page = Parts::begin()?;
+    let mut page = Parts::begin(templates);
     let head = head::head(
         stacks,
         secrets,
@@ -212,17 +216,17 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
 
 /// The page as far as it is written. Each part is filled in by itself: handlebars
 /// takes a copy of what a template is filled in with.
-struct Parts {
-    registry: handlebars::Handlebars<'static>,
+struct Parts<'a> {
+    registry: &'a handlebars::Handlebars<'static>,
     text: String,
 }
 
-impl Parts {
-    fn begin() -> Result<Self, Error> {
-        Ok(Self {
-            registry: template::registry()?,
+impl<'a> Parts<'a> {
+    const fn begin(registry: &'a handlebars::Handlebars<'static>) -> Self {
+        Self {
+            registry,
             text: String::new(),
-        })
+        }
     }
 
     fn add(&mut self, name: &str, content: &impl Serialize) -> Result<(), Error> {

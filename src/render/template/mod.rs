@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use handlebars::{Context, Handlebars};
 use serde::Serialize;
 
+use super::review;
 use escape::empty_registry;
 use inline::{Piece, includes, inlined, pieces, writes_raw};
 
@@ -78,6 +79,8 @@ pub enum TemplateError {
 /// The templates with their helpers, ready to be filled in.
 pub struct Templates {
     registry: Handlebars<'static>,
+    /// The templates of the page for review, which are always ours.
+    page: Handlebars<'static>,
     /// What the stack is made of, one after another.
     order: Vec<String>,
     /// Names of the templates that are not ours.
@@ -143,16 +146,16 @@ impl Templates {
             open.extend(named.filter(|other| !read.contains_key(other)));
             read.insert(name, text);
         }
-        let mut registry = empty_registry();
-        for (name, text) in &read {
-            let failed = |error| TemplateError::Syntax {
-                name: name.clone(),
-                error: Box::new(error),
-            };
-            registry
-                .register_template_string(name, text)
-                .map_err(failed)?;
-        }
+        // Reading templates is half of the work of a small manifest.
+        let (registry, page) = std::thread::scope(|scope| {
+            let page = scope.spawn(review::registry);
+            let stack = stack_registry(&read);
+            match page.join() {
+                Ok(page) => (stack, page),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        });
+        let (registry, page) = (registry?, page?);
         for name in overlay.keys() {
             if *name != STACK && !texts.values().any(|text| includes(text, name)) {
                 let ours: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
@@ -164,6 +167,7 @@ impl Templates {
         }
         Ok(Self {
             registry,
+            page,
             order,
             overlaid: overlay.into_keys().collect(),
         })
@@ -172,6 +176,11 @@ impl Templates {
     /// Returns the names of the templates that are not keyrota's own, sorted.
     pub fn overlaid_names(&self) -> &[String] {
         &self.overlaid
+    }
+
+    /// Returns the templates of the page for review.
+    pub(super) fn page(&self) -> &Handlebars<'static> {
+        &self.page
     }
 
     /// Fills in the template of the whole stack.
@@ -191,4 +200,18 @@ impl Templates {
         }
         Ok(text)
     }
+}
+
+fn stack_registry(texts: &BTreeMap<String, String>) -> Result<Handlebars<'static>, TemplateError> {
+    let mut registry = empty_registry();
+    for (name, text) in texts {
+        let failed = |error| TemplateError::Syntax {
+            name: name.clone(),
+            error: Box::new(error),
+        };
+        registry
+            .register_template_string(name, text)
+            .map_err(failed)?;
+    }
+    Ok(registry)
 }
