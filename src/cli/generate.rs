@@ -128,7 +128,9 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
 fn earlier(directory: &Path) -> Result<Before, Failed> {
     let failed =
         |error: &std::io::Error| Failed::file("read the earlier rendering in", directory, error);
-    std::fs::read_dir(directory).map_err(|error| failed(&error))?;
+    std::fs::read_dir(directory).map_err(|error| {
+        failed(&error).hint("--against names a folder that `keyrota generate -o` wrote")
+    })?;
     let mut stacks = BTreeMap::new();
     for name in names_in(directory)
         .into_iter()

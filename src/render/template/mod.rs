@@ -6,7 +6,7 @@ mod inline;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars};
+use handlebars::{Context, Handlebars, RenderError, RenderErrorReason};
 use serde::Serialize;
 
 use super::review;
@@ -72,8 +72,20 @@ pub enum TemplateError {
         ours: String,
     },
     /// A value is missing, or is not fit for its place.
-    #[error("fill in the template: {0}")]
+    #[error("{}", filling(.0))]
     Render(#[from] handlebars::RenderError),
+}
+
+/// Says where a template could not be filled in, and why.
+fn filling(error: &RenderError) -> String {
+    match (error.reason(), &error.template_name, error.line_no) {
+        (RenderErrorReason::MissingVariable(Some(path)), Some(name), Some(line)) => {
+            format!(
+                "line {line} of the template `{name}` names the variable `{path}`, which does not exist"
+            )
+        }
+        _ => format!("fill in the template: {error}"),
+    }
 }
 
 /// The templates with their helpers, ready to be filled in.

@@ -68,6 +68,10 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ),
         (vec![("extra", "{{#if stack}}")], "`extra`"),
         (vec![("extra", "{{> nothing}}")], "nothing"),
+        (
+            vec![("extra", "\n  A: {{nothing}}\n")],
+            "line 2 of the template `extra` names the variable `nothing`",
+        ),
     ] {
         let error = overlaid(&files).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(part), "{files:?}: {error}");
