@@ -8,7 +8,7 @@ use super::exception;
 use super::reader::{Field, Findings, Mapping, nearest};
 use super::{
     AccountId, Alarms, Architecture, Arn, BucketName, Duration, Finding, Function, IamPath, Model,
-    Region, StackName,
+    Network, Region, StackName,
 };
 
 /// What may stand at the top.
@@ -182,6 +182,8 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
         function: function?,
         alarms,
         access_keys: access_keys.into_iter().map(|(entry, _)| entry).collect(),
+        databases: Vec::new(),
+        network: Network::default(),
     })
 }
 

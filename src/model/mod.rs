@@ -3,6 +3,7 @@
 //! findings out.
 
 mod credential;
+mod database;
 pub(crate) mod document;
 mod draft;
 mod duration;
@@ -22,12 +23,15 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use credential::{Content, Credential};
+pub use database::{ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls};
 pub use draft::Draft;
 pub use duration::Duration;
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use manifest::{Loaded, load, parse_address};
-pub use name::{AccountId, Arn, BucketName, IamPath, Region, SecretName, StackName, UserName};
+pub use name::{
+    AccountId, Arn, BucketName, HostName, IamPath, Region, SecretName, StackName, UserName,
+};
 pub use old_key::{OldKey, Retirement};
 pub use probe::Probe;
 pub(crate) use reader::nearest;
@@ -58,8 +62,12 @@ pub struct Model {
     pub function: Function,
     /// Who is told when a rotation fails.
     pub alarms: Alarms,
-    /// The credentials, in the order of the manifest.
+    /// The access keys, in the order of the manifest.
     pub access_keys: Vec<AccessKey>,
+    /// The passwords of databases' users, in the order of the manifest.
+    pub databases: Vec<Database>,
+    /// Where the function that rotates those stands.
+    pub network: Network,
 }
 
 /// Settings of the rotation function.

@@ -73,6 +73,11 @@ name!(
     check_path
 );
 name!(
+    /// Where a server listens: a name in DNS (RFC 1123), or an address. At most 253 long.
+    HostName,
+    check_host
+);
+name!(
     /// An Amazon Resource Name.
     Arn,
     check_arn
@@ -130,6 +135,25 @@ fn check_account(text: &str) -> Result<(), String> {
             "`{text}` is not an account number of twelve digits"
         ))
     }
+}
+
+fn check_host(text: &str) -> Result<(), String> {
+    if text.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(());
+    }
+    let label = |label: &str| {
+        let inner = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
+        matches!(label.len(), 1..=63)
+            && label.chars().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() > 253 || !text.split('.').all(label) {
+        return Err(format!(
+            "`{text}` is neither a host's name nor an address; a port goes into `port`"
+        ));
+    }
+    Ok(())
 }
 
 fn check_region(text: &str) -> Result<(), String> {

@@ -1,0 +1,5 @@
+//! The function that keyrota deploys to rotate the passwords of databases'
+//! users: one user, one password, one secret, in the four steps that Secrets
+//! Manager calls.
+
+pub mod server;

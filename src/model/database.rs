@@ -1,0 +1,139 @@
+//! A database's user whose password lives in a secret and rotates, as the
+//! manifest has it once it is checked.
+
+use super::{Arn, Duration, HostName, KmsKey, OldKey, Schedule, SecretName, SecretReference};
+
+/// A database's user whose password lives in a secret and rotates.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Its place in the manifest, such as `databases[2]`.
+    pub place: String,
+    /// The secret that holds the password.
+    pub secret: SecretName,
+    /// What kind of server it is.
+    pub engine: Engine,
+    /// Where it listens: a name in DNS, or an address.
+    pub host: HostName,
+    /// The TCP port, 1 to 65,535.
+    pub port: u16,
+    /// The database to connect to. PostgreSQL takes the user's name where there
+    /// is none; the others need none.
+    pub dbname: Option<String>,
+    /// Whose password it is.
+    pub username: String,
+    /// Where the first password comes from.
+    pub initial_password: InitialPassword,
+    /// What is asked of the server's certificate.
+    pub tls: Tls,
+    /// The file with the authorities that may have signed it, as the manifest
+    /// names it; else those that the operating system trusts.
+    pub tls_ca: Option<String>,
+    /// What new passwords look like.
+    pub password: PasswordRule,
+    /// Who changes the password.
+    pub rotate_as: ChangeAs,
+    /// When it rotates.
+    pub schedule: Schedule,
+    /// How long after the scheduled hour it may rotate.
+    pub window: Option<Duration>,
+    /// What the secret is encrypted with.
+    pub kms_key: KmsKey,
+    /// What becomes of the password that was replaced, where the server can
+    /// keep one (MySQL); elsewhere it is void at once.
+    pub old_key: OldKey,
+    /// Who may read the secret, beside those whose own policies allow it.
+    pub readers: Vec<Arn>,
+}
+
+/// A kind of database server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL.
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
+impl Engine {
+    /// Every engine.
+    pub const ALL: [Self; 3] = [Self::Postgres, Self::MySql, Self::MariaDb];
+
+    /// Returns the name that the manifest and the secret's `engine` have.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+            Self::MariaDb => "mariadb",
+        }
+    }
+
+    /// Returns the port that it listens on unless it is told otherwise.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::MySql | Self::MariaDb => 3306,
+        }
+    }
+}
+
+/// Where the first password comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InitialPassword {
+    /// Whoever bootstraps is asked.
+    Prompt,
+    /// An environment variable of the bootstrap.
+    Environment(String),
+    /// Another secret: its JSON field `password`, or else all of its text.
+    Secret(SecretReference),
+}
+
+/// What is asked of a server's certificate. Without TLS nothing is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// An authority that is trusted, and the host's name.
+    VerifyFull,
+    /// An authority that is trusted.
+    VerifyCa,
+    /// Nothing: encrypted, to whoever answers.
+    Require,
+}
+
+impl Tls {
+    /// Returns the name that the manifest has.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyFull => "verify-full",
+            Self::VerifyCa => "verify-ca",
+            Self::Require => "require",
+        }
+    }
+}
+
+/// What new passwords look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordRule {
+    /// How many characters.
+    pub length: u16,
+    /// Characters that must not be in it.
+    pub exclude: String,
+}
+
+/// Who changes the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeAs {
+    /// The user itself.
+    Itself,
+    /// The user in an administrator's secret, on the same host.
+    Administrator(SecretReference),
+}
+
+/// The database function's place in a VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Subnets, as `subnet-…`.
+    pub subnets: Vec<String>,
+    /// Security groups, as `sg-…`.
+    pub security_groups: Vec<String>,
+}
