@@ -2,4 +2,5 @@
 //! users: one user, one password, one secret, in the four steps that Secrets
 //! Manager calls.
 
+pub mod engine;
 pub mod server;

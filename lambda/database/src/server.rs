@@ -87,8 +87,14 @@ pub trait Server {
         change: &Change<'_>,
     ) -> Result<Before, ServerError>;
 
-    /// Logs in and discards the password that was retained; there need be none.
-    async fn discard(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
+    /// Logs in and discards the password that was retained of a user: the one who
+    /// logged in, or another. There need be none.
+    async fn discard(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<(), ServerError>;
 }
 
 /// How a call failed, by what may be done about it. Told by SQLSTATE, error
