@@ -12,9 +12,9 @@ use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
 use super::{moment, no_retries, retries, timeouts};
 use crate::arn::SecretArn;
-use crate::decide::VersionId;
 use crate::event::Event;
-use crate::port::{CallError, Description, Stored, StoredVersion, Vault, Which};
+use crate::stage::VersionId;
+use crate::vault::{CallError, Description, Stored, StoredVersion, Vault, Which};
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
@@ -29,7 +29,8 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    pub(super) fn new(environment: Environment, http: SharedHttpClient) -> Self {
+    /// Returns it. No client is made yet.
+    pub fn new(environment: Environment, http: SharedHttpClient) -> Self {
         Self {
             environment,
             http,

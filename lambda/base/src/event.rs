@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::arn::SecretArn;
-use crate::decide::VersionId;
+use crate::stage::VersionId;
 
 /// What the function was sent: nothing, where it could not be read at all. So
 /// that it is this room that says why, and not the Lambda runtime, whose message
