@@ -69,6 +69,11 @@ impl Engine {
         }
     }
 
+    /// Reads the name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|engine| engine.as_str() == name)
+    }
+
     /// Returns the port that it listens on unless it is told otherwise.
     pub const fn default_port(self) -> u16 {
         match self {

@@ -11,6 +11,7 @@ mod bundle;
 mod change;
 mod cut;
 mod emulator;
+mod exec;
 mod fleet;
 mod generate;
 mod init;
