@@ -21,6 +21,7 @@ mod life;
 mod manifest;
 mod offline;
 mod refused;
+mod restore;
 mod sandbox;
 mod stack;
 mod stages;
