@@ -1,7 +1,13 @@
 //! A database's user whose password lives in a secret and rotates, as the
 //! manifest has it once it is checked.
 
+pub(super) mod network;
+pub(super) mod read;
+mod tag;
+
 use super::{Arn, Duration, HostName, KmsKey, OldKey, Schedule, SecretName, SecretReference};
+
+pub use tag::{authorities_file, escaped as tag_text};
 
 /// A database's user whose password lives in a secret and rotates.
 #[derive(Clone, Debug)]
@@ -56,6 +62,12 @@ pub enum Engine {
     MariaDb,
 }
 
+impl AsRef<SecretName> for Database {
+    fn as_ref(&self) -> &SecretName {
+        &self.secret
+    }
+}
+
 impl Engine {
     /// Every engine.
     pub const ALL: [Self; 3] = [Self::Postgres, Self::MySql, Self::MariaDb];
@@ -69,9 +81,13 @@ impl Engine {
         }
     }
 
-    /// Reads the name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|engine| engine.as_str() == name)
+    /// Returns the name that its makers give it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
+        }
     }
 
     /// Returns the port that it listens on unless it is told otherwise.
@@ -125,6 +141,16 @@ pub struct PasswordRule {
     pub exclude: String,
 }
 
+/// 32 characters without those that end a text or a part of a URL.
+impl Default for PasswordRule {
+    fn default() -> Self {
+        Self {
+            length: 32,
+            exclude: "/@\"'\\".to_owned(),
+        }
+    }
+}
+
 /// Who changes the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeAs {
@@ -141,4 +167,11 @@ pub struct Network {
     pub subnets: Vec<String>,
     /// Security groups, as `sg-…`.
     pub security_groups: Vec<String>,
+}
+
+impl Network {
+    /// Returns whether the function stands in a VPC.
+    pub fn is_in_vpc(&self) -> bool {
+        !self.subnets.is_empty()
+    }
 }

@@ -99,7 +99,8 @@ impl Login {
         };
         let mut missing = Vec::new();
         let engine = text_of(fields.remove("engine"));
-        let engine = engine.and_then(|name| Engine::parse(&name));
+        let named = |name: String| Engine::ALL.into_iter().find(|one| one.as_str() == name);
+        let engine = engine.and_then(named);
         let mut needed = |field: &'static str| {
             let text = text_of(fields.remove(field));
             if text.is_none() {

@@ -24,7 +24,10 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use credential::{Content, Credential};
-pub use database::{ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls};
+pub use database::{
+    ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file,
+    tag_text,
+};
 pub use draft::Draft;
 pub use duration::Duration;
 pub use exception::Exception;
@@ -153,6 +156,12 @@ pub struct AccessKey {
     pub probe: Option<Probe>,
     /// Who may read the secret, beside those whose own policies allow it.
     pub readers: Vec<Arn>,
+}
+
+impl AsRef<SecretName> for AccessKey {
+    fn as_ref(&self) -> &SecretName {
+        &self.secret
+    }
 }
 
 /// Where the first key comes from.
