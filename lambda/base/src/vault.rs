@@ -202,3 +202,20 @@ pub trait Vault {
         to: Option<&VersionId>,
     ) -> Result<(), CallError>;
 }
+
+/// What a random password looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordRule {
+    /// How many characters it has.
+    pub length: u16,
+    /// Characters that must not be in it.
+    pub exclude: String,
+}
+
+/// Secrets Manager's source of random passwords.
+#[expect(async_fn_in_trait, reason = "the function runs on one thread")]
+pub trait Passwords {
+    /// `GetRandomPassword`, with at least one character of each kind that the
+    /// rule leaves.
+    async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError>;
+}

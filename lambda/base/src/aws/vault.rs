@@ -14,12 +14,19 @@ use super::{moment, no_retries, retries, timeouts};
 use crate::arn::SecretArn;
 use crate::event::Event;
 use crate::stage::VersionId;
-use crate::vault::{CallError, Description, Stored, StoredVersion, Vault, Which};
+use crate::vault::{
+    CallError, Description, PasswordRule, Passwords, Stored, StoredVersion, Vault, Which,
+};
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
 const PUT: &str = "secretsmanager:PutSecretValue";
 const RELABEL: &str = "secretsmanager:UpdateSecretVersionStage";
+const RANDOM: &str = "secretsmanager:GetRandomPassword";
+
+/// The punctuation that `GetRandomPassword` uses, by its page in the Secrets
+/// Manager API reference.
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 /// Secrets Manager, called with the function's role.
 pub struct SecretsManager {
@@ -151,5 +158,31 @@ impl Vault for SecretsManager {
             .await
             .map(drop)
             .map_err(|error| classify(RELABEL, &error))
+    }
+}
+
+impl Passwords for SecretsManager {
+    async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
+        // A kind of characters that are all excluded cannot be asked for.
+        let none_of =
+            |mut kind: std::ops::RangeInclusive<char>| kind.all(|it| rule.exclude.contains(it));
+        let answer = self
+            .client()
+            .get_random_password()
+            .password_length(i64::from(rule.length))
+            .exclude_characters(&rule.exclude)
+            .exclude_lowercase(none_of('a'..='z'))
+            .exclude_uppercase(none_of('A'..='Z'))
+            .exclude_numbers(none_of('0'..='9'))
+            .exclude_punctuation(PUNCTUATION.chars().all(|it| rule.exclude.contains(it)))
+            .include_space(false)
+            .require_each_included_type(true)
+            .send()
+            .await
+            .map_err(|error| classify(RANDOM, &error))?;
+        let password = answer.random_password;
+        password
+            .map(SecretString::from)
+            .ok_or_else(|| incomplete_answer(RANDOM))
     }
 }
