@@ -90,15 +90,15 @@ pub(super) const THEME: Theme = Theme {
             severity: Warning,
             refused_by_aws: false,
             title: "A database's server proves who it is (`tls: verify-full`)",
-            why: "With `require` the password goes to whoever answers, with `verify-ca` to whoever has any certificate of that authority.",
+            why: "With `require` the password goes to whoever answers; with `verify-ca` and no authority of your own, to whoever has any certificate of a public one.",
             remedy: "set `tls: verify-full`, with the authority in `tls_ca` where the system does not trust it, or accept it with the reason",
             source: "PostgreSQL manual, libpq-ssl (Protection Provided in Different Modes)",
             check: Some(|stack, found| {
                 for database in databases(stack) {
-                    let message = match database.tls {
-                        Tls::VerifyFull => continue,
-                        Tls::VerifyCa => "the host's name is not held to the certificate",
-                        Tls::Require => "the password is sent to whoever answers",
+                    let message = match (database.tls, &database.tls_ca) {
+                        (Tls::VerifyFull, _) | (Tls::VerifyCa, Some(_)) => continue,
+                        (Tls::VerifyCa, None) => "any certificate of a public authority will do",
+                        (Tls::Require, _) => "the password is sent to whoever answers",
                     };
                     found.add(format!("{}.tls", database.place), message);
                 }
