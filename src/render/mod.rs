@@ -31,7 +31,7 @@ pub use name::{
 };
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
-use spread::spread;
+pub(crate) use spread::spread;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;
