@@ -1,0 +1,1 @@
+//! Servers that are none: what somebody may do who has got between.
