@@ -312,9 +312,14 @@ fn told(packet: &[u8], when: When) -> Failure {
     answered(u16::try_from(number).unwrap_or_default(), when)
 }
 
-/// Returns that the connection broke: after TLS it is the server that stops.
+/// Returns that the connection broke: after TLS it is the server that stops, or
+/// that says what the protocol does not have.
 fn lost(source: io::Error) -> Failure {
-    Failure::Lost(coded(Fault::Busy, name::code(&source)))
+    let fault = match source.kind() {
+        io::ErrorKind::InvalidData => Fault::Refused,
+        _ => Fault::Busy,
+    };
+    Failure::Lost(coded(fault, name::code(&source)))
 }
 
 fn odd() -> Failure {

@@ -264,9 +264,14 @@ fn told(body: &ErrorResponseBody, while_logging_in: bool) -> Failure {
     answered(&state, &severity, while_logging_in)
 }
 
-/// Returns that the connection broke: after TLS it is the server that stops.
+/// Returns that the connection broke: after TLS it is the server that stops, or
+/// that says what the protocol does not have.
 fn lost(source: io::Error) -> Failure {
-    Failure::Lost(coded(Fault::Busy, name::code(&source)))
+    let fault = match source.kind() {
+        io::ErrorKind::InvalidData => Fault::Refused,
+        _ => Fault::Busy,
+    };
+    Failure::Lost(coded(fault, name::code(&source)))
 }
 
 fn protocol(_: io::Error) -> ServerError {
