@@ -113,9 +113,7 @@ const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
-    if served::all(scope.model)
-        .any(|entry| *entry.kms_key == KmsKey::Create)
-    {
+    if served::all(scope.model).any(|entry| *entry.kms_key == KmsKey::Create) {
         grants.extend(own_key(scope));
     }
     grants
