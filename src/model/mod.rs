@@ -10,6 +10,7 @@ mod duration;
 mod entry;
 mod exception;
 mod finding;
+mod login;
 mod manifest;
 mod name;
 mod old_key;
@@ -31,6 +32,7 @@ pub use draft::Draft;
 pub use duration::Duration;
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
+pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, Region, SecretName, StackName, UserName,

@@ -322,11 +322,14 @@ impl Statement {
 
     /// Returns the statement for some of its actions and resources.
     pub fn part(&self, sid: String, action: Vec<String>, resource: Vec<String>) -> Self {
+        // A copy of the whole would copy the lists that are replaced.
         Self {
             sid,
+            effect: self.effect,
+            principal: self.principal,
             action,
             resource,
-            ..self.clone()
+            condition: self.condition.clone(),
         }
     }
 

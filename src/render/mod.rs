@@ -33,7 +33,7 @@ pub use name::{
 };
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
-use spread::spread;
+pub(crate) use spread::spread;
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
