@@ -10,19 +10,22 @@ use crate::model::Architecture;
 use crate::port::Listener;
 use crate::tool::{self, Output};
 
+use super::function::Function;
 use super::method::{Method, linker_variable, target};
 use super::setting::Setting;
 use super::toolchain::Toolchain;
 use super::{Error, message};
 
-/// The function's package in the workspace.
-const PACKAGE: &str = "keyrota-function";
-
-/// Its binary.
-const BINARY: &str = "bootstrap";
-
 /// The profile that it is built with.
 const PROFILE: &str = "function";
+
+/// What is to be built, and how.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    pub function: Function,
+    pub architecture: Architecture,
+    pub method: &'a Method,
+}
 
 /// Builds the function and returns the executable.
 ///
@@ -33,10 +36,15 @@ pub async fn run(
     setting: &Setting,
     source: &Path,
     toolchain: &Toolchain,
-    architecture: Architecture,
-    method: &Method,
+    order: Order<'_>,
     listener: &dyn Listener,
 ) -> Result<Vec<u8>, Error> {
+    let Order {
+        function,
+        architecture,
+        method,
+    } = order;
+    let binary = function.binary();
     let target_folder = target_folder(setting, source);
     let lambda_folder = target_folder
         .join("keyrota-lambda")
@@ -58,7 +66,7 @@ pub async fn run(
     command
         .args(words)
         .args(["--locked", "--profile", PROFILE])
-        .args(["--package", PACKAGE, "--bin", BINARY]);
+        .args(["--package", function.package(), "--bin", binary]);
     match method {
         Method::Native => {}
         Method::CrossLinker(linker) => {
@@ -91,9 +99,10 @@ pub async fn run(
         });
     }
     let path = if *method == Method::CargoLambda {
-        lambda_folder.join(BINARY).join(BINARY)
+        // Whatever the binary is called, cargo-lambda calls it so.
+        lambda_folder.join(binary).join("bootstrap")
     } else {
-        message::executable(&finished.output, BINARY).ok_or(Error::Unclear {
+        message::executable(&finished.output, binary).ok_or(Error::Unclear {
             program,
             what: "where the executable is",
         })?

@@ -7,6 +7,7 @@
 //! where it is not, or where this machine's glibc is too new.
 
 mod error;
+mod function;
 mod invocation;
 mod message;
 mod method;
@@ -14,6 +15,7 @@ mod setting;
 mod toolchain;
 
 pub use error::Error;
+pub use function::Function;
 pub use method::Missing;
 
 use crate::bundle::{self, Fault, Machine};
@@ -32,7 +34,7 @@ impl From<Architecture> for Machine {
     }
 }
 
-/// Builds the function for an architecture and returns the executable. What
+/// Builds a function for an architecture and returns the executable. What
 /// cargo says is told as it says it; a build of what is up to date takes less
 /// than a second.
 ///
@@ -45,16 +47,25 @@ impl From<Architecture> for Machine {
 ///
 /// Returns what is missing, or what the build said, or why its result cannot
 /// run on Lambda.
-pub async fn build(architecture: Architecture, listener: &dyn Listener) -> Result<Vec<u8>, Error> {
-    build_with(&Setting::of_this_process(), architecture, listener).await
+pub async fn build(
+    function: Function,
+    architecture: Architecture,
+    listener: &dyn Listener,
+) -> Result<Vec<u8>, Error> {
+    let setting = Setting::of_this_process();
+    build_with(&setting, function, architecture, listener).await
 }
 
 async fn build_with(
     setting: &Setting,
+    function: Function,
     architecture: Architecture,
     listener: &dyn Listener,
 ) -> Result<Vec<u8>, Error> {
-    listener.on(Event::Stage(Stage::Building(architecture.as_str())));
+    listener.on(Event::Stage(Stage::Building {
+        function: function.title(),
+        architecture: architecture.as_str(),
+    }));
     let source = setting.source()?;
     setting.find("cargo").ok_or(Error::CargoMissing)?;
     let toolchain = toolchain::inspect(setting, architecture, listener).await?;
@@ -66,7 +77,12 @@ async fn build_with(
         }
     })?;
     let run = async |method: &Method| {
-        invocation::run(setting, &source, &toolchain, architecture, method, listener).await
+        let order = invocation::Order {
+            function,
+            architecture,
+            method,
+        };
+        invocation::run(setting, &source, &toolchain, order, listener).await
     };
     let executable = run(&method).await?;
     let Err(refused) = bundle::check(&executable, architecture.into()) else {

@@ -67,7 +67,13 @@ impl Machine {
 
     async fn build(&self, architecture: Architecture) -> (Result<Vec<u8>, Error>, Vec<Event>) {
         let recorder = Recorder::default();
-        let result = build_with(&self.setting(), architecture, &recorder).await;
+        let result = build_with(
+            &self.setting(),
+            Function::AccessKeys,
+            architecture,
+            &recorder,
+        )
+        .await;
         (result, recorder.events())
     }
 }
@@ -97,7 +103,10 @@ async fn cargo_builds_and_is_heard() {
     assert_eq!(
         events,
         [
-            Event::Stage(Stage::Building("x86_64")),
+            Event::Stage(Stage::Building {
+                function: "the rotation function",
+                architecture: "x86_64",
+            }),
             Event::Output(
                 "   Compiling with build --locked --profile function --package keyrota-function \
                  --bin bootstrap --message-format json-render-diagnostics"
@@ -295,8 +304,11 @@ async fn really_build(name: &str) -> Vec<u8> {
         &setting,
         &source,
         &toolchain,
-        architecture,
-        &Method::Native,
+        invocation::Order {
+            function: Function::AccessKeys,
+            architecture,
+            method: &Method::Native,
+        },
         &recorder,
     )
     .await

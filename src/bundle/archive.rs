@@ -1,10 +1,12 @@
-//! The zip: one file, `bootstrap`, the same bytes each time.
+//! The zip: `bootstrap`, and certificates if there are any, the same bytes each time.
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
+use super::authorities::{self, Authorities};
 use super::digest::{sha256_base64, sha256_hex};
 use super::elf;
 use super::fault::{Fault, Machine, Refused};
@@ -51,6 +53,20 @@ impl Bundle {
     ///
     /// Returns every reason why Lambda would not run it.
     pub fn pack(executable: &[u8], machine: Machine) -> Result<Self, Refused> {
+        Self::pack_with(executable, &[], machine)
+    }
+
+    /// Packs an executable and the certificates that it holds servers to, whatever
+    /// their order; a name that comes twice counts once.
+    ///
+    /// # Errors
+    ///
+    /// Returns every reason why Lambda would not run it.
+    pub fn pack_with(
+        executable: &[u8],
+        authorities: &[Authorities],
+        machine: Machine,
+    ) -> Result<Self, Refused> {
         let mut faults = elf::faults(executable, machine);
         if length(executable) > CONTENT_LIMIT {
             faults.push(Fault::ContentTooLarge {
@@ -58,7 +74,8 @@ impl Bundle {
             });
         }
         Refused::unless_empty(faults)?;
-        let zip = compress(executable).map_err(|error| Fault::NotZip(error.to_string()))?;
+        let zip =
+            compress(executable, authorities).map_err(|error| Fault::NotZip(error.to_string()))?;
         Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
         Ok(Self { zip, machine })
     }
@@ -69,11 +86,31 @@ impl Bundle {
     ///
     /// Returns every reason why Lambda would not run it on the machine.
     pub fn inspect(zip: Vec<u8>, machine: Machine) -> Result<Self, Refused> {
+        Self::inspect_with(zip, &[], machine)
+    }
+
+    /// Accepts a zip that was made elsewhere with the certificates of these names.
+    ///
+    /// # Errors
+    ///
+    /// Returns every reason why Lambda would not run it on the machine, and what
+    /// is not in it.
+    pub fn inspect_with(
+        zip: Vec<u8>,
+        authorities: &[String],
+        machine: Machine,
+    ) -> Result<Self, Refused> {
         let limits = Limits {
             zip: ZIP_LIMIT,
             content: CONTENT_LIMIT,
         };
-        Refused::unless_empty(zip_faults(&zip, machine, limits))?;
+        let mut faults = zip_faults(&zip, machine, limits);
+        if let Ok(archive) = ZipArchive::new(Cursor::new(&zip)) {
+            let paths = authorities.iter().map(|name| authorities::path(name));
+            let lacking = paths.filter(|path| archive.index_for_name(path).is_none());
+            faults.extend(lacking.map(Fault::NoAuthorities));
+        }
+        Refused::unless_empty(faults)?;
         Ok(Self { zip, machine })
     }
 
@@ -106,7 +143,7 @@ struct Limits {
     content: u64,
 }
 
-fn compress(executable: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+fn compress(executable: &[u8], authorities: &[Authorities]) -> zip::result::ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(COMPRESSION_LEVEL))
@@ -116,6 +153,14 @@ fn compress(executable: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file(BOOTSTRAP, options)?;
     writer.write_all(executable)?;
+    let files: BTreeMap<_, _> = authorities
+        .iter()
+        .map(|file| (authorities::path(&file.name), &file.pem))
+        .collect();
+    for (path, pem) in files {
+        writer.start_file(path, options.unix_permissions(0o644))?;
+        writer.write_all(pem)?;
+    }
     Ok(writer.finish()?.into_inner())
 }
 
@@ -245,6 +290,40 @@ mod tests {
         let bundle = Bundle::pack(&Sample::default().bytes(), Machine::X86_64).unwrap();
         insta::assert_snapshot!(bundle.sha256_hex(), @"a7c131ce148a9e723d97e56d51d935dbf478d93e10ff4672b304c3933c78a01b");
         insta::assert_snapshot!(bundle.code_sha256(), @"p8ExzhSKnnI9l+VtUdk12/R42T4Q/0ZyswTDkzx4oBs=");
+    }
+
+    #[test]
+    fn certificates_are_packed_beside_it_in_an_order_of_their_own() {
+        let executable = Sample::default().bytes();
+        let file = |name: &str| Authorities {
+            name: name.to_owned(),
+            pem: name.as_bytes().to_vec(),
+        };
+        let pack =
+            |files: &[Authorities]| Bundle::pack_with(&executable, files, Machine::X86_64).unwrap();
+        let bundle = pack(&[file("b.pem"), file("a.pem")]);
+        assert_eq!(bundle, pack(&[file("a.pem"), file("b.pem"), file("a.pem")]));
+        assert_eq!(
+            pack(&[]),
+            Bundle::pack(&executable, Machine::X86_64).unwrap()
+        );
+        let mut archive = ZipArchive::new(Cursor::new(bundle.bytes())).unwrap();
+        let names: Vec<String> = archive
+            .file_names()
+            .map(|name| name.unwrap().into_owned())
+            .collect();
+        assert_eq!(names, ["bootstrap", "tls/a.pem", "tls/b.pem"]);
+        let entry = archive.by_name("tls/a.pem").unwrap();
+        assert_eq!(entry.unix_mode(), Some(0o100_644));
+        drop(entry);
+
+        let inspect = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            Bundle::inspect_with(bundle.bytes().to_vec(), &names, Machine::X86_64)
+        };
+        assert_eq!(inspect(&["a.pem", "b.pem"]).unwrap(), bundle);
+        let refused = inspect(&["a.pem", "c.pem"]).unwrap_err();
+        insta::assert_snapshot!(refused, @"the package has no file `tls/c.pem`, whose certificates the manifest names");
     }
 
     #[test]

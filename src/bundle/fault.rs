@@ -109,6 +109,9 @@ pub enum Fault {
         /// Where a `bootstrap` is instead, if anywhere.
         found: Option<String>,
     },
+    /// A zip without certificates that its servers are held to.
+    #[error("the package has no file `{0}`, whose certificates the manifest names")]
+    NoAuthorities(String),
     /// Two entries of one name, of which Lambda would run one or the other.
     #[error("the package has two entries of one name")]
     Duplicate,
@@ -149,6 +152,9 @@ impl Fault {
             Self::Library(_) => Some("link the library statically, or do without it"),
             Self::NoBootstrap { .. } => {
                 Some("name the executable `bootstrap` and zip it without a folder")
+            }
+            Self::NoAuthorities(_) => {
+                Some("bundle it again with the manifest: `keyrota bundle --kind database`")
             }
             Self::Mode(_) => Some("`chmod 755 bootstrap` before zipping it"),
             Self::ZipTooLarge { .. } | Self::ContentTooLarge { .. } => {

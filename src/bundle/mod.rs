@@ -7,6 +7,7 @@
 //! of ours and touches neither files nor processes.
 
 mod archive;
+mod authorities;
 mod digest;
 mod elf;
 mod fault;
@@ -14,6 +15,7 @@ mod fault;
 pub(crate) mod sample;
 
 pub use archive::Bundle;
+pub use authorities::Authorities;
 pub use digest::{sha256_base64, sha256_hex};
 pub use elf::{NEWEST_GLIBC, check};
 pub use fault::{Fault, Machine, Refused, Version};

@@ -4,10 +4,9 @@ use clap::Args;
 
 use super::Exit;
 use super::failure::Failed;
+use super::held::Held;
 use super::session::Session;
 use super::settings::Settings;
-use crate::model::{Content, Credential};
-use crate::port::CURRENT;
 use crate::view::CredentialsResult;
 
 /// Print a secret's current key as `credential_process` JSON
@@ -24,23 +23,18 @@ pub(super) struct CredentialsCommand {
 pub(super) async fn run(settings: &Settings, verb: &CredentialsCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    let value = context.cloud.value(&verb.secret, CURRENT).await?;
-    let secret = &verb.secret;
-    let refused = |why: String| Failed::new("secret", format!("the secret {secret} {why}"));
-    let value = value.ok_or_else(|| {
-        refused("does not exist, or has no value".into()).hint("check its name and --region")
-    })?;
-    let credential = match Credential::read(&value.text) {
-        Content::Complete(credential) => credential,
-        Content::Incomplete(missing) => {
-            return Err(refused(format!("lacks {}", missing.join(", ")))
-                .hint("`keyrota bootstrap` stores a first key"));
+    match Held::read(context.cloud, &verb.secret).await? {
+        Held::Key(credential) => settings.view.show(&CredentialsResult {
+            id: credential.accesskey,
+            secret: credential.secretkey,
+        }),
+        Held::Login(_) => {
+            let secret = &verb.secret;
+            let message =
+                format!("the secret {secret} holds a database password, not an access key");
+            let hint = format!("keyrota exec {secret} -- COMMAND gives it to a command");
+            return Err(Failed::new("secret", message).hint(hint));
         }
-        Content::Foreign => return Err(refused("does not hold a JSON object".into())),
-    };
-    settings.view.show(&CredentialsResult {
-        id: credential.accesskey,
-        secret: credential.secretkey,
-    });
+    }
     Ok(Exit::Done)
 }

@@ -18,6 +18,10 @@ pub enum Exit {
     Attention = 5,
     /// Declined at the prompt, or no terminal and no `--yes`.
     Declined = 6,
+    /// `exec` could not run the command, as shells say it.
+    CommandNotRun = 126,
+    /// `exec` found no such command, as shells say it.
+    CommandNotFound = 127,
     /// Interrupted, with the state left resumable.
     Interrupted = 130,
 }

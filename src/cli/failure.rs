@@ -123,6 +123,9 @@ impl From<run::Error> for Failed {
             run::Error::Rotation { .. } => Self::new("rotation", message).hint(
                 "the credential in use is as it was; mend the cause and run `keyrota rotate`",
             ),
+            run::Error::NotRestored { .. } => {
+                Self::new("not-restored", message).hint("AWSCURRENT is where it was")
+            }
             run::Error::Seed { .. } => Self::new("seed", message),
             run::Error::NotVerified { .. } => {
                 Self::new("not-verified", message).hint("`keyrota status` shows the keys")

@@ -7,11 +7,13 @@ mod bundle;
 mod cost;
 mod credentials;
 mod demo;
+mod exec;
 mod exit;
 mod failure;
 mod fleet;
 mod function;
 mod generate;
+mod held;
 mod init;
 mod plan;
 mod rotate;
@@ -54,6 +56,7 @@ enum Command {
     Teardown(teardown::Teardown),
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
+    Exec(exec::ExecCommand),
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
     Schema(schema::SchemaCommand),
@@ -93,6 +96,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
+            Command::Exec(verb) => exec::run(settings, &verb).await,
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
             Command::Schema(verb) => Ok(schema::run(settings, &verb)),

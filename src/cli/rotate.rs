@@ -16,16 +16,27 @@ use crate::view::{RotateResult, RotatedSecret};
 /// Rotate now, wait, and prove that the new keys work
 ///
 /// A rotation that was left unfinished is taken up again first.
+///
+/// With --restore-previous nothing is rotated: the version before is proven and
+/// becomes the current one again.
 #[derive(Args, Debug)]
 pub(super) struct Rotate {
     /// Secrets or users of the manifest; all where none is named
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// Bring the version before the current one back, where it still works
+    #[arg(long, value_name = "SECRET", conflicts_with = "names")]
+    restore_previous: Option<String>,
 }
 
 pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
-    let chosen = chosen(&stacks.fleet, &verb.names)?;
+    let names = match &verb.restore_previous {
+        Some(name) => std::slice::from_ref(name),
+        None => &verb.names,
+    };
+    let restores = verb.restore_previous.is_some();
+    let chosen = chosen(&stacks.fleet, names)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
     let mut secrets = Vec::new();
@@ -33,7 +44,10 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
         run::guard_account(&context, model).await?;
         let deployed = Deployed::observe(&context, model).await?;
         for entry in entries {
-            let secret = rotate(&context, model, &deployed, entry).await;
+            let secret = match restores {
+                true => restore(&context, &deployed, entry).await,
+                false => rotate(&context, model, &deployed, entry).await,
+            };
             if let Some(error) = &secret.error {
                 settings.progress.on(Event::Warning(error.clone()));
             }
@@ -91,16 +105,7 @@ async fn rotate(
     deployed: &Deployed,
     entry: &AccessKey,
 ) -> RotatedSecret {
-    let mut result = RotatedSecret {
-        name: entry.secret.to_string(),
-        arn: deployed.secret_arn(entry).ok().map(str::to_owned),
-        username: entry.user.to_string(),
-        old_access_key_id: None,
-        new_access_key_id: None,
-        version_id: None,
-        verified: false,
-        error: None,
-    };
+    let mut result = untouched(deployed, entry);
     let outcome = async {
         let seen = run::observe_entry(context, entry).await?;
         result.old_access_key_id = seen.credential().map(|held| held.accesskey.clone());
@@ -117,4 +122,34 @@ async fn rotate(
         Err(error) => result.error = Some(error.to_string()),
     }
     result
+}
+
+async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &AccessKey) -> RotatedSecret {
+    let mut result = untouched(deployed, entry);
+    match run::restore(context, deployed, entry).await {
+        Ok(restored) => {
+            result.old_access_key_id = restored.replaced;
+            result.new_access_key_id = Some(restored.access_key_id);
+            result.version_id = Some(restored.version);
+            result.verified = true;
+            result.restored = true;
+        }
+        Err(error) => result.error = Some(error.to_string()),
+    }
+    result
+}
+
+/// Returns the result of an entry that nothing has come of yet.
+fn untouched(deployed: &Deployed, entry: &AccessKey) -> RotatedSecret {
+    RotatedSecret {
+        name: entry.secret.to_string(),
+        arn: deployed.secret_arn(entry).ok().map(str::to_owned),
+        username: entry.user.to_string(),
+        old_access_key_id: None,
+        new_access_key_id: None,
+        version_id: None,
+        verified: false,
+        restored: false,
+        error: None,
+    }
 }

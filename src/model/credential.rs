@@ -30,9 +30,9 @@ impl std::fmt::Debug for Extra {
 
 /// What a version of a secret turned out to hold.
 #[derive(Clone, Debug)]
-pub enum Content {
-    /// All four fields.
-    Complete(Credential),
+pub enum Content<T = Credential> {
+    /// Every field that is needed.
+    Complete(T),
     /// JSON that lacks a field; the names of those that are missing or empty.
     Incomplete(Vec<&'static str>),
     /// Not a JSON object.

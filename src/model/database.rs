@@ -1,7 +1,13 @@
 //! A database's user whose password lives in a secret and rotates, as the
 //! manifest has it once it is checked.
 
+pub(super) mod network;
+pub(super) mod read;
+mod tag;
+
 use super::{Arn, Duration, HostName, KmsKey, OldKey, Schedule, SecretName, SecretReference};
+
+pub use tag::{authorities_file, escaped as tag_text};
 
 /// A database's user whose password lives in a secret and rotates.
 #[derive(Clone, Debug)]
@@ -56,6 +62,12 @@ pub enum Engine {
     MariaDb,
 }
 
+impl AsRef<SecretName> for Database {
+    fn as_ref(&self) -> &SecretName {
+        &self.secret
+    }
+}
+
 impl Engine {
     /// Every engine.
     pub const ALL: [Self; 3] = [Self::Postgres, Self::MySql, Self::MariaDb];
@@ -66,6 +78,15 @@ impl Engine {
             Self::Postgres => "postgres",
             Self::MySql => "mysql",
             Self::MariaDb => "mariadb",
+        }
+    }
+
+    /// Returns the name that its makers give it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
         }
     }
 
@@ -120,6 +141,33 @@ pub struct PasswordRule {
     pub exclude: String,
 }
 
+impl PasswordRule {
+    /// Returns the characters that a password is made of, as Secrets Manager makes
+    /// them by default (`API_GetRandomPassword`): printable ASCII without the space.
+    pub fn alphabet(&self) -> usize {
+        let all = (b'!'..=b'~').map(char::from);
+        all.filter(|one| !self.exclude.contains(*one)).count()
+    }
+
+    /// Returns how many bits such a password has at least, in whole numbers.
+    pub fn bits(&self) -> u32 {
+        // Hundredths of a bit, so that no fraction depends on the machine.
+        let alphabet = self.alphabet() as u128;
+        let hundredths = alphabet.checked_pow(15).map_or(0, u128::ilog2) * 100 / 15;
+        u32::from(self.length) * hundredths / 100
+    }
+}
+
+/// 32 characters without those that end a text or a part of a URL.
+impl Default for PasswordRule {
+    fn default() -> Self {
+        Self {
+            length: 32,
+            exclude: "/@\"'\\".to_owned(),
+        }
+    }
+}
+
 /// Who changes the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeAs {
@@ -136,4 +184,11 @@ pub struct Network {
     pub subnets: Vec<String>,
     /// Security groups, as `sg-…`.
     pub security_groups: Vec<String>,
+}
+
+impl Network {
+    /// Returns whether the function stands in a VPC.
+    pub fn is_in_vpc(&self) -> bool {
+        !self.subnets.is_empty()
+    }
 }

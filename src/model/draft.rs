@@ -9,6 +9,14 @@ use super::{AccountId, Region, Schedule, SecretName, StackName, UserName, schema
 /// Words that YAML takes for something other than text, in one version or another.
 const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
 
+/// What passwords of databases look like.
+const DATABASES: &str = "
+# Passwords of databases' users (postgres, mysql, mariadb); the first one is asked for.
+# databases: [{ secret: prod/orders-db, engine: postgres, host: orders.internal, username: orders_app }]
+# The VPC from which the databases can be reached.
+# network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }
+";
+
 /// What a new manifest is to say. The texts among it are read again, by whoever
 /// loads what was written.
 #[derive(Clone, Debug)]
@@ -56,6 +64,7 @@ stack: {stack}
         for (index, (user, secret)) in self.users.iter().zip(&secrets).enumerate() {
             self.write_entry(&mut text, user, secret.as_deref(), index == 0);
         }
+        text.push_str(DATABASES);
         text
     }
 
@@ -263,6 +272,11 @@ mod tests {
           - user: mailer
           - user: "no"
           - user: "0x1F"
+
+        # Passwords of databases' users (postgres, mysql, mariadb); the first one is asked for.
+        # databases: [{ secret: prod/orders-db, engine: postgres, host: orders.internal, username: orders_app }]
+        # The VPC from which the databases can be reached.
+        # network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }
         "#);
         let model = read(&whole);
         assert_eq!(model.account.unwrap().as_str(), "012345678901");
@@ -321,6 +335,8 @@ mod tests {
             "    secret:",
             "  old_key:",
             "    initial_key:",
+            "\ndatabases:",
+            "\nnetwork:",
         ] {
             assert!(chosen.contains(key), "{key} in {chosen}");
         }

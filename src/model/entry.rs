@@ -31,6 +31,8 @@ pub(super) const ACCESS_KEY_KEYS: &[&str] = &[
     "probe",
     "readers",
 ];
+/// The longest value of a tag (`API_Tag`).
+const MAX_TAG: usize = 256;
 const DEFAULT_SCHEDULE: &str = "rate(30 days)";
 /// The window where the manifest names none, if the schedule has room for it.
 const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
@@ -41,20 +43,12 @@ pub(super) fn read_access_keys<'doc>(
     root: &Mapping<'doc>,
     defaults: Option<&Mapping<'doc>>,
     stack: Option<&StackName>,
-) -> Option<Vec<(AccessKey, Field<'doc>)>> {
+    secrets: &mut BTreeMap<String, usize>,
+) -> Vec<(AccessKey, Field<'doc>)> {
     let items = root.get("access_keys").and_then(|field| field.list());
-    let items = items.unwrap_or_default();
-    if items.is_empty() && root.get("databases").is_none() {
-        root.at().refuse(
-            "missing",
-            "at least one entry under `access_keys` is required",
-        );
-        return None;
-    }
     let mut users: BTreeMap<String, usize> = BTreeMap::new();
-    let mut secrets: BTreeMap<String, usize> = BTreeMap::new();
     let mut entries = Vec::new();
-    for item in items {
+    for item in items.unwrap_or_default() {
         let Some(mapping) = item.mapping(ACCESS_KEY_KEYS) else {
             continue;
         };
@@ -71,21 +65,29 @@ pub(super) fn read_access_keys<'doc>(
                     .hint("a user has two key slots, and rotation needs both: one entry a user"),
             );
         }
-        let secret = place("secret");
-        if let Some(name) = &names.secret
-            && let Some(line) = secrets.insert(name.as_str().to_owned(), secret.line())
-        {
-            let message = format!("the secret `{name}` stands on line {line} too");
-            secret.report(
-                Finding::error("duplicate-secret", secret.path(), message)
-                    .hint("give each user a secret of its own"),
-            );
+        if let Some(name) = &names.secret {
+            report_twice(secrets, name, &place("secret"));
         }
         if let Some(entry) = read_access_key(&mapping, defaults, names) {
             entries.push((entry, item));
         }
     }
-    Some(entries)
+    entries
+}
+
+/// Reports a secret that another entry has too.
+pub(super) fn report_twice(
+    secrets: &mut BTreeMap<String, usize>,
+    name: &SecretName,
+    at: &Field<'_>,
+) {
+    if let Some(line) = secrets.insert(name.as_str().to_owned(), at.line()) {
+        let message = format!("the secret `{name}` stands on line {line} too");
+        at.report(
+            Finding::error("duplicate-secret", at.path(), message)
+                .hint("give each user a secret of its own"),
+        );
+    }
 }
 
 /// The two names that an entry is known by.
@@ -133,7 +135,9 @@ fn read_access_key(
         .map_or(Some(InitialKey::Create), |field| {
             field.parse("invalid-value", parse_initial_key)
         });
-    let settings = read_settings(entry, defaults)?;
+    let settings = read_settings(entry, defaults);
+    let calls = read_calls(entry, defaults);
+    let (settings, calls) = settings.zip(calls)?;
     if let Some(field) = find(entry, defaults, "old_key") {
         old_key::check_interval(settings.old_key, &settings.schedule, &field);
     }
@@ -145,7 +149,7 @@ fn read_access_key(
             format!("`{user}` is made by the stack, so there is no key to adopt from a profile"),
         );
     }
-    if let RotateAs::Administrator(SecretReference::Name(name)) = &settings.rotate_as
+    if let RotateAs::Administrator(SecretReference::Name(name)) = &calls.rotate_as
         && *name == secret
     {
         entry.at().report(
@@ -165,23 +169,40 @@ fn read_access_key(
         initial_key,
         schedule: settings.schedule,
         window: settings.window,
-        rotate_as: settings.rotate_as,
+        rotate_as: calls.rotate_as,
         kms_key: settings.kms_key,
         old_key: settings.old_key,
-        probe: settings.probe,
+        probe: calls.probe,
         readers: settings.readers,
     })
 }
 
-/// The settings that may stand in `defaults` and on an entry.
+/// The settings that may stand in `defaults` and on an entry of either kind.
 pub(super) struct Settings {
-    schedule: Schedule,
-    window: Option<Duration>,
+    pub(super) schedule: Schedule,
+    pub(super) window: Option<Duration>,
+    pub(super) kms_key: KmsKey,
+    pub(super) old_key: OldKey,
+    pub(super) readers: Vec<Arn>,
+}
+
+/// The settings that may stand in `defaults` and mean an access key.
+pub(super) struct Calls {
     rotate_as: RotateAs,
-    kms_key: KmsKey,
-    old_key: OldKey,
     probe: Option<Probe>,
-    readers: Vec<Arn>,
+}
+
+/// Reads them from the entry, else from the defaults, else as documented.
+pub(super) fn read_calls(entry: &Mapping<'_>, defaults: Option<&Mapping<'_>>) -> Option<Calls> {
+    let find = |key: &str| find(entry, defaults, key);
+    let rotate_as = find("rotate_as").map_or(Some(RotateAs::Itself), |field| {
+        field.parse("invalid-value", parse_rotate_as)
+    });
+    let probe = find("probe").map_or(Some(None), |field| probe::read(&field));
+    Some(Calls {
+        rotate_as: rotate_as?,
+        probe: probe?,
+    })
 }
 
 /// Reads them from the entry, else from the defaults, else as documented.
@@ -211,16 +232,12 @@ pub(super) fn read_settings(
             .is_some_and(|schedule| schedule.check_window(DEFAULT_WINDOW).is_ok())
             .then_some(DEFAULT_WINDOW),
     };
-    let rotate_as = find("rotate_as").map_or(Some(RotateAs::Itself), |field| {
-        field.parse("invalid-value", parse_rotate_as)
-    });
     let kms_key = find("kms_key").map_or(Some(KmsKey::AwsManaged), |field| {
         field.parse("invalid-value", parse_kms_key)
     });
     let old_key = find("old_key").map_or(Some(OldKey::UntilNextRotation), |field| {
         old_key::read(&field)
     });
-    let probe = find("probe").map_or(Some(None), |field| probe::read(&field));
     let readers = find("readers").map_or(Some(Vec::new()), |field| {
         let items = field.list()?;
         let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
@@ -229,16 +246,14 @@ pub(super) fn read_settings(
     Some(Settings {
         schedule: schedule?,
         window,
-        rotate_as: rotate_as?,
         kms_key: kms_key?,
         old_key: old_key?,
-        probe: probe?,
         readers: readers?,
     })
 }
 
 /// Returns an entry's setting, else the one in the defaults.
-fn find<'doc>(
+pub(super) fn find<'doc>(
     entry: &Mapping<'doc>,
     defaults: Option<&Mapping<'doc>>,
     key: &str,
@@ -261,28 +276,42 @@ pub(super) fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
     match text {
         "self" => Ok(RotateAs::Itself),
         "role" => Ok(RotateAs::Role),
-        _ if text.starts_with("arn:") => {
-            let arn = Arn::parse(text)?;
-            let [_, service, _, _, resource] = arn.parts();
-            // A partial ARN names another secret as soon as one is made whose
-            // name begins alike; only the full one, with its suffix, is exact.
-            let full = resource
-                .strip_prefix("secret:")
-                .and_then(|name| name.rsplit_once('-'))
-                .is_some_and(|(_, suffix)| suffix.len() == 6);
-            if service != "secretsmanager" || !full {
-                return Err(format!("`{text}` is not the full ARN of a secret"));
-            }
-            Ok(RotateAs::Administrator(SecretReference::Arn(arn)))
-        }
-        // The function compares it with a tag of the secret, and a tag holds 256 characters.
-        _ if text.len() > 256 => {
-            Err("an administrator's secret's name has at most 256 characters here".to_owned())
-        }
-        _ => SecretName::parse(text)
-            .map(|name| RotateAs::Administrator(SecretReference::Name(name)))
-            .map_err(|why| format!("neither self, role nor an administrator's secret: {why}")),
+        _ => parse_administrator(text)
+            .map(RotateAs::Administrator)
+            .map_err(
+                |why| match text.starts_with("arn:") || text.len() > MAX_TAG {
+                    true => why,
+                    false => format!("neither self, role nor an administrator's secret: {why}"),
+                },
+            ),
     }
+}
+
+/// Reads the name or full ARN of an administrator's secret.
+pub(super) fn parse_administrator(text: &str) -> Result<SecretReference, String> {
+    match text {
+        _ if text.starts_with("arn:") => parse_secret_arn(text).map(SecretReference::Arn),
+        // The function compares it with a tag of the secret.
+        _ if text.len() > MAX_TAG => Err(format!(
+            "an administrator's secret's name has at most {MAX_TAG} characters here"
+        )),
+        _ => SecretName::parse(text).map(SecretReference::Name),
+    }
+}
+
+/// Reads the full ARN of a secret. A partial one names another secret as soon as one
+/// is made whose name begins alike; only the full one, with its suffix, is exact.
+pub(super) fn parse_secret_arn(text: &str) -> Result<Arn, String> {
+    let arn = Arn::parse(text)?;
+    let [_, service, _, _, resource] = arn.parts();
+    let full = resource
+        .strip_prefix("secret:")
+        .and_then(|name| name.rsplit_once('-'))
+        .is_some_and(|(_, suffix)| suffix.len() == 6);
+    if service != "secretsmanager" || !full {
+        return Err(format!("`{text}` is not the full ARN of a secret"));
+    }
+    Ok(arn)
 }
 
 pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
@@ -320,8 +349,8 @@ fn parse_reader(text: &str) -> Result<Arn, String> {
 }
 
 /// A KMS key serves secrets of its own Region only (`API_CreateSecret`).
-pub(super) fn check_regions(entry: &AccessKey, region: Option<&Region>, at: &Field<'_>) {
-    if let (KmsKey::Existing(arn), Some(region)) = (&entry.kms_key, region)
+pub(super) fn check_regions(key: &KmsKey, region: Option<&Region>, at: &Field<'_>) {
+    if let (KmsKey::Existing(arn), Some(region)) = (key, region)
         && arn.parts()[2] != region.as_str()
     {
         at.report(Finding::error(

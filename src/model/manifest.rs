@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::database::{network, read as database};
 use super::document::{self, Entry, Node, Value};
 use super::entry;
 use super::exception;
 use super::reader::{Field, Findings, Mapping, nearest};
 use super::{
     AccountId, Alarms, Architecture, Arn, BucketName, Duration, Finding, Function, IamPath, Model,
-    Network, Region, StackName,
+    Region, StackName,
 };
 
 /// What may stand at the top.
@@ -37,7 +38,6 @@ pub(super) const FUNCTION_KEYS: &[&str] = &[
     "artifact_bucket",
 ];
 pub(super) const ALARM_KEYS: &[&str] = &["email"];
-pub(super) const NETWORK_KEYS: &[&str] = &["subnets", "security_groups"];
 /// What CloudWatch Logs accepts, in days (`API_PutRetentionPolicy`).
 pub(super) const LOG_RETENTIONS: [u64; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
@@ -46,6 +46,8 @@ pub(super) const LOG_RETENTIONS: [u64; 22] = [
 /// Fifty tags a resource, less those of keyrota's own: six that stay on a secret
 /// and three that come and go.
 const MAX_TAGS: usize = 41;
+/// The same with databases, on whose secrets ten of keyrota's own stay.
+const MAX_TAGS_WITH_DATABASES: usize = 37;
 
 /// A manifest that was accepted, with what is worth knowing about it.
 #[derive(Clone, Debug)]
@@ -155,13 +157,22 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
         .and_then(|field| field.mapping(entry::DEFAULT_KEYS));
     if let Some(defaults) = &defaults {
         entry::read_settings(defaults, None);
+        entry::read_calls(defaults, None);
     }
     let function = read_function(root.get("function"));
     let alarms = read_alarms(root.get("alarms"));
-    refuse_databases(root);
-    let access_keys = entry::read_access_keys(root, defaults.as_ref(), stack.as_ref())?;
+    let mut secrets = BTreeMap::new();
+    let access_keys =
+        entry::read_access_keys(root, defaults.as_ref(), stack.as_ref(), &mut secrets);
+    let databases = database::read(root, defaults.as_ref(), &mut secrets);
+    let network = root.get("network");
+    check_entries(root, network.as_ref());
+    let network = network::read(network.as_ref());
     for (held, at) in &access_keys {
-        entry::check_regions(held, region.as_ref(), at);
+        entry::check_regions(&held.kms_key, region.as_ref(), at);
+    }
+    for (held, at) in &databases {
+        entry::check_regions(&held.kms_key, region.as_ref(), at);
     }
     let stack = stack?;
     Some(Model {
@@ -182,9 +193,50 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
         function: function?,
         alarms,
         access_keys: access_keys.into_iter().map(|(entry, _)| entry).collect(),
-        databases: Vec::new(),
-        network: Network::default(),
+        databases: databases.into_iter().map(|(entry, _)| entry).collect(),
+        network,
     })
+}
+
+/// Refuses a manifest without entries, and says what only databases have a use for.
+fn check_entries(root: &Mapping<'_>, network: Option<&Field<'_>>) {
+    let any = |key: &str| {
+        let list = root.get(key).filter(Field::is_list)?.list()?;
+        (!list.is_empty()).then_some(())
+    };
+    let given = |key: &str| root.get(key).is_some_and(|field| !field.is_list());
+    let databases = any("databases").is_some();
+    // What is no list was told as such.
+    if any("access_keys").is_none() && !databases && !given("access_keys") && !given("databases") {
+        root.at().refuse(
+            "missing",
+            "at least one entry under `access_keys` or `databases` is required",
+        );
+    }
+    if databases && let Some(field) = root.get("tags") {
+        let count = field.count();
+        if (MAX_TAGS_WITH_DATABASES + 1..=MAX_TAGS).contains(&count) {
+            field.refuse(
+                "invalid-tag",
+                format!(
+                    "{count} tags; beside databases at most {MAX_TAGS_WITH_DATABASES} leave room for keyrota's own"
+                ),
+            );
+        }
+    }
+    if let (Some(field), false) = (network, databases)
+        && field.any_mapping().is_some_and(|mapping| {
+            mapping
+                .fields()
+                .any(|(_, field, _)| field.is_list() && field.count() > 0)
+        })
+    {
+        field.report(Finding::warning(
+            "unused-network",
+            field.path(),
+            "only databases' functions stand in a VPC, and there are no databases",
+        ));
+    }
 }
 
 fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
@@ -356,26 +408,5 @@ pub fn parse_address(text: &str) -> Result<String, String> {
             "`{}` is not an e-mail address",
             text.escape_debug()
         )),
-    }
-}
-
-/// Database passwords are a later strategy; until it is there, asking for it is an error.
-fn refuse_databases(root: &Mapping<'_>) {
-    for key in ["databases", "network"] {
-        let Some(field) = root.get(key) else { continue };
-        let empty = match key {
-            "databases" => field.list().is_some_and(|items| items.is_empty()),
-            _ => field.mapping(NETWORK_KEYS).is_some_and(|mapping| {
-                mapping
-                    .fields()
-                    .all(|(_, field, _)| field.list().is_some_and(|items| items.is_empty()))
-            }),
-        };
-        if !empty {
-            field.refuse(
-                "unsupported",
-                format!("`{key}`: this version rotates access keys only"),
-            );
-        }
     }
 }

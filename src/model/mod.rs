@@ -10,6 +10,7 @@ mod duration;
 mod entry;
 mod exception;
 mod finding;
+mod login;
 mod manifest;
 mod name;
 mod old_key;
@@ -23,11 +24,15 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use credential::{Content, Credential};
-pub use database::{ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls};
+pub use database::{
+    ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file,
+    tag_text,
+};
 pub use draft::Draft;
 pub use duration::Duration;
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
+pub use login::{Login, Place};
 pub use manifest::{Loaded, load, parse_address};
 pub use name::{
     AccountId, Arn, BucketName, HostName, IamPath, Region, SecretName, StackName, UserName,
@@ -151,6 +156,12 @@ pub struct AccessKey {
     pub probe: Option<Probe>,
     /// Who may read the secret, beside those whose own policies allow it.
     pub readers: Vec<Arn>,
+}
+
+impl AsRef<SecretName> for AccessKey {
+    fn as_ref(&self) -> &SecretName {
+        &self.secret
+    }
 }
 
 /// Where the first key comes from.

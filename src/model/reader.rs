@@ -87,6 +87,20 @@ impl<'doc> Field<'doc> {
         matches!(self.node.value, Value::Mapping(_))
     }
 
+    /// Returns whether the field is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::Sequence(_))
+    }
+
+    /// Returns how many items or keys the field has.
+    pub(crate) fn count(&self) -> usize {
+        match &self.node.value {
+            Value::Scalar { .. } => 0,
+            Value::Sequence(items) => items.len(),
+            Value::Mapping(entries) => entries.len(),
+        }
+    }
+
     /// Reads a scalar with `parse`; what it refuses becomes a finding of `kind`.
     pub(crate) fn parse<T>(
         &self,

@@ -3,6 +3,7 @@
 mod artifact;
 mod candidate;
 mod changes;
+mod environment;
 mod made;
 mod observed;
 mod old_key;
@@ -17,6 +18,7 @@ mod tests;
 pub use artifact::{artifact_prefix, function_key, template_key};
 pub use candidate::{Candidate, age_in_days};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
+pub use environment::{Environment, TLS_TAG, tls_of};
 pub use made::{MADE, MAKING};
 pub use observed::{
     Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,

@@ -30,8 +30,13 @@ pub enum Event {
 pub enum Stage {
     /// Looking at the account before anything changes.
     Checking,
-    /// Building the rotation function for an architecture.
-    Building(&'static str),
+    /// Building a function for an architecture.
+    Building {
+        /// What to call the function.
+        function: &'static str,
+        /// The architecture.
+        architecture: &'static str,
+    },
     /// Making the sandbox's virtual environment, once.
     PreparingSandbox,
     /// Starting the local AWS.

@@ -56,6 +56,14 @@ pub enum Error {
         /// What the function's log says.
         reason: String,
     },
+    /// The version before cannot be made current again. Nothing was changed.
+    #[error("the version before of {secret} is not brought back: {reason}")]
+    NotRestored {
+        /// The secret.
+        secret: String,
+        /// Why.
+        reason: String,
+    },
     /// The first key could not be stored.
     #[error("seeding {secret}: {reason}")]
     Seed {

@@ -134,9 +134,10 @@ impl Listener for Progress {
 fn describe(stage: &Stage) -> String {
     match stage {
         Stage::Checking => "Checking the account".into(),
-        Stage::Building(architecture) => {
-            format!("Building the rotation function for {architecture}")
-        }
+        Stage::Building {
+            function,
+            architecture,
+        } => format!("Building {function} for {architecture}"),
         Stage::PreparingSandbox => "Preparing the local AWS (once)".into(),
         Stage::StartingSandbox => "Starting the local AWS".into(),
         Stage::Uploading => "Uploading the function's code".into(),

@@ -136,6 +136,8 @@ pub struct RotatedSecret {
     pub version_id: Option<String>,
     /// The new key has authenticated.
     pub verified: bool,
+    /// It is the version before that is AWSCURRENT again, and no new one.
+    pub restored: bool,
     /// Why it did not go well.
     pub error: Option<String>,
 }
@@ -146,6 +148,7 @@ impl Show for RotateResult {
         let rows = self.secrets.iter().map(|secret| {
             let outcome = match &secret.error {
                 Some(_) => "failed, see above",
+                None if secret.restored => "restored, verified",
                 None if secret.verified => "verified",
                 None => "not verified",
             };

@@ -30,7 +30,12 @@ impl Function {
             Some(path) => (read(path)?, path.display().to_string()),
             None => {
                 progress::say("building the function");
-                let executable = keyrota::build::build(architecture, &Teller).await?;
+                let executable = keyrota::build::build(
+                    keyrota::build::Function::AccessKeys,
+                    architecture,
+                    &Teller,
+                )
+                .await?;
                 (executable, "what was built".to_owned())
             }
         };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{schema, text};
+use crate::model::database::{network, read as database};
 use crate::model::{entry, exception, load, manifest, old_key, probe};
 
 fn file(path: &str) -> PathBuf {
@@ -91,7 +92,9 @@ fn the_reader_knows_the_same_keys() {
     assert_eq!(keys(definition("AccessKey")), known(entry::ACCESS_KEY_KEYS));
     assert_eq!(keys(definition("Function")), known(manifest::FUNCTION_KEYS));
     assert_eq!(keys(definition("Alarms")), known(manifest::ALARM_KEYS));
-    assert_eq!(keys(definition("Network")), known(manifest::NETWORK_KEYS));
+    assert_eq!(keys(definition("Network")), known(network::KEYS));
+    assert_eq!(keys(definition("Database")), known(database::KEYS));
+    assert_eq!(keys(definition("Password")), known(database::PASSWORD_KEYS));
     assert_eq!(keys(definition("Exception")), known(exception::KEYS));
     assert_eq!(keys(definition("Retirement")), known(old_key::KEYS));
     assert_eq!(keys(definition("ListBucket")), known(probe::KEYS));
@@ -126,6 +129,28 @@ fn what_the_reader_accepts_passes() {
     ] {
         entry(more);
     }
+    let database = |more: &str| {
+        let text = format!(
+            "version: 1\nstack: keys\ndatabases: [{{ secret: a, engine: postgres, host: db.internal, username: ada{more} }}]\n"
+        );
+        assert!(load(&text, None).is_ok(), "{text}");
+        assert_eq!(fault(&text), None, "{text}");
+    };
+    for more in [
+        "",
+        ", port: 5433, dbname: orders, tls: verify-ca, tls_ca: 'a folder/rds.pem'",
+        ", port: ~, dbname: ~, initial_password: ~, tls: ~, tls_ca: ~, password: ~, rotate_as: ~, schedule: ~, old_key: ~",
+        ", password: { length: 8 }",
+        ", password: { exclude: '', length: ~ }",
+        ", password: { exclude: ' ~' }",
+        ", initial_password: 'env:ORDERS_2'",
+        ", initial_password: ops/first",
+        ", initial_password: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-AbCdEf'",
+        ", rotate_as: ops/administrator, readers: []",
+        ", rotate_as: self, schedule: rate(7 days), window: 1h, kms_key: create",
+    ] {
+        database(more);
+    }
     for more in [
         "account: ~\nregion: ~\ntags: ~\nfunction: ~\nalarms: ~\ndefaults: ~\ndatabases: []\nnetwork: { subnets: [] }\nenvironments: ~\n",
         "account: 111122223333\ntags: { cost: 42, exact: true }\n",
@@ -147,6 +172,7 @@ fn what_the_reader_refuses_does_not_pass_where_a_schema_can_tell() {
         "a-key-twice",
         "a-yaml-tag",
         "adopted-key-of-a-new-user",
+        "databases-alike",
         "default-secret-name-like-an-arn-suffix",
         "exceptions",
         "foreign-reader-with-the-default-key",
@@ -176,6 +202,31 @@ fn what_the_reader_refuses_does_not_pass_where_a_schema_can_tell() {
 
 #[test]
 fn each_field_is_held_to_its_form() {
+    let database = "secret: a, engine: postgres, host: db, username: ada";
+    for (more, place) in [
+        ("port: 0", "/port"),
+        ("port: 65536", "/port"),
+        ("tls: prefer", "/tls"),
+        ("password: hunter2", "/password"),
+        ("password: { length: 7 }", "/password"),
+        ("password: { length: 257 }", "/password"),
+        ("password: { exclude: 'é' }", "/password"),
+        ("initial_password: 'a b'", "/initial_password"),
+        ("initial_password: 'env:1'", "/initial_password"),
+        ("rotate_as: role", "/rotate_as"),
+        ("dbname: ''", "/dbname"),
+        ("tls_ca: ''", "/tls_ca"),
+        ("create_user: true", ""),
+        ("probe: none", ""),
+    ] {
+        let text = format!("version: 1\nstack: keys\ndatabases: [{{ {database}, {more} }}]\n");
+        assert!(load(&text, None).is_err(), "{text}");
+        let fault = fault(&text).unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            fault.starts_with(&format!("/databases/0{place}")),
+            "{fault}"
+        );
+    }
     for (more, place) in [
         ("user: ada, schedule: rate(3 hours)", "/schedule"),
         ("user: ada, schedule: rate(1000 days)", "/schedule"),

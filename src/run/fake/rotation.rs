@@ -19,6 +19,8 @@ pub const TRIAL: Duration = Duration::from_secs(3);
 /// The steps of a rotation, and the trial of a new schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
+    /// `RotateSecret`, by somebody else.
+    Begin,
     /// `createSecret`.
     Create,
     /// Within `createSecret`, between making the key and storing it.
@@ -98,6 +100,18 @@ impl World {
         });
     }
 
+    /// Has somebody else begin a rotation at a moment.
+    pub fn rotate_at(&mut self, secret: &str, due: Timestamp) {
+        let version = self.token();
+        self.rotations.push(Process {
+            secret: secret.to_owned(),
+            version,
+            step: Step::Begin,
+            due,
+            late: true,
+        });
+    }
+
     fn start(&mut self, secret: &str, version: &str, step: Step, after: Duration) {
         self.rotations.push(Process {
             secret: secret.to_owned(),
@@ -147,6 +161,10 @@ impl World {
             secret, version, ..
         } = process;
         match process.step {
+            Step::Begin => {
+                let _ = self.rotate(secret, version);
+                Ok(None)
+            }
             Step::Trial => {
                 let held = self.secrets.get_mut(secret).unwrap();
                 if held.labelled(PENDING) == Some(version) {

@@ -14,6 +14,8 @@ pub struct Watch {
     pub teardown: bool,
     /// The keys in use may be deleted too, since that was asked for.
     pub deletes_current: bool,
+    /// A key may go while its label is being moved.
+    pub meanwhile: bool,
     /// Secrets may be deleted without a window even if they hold a key.
     pub forced: bool,
 }
@@ -95,7 +97,7 @@ impl World {
             return;
         };
         let owned = secret.tag("keyrota:owns-user") == "true";
-        if self.watch.deletes_current || (self.watch.teardown && owned) {
+        if self.watch.meanwhile || self.watch.deletes_current || (self.watch.teardown && owned) {
             return;
         }
         let name = &secret.name;

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod discover;
+mod restore;
 mod rotate;
 mod scenario;
 mod stack;

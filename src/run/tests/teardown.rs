@@ -21,6 +21,7 @@ fn deployed(scenario: &Scenario, options: TeardownOptions) -> Fake {
         teardown: true,
         deletes_current: options.delete_keys,
         forced: options.deletion == Deletion::Forced,
+        ..Watch::default()
     };
     fake
 }

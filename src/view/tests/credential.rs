@@ -85,7 +85,12 @@ fn rotate() {
         new_access_key_id: Some("AKIANEW".to_owned()),
         version_id: Some("two".to_owned()),
         verified: true,
+        restored: false,
         error: None,
+    };
+    let restored = RotatedSecret {
+        restored: true,
+        ..rotated.clone()
     };
     let failed = RotatedSecret {
         name: "prod/other".to_owned(),
@@ -96,12 +101,13 @@ fn rotate() {
         ..rotated.clone()
     };
     let result = RotateResult {
-        secrets: vec![rotated, failed],
+        secrets: vec![rotated, failed, restored],
     };
     insta::assert_snapshot!(shown(&result), @"
     SECRET      USER  OLD KEY  NEW KEY
     prod/app    app   AKIAOLD  AKIANEW  verified
     prod/other  app   AKIAOLD  -        failed, see above
+    prod/app    app   AKIAOLD  AKIANEW  restored, verified
     ");
     insta::assert_snapshot!(script(&result), @r#"
     {
@@ -112,6 +118,7 @@ fn rotate() {
           "name": "prod/app",
           "new_access_key_id": "AKIANEW",
           "old_access_key_id": "AKIAOLD",
+          "restored": false,
           "username": "app",
           "verified": true,
           "version_id": "two"
@@ -122,9 +129,21 @@ fn rotate() {
           "name": "prod/other",
           "new_access_key_id": null,
           "old_access_key_id": "AKIAOLD",
+          "restored": false,
           "username": "app",
           "verified": false,
           "version_id": null
+        },
+        {
+          "arn": "arn:one",
+          "error": null,
+          "name": "prod/app",
+          "new_access_key_id": "AKIANEW",
+          "old_access_key_id": "AKIAOLD",
+          "restored": true,
+          "username": "app",
+          "verified": true,
+          "version_id": "two"
         }
       ]
     }

@@ -1,0 +1,120 @@
+//! Files with certificates of authorities, packed beside the executable.
+
+/// The folder in the zip that the function looks for them in.
+const FOLDER: &str = "tls/";
+
+/// A file of certificates, under its name in the zip's folder for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorities {
+    /// The name.
+    pub name: String,
+    /// The certificates, in PEM.
+    pub pem: Vec<u8>,
+}
+
+/// Returns where in the zip a file of certificates is.
+pub(super) fn path(name: &str) -> String {
+    format!("{FOLDER}{name}")
+}
+
+impl Authorities {
+    /// Takes the content of a file for certificates.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it is none: no certificate in it, one that is cut short, or a
+    /// private key, which has no business in a function's package.
+    pub fn read(name: String, pem: Vec<u8>) -> Result<Self, String> {
+        let text = std::str::from_utf8(&pem).map_err(|_| "it is not a text".to_owned())?;
+        let mut certificates = 0;
+        let mut open: Option<(&str, String)> = None;
+        for line in text.lines().map(str::trim) {
+            if let Some(label) = marker(line, "BEGIN") {
+                if label.ends_with("PRIVATE KEY") {
+                    return Err(
+                        "it holds a private key; the certificates alone are needed".to_owned()
+                    );
+                }
+                open = Some((label, String::new()));
+            } else if let Some(label) = marker(line, "END") {
+                match open.take() {
+                    Some((begun, body)) if begun == label => {
+                        if label.ends_with("CERTIFICATE") {
+                            check(&body).map_err(|why| {
+                                format!("certificate {}: {why}", certificates + 1)
+                            })?;
+                            certificates += 1;
+                        }
+                    }
+                    _ => return Err(format!("`END {label}` ends nothing that has begun")),
+                }
+            } else if let Some((_, body)) = &mut open {
+                body.push_str(line);
+            }
+        }
+        match (open, certificates) {
+            (Some((label, _)), _) => Err(format!("`BEGIN {label}` does not end")),
+            (None, 0) => Err("it holds no certificate in PEM".to_owned()),
+            (None, _) => Ok(Self { name, pem }),
+        }
+    }
+}
+
+/// Returns the label of a line such as `-----BEGIN CERTIFICATE-----` (RFC 7468).
+fn marker<'line>(line: &'line str, which: &str) -> Option<&'line str> {
+    let inner = line.strip_prefix("-----")?.strip_suffix("-----")?;
+    inner.strip_prefix(which)?.strip_prefix(' ')
+}
+
+/// A certificate is a DER sequence of more than a few bytes, in base 64: it begins
+/// with the byte 0x30 and a length of its own.
+fn check(body: &str) -> Result<(), &'static str> {
+    let letters = body.trim_end_matches('=');
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    if !letters.bytes().all(usual) || body.len() % 4 != 0 || body.len() - letters.len() > 2 {
+        return Err("it is not base 64");
+    }
+    match letters.starts_with('M') && letters.len() > 64 {
+        true => Ok(()),
+        false => Err("it is no certificate"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Authorities, String> {
+        Authorities::read("a.pem".to_owned(), text.as_bytes().to_vec())
+    }
+
+    fn block(label: &str, body: &str) -> String {
+        format!("-----BEGIN {label}-----\r\n{body}\r\n-----END {label}-----\r\n")
+    }
+
+    #[test]
+    fn certificates_are_told_from_everything_else() {
+        let body = format!("MIIB{}", "A".repeat(124));
+        let one = block("CERTIFICATE", &body);
+        assert!(read(&format!("# our authority\n{one}{one}")).is_ok());
+        let refused = [
+            String::new(),
+            "hush".to_owned(),
+            block("CERTIFICATE", "hush"),
+            block("CERTIFICATE", &body[1..]),
+            one.replace("-----END CERTIFICATE-----", ""),
+            one.clone() + &block("RSA PRIVATE KEY", &body),
+            block("PUBLIC KEY", &body),
+        ]
+        .map(|text| read(&text).unwrap_err());
+        insta::assert_snapshot!(refused.join("\n"), @"
+        it holds no certificate in PEM
+        it holds no certificate in PEM
+        certificate 1: it is no certificate
+        certificate 1: it is not base 64
+        `BEGIN CERTIFICATE` does not end
+        it holds a private key; the certificates alone are needed
+        it holds no certificate in PEM
+        ");
+    }
+}

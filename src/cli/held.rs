@@ -1,0 +1,42 @@
+//! What a secret holds, for the two commands that let it out.
+
+use super::failure::Failed;
+use crate::model::{Content, Credential, Login};
+use crate::port::{CURRENT, Secrets};
+
+/// A credential, in use.
+pub(super) enum Held {
+    /// An IAM user's access key.
+    Key(Credential),
+    /// A database user's password.
+    Login(Login),
+}
+
+impl Held {
+    /// Reads AWSCURRENT of a secret. The fields say which of the two it is.
+    pub(super) async fn read<S: Secrets + ?Sized>(
+        secrets: &S,
+        secret: &str,
+    ) -> Result<Self, Failed> {
+        let refused = |why: String| Failed::new("secret", format!("the secret {secret} {why}"));
+        let value = secrets.value(secret, CURRENT).await?;
+        let value = value.ok_or_else(|| {
+            refused("does not exist, or has no value".into()).hint("check its name and --region")
+        })?;
+        let (key, login) = (Credential::read(&value.text), Login::read(&value.text));
+        let incomplete = |missing: Vec<&str>| {
+            let what = format!("lacks {}", missing.join(", "));
+            Err(refused(what).hint("`keyrota bootstrap` stores the first credential"))
+        };
+        match (key, login) {
+            (Content::Complete(key), _) => Ok(Self::Key(key)),
+            (_, Content::Complete(login)) => Ok(Self::Login(login)),
+            // A first value has a user's name and, of a database, the engine.
+            (_, Content::Incomplete(missing)) if !missing.contains(&"engine") => {
+                incomplete(missing)
+            }
+            (Content::Incomplete(missing), _) => incomplete(missing),
+            _ => Err(refused("does not hold a JSON object".into())),
+        }
+    }
+}

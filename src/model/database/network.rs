@@ -1,0 +1,66 @@
+//! The VPC that the databases' function stands in, as the manifest has it.
+
+use super::Network;
+use crate::model::Finding;
+use crate::model::reader::Field;
+
+/// What may stand in `network`.
+pub(in crate::model) const KEYS: &[&str] = &["subnets", "security_groups"];
+/// What Lambda takes of each (`API_VpcConfig`).
+const MAX_SUBNETS: usize = 16;
+const MAX_SECURITY_GROUPS: usize = 5;
+
+/// Reads the manifest's `network`; both lists or neither.
+pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
+    let Some((field, mapping)) = field.and_then(|field| Some((field, field.mapping(KEYS)?))) else {
+        return Network::default();
+    };
+    let list = |key: &str, prefix: &str, most: usize| {
+        let Some(field) = mapping.get(key) else {
+            return Vec::new();
+        };
+        let mut ids: Vec<String> = Vec::new();
+        for item in field.list().unwrap_or_default() {
+            let id = item.parse("invalid-name", |text| check(text, prefix));
+            ids.extend(id.filter(|id| !ids.contains(id)));
+        }
+        if ids.len() > most {
+            field.refuse(
+                "invalid-value",
+                format!("{} are given; Lambda takes {most}", ids.len()),
+            );
+        }
+        ids
+    };
+    let network = Network {
+        subnets: list("subnets", "subnet-", MAX_SUBNETS),
+        security_groups: list("security_groups", "sg-", MAX_SECURITY_GROUPS),
+    };
+    let given = |key: &str| {
+        let list = mapping.get(key).and_then(|field| field.list());
+        list.is_some_and(|items| !items.is_empty())
+    };
+    let (subnets, groups) = (given("subnets"), given("security_groups"));
+    let missing = match (subnets, groups) {
+        (true, false) => "security_groups",
+        (false, true) => "subnets",
+        _ => return network,
+    };
+    let message = format!("a function in a VPC has both, and `{missing}` is empty");
+    let path = format!("{}.{missing}", field.path());
+    field.report(Finding::error("contradiction", path, message));
+    network
+}
+
+/// The IDs that EC2 gives have 8 or 17 hexadecimal digits (`resource-ids`).
+fn check(text: &str, prefix: &str) -> Result<String, String> {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    match matches!(digits.len(), 8..=17) && digits.bytes().all(hexadecimal) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "`{}` is not an ID such as {prefix}0a1b2c3d4e5f67890",
+            text.escape_debug()
+        )),
+    }
+}

@@ -1,0 +1,429 @@
+//! The databases of a manifest, each field held to what its engine accepts.
+
+use std::collections::BTreeMap;
+
+use super::{ChangeAs, Database, Engine, InitialPassword, PasswordRule, Tls, tag};
+use crate::model::entry;
+use crate::model::reader::{Field, Mapping};
+use crate::model::{Finding, HostName, OldKey, SecretName, SecretReference};
+
+/// What may stand on a database.
+pub(in crate::model) const KEYS: &[&str] = &[
+    "secret",
+    "engine",
+    "host",
+    "port",
+    "dbname",
+    "username",
+    "initial_password",
+    "tls",
+    "tls_ca",
+    "password",
+    "rotate_as",
+    "schedule",
+    "window",
+    "kms_key",
+    "old_key",
+    "readers",
+];
+/// What may stand in `password`.
+pub(in crate::model) const PASSWORD_KEYS: &[&str] = &["length", "exclude"];
+/// How long a password may be. A shorter one is soon guessed; a longer one is cut
+/// off or refused by clients and by MySQL's `caching_sha2_password`, which hashes
+/// no more than 256 bytes.
+pub(in crate::model) const LENGTHS: (u32, u32) = (8, 256);
+/// What Secrets Manager leaves in a password by default (`API_GetRandomPassword`):
+/// printable ASCII without the space.
+const ALPHABET: std::ops::RangeInclusive<u8> = b'!'..=b'~';
+/// Fewer characters to choose from make a password of 8 guessable.
+const LEAST_ALPHABET: usize = 16;
+/// The longest path of a file that is taken.
+const MAX_PATH: usize = 1_024;
+
+/// Reads the databases, each beside the place it stands at, and reports what
+/// stands twice. `secrets` has the lines of the secrets that were read before.
+pub(in crate::model) fn read<'doc>(
+    root: &Mapping<'doc>,
+    defaults: Option<&Mapping<'doc>>,
+    secrets: &mut BTreeMap<String, usize>,
+) -> Vec<(Database, Field<'doc>)> {
+    let items = root.get("databases").and_then(|field| field.list());
+    let mut users = BTreeMap::new();
+    let mut databases = Vec::new();
+    for item in items.unwrap_or_default() {
+        let Some(mapping) = item.mapping(KEYS) else {
+            continue;
+        };
+        let secret = mapping
+            .require("secret")
+            .and_then(|field| Some((field.parse("invalid-name", SecretName::parse)?, field)));
+        if let Some((name, field)) = &secret {
+            entry::report_twice(secrets, name, field);
+        }
+        let secret = secret.map(|(name, _)| name);
+        let Some(database) = read_one(&mapping, defaults, secret) else {
+            continue;
+        };
+        let Database {
+            engine,
+            host,
+            port,
+            username,
+            ..
+        } = &database;
+        let host = host.as_str().to_ascii_lowercase();
+        let user = (*engine, host, *port, username.clone());
+        let place = mapping.get("username").unwrap_or_else(|| item.clone());
+        if let Some(line) = users.insert(user, place.line()) {
+            let message = format!(
+                "the user of {} stands on line {line} too",
+                database.endpoint()
+            );
+            place.report(
+                Finding::error("duplicate-user", place.path(), message)
+                    .hint("a user has one password, which one secret holds"),
+            );
+        }
+        databases.push((database, item));
+    }
+    databases
+}
+
+fn read_one(
+    item: &Mapping<'_>,
+    defaults: Option<&Mapping<'_>>,
+    secret: Option<SecretName>,
+) -> Option<Database> {
+    let engine = item
+        .require("engine")
+        .and_then(|field| field.parse("invalid-value", Engine::parse));
+    let host = item
+        .require("host")
+        .and_then(|field| field.parse("invalid-name", HostName::parse));
+    let port = match item.get("port") {
+        Some(field) => field
+            .number(1, 65_535)
+            .and_then(|port| u16::try_from(port).ok()),
+        None => engine.map(Engine::default_port),
+    };
+    let dbname = item.get("dbname").map(|field| {
+        field.parse("invalid-name", |text| {
+            check_name(text, engine, Word::Database)
+        })
+    });
+    let username = item
+        .require("username")
+        .and_then(|field| field.parse("invalid-name", |text| check_name(text, engine, Word::User)));
+    let initial_password = item
+        .get("initial_password")
+        .map_or(Some(InitialPassword::Prompt), |field| {
+            field.parse("invalid-value", InitialPassword::parse)
+        });
+    let tls = item.get("tls").map_or(Some(Tls::VerifyFull), |field| {
+        field.parse("invalid-value", Tls::parse)
+    });
+    let tls_ca = item
+        .get("tls_ca")
+        .map(|field| field.parse("invalid-value", check_path));
+    if let (Some(field), Some(Tls::Require)) = (item.get("tls_ca"), tls) {
+        let message = "`tls: require` asks for no authority, so that this file is not used";
+        field.report(
+            Finding::warning("unused-authority", field.path(), message)
+                .hint("`tls: verify-full` holds the server to it"),
+        );
+    }
+    let password = item
+        .get("password")
+        .map_or_else(|| Some(PasswordRule::default()), |field| read_rule(&field));
+    let rotate_as = entry::find(item, defaults, "rotate_as");
+    let rotate_as = match rotate_as {
+        // What the role does for access keys it cannot do on a database's server.
+        Some(field) if item.get("rotate_as").is_none() && field.text() == Some("role") => {
+            Some(ChangeAs::Itself)
+        }
+        Some(field) => field.parse("invalid-value", ChangeAs::parse),
+        None => Some(ChangeAs::Itself),
+    };
+    let settings = entry::read_settings(item, defaults)?;
+    let database = Database {
+        place: item.at().path().to_owned(),
+        secret: secret?,
+        engine: engine?,
+        host: host?,
+        port: port?,
+        dbname: match dbname {
+            Some(dbname) => Some(dbname?),
+            None => None,
+        },
+        username: username?,
+        initial_password: initial_password?,
+        tls: tls?,
+        tls_ca: match tls_ca {
+            Some(file) => Some(file?),
+            None => None,
+        },
+        password: password?,
+        rotate_as: rotate_as?,
+        schedule: settings.schedule,
+        window: settings.window,
+        kms_key: settings.kms_key,
+        old_key: settings.old_key,
+        readers: settings.readers,
+    };
+    check_references(&database, item);
+    check_tags(&database, item);
+    check_old_key(&database, item, defaults);
+    Some(database)
+}
+
+/// Refuses a secret that is to be its own administrator's, or its own first value.
+fn check_references(database: &Database, item: &Mapping<'_>) {
+    let own = |reference: &SecretReference| reference.as_str() == database.secret.as_str();
+    let refuse = |key: &str, message: String, hint: &str| {
+        let place = item.get(key).unwrap_or_else(|| item.at().clone());
+        let path = format!("{}.{key}", item.at().path());
+        place.report(Finding::error("contradiction", path, message).hint(hint));
+    };
+    let secret = &database.secret;
+    if let ChangeAs::Administrator(reference) = &database.rotate_as
+        && own(reference)
+    {
+        refuse(
+            "rotate_as",
+            format!("the secret `{secret}` cannot be its own administrator's"),
+            "`rotate_as: self` has the user change its own password",
+        );
+    }
+    if let InitialPassword::Secret(reference) = &database.initial_password
+        && own(reference)
+    {
+        refuse(
+            "initial_password",
+            format!("the secret `{secret}` is the one that the first password is to go to"),
+            "where it holds the password already, bootstrap leaves it there; else name another secret, prompt or env:NAME",
+        );
+    }
+}
+
+/// Refuses what the secret's tags, which tell the function, have no room for.
+fn check_tags(database: &Database, item: &Mapping<'_>) {
+    let fields = [
+        ("host", database.endpoint()),
+        ("username", tag::escaped(&database.username)),
+        (
+            "dbname",
+            tag::escaped(database.dbname.as_deref().unwrap_or_default()),
+        ),
+        ("rotate_as", database.rotate_as.as_str().to_owned()),
+        ("password", database.password.to_string()),
+    ];
+    for (key, value) in fields {
+        if value.len() > tag::MAX_VALUE {
+            let place = item.get(key).unwrap_or_else(|| item.at().clone());
+            let message = format!(
+                "the secret's tag for it would have {} characters, and AWS accepts {}",
+                value.len(),
+                tag::MAX_VALUE
+            );
+            place.report(Finding::error(
+                "invalid-value",
+                format!("{}.{key}", item.at().path()),
+                message,
+            ));
+        }
+    }
+}
+
+/// Warns of what `old_key` cannot do for a password.
+fn check_old_key(database: &Database, item: &Mapping<'_>, defaults: Option<&Mapping<'_>>) {
+    let OldKey::After(retirement) = database.old_key else {
+        return;
+    };
+    let keeps = database.engine == Engine::MySql;
+    // The defaults may be there for others.
+    if let (Some(field), false) = (item.get("old_key"), keeps) {
+        let message = format!(
+            "{} keeps no password beside the new one: the old one is void as soon as it is changed",
+            database.engine.title()
+        );
+        field.report(Finding::warning("unused-old-key", field.path(), message));
+    }
+    if let (Some(field), true, Some(interval)) = (
+        entry::find(item, defaults, "old_key"),
+        keeps,
+        database.schedule.rate(),
+    ) && retirement.deactivate_after >= interval
+    {
+        let message = format!(
+            "the old password would be discarded {} after it was replaced; the next rotation comes after {interval} and takes its place then",
+            retirement.deactivate_after
+        );
+        field.report(
+            Finding::warning("old-key-outlived", field.path(), message)
+                .hint("rotate less often, or give the old password less time"),
+        );
+    }
+}
+
+fn read_rule(field: &Field<'_>) -> Option<PasswordRule> {
+    let mapping = field.mapping(PASSWORD_KEYS)?;
+    let PasswordRule { length, exclude } = PasswordRule::default();
+    let length = mapping.get("length").map_or(Some(length), |field| {
+        let length = field.number(LENGTHS.0, LENGTHS.1)?;
+        u16::try_from(length).ok()
+    });
+    let exclude = mapping.get("exclude").map_or(Some(exclude), |field| {
+        field.parse("invalid-value", check_excluded)
+    });
+    Some(PasswordRule {
+        length: length?,
+        exclude: exclude?,
+    })
+}
+
+/// Returns the characters, each once, in the order written.
+fn check_excluded(text: &str) -> Result<String, String> {
+    let mut exclude = String::new();
+    for one in text.chars() {
+        if !matches!(one, ' '..='~') {
+            return Err(format!(
+                "{one:?} is in no password that Secrets Manager makes; those have printable ASCII"
+            ));
+        }
+        if !exclude.contains(one) {
+            exclude.push(one);
+        }
+    }
+    let left = ALPHABET.filter(|one| !exclude.contains(char::from(*one)));
+    match left.count() {
+        LEAST_ALPHABET.. => Ok(exclude),
+        left => Err(format!(
+            "this leaves {left} characters to make passwords of; {LEAST_ALPHABET} are the least"
+        )),
+    }
+}
+
+/// What a name is of.
+#[derive(Clone, Copy)]
+enum Word {
+    User,
+    Database,
+}
+
+/// Holds a name to the engine's longest, and to what can be told apart in a template.
+///
+/// PostgreSQL cuts identifiers off at 63 bytes ("Identifiers and Key Words" of its
+/// manual); MySQL's users have 32 characters and its databases 64 ("Identifier
+/// Length Limits"); MariaDB's users have 80, and its databases 64 ("Identifier
+/// Names").
+fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    if text.contains(char::is_control) {
+        return Err("a name has no control characters".to_owned());
+    }
+    if text.contains("{{resolve:") {
+        return Err(
+            "CloudFormation would take `{{resolve:` for a reference of its own and put something else here"
+                .to_owned(),
+        );
+    }
+    let Some(engine) = engine else {
+        return Ok(text.to_owned());
+    };
+    let (count, most, unit) = match (engine, word) {
+        (Engine::Postgres, _) => (text.len(), 63, "bytes"),
+        (Engine::MySql, Word::User) => (text.chars().count(), 32, "characters"),
+        (Engine::MariaDb, Word::User) => (text.chars().count(), 80, "characters"),
+        (Engine::MySql | Engine::MariaDb, Word::Database) => {
+            (text.chars().count(), 64, "characters")
+        }
+    };
+    if count > most {
+        let name = match word {
+            Word::User => "user's",
+            Word::Database => "database's",
+        };
+        return Err(format!(
+            "the name has {count} {unit}; {} takes {most} for a {name}",
+            engine.title()
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn check_path(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.len() > MAX_PATH || text.contains(char::is_control) {
+        true => Err("expected the name of a file with certificates in PEM".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+impl Engine {
+    fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|engine| engine.as_str() == text);
+        found.ok_or_else(|| match text {
+            "postgresql" | "pg" | "aurora-postgresql" => {
+                format!("`{text}` is written postgres here")
+            }
+            "aurora-mysql" | "aurora" => format!("`{text}` is written mysql here"),
+            _ => format!("`{text}` is neither postgres, mysql nor mariadb"),
+        })
+    }
+}
+
+impl Tls {
+    fn parse(text: &str) -> Result<Self, String> {
+        let all = [Self::VerifyFull, Self::VerifyCa, Self::Require];
+        let found = all.into_iter().find(|tls| tls.as_str() == text);
+        found.ok_or_else(|| match text {
+            "disable" | "allow" | "prefer" | "false" | "none" => format!(
+                "`{text}` could send a password in the clear; verify-full, verify-ca and require are accepted"
+            ),
+            _ => format!("`{text}` is neither verify-full, verify-ca nor require"),
+        })
+    }
+}
+
+impl InitialPassword {
+    /// Reads `prompt`, `env:NAME`, or the name or full ARN of a secret. Nothing of
+    /// the text is repeated: it may be a password that somebody put here.
+    fn parse(text: &str) -> Result<Self, String> {
+        let refused = || {
+            "expected prompt, env:NAME, or the name or full ARN of a secret; a password itself never stands in a manifest"
+                .to_owned()
+        };
+        if text == "prompt" {
+            return Ok(Self::Prompt);
+        }
+        if let Some(name) = text.strip_prefix("env:") {
+            let first = |one: char| one.is_ascii_alphabetic() || one == '_';
+            let rest = |one: char| one.is_ascii_alphanumeric() || one == '_';
+            return match name.starts_with(first) && name.chars().all(rest) {
+                true => Ok(Self::Environment(name.to_owned())),
+                false => Err(refused()),
+            };
+        }
+        let secret = match text.starts_with("arn:") {
+            true => entry::parse_secret_arn(text).map(SecretReference::Arn),
+            false => SecretName::parse(text).map(SecretReference::Name),
+        };
+        secret.map(Self::Secret).map_err(|_| refused())
+    }
+}
+
+impl ChangeAs {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "self" => Ok(Self::Itself),
+            "role" => Err(
+                "the function's role has no say on a database's server; write self, or an administrator's secret"
+                    .to_owned(),
+            ),
+            _ => entry::parse_administrator(text)
+                .map(Self::Administrator)
+                .map_err(|why| format!("neither self nor an administrator's secret: {why}")),
+        }
+    }
+}

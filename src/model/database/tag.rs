@@ -1,0 +1,170 @@
+//! What the secret's tags say of a database. They are what the function goes by:
+//! whoever may write the secret's value cannot turn its rotation elsewhere.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{ChangeAs, Database, PasswordRule, Tls};
+
+/// The longest value of a tag (`API_Tag`).
+pub const MAX_VALUE: usize = 256;
+
+/// Returns a text in a tag's usual letters: bytes of UTF-8 other than
+/// `[A-Za-z0-9 _.:/+@-]` become `=XX`.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => escaped.push(char::from(byte)),
+            b' ' | b'_' | b'.' | b':' | b'/' | b'+' | b'@' | b'-' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("={byte:02X}")),
+        }
+    }
+    escaped
+}
+
+/// Returns the name, in the function's zip, of a file that the manifest names.
+pub fn authorities_file(tls_ca: &str) -> String {
+    let hash = Sha256::digest(tls_ca.as_bytes());
+    let digits: String = hash
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    digits + ".pem"
+}
+
+impl Database {
+    /// Returns `HOST:PORT`, an address of IPv6 in brackets.
+    pub fn endpoint(&self) -> String {
+        match self.host.as_str().contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// Returns the file in the function's zip with the authorities that the server's
+    /// certificate is held to, where the manifest names one and it is held to any.
+    pub fn authorities_file(&self) -> Option<String> {
+        match self.tls {
+            Tls::Require => None,
+            Tls::VerifyFull | Tls::VerifyCa => self.tls_ca.as_deref().map(authorities_file),
+        }
+    }
+
+    /// Returns the tags that pin the database, in the order of the template.
+    pub fn tags(&self) -> Vec<(&'static str, String)> {
+        let tls = match self.authorities_file() {
+            Some(file) => format!("{} {file}", self.tls.as_str()),
+            None => self.tls.as_str().to_owned(),
+        };
+        let dbname = self.dbname.as_deref().map(escaped);
+        let mut tags = vec![
+            ("keyrota:user", escaped(&self.username)),
+            ("keyrota:kind", "database".to_owned()),
+            ("keyrota:engine", self.engine.as_str().to_owned()),
+            ("keyrota:endpoint", self.endpoint()),
+        ];
+        tags.extend(dbname.map(|name| ("keyrota:dbname", name)));
+        tags.extend([
+            ("keyrota:tls", tls),
+            ("keyrota:password", self.password.to_string()),
+            ("keyrota:rotate-as", self.rotate_as.as_str().to_owned()),
+            ("keyrota:old-key", self.old_key.to_string()),
+        ]);
+        tags
+    }
+
+    /// Returns what the stack writes into the secret when it makes it: what follows
+    /// from the user's identity alone, since a changed text would make
+    /// CloudFormation overwrite the live password.
+    pub fn seed(&self) -> String {
+        let username = serde_json::Value::from(self.username.as_str());
+        format!(
+            r#"{{"engine":"{}","username":{username}}}"#,
+            self.engine.as_str()
+        )
+    }
+}
+
+/// The value of the secret's tag.
+impl fmt::Display for PasswordRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "length={} exclude={}",
+            self.length,
+            escaped(&self.exclude)
+        )
+    }
+}
+
+impl ChangeAs {
+    /// Returns `self`, or the administrator's secret as the manifest has it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Itself => "self",
+            Self::Administrator(secret) => secret.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::load;
+
+    #[test]
+    fn a_tag_has_none_but_the_usual_letters() {
+        assert_eq!(escaped("a b_c.d:e/f+g@h-i"), "a b_c.d:e/f+g@h-i");
+        assert_eq!(escaped("a=b'\"\\\u{e9}"), "a=3Db=27=22=5C=C3=A9");
+        assert_eq!(
+            PasswordRule::default().to_string(),
+            "length=32 exclude=/@=22=27=5C"
+        );
+    }
+
+    #[test]
+    fn a_file_in_the_zip_is_named_by_what_the_manifest_says() {
+        assert_eq!(authorities_file("rds.pem"), "6d31fdd3b48ee3b8.pem");
+    }
+
+    #[test]
+    fn a_database_is_pinned_whole() {
+        let text = "\
+version: 1
+stack: keys
+databases:
+  - secret: prod/orders
+    engine: postgres
+    host: '2001:db8::1'
+    dbname: a=b
+    username: 'o''rders \"app\"'
+    tls_ca: rds.pem
+    rotate_as: ops/administrator
+";
+        let model = load(text, None).unwrap().model;
+        let database = &model.databases[0];
+        let tags: Vec<String> = database
+            .tags()
+            .into_iter()
+            .map(|(key, value)| format!("{key} {value}"))
+            .collect();
+        insta::assert_snapshot!(tags.join("\n"), @"
+        keyrota:user o=27rders =22app=22
+        keyrota:kind database
+        keyrota:engine postgres
+        keyrota:endpoint [2001:db8::1]:5432
+        keyrota:dbname a=3Db
+        keyrota:tls verify-full 6d31fdd3b48ee3b8.pem
+        keyrota:password length=32 exclude=/@=22=27=5C
+        keyrota:rotate-as ops/administrator
+        keyrota:old-key until_next_rotation
+        ");
+        assert_eq!(
+            database.seed(),
+            r#"{"engine":"postgres","username":"o'rders \"app\""}"#
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! The value of a database password's secret, in the form that AWS's own
+//! rotation functions and drivers use ("JSON structure of AWS Secrets Manager
+//! secrets" in the AWS Secrets Manager User Guide).
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::{Content, Engine};
+
+/// What a secret of a database password holds. `Debug` shows no password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// What kind of server it is.
+    pub engine: Engine,
+    /// Where it listens.
+    pub host: String,
+    /// The TCP port; the engine's own where the value names none.
+    pub port: Option<u16>,
+    /// The database to connect to.
+    pub dbname: Option<String>,
+    /// The user.
+    pub username: String,
+    /// Its password.
+    pub password: SecretString,
+    /// The secret of the administrator who changes the password.
+    pub masterarn: Option<String>,
+    /// Fields of somebody else's, kept as they are.
+    extra: Extra,
+}
+
+/// Other fields of the value. They may be secret too, so `Debug` hides them.
+#[derive(Clone, Default)]
+struct Extra(Map<String, Value>);
+
+impl std::fmt::Debug for Extra {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "[{} more]", self.0.len())
+    }
+}
+
+/// Where a login is good: what the manifest says, and a value has to agree with.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Where the server listens.
+    pub host: &'a str,
+    /// The TCP port.
+    pub port: u16,
+    /// The database to connect to.
+    pub dbname: Option<&'a str>,
+    /// The secret of the administrator who changes the password.
+    pub masterarn: Option<&'a str>,
+}
+
+impl Login {
+    /// Returns the first login of a user.
+    pub fn new(engine: Engine, username: String, password: SecretString, place: Place<'_>) -> Self {
+        let nowhere = Self {
+            engine,
+            host: String::new(),
+            port: None,
+            dbname: None,
+            username,
+            password,
+            masterarn: None,
+            extra: Extra::default(),
+        };
+        nowhere.moved_to(place)
+    }
+
+    /// Returns whether the value says the same of where it is good.
+    pub fn is_at(&self, place: Place<'_>) -> bool {
+        self.host == place.host
+            && self.port == Some(place.port)
+            && self.dbname.as_deref() == place.dbname
+            && self.masterarn.as_deref() == place.masterarn
+    }
+
+    /// Returns the same user and password, good elsewhere.
+    #[must_use]
+    pub fn moved_to(self, place: Place<'_>) -> Self {
+        Self {
+            host: place.host.to_owned(),
+            port: Some(place.port),
+            dbname: place.dbname.map(str::to_owned),
+            masterarn: place.masterarn.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// Returns the port, or the one that the engine has by default.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(self.engine.default_port())
+    }
+
+    /// Reads a secret's value.
+    pub fn read(text: &SecretString) -> Content<Self> {
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(text.expose_secret()) else {
+            return Content::Foreign;
+        };
+        let mut missing = Vec::new();
+        let engine = text_of(fields.remove("engine"));
+        let named = |name: String| Engine::ALL.into_iter().find(|one| one.as_str() == name);
+        let engine = engine.and_then(named);
+        let mut needed = |field: &'static str| {
+            let text = text_of(fields.remove(field));
+            if text.is_none() {
+                missing.push(field);
+            }
+            text
+        };
+        let (host, username, password) = (needed("host"), needed("username"), needed("password"));
+        if engine.is_none() {
+            missing.insert(0, "engine");
+        }
+        let (Some(engine), Some(host), Some(username), Some(password)) =
+            (engine, host, username, password)
+        else {
+            return Content::Incomplete(missing);
+        };
+        Content::Complete(Self {
+            engine,
+            host,
+            port: fields.remove("port").and_then(|port| port_of(&port)),
+            dbname: text_of(fields.remove("dbname")),
+            username,
+            password: password.into(),
+            masterarn: text_of(fields.remove("masterarn")),
+            extra: Extra(fields),
+        })
+    }
+
+    /// Returns the JSON text that goes into the secret.
+    pub fn to_text(&self) -> SecretString {
+        let mut fields = self.extra.0.clone();
+        let mut set = |field: &str, value: Value| fields.insert(field.to_owned(), value);
+        set("engine", self.engine.as_str().into());
+        set("host", self.host.as_str().into());
+        set("username", self.username.as_str().into());
+        set("password", self.password.expose_secret().into());
+        if let Some(port) = self.port {
+            set("port", port.into());
+        }
+        if let Some(dbname) = &self.dbname {
+            set("dbname", dbname.as_str().into());
+        }
+        if let Some(masterarn) = &self.masterarn {
+            set("masterarn", masterarn.as_str().into());
+        }
+        Value::Object(fields).to_string().into()
+    }
+}
+
+fn text_of(value: Option<Value>) -> Option<String> {
+    match value {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// AWS's own values have the port as a number; some that are written by hand, as
+/// a text.
+fn port_of(value: &Value) -> Option<u16> {
+    match value {
+        Value::Number(number) => number.as_u64()?.try_into().ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(text: &str) -> Login {
+        match Login::read(&text.into()) {
+            Content::Complete(login) => login,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn keeps_what_it_does_not_know_and_shows_nothing() {
+        let text = r#"{"engine":"postgres","host":"db","port":5432,"dbname":"orders","username":"app","password":"hush","note":"hush2"}"#;
+        let login = complete(text);
+        let shown = format!("{login:?}");
+        assert!(!shown.contains("hush"), "{shown}");
+        let again: Value = serde_json::from_str(login.to_text().expose_secret()).unwrap();
+        assert_eq!(again, serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn names_the_fields_that_are_missing() {
+        let seed = r#"{"engine":"mysql","username":"app"}"#;
+        let Content::Incomplete(missing) = Login::read(&seed.into()) else {
+            panic!("incomplete");
+        };
+        assert_eq!(missing, ["host", "password"]);
+        let strange = r#"{"engine":"dbase","host":"db","username":"app","password":"hush"}"#;
+        let Content::Incomplete(missing) = Login::read(&strange.into()) else {
+            panic!("incomplete");
+        };
+        assert_eq!(missing, ["engine"]);
+        assert!(matches!(Login::read(&"hush".into()), Content::Foreign));
+    }
+
+    #[test]
+    fn moves_with_its_password() {
+        let place = Place {
+            host: "new",
+            port: 3307,
+            dbname: None,
+            masterarn: Some("arn:admin"),
+        };
+        let login = complete(
+            r#"{"engine":"mariadb","host":"old","port":"3306","dbname":"orders","username":"app","password":"hush"}"#,
+        );
+        assert_eq!(login.port, Some(3306));
+        assert!(!login.is_at(place));
+        let moved = login.moved_to(place);
+        assert!(moved.is_at(place));
+        assert_eq!(
+            moved.to_text().expose_secret(),
+            r#"{"engine":"mariadb","host":"new","masterarn":"arn:admin","password":"hush","port":3307,"username":"app"}"#
+        );
+    }
+}

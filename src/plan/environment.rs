@@ -1,0 +1,204 @@
+//! The environment of a command that is run with a credential.
+
+use secrecy::SecretString;
+
+use crate::model::{Credential, Engine, Login, Tls};
+
+/// The tag of a secret that says what is asked of its server's certificate.
+pub const TLS_TAG: &str = "keyrota:tls";
+
+/// Returns what the tag asks for; the most where there is none. A file that it
+/// names as well is packed with the function, and not a client's.
+pub fn tls_of(tag: Option<&str>) -> Tls {
+    let word = tag.and_then(|tag| tag.split(' ').next());
+    let known = [Tls::VerifyFull, Tls::VerifyCa, Tls::Require];
+    let named = known.into_iter().find(|tls| Some(tls.as_str()) == word);
+    named.unwrap_or(Tls::VerifyFull)
+}
+
+/// What a command's environment differs in from the caller's. `Debug` shows no
+/// secret.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Variables that are set.
+    pub set: Vec<(&'static str, SecretString)>,
+    /// Variables that are taken away.
+    pub removed: Vec<&'static str>,
+}
+
+/// Variables of AWS's SDKs that would lead to other credentials than the key, or
+/// make it a part of others ("Environment variables" in the AWS SDKs and Tools
+/// Reference Guide; AWS_SECURITY_TOKEN is what older SDKs read).
+const OTHER_CREDENTIALS: [&str; 13] = [
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_ACCOUNT_ID",
+];
+
+/// Variables with which libpq would connect elsewhere, or otherwise than is said
+/// here ("Environment Variables" in libpq's documentation).
+const OTHER_SERVERS: [&str; 4] = ["PGHOSTADDR", "PGSERVICE", "PGREQUIRESSL", "PGDATABASE"];
+
+impl Environment {
+    /// Returns the environment with an access key. `region` is given where the
+    /// caller's environment names none.
+    pub fn with_key(credential: &Credential, region: Option<&str>) -> Self {
+        let mut set = vec![
+            ("AWS_ACCESS_KEY_ID", credential.accesskey.clone().into()),
+            ("AWS_SECRET_ACCESS_KEY", credential.secretkey.clone()),
+        ];
+        // Some SDKs read the one and some the other.
+        let names = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        let region = region.into_iter();
+        set.extend(region.flat_map(|region| names.map(|name| (name, region.into()))));
+        Self {
+            set,
+            removed: OTHER_CREDENTIALS.to_vec(),
+        }
+    }
+
+    /// Returns the environment with a database's login, by the variables that the
+    /// engine's own clients read. `tls` is what is asked of the server at least.
+    pub fn with_login(login: &Login, tls: Tls) -> Self {
+        let text = |text: &str| SecretString::from(text);
+        let port = text(&login.port().to_string());
+        let (mut set, mut removed, dbname) = match login.engine {
+            Engine::Postgres => (
+                vec![
+                    ("PGHOST", text(&login.host)),
+                    ("PGPORT", port),
+                    ("PGUSER", text(&login.username)),
+                    ("PGPASSWORD", login.password.clone()),
+                    ("PGSSLMODE", text(tls.as_str())),
+                ],
+                OTHER_SERVERS.to_vec(),
+                "PGDATABASE",
+            ),
+            Engine::MySql | Engine::MariaDb => (
+                vec![
+                    ("MYSQL_HOST", text(&login.host)),
+                    ("MYSQL_TCP_PORT", port),
+                    ("MYSQL_USER", text(&login.username)),
+                    ("MYSQL_PWD", login.password.clone()),
+                ],
+                vec!["MYSQL_DATABASE"],
+                "MYSQL_DATABASE",
+            ),
+        };
+        if let Some(name) = &login.dbname {
+            removed.retain(|variable| *variable != dbname);
+            set.push((dbname, text(name)));
+        }
+        Self { set, removed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::model::Place;
+
+    fn shown(environment: &Environment) -> String {
+        let debug = format!("{environment:?}");
+        assert!(!debug.contains("hush"), "{debug}");
+        let set = environment.set.iter();
+        let set = set.map(|(name, value)| format!("{name}={}", value.expose_secret()));
+        let removed = environment.removed.iter().map(|name| format!("-{name}"));
+        set.chain(removed).collect::<Vec<_>>().join("\n")
+    }
+
+    fn login(engine: Engine, dbname: Option<&str>) -> Login {
+        let place = Place {
+            host: "db.internal",
+            port: 6543,
+            dbname,
+            masterarn: None,
+        };
+        Login::new(engine, "app".to_owned(), "hush".into(), place)
+    }
+
+    #[test]
+    fn a_key_and_nothing_that_leads_to_others() {
+        let credential = Credential::new("AKIA".into(), "hush".into(), "ada".into(), "arn".into());
+        let with = Environment::with_key(&credential, Some("eu-west-1"));
+        insta::assert_snapshot!(shown(&with), @"
+        AWS_ACCESS_KEY_ID=AKIA
+        AWS_SECRET_ACCESS_KEY=hush
+        AWS_REGION=eu-west-1
+        AWS_DEFAULT_REGION=eu-west-1
+        -AWS_SESSION_TOKEN
+        -AWS_SECURITY_TOKEN
+        -AWS_CREDENTIAL_EXPIRATION
+        -AWS_PROFILE
+        -AWS_DEFAULT_PROFILE
+        -AWS_ROLE_ARN
+        -AWS_ROLE_SESSION_NAME
+        -AWS_WEB_IDENTITY_TOKEN_FILE
+        -AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+        -AWS_CONTAINER_CREDENTIALS_FULL_URI
+        -AWS_CONTAINER_AUTHORIZATION_TOKEN
+        -AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+        -AWS_ACCOUNT_ID
+        ");
+        let without = Environment::with_key(&credential, None);
+        assert_eq!(without.set.len(), 2);
+    }
+
+    #[test]
+    fn a_login_for_each_engine() {
+        let postgres = login(Engine::Postgres, Some("orders"));
+        insta::assert_snapshot!(shown(&Environment::with_login(&postgres, Tls::VerifyCa)), @"
+        PGHOST=db.internal
+        PGPORT=6543
+        PGUSER=app
+        PGPASSWORD=hush
+        PGSSLMODE=verify-ca
+        PGDATABASE=orders
+        -PGHOSTADDR
+        -PGSERVICE
+        -PGREQUIRESSL
+        ");
+        let mysql = login(Engine::MySql, Some("orders"));
+        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Tls::VerifyFull)), @"
+        MYSQL_HOST=db.internal
+        MYSQL_TCP_PORT=6543
+        MYSQL_USER=app
+        MYSQL_PWD=hush
+        MYSQL_DATABASE=orders
+        ");
+        // Another's is not to be taken for this one's.
+        for (engine, name) in [
+            (Engine::Postgres, "PGDATABASE"),
+            (Engine::MariaDb, "MYSQL_DATABASE"),
+        ] {
+            let without = Environment::with_login(&login(engine, None), Tls::Require);
+            assert!(without.removed.contains(&name));
+        }
+    }
+
+    #[test]
+    fn the_tag_says_what_is_asked_and_nothing_less_is_guessed() {
+        let shown = [
+            None,
+            Some("require"),
+            Some("verify-ca"),
+            Some("verify-full 0123456789abcdef.pem"),
+            Some("prefer"),
+        ]
+        .map(|tag| tls_of(tag).as_str());
+        let full = Tls::VerifyFull.as_str();
+        assert_eq!(shown, [full, "require", "verify-ca", full, full]);
+    }
+}

@@ -1,0 +1,126 @@
+//! `exec`: a command with the current credential in its environment.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+
+use aws_sdk_secretsmanager::types::Tag;
+use tokio::process::Command;
+
+use crate::world::{Ran, World};
+
+/// Returns the program, about to run a shell script with a secret's credential.
+fn with(world: &World, secret: &str, script: &str) -> Command {
+    let mut command = world.program(&format!("exec {secret} -- sh -c"));
+    command.arg(script);
+    command
+}
+
+async fn run(world: &World, secret: &str, script: &str) -> Ran {
+    world.run("exec", with(world, secret, script)).await
+}
+
+#[tokio::test]
+async fn a_command_has_the_current_key_and_no_other_credential() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest("version: 1\nstack: keys\naccess_keys: [{ user: ci-deployer, secret: app }]\n");
+    let bootstrap = "bootstrap --yes --function-zip function.zip";
+    world.keyrota(bootstrap).await.exits(0);
+
+    let script = r#"
+        printf %s "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY" > held
+        test -z "${AWS_SESSION_TOKEN+set}${AWS_PROFILE+set}${AWS_ROLE_ARN+set}" || exit 1
+        test "$AWS_REGION" = us-east-1 || exit 2
+        test -z "${AWS_DEFAULT_REGION+set}" || exit 3
+        read -r line; test "$line" = "from outside" || exit 4
+        exit 77"#;
+    for _ in 0..2 {
+        let mut command = with(&world, "app", script);
+        command
+            .env("AWS_PROFILE", "")
+            .env("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/other")
+            .stdin(Stdio::piped());
+        let mut child = command.spawn().expect("keyrota can be started");
+        let mut input = child.stdin.take().expect("its input");
+        let line = tokio::io::AsyncWriteExt::write_all(&mut input, b"from outside\n");
+        line.await.expect("it is read");
+        let output = child.wait_with_output().await.expect("it ends");
+        let ran = Ran::new("exec", output).exits(77);
+        world.check_for_secrets(&ran).await;
+        let current = world.current_key("app").await;
+        let held = String::from_utf8(world.home.bytes("held")).expect("UTF-8");
+        assert_eq!(held, format!("{} {}", current.id, current.secret));
+        world.keyrota("rotate").await.exits(0);
+    }
+}
+
+#[tokio::test]
+async fn a_command_takes_the_programs_place() {
+    let world = World::new().await;
+    let value = r#"{"accesskey":"AKIA","secretkey":"hush","username":"ada","secretarn":"arn"}"#;
+    make(&world, "app", value, &[]).await;
+
+    let mut command = with(&world, "app", "echo $$; tr '\\0' ' ' < /proc/$$/cmdline");
+    command.stdout(Stdio::piped());
+    let child = command.spawn().expect("keyrota can be started");
+    let id = child.id().expect("it runs");
+    let output = child.wait_with_output().await.expect("it ends");
+    let ran = Ran::new("exec", output).exits(0);
+    assert!(ran.stdout.starts_with(&format!("{id}\nsh -c ")), "{ran}");
+
+    let mut command = with(&world, "app", "kill -TERM $$");
+    let status = command.status().await.expect("keyrota can be started");
+    assert_eq!(status.signal(), Some(15));
+
+    let ran = world.keyrota("exec app -- no-such-command").await;
+    ran.exits(127).says(&["no-such-command", "PATH"]);
+    world.home.write("plain", "no program");
+    let ran = world.keyrota("exec app -- ./plain").await;
+    ran.exits(126).says(&["./plain"]);
+    world.keyrota("exec app").await.exits(2);
+    let ran = world.keyrota("--format json exec other -- true").await;
+    ran.exits(1).fails("secret", &["other", "does not exist"]);
+}
+
+#[tokio::test]
+async fn a_command_has_a_databases_login() {
+    let world = World::new().await;
+    let value = r#"{"engine":"postgres","host":"db","port":6543,"dbname":"orders","username":"app","password":"hu'sh $(x)"}"#;
+    make(&world, "orders", value, &[("keyrota:tls", "verify-ca")]).await;
+    let script = r#"printf '%s|' "$PGHOST" "$PGPORT" "$PGDATABASE" "$PGUSER" "$PGSSLMODE"
+        test "$PGPASSWORD" = "hu'sh \$(x)" && test -z "${PGHOSTADDR+set}""#;
+    let mut command = with(&world, "orders", script);
+    command
+        .env("PGHOSTADDR", "192.0.2.1")
+        .env("PGSSLMODE", "disable");
+    let ran = world.run("exec", command).await.exits(0);
+    assert_eq!(ran.stdout, "db|6543|orders|app|verify-ca|");
+
+    let value = r#"{"engine":"mariadb","host":"db","username":"app","password":"hush"}"#;
+    make(&world, "shop", value, &[]).await;
+    let script = r#"printf '%s|' "$MYSQL_HOST" "$MYSQL_TCP_PORT" "$MYSQL_USER" "${MYSQL_DATABASE-none}"
+        test "$MYSQL_PWD" = hush"#;
+    let ran = run(&world, "shop", script).await.exits(0);
+    assert_eq!(ran.stdout, "db|3306|app|none|");
+
+    let ran = world.keyrota("--format json credentials shop").await;
+    ran.exits(1).fails("secret", &["shop", "keyrota exec shop"]);
+    make(
+        &world,
+        "first",
+        r#"{"engine":"mysql","username":"app"}"#,
+        &[],
+    )
+    .await;
+    let ran = world.keyrota("--format json exec first -- true").await;
+    ran.exits(1)
+        .fails("secret", &["host, password", "bootstrap"]);
+}
+
+async fn make(world: &World, name: &str, value: &str, tags: &[(&str, &str)]) {
+    let request = world.secretsmanager.create_secret().name(name);
+    let tags = tags.iter();
+    let tags = tags.map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+    let request = request.secret_string(value).set_tags(Some(tags.collect()));
+    request.send().await.expect("the secret is made");
+}
