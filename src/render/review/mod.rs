@@ -46,6 +46,8 @@ use permission::Beside;
 use picture::Picture;
 use sentence::Setting;
 use subject::Holder;
+#[cfg(test)]
+pub(super) use template::parts;
 pub use template::registry;
 
 /// The page's file.
