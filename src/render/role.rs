@@ -237,7 +237,7 @@ impl<'entry> Policies<'entry> {
             (in_vpc, false, NETWORK, "Stand in the VPC", network),
             (
                 in_vpc,
-                false,
+                true,
                 "NotItsCode",
                 "Keep the function's code from what Lambda does for it",
                 lambda,

@@ -21,13 +21,14 @@ macro_rules! templates {
 }
 
 /// The page's parts, in no particular order.
-const PARTS: [(&str, &str); 13] = templates![
+const PARTS: [(&str, &str); 14] = templates![
     "begin",
     "picture",
     "permissions",
     "secrets",
     "calendar",
     "old-key",
+    "databases",
     "cost",
     "checks",
     "difference",
