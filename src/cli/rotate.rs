@@ -129,7 +129,7 @@ async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &AccessKey) 
     match run::restore(context, deployed, entry).await {
         Ok(restored) => {
             result.old_access_key_id = restored.replaced;
-            result.new_access_key_id = Some(restored.access_key_id);
+            result.new_access_key_id = restored.access_key_id;
             result.version_id = Some(restored.version);
             result.verified = true;
             result.restored = true;

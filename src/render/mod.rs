@@ -11,6 +11,7 @@ mod resolve;
 mod review;
 mod role;
 mod spread;
+mod strategy;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use name::{
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
 use spread::spread;
+pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;
@@ -54,6 +56,10 @@ pub const FUNCTION_OUTPUT: &str = "FunctionArn";
 pub const BUCKET_PARAMETER: &str = "ArtifactBucket";
 /// The stack's parameter for the zip's key in it.
 pub const KEY_PARAMETER: &str = "ArtifactKey";
+/// The output with the ARN of the databases' function, where there are two.
+pub const DATABASE_FUNCTION_OUTPUT: &str = "DatabaseFunctionArn";
+/// The parameter for the key of that function's zip.
+pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
 /// The tag that every resource carries, with the stack's name.
 pub const STACK_TAG: &str = "keyrota:stack";
 /// The tag of a secret that tells the function what becomes of its old key.

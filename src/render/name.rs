@@ -6,29 +6,29 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{AccessKey, Model, StackName};
+use crate::model::{AccessKey, Model, SecretName, StackName};
 
 /// CloudFormation's longest logical ID.
 const MAX_LOGICAL_ID: usize = 255;
 
 /// Returns the logical ID of the entry's secret.
-pub fn secret_logical_id(entry: &AccessKey) -> String {
-    logical_id("Secret", entry.secret.as_str())
+pub fn secret_logical_id(entry: &impl AsRef<SecretName>) -> String {
+    logical_id("Secret", entry.as_ref().as_str())
 }
 
 /// Returns the name of the stack's output that holds the secret's ARN.
-pub fn secret_output(entry: &AccessKey) -> String {
-    logical_id("SecretArn", entry.secret.as_str())
+pub fn secret_output(entry: &impl AsRef<SecretName>) -> String {
+    logical_id("SecretArn", entry.as_ref().as_str())
 }
 
 /// Returns the logical ID of the entry's rotation schedule.
-pub fn schedule_logical_id(entry: &AccessKey) -> String {
-    logical_id("Schedule", entry.secret.as_str())
+pub fn schedule_logical_id(entry: &impl AsRef<SecretName>) -> String {
+    logical_id("Schedule", entry.as_ref().as_str())
 }
 
 /// Returns the logical ID of the policy that lets readers read the secret.
-pub fn readers_logical_id(entry: &AccessKey) -> String {
-    logical_id("Readers", entry.secret.as_str())
+pub fn readers_logical_id(entry: &impl AsRef<SecretName>) -> String {
+    logical_id("Readers", entry.as_ref().as_str())
 }
 
 /// Returns the logical ID of the user, where the stack makes it.
@@ -46,7 +46,8 @@ pub(super) fn subscription_logical_id(email: &str) -> String {
     logical_id("AlarmSubscription", email)
 }
 
-/// Returns the name of the function's log group.
+/// Returns the name of the log group of the access keys' function, with which the
+/// others' begin.
 pub fn log_group_name(stack: &StackName) -> String {
     format!("/keyrota/{stack}")
 }

@@ -61,9 +61,15 @@ impl Secrets for Fake {
         .await
     }
 
-    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()> {
+    async fn put_value(
+        &self,
+        id: &str,
+        token: &str,
+        label: &str,
+        text: &SecretString,
+    ) -> Result<()> {
         self.act("secretsmanager:PutSecretValue", |world| {
-            world.put(id, token, text.expose_secret())
+            world.put(id, token, label, text.expose_secret())
         })
         .await
     }

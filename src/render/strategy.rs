@@ -1,0 +1,97 @@
+//! What a stack's functions rotate. Each has a function of its own, with its own
+//! role and log, so that neither carries what the other needs.
+
+use super::name;
+use crate::model::{Model, StackName};
+
+/// What a function rotates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strategy {
+    /// Access keys of IAM users.
+    AccessKeys,
+    /// Passwords of databases' users.
+    Databases,
+}
+
+impl Strategy {
+    /// Every strategy, in the order of the template.
+    pub const ALL: [Self; 2] = [Self::AccessKeys, Self::Databases];
+
+    /// Returns those that the manifest has entries for.
+    pub fn of(model: &Model) -> impl Iterator<Item = Self> {
+        let held = [!model.access_keys.is_empty(), !model.databases.is_empty()];
+        let all = Self::ALL.into_iter().zip(held);
+        all.filter_map(|(strategy, held)| held.then_some(strategy))
+    }
+
+    /// Returns what the logical IDs of its resources begin with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "",
+            Self::Databases => "Database",
+        }
+    }
+
+    /// Returns the logical ID of its function.
+    pub const fn function(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "Function",
+            Self::Databases => "DatabaseFunction",
+        }
+    }
+
+    /// Returns the logical ID of its function's role.
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "FunctionRole",
+            Self::Databases => "DatabaseFunctionRole",
+        }
+    }
+
+    /// Returns the logical ID of its function's log group.
+    pub const fn log_group(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "FunctionLogGroup",
+            Self::Databases => "DatabaseFunctionLogGroup",
+        }
+    }
+
+    /// Returns the logical ID of the permission with which Secrets Manager starts
+    /// its function.
+    pub const fn permission(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "SecretsManagerPermission",
+            Self::Databases => "DatabaseSecretsManagerPermission",
+        }
+    }
+
+    /// Returns the name of its function's log group.
+    pub fn log_group_name(self, stack: &StackName) -> String {
+        let group = name::log_group_name(stack);
+        match self {
+            Self::AccessKeys => group,
+            Self::Databases => group + "/database",
+        }
+    }
+
+    /// Returns the stack's parameter for the key of its function's zip: where a
+    /// stack has one function, that is the same whatever it rotates.
+    pub fn key_parameter(self, model: &Model) -> &'static str {
+        match self.is_second(model) {
+            false => super::KEY_PARAMETER,
+            true => super::DATABASE_KEY_PARAMETER,
+        }
+    }
+
+    /// Returns the stack's output with the ARN of its function, likewise.
+    pub fn function_output(self, model: &Model) -> &'static str {
+        match self.is_second(model) {
+            false => super::FUNCTION_OUTPUT,
+            true => super::DATABASE_FUNCTION_OUTPUT,
+        }
+    }
+
+    fn is_second(self, model: &Model) -> bool {
+        self == Self::Databases && !model.access_keys.is_empty()
+    }
+}
