@@ -1,26 +1,24 @@
 //! What to do, given what was observed. Everything here is pure and
 //! synchronous, and imports nothing of this crate: the values it reasons about
-//! are defined in this file, so that a proof can enumerate them.
+//! are defined in this file, so that a proof can enumerate them, or are labels
+//! and versions, as pure.
 //!
 //! No date appears among these values. A key is kept or removed for what is
 //! known of it (which version of the secret names it, whether it is active,
 //! whether it was ever used), never for its age: after a failed rotation the
 //! oldest of a user's keys is the one its clients are using.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
+
+pub use keyrota_function_base::stage::{
+    CURRENT, PENDING, PREVIOUS, Stages, Standing, VersionId, carrier, is_rotating, standing,
+};
 
 /// The number of access keys IAM lets a user have, active or not.
 ///
 /// Source: "IAM and AWS STS quotas" in the IAM User Guide.
 pub const KEYS_PER_USER: usize = 2;
-
-/// The label of the version that clients read.
-pub const CURRENT: &str = "AWSCURRENT";
-/// The label of the version that a rotation is preparing.
-pub const PENDING: &str = "AWSPENDING";
-/// The label of the version that was current before.
-pub const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// An access key's ID: the half of the key that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,69 +48,6 @@ impl fmt::Display for AccessKeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
-}
-
-/// A version of a secret, which is also the token of the rotation that made it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VersionId(String);
-
-impl VersionId {
-    /// Takes the ID as Secrets Manager writes it.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the ID as Secrets Manager writes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Shows nothing: the ID of a pending version is the token that lets a caller
-/// fill it, so it stays out of logs and errors.
-impl fmt::Debug for VersionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("VersionId(…)")
-    }
-}
-
-/// Which labels each version of a secret carries, as `DescribeSecret` says.
-pub type Stages = BTreeMap<VersionId, BTreeSet<String>>;
-
-/// Where a rotation's version stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It carries AWSPENDING: the rotation is under way.
-    Pending,
-    /// It carries AWSCURRENT: the rotation is over.
-    AlreadyCurrent,
-    /// The secret has this version, but it is not AWSPENDING.
-    NotPending,
-    /// The secret has no such version.
-    Unknown {
-        /// Whether AWSPENDING sits on some other version.
-        another_is_pending: bool,
-    },
-}
-
-/// Returns where the version of this rotation stands.
-pub fn standing(stages: &Stages, token: &VersionId) -> Standing {
-    match stages.get(token) {
-        Some(labels) if labels.contains(CURRENT) => Standing::AlreadyCurrent,
-        Some(labels) if labels.contains(PENDING) => Standing::Pending,
-        Some(_) => Standing::NotPending,
-        None => Standing::Unknown {
-            another_is_pending: carrier(stages, PENDING).is_some(),
-        },
-    }
-}
-
-/// Returns the version that carries a label. A label sits on one version.
-pub fn carrier<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages VersionId> {
-    stages
-        .iter()
-        .find(|(_, labels)| labels.contains(label))
-        .map(|(version, _)| version)
 }
 
 /// Whether IAM accepts requests that a key signed.

@@ -18,19 +18,20 @@
 //! | [`sweep`] | what comes after them, over the ports |
 //! | [`log`], [`metric`], [`error`] | what may be said, and never a value |
 //! | [`aws`] | the SDKs |
-//! | [`clock`], [`dump`] | the machine |
+//! | [`base`] | what this function has in common with the one for databases |
+//!
+//! From [`base`] come [`event`], [`arn`], [`moment`], [`metric`], the labels that
+//! `decide` tells versions by, and Secrets Manager.
+//!
+//! [`base`]: keyrota_function_base
 
-pub mod arn;
+pub use keyrota_function_base::{arn, clock, dump, event, metric, moment};
+
 pub mod aws;
-pub mod clock;
 pub mod decide;
-pub mod dump;
 pub mod error;
-pub mod event;
 pub mod log;
 pub mod mark;
-pub mod metric;
-pub mod moment;
 pub mod pin;
 pub mod port;
 pub mod retire;

@@ -6,16 +6,17 @@
 //! Lambda runtime, so that no environment variable can make them show requests
 //! and their bodies.
 
-use std::cell::RefCell;
 use std::io::Write;
 
+pub use keyrota_function_base::log::Level;
+
+use keyrota_function_base::log::Page;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::arn::SecretArn;
 use crate::decide::AccessKeyId;
 use crate::error::Error;
-use crate::metric::{self, Metric};
+use crate::metric::Metric;
 use crate::port::{Journal, LastUsed};
 
 /// The longest name of AWS's that is repeated, in characters.
@@ -99,57 +100,21 @@ struct Line<'line> {
     error_message: Option<String>,
 }
 
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Level {
-    /// A decision.
-    Info,
-    /// The step failed.
-    Error,
-}
-
-impl Level {
-    /// Returns the least level to write, from the value of
-    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging controls set.
-    pub fn from_setting(setting: Option<&str>) -> Self {
-        match setting {
-            Some("WARN" | "ERROR" | "FATAL") => Self::Error,
-            _ => Self::Info,
-        }
-    }
-}
-
 /// Writes the lines of one request.
 pub struct Lines<W> {
-    writer: RefCell<W>,
-    least: Level,
-    timestamp: fn() -> String,
-    request_id: String,
+    page: Page<W>,
     secret: Option<String>,
     step: Option<&'static str>,
-    metering: Option<Metering>,
-}
-
-/// What the metrics need beside their values.
-struct Metering {
-    function: String,
-    milliseconds: fn() -> u64,
 }
 
 impl<W: Write> Lines<W> {
     /// Returns the log of one request. `timestamp` returns the time as RFC 3339
     /// writes it.
     pub fn new(writer: W, least: Level, timestamp: fn() -> String, request_id: String) -> Self {
-        let writer = RefCell::new(writer);
         Self {
-            writer,
-            least,
-            timestamp,
-            request_id,
+            page: Page::new(writer, least, timestamp, request_id),
             secret: None,
             step: None,
-            metering: None,
         }
     }
 
@@ -157,10 +122,7 @@ impl<W: Write> Lines<W> {
     /// the time since 1970 began. Without it there are none.
     #[must_use]
     pub fn metering(mut self, function: Option<String>, milliseconds: fn() -> u64) -> Self {
-        self.metering = function.map(|function| Metering {
-            function,
-            milliseconds,
-        });
+        self.page = self.page.metering(function, milliseconds);
         self
     }
 
@@ -186,14 +148,14 @@ impl<W: Write> Lines<W> {
 
     /// Returns what was written.
     pub fn into_writer(self) -> W {
-        self.writer.into_inner()
+        self.page.into_writer()
     }
 
     fn line(&self, level: Level) -> Line<'_> {
         Line {
-            timestamp: (self.timestamp)(),
+            timestamp: self.page.timestamp(),
             level,
-            request_id: &self.request_id,
+            request_id: self.page.request_id(),
             secret: self.secret.as_deref(),
             step: self.step,
             decision: None,
@@ -216,19 +178,7 @@ impl<W: Write> Lines<W> {
     }
 
     fn write(&self, line: &Line<'_>) {
-        if line.level >= self.least {
-            self.write_object(line);
-        }
-    }
-
-    fn write_object(&self, object: &impl Serialize) {
-        // A log that cannot be written is no reason to break off a rotation.
-        let Ok(mut text) = serde_json::to_vec(object) else {
-            return;
-        };
-        text.push(b'\n');
-        let mut writer = self.writer.borrow_mut();
-        let _ = writer.write_all(&text).and_then(|()| writer.flush());
+        self.page.write(line.level, line);
     }
 }
 
@@ -255,26 +205,8 @@ impl<W: Write> Journal for Lines<W> {
         });
     }
 
-    /// Metrics are written at any level. (Lambda itself drops them with the
-    /// other lines of level INFO, where its own log level is set higher.)
     fn measure(&self, metrics: &[Metric]) {
-        let Some(metering) = &self.metering else {
-            return;
-        };
-        let milliseconds = (metering.milliseconds)();
-        for mut fields in metric::lines(&metering.function, milliseconds, metrics) {
-            let more = [
-                ("timestamp", (self.timestamp)()),
-                ("level", "INFO".to_owned()),
-                ("requestId", self.request_id.clone()),
-            ];
-            let more: Map<String, Value> = more
-                .into_iter()
-                .map(|(field, value)| (field.to_owned(), Value::from(value)))
-                .collect();
-            fields.extend(more);
-            self.write_object(&fields);
-        }
+        self.page.measure(metrics);
     }
 }
 

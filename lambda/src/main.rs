@@ -1,14 +1,12 @@
 //! The program that Lambda runs, packed as `bootstrap`: it wires the rooms of
 //! the library together.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use keyrota_function::arn::SecretArn;
 use keyrota_function::aws::{Environment, Services, timestamp};
-use keyrota_function::clock::{since_1970, time_of_day};
-use keyrota_function::dump;
 use keyrota_function::error::{Error, SweepError};
 use keyrota_function::event::{Event, Invocation, Payload};
 use keyrota_function::log::{Level, Lines};
@@ -16,29 +14,15 @@ use keyrota_function::metric::Metric;
 use keyrota_function::port::{Clock, Journal, Ports};
 use keyrota_function::step::{self, Deadline};
 use keyrota_function::sweep;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-
-/// The time kept for answering: what a step may still have in hand when its
-/// time is up is dropped, and Secrets Manager hears why.
-const ANSWERING: Duration = Duration::from_millis(500);
+use keyrota_function_base::lambda::{ANSWERING, Failure, die_silently, left, milliseconds, refuse};
+use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    dump::forbid();
-    // A panic's message may hold what was being worked on; its place does not.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let _ = writeln!(
-            io::stderr(),
-            "{{\"level\":\"ERROR\",\"panicAt\":\"{place}\"}}"
-        );
-    }));
+    die_silently();
     let environment = match Environment::read(|name| std::env::var(name).ok()) {
         Ok(environment) => environment,
-        Err(error) => return refuse(&error.to_string()),
+        Err(error) => return refuse(error),
     };
     let setting = |name| std::env::var(name).ok();
     let function = Function {
@@ -47,7 +31,10 @@ async fn main() -> ExitCode {
         least: Level::from_setting(setting("AWS_LAMBDA_LOG_LEVEL").as_deref()),
     };
     let handler = service_fn(async |event: LambdaEvent<Payload>| {
-        handle(&function, event).await.map_err(Failure)
+        handle(&function, event).await.map_err(|error| Failure {
+            name: error.name(),
+            sentence: error.sentence(),
+        })
     });
     match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -141,35 +128,4 @@ async fn sweep_up(
     tokio::time::timeout(left, sweep)
         .await
         .unwrap_or_else(|_| Err(SweepError::SweepOutOfTime { all: secrets.len() }.into()))
-}
-
-/// Returns how long a request may take.
-fn left(context: &Context) -> Duration {
-    context
-        .deadline()
-        .duration_since(time_of_day())
-        .unwrap_or_default()
-        .saturating_sub(ANSWERING)
-}
-
-fn milliseconds() -> u64 {
-    u64::try_from(since_1970().as_millis()).unwrap_or_default()
-}
-
-fn refuse(reason: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "failed to {reason}");
-    ExitCode::FAILURE
-}
-
-/// An error on its way to Lambda.
-#[derive(Debug)]
-struct Failure(Error);
-
-impl From<Failure> for Diagnostic {
-    fn from(Failure(error): Failure) -> Self {
-        Self {
-            error_type: error.name().to_owned(),
-            error_message: error.sentence(),
-        }
-    }
 }

@@ -1,160 +1,18 @@
 //! What the steps need of the world, without a word of any SDK.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
-
+pub use keyrota_function_base::clock::Clock;
+pub use keyrota_function_base::moment::Moment;
+pub use keyrota_function_base::vault::{
+    Answer, CallError, Description, Fault, Stored, StoredVersion, Vault, Which,
+};
 use secrecy::SecretString;
 
 use crate::arn::SecretArn;
-use crate::decide::{AccessKeyId, Activity, Stages, VersionId};
+use crate::decide::{AccessKeyId, Activity};
 use crate::error::Error;
-use crate::event::Event;
 use crate::log::Note;
 use crate::metric::Metric;
-pub use crate::moment::Moment;
 use crate::tag::Permission;
-
-/// How a call failed, by what may be done about it. A fault is told by the
-/// error's code and the HTTP status, never by the text of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// There is no such thing: `ResourceNotFoundException`, `NoSuchEntity`.
-    NotFound,
-    /// The version has another value already: `ResourceExistsException`.
-    Exists,
-    /// A quota is used up: `LimitExceeded`.
-    LimitExceeded,
-    /// The key or its signature is not accepted: `InvalidClientTokenId`,
-    /// `SignatureDoesNotMatch`. True of dead keys and of very new ones.
-    NotAuthenticated,
-    /// The caller may not: `AccessDenied`.
-    NotAuthorised,
-    /// The value's KMS key does not decrypt it: `DecryptionFailure`.
-    Undecryptable,
-    /// AWS is busy, with too many requests or another change; this request was
-    /// not carried out.
-    Throttled,
-    /// The request did not get out; it was not carried out.
-    Unsent,
-    /// No answer, or one that does not say: it may have been carried out.
-    Unclear,
-    /// Any other refusal. It was not carried out, nor would the next one be.
-    Refused,
-}
-
-impl Fault {
-    /// Whether the same call may succeed later without anyone's help.
-    pub fn is_passing(self) -> bool {
-        matches!(self, Self::Throttled | Self::Unsent | Self::Unclear)
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::NotFound => "there is no such resource",
-            Self::Exists => "the version has another value already",
-            Self::LimitExceeded => "a quota is used up",
-            Self::NotAuthenticated => "the key is not accepted",
-            Self::NotAuthorised => "it is not allowed",
-            Self::Undecryptable => "its KMS key does not decrypt it",
-            Self::Throttled => "AWS is busy",
-            Self::Unsent => "the endpoint could not be reached",
-            Self::Unclear => "no clear answer came",
-            Self::Refused => "it was refused",
-        }
-    }
-}
-
-/// A call to AWS that failed.
-///
-/// It carries the error's code and the request's ID, and a message only where
-/// AWS denied access: that message names principal, action and resource. Other
-/// messages can repeat what was sent; `SignatureDoesNotMatch` repeats the
-/// request's headers, the session token among them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct CallError {
-    /// The action, such as `iam:CreateAccessKey`.
-    pub action: &'static str,
-    /// What may be done about it.
-    pub fault: Fault,
-    /// What the service said, if it answered.
-    pub answer: Option<Box<Answer>>,
-}
-
-/// What may be shown of a service's refusal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The service's own code.
-    pub code: Option<String>,
-    /// The service's ID of the request.
-    pub request_id: Option<String>,
-    /// Why access was denied.
-    pub denial: Option<String>,
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} failed, {}", self.action, self.fault.reason())?;
-        let Some(answer) = &self.answer else {
-            return Ok(());
-        };
-        match (&answer.code, &answer.request_id) {
-            (Some(code), Some(request)) => write!(formatter, " ({code}, request {request})")?,
-            (Some(code), None) => write!(formatter, " ({code})")?,
-            (None, Some(request)) => write!(formatter, " (request {request})")?,
-            (None, None) => {}
-        }
-        match &answer.denial {
-            Some(denial) => write!(formatter, ": {denial}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A secret's metadata.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// The secret's full ARN.
-    pub arn: String,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Which labels each version carries.
-    pub stages: Stages,
-    /// Whether rotations are scheduled.
-    pub rotation_enabled: bool,
-    /// When the last rotation ended well. Secrets Manager forgets it where
-    /// rotation is turned off.
-    pub last_rotated: Option<Moment>,
-    /// By when the next one is due; in the past, where it fails.
-    pub next_rotation: Option<Moment>,
-}
-
-/// What a version holds. It has no `Debug`, which would show it.
-pub enum Stored {
-    /// `SecretString`.
-    Text(SecretString),
-    /// `SecretBinary`.
-    Binary,
-}
-
-/// A version of a secret with what it holds.
-pub struct StoredVersion {
-    /// The version's ID.
-    pub version: VersionId,
-    /// What it holds.
-    pub stored: Stored,
-    /// When it was made.
-    pub created: Option<Moment>,
-}
-
-/// Which version of a secret to read.
-#[derive(Clone, Copy, Debug)]
-pub enum Which<'version> {
-    /// The one that carries this label.
-    Labelled(&'static str),
-    /// This one.
-    Version(&'version VersionId),
-}
 
 /// An access key that signs requests. It has no `Debug`, which would show it.
 #[derive(Clone)]
@@ -212,37 +70,6 @@ pub struct Identity {
     pub arn: String,
 }
 
-/// Secrets Manager. Its calls are made with the function's role.
-#[expect(async_fn_in_trait, reason = "the function runs on one thread")]
-pub trait Vault {
-    /// `DescribeSecret`.
-    async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError>;
-
-    /// `GetSecretValue`. A version that is absent or has no value is
-    /// [`Fault::NotFound`].
-    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError>;
-
-    /// `PutSecretValue` of the event's version, which gets these labels and
-    /// takes them from any other. It is sent once.
-    async fn put(
-        &self,
-        event: &Event,
-        value: &SecretString,
-        labels: &[&str],
-    ) -> Result<(), CallError>;
-
-    /// `UpdateSecretVersionStage`: takes a label from one version and puts it
-    /// on another; either may be left out. Secrets Manager refuses it where the
-    /// label is on a version that is not `from`.
-    async fn relabel(
-        &self,
-        secret: &SecretArn,
-        label: &str,
-        from: Option<&VersionId>,
-        to: Option<&VersionId>,
-    ) -> Result<(), CallError>;
-}
-
 /// IAM's access keys.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Keys {
@@ -288,19 +115,6 @@ pub trait Probe {
     /// nothing: `ListObjectsV2` of one object, or `AssumeRole`, whose answer is
     /// dropped. It is sent once: the caller decides about another try.
     async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError>;
-}
-
-/// Time, which passes only here.
-#[expect(async_fn_in_trait, reason = "the function runs on one thread")]
-pub trait Clock {
-    /// Returns the time since some fixed moment.
-    fn now(&self) -> Duration;
-
-    /// Returns the time of day.
-    fn moment(&self) -> Moment;
-
-    /// Waits.
-    async fn sleep(&self, duration: Duration);
 }
 
 /// Where decisions are recorded.

@@ -19,7 +19,7 @@ mod trial;
 pub(crate) use caller::caller;
 pub(crate) use create::advice;
 
-use std::time::Duration;
+pub use keyrota_function_base::clock::Deadline;
 
 use crate::arn::SecretArn;
 use crate::decide::{self, Standing, VersionId};
@@ -28,22 +28,8 @@ use crate::event::{Event, Step};
 use crate::log::Note;
 use crate::moment::Moment;
 use crate::pin::Pin;
-use crate::port::{CallError, Clock, Description, Fault, Journal, Ports, Vault, Which};
+use crate::port::{CallError, Description, Fault, Journal, Ports, Vault, Which};
 use crate::secret::{Content, Credential, Unreadable};
-
-/// The moment at which a step must be over, as its clock counts.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline {
-    /// Time since the clock's fixed moment.
-    pub at: Duration,
-}
-
-impl Deadline {
-    /// Returns how much time is left.
-    pub fn left(self, clock: &impl Clock) -> Duration {
-        self.at.saturating_sub(clock.now())
-    }
-}
 
 /// Carries out the step that the event asks for.
 ///

@@ -15,11 +15,10 @@ use std::time::Duration;
 pub(crate) use key::{Succession, retire};
 
 use crate::arn::SecretArn;
-use crate::decide::{self, AccessKeyId, CURRENT, PENDING, PREVIOUS, Stages, VersionId};
+use crate::decide::{self, AccessKeyId, CURRENT, PREVIOUS, VersionId};
 use crate::error::{Error, SweepError};
 use crate::log::Note;
 use crate::metric::Metric;
-use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, Which};
 use crate::retire::{Policy, Timetable, Use};
@@ -27,10 +26,6 @@ use crate::secret::Content;
 use crate::step::{Deadline, Found, current_credential, describe_secret, find};
 use crate::tag;
 use key::Outcome;
-
-/// How long a rotation may be late before somebody is told. Secrets Manager
-/// tries for days by itself.
-const OVERDUE: Duration = Duration::from_secs(7 * 86_400);
 
 /// The time that a secret takes at most in ordinary times. With less left, none
 /// is begun.
@@ -114,7 +109,7 @@ async fn sweep<P: Ports>(
 ) -> Result<(), Error> {
     let description = describe_secret(ports, secret).await?;
     let now = ports.clock().moment();
-    if is_overdue(&description, now) {
+    if description.is_overdue(now) {
         findings.borrow_mut().overdue += 1;
     }
     let pin = Pin::read(secret, &description)?;
@@ -138,7 +133,7 @@ async fn sweep<P: Ports>(
     let (Policy::Timed(timetable), Some(previous)) = (policy?, previous?) else {
         return Ok(());
     };
-    if is_rotating(&description.stages) {
+    if decide::is_rotating(&description.stages) {
         let note = Note::new("leave", "a rotation of the secret is under way");
         ports.journal().note(note.of(secret));
         return Ok(());
@@ -164,7 +159,7 @@ async fn old_key<P: Ports>(
         // The secret has no key yet.
         return Ok(Outcome::Settled);
     }
-    let promoted = promotion(description, current.created);
+    let promoted = description.promotion(current.created);
     let credential = current_credential(pin, current.content)?;
     let (Some(current_version), Some((previous_version, previous)), Some(promoted)) =
         (current.version, key_of(pin, previous), promoted)
@@ -192,24 +187,4 @@ pub(crate) fn key_of(pin: &Pin, found: Found) -> Option<(VersionId, AccessKeyId)
         }
         _ => None,
     }
-}
-
-/// Returns when AWSCURRENT's key took the place of the one before: at the end
-/// of the last rotation, or when its version was made where that is later (it
-/// was stored by hand) or all that is known.
-pub(crate) fn promotion(description: &Description, created: Option<Moment>) -> Option<Moment> {
-    description.last_rotated.max(created)
-}
-
-/// Whether a rotation is preparing another version than AWSCURRENT's.
-fn is_rotating(stages: &Stages) -> bool {
-    let pending = decide::carrier(stages, PENDING);
-    pending.is_some() && pending != decide::carrier(stages, CURRENT)
-}
-
-fn is_overdue(description: &Description, now: Moment) -> bool {
-    let due = description
-        .next_rotation
-        .filter(|_| description.rotation_enabled);
-    due.is_some_and(|due| now > due.plus(OVERDUE))
 }

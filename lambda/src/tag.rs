@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::arn::SecretArn;
+use crate::moment::duration;
 use crate::pin::PinError;
 use crate::port::Description;
 use crate::retire::{Policy, Timetable};
@@ -81,23 +82,6 @@ fn timetable(text: &str) -> Result<Timetable, &'static str> {
 fn field(text: &str, name: &str) -> Option<Duration> {
     let (found, value) = text.split_once('=')?;
     if found == name { duration(value) } else { None }
-}
-
-/// Reads `90s`, `15m`, `4h` or `1d`.
-fn duration(text: &str) -> Option<Duration> {
-    let unit = match text.bytes().last()? {
-        b's' => 1,
-        b'm' => 60,
-        b'h' => 3_600,
-        b'd' => 86_400,
-        _ => return None,
-    };
-    let digits = text.get(..text.len() - 1)?;
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
-    count.checked_mul(unit).map(Duration::from_secs)
 }
 
 /// A call that a new key must be allowed to make before it is promoted.

@@ -9,7 +9,7 @@ use super::Exit;
 use super::failure::Failed;
 use super::fleet::{Overlay, Stacks};
 use super::settings::Settings;
-use crate::render::{Before, Rendering};
+use crate::render::{Before, Rendering, spread};
 use crate::view::{GenerateResult, WrittenFile};
 
 /// Render everything for review, offline
@@ -64,8 +64,9 @@ pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> 
 }
 
 fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
-    let compared = rendering.files.iter().map(|(path, text)| WrittenFile {
-        path: path.clone(),
+    let all: Vec<(&String, &String)> = rendering.files.iter().collect();
+    let compared = spread(&all, |(path, text)| WrittenFile {
+        path: (*path).clone(),
         state: match held(&directory.join(path)) {
             Some(held) if held == text.as_bytes() => "unchanged",
             Some(_) => "differs",
@@ -82,7 +83,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
         directory: directory.display().to_string(),
         checked: true,
         record: None,
-        files: compared.chain(stale).collect(),
+        files: compared.into_iter().chain(stale).collect(),
         findings: rendering.findings.clone(),
     }
 }
@@ -102,18 +103,16 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
             state: "removed",
         });
     }
-    for (path, text) in &rendering.files {
-        let file = directory.join(path);
-        let parent = file.parent().unwrap_or(directory);
+    let paths = rendering.files.keys().map(|path| directory.join(path));
+    let parents: BTreeSet<PathBuf> = paths
+        .filter_map(|path| path.parent().map(Path::to_owned))
+        .collect();
+    for parent in &parents {
         std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
-        let unchanged = held(&file).is_some_and(|held| held == text.as_bytes());
-        if !unchanged {
-            std::fs::write(&file, text).map_err(|error| Failed::file("write", &file, &error))?;
-        }
-        files.push(WrittenFile {
-            path: path.clone(),
-            state: if unchanged { "unchanged" } else { "written" },
-        });
+    }
+    let all: Vec<(&String, &String)> = rendering.files.iter().collect();
+    for written in spread(&all, |(path, text)| write_file(directory, path, text)) {
+        files.push(written?);
     }
     Ok(GenerateResult {
         directory: directory.display().to_string(),
@@ -121,6 +120,23 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         record: None,
         files,
         findings: rendering.findings.clone(),
+    })
+}
+
+/// Writes a file, unless it is there already.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files are written"
+)]
+fn write_file(directory: &Path, path: &str, text: &str) -> Result<WrittenFile, Failed> {
+    let file = directory.join(path);
+    let unchanged = held(&file).is_some_and(|held| held == text.as_bytes());
+    if !unchanged {
+        std::fs::write(&file, text).map_err(|error| Failed::file("write", &file, &error))?;
+    }
+    Ok(WrittenFile {
+        path: path.to_owned(),
+        state: if unchanged { "unchanged" } else { "written" },
     })
 }
 

@@ -141,6 +141,23 @@ pub struct PasswordRule {
     pub exclude: String,
 }
 
+impl PasswordRule {
+    /// Returns the characters that a password is made of, as Secrets Manager makes
+    /// them by default (`API_GetRandomPassword`): printable ASCII without the space.
+    pub fn alphabet(&self) -> usize {
+        let all = (b'!'..=b'~').map(char::from);
+        all.filter(|one| !self.exclude.contains(*one)).count()
+    }
+
+    /// Returns how many bits such a password has at least, in whole numbers.
+    pub fn bits(&self) -> u32 {
+        // Hundredths of a bit, so that no fraction depends on the machine.
+        let alphabet = self.alphabet() as u128;
+        let hundredths = alphabet.checked_pow(15).map_or(0, u128::ilog2) * 100 / 15;
+        u32::from(self.length) * hundredths / 100
+    }
+}
+
 /// 32 characters without those that end a text or a part of a URL.
 impl Default for PasswordRule {
     fn default() -> Self {

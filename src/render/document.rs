@@ -4,8 +4,8 @@
 use serde::Serialize;
 use serde_yaml::Value;
 
-use super::name;
 use super::resolve::{self, ResolveError, World};
+use super::{Strategy, name};
 
 /// A policy document, resolved.
 pub struct Document {
@@ -56,7 +56,7 @@ impl Document {
 /// Returns a reference that points nowhere.
 pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveError> {
     let mut documents = Vec::new();
-    let mut permissions = Vec::new();
+    let mut permissions: [Vec<Value>; 2] = Default::default();
     for (id, resource) in resolve::resources(stack) {
         let Some(properties) = resource.get("Properties") else {
             continue;
@@ -95,7 +95,9 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             ),
             "AWS::SNS::TopicPolicy" => (Kind::Topic, kebab(id), "PolicyDocument"),
             "AWS::Lambda::Permission" => {
-                permissions.push(world.resolve(&permission(id, properties))?);
+                let databases = Strategy::Databases.function();
+                let mine = target(properties.get("FunctionName")) == Some(databases);
+                permissions[usize::from(mine)].push(world.resolve(&permission(id, properties))?);
                 continue;
             }
             "AWS::IAM::Policy" if properties.get("Roles").is_some() => {
@@ -119,16 +121,32 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             body,
         });
     }
-    documents.push(Document {
-        name: "function".to_owned(),
-        resource: super::FUNCTION.to_owned(),
-        kind: Kind::Function,
-        body: mapping(vec![
-            ("Version", "2012-10-17".into()),
-            ("Statement", Value::Sequence(permissions)),
-        ]),
-    });
+    let functions = Strategy::ALL.into_iter().zip(permissions);
+    let there = |(strategy, permissions): &(Strategy, Vec<Value>)| {
+        !permissions.is_empty() || world.has(strategy.function())
+    };
+    documents.extend(
+        functions
+            .filter(there)
+            .map(|(strategy, permissions)| Document {
+                name: kebab(strategy.function()),
+                resource: strategy.function().to_owned(),
+                kind: Kind::Function,
+                body: mapping(vec![
+                    ("Version", "2012-10-17".into()),
+                    ("Statement", Value::Sequence(permissions)),
+                ]),
+            }),
+    );
     Ok(documents)
+}
+
+/// Returns the logical ID that a value refers to, where it is `!Ref` or `!GetAtt`.
+fn target(value: Option<&Value>) -> Option<&str> {
+    match value? {
+        Value::Tagged(tagged) => tagged.value.as_str()?.split('.').next(),
+        _ => None,
+    }
 }
 
 /// The properties that hold a policy in types which ours do not use.
@@ -304,11 +322,14 @@ impl Statement {
 
     /// Returns the statement for some of its actions and resources.
     pub fn part(&self, sid: String, action: Vec<String>, resource: Vec<String>) -> Self {
+        // A copy of the whole would copy the lists that are replaced.
         Self {
             sid,
+            effect: self.effect,
+            principal: self.principal,
             action,
             resource,
-            ..self.clone()
+            condition: self.condition.clone(),
         }
     }
 

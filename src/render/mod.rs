@@ -10,6 +10,7 @@ mod name;
 mod resolve;
 mod review;
 mod role;
+mod served;
 mod spread;
 mod strategy;
 mod template;
@@ -32,20 +33,16 @@ pub use name::{
 };
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
-use spread::spread;
+pub(crate) use spread::spread;
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;
 
-/// The logical ID of the rotation function.
-pub const FUNCTION: &str = "Function";
-/// The logical ID of the function's role.
-pub const ROLE: &str = "FunctionRole";
-/// The logical ID of the function's log group.
-pub const LOG_GROUP: &str = "FunctionLogGroup";
-/// The logical ID of the permission with which Secrets Manager starts the function.
-pub const PERMISSION: &str = "SecretsManagerPermission";
+/// The logical ID of the access keys' function.
+pub const FUNCTION: &str = Strategy::AccessKeys.function();
+/// The logical ID of that function's log group.
+pub const LOG_GROUP: &str = Strategy::AccessKeys.log_group();
 /// The logical ID of the KMS key, where the stack makes one.
 pub const KMS_KEY: &str = "EncryptionKey";
 /// The logical ID of the topic for alarms.

@@ -114,6 +114,11 @@ impl World {
         self
     }
 
+    /// Returns whether the stack has a resource of that logical ID.
+    pub fn has(&self, id: &str) -> bool {
+        self.resources.contains_key(id)
+    }
+
     /// Returns an ARN in the Region and account.
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let Self {

@@ -1,11 +1,12 @@
-//! The policies of the function's role: each as narrow as its purpose, and cut
+//! The policies of a function's role: each as narrow as its purpose, and cut
 //! so that IAM's limits hold.
 
 use serde::Serialize;
 
-use super::name;
 use super::resolve::{KEY_ID_LENGTH, World};
-use crate::model::{AccessKey, Finding, KmsKey, RotateAs, SecretReference};
+use super::served::Served;
+use super::{Strategy, name};
+use crate::model::{AccessKey, Finding, KmsKey, SecretName, SecretReference};
 
 /// A role's inline policies together, in characters without white space
 /// (`reference_iam-quotas`).
@@ -21,11 +22,20 @@ pub const FRAME: usize = 260;
 /// The same for a KMS key's two statements.
 pub const KEY_FRAME: usize = 520;
 
+/// The same for what the databases' function does without any secret: to have
+/// passwords made, and to stand in a VPC.
+pub const APART_FRAME: usize = 900;
+
+/// The last part of the logical ID of the policy that a function in a VPC waits for.
+pub const NETWORK: &str = "Network";
+
 /// A policy of the role.
 #[derive(Clone, Debug, Serialize)]
 pub struct Policy {
     /// The logical ID.
     pub id: String,
+    /// The logical ID of the role.
+    pub role: &'static str,
     /// The name of an inline policy.
     pub name: String,
     /// What it is for.
@@ -39,7 +49,13 @@ pub struct Policy {
 /// What a policy allows; exactly one of them is there.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Statement {
-    write_log: bool,
+    /// The logical ID of the log group.
+    write_log: Option<&'static str>,
+    make_passwords: bool,
+    /// To stand in a VPC.
+    connect: bool,
+    /// The logical ID of the function whose code shall not do what that takes.
+    only_lambda: Option<&'static str>,
     /// Logical IDs of secrets.
     rotate_secrets: Option<Vec<String>>,
     read_administrators: Option<Vec<Administrator>>,
@@ -88,7 +104,7 @@ struct Purpose<'entry> {
 struct Item<'entry> {
     length: usize,
     /// The entries whose rotation needs it.
-    serves: Vec<&'entry AccessKey>,
+    serves: Vec<Served<'entry>>,
     administrator: Option<Administrator>,
 }
 
@@ -97,19 +113,20 @@ pub struct Policies<'entry> {
     /// In the order of the stack.
     pub all: Vec<Policy>,
     /// The logical ID of each policy with an entry that needs it; none means all.
-    covers: Vec<(String, Option<&'entry AccessKey>)>,
+    covers: Vec<(String, Option<Served<'entry>>)>,
 }
 
 impl Policies<'_> {
     /// Returns the logical IDs of the policies without which the entry cannot rotate.
-    pub fn needed_by(&self, entry: &AccessKey) -> Vec<String> {
+    pub fn needed_by<'other>(&self, entry: impl Into<Served<'other>>) -> Vec<String> {
+        let entry: Served<'_> = entry.into();
         // An administrator's secret may be the stack's own, in another part of the policies.
-        let administers = |of: &AccessKey| match &entry.rotate_as {
-            RotateAs::Administrator(SecretReference::Name(name)) => *name == of.secret,
+        let administers = |of: &SecretName| match entry.administrator {
+            Some(SecretReference::Name(name)) => name == of,
             _ => false,
         };
-        let needs = |of: &Option<&AccessKey>| {
-            of.is_none_or(|of| of.secret == entry.secret || administers(of))
+        let needs = |of: &Option<Served<'_>>| {
+            of.is_none_or(|of| of.secret == entry.secret || administers(of.secret))
         };
         let mut ids: Vec<String> = Vec::new();
         for (id, of) in &self.covers {
@@ -122,57 +139,47 @@ impl Policies<'_> {
 }
 
 /// Returns the policies for the entries, which are sorted by their identity:
-/// inline where they fit, managed otherwise.
+/// inline where they fit, managed otherwise. `in_vpc` has the function stand in one.
 ///
 /// # Errors
 ///
 /// Returns the finding where even ten managed policies do not hold them.
 pub fn policies<'entry>(
-    entries: &[&'entry AccessKey],
+    strategy: Strategy,
+    in_vpc: bool,
+    entries: &[Served<'entry>],
     world: &World,
 ) -> Result<Policies<'entry>, Finding> {
     let purposes = purposes(entries, world);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
-    let log = FRAME;
     let mut policies = Policies {
         all: Vec::new(),
         covers: Vec::new(),
     };
-    policies.all.push(Policy {
-        id: "FunctionRoleLog".to_owned(),
-        name: "keyrota-Log".to_owned(),
-        description: "Write the rotation function's log",
-        managed: false,
-        statement: Statement {
-            write_log: true,
-            ..Statement::default()
-        },
-    });
-    policies.covers.push(("FunctionRoleLog".to_owned(), None));
-    if log + sizes.sum::<usize>() <= MAX_INLINE {
+    policies.add_apart(strategy, in_vpc);
+    let apart = policies.all.len();
+    let role = strategy.role();
+    if frame(strategy) + sizes.sum::<usize>() <= MAX_INLINE {
         for purpose in &purposes {
-            policies.add(
-                purpose,
-                format!("FunctionRole{}", purpose.name),
-                &purpose.items,
-                false,
-            );
+            let id = format!("{role}{}", purpose.name);
+            policies.add(role, purpose, id, &purpose.items, false);
         }
         return Ok(policies);
     }
+    let prefix = strategy.prefix();
     for purpose in &purposes {
         for (index, part) in cut(purpose).into_iter().enumerate() {
             // Another logical ID than the inline policy's: CloudFormation
             // cannot change a resource's type.
-            let id = format!("FunctionManaged{}Part{}", purpose.name, index + 1);
-            policies.add(purpose, id, part, true);
+            let id = format!("{prefix}FunctionManaged{}Part{}", purpose.name, index + 1);
+            policies.add(role, purpose, id, part, true);
         }
     }
-    match policies.all.len() - 1 {
+    match policies.all.len() - apart {
         0..=MAX_ATTACHED => Ok(policies),
         needed => Err(Finding::error(
             "attached-policies",
-            "FunctionRole",
+            role,
             format!(
                 "the function's role would need {needed} managed policies of {MAX_MANAGED} characters; IAM attaches {MAX_ATTACHED} to a role"
             ),
@@ -181,21 +188,94 @@ pub fn policies<'entry>(
     }
 }
 
+/// What the policies that name no secret take at most.
+const fn frame(strategy: Strategy) -> usize {
+    match strategy {
+        Strategy::AccessKeys => FRAME,
+        Strategy::Databases => FRAME + APART_FRAME,
+    }
+}
+
 /// Returns how long the inline policies would be together, at most.
 #[cfg(test)]
-pub fn estimate(entries: &[&AccessKey], world: &World) -> usize {
+pub fn estimate(strategy: Strategy, entries: &[Served<'_>], world: &World) -> usize {
     let purposes = purposes(entries, world);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
-    FRAME + sizes.sum::<usize>()
+    frame(strategy) + sizes.sum::<usize>()
 }
 
 impl<'entry> Policies<'entry> {
-    fn add(&mut self, purpose: &Purpose<'entry>, id: String, part: &[Item<'entry>], managed: bool) {
+    /// Adds the policies that name no secret.
+    fn add_apart(&mut self, strategy: Strategy, in_vpc: bool) {
+        let databases = strategy == Strategy::Databases;
+        let log = Statement {
+            write_log: Some(strategy.log_group()),
+            ..Statement::default()
+        };
+        let passwords = Statement {
+            make_passwords: true,
+            ..Statement::default()
+        };
+        let network = Statement {
+            connect: true,
+            ..Statement::default()
+        };
+        let lambda = Statement {
+            only_lambda: Some(strategy.function()),
+            ..Statement::default()
+        };
+        let all = [
+            (true, true, "Log", "Write the rotation function's log", log),
+            (
+                databases,
+                true,
+                "Passwords",
+                "Have passwords made",
+                passwords,
+            ),
+            // The function itself waits for it.
+            (in_vpc, false, NETWORK, "Stand in the VPC", network),
+            (
+                in_vpc,
+                true,
+                "NotItsCode",
+                "Keep the function's code from what Lambda does for it",
+                lambda,
+            ),
+        ];
+        for (there, needed, name, description, statement) in all {
+            if !there {
+                continue;
+            }
+            let id = format!("{}{name}", strategy.role());
+            if needed {
+                self.covers.push((id.clone(), None));
+            }
+            self.all.push(Policy {
+                role: strategy.role(),
+                name: format!("keyrota-{name}"),
+                description,
+                managed: false,
+                statement,
+                id,
+            });
+        }
+    }
+
+    fn add(
+        &mut self,
+        role: &'static str,
+        purpose: &Purpose<'entry>,
+        id: String,
+        part: &[Item<'entry>],
+        managed: bool,
+    ) {
         for item in part {
             let serves = item.serves.iter().map(|entry| (id.clone(), Some(*entry)));
             self.covers.extend(serves);
         }
         self.all.push(Policy {
+            role,
             name: format!("keyrota-{}", purpose.name),
             description: purpose.description,
             managed,
@@ -205,13 +285,13 @@ impl<'entry> Policies<'entry> {
     }
 }
 
-fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'entry>> {
+fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry>> {
     let mut purposes = vec![
         Purpose {
             name: "Secrets".to_owned(),
             description: "Rotate the stack's secrets",
             frame: FRAME,
-            items: entries.iter().map(|entry| secret(entry, world)).collect(),
+            items: entries.iter().map(|entry| secret(*entry, world)).collect(),
             statement: Box::new(|part| Statement {
                 rotate_secrets: Some(secret_ids(part)),
                 ..Statement::default()
@@ -240,7 +320,7 @@ fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose
                 manage_users: Some(
                     part.iter()
                         .flat_map(|item| &item.serves)
-                        .map(|entry| user(entry))
+                        .filter_map(|entry| entry.user.map(user))
                         .collect(),
                 ),
                 ..Statement::default()
@@ -253,11 +333,11 @@ fn purposes<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose
 }
 
 /// One purpose for each KMS key, with the secrets that it encrypts.
-fn keys<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'entry>> {
+fn keys<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry>> {
     let mut keys: Vec<Option<String>> = entries
         .iter()
-        .filter(|entry| entry.kms_key != KmsKey::AwsManaged)
-        .map(|entry| key_arn(&entry.kms_key))
+        .filter(|entry| *entry.kms_key != KmsKey::AwsManaged)
+        .map(|entry| key_arn(entry.kms_key))
         .collect();
     keys.sort();
     keys.dedup();
@@ -265,7 +345,7 @@ fn keys<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'en
         let own = world.arn("kms", "key/").len() + KEY_ID_LENGTH;
         let mine = entries
             .iter()
-            .filter(|entry| entry.kms_key != KmsKey::AwsManaged && key_arn(&entry.kms_key) == arn);
+            .filter(|entry| *entry.kms_key != KmsKey::AwsManaged && key_arn(entry.kms_key) == arn);
         Purpose {
             name: match &arn {
                 Some(arn) => format!("Key{}", name::digest(arn)),
@@ -273,7 +353,7 @@ fn keys<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'en
             },
             description: "Use the KMS key of the stack's secrets",
             frame: KEY_FRAME + 2 * arn.as_ref().map_or(own, String::len),
-            items: mine.map(|entry| secret(entry, world)).collect(),
+            items: mine.map(|entry| secret(*entry, world)).collect(),
             statement: Box::new(move |part| Statement {
                 use_key: Some(Key {
                     arn: arn.clone(),
@@ -286,7 +366,7 @@ fn keys<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Purpose<'en
     keys.into_iter().map(purpose).collect()
 }
 
-fn secret<'entry>(entry: &'entry AccessKey, world: &World) -> Item<'entry> {
+fn secret<'entry>(entry: Served<'entry>, world: &World) -> Item<'entry> {
     Item {
         length: world.secret_arn(entry.secret.as_str()).len(),
         serves: vec![entry],
@@ -295,24 +375,24 @@ fn secret<'entry>(entry: &'entry AccessKey, world: &World) -> Item<'entry> {
 }
 
 /// The users whose keys the role manages itself.
-fn users<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Item<'entry>> {
-    let mine = entries
-        .iter()
-        .filter(|entry| entry.rotate_as == RotateAs::Role);
-    let item = |entry: &&'entry AccessKey| Item {
-        length: world.iam_arn(&format!("user/{}", entry.user)).len(),
-        serves: vec![*entry],
-        administrator: None,
+fn users<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Item<'entry>> {
+    let item = |entry: &Served<'entry>| {
+        let user = entry.user?;
+        Some(Item {
+            length: world.iam_arn(&format!("user/{}", user.user)).len(),
+            serves: vec![*entry],
+            administrator: None,
+        })
     };
-    mine.map(item).collect()
+    entries.iter().filter_map(item).collect()
 }
 
 /// The administrators' secrets, each once, without those that the stack owns:
 /// those the role reads already.
-fn administrators<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<Item<'entry>> {
+fn administrators<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Item<'entry>> {
     let mut secrets: Vec<Administrator> = Vec::new();
     for entry in entries {
-        let RotateAs::Administrator(secret) = &entry.rotate_as else {
+        let Some(secret) = entry.administrator else {
             continue;
         };
         let own = |name: &str| entries.iter().any(|entry| entry.secret.as_str() == name);
@@ -334,15 +414,16 @@ fn administrators<'entry>(entries: &[&'entry AccessKey], world: &World) -> Vec<I
         serves: entries
             .iter()
             .copied()
-            .filter(|entry| uses(entry, &administrator))
+            .filter(|entry| uses(*entry, &administrator))
             .collect(),
         administrator: Some(administrator),
     };
     secrets.into_iter().map(item).collect()
 }
 
-fn uses(entry: &AccessKey, administrator: &Administrator) -> bool {
-    matches!(&entry.rotate_as, RotateAs::Administrator(secret) if secret.as_str() == administrator.secret)
+fn uses(entry: Served<'_>, administrator: &Administrator) -> bool {
+    let secret = entry.administrator;
+    secret.is_some_and(|secret| secret.as_str() == administrator.secret)
 }
 
 fn key_arn(key: &KmsKey) -> Option<String> {
@@ -355,7 +436,7 @@ fn key_arn(key: &KmsKey) -> Option<String> {
 fn secret_ids(part: &[Item<'_>]) -> Vec<String> {
     let entries = part.iter().flat_map(|item| &item.serves);
     entries
-        .map(|entry| name::secret_logical_id(entry))
+        .map(|entry| name::secret_logical_id(entry.secret))
         .collect()
 }
 

@@ -87,8 +87,14 @@ pub trait Server {
         change: &Change<'_>,
     ) -> Result<Before, ServerError>;
 
-    /// Logs in and discards the password that was retained; there need be none.
-    async fn discard(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
+    /// Logs in and discards the password that was retained of a user: the one who
+    /// logged in, or another. There need be none.
+    async fn discard(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<(), ServerError>;
 }
 
 /// How a call failed, by what may be done about it. Told by SQLSTATE, error
@@ -127,6 +133,35 @@ pub enum Fault {
     Refused,
 }
 
+impl Fault {
+    /// Returns its name, as the answer to a check has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "wrong_credentials",
+            Self::LoginForbidden => "login_forbidden",
+            Self::NameUnknown => "name_unknown",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::NoTls => "no_tls",
+            Self::Untrusted => "untrusted",
+            Self::Busy => "busy",
+            Self::PasswordRefused => "password_refused",
+            Self::NotAllowed => "not_allowed",
+            Self::UserUnknown => "user_unknown",
+            Self::Unclear => "unclear",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Whether the same call may succeed later without anyone's help.
+    pub fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::NameUnknown | Self::Unreachable | Self::TimedOut | Self::Busy | Self::Unclear
+        )
+    }
+}
+
 /// A call to a server that failed. It carries a code, never the server's text:
 /// that can repeat what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +171,17 @@ pub struct ServerError {
     /// SQLSTATE, error number or operating system's error, as the engine's
     /// documentation has it.
     pub code: Option<String>,
+}
+
+impl Engine {
+    /// Returns the name that tags and values have.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+            Self::MariaDb => "mariadb",
+        }
+    }
 }
 
 impl fmt::Display for ServerError {

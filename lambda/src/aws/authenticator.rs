@@ -6,11 +6,9 @@ use aws_credential_types::Credentials;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{BehaviorVersion, Builder, Config, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use keyrota_function_base::aws::{Environment, classify, incomplete_answer, no_retries, timeouts};
 use secrecy::ExposeSecret;
 
-use super::environment::Environment;
-use super::fault::{classify, incomplete_answer};
-use super::{no_retries, timeouts};
 use crate::port::{Authenticator, CallError, Identity, KeyPair};
 
 const IDENTIFY: &str = "sts:GetCallerIdentity";

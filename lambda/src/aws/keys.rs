@@ -7,11 +7,11 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::config::{BehaviorVersion, Builder, Config, Region};
 use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use keyrota_function_base::aws::{
+    Environment, classify, incomplete_answer, moment, no_retries, retries, timeouts,
+};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::environment::Environment;
-use super::fault::{classify, incomplete_answer};
-use super::{moment, no_retries, retries, timeouts};
 use crate::decide::{AccessKeyId, Activity};
 use crate::port::{AccessKey, CallError, Caller, Keys, LastUsed, NewKey};
 

@@ -21,11 +21,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_xml::decode::{Document, try_data};
+use keyrota_function_base::aws::{Environment, classify, timeouts};
 use secrecy::ExposeSecret;
 
-use super::environment::Environment;
-use super::fault::classify;
-use super::timeouts;
 use crate::clock::time_of_day;
 use crate::port::{CallError, KeyPair};
 

@@ -123,8 +123,10 @@ fn rate(inner: Part<'_>) -> Result<Calendar, Fault> {
         value.refuse(format!("is at most {MAXIMUM_DAYS} days, or {hours} hours"))
     };
     match unit.text() {
-        "hour" | "hours" if every < MINIMUM_HOURS => Err(value
-            .refuse("is too small: Secrets Manager rotates no more often than every four hours")),
+        "hour" | "hours" if every < MINIMUM_HOURS => {
+            Err(value
+                .refuse("must be at least 4 hours, since Secrets Manager rotates no more often"))
+        }
         "hour" | "hours" if every > MAXIMUM_DAYS * u32::from(HOURS_A_DAY) => Err(too_long()),
         "hour" | "hours" => Ok(Calendar::Rate {
             every,

@@ -1,5 +1,6 @@
 //! What policies allow: nothing wider than its purpose.
 
+use super::network;
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Stack, arn_parts};
 use super::statement::Statement;
@@ -72,6 +73,22 @@ pub const EXPLAINED: &[Explained] = &[
         what: "`kms:*` for the account's root in a key policy",
         why: "It hands the key to the account's IAM policies. Without it nobody could change the policy once the function's role is gone.",
         holds: |stack, statement, text| text == "kms:*" && administers(stack, statement),
+    },
+    Explained {
+        what: "`*` as the resource of secretsmanager:GetRandomPassword",
+        why: "AWS knows no resource for it. It gives a random text, which is nobody's yet.",
+        holds: |_, statement, text| {
+            text == "*"
+                && statement.resources == ["*"]
+                && statement.actions == ["secretsmanager:GetRandomPassword"]
+        },
+    },
+    Explained {
+        what: "`*` as the resource of the network interfaces of a function in a VPC, where the function's own code is denied them",
+        why: "Lambda makes the interfaces in the role's name, and looks at all there are: AWS's page gives these actions on everything. A call of the function's code carries its ARN, and is denied.",
+        holds: |stack, statement, text| {
+            text == "*" && statement.resources == ["*"] && network::is_lambdas(stack, statement)
+        },
     },
     Explained {
         what: "`-??????` at the end of a secret's ARN",

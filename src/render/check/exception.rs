@@ -99,7 +99,9 @@ pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Findi
                 finding.hint = finding.hint.map(|hint| format!("{hint} ({overlaid})"));
             }
             // A place in the manifest is the same whichever stack shows it.
-            let elsewhere = finding.path.starts_with("access_keys[") || finding.path == stack.file;
+            let entries = ["access_keys[", "databases["];
+            let elsewhere = entries.iter().any(|list| finding.path.starts_with(list))
+                || finding.path == stack.file;
             if stacks.len() > 1 && !elsewhere {
                 found.push((stack.file, finding));
             } else {

@@ -3,12 +3,10 @@
 use serde_yaml::Value;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, literal, target};
+use super::stack::{Resource, Stack, literal, target};
 use crate::model::KmsKey;
 use crate::model::Severity::{Error, Warning};
-use crate::render::{
-    BUCKET_PARAMETER, FUNCTION, KEY_PARAMETER, KMS_KEY, LOG_GROUP, PERMISSION, ROLE, TOPIC,
-};
+use crate::render::{BUCKET_PARAMETER, KMS_KEY, Strategy, TOPIC, served};
 
 const LAMBDA: &str = "AWS::Lambda::Function";
 const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
@@ -20,7 +18,7 @@ pub(super) const THEME: Theme = Theme {
             id: "named-resource",
             severity: Error,
             refused_by_aws: false,
-            title: "What the deploying side looks for is there: the function, its role, log group and permission, the topic, and the two parameters",
+            title: "What the deploying side looks for is there: each function, its role, log group and permission, the topic, and the parameters",
             why: "`bootstrap`, `status` and `teardown` know them by their logical IDs.",
             remedy: "keep the logical ID that the template of keyrota has",
             source: "keyrota: the names in the README",
@@ -43,10 +41,11 @@ pub(super) const THEME: Theme = Theme {
                             "the code stands in the template",
                         );
                     }
-                    let parameters = [("S3Bucket", BUCKET_PARAMETER), ("S3Key", KEY_PARAMETER)];
-                    for (key, parameter) in
-                        parameters.into_iter().filter(|_| function.id == FUNCTION)
-                    {
+                }
+                for (strategy, function) in stack.functions() {
+                    let zip = strategy.key_parameter(stack.model());
+                    let code = |key: &str| function.get("Code").and_then(|code| code.get(key));
+                    for (key, parameter) in [("S3Bucket", BUCKET_PARAMETER), ("S3Key", zip)] {
                         if code(key).and_then(target) != Some(parameter) {
                             let place = function.at(&format!("Code.{key}"));
                             found.add(place, format!("it is not the parameter {parameter}"));
@@ -59,15 +58,15 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role",
             severity: Error,
             refused_by_aws: false,
-            title: "The function runs as the stack's own role",
+            title: "A function runs as the stack's own role for it",
             why: "That role is what is reviewed here; another one may do anything.",
             remedy: "set Role to `!GetAtt FunctionRole.Arn`",
             source: REFERENCE,
             check: Some(|stack, found| {
-                if let Some(function) = stack.function()
-                    && function.get("Role").and_then(target) != Some(ROLE)
-                {
-                    found.add(function.at("Role"), "it is not the stack's role");
+                for (strategy, function) in stack.functions() {
+                    if function.get("Role").and_then(target) != Some(strategy.role()) {
+                        found.add(function.at("Role"), "it is not the stack's role");
+                    }
                 }
             }),
         },
@@ -123,10 +122,10 @@ pub(super) const THEME: Theme = Theme {
             remedy: "raise `function.timeout`",
             source: "AWS IAM User Guide, troubleshoot_general (eventual consistency)",
             check: Some(|stack, found| {
-                if let Some(function) = stack.function()
-                    && function.get("Timeout").and_then(Value::as_u64).unwrap_or(3) < 10
-                {
-                    found.add(function.at("Timeout"), "a step would be cut short");
+                for (_, function) in stack.functions() {
+                    if function.get("Timeout").and_then(Value::as_u64).unwrap_or(3) < 10 {
+                        found.add(function.at("Timeout"), "a step would be cut short");
+                    }
                 }
             }),
         },
@@ -134,15 +133,16 @@ pub(super) const THEME: Theme = Theme {
             id: "function-in-vpc",
             severity: Warning,
             refused_by_aws: false,
-            title: "The function is in no VPC",
+            title: "The access keys' function is in no VPC",
             why: "IAM is a public service: from a VPC without a way out no key can be made, and the interface endpoint of IAM lives in us-east-1 only.",
             remedy: "take VpcConfig out, or see to a NAT gateway",
             source: "AWS IAM User Guide, reference_interface_vpc_endpoints",
             check: Some(|stack, found| {
-                if let Some(function) = stack.function()
-                    && function.get("VpcConfig").is_some()
-                {
-                    found.add(function.at("VpcConfig"), "the function is in a VPC");
+                let keys = Strategy::AccessKeys;
+                for (_, function) in stack.functions().filter(|one| one.0 == keys) {
+                    if function.get("VpcConfig").is_some() {
+                        found.add(function.at("VpcConfig"), "the function is in a VPC");
+                    }
                 }
             }),
         },
@@ -150,22 +150,21 @@ pub(super) const THEME: Theme = Theme {
             id: "function-log-group",
             severity: Error,
             refused_by_aws: false,
-            title: "The function writes to the stack's log group",
+            title: "A function writes to the stack's log group for it",
             why: "Otherwise Lambda makes one that is kept for ever and outlives the stack.",
             remedy: "set LoggingConfig.LogGroup to `!Ref FunctionLogGroup`",
             source: "AWS Lambda Developer Guide, monitoring-cloudwatchlogs-loggroups",
             check: Some(|stack, found| {
-                let Some(function) = stack.function() else {
-                    return;
-                };
-                let group = function
-                    .get("LoggingConfig")
-                    .and_then(|config| config.get("LogGroup"));
-                if group.and_then(target) != Some(LOG_GROUP) {
-                    found.add(
-                        function.at("LoggingConfig.LogGroup"),
-                        "it is not the stack's log group",
-                    );
+                for (strategy, function) in stack.functions() {
+                    let group = function
+                        .get("LoggingConfig")
+                        .and_then(|config| config.get("LogGroup"));
+                    if group.and_then(target) != Some(strategy.log_group()) {
+                        found.add(
+                            function.at("LoggingConfig.LogGroup"),
+                            "it is not the stack's log group",
+                        );
+                    }
                 }
             }),
         },
@@ -182,8 +181,9 @@ pub(super) const THEME: Theme = Theme {
                     if group.get("RetentionInDays").is_none() {
                         found.add(group.at("RetentionInDays"), "the log is kept for ever");
                     }
+                    let own = stack.strategies().any(|one| group.id == one.log_group());
                     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-                        if group.id == LOG_GROUP && group.attribute(policy) != Some("Delete") {
+                        if own && group.attribute(policy) != Some("Delete") {
                             found.add(group.at(policy), format!("{policy} is not Delete"));
                         }
                     }
@@ -194,18 +194,20 @@ pub(super) const THEME: Theme = Theme {
 };
 
 fn names(stack: &Stack<'_>, found: &mut Found) {
-    let expected = [
-        (FUNCTION, LAMBDA),
-        (ROLE, "AWS::IAM::Role"),
-        (LOG_GROUP, "AWS::Logs::LogGroup"),
-        (PERMISSION, "AWS::Lambda::Permission"),
-        (TOPIC, "AWS::SNS::Topic"),
-    ];
-    let mut entries = stack.model().access_keys.iter();
-    let key = entries
-        .any(|entry| entry.kms_key == KmsKey::Create)
+    let of = |strategy: Strategy| {
+        [
+            (strategy.function(), LAMBDA),
+            (strategy.role(), "AWS::IAM::Role"),
+            (strategy.log_group(), "AWS::Logs::LogGroup"),
+            (strategy.permission(), "AWS::Lambda::Permission"),
+        ]
+    };
+    let functions = stack.strategies().flat_map(of);
+    let topic = [(TOPIC, "AWS::SNS::Topic")];
+    let key = served::all(stack.model())
+        .any(|entry| *entry.kms_key == KmsKey::Create)
         .then_some((KMS_KEY, "AWS::KMS::Key"));
-    for (id, kind) in expected.into_iter().chain(key) {
+    for (id, kind) in functions.chain(topic).chain(key) {
         if stack
             .template
             .resource(id)
@@ -215,7 +217,10 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
         }
     }
     let parameters = stack.template.section("Parameters");
-    for parameter in [BUCKET_PARAMETER, KEY_PARAMETER] {
+    let zips = stack
+        .strategies()
+        .map(|strategy| strategy.key_parameter(stack.model()));
+    for parameter in [BUCKET_PARAMETER].into_iter().chain(zips) {
         if !parameters.is_some_and(|all| all.contains_key(parameter)) {
             found.add(
                 format!("Parameters.{parameter}"),
@@ -226,19 +231,18 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
 }
 
 fn runtime(stack: &Stack<'_>, found: &mut Found) {
-    let Some(function) = stack.function() else {
-        return;
-    };
-    if function.text("Runtime") != Some("provided.al2023") {
-        found.add(function.at("Runtime"), "it is not provided.al2023");
-    }
-    let expected = stack.model().function.architecture.as_str();
-    let architectures = super::stack::items(function.get("Architectures"));
-    if architectures.filter_map(literal).ne([expected]) {
-        found.add(
-            function.at("Architectures"),
-            format!("it is not {expected} alone"),
-        );
+    for (_, function) in stack.functions() {
+        if function.text("Runtime") != Some("provided.al2023") {
+            found.add(function.at("Runtime"), "it is not provided.al2023");
+        }
+        let expected = stack.model().function.architecture.as_str();
+        let architectures = super::stack::items(function.get("Architectures"));
+        if architectures.filter_map(literal).ne([expected]) {
+            found.add(
+                function.at("Architectures"),
+                format!("it is not {expected} alone"),
+            );
+        }
     }
 }
 
@@ -256,9 +260,12 @@ const REDIRECTING: [&str; 9] = [
 ];
 
 fn environment(stack: &Stack<'_>, found: &mut Found) {
-    let Some(function) = stack.function() else {
-        return;
-    };
+    for (_, function) in stack.functions() {
+        environment_of(function, found);
+    }
+}
+
+fn environment_of(function: &Resource<'_>, found: &mut Found) {
     if function.get("Layers").is_some() {
         found.add(function.at("Layers"), "the function has layers");
     }

@@ -95,15 +95,18 @@ fn is_random(token: &str) -> bool {
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
     let output = |outputs: &serde_yaml::Mapping| outputs.contains_key(token);
     let template = &stack.template;
-    let names = stack.model().access_keys.iter();
+    let mut keys = stack.model().access_keys.iter();
+    let mut databases = stack.model().databases.iter();
+    let mut served = stack.entries.iter();
     template.knows(token)
         || template.section("Outputs").is_some_and(output)
-        || names
-            .clone()
-            .any(|entry| entry.secret.as_str().contains(token))
-        || names
-            .clone()
-            .any(|entry| entry.user.as_str().contains(token))
+        || served.any(|entry| entry.served.secret.as_str().contains(token))
+        || keys.any(|entry| entry.user.as_str().contains(token))
+        || databases.any(|entry| {
+            entry.username.contains(token)
+                || entry.host.as_str().contains(token)
+                || entry.dbname.iter().any(|name| name.contains(token))
+        })
         || stack.named.iter().any(|arn| arn.contains(token))
         || stack
             .model()

@@ -13,6 +13,7 @@ mod key;
 mod limits;
 mod material;
 mod name;
+mod network;
 mod operation;
 mod policy;
 mod reader;
@@ -55,6 +56,7 @@ pub const THEMES: &[Theme] = &[
     secret::THEME,
     rotation::THEME,
     function::THEME,
+    network::THEME,
     operation::THEME,
     exception::THEME,
 ];

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::rule::{Rule, Theme};
 use super::stack::{items, literal, target};
 use crate::model::Severity::{Error, Warning};
-use crate::render::{FUNCTION, FUNCTION_OUTPUT, STACK_TAG, TOPIC, secret_output};
+use crate::render::{STACK_TAG, TOPIC, secret_output};
 
 /// The types that CloudFormation tags, of those that stand near a stack like this.
 const TAGGABLE: [&str; 12] = [
@@ -97,27 +97,27 @@ pub(super) const THEME: Theme = Theme {
             id: "outputs",
             severity: Error,
             refused_by_aws: false,
-            title: "The function's ARN and every secret's are outputs",
+            title: "Each function's ARN and every secret's are outputs",
             why: "Scripts and other stacks find them there.",
             remedy: "keep the outputs FunctionArn and SecretArn… as the template of keyrota has them",
             source: "keyrota: the names in the README",
             check: Some(|stack, found| {
                 let outputs = stack.template.section("Outputs");
                 let shown = |id: &str| outputs?.get(id)?.get("Value").and_then(target);
-                if shown(FUNCTION_OUTPUT) != Some(FUNCTION) {
-                    found.add(
-                        format!("Outputs.{FUNCTION_OUTPUT}"),
-                        "it is not the function's ARN",
-                    );
+                for strategy in stack.strategies() {
+                    let output = strategy.function_output(stack.model());
+                    if shown(output) != Some(strategy.function()) {
+                        found.add(format!("Outputs.{output}"), "it is not the function's ARN");
+                    }
                 }
                 for entry in &stack.entries {
-                    let id = secret_output(entry.key);
+                    let id = secret_output(&entry.served);
                     if let Some(secret) = entry.secret
                         && shown(&id) != Some(secret.id)
                     {
                         found.add(
                             format!("Outputs.{id}"),
-                            format!("it is not the ARN of `{}`", entry.key.secret),
+                            format!("it is not the ARN of `{}`", entry.served.secret),
                         );
                     }
                 }

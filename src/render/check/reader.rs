@@ -8,8 +8,8 @@ use super::rule::{Found, Rule, Theme};
 use super::stack::{Resource, Stack, account_of, target};
 use crate::model::Severity::Error;
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
-use crate::render::ROLE;
 use crate::render::document::Kind;
+use crate::render::served::Served;
 
 const ID: &str = "foreign-reader-default-key";
 const REMEDY: &str = "set `kms_key: create`, or the ARN of a key that the reader may use";
@@ -84,13 +84,17 @@ pub(super) const THEME: Theme = Theme {
 /// (`auth-and-access_examples_cross`).
 pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for entry in &model.access_keys {
-        if entry.kms_key != KmsKey::AwsManaged {
+    let keys = model.access_keys.iter();
+    let keys = keys.map(|entry| (&entry.place, Served::from(entry)));
+    let databases = model.databases.iter();
+    let databases = databases.map(|entry| (&entry.place, Served::from(entry)));
+    for (place, entry) in keys.chain(databases) {
+        if *entry.kms_key != KmsKey::AwsManaged {
             continue;
         }
         let foreign = |reader: &&Arn| reader.parts()[3] != account.as_str();
         for reader in entry.readers.iter().filter(foreign) {
-            let path = format!("{}.readers", entry.place);
+            let path = format!("{place}.readers");
             findings.push(Finding::error(ID, path, refusal(reader.as_str(), account)).hint(REMEDY));
         }
     }
@@ -119,7 +123,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
         found.add(finding.path, finding.message);
     }
     let ours: HashSet<(&str, &str)> = readers(stack)
-        .filter(|(entry, _, _)| entry.kms_key == KmsKey::AwsManaged)
+        .filter(|(entry, _, _)| *entry.kms_key == KmsKey::AwsManaged)
         .map(|(_, secret, reader)| (secret, reader))
         .collect();
     for statement in stack.allowing(&[Kind::Secret]) {
@@ -143,12 +147,12 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
 /// Each reader of the manifest, with its entry and the logical ID of its secret.
 fn readers<'all>(
     stack: &'all Stack<'_>,
-) -> impl Iterator<Item = (&'all crate::model::AccessKey, &'all str, &'all str)> {
+) -> impl Iterator<Item = (Served<'all>, &'all str, &'all str)> {
     let entries = stack.entries.iter();
-    let entries = entries.filter_map(|entry| Some((entry.key, entry.secret.as_ref()?.id)));
-    entries.flat_map(|(key, secret)| {
-        let readers = key.readers.iter();
-        readers.map(move |reader| (key, secret, reader.as_str()))
+    let entries = entries.filter_map(|entry| Some((entry.served, entry.secret.as_ref()?.id)));
+    entries.flat_map(|(served, secret)| {
+        let readers = served.readers.iter();
+        readers.map(move |reader| (served, secret, reader.as_str()))
     })
 }
 
@@ -185,7 +189,7 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
     }
     for (entry, secret, reader) in readers(stack) {
         let arn = || stack.world().secret_arn(entry.secret.as_str());
-        if entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
+        if *entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
             found.add(
                 secret,
                 format!("the key's policy does not let `{reader}` decrypt it"),
@@ -197,7 +201,10 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
 fn unlisted(stack: &Stack<'_>, found: &mut Found) {
     let world = stack.world();
     let root = world.iam_arn("root");
-    let role = world.attribute(&format!("{ROLE}.Arn")).unwrap_or_default();
+    let roles = stack.strategies();
+    let roles: HashSet<String> = roles
+        .filter_map(|one| world.attribute(&format!("{}.Arn", one.role())).ok())
+        .collect();
     let listed: HashSet<(&str, &str)> = readers(stack)
         .map(|(_, secret, reader)| (secret, reader))
         .collect();
@@ -208,7 +215,7 @@ fn unlisted(stack: &Stack<'_>, found: &mut Found) {
         let known = |principal: &str| match secret {
             Some(secret) => listed.contains(&(secret, principal)),
             // A key's own rules say for which secrets.
-            None => principal == root || principal == role || anywhere.contains(principal),
+            None => principal == root || roles.contains(principal) || anywhere.contains(principal),
         };
         for (_, principal) in &statement.principals {
             if !known(principal) {

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Stack, items, literal, target};
 use crate::model::Severity::Error;
-use crate::model::{KmsKey, RotateAs, SecretReference};
+use crate::model::{KmsKey, SecretReference};
+use crate::render::Strategy;
 use crate::render::document::Kind;
-use crate::render::{LOG_GROUP, ROLE};
 
-/// All that the function's role needs for all that a manifest can say.
-const ACTIONS: [&str; 14] = [
+/// All that the access keys' function's role needs for all that a manifest can say.
+const KEY_ACTIONS: [&str; 14] = [
     "iam:CreateAccessKey",
     "iam:DeleteAccessKey",
     "iam:GetAccessKeyLastUsed",
@@ -27,14 +27,42 @@ const ACTIONS: [&str; 14] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
+/// The same for the databases'.
+const DATABASE_ACTIONS: [&str; 16] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetRandomPassword",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+];
+
+/// Returns what a function's role may have to do.
+const fn actions(strategy: Strategy) -> &'static [&'static str] {
+    match strategy {
+        Strategy::AccessKeys => &KEY_ACTIONS,
+        Strategy::Databases => &DATABASE_ACTIONS,
+    }
+}
+
 pub(super) const THEME: Theme = Theme {
-    title: "The function's role and the users",
+    title: "The functions' roles and the users",
     rules: &[
         Rule {
             id: "role-trust",
             severity: Error,
             refused_by_aws: false,
-            title: "Lambda alone may assume the function's role",
+            title: "Lambda alone may assume a function's role",
             why: "Whoever else may assume it can make keys of every user that it manages, and read every secret.",
             remedy: "leave lambda.amazonaws.com and sts:AssumeRole as the only ones",
             source: "AWS Lambda Developer Guide, lambda-intro-execution-role",
@@ -44,19 +72,21 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role-actions",
             severity: Error,
             refused_by_aws: false,
-            title: "The function's role may do what a rotation does, and nothing else",
+            title: "A function's role may do what its rotation does, and nothing else",
             why: "A function that can make credentials is worth attacking; what it cannot do, no attacker can.",
             remedy: "take the action out, or give it to another role",
             source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
             check: Some(|stack, found| {
-                for statement in stack.role_statements() {
-                    let plain = statement.actions.iter().filter(|one| !one.contains('*'));
-                    for action in plain {
-                        if !ACTIONS
-                            .iter()
-                            .any(|known| known.eq_ignore_ascii_case(action))
-                        {
-                            found.add(statement.at(), format!("no rotation does `{action}`"));
+                for strategy in stack.strategies() {
+                    for statement in stack.role_statements(strategy) {
+                        let plain = statement.actions.iter().filter(|one| !one.contains('*'));
+                        for action in plain {
+                            if !actions(strategy)
+                                .iter()
+                                .any(|known| known.eq_ignore_ascii_case(action))
+                            {
+                                found.add(statement.at(), format!("no rotation does `{action}`"));
+                            }
                         }
                     }
                 }
@@ -66,7 +96,7 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role-resources",
             severity: Error,
             refused_by_aws: false,
-            title: "The function's role reaches the stack's own secrets, users, keys and log, and what the manifest names",
+            title: "A function's role reaches the stack's own secrets of its kind, users, keys and log, and what the manifest names",
             why: "A resource that is neither would be rotated or read by a function that was never meant for it.",
             remedy: "refer to a resource of the stack, or name it in the manifest",
             source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
@@ -76,21 +106,21 @@ pub(super) const THEME: Theme = Theme {
             id: "role-foreign-policy",
             severity: Error,
             refused_by_aws: false,
-            title: "The function's role carries no policy from outside the stack",
+            title: "A function's role carries no policy from outside the stack",
             why: "What such a policy allows is not reviewed here, and its owner can change it at any time.",
             remedy: "write what is needed as a policy of the stack",
             source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
             check: Some(|stack, found| {
-                let Some(role) = stack.template.resource(ROLE) else {
-                    return;
-                };
-                let attached = items(role.get("ManagedPolicyArns"));
-                for policy in attached.filter(|one| target(one).is_none()) {
-                    let name = literal(policy).unwrap_or("a policy from elsewhere");
-                    found.add(
-                        role.at("ManagedPolicyArns"),
-                        format!("`{name}` is not the stack's own"),
-                    );
+                let roles = stack.strategies();
+                for role in roles.filter_map(|one| stack.template.resource(one.role())) {
+                    let attached = items(role.get("ManagedPolicyArns"));
+                    for policy in attached.filter(|one| target(one).is_none()) {
+                        let name = literal(policy).unwrap_or("a policy from elsewhere");
+                        found.add(
+                            role.at("ManagedPolicyArns"),
+                            format!("`{name}` is not the stack's own"),
+                        );
+                    }
                 }
             }),
         },
@@ -155,7 +185,10 @@ pub(super) const THEME: Theme = Theme {
 
 fn trust(stack: &Stack<'_>, found: &mut Found) {
     for statement in stack.allowing(&[Kind::Trust]) {
-        if statement.document.resource != ROLE {
+        if !stack
+            .strategies()
+            .any(|one| statement.document.resource == one.role())
+        {
             continue;
         }
         let others = statement.principals.iter();
@@ -176,12 +209,23 @@ fn trust(stack: &Stack<'_>, found: &mut Found) {
 }
 
 fn resources(stack: &Stack<'_>, found: &mut Found) {
+    for strategy in stack.strategies() {
+        resources_of(stack, strategy, found);
+    }
+}
+
+fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
     let world = stack.world();
+    let others = stack.entries.iter();
+    let others: HashSet<&str> = others
+        .filter(|entry| entry.strategy() != strategy)
+        .filter_map(|entry| Some(entry.secret?.id))
+        .collect();
     let mut known: HashSet<String> = HashSet::new();
-    known.extend(world.attribute(&format!("{LOG_GROUP}.Arn")));
+    known.extend(world.attribute(&format!("{}.Arn", strategy.log_group())));
     for resource in &stack.template.resources {
         match resource.kind {
-            "AWS::SecretsManager::Secret" => {
+            "AWS::SecretsManager::Secret" if !others.contains(resource.id) => {
                 known.extend(resource.text("Name").map(|name| world.secret_arn(name)));
             }
             "AWS::IAM::User" | "AWS::KMS::Key" => {
@@ -192,17 +236,18 @@ fn resources(stack: &Stack<'_>, found: &mut Found) {
     }
     for entry in &stack.model().access_keys {
         known.insert(world.iam_arn(&format!("user/{}", entry.user)));
-        if let RotateAs::Administrator(secret) = &entry.rotate_as {
-            known.insert(match secret {
-                SecretReference::Name(name) => world.secret_arn(name.as_str()),
-                SecretReference::Arn(arn) => arn.to_string(),
-            });
-        }
-        if let KmsKey::Existing(arn) = &entry.kms_key {
+    }
+    let mine = stack.entries.iter();
+    for entry in mine.filter(|entry| entry.strategy() == strategy) {
+        known.extend(entry.served.administrator.map(|secret| match secret {
+            SecretReference::Name(name) => world.secret_arn(name.as_str()),
+            SecretReference::Arn(arn) => arn.to_string(),
+        }));
+        if let KmsKey::Existing(arn) = entry.served.kms_key {
             known.insert(arn.to_string());
         }
     }
-    for statement in stack.role_statements() {
+    for statement in stack.role_statements(strategy) {
         // `*` alone is the wildcard's rule's to tell of.
         for arn in statement.resources.iter().filter(|arn| **arn != "*") {
             if !known.contains(*arn) {

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use serde_yaml::Value;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Resource, Stack, holders, literal, target};
+use super::stack::{Entry, Resource, Source, Stack, holders, literal, target};
 use crate::model::Severity::{Error, Warning};
-use crate::model::{Duration, RotateAs, Schedule};
-use crate::render::FUNCTION;
+use crate::model::{Duration, RotateAs, Schedule, SecretReference};
+use crate::render::Strategy;
 
 const SCHEDULE: &str = "AWS::SecretsManager::RotationSchedule";
 const GUIDE: &str = "AWS Secrets Manager User Guide, rotate-secrets_schedule";
@@ -60,14 +60,26 @@ pub(super) const THEME: Theme = Theme {
             id: "schedule-function",
             severity: Error,
             refused_by_aws: false,
-            title: "A schedule starts the stack's own function",
+            title: "A schedule starts the stack's own function for what the secret holds",
             why: "Another function would be handed the credentials, and the right to make new ones.",
             remedy: "set RotationLambdaARN to `!GetAtt Function.Arn`",
             source: REFERENCE,
             check: Some(|stack, found| {
+                let secrets = stack.entries.iter();
+                let functions: HashMap<&str, &str> = secrets
+                    .filter_map(|entry| Some((entry.secret?.id, entry.strategy().function())))
+                    .collect();
                 for schedule in stack.template.of_type(SCHEDULE) {
                     let function = schedule.get("RotationLambdaARN").and_then(target);
-                    if function != Some(FUNCTION) {
+                    let secret = schedule.get("SecretId").and_then(target);
+                    // A secret of a template's own is somebody else's to tell.
+                    let known = match secret.and_then(|secret| functions.get(secret)) {
+                        Some(own) => function == Some(*own),
+                        None => stack
+                            .strategies()
+                            .any(|one| function == Some(one.function())),
+                    };
+                    if !known {
                         let place = schedule.at("RotationLambdaARN");
                         found.add(place, "it is not the stack's function");
                     }
@@ -216,20 +228,34 @@ fn permissions(stack: &Stack<'_>, found: &mut Found) {
 }
 
 fn policies(stack: &Stack<'_>, found: &mut Found) {
-    // By what a policy names it is needed for: a secret, a user, or the log.
+    let schedules = stack.template.of_type(SCHEDULE);
+    let schedules: HashMap<&str, &Resource<'_>> = schedules
+        .filter_map(|one| Some((target(one.get("SecretId")?)?, one)))
+        .collect();
+    for strategy in stack.strategies() {
+        policies_of(stack, strategy, &schedules, found);
+    }
+}
+
+fn policies_of(
+    stack: &Stack<'_>,
+    strategy: Strategy,
+    schedules: &HashMap<&str, &Resource<'_>>,
+    found: &mut Found,
+) {
+    // By what a policy names it is needed for: a secret, a user, or every rotation.
     let mut naming: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut always: Vec<&str> = Vec::new();
-    for statement in stack.role_statements() {
+    for statement in stack.role_statements(strategy) {
         let policy = statement.document.resource.as_str();
         // One that stands in the role itself is there with it.
-        if policy == crate::render::ROLE {
+        if policy == strategy.role() {
             continue;
         }
-        if statement
-            .actions
-            .iter()
-            .any(|action| action.starts_with("logs:"))
-        {
+        let every = |action: &&str| {
+            action.starts_with("logs:") || *action == "secretsmanager:GetRandomPassword"
+        };
+        if statement.actions.iter().any(every) {
             always.push(policy);
         }
         let contexts = statement.narrowed("kms:EncryptionContext:SecretARN");
@@ -243,27 +269,11 @@ fn policies(stack: &Stack<'_>, found: &mut Found) {
             own.entry(user).or_default().push(policy.id);
         }
     }
-    let schedules = stack.template.of_type(SCHEDULE);
-    let schedules: HashMap<&str, &Resource<'_>> = schedules
-        .filter_map(|one| Some((target(one.get("SecretId")?)?, one)))
-        .collect();
-    let world = stack.world();
-    for entry in &stack.entries {
+    let mine = stack.entries.iter();
+    for entry in mine.filter(|entry| entry.strategy() == strategy) {
         let schedule = entry.secret.and_then(|secret| schedules.get(secret.id));
         let Some(schedule) = schedule else { continue };
-        let mut arns = vec![world.secret_arn(entry.key.secret.as_str())];
-        let mut users: Vec<String> = Vec::new();
-        match &entry.key.rotate_as {
-            RotateAs::Itself => users.extend([
-                entry.key.user.to_string(),
-                crate::render::user_logical_id(entry.key),
-            ]),
-            RotateAs::Role => arns.push(world.iam_arn(&format!("user/{}", entry.key.user))),
-            RotateAs::Administrator(secret) => arns.push(match secret.as_str() {
-                arn if arn.starts_with("arn:") => arn.to_owned(),
-                name => world.secret_arn(name),
-            }),
-        }
+        let (arns, users) = needs(stack, entry);
         let named = arns.iter().filter_map(|arn| naming.get(arn.as_str()));
         let own = users.iter().filter_map(|user| own.get(user.as_str()));
         let needed: HashSet<&str> = named.chain(own).flatten().chain(&always).copied().collect();
@@ -277,6 +287,27 @@ fn policies(stack: &Stack<'_>, found: &mut Found) {
             );
         }
     }
+}
+
+/// Returns the ARNs that an entry's rotation needs, and the users whose own policies.
+fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
+    let world = stack.world();
+    let mut arns = vec![world.secret_arn(entry.served.secret.as_str())];
+    let mut users = Vec::new();
+    arns.extend(entry.served.administrator.map(|secret| match secret {
+        SecretReference::Arn(arn) => arn.to_string(),
+        SecretReference::Name(name) => world.secret_arn(name.as_str()),
+    }));
+    if let Source::Key(key) = entry.source {
+        match key.rotate_as {
+            RotateAs::Itself => {
+                users.extend([key.user.to_string(), crate::render::user_logical_id(key)])
+            }
+            RotateAs::Role => arns.push(world.iam_arn(&format!("user/{}", key.user))),
+            RotateAs::Administrator(_) => {}
+        }
+    }
+    (arns, users)
 }
 
 /// The secrets that rules name in a property; the rules are those that have `with`.

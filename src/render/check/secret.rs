@@ -4,7 +4,7 @@ use serde_yaml::Value;
 
 use super::material;
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Resource, Stack, literal};
+use super::stack::{Entry, Resource, Source, Stack, literal};
 use crate::model::Severity::Error;
 
 pub(super) const THEME: Theme = Theme {
@@ -24,8 +24,8 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-seed",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret is seeded with `username` and `secretarn`, which follow from names alone, and nothing else",
-            why: "CloudFormation writes a changed seed over the live key. GenerateSecretString would do the same, and a password is nothing that IAM takes.",
+            title: "A secret is seeded with `username` and `secretarn`, or a database's with `engine` and `username`, which follow from names alone, and nothing else",
+            why: "CloudFormation writes a changed seed over the live credential. GenerateSecretString would do the same, and gives a password that IAM does not take and no server knows.",
             remedy: "leave SecretString as the template of keyrota has it",
             source: "AWS CloudFormation Template Reference, aws-resource-secretsmanager-secret",
             check: Some(seeds),
@@ -54,9 +54,9 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-tags",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret's tags say whose key it holds, and what becomes of it",
+            title: "A secret's tags say whose credential it holds, where it counts, and what becomes of the old one",
             why: "The function believes the tags, not the value: they are what keeps whoever can write the value from turning its rotation on another user.",
-            remedy: "leave the tags keyrota:user, keyrota:rotate-as, keyrota:owns-user and keyrota:old-key as the template of keyrota has them",
+            remedy: "leave the tags that begin with keyrota: as the template of keyrota has them",
             source: "keyrota: the function's pins",
             check: Some(pins),
         },
@@ -70,8 +70,8 @@ pub(super) const THEME: Theme = Theme {
             source: "keyrota: what is deployed follows from the manifest",
             check: Some(|stack, found| {
                 for entry in stack.entries.iter().filter(|entry| entry.secret.is_none()) {
-                    let message = format!("the stack has no secret `{}`", entry.key.secret);
-                    found.add(format!("{}.secret", entry.key.place), message);
+                    let message = format!("the stack has no secret `{}`", entry.served.secret);
+                    found.add(format!("{}.secret", entry.place), message);
                 }
             }),
         },
@@ -100,7 +100,11 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
         let Some(seed) = secret.get("SecretString") else {
             continue;
         };
-        if let Err(why) = check_seed(stack, secret, seed) {
+        let checked = match secret.tag("keyrota:kind").and_then(literal) {
+            Some("database") => check_database_seed(stack, secret, seed),
+            _ => check_seed(stack, secret, seed),
+        };
+        if let Err(why) = checked {
             found.add(secret.at("SecretString"), why);
         }
     }
@@ -130,6 +134,23 @@ fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<
     match field("secretarn") == Some(&own) {
         true => Ok(()),
         false => Err("its secretarn is not the secret's own"),
+    }
+}
+
+/// Likewise.
+fn check_database_seed(
+    stack: &Stack<'_>,
+    secret: &Resource<'_>,
+    seed: &Value,
+) -> Result<(), &'static str> {
+    let mut databases = stack.model().databases.iter();
+    let name = secret.text("Name");
+    let database = databases
+        .find(|database| Some(database.secret.as_str()) == name)
+        .ok_or("the manifest has no such database")?;
+    match stack.resolved(seed) {
+        Some(text) if text == database.seed() => Ok(()),
+        _ => Err("it is not the engine and the user name alone"),
     }
 }
 
@@ -169,25 +190,25 @@ fn pins(stack: &Stack<'_>, found: &mut Found) {
         let Some(secret) = &entry.secret else {
             continue;
         };
-        let old_key = entry.key.old_key.to_string();
-        let pins = [
-            ("keyrota:user", entry.key.user.as_str()),
-            ("keyrota:rotate-as", entry.key.rotate_as.as_str()),
-            (
-                "keyrota:owns-user",
-                if entry.key.create_user {
-                    "true"
-                } else {
-                    "false"
-                },
-            ),
-            (crate::render::OLD_KEY_TAG, old_key.as_str()),
-        ];
-        for (key, expected) in pins {
-            if secret.tag(key).and_then(literal) != Some(expected) {
+        for (key, expected) in expected_pins(entry) {
+            if secret.tag(key).and_then(literal) != Some(expected.as_str()) {
                 let message = format!("the tag {key} is not `{expected}`, as the manifest says");
                 found.add(secret.at("Tags"), message);
             }
         }
     }
+}
+
+fn expected_pins(entry: &Entry<'_>) -> Vec<(&'static str, String)> {
+    let key = match entry.source {
+        Source::Key(key) => key,
+        Source::Database(database) => return database.tags(),
+    };
+    let owns_user = if key.create_user { "true" } else { "false" };
+    vec![
+        ("keyrota:user", key.user.to_string()),
+        ("keyrota:rotate-as", key.rotate_as.as_str().to_owned()),
+        ("keyrota:owns-user", owns_user.to_owned()),
+        (crate::render::OLD_KEY_TAG, key.old_key.to_string()),
+    ]
 }

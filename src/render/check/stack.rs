@@ -7,10 +7,11 @@ use serde_yaml::{Mapping, Value};
 
 use super::Longest;
 use super::statement::Statement;
-use crate::model::{AccessKey, AccountId, Model};
-use crate::render::Rendered;
+use crate::model::{AccessKey, AccountId, Database, Model};
 use crate::render::document::Kind;
 use crate::render::resolve::World;
+use crate::render::served::{self, Served};
+use crate::render::{Rendered, Strategy};
 
 /// What CloudFormation knows by itself (`pseudo-parameter-reference`).
 const PSEUDO: [&str; 8] = [
@@ -313,10 +314,30 @@ pub(super) fn account_of(arn: &str) -> Option<&str> {
     AccountId::parse(account).ok().map(|_| account)
 }
 
+/// What an entry of the manifest is.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'stack> {
+    Key(&'stack AccessKey),
+    Database(&'stack Database),
+}
+
 /// One entry of the manifest beside its secret in the template.
 pub(super) struct Entry<'stack> {
-    pub key: &'stack AccessKey,
+    pub source: Source<'stack>,
+    /// Its place in the manifest.
+    pub place: &'stack str,
+    pub served: Served<'stack>,
     pub secret: Option<Resource<'stack>>,
+}
+
+impl Entry<'_> {
+    /// Returns what rotates it.
+    pub const fn strategy(&self) -> Strategy {
+        match self.source {
+            Source::Key(_) => Strategy::AccessKeys,
+            Source::Database(_) => Strategy::Databases,
+        }
+    }
 }
 
 /// A rendered stack with all that the rules ask about it.
@@ -340,13 +361,22 @@ impl<'stack> Stack<'stack> {
                 secrets.insert(name, *secret);
             }
         }
-        let entries = rendered.model.access_keys.iter();
-        let entries = entries.map(|key| Entry {
-            key,
+        let keys = rendered.model.access_keys.iter();
+        let keys = keys.map(|key| Entry {
+            source: Source::Key(key),
+            place: &key.place,
+            served: key.into(),
             secret: secrets.get(key.secret.as_str()).copied(),
         });
+        let databases = rendered.model.databases.iter();
+        let databases = databases.map(|database| Entry {
+            source: Source::Database(database),
+            place: &database.place,
+            served: database.into(),
+            secret: secrets.get(database.secret.as_str()).copied(),
+        });
         Self {
-            entries: entries.collect(),
+            entries: keys.chain(databases).collect(),
             longest,
             statements: Statement::all(&rendered.documents),
             named: named(rendered.model),
@@ -373,10 +403,17 @@ impl<'stack> Stack<'stack> {
         }
     }
 
-    /// Returns the function, where it is under the ID that all else knows it by.
-    pub fn function(&self) -> Option<&Resource<'stack>> {
-        let function = self.template.resource(crate::render::FUNCTION)?;
-        (function.kind == "AWS::Lambda::Function").then_some(function)
+    /// Returns what the stack's functions rotate.
+    pub fn strategies(&self) -> impl Iterator<Item = Strategy> + use<'stack> {
+        Strategy::of(self.model())
+    }
+
+    /// Returns each function that is under the ID that all else knows it by.
+    pub fn functions(&self) -> impl Iterator<Item = (Strategy, &Resource<'stack>)> {
+        self.strategies().filter_map(|strategy| {
+            let function = self.template.resource(strategy.function())?;
+            (function.kind == "AWS::Lambda::Function").then_some((strategy, function))
+        })
     }
 
     /// Returns the statements of documents of these kinds that allow something.
@@ -388,19 +425,22 @@ impl<'stack> Stack<'stack> {
         all.filter(move |one| one.allows && kinds.contains(&one.document.kind))
     }
 
-    /// Returns the statements of the policies that the function's role carries.
-    pub fn role_statements<'all>(&'all self) -> impl Iterator<Item = &'all Statement<'stack>> {
+    /// Returns the statements of the policies that a function's role carries.
+    pub fn role_statements<'all>(
+        &'all self,
+        strategy: Strategy,
+    ) -> impl Iterator<Item = &'all Statement<'stack>> {
         let identity = self.allowing(&[Kind::RoleInline, Kind::Managed]);
-        identity.filter(|one| self.carried_by_role(&one.document.resource))
+        identity.filter(move |one| self.carries(strategy, &one.document.resource))
     }
 
-    /// Returns whether a policy is one of the function's role's.
-    pub fn carried_by_role(&self, policy: &str) -> bool {
+    /// Returns whether a policy is one of a function's role's.
+    pub fn carries(&self, strategy: Strategy, policy: &str) -> bool {
+        let role = strategy.role();
         let Some(policy) = self.template.resource(policy) else {
             return false;
         };
-        policy.id == crate::render::ROLE
-            || holders(policy).any(|holder| holder == crate::render::ROLE)
+        policy.id == role || holders(policy).any(|holder| holder == role)
     }
 }
 
@@ -414,19 +454,20 @@ pub(super) fn holders<'tree>(policy: &Resource<'tree>) -> impl Iterator<Item = &
 }
 
 fn named(model: &Model) -> HashSet<&str> {
-    use crate::model::{KmsKey, RotateAs, SecretReference};
+    use crate::model::{KmsKey, SecretReference};
     let mut named: HashSet<&str> = HashSet::new();
     named.extend(model.permissions_boundary.as_ref().map(|arn| arn.as_str()));
-    for entry in &model.access_keys {
+    for entry in served::all(model) {
         named.extend(entry.readers.iter().map(|arn| arn.as_str()));
-        if let KmsKey::Existing(arn) = &entry.kms_key {
+        if let KmsKey::Existing(arn) = entry.kms_key {
             named.insert(arn.as_str());
         }
-        if let RotateAs::Administrator(SecretReference::Arn(arn)) = &entry.rotate_as {
+        if let Some(SecretReference::Arn(arn)) = entry.administrator {
             named.insert(arn.as_str());
         }
-        named.extend(entry.probe.as_ref().map(|probe| probe.resource()));
     }
+    let probes = model.access_keys.iter().flat_map(|entry| &entry.probe);
+    named.extend(probes.map(|probe| probe.resource()));
     named
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Statement<'stack> {
     pub document: &'stack Document,
     index: usize,
     pub allows: bool,
+    pub denies: bool,
     pub actions: Vec<&'stack str>,
     pub resources: Vec<&'stack str>,
     /// Each with its kind: `AWS`, `Service`, `Federated`, or `*` for everybody.
@@ -64,6 +65,7 @@ impl<'stack> Statement<'stack> {
             document,
             index,
             allows: value.get("Effect").and_then(literal) == Some("Allow"),
+            denies: value.get("Effect").and_then(literal) == Some("Deny"),
             actions: texts("Action"),
             resources: texts("Resource"),
             principals,
@@ -104,6 +106,13 @@ impl<'stack> Statement<'stack> {
             .filter(move |(one, _)| literal(one).is_some_and(|one| one.eq_ignore_ascii_case(key)));
         let values = mine.flat_map(|(_, value)| items(Some(value)));
         values.filter_map(literal).filter(|value| *value != "*")
+    }
+
+    /// Returns how many conditions it has, each an operator on a key.
+    pub fn conditions_count(&self) -> usize {
+        let keys = self.conditions.into_iter().flatten();
+        keys.map(|(_, keys)| keys.as_mapping().map_or(0, Mapping::len))
+            .sum()
     }
 
     /// Returns whether a condition key is narrowed to anything.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Command::{Bootstrap, Teardown};
 use super::{Action, Grant, Scope, generated};
+use crate::render::Strategy;
 
 const TOPIC: &[Action] = &[
     ("sns:CreateTopic", &[Bootstrap]),
@@ -53,18 +54,24 @@ const RULES: &[Action] = &[
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
     let topic = vec![world.arn("sns", &generated(model, "AlarmTopic-"))];
-    let each = |service: &str, kind: &str, logical_ids: &[&str]| -> Vec<String> {
-        let named = |id: &&str| world.arn(service, &format!("{kind}{}", generated(model, id)));
+    let each = |service: &str, kind: &str, logical_ids: &[String]| -> Vec<String> {
+        let named = |id: &String| world.arn(service, &format!("{kind}{}", generated(model, id)));
         let arns: BTreeSet<String> = logical_ids.iter().map(named).collect();
         arns.into_iter().collect()
     };
-    let alarms = [
-        "FunctionErrorsAlarm-",
-        "KeysHeldBackAlarm-",
-        "RotationOverdueAlarm-",
-    ];
+    let mut alarms: Vec<String> = Vec::new();
+    let mut rules: Vec<String> = Vec::new();
+    for strategy in Strategy::of(model) {
+        let id = |id: &&str| format!("{}{id}", strategy.prefix());
+        // No server holds an old password back.
+        let held_back = (strategy == Strategy::AccessKeys).then_some("KeysHeldBackAlarm-");
+        alarms.extend(["FunctionErrorsAlarm-"].iter().map(id));
+        alarms.extend(held_back.iter().map(id));
+        alarms.extend(["RotationOverdueAlarm-"].iter().map(id));
+        rules.extend(["RotationFailedRule", "SweepRule"].iter().map(id));
+    }
     let alarms = each("cloudwatch", "alarm:", &alarms);
-    let rules = each("events", "rule/", &["RotationFailedRule", "SweepRule"]);
+    let rules = each("events", "rule/", &rules);
     let mut grants = vec![
         Grant::new("Topic", "topic", topic.clone(), TOPIC),
         Grant::new("Alarms", "alarm", alarms, ALARMS),

@@ -2,7 +2,7 @@
 
 use super::Command::{Bootstrap, Rotate, Teardown};
 use super::{Action, Grant, Scope, generated};
-use crate::render::name;
+use crate::render::Strategy;
 
 /// Secrets Manager asks for `InvokeFunction` of whoever turns rotation on, or
 /// rotates (`rotating-secrets-required-permissions-function`).
@@ -44,24 +44,37 @@ const FIND_LOG: &[Action] = &[
     ("logs:DescribeResourcePolicies", &[Bootstrap]),
 ];
 
-/// Returns what keeps the function and its log group.
+/// CloudFormation's handler looks at the VPC that a function is to stand in, and, when
+/// it takes the function away, whether its network interfaces are gone. EC2 knows no
+/// resource for that (`list_amazonec2`).
+const FIND_NETWORK: &[Action] = &[
+    ("ec2:DescribeNetworkInterfaces", &[Bootstrap, Teardown]),
+    ("ec2:DescribeSecurityGroups", &[Bootstrap]),
+    ("ec2:DescribeSubnets", &[Bootstrap]),
+    ("ec2:DescribeVpcs", &[Bootstrap]),
+];
+
+/// Returns what keeps the functions and their log groups.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
-    let function = format!("function:{}", generated(model, "Function-"));
-    let group = format!("log-group:{}", name::log_group_name(&model.stack));
-    // Tags are asked for with the first form, everything else with the second.
-    let groups = vec![
-        world.arn("logs", &group),
-        world.arn("logs", &format!("{group}:*")),
-    ];
-    vec![
-        Grant::new(
-            "Function",
-            "function",
-            vec![world.arn("lambda", &function)],
-            FUNCTION,
-        ),
+    let mut functions = Vec::new();
+    let mut groups = Vec::new();
+    for strategy in Strategy::of(model) {
+        let function = generated(model, &format!("{}-", strategy.function()));
+        functions.push(world.arn("lambda", &format!("function:{function}")));
+        let group = format!("log-group:{}", strategy.log_group_name(&model.stack));
+        // Tags are asked for with the first form, everything else with the second.
+        groups.push(world.arn("logs", &group));
+        groups.push(world.arn("logs", &format!("{group}:*")));
+    }
+    functions.dedup();
+    let mut grants = vec![
+        Grant::new("Function", "function", functions, FUNCTION),
         Grant::new("Log", "log group", groups, LOG),
         Grant::everywhere(FIND_LOG),
-    ]
+    ];
+    if !model.databases.is_empty() && model.network.is_in_vpc() {
+        grants.push(Grant::everywhere(FIND_NETWORK));
+    }
+    grants
 }

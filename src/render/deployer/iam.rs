@@ -5,6 +5,7 @@ use serde_json::json;
 use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, each, entries, generated};
 use crate::model::{AccessKey, RotateAs};
+use crate::render::Strategy;
 
 /// With a boundary in the manifest: only with that boundary.
 const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
@@ -91,8 +92,16 @@ const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown]
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
     let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
-    let role = generated(model, "FunctionRole-");
-    let role = vec![world.iam_arn(&format!("role{path}{role}"))];
+    // A name that had to be cut short is the same for both.
+    let named = |kind: &str, last: &str| -> Vec<String> {
+        let mut arns: Vec<String> = Strategy::of(model)
+            .map(|strategy| generated(model, &format!("{}{last}", strategy.prefix())))
+            .map(|name| world.iam_arn(&format!("{kind}{path}{name}")))
+            .collect();
+        arns.dedup();
+        arns
+    };
+    let role = named("role", "FunctionRole-");
     let users = |with: &dyn Fn(&AccessKey) -> bool| {
         each(&entries(model, with), |entry| {
             world.iam_arn(&format!("user/{}", entry.user))
@@ -135,10 +144,13 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         }
     }
     if scope.managed {
-        let policies = generated(model, "FunctionManaged");
-        let policies = world.iam_arn(&format!("policy{path}{policies}"));
-        let attached = json!({ "ArnLike": { "iam:PolicyARN": policies } });
-        grants.push(Grant::new("Policies", "policy", vec![policies], POLICIES));
+        let policies = named("policy", "FunctionManaged");
+        let attached = match policies.as_slice() {
+            [one] => json!(one),
+            several => json!(several),
+        };
+        let attached = json!({ "ArnLike": { "iam:PolicyARN": attached } });
+        grants.push(Grant::new("Policies", "policy", policies, POLICIES));
         grants.push(Grant::new("AttachPolicies", "role", role, ATTACH).when(attached));
     }
     grants

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
-use super::{Action, Grant, Scope, each, entries};
-use crate::model::{AccessKey, KmsKey, Model, RotateAs, SecretReference};
+use super::{Action, Grant, Scope};
+use crate::model::{InitialPassword, KmsKey, Model, SecretReference};
+use crate::render::served::{self, Served};
 use crate::render::{STACK_TAG, name};
 
 /// By ARN, and by the bare name for the commands that meet secrets that are not
@@ -65,6 +66,9 @@ const READ_SECRETS: &[Action] = &[
 /// Its full ARN goes into `secretarn`; its value is for the function alone.
 const ADMINISTRATORS: &[Action] = &[("secretsmanager:DescribeSecret", &[Plan, Bootstrap, Rotate])];
 
+/// What it holds is stored as the first value of another one.
+const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
+
 const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate])];
 
 /// Through Secrets Manager: to read a secret takes one, to store it both.
@@ -109,12 +113,7 @@ const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
-    if scope
-        .model
-        .access_keys
-        .iter()
-        .any(|entry| entry.kms_key == KmsKey::Create)
-    {
+    if served::all(scope.model).any(|entry| *entry.kms_key == KmsKey::Create) {
         grants.extend(own_key(scope));
     }
     grants
@@ -122,13 +121,14 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
 
 fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
-    let arn = |entry: &AccessKey| world.secret_arn(entry.secret.as_str());
+    let arn = |entry: &Served<'_>| world.secret_arn(entry.secret.as_str());
     let bare = |name: &str| world.arn("secretsmanager", &format!("secret:{name}"));
-    let all = entries(model, |_| true);
+    let all: Vec<Served<'_>> = served::all(model).collect();
     let deployed = each(&all, arn);
     let absent = each(&all, |entry| bare(entry.secret.as_str()));
     let both = deployed.iter().cloned().chain(absent).collect();
-    let read = entries(model, |entry| !entry.readers.is_empty());
+    let read = all.iter().copied();
+    let read: Vec<Served<'_>> = read.filter(|entry| !entry.readers.is_empty()).collect();
     let tag = format!("secretsmanager:ResourceTag/{STACK_TAG}");
     let every = vec![world.arn("secretsmanager", "secret:*")];
     vec![
@@ -145,36 +145,62 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
             administrators(model, |name| [world.secret_arn(name), bare(name)]),
             ADMINISTRATORS,
         ),
+        Grant::new(
+            "FirstPasswords",
+            "secret",
+            first_passwords(model, |name| [world.secret_arn(name), bare(name)]),
+            FIRST_PASSWORDS,
+        ),
     ]
+}
+
+/// Returns what the entries have, each once.
+fn each(entries: &[Served<'_>], arn: impl Fn(&Served<'_>) -> String) -> Vec<String> {
+    let arns: BTreeSet<String> = entries.iter().map(arn).collect();
+    arns.into_iter().collect()
+}
+
+/// The secrets that hold databases' first passwords.
+fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for database in &model.databases {
+        match &database.initial_password {
+            InitialPassword::Secret(SecretReference::Name(name)) => {
+                found.extend(arns(name.as_str()));
+            }
+            InitialPassword::Secret(SecretReference::Arn(arn)) => {
+                found.insert(arn.to_string());
+            }
+            InitialPassword::Prompt | InitialPassword::Environment(_) => {}
+        }
+    }
+    found.into_iter().collect()
 }
 
 /// The administrators' secrets, but for those that the stack owns.
 fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
-    let own = |name: &str| {
-        let mut entries = model.access_keys.iter();
-        entries.any(|entry| entry.secret.as_str() == name)
-    };
+    let own = |name: &str| served::all(model).any(|entry| entry.secret.as_str() == name);
     let mut found = BTreeSet::new();
-    for entry in &model.access_keys {
-        match &entry.rotate_as {
-            RotateAs::Administrator(SecretReference::Name(name)) if !own(name.as_str()) => {
+    for secret in served::all(model).filter_map(|entry| entry.administrator) {
+        match secret {
+            SecretReference::Name(name) if !own(name.as_str()) => {
                 found.extend(arns(name.as_str()));
             }
-            RotateAs::Administrator(SecretReference::Arn(arn)) => {
+            SecretReference::Arn(arn) => {
                 found.insert(arn.to_string());
             }
-            RotateAs::Administrator(_) | RotateAs::Itself | RotateAs::Role => {}
+            SecretReference::Name(_) => {}
         }
     }
     found.into_iter().collect()
 }
 
 fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
-    let arn = |entry: &AccessKey| match &entry.kms_key {
+    let arn = |entry: Served<'_>| match entry.kms_key {
         KmsKey::Existing(arn) => Some(arn.to_string()),
         KmsKey::AwsManaged | KmsKey::Create => None,
     };
-    let arns: BTreeSet<String> = scope.model.access_keys.iter().filter_map(arn).collect();
+    let arns: BTreeSet<String> = served::all(scope.model).filter_map(arn).collect();
     let arns: Vec<String> = arns.into_iter().collect();
     let via = json!({
         "StringEquals": { "kms:ViaService": scope.world.via_secrets_manager() }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::super::Strategy;
 use super::super::resolve::World;
+use super::super::served::Served;
 use super::super::{check, role, view};
-use crate::model::{AccessKey, KmsKey, Model, RotateAs};
+use crate::model::{AccessKey, Database, KmsKey, Model, RotateAs};
 
 /// How much of each limit new entries may fill, in hundredths. The rest is for the
 /// entries that are there: one that gets readers, or a user of its own, grows, and
@@ -21,14 +23,24 @@ const SECRET_MENTIONS: usize = 16;
 const USER_MENTIONS: usize = 8;
 /// How often an entry's readers appear.
 const READER_MENTIONS: usize = 2;
+/// What a character takes at most, written as an escape.
+const LONGEST_ESCAPE: usize = 10;
 /// What a reader, or a tag, has beside itself in a template.
 const MENTION_FRAME: usize = 24;
 /// Bytes of a template beside its entries and tags.
 const STACK_FRAME: usize = 32_768;
-/// Resources of a stack beside its entries, rules and subscriptions: the function,
-/// its permission, log group and role, the key with its alias, the topic with its
-/// policy and three alarms. The role's policies are counted apart.
-const STACK_RESOURCES: usize = 11;
+/// Resources of a stack beside its entries, rules and subscriptions: the key with its
+/// alias, the topic with its policy.
+const STACK_RESOURCES: usize = 4;
+/// And those of each function: itself, its permission, log group and role, and three
+/// alarms. The role's policies are counted apart, but for the one with the log.
+const FUNCTION_RESOURCES: usize = 8;
+/// A function in a VPC has two policies for that; one for databases, a policy to have
+/// passwords made.
+const DATABASE_RESOURCES: usize = 3;
+/// Characters of a template that a database takes beside its names and an access
+/// key's frame, for the tags of its secret.
+const DATABASE_FRAME: usize = 600;
 /// Characters of a statement of that policy beside its secret and readers.
 const KEY_STATEMENT_FRAME: usize = 260;
 /// Characters of the key's policy beside its secrets and readers.
@@ -40,13 +52,68 @@ pub struct Load {
     world: World,
     tags: usize,
     subscriptions: usize,
-    entries: usize,
     resources: usize,
     bytes: usize,
     key_policy: usize,
+    held: BTreeMap<Strategy, Held>,
+}
+
+/// What the entries of one kind take together: what is cut into parts is cut for
+/// each function by itself.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    entries: usize,
     pattern: Sum,
     inputs: Sum,
     purposes: BTreeMap<Purpose, Sum>,
+}
+
+impl Held {
+    fn add(&mut self, purpose: Purpose, length: usize) {
+        self.purposes.entry(purpose).or_default().add(length);
+    }
+
+    /// Returns the managed policies of the role, at most.
+    fn policies(&self) -> usize {
+        let parts =
+            |(purpose, sum): (&Purpose, &Sum)| sum.parts(role::MAX_MANAGED - frame(purpose));
+        self.purposes.iter().map(parts).sum()
+    }
+
+    /// Returns the rules, each of the hourly ones with its permission, at most.
+    fn rules(&self) -> usize {
+        let rules = self.pattern.parts(view::EVENT_PATTERN_ROOM);
+        let targets = self
+            .inputs
+            .parts(view::INPUT_ROOM)
+            .max(self.entries.div_ceil(view::MAX_SWEPT));
+        // A target may be cut short by its length, and the next by its count.
+        let sweeps = (targets + 1).div_ceil(view::MAX_TARGETS);
+        rules + 2 * sweeps
+    }
+}
+
+/// An entry of either kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'entry> {
+    Key(&'entry AccessKey),
+    Database(&'entry Database),
+}
+
+impl<'entry> Entry<'entry> {
+    /// Returns every entry of a model: the access keys, then the databases.
+    pub fn all(model: &'entry Model) -> impl Iterator<Item = Self> {
+        let keys = model.access_keys.iter().map(Self::Key);
+        keys.chain(model.databases.iter().map(Self::Database))
+    }
+
+    /// Returns the name of its secret.
+    pub fn secret(self) -> &'entry str {
+        match self {
+            Self::Key(entry) => entry.secret.as_str(),
+            Self::Database(entry) => entry.secret.as_str(),
+        }
+    }
 }
 
 /// What policies of the role are made for.
@@ -89,66 +156,83 @@ impl Load {
                 .map(|(key, value)| key.len() + value.len() + MENTION_FRAME)
                 .sum(),
             subscriptions: model.alarms.email.len(),
-            entries: 0,
             resources: 0,
             bytes: 0,
             key_policy: 0,
-            pattern: Sum::default(),
-            inputs: Sum::default(),
-            purposes: BTreeMap::new(),
+            held: BTreeMap::new(),
         }
     }
 
     /// Returns whether there is no entry yet.
-    pub const fn is_empty(&self) -> bool {
-        self.entries == 0
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// Adds an entry.
-    pub fn add(&mut self, entry: &AccessKey) {
+    pub fn add(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Key(entry) => {
+                let user = self.world.iam_arn("user/").len() + entry.user.as_str().len() + 4;
+                let itself = usize::from(entry.rotate_as == RotateAs::Itself);
+                let parts = usize::from(entry.create_user) + itself;
+                self.resources += parts;
+                self.bytes += PART_FRAME * (parts + usize::from(entry.probe.is_some()))
+                    + USER_MENTIONS * entry.user.as_str().len();
+                let held = self.add_served(Strategy::AccessKeys, &entry.into());
+                if entry.rotate_as == RotateAs::Role {
+                    held.add(Purpose::Users, user);
+                }
+            }
+            Entry::Database(entry) => {
+                let tags: usize = entry.tags().iter().map(|(_, value)| value.len()).sum();
+                self.bytes += DATABASE_FRAME
+                    + tags
+                    + USER_MENTIONS * LONGEST_ESCAPE * entry.username.len()
+                    + entry.host.as_str().len();
+                self.add_served(Strategy::Databases, &entry.into());
+            }
+        }
+    }
+
+    /// Adds what both kinds are alike in, and returns the load of the function.
+    fn add_served(&mut self, strategy: Strategy, entry: &Served<'_>) -> &mut Held {
         let secret = self.world.secret_arn(entry.secret.as_str()).len() + 4;
-        let user = self.world.iam_arn("user/").len() + entry.user.as_str().len() + 4;
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
         let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
-        let has_policy = usize::from(entry.rotate_as == RotateAs::Itself);
-        let parts = usize::from(entry.create_user) + has_policy + usize::from(readers > 0);
-        self.entries += 1;
-        self.resources += 2 + parts;
+        let has_readers = usize::from(readers > 0);
+        self.resources += 2 + has_readers;
         self.bytes += ENTRY_FRAME
-            + PART_FRAME * (parts + usize::from(entry.probe.is_some()))
+            + PART_FRAME * has_readers
             + SECRET_MENTIONS * entry.secret.as_str().len()
-            + USER_MENTIONS * entry.user.as_str().len()
             + READER_MENTIONS * readers
             + 2 * self.tags;
-        self.pattern.add(secret);
-        self.inputs.add(secret);
-        let mut purpose = |purpose: Purpose, length: usize| {
-            self.purposes.entry(purpose).or_default().add(length);
-        };
-        purpose(Purpose::Secrets, secret);
-        match &entry.rotate_as {
-            RotateAs::Itself => {}
-            RotateAs::Role => purpose(Purpose::Users, user),
-            // Counted for each entry, though the policy names it once.
-            RotateAs::Administrator(of) => purpose(
-                Purpose::Administrators,
-                self.world.secret_arn(of.as_str()).len() + 4,
-            ),
+        if *entry.kms_key == KmsKey::Create {
+            // Readers get a statement of the key's policy, which names them again.
+            let statement = match readers {
+                0 => 0,
+                readers => KEY_STATEMENT_FRAME + secret + readers,
+            };
+            self.key_policy += secret + statement;
+            self.bytes += secret + 3 * statement;
         }
-        match &entry.kms_key {
+        // Counted for each entry, though the policy names it once.
+        let administrator = entry
+            .administrator
+            .map(|of| self.world.secret_arn(of.as_str()).len() + 4);
+        let held = self.held.entry(strategy).or_default();
+        held.entries += 1;
+        held.pattern.add(secret);
+        held.inputs.add(secret);
+        held.add(Purpose::Secrets, secret);
+        if let Some(length) = administrator {
+            held.add(Purpose::Administrators, length);
+        }
+        match entry.kms_key {
             KmsKey::AwsManaged => {}
-            KmsKey::Create => {
-                purpose(Purpose::Key(None), secret);
-                // Readers get a statement of the key's policy, which names them again.
-                let statement = match readers {
-                    0 => 0,
-                    readers => KEY_STATEMENT_FRAME + secret + readers,
-                };
-                self.key_policy += secret + statement;
-                self.bytes += secret + 3 * statement;
-            }
-            KmsKey::Existing(arn) => purpose(Purpose::Key(Some(arn.to_string())), secret),
+            KmsKey::Create => held.add(Purpose::Key(None), secret),
+            KmsKey::Existing(arn) => held.add(Purpose::Key(Some(arn.to_string())), secret),
         }
+        held
     }
 
     /// Returns whether a stack holds the load with room to spare.
@@ -156,11 +240,15 @@ impl Load {
         let within = |found: usize, limit: usize| found * 100 <= limit * FILL;
         let (resources, bytes, key_policy) = self.estimate();
         within(resources, check::MAX_RESOURCES)
-            && within(self.entries + 1, check::MAX_OUTPUTS)
+            && within(self.entries() + self.held.len(), check::MAX_OUTPUTS)
             && within(bytes, check::MAX_TEMPLATE)
             && within(key_policy, check::MAX_KEY)
             // These are few, and each is filled to the end: no hundredths.
-            && self.policies() <= role::MAX_ATTACHED
+            && self.held.values().all(|held| held.policies() <= role::MAX_ATTACHED)
+    }
+
+    fn entries(&self) -> usize {
+        self.held.values().map(|held| held.entries).sum()
     }
 
     /// Returns whether what cannot be counted before rendering, the template's
@@ -170,31 +258,19 @@ impl Load {
         bytes <= check::MAX_TEMPLATE && key_policy <= check::MAX_KEY
     }
 
-    /// Returns the managed policies of the role, at most.
-    fn policies(&self) -> usize {
-        let parts =
-            |(purpose, sum): (&Purpose, &Sum)| sum.parts(role::MAX_MANAGED - frame(purpose));
-        self.purposes.iter().map(parts).sum()
-    }
-
     /// Returns resources, bytes of the template and characters of the key's policy,
     /// none of them too low.
     pub(super) fn estimate(&self) -> (usize, usize, usize) {
-        let rules = self.pattern.parts(view::EVENT_PATTERN_ROOM);
-        let targets = self
-            .inputs
-            .parts(view::INPUT_ROOM)
-            .max(self.entries.div_ceil(view::MAX_SWEPT));
-        // A target may be cut short by its length, and the next by its count.
-        let sweeps = (targets + 1).div_ceil(view::MAX_TARGETS);
-        let resources = STACK_RESOURCES
-            + self.resources
-            + self.subscriptions
-            + 1
-            + self.policies()
-            + rules
-            + 2 * sweeps;
-        let bytes = STACK_FRAME + 20 * self.tags + self.bytes;
+        let of = |(strategy, held): (&Strategy, &Held)| {
+            let more = match strategy {
+                Strategy::AccessKeys => 0,
+                Strategy::Databases => DATABASE_RESOURCES,
+            };
+            FUNCTION_RESOURCES + more + held.policies() + held.rules()
+        };
+        let functions: usize = self.held.iter().map(of).sum();
+        let resources = STACK_RESOURCES + self.resources + self.subscriptions + functions;
+        let bytes = STACK_FRAME * self.held.len() + 20 * self.tags + self.bytes;
         (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
     }
 }

@@ -12,9 +12,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::view;
-use crate::model::{AccessKey, Finding, Model, StackName};
+use crate::model::{AccessKey, Database, Finding, Model, StackName};
 
-use load::Load;
+use load::{Entry, Load};
 pub use record::{Assignment, Record};
 
 /// The stacks that a manifest makes.
@@ -62,7 +62,7 @@ impl Fleet {
         let (held, emptied): (Vec<_>, Vec<_>) = models
             .into_iter()
             .enumerate()
-            .partition(|(_, model)| !model.access_keys.is_empty());
+            .partition(|(_, model)| Entry::all(model).next().is_some());
         let shard = |(number, model)| Shard {
             model,
             file: format!("stack-{number:03}.yaml"),
@@ -94,7 +94,7 @@ pub(super) fn single(model: Model) -> Shard {
 /// Returns an assignment without entries where one stack does not hold them all.
 fn first(model: &Model) -> Option<Assignment> {
     let mut load = Load::empty(model);
-    for entry in &model.access_keys {
+    for entry in Entry::all(model) {
         load.add(entry);
     }
     let one = load.is_short() && view::stack(model).is_ok_and(|stack| stack.fits());
@@ -107,11 +107,11 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
     let mut loads = vec![empty.clone(); before.stacks.max(1)];
     let mut secrets = BTreeMap::new();
     let mut new = Vec::new();
-    for entry in &model.access_keys {
-        match before.secrets.get(entry.secret.as_str()) {
+    for entry in Entry::all(model) {
+        match before.secrets.get(entry.secret()) {
             Some(number) => {
                 loads[*number].add(entry);
-                secrets.insert(entry.secret.to_string(), *number);
+                secrets.insert(entry.secret().to_owned(), *number);
             }
             None => new.push(entry),
         }
@@ -133,7 +133,7 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
             }
             open += 1;
         }
-        secrets.insert(entry.secret.to_string(), open);
+        secrets.insert(entry.secret().to_owned(), open);
     }
     Assignment {
         stacks: loads.len(),
@@ -143,14 +143,23 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
 
 /// Returns a model for each stack of the assignment.
 fn split(mut model: Model, assignment: &Assignment) -> Result<Vec<Model>, Finding> {
-    let mut entries: Vec<Vec<AccessKey>> = vec![Vec::new(); assignment.stacks];
+    let mut entries: Vec<(Vec<AccessKey>, Vec<Database>)> = Vec::new();
+    entries.resize_with(assignment.stacks, Default::default);
     for entry in std::mem::take(&mut model.access_keys) {
-        entries[assignment.secrets[entry.secret.as_str()]].push(entry);
+        entries[assignment.secrets[entry.secret.as_str()]]
+            .0
+            .push(entry);
     }
-    let shard = |(number, access_keys)| {
+    for entry in std::mem::take(&mut model.databases) {
+        entries[assignment.secrets[entry.secret.as_str()]]
+            .1
+            .push(entry);
+    }
+    let shard = |(number, (access_keys, databases))| {
         Ok(Model {
             stack: stack_name(&model.fleet, number)?,
             access_keys,
+            databases,
             ..model.clone()
         })
     };

@@ -230,7 +230,7 @@ fn no_estimate_is_too_low() {
         for count in [1, 60] {
             let model = users(0..count, settings);
             let mut load = Load::empty(&model);
-            for entry in &model.access_keys {
+            for entry in Entry::all(&model) {
                 load.add(entry);
             }
             let text = &render(&[single(model.clone())], &templates())

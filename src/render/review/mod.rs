@@ -29,10 +29,12 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
+use handlebars::{Handlebars, RenderError};
 use serde::Serialize;
 use serde_json::json;
 use serde_yaml::Value;
 
+use super::spread::{both, spread};
 use super::{Error, Rendered, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
@@ -66,7 +68,7 @@ pub struct Before {
 #[derive(Clone, Copy)]
 pub struct Content<'a> {
     /// The page's templates.
-    pub templates: &'a handlebars::Handlebars<'static>,
+    pub templates: &'a Handlebars<'static>,
     /// The stacks.
     pub stacks: &'a [Rendered<'a>],
     /// What is written for review beside the page.
@@ -135,20 +137,25 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         before,
     } = content;
     let setting = setting(stacks);
-    let beside = beside(stacks.len(), files)?;
-    let groups = permission::groups(stacks, &beside, &setting);
-    let arrangements = arrangement::arrangements(stacks, &setting.account);
+    let permissions = || -> Result<_, Error> {
+        let beside = beside(stacks.len(), files)?;
+        let groups = permission::groups(stacks, &beside, &setting);
+        let picture = picture::picture(stacks, &groups, &setting.account);
+        Ok((groups, picture))
+    };
+    let entries = || -> Result<_, Error> {
+        let arrangements = arrangement::arrangements(stacks, &setting.account);
+        let inventory = inventory::inventory(stacks, &arrangements);
+        let difference = before.map(|before| difference::difference(stacks, before, &setting));
+        Ok((arrangements, inventory, difference.transpose()?))
+    };
+    let (permissions, entries) = both(permissions, entries);
+    let ((groups, picture), (arrangements, inventory, difference)) = (permissions?, entries?);
     let rotas = arrangement::rotas(&arrangements);
-    let inventory = inventory::inventory(stacks, &arrangements);
-    let difference = before
-        .map(|before| difference::difference(stacks, before, &setting))
-        .transpose()?;
+    let timelines = arrangement::timelines(&arrangements);
+    let (files, more_files) = digests(files);
     let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
     let several = stacks.len() > 1;
-    let picture = picture::picture(stacks, &groups, &setting.account);
-    let (files, more_files) = digests(files);
-
-    let mut page = Parts::begin(templates);
     let head = head::head(
         stacks,
         secrets,
@@ -157,83 +164,73 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         checks,
         difference.as_ref(),
     );
-    page.add("begin", &head)?;
-    if let Some(difference) = &difference {
-        page.add("difference", difference)?;
-    }
-    let this_stack = if several {
-        "these stacks make"
-    } else {
-        "this stack makes"
+    let pictured = Pictured {
+        this_stack: if several {
+            "these stacks make"
+        } else {
+            "this stack makes"
+        },
+        picture,
     };
-    page.add(
-        "picture",
-        &Pictured {
-            this_stack,
-            picture,
+    let listed = Secrets {
+        words: secrets_words(secrets, arrangements.len()),
+        several,
+        arrangements: &arrangements,
+    };
+    let calendar = Calendar {
+        any_rate: rotas.iter().any(|rota| rota.rate),
+        rotas,
+    };
+    let made = Made {
+        the_stack: if several {
+            "the stacks: each has its own"
+        } else {
+            "the stack"
         },
-    )?;
-    page.add("permissions", &json!({ "groups": groups }))?;
-    page.add(
-        "secrets",
-        &Secrets {
-            words: secrets_words(secrets, arrangements.len()),
-            several,
-            arrangements: &arrangements,
-        },
-    )?;
-    let any_rate = rotas.iter().any(|rota| rota.rate);
-    page.add("calendar", &Calendar { any_rate, rotas })?;
-    let timelines = arrangement::timelines(&arrangements);
-    page.add("old-key", &json!({ "timelines": timelines }))?;
-    page.add("cost", &expense::expense(cost))?;
-    page.add("checks", checks)?;
-    if difference.is_none() {
-        page.add("no-difference", &json!({}))?;
-    }
-    page.add(
-        "resources",
-        &Made {
-            the_stack: if several {
-                "the stacks: each has its own"
-            } else {
-                "the stack"
-            },
-            several,
-            overlaid: stacks.first().map_or(&[], |one| one.overlaid),
-            inventory,
-        },
-    )?;
-    page.add("verify", &Verify { files, more_files })?;
-    let stacks = if several {
+        several,
+        overlaid: stacks.first().map_or(&[], |one| one.overlaid),
+        inventory,
+    };
+    let names = if several {
         "stack-*.yaml"
     } else {
         "stack.yaml"
     };
-    page.add("end", &json!({ "stacks": stacks }))?;
-    Ok(page.text)
+
+    let mut parts = vec![part(templates, "begin", head)];
+    parts.extend(difference.map(|it| part(templates, "difference", it)));
+    parts.extend([
+        part(templates, "picture", pictured),
+        part(templates, "permissions", json!({ "groups": groups })),
+        part(templates, "secrets", listed),
+        part(templates, "calendar", calendar),
+        part(templates, "old-key", json!({ "timelines": timelines })),
+        part(templates, "cost", expense::expense(cost)),
+        part(templates, "checks", checks),
+    ]);
+    if before.is_none() {
+        parts.push(part(templates, "no-difference", json!({})));
+    }
+    parts.extend([
+        part(templates, "resources", made),
+        part(templates, "verify", Verify { files, more_files }),
+        part(templates, "end", json!({ "stacks": names })),
+    ]);
+    let parts = spread(&parts, |fill| fill());
+    let page: Result<String, RenderError> = parts.into_iter().collect();
+    Ok(page.map_err(TemplateError::from)?)
 }
 
-/// The page as far as it is written. Each part is filled in by itself: handlebars
+type Part<'a> = Box<dyn Fn() -> Result<String, RenderError> + Sync + 'a>;
+
+/// Returns what fills in a part of the page. Each is filled in by itself: handlebars
 /// takes a copy of what a template is filled in with.
-struct Parts<'a> {
-    registry: &'a handlebars::Handlebars<'static>,
-    text: String,
-}
-
-impl<'a> Parts<'a> {
-    const fn begin(registry: &'a handlebars::Handlebars<'static>) -> Self {
-        Self {
-            registry,
-            text: String::new(),
-        }
-    }
-
-    fn add(&mut self, name: &str, content: &impl Serialize) -> Result<(), Error> {
-        let part = self.registry.render(name, content);
-        self.text += &part.map_err(TemplateError::from)?;
-        Ok(())
-    }
+fn part<'a>(
+    templates: &'a Handlebars<'static>,
+    name: &'static str,
+    content: impl Serialize + Sync + 'a,
+) -> Part<'a> {
+    Box::new(move || templates.render(name, &content))
 }
 
 fn setting(stacks: &[Rendered<'_>]) -> Setting {
@@ -301,9 +298,12 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
 fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
     let all = files.len() <= SHOWN_FILES;
     let is_stack = |path: &str| path.starts_with("stack");
-    let shown = files.iter().filter(|(path, _)| all || is_stack(path));
-    let digests = shown.map(|(path, text)| Digest {
-        path: path.clone(),
+    let shown: Vec<(&String, &String)> = files
+        .iter()
+        .filter(|(path, _)| all || is_stack(path))
+        .collect();
+    let digests = spread(&shown, |(path, text)| Digest {
+        path: (*path).clone(),
         sha256: sha256_hex(text.as_bytes()),
     });
     let more = match files.keys().filter(|path| !is_stack(path)).count() {
@@ -313,5 +313,5 @@ fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
             prose::number(more)
         ),
     };
-    (digests.collect(), more)
+    (digests, more)
 }

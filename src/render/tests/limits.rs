@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::document::{self, Kind};
 use super::super::resolve::World;
-use super::super::{role, view};
+use super::super::{Strategy, role, served, view};
 use super::{findings, parsed, rendered};
 use crate::model;
 
@@ -16,6 +16,19 @@ fn fleet(count: usize, name: &str, settings: &str) -> String {
         writeln!(
             text,
             "  - {{ user: u{index:04}, secret: {secret}{settings} }}"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// A manifest with so many databases, likewise.
+fn databases(count: usize, settings: &str) -> String {
+    let mut text = "version: 1\nstack: fleet\nnetwork: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\ndatabases:\n".to_owned();
+    for index in 0..count {
+        writeln!(
+            text,
+            "  - {{ secret: prod/d{index:04}, engine: postgres, host: db{index}.internal, username: app{settings} }}"
         )
         .unwrap();
     }
@@ -64,13 +77,22 @@ fn no_estimate_is_too_low() {
         ", kms_key: create",
         ", kms_key: \"arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789\"",
     ] {
-        for count in [1, 2, 40] {
-            let text = fleet(count, "prod", settings);
+        for (count, strategy) in [1, 2, 40]
+            .into_iter()
+            .flat_map(|count| Strategy::ALL.map(|strategy| (count, strategy)))
+        {
+            if settings.contains("rotate_as: role") && strategy == Strategy::Databases {
+                continue;
+            }
+            let text = match strategy {
+                Strategy::AccessKeys => fleet(count, "prod", settings),
+                Strategy::Databases => databases(count, settings),
+            };
             let model = model::load(&text, None).unwrap().model;
             let stack = parsed(&rendered(&text));
             let world = World::longest(&model).with_resources(&stack);
-            let entries: Vec<_> = model.access_keys.iter().collect();
-            let estimated = role::estimate(&entries, &world);
+            let entries: Vec<_> = served::all(&model).collect();
+            let estimated = role::estimate(strategy, &entries, &world);
             let documents = document::documents(&stack, &world).unwrap();
             let real: usize = documents
                 .iter()

@@ -106,9 +106,12 @@ fn a_manifest_with_a_boundary() {
             bounded.push(id);
         }
         let path = properties.get("Path").and_then(serde_yaml::Value::as_str);
-        assert_eq!(path, (id == super::ROLE).then_some("/platform/keyrota/"));
+        assert_eq!(
+            path,
+            (id == super::Strategy::AccessKeys.role()).then_some("/platform/keyrota/")
+        );
     }
-    let [super::ROLE, user] = bounded[..] else {
+    let ["FunctionRole", user] = bounded[..] else {
         panic!("{bounded:?}");
     };
     assert!(user.starts_with("UserReportUploader"), "{user}");
@@ -274,9 +277,9 @@ fn the_named_resources_and_outputs_are_there() {
     let stack = parsed(&render(&shards(model.clone()), &templates()).unwrap());
     for id in [
         super::FUNCTION,
-        super::ROLE,
+        super::Strategy::AccessKeys.role(),
         super::LOG_GROUP,
-        super::PERMISSION,
+        super::Strategy::AccessKeys.permission(),
         super::KMS_KEY,
         super::TOPIC,
     ] {

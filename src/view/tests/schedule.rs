@@ -88,11 +88,11 @@ fn windows() {
 #[test]
 fn a_refusal() {
     let refused = RefusedSchedule {
-        error: "rate(1 hour): value is too small".to_owned(),
+        error: "rate(1 hour): value must be at least 4 hours".to_owned(),
     };
     insta::assert_snapshot!(script(&refused), @r#"
     {
-      "error": "rate(1 hour): value is too small",
+      "error": "rate(1 hour): value must be at least 4 hours",
       "valid": false,
       "windows": []
     }

@@ -1,6 +1,6 @@
 //! One mutation a rule, of a rendering that passes.
 
-use super::{BOUNDARY, EVERYTHING, swap};
+use super::{BOTH, BOUNDARY, DATABASES, EVERYTHING, swap};
 
 /// What stands in for a secret; AWS's documentation has the first two.
 pub const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -62,6 +62,7 @@ pub fn all() -> impl Iterator<Item = Case> {
         .chain(policies())
         .chain(people())
         .chain(secrets())
+        .chain(databases())
         .chain(rest())
 }
 
@@ -183,6 +184,95 @@ fn policies() -> impl IntoIterator<Item = Case> {
         };
         "access-key-resource", EVERYTHING => |text| {
             with(text, "  Key:\n    Type: AWS::IAM::AccessKey\n    Properties: { UserName: ci-deployer }\n")
+        };
+    }
+}
+
+/// A database that is reached, verified and guessed in doubtful ways.
+const DOUBTFUL: &str = "\
+version: 1
+stack: keys
+alarms: { email: [ops@example.com] }
+databases:
+  - { secret: a, engine: postgres, host: 192.168.7.7, username: a, tls: require }
+  - { secret: b, engine: mysql, host: b.eu-west-1.rds.amazonaws.com, username: b, tls: verify-ca }
+  - { secret: c, engine: mariadb, host: db, username: c, password: { length: 9 } }
+  - { secret: d, engine: mysql, host: d.proxy-c0ffee.eu-west-1.rds.amazonaws.com, username: d }
+";
+
+fn databases() -> impl IntoIterator<Item = Case> {
+    cases! {
+        "database-network", DATABASES => |text| {
+            swap(&swap(text, "          - \"subnet-0f9e8d7c6b5a43210\"\n", "          - !Ref ArtifactKey\n"), "          - \"sg-0a1b2c3d4e5f67890\"\n", "          - \"sg-00000000\"\n")
+        };
+        "database-network", BOTH => |text| {
+            let from = text.find("      # From these subnets").unwrap();
+            let end = text.find("      LoggingConfig:\n        LogGroup: !Ref DatabaseFunctionLogGroup").unwrap();
+            format!("{}{}", &text[..from], &text[end..])
+        };
+        "network-waits-for-policy", DATABASES => |text| swap(text, "    DependsOn: DatabaseFunctionRoleNetwork\n", "");
+        "network-code-denied", DATABASES => |text| {
+            swap(text, "                lambda:SourceFunctionArn: !GetAtt DatabaseFunction.Arn\n", "                lambda:SourceFunctionArn: !GetAtt DatabaseFunction.Arn\n                aws:PrincipalArn: arn:aws:iam::111122223333:role/a\n")
+        };
+        "network-code-denied", DATABASES => |text| {
+            let from = text.find("            Effect: Deny").unwrap();
+            let (before, after) = text.split_at(from);
+            format!("{before}{}", swap(after, "              - ec2:CreateNetworkInterface\n", ""))
+        };
+        "network-one-subnet", DATABASES => |text| swap(text, "          - \"subnet-0f9e8d7c6b5a43210\"\n", "");
+        "database-out-of-reach", DOUBTFUL => str::to_owned;
+        "database-unverified", DOUBTFUL => str::to_owned;
+        "rds-authority", DOUBTFUL => str::to_owned;
+        "weak-password", DOUBTFUL => str::to_owned;
+        // What holds for one function holds for the other.
+        "function-role-actions", BOTH => |text| {
+            swap(text, "              - iam:CreateAccessKey\n", "              - iam:CreateAccessKey\n              - secretsmanager:GetRandomPassword\n              - ec2:DescribeSubnets\n")
+        };
+        "function-role-actions", DATABASES => |text| {
+            swap(text, "              - logs:PutLogEvents\n", "              - logs:PutLogEvents\n              - iam:CreateAccessKey\n")
+        };
+        "function-role-resources", BOTH => |text| {
+            let mut secrets = text.lines().filter(|line| line.starts_with("              - !Ref Secret"));
+            let (key, database) = (secrets.next().unwrap(), secrets.find(|line| line.contains("Ledger")).unwrap());
+            swap(text, &format!("Resource:\n{database}\n"), &format!("Resource:\n{database}\n{key}\n"))
+        };
+        "unexplained-wildcard", DATABASES => |text| {
+            swap(text, "            Action: secretsmanager:GetRandomPassword\n", "            Action: [secretsmanager:GetRandomPassword, secretsmanager:GetSecretValue]\n")
+        };
+        "unexplained-wildcard", DATABASES => |text| {
+            swap(text, "            Effect: Deny\n", "            Effect: Allow\n")
+        };
+        "schedule-function", BOTH => |text| {
+            swap(text, "RotationLambdaARN: !GetAtt DatabaseFunction.Arn", "RotationLambdaARN: !GetAtt Function.Arn")
+        };
+        "schedule-waits-for-permission", DATABASES => |text| swap(text, "      - DatabaseSecretsManagerPermission\n", "");
+        "schedule-waits-for-policies", DATABASES => |text| {
+            let text = text.replace("      - DatabaseFunctionRoleLog\n", "");
+            let text = swap(&text, "      - DatabaseFunctionRoleAdministrators\n", "");
+            let text = text.replace("      - DatabaseFunctionRolePasswords\n", "");
+            text.replace("      - DatabaseFunctionRoleSecrets\n", "")
+        };
+        "secret-seed", DATABASES => |text| {
+            let password = format!("SecretString: \"{{\\\"password\\\":\\\"{PASSWORD}\\\",");
+            swap(text, "SecretString: \"{", &password)
+        };
+        "secret-tags", DATABASES => |text| {
+            let text = swap(text, "orders.internal:5432\" }", "elsewhere.internal:5432\" }");
+            swap(&text, "\"keyrota:tls\", Value: \"verify-full", "\"keyrota:tls\", Value: \"require")
+        };
+        "named-resource", BOTH => |text| {
+            text.replace("DatabaseArtifactKey", "DatabaseZip").replace("DatabaseFunctionLogGroup", "DatabaseLog")
+        };
+        "inline-code", BOTH => |text| swap(text, "        S3Key: !Ref DatabaseArtifactKey\n", "        S3Key: !Ref ArtifactKey\n");
+        "function-role", BOTH => |text| {
+            swap(text, "Role: !GetAtt DatabaseFunctionRole.Arn", "Role: !GetAtt FunctionRole.Arn")
+        };
+        "function-in-vpc", BOTH => |text| {
+            swap(text, "      Handler: bootstrap\n", "      Handler: bootstrap\n      VpcConfig: { SubnetIds: [subnet-1, subnet-2], SecurityGroupIds: [sg-1] }\n")
+        };
+        "function-log-group", BOTH => |text| swap(text, "        LogGroup: !Ref DatabaseFunctionLogGroup\n", "        LogGroup: !Ref FunctionLogGroup\n");
+        "outputs", BOTH => |text| {
+            swap(text, "  DatabaseFunctionArn:\n", "  DatabaseArn:\n")
         };
     }
 }

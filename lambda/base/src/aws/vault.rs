@@ -12,14 +12,21 @@ use super::environment::Environment;
 use super::fault::{classify, incomplete_answer};
 use super::{moment, no_retries, retries, timeouts};
 use crate::arn::SecretArn;
-use crate::decide::VersionId;
 use crate::event::Event;
-use crate::port::{CallError, Description, Stored, StoredVersion, Vault, Which};
+use crate::stage::VersionId;
+use crate::vault::{
+    CallError, Description, PasswordRule, Passwords, Stored, StoredVersion, Vault, Which,
+};
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
 const PUT: &str = "secretsmanager:PutSecretValue";
 const RELABEL: &str = "secretsmanager:UpdateSecretVersionStage";
+const RANDOM: &str = "secretsmanager:GetRandomPassword";
+
+/// The punctuation that `GetRandomPassword` uses, by its page in the Secrets
+/// Manager API reference.
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 /// Secrets Manager, called with the function's role.
 pub struct SecretsManager {
@@ -29,7 +36,8 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    pub(super) fn new(environment: Environment, http: SharedHttpClient) -> Self {
+    /// Returns it. No client is made yet.
+    pub fn new(environment: Environment, http: SharedHttpClient) -> Self {
         Self {
             environment,
             http,
@@ -150,5 +158,31 @@ impl Vault for SecretsManager {
             .await
             .map(drop)
             .map_err(|error| classify(RELABEL, &error))
+    }
+}
+
+impl Passwords for SecretsManager {
+    async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
+        // A kind of characters that are all excluded cannot be asked for.
+        let none_of =
+            |mut kind: std::ops::RangeInclusive<char>| kind.all(|it| rule.exclude.contains(it));
+        let answer = self
+            .client()
+            .get_random_password()
+            .password_length(i64::from(rule.length))
+            .exclude_characters(&rule.exclude)
+            .exclude_lowercase(none_of('a'..='z'))
+            .exclude_uppercase(none_of('A'..='Z'))
+            .exclude_numbers(none_of('0'..='9'))
+            .exclude_punctuation(PUNCTUATION.chars().all(|it| rule.exclude.contains(it)))
+            .include_space(false)
+            .require_each_included_type(true)
+            .send()
+            .await
+            .map_err(|error| classify(RANDOM, &error))?;
+        let password = answer.random_password;
+        password
+            .map(SecretString::from)
+            .ok_or_else(|| incomplete_answer(RANDOM))
     }
 }

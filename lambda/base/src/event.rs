@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::arn::SecretArn;
-use crate::decide::VersionId;
+use crate::stage::VersionId;
 
 /// What the function was sent: nothing, where it could not be read at all. So
 /// that it is this room that says why, and not the Lambda runtime, whose message
@@ -18,6 +18,17 @@ pub struct Payload(Option<Value>);
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Value::deserialize(deserializer).ok()))
+    }
+}
+
+impl Payload {
+    /// Returns what was sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it could not be read.
+    pub fn value(&self) -> Result<&Value, EventError> {
+        self.0.as_ref().ok_or(EventError::EventNotJson)
     }
 }
 
@@ -37,8 +48,8 @@ impl Invocation {
     /// # Errors
     ///
     /// Fails where that is no event.
-    pub fn read(Payload(event): &Payload) -> Result<Self, EventError> {
-        Self::parse(event.as_ref().ok_or(EventError::EventNotJson)?)
+    pub fn read(payload: &Payload) -> Result<Self, EventError> {
+        Self::parse(payload.value()?)
     }
 
     /// Reads the event.
@@ -56,7 +67,7 @@ impl Invocation {
 }
 
 /// The field that only events of the stack's own have.
-const WORK: &str = "keyrota";
+pub const WORK: &str = "keyrota";
 const SWEEP: &str = "sweep";
 const SECRETS: &str = "secrets";
 
@@ -200,6 +211,12 @@ pub enum EventError {
          which writes the rule's event from the manifest"
     )]
     SweepNotAnArn,
+    /// A check that names something else than a secret.
+    #[error(
+        "read the event: its `secret` is not the ARN of a secret; run `keyrota bootstrap`, which \
+         checks each secret by its ARN"
+    )]
+    CheckNotAnArn,
 }
 
 impl EventError {
@@ -216,6 +233,7 @@ impl EventError {
             Self::SweepNamesNone => "SweepNamesNone",
             Self::SweepNotAList => "SweepNotAList",
             Self::SweepNotAnArn => "SweepNotAnArn",
+            Self::CheckNotAnArn => "CheckNotAnArn",
         }
     }
 }
@@ -253,7 +271,12 @@ impl Event {
     }
 }
 
-fn text<'event>(
+/// Returns a field of an event that is text, and not empty.
+///
+/// # Errors
+///
+/// Fails where it is absent, empty or something else.
+pub fn text<'event>(
     fields: &'event Map<String, Value>,
     field: &'static str,
 ) -> Result<&'event str, EventError> {

@@ -8,15 +8,22 @@ use aws_credential_types::Credentials;
 /// What Lambda's environment says. It has no `Debug`.
 #[derive(Clone)]
 pub struct Environment {
-    pub(super) region: String,
+    /// The Region that it runs in.
+    pub region: String,
     /// The function's role.
-    pub(super) role: Credentials,
-    pub(super) fips: bool,
-    pub(super) dual_stack: bool,
-    pub(super) secrets_manager_endpoint: Option<String>,
-    pub(super) iam_endpoint: Option<String>,
-    pub(super) sts_endpoint: Option<String>,
-    pub(super) s3_endpoint: Option<String>,
+    pub role: Credentials,
+    /// Whether endpoints are those that keep to FIPS 140.
+    pub fips: bool,
+    /// Whether endpoints are those that IPv6 reaches, too.
+    pub dual_stack: bool,
+    /// Where Secrets Manager is, if not at its own endpoint.
+    pub secrets_manager_endpoint: Option<String>,
+    /// The same of IAM.
+    pub iam_endpoint: Option<String>,
+    /// The same of STS.
+    pub sts_endpoint: Option<String>,
+    /// The same of S3.
+    pub s3_endpoint: Option<String>,
 }
 
 /// An environment that is not Lambda's.

@@ -11,13 +11,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::port::{Answer, CallError, Fault};
+use crate::vault::{Answer, CallError, Fault};
 
 /// The longest reason of a denial that is repeated, in characters.
 const LONGEST_DENIAL: usize = 400;
 
 /// Returns what an SDK's error means.
-pub(super) fn classify<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
+pub fn classify<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata,
 {
@@ -63,7 +63,7 @@ where
 }
 
 /// Returns an error for an answer that lacks what it must have.
-pub(super) fn incomplete_answer(action: &'static str) -> CallError {
+pub fn incomplete_answer(action: &'static str) -> CallError {
     CallError {
         action,
         fault: Fault::Unclear,

@@ -17,7 +17,7 @@ const VALUES_PER_LINE: usize = 100;
 /// Something measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Keys that became AWSCURRENT.
+    /// Credentials that became AWSCURRENT.
     Rotations(usize),
     /// Steps that failed, or secrets that a sweep failed on.
     Failures(usize),

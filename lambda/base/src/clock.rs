@@ -1,8 +1,35 @@
-//! The machine's clock.
+//! Time: the port, and the machine's clock behind it.
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::port::{Clock, Moment};
+use crate::moment::Moment;
+
+/// Time, which passes only here.
+#[expect(async_fn_in_trait, reason = "the function runs on one thread")]
+pub trait Clock {
+    /// Returns the time since some fixed moment.
+    fn now(&self) -> Duration;
+
+    /// Returns the time of day.
+    fn moment(&self) -> Moment;
+
+    /// Waits.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The moment at which a step must be over, as its clock counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// Time since the clock's fixed moment.
+    pub at: Duration,
+}
+
+impl Deadline {
+    /// Returns how much time is left.
+    pub fn left(self, clock: &impl Clock) -> Duration {
+        self.at.saturating_sub(clock.now())
+    }
+}
 
 /// The machine's clock.
 pub struct SystemClock {

@@ -1,0 +1,75 @@
+//! Secrets Manager over the AWS SDK, and what the clients of other services are
+//! made with. No other room names a type of the SDKs.
+
+mod environment;
+mod fault;
+mod vault;
+
+use std::time::Duration;
+
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+pub use environment::{Environment, EnvironmentError};
+pub use fault::{classify, incomplete_answer};
+pub use vault::SecretsManager;
+
+use crate::clock::time_of_day;
+use crate::moment::Moment;
+
+/// How often a call is sent that may be repeated.
+const ATTEMPTS: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Returns the time of day as RFC 3339 writes it, in UTC.
+pub fn timestamp() -> String {
+    // The format cannot express years beyond 9999.
+    DateTime::from(time_of_day())
+        .fmt(Format::DateTime)
+        .unwrap_or_default()
+}
+
+/// Returns a moment as the SDKs tell it, without its fraction of a second.
+pub fn moment(time: DateTime) -> Moment {
+    Moment(time.secs())
+}
+
+/// Returns an HTTP client with rustls over ring, and the machine's certificate
+/// authorities. Lambda's Amazon Linux 2023 has them in
+/// `/etc/pki/tls/certs/ca-bundle.crt`, which is among the places looked at, and
+/// keeps them up to date, which authorities built into the program would not be;
+/// `SSL_CERT_FILE` replaces them.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https()
+}
+
+/// Returns how long a call may take.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build()
+}
+
+/// For a call that may be repeated.
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(Duration::from_millis(200))
+}
+
+/// For a call that is sent once, since the step decides about another.
+pub fn no_retries() -> RetryConfig {
+    RetryConfig::disabled()
+}

@@ -1,0 +1,130 @@
+//! The log: one JSON object a line on standard output, which Lambda hands to
+//! CloudWatch Logs.
+//!
+//! Each function has its own type for what a line can say, which is its
+//! allow-list. There is no other way into the log: no subscriber is ever
+//! installed for the `tracing` events of the SDKs and of the Lambda runtime, so
+//! that no environment variable can make them show requests and their bodies.
+
+use std::cell::RefCell;
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::metric::{self, Metric};
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// A decision.
+    Info,
+    /// The step failed.
+    Error,
+}
+
+impl Level {
+    /// Returns the least level to write, from the value of
+    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging controls set.
+    pub fn from_setting(setting: Option<&str>) -> Self {
+        match setting {
+            Some("WARN" | "ERROR" | "FATAL") => Self::Error,
+            _ => Self::Info,
+        }
+    }
+}
+
+/// Where the lines of one request are written.
+pub struct Page<W> {
+    writer: RefCell<W>,
+    least: Level,
+    timestamp: fn() -> String,
+    request_id: String,
+    metering: Option<Metering>,
+}
+
+/// What the metrics need beside their values.
+struct Metering {
+    function: String,
+    milliseconds: fn() -> u64,
+}
+
+impl<W: Write> Page<W> {
+    /// Returns the page of one request. `timestamp` returns the time as RFC 3339
+    /// writes it.
+    pub fn new(writer: W, least: Level, timestamp: fn() -> String, request_id: String) -> Self {
+        Self {
+            writer: RefCell::new(writer),
+            least,
+            timestamp,
+            request_id,
+            metering: None,
+        }
+    }
+
+    /// Writes metrics too, as those of this function. `milliseconds` returns
+    /// the time since 1970 began. Without it there are none.
+    #[must_use]
+    pub fn metering(mut self, function: Option<String>, milliseconds: fn() -> u64) -> Self {
+        self.metering = function.map(|function| Metering {
+            function,
+            milliseconds,
+        });
+        self
+    }
+
+    /// Returns the time, as lines tell it.
+    pub fn timestamp(&self) -> String {
+        (self.timestamp)()
+    }
+
+    /// Returns Lambda's ID of the request.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Returns what was written.
+    pub fn into_writer(self) -> W {
+        self.writer.into_inner()
+    }
+
+    /// Writes a line, if it matters enough.
+    pub fn write(&self, level: Level, line: &impl Serialize) {
+        if level >= self.least {
+            self.write_object(line);
+        }
+    }
+
+    /// Writes metrics, at any level. (Lambda itself drops them with the other
+    /// lines of level INFO, where its own log level is set higher.)
+    pub fn measure(&self, metrics: &[Metric]) {
+        let Some(metering) = &self.metering else {
+            return;
+        };
+        let milliseconds = (metering.milliseconds)();
+        for mut fields in metric::lines(&metering.function, milliseconds, metrics) {
+            let more = [
+                ("timestamp", (self.timestamp)()),
+                ("level", "INFO".to_owned()),
+                ("requestId", self.request_id.clone()),
+            ];
+            let more: Map<String, Value> = more
+                .into_iter()
+                .map(|(field, value)| (field.to_owned(), Value::from(value)))
+                .collect();
+            fields.extend(more);
+            self.write_object(&fields);
+        }
+    }
+
+    fn write_object(&self, object: &impl Serialize) {
+        // A log that cannot be written is no reason to break off a rotation.
+        let Ok(mut text) = serde_json::to_vec(object) else {
+            return;
+        };
+        text.push(b'\n');
+        let mut writer = self.writer.borrow_mut();
+        let _ = writer.write_all(&text).and_then(|()| writer.flush());
+    }
+}

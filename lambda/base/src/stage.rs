@@ -1,0 +1,81 @@
+//! Versions of a secret, their labels, and where a rotation stands by them. Pure
+//! and synchronous.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// The label of the version that clients read.
+pub const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that a rotation is preparing.
+pub const PENDING: &str = "AWSPENDING";
+/// The label of the version that was current before.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// A version of a secret, which is also the token of the rotation that made it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// Takes the ID as Secrets Manager writes it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the ID as Secrets Manager writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shows nothing: the ID of a pending version is the token that lets a caller
+/// fill it, so it stays out of logs and errors.
+impl fmt::Debug for VersionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("VersionId(…)")
+    }
+}
+
+/// Which labels each version of a secret carries, as `DescribeSecret` says.
+pub type Stages = BTreeMap<VersionId, BTreeSet<String>>;
+
+/// Where a rotation's version stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It carries AWSPENDING: the rotation is under way.
+    Pending,
+    /// It carries AWSCURRENT: the rotation is over.
+    AlreadyCurrent,
+    /// The secret has this version, but it is not AWSPENDING.
+    NotPending,
+    /// The secret has no such version.
+    Unknown {
+        /// Whether AWSPENDING sits on some other version.
+        another_is_pending: bool,
+    },
+}
+
+/// Returns where the version of this rotation stands.
+pub fn standing(stages: &Stages, token: &VersionId) -> Standing {
+    match stages.get(token) {
+        Some(labels) if labels.contains(CURRENT) => Standing::AlreadyCurrent,
+        Some(labels) if labels.contains(PENDING) => Standing::Pending,
+        Some(_) => Standing::NotPending,
+        None => Standing::Unknown {
+            another_is_pending: carrier(stages, PENDING).is_some(),
+        },
+    }
+}
+
+/// Returns the version that carries a label. A label sits on one version.
+pub fn carrier<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages VersionId> {
+    stages
+        .iter()
+        .find(|(_, labels)| labels.contains(label))
+        .map(|(version, _)| version)
+}
+
+/// Whether a rotation is preparing another version than AWSCURRENT's.
+pub fn is_rotating(stages: &Stages) -> bool {
+    let pending = carrier(stages, PENDING);
+    pending.is_some() && pending != carrier(stages, CURRENT)
+}

@@ -1,0 +1,68 @@
+//! Secrets Manager, the servers and time, as the ports of one request.
+
+use keyrota_function_base::aws::http_client;
+
+pub use keyrota_function_base::aws::{Environment, EnvironmentError, SecretsManager, timestamp};
+
+use crate::clock::SystemClock;
+use crate::port::{Journal, Ports};
+use crate::server::Server;
+
+/// Secrets Manager, the servers, and time.
+pub struct Services<S> {
+    vault: SecretsManager,
+    server: S,
+    clock: SystemClock,
+}
+
+impl<S: Server> Services<S> {
+    /// Returns the services as the function's environment describes them. No
+    /// client is made yet.
+    pub fn new(environment: &Environment, server: S) -> Self {
+        Self {
+            vault: SecretsManager::new(environment.clone(), http_client()),
+            server,
+            clock: SystemClock::start(),
+        }
+    }
+
+    /// Returns the ports of one request, which is logged in `journal`.
+    pub fn with_journal<'services, J: Journal>(
+        &'services self,
+        journal: &'services J,
+    ) -> Request<'services, S, J> {
+        Request {
+            services: self,
+            journal,
+        }
+    }
+}
+
+/// The ports of one request.
+pub struct Request<'services, S, J> {
+    services: &'services Services<S>,
+    journal: &'services J,
+}
+
+impl<S: Server, J: Journal> Ports for Request<'_, S, J> {
+    type Vault = SecretsManager;
+    type Server = S;
+    type Clock = SystemClock;
+    type Journal = J;
+
+    fn vault(&self) -> &Self::Vault {
+        &self.services.vault
+    }
+
+    fn server(&self) -> &Self::Server {
+        &self.services.server
+    }
+
+    fn clock(&self) -> &Self::Clock {
+        &self.services.clock
+    }
+
+    fn journal(&self) -> &Self::Journal {
+        self.journal
+    }
+}

@@ -1,0 +1,128 @@
+//! `createSecret`: makes a new password and stores it as AWSPENDING. Nothing is
+//! sent to the server.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::abandon::{abandon, stray};
+use super::{
+    Admission, admit, current_credential, describe, is_repeated, pending_credential, read,
+};
+use crate::error::Error;
+use crate::event::Event;
+use crate::log::Note;
+use crate::pin::Pin;
+use crate::port::{Clock, Fault, Journal, PasswordRule, Passwords, Ports, Vault, Which};
+use crate::secret::{Content, Unreadable};
+use crate::stage::{CURRENT, PENDING};
+
+/// How often the value is put. The same value under the same token is stored
+/// once.
+const PUTS: u32 = 3;
+
+pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
+    let (description, current, pending) = tokio::join!(
+        describe(ports, &event.secret),
+        read(ports, event, Which::Labelled(CURRENT)),
+        read(ports, event, Which::Version(&event.token)),
+    );
+    let description = description?;
+    if admit(ports, event, &description)? == Admission::Done {
+        return Ok(());
+    }
+    let pin = Pin::read(&event.secret, &description)?;
+    let current = current_credential(&pin, current?)?;
+    let pending = pending?;
+    if !matches!(pending, Content::Nothing) {
+        return already_made(ports, event, &pin, Content::Complete(current), pending).await;
+    }
+
+    let secret = || event.secret.name().to_owned();
+    let password = ports.vault().random(&pin.rule).await;
+    let password = password.map_err(|source| Error::PasswordNotMade {
+        secret: secret(),
+        source,
+    })?;
+    if let Some(problem) = unfit(&pin.rule, &password) {
+        return Err(Error::PasswordUnfit {
+            secret: secret(),
+            problem,
+        });
+    }
+    let note = Note::new("make", "this version has no password yet");
+    ports.journal().note(note);
+    store(ports, event, &current.with_password(&password)).await
+}
+
+/// Ends the step for a version that has a value: another cannot be stored under
+/// the same version.
+async fn already_made<P: Ports>(
+    ports: &P,
+    event: &Event,
+    pin: &Pin,
+    current: Content,
+    pending: Content,
+) -> Result<(), Error> {
+    let undecryptable = matches!(pending, Content::Unreadable(Unreadable::Undecryptable));
+    let pending = match pending_credential("complete", pin, pending) {
+        Err(error) if undecryptable => return Err(error),
+        Err(Error::Pin(error)) => return Err(abandon(ports, event, stray(&error)).await),
+        Err(_) => {
+            let username = &pin.username;
+            let reason = format!("its AWSPENDING is not a complete credential of {username}");
+            return Err(abandon(ports, event, reason).await);
+        }
+        Ok(pending) => pending,
+    };
+    if is_repeated(&pending, &current) {
+        let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();
+        return Err(abandon(ports, event, reason).await);
+    }
+    let note = Note::new("keep", "this version has its password already");
+    ports.journal().note(note);
+    Ok(())
+}
+
+/// Returns what is wrong with a password that was made, if anything is.
+fn unfit(rule: &PasswordRule, password: &SecretString) -> Option<&'static str> {
+    let password = password.expose_secret();
+    if password.chars().count() != usize::from(rule.length) {
+        return Some("has another length than `password` says");
+    }
+    if password.chars().any(|it| rule.exclude.contains(it)) {
+        return Some("has a character in it that `password` excludes");
+    }
+    // No engine takes a NUL, and no client can type the others.
+    if password.chars().any(char::is_control) {
+        return Some("has a control character in it");
+    }
+    None
+}
+
+/// Stores the value as AWSPENDING.
+async fn store<P: Ports>(ports: &P, event: &Event, value: &SecretString) -> Result<(), Error> {
+    let mut tries = 1;
+    loop {
+        let Err(source) = ports.vault().put(event, value, &[PENDING]).await else {
+            return Ok(());
+        };
+        match source.fault {
+            Fault::Exists => {
+                let note = Note::new("keep", "another try of this step stored its password first");
+                ports.journal().note(note);
+                return Ok(());
+            }
+            fault if fault.is_passing() && tries < PUTS => {
+                ports.clock().sleep(Duration::from_millis(200)).await;
+                tries += 1;
+            }
+            _ => {
+                return Err(Error::NotStored {
+                    secret: event.secret.name().to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `finishSecret`: the new password becomes AWSCURRENT.
+//!
+//! AWSPENDING is left where it is: Secrets Manager removes it when the rotation
+//! ends, and removing it by a call of our own can make it look failed.
+
+use std::time::Duration;
+
+use super::test::attempt;
+use super::{
+    Admission, Deadline, admit, describe, find, is_repeated, pending_credential, read, unlabel,
+};
+use crate::arn::SecretArn;
+use crate::error::Error;
+use crate::event::Event;
+use crate::log::Note;
+use crate::mark::SETTING;
+use crate::metric::Metric;
+use crate::moment::Moment;
+use crate::pin::Pin;
+use crate::port::{Clock, Description, Journal, Ports, Vault, Which};
+use crate::stage::{self, CURRENT, Standing, VersionId};
+use crate::sweep;
+
+/// How long the test of a new password is good for. Secrets Manager calls this
+/// step right after `testSecret`; but where this step failed it may be tried
+/// again by itself much later, when the password may have been changed by hand.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// The time that it takes in ordinary times to have the server forget the old
+/// password. With less left, it is left to the sweep.
+const DISCARDING: Duration = Duration::from_secs(10);
+
+pub(super) async fn run<P: Ports>(
+    ports: &P,
+    event: &Event,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let (description, current, pending) = tokio::join!(
+        describe(ports, &event.secret),
+        read(ports, event, Which::Labelled(CURRENT)),
+        find(ports, &event.secret, Which::Version(&event.token)),
+    );
+    let description = description?;
+    if admit(ports, event, &description)? == Admission::Done {
+        if is_set(&description, &event.token) {
+            unlabel(ports, &event.secret, SETTING, &event.token).await;
+        }
+        return Ok(());
+    }
+    let pin = Pin::read(&event.secret, &description)?;
+    let current = current?;
+    let pending = pending?;
+    let is_fresh = is_fresh(ports, pending.created);
+    let pending = pending_credential("promote", &pin, pending.content)?;
+    if is_repeated(&pending, &current) {
+        return Err(Error::PendingIsCurrent {
+            secret: event.secret.name().to_owned(),
+        });
+    }
+    if !is_fresh || !is_set(&description, &event.token) {
+        attempt(ports, &pin, &pending, deadline).await?;
+    }
+
+    let note = Note::new("promote", "the new password was set and tested");
+    ports.journal().note(note);
+    promote(ports, &event.secret, &description, &event.token).await?;
+    ports.journal().measure(&[Metric::Rotations(1)]);
+    if is_set(&description, &event.token) {
+        unlabel(ports, &event.secret, SETTING, &event.token).await;
+    }
+    if pin.old_password == Some(Duration::ZERO) && deadline.left(ports.clock()) >= DISCARDING {
+        let promoted = ports.clock().moment();
+        if let Err(error) = sweep::discard(ports, &pin, &pending, promoted).await {
+            ports.journal().trouble(&event.secret, &error);
+        }
+    }
+    Ok(())
+}
+
+/// Whether it was written down that the version's password is sent to the
+/// server.
+fn is_set(description: &Description, token: &VersionId) -> bool {
+    stage::carrier(&description.stages, SETTING) == Some(token)
+}
+
+/// Whether a version is so new that its password was tested just now.
+fn is_fresh<P: Ports>(ports: &P, created: Option<Moment>) -> bool {
+    created.is_some_and(|created| ports.clock().moment().since(created) < FRESH)
+}
+
+/// Makes a version AWSCURRENT.
+///
+/// # Errors
+///
+/// Fails where it is not certainly that.
+pub(crate) async fn promote<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    description: &Description,
+    version: &VersionId,
+) -> Result<(), Error> {
+    let from = stage::carrier(&description.stages, CURRENT);
+    let Err(source) = ports
+        .vault()
+        .relabel(secret, CURRENT, from, Some(version))
+        .await
+    else {
+        return Ok(());
+    };
+    // The label may have moved although the answer was lost; and a second call
+    // is refused once it has, since it is not on `from` any more.
+    let standing = describe(ports, secret)
+        .await
+        .map(|description| stage::standing(&description.stages, version));
+    if let Ok(Standing::AlreadyCurrent) = standing {
+        ports
+            .journal()
+            .note(Note::new("done", "the version was found to be AWSCURRENT"));
+        return Ok(());
+    }
+    Err(Error::NotPromoted {
+        secret: secret.name().to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,239 @@
+//! `setSecret`: the user's password on the server becomes the pending one.
+//!
+//! The change cannot be taken back, and the server has room for one password
+//! (MySQL for two). What keeps the user from being locked out is that every
+//! password which the server may have is in a version that carries a label:
+//!
+//! 1. The pending password is tried. Where it works, a try before this one has
+//!    changed it.
+//! 2. Where a rotation was broken off after its password was sent, that one is
+//!    tried. Where it works, its version becomes AWSCURRENT: clients have a
+//!    password that works again, and it stays in a version with a label.
+//! 3. The pending version gets the label `KEYROTA_SETTING`, so that it outlives
+//!    its rotation.
+//! 4. The password is changed, by the administrator, or by the user with the
+//!    password of AWSCURRENT, or of AWSPREVIOUS where the server calls that
+//!    of AWSCURRENT wrong.
+
+use super::abandon::{abandon, stray};
+use super::administrator::administrator;
+use super::login::{advice, authenticate, no_login, server};
+use super::{
+    Admission, admit, current_credential, describe, find, label, pending_credential, promote, read,
+    usable,
+};
+use crate::decide::{self, AfterChange};
+use crate::error::Error;
+use crate::event::Event;
+use crate::log::Note;
+use crate::mark::{self, RETAINED, SETTING};
+use crate::pin::Pin;
+use crate::port::{Description, Journal, Ports, Which};
+use crate::secret::{Content, Credential, Unreadable};
+use crate::server::{Before, Change, Endpoint, Login, Server, ServerError};
+use crate::stage::{CURRENT, PENDING, PREVIOUS};
+
+/// What `setSecret` knows once it has read the secret.
+struct Scene<'event> {
+    event: &'event Event,
+    pin: Pin,
+    description: Description,
+    pending: Credential,
+}
+
+pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
+    let (description, current, pending) = tokio::join!(
+        describe(ports, &event.secret),
+        read(ports, event, Which::Labelled(CURRENT)),
+        read(ports, event, Which::Version(&event.token)),
+    );
+    let description = description?;
+    if admit(ports, event, &description)? == Admission::Done {
+        return Ok(());
+    }
+    let pin = Pin::read(&event.secret, &description)?;
+    let current = current_credential(&pin, current?)?;
+    let pending = pending?;
+    if let Some(reason) = nothing_to_set(&current, &pending) {
+        ports.journal().note(Note::new("nothing to set", reason));
+        return Ok(());
+    }
+    let pending = match pending_credential("set", &pin, pending) {
+        Err(Error::Pin(error)) => return Err(abandon(ports, event, stray(&error)).await),
+        other => other?,
+    };
+    let scene = Scene {
+        event,
+        pin,
+        description,
+        pending,
+    };
+    match authenticate(ports, &scene.pin, &scene.pending).await {
+        Ok(()) => {
+            let note = Note::new("keep", "the server has the pending password already");
+            ports.journal().note(note);
+            label(ports, event, &scene.description, SETTING).await?;
+            return retained(ports, &scene).await;
+        }
+        Err(error) if decide::may_try_another(error.fault) => {}
+        Err(error) => return Err(no_login(&scene.pin, PENDING, error)),
+    }
+    let resumed = resume(ports, &scene).await?;
+    let administrator = administrator(ports, &scene.pin, &current).await?;
+    label(ports, event, &scene.description, SETTING).await?;
+    if let Some(administrator) = administrator {
+        let changed = change(ports, &scene, &administrator.endpoint, &administrator.login).await;
+        return match changed {
+            Ok(before) => set(ports, &scene, before).await,
+            Err(error) => failed(ports, &scene, error).await,
+        };
+    }
+    by_the_user(ports, &scene, current, resumed).await
+}
+
+/// Returns why there is no password to set, if there is none. `finishSecret`
+/// promotes no such version.
+fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static str> {
+    match pending {
+        Content::Nothing => Some("the version has no value"),
+        Content::Partial(partial) if !partial.has_password => Some("the version has no password"),
+        Content::Complete(pending) if pending.has_password_of(current) => {
+            Some("the version holds the current password")
+        }
+        _ => None,
+    }
+}
+
+/// Goes on from a rotation that was broken off after its password was sent.
+/// Where that password works, its version becomes AWSCURRENT, and it is returned.
+async fn resume<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Option<Credential>, Error> {
+    let Some(version) = mark::broken_off(&scene.description.stages) else {
+        return Ok(None);
+    };
+    let secret = &scene.event.secret;
+    let found = find(ports, secret, Which::Version(version)).await?;
+    if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
+        // It may hold the password that works; the label would be taken from it.
+        return Err(Error::ValueUnreadable {
+            secret: secret.name().to_owned(),
+            version: SETTING,
+            problem,
+        });
+    }
+    let Some(credential) = usable(&scene.pin, found.content) else {
+        return Ok(None);
+    };
+    match authenticate(ports, &scene.pin, &credential).await {
+        Ok(()) => {
+            let reason = "the server has the password of a rotation that was broken off";
+            ports.journal().note(Note::new("promote", reason));
+            promote(ports, secret, &scene.description, version).await?;
+            Ok(Some(credential))
+        }
+        Err(error) if decide::may_try_another(error.fault) => Ok(None),
+        Err(error) => Err(no_login(&scene.pin, SETTING, error)),
+    }
+}
+
+/// Changes the password with the user's own login.
+async fn by_the_user<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    current: Credential,
+    resumed: Option<Credential>,
+) -> Result<(), Error> {
+    let pin = &scene.pin;
+    let mut tried = vec![PENDING];
+    let mut next = Some(match resumed {
+        Some(resumed) => (SETTING, resumed),
+        None => (CURRENT, current),
+    });
+    while let Some((version, credential)) = next.take() {
+        let login = credential.login(&pin.username);
+        let error = match change(ports, scene, &pin.endpoint, &login).await {
+            Ok(before) => return set(ports, scene, before).await,
+            Err(error) => error,
+        };
+        if decide::after_change(error.fault) != AfterChange::TryAnother {
+            return failed(ports, scene, error).await;
+        }
+        tried.push(version);
+        if version == CURRENT {
+            let previous = read(ports, scene.event, Which::Labelled(PREVIOUS)).await?;
+            let previous = usable(pin, previous);
+            next = previous
+                .filter(|previous| !previous.has_password_of(&credential))
+                .map(|previous| (PREVIOUS, previous));
+        }
+    }
+    Err(Error::NoPasswordWorks {
+        secret: pin.secret.name().to_owned(),
+        server: server(pin),
+        username: pin.username.clone(),
+        tried: tried.join(", "),
+    })
+}
+
+async fn change<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    endpoint: &Endpoint,
+    login: &Login,
+) -> Result<Before, ServerError> {
+    let change = Change {
+        username: &scene.pin.username,
+        password: scene.pending.password(),
+        retain: decide::retains(scene.pin.endpoint.engine),
+    };
+    ports.server().change(endpoint, login, &change).await
+}
+
+/// Ends the step where the password was changed.
+async fn set<P: Ports>(ports: &P, scene: &Scene<'_>, before: Before) -> Result<(), Error> {
+    match before {
+        Before::Void => {
+            ports
+                .journal()
+                .note(Note::new("set", "the old password is void"));
+            Ok(())
+        }
+        Before::Retained => {
+            let note = Note::new("set", "the old password works beside the new one");
+            ports.journal().note(note);
+            retained(ports, scene).await
+        }
+    }
+}
+
+/// Writes down that the password before goes on working, or may.
+async fn retained<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
+    if decide::retains(scene.pin.endpoint.engine) {
+        label(ports, scene.event, &scene.description, RETAINED).await?;
+    }
+    Ok(())
+}
+
+/// Ends the step where the password was not certainly changed.
+async fn failed<P: Ports>(ports: &P, scene: &Scene<'_>, error: ServerError) -> Result<(), Error> {
+    let pin = &scene.pin;
+    match decide::after_change(error.fault) {
+        AfterChange::GiveUp => {
+            let advice = advice(pin, error.fault);
+            let reason = format!("{error} ({advice})");
+            return Err(abandon(ports, scene.event, reason).await);
+        }
+        // The connection broke, but perhaps only after the change.
+        AfterChange::Ask if authenticate(ports, pin, &scene.pending).await.is_ok() => {
+            let note = Note::new("set", "the server was found to have the pending password");
+            ports.journal().note(note);
+            return retained(ports, scene).await;
+        }
+        AfterChange::TryAnother | AfterChange::Ask | AfterChange::Fail => {}
+    }
+    Err(Error::NotChanged {
+        server: server(pin),
+        username: pin.username.clone(),
+        advice: advice(pin, error.fault),
+        source: error,
+    })
+}

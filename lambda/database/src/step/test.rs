@@ -1,0 +1,122 @@
+//! `testSecret`: the new password must log in. Success is the only pass.
+//!
+//! Secrets Manager also calls this step alone, to test a rotation's
+//! configuration where `RotateImmediatelyOnUpdate` is false, on a temporary
+//! version whose content is not documented. A version that is absent, without a
+//! value, without the fields of a credential, or with the current password is
+//! such a test: then it is AWSCURRENT's password that must log in, if there is
+//! one yet. `finishSecret` promotes no such version. Source:
+//! `AWS::SecretsManager::RotationSchedule` in the CloudFormation reference.
+
+use std::time::Duration;
+
+use super::login::{advice, authenticate, server};
+use super::{
+    Admission, Deadline, admit, current_credential, describe, is_repeated, pending_credential, read,
+};
+use crate::error::Error;
+use crate::event::Event;
+use crate::log::Note;
+use crate::pin::Pin;
+use crate::port::{Clock, Journal, Ports, Which};
+use crate::secret::{Content, Credential, Unreadable};
+use crate::server::{Fault, ServerError};
+use crate::stage::{self, CURRENT, PENDING, Standing};
+
+/// How long to wait before further tries: for a server that fails over, or one
+/// that spreads the change to other members.
+const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+
+/// The time that a try takes at most in ordinary times.
+const ENOUGH: Duration = Duration::from_secs(10);
+
+pub(super) async fn run<P: Ports>(
+    ports: &P,
+    event: &Event,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let (description, current, pending) = tokio::join!(
+        describe(ports, &event.secret),
+        read(ports, event, Which::Labelled(CURRENT)),
+        read(ports, event, Which::Version(&event.token)),
+    );
+    let description = description?;
+    // Where nothing is AWSPENDING, no rotation is under way: the version that a
+    // test of the configuration was given is gone, or was never to be seen.
+    let absent = stage::standing(&description.stages, &event.token)
+        == Standing::Unknown {
+            another_is_pending: false,
+        };
+    if !absent && admit(ports, event, &description)? == Admission::Done {
+        return Ok(());
+    }
+    let pin = Pin::read(&event.secret, &description)?;
+    let (current, pending) = (current?, pending?);
+    pin.check_present(CURRENT, &current)?;
+    pin.check_present(PENDING, &pending)?;
+    if let Some(reason) = configuration_test(absent, &current, &pending) {
+        ports
+            .journal()
+            .note(Note::new("test of the configuration", reason));
+        if matches!(current, Content::Partial(_)) {
+            let reason = "the secret has no password yet";
+            ports.journal().note(Note::new("nothing to test", reason));
+            return Ok(());
+        }
+        let current = current_credential(&pin, current)?;
+        return attempt(ports, &pin, &current, deadline).await;
+    }
+    let pending = pending_credential("test", &pin, pending)?;
+    attempt(ports, &pin, &pending, deadline).await
+}
+
+/// Returns why this is a test of the configuration, if it is one.
+fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Option<&'static str> {
+    match pending {
+        _ if absent => Some("the version is absent"),
+        Content::Nothing => Some("the version has no value"),
+        Content::Unreadable(Unreadable::Undecryptable) => None,
+        Content::Unreadable(_) => Some("the version has no credential's fields"),
+        Content::Partial(partial) if !partial.has_password => Some("the version has no password"),
+        Content::Complete(pending) if is_repeated(pending, current) => {
+            Some("the version holds the current password")
+        }
+        _ => None,
+    }
+}
+
+/// Logs in, again and again where that may help.
+pub(super) async fn attempt<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    credential: &Credential,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let mut waits = WAITS.into_iter();
+    loop {
+        let Err(source) = authenticate(ports, pin, credential).await else {
+            ports
+                .journal()
+                .note(Note::new("passed", "the server takes the password"));
+            return Ok(());
+        };
+        match waits.next() {
+            Some(wait) if may_pass(&source) && deadline.left(ports.clock()) > wait + ENOUGH => {
+                ports.clock().sleep(wait).await;
+            }
+            _ => {
+                return Err(Error::TestFailed {
+                    server: server(pin),
+                    username: pin.username.clone(),
+                    advice: advice(pin, source.fault),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+/// Whether another try may succeed.
+fn may_pass(error: &ServerError) -> bool {
+    error.fault.is_passing() || error.fault == Fault::WrongCredentials
+}

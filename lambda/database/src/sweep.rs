@@ -1,0 +1,148 @@
+//! What comes after the rotations, every hour, for all secrets of the stack: a
+//! rotation that was broken off is mended, the server forgets passwords whose
+//! time is over, and what an alarm needs is measured.
+//!
+//! A sweep knows nothing of the one before. It observes, asks
+//! [`decide`](crate::decide), and does what that says; so whatever one sweep did
+//! not do, the next one does.
+
+mod discard;
+mod mend;
+
+pub(crate) use discard::discard;
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use crate::arn::SecretArn;
+use crate::decide;
+use crate::error::Error;
+use crate::log::Note;
+use crate::mark;
+use crate::metric::Metric;
+use crate::pin::Pin;
+use crate::port::{Clock, Description, Journal, Ports, Which};
+use crate::secret::Content;
+use crate::stage::{self, CURRENT};
+use crate::step::{Deadline, current_credential, describe, find};
+
+/// The time that a secret takes at most in ordinary times. With less left, none
+/// is begun.
+const ENOUGH: Duration = Duration::from_secs(10);
+
+/// The most names of secrets in an error.
+const NAMED: usize = 10;
+
+/// What a sweep has found so far.
+#[derive(Default)]
+struct Findings {
+    overdue: usize,
+    ages: Vec<Duration>,
+    failed: Vec<String>,
+}
+
+/// Sweeps the secrets, a few at a time.
+///
+/// # Errors
+///
+/// Fails at the end where it failed on any of them, so that Lambda tries again.
+pub async fn run<P: Ports>(
+    ports: &P,
+    secrets: &[SecretArn],
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let begun = Cell::new(0);
+    let findings = RefCell::default();
+    let work = || work(ports, secrets, &begun, &findings, deadline);
+    tokio::join!(work(), work(), work(), work());
+    let findings: Findings = findings.into_inner();
+    ports.journal().measure(&[
+        Metric::Failures(findings.failed.len()),
+        Metric::RotationsOverdue(findings.overdue),
+        Metric::CredentialAge(findings.ages),
+    ]);
+    if findings.failed.is_empty() {
+        return Ok(());
+    }
+    let mut names = findings.failed[..findings.failed.len().min(NAMED)].join(", ");
+    if findings.failed.len() > NAMED {
+        names.push_str(", …");
+    }
+    Err(Error::SweepFailed {
+        failed: findings.failed.len(),
+        all: secrets.len(),
+        names,
+    })
+}
+
+/// Takes one secret after the other that nobody has begun with.
+async fn work<P: Ports>(
+    ports: &P,
+    secrets: &[SecretArn],
+    begun: &Cell<usize>,
+    findings: &RefCell<Findings>,
+    deadline: Deadline,
+) {
+    while let Some(secret) = secrets.get(begun.get()) {
+        begun.set(begun.get() + 1);
+        let ended = if deadline.left(ports.clock()) < ENOUGH {
+            let secret = secret.name().to_owned();
+            Err(Error::SweepTooShort { secret })
+        } else {
+            sweep(ports, secret, findings).await
+        };
+        if let Err(error) = ended {
+            ports.journal().trouble(secret, &error);
+            findings.borrow_mut().failed.push(secret.name().to_owned());
+        }
+    }
+}
+
+async fn sweep<P: Ports>(
+    ports: &P,
+    secret: &SecretArn,
+    findings: &RefCell<Findings>,
+) -> Result<(), Error> {
+    let description = describe(ports, secret).await?;
+    let now = ports.clock().moment();
+    if description.is_overdue(now) {
+        findings.borrow_mut().overdue += 1;
+    }
+    let pin = Pin::read(secret, &description)?;
+    let current = find(ports, secret, Which::Labelled(CURRENT)).await?;
+    if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
+        findings.borrow_mut().ages.push(now.since(created));
+    }
+    if matches!(current.content, Content::Nothing | Content::Partial(_)) {
+        // The secret has no password yet.
+        return Ok(());
+    }
+    let credential = current_credential(&pin, current.content)?;
+    if stage::is_rotating(&description.stages) {
+        let note = Note::new("leave", "a rotation of the secret is under way");
+        ports.journal().note(note.of(secret));
+        return Ok(());
+    }
+    if let Some(version) = mark::broken_off(&description.stages) {
+        return mend::mend(ports, &pin, &description, &credential, version).await;
+    }
+    let promoted = description.promotion(current.created);
+    let (Some(promoted), Some(after)) = (promoted, pin.old_password) else {
+        return Ok(());
+    };
+    if decide::may_discard(&description.stages, promoted, after, now) {
+        discard(ports, &pin, &credential, promoted).await?;
+    }
+    Ok(())
+}
+
+/// Whether the labels that a decision rests on are where they were.
+async fn is_unmoved<P: Ports>(ports: &P, pin: &Pin, before: &Description) -> Result<bool, Error> {
+    let stages = describe(ports, &pin.secret).await?.stages;
+    if stages == before.stages {
+        return Ok(true);
+    }
+    let note = Note::new("leave", "the secret's labels moved meanwhile");
+    ports.journal().note(note.of(&pin.secret));
+    Ok(false)
+}

@@ -1,0 +1,67 @@
+//! Has the server forget the password before AWSCURRENT's, where it let that go
+//! on working.
+
+use std::time::Duration;
+
+use crate::decide;
+use crate::error::Error;
+use crate::log::Note;
+use crate::mark::RETAINED;
+use crate::moment::Moment;
+use crate::pin::Pin;
+use crate::port::{Clock, Journal, Ports};
+use crate::secret::Credential;
+use crate::server::Server;
+use crate::stage::{self, CURRENT};
+use crate::step::{administrator, advice, describe, server, unlabel};
+
+/// Has the server forget it. `current` is what AWSCURRENT holds, and `promoted`
+/// when it became that.
+///
+/// # Errors
+///
+/// Fails where that is not certainly done. Doing it again is doing it once.
+pub(crate) async fn discard<P: Ports>(
+    ports: &P,
+    pin: &Pin,
+    current: &Credential,
+    promoted: Moment,
+) -> Result<(), Error> {
+    let secret = &pin.secret;
+    let administrator = administrator(ports, pin, current).await?;
+    // The labels as they are now: the server is told nothing while it may be
+    // AWSCURRENT's own password that it would forget.
+    let stages = describe(ports, secret).await?.stages;
+    let after = pin.old_password.unwrap_or(Duration::MAX);
+    let now = ports.clock().moment();
+    let Some(version) = stage::carrier(&stages, CURRENT)
+        .filter(|_| decide::may_discard(&stages, promoted, after, now))
+    else {
+        return Ok(());
+    };
+    let note = Note::new("discard", "the time of the old password is over");
+    ports.journal().note(note.of(secret));
+    let discarded = match administrator {
+        Some(it) => {
+            ports
+                .server()
+                .discard(&it.endpoint, &it.login, &pin.username)
+                .await
+        }
+        None => {
+            let login = current.login(&pin.username);
+            ports
+                .server()
+                .discard(&pin.endpoint, &login, &pin.username)
+                .await
+        }
+    };
+    discarded.map_err(|source| Error::NotDiscarded {
+        server: server(pin),
+        username: pin.username.clone(),
+        advice: advice(pin, source.fault),
+        source,
+    })?;
+    unlabel(ports, secret, RETAINED, version).await;
+    Ok(())
+}

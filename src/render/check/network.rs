@@ -1,0 +1,290 @@
+//! Where the databases' function stands, and how it reaches the servers.
+
+use std::net::IpAddr;
+
+use serde_yaml::Value;
+
+use super::rule::{Found, Rule, Theme};
+use super::stack::{Resource, Source, Stack, items, literal};
+use super::statement::Statement;
+use crate::model::Severity::{Error, Warning};
+use crate::model::{Database, Tls};
+use crate::render::Strategy;
+
+const GUIDE: &str = "AWS Lambda Developer Guide, configuration-vpc (Giving Lambda functions access to resources in an Amazon VPC)";
+
+pub(super) const THEME: Theme = Theme {
+    title: "The databases and the way to them",
+    rules: &[
+        Rule {
+            id: "database-network",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The databases' function stands in the subnets and security groups that the manifest names, and in no others",
+            why: "Elsewhere it does not reach the databases, or reaches more than them.",
+            remedy: "leave VpcConfig as the template of keyrota has it, or change `network`",
+            source: GUIDE,
+            check: Some(placed),
+        },
+        Rule {
+            id: "network-waits-for-policy",
+            severity: Error,
+            refused_by_aws: true,
+            title: "A function in a VPC waits for the policy that lets Lambda make its network interfaces",
+            why: "Lambda tries the role out before it makes the function, and refuses where the policy comes later.",
+            remedy: "add the policy's logical ID to the function's DependsOn",
+            source: GUIDE,
+            check: Some(waits),
+        },
+        Rule {
+            id: "network-code-denied",
+            severity: Error,
+            refused_by_aws: false,
+            title: "The function's own code may not make, change or look at network interfaces, though Lambda may in its role's name",
+            why: "Whoever took the function over could otherwise look at the network and put addresses of their own into it.",
+            remedy: "deny the same actions where lambda:SourceFunctionArn is the function's ARN",
+            source: GUIDE,
+            check: Some(denied),
+        },
+        Rule {
+            id: "database-out-of-reach",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "A function outside of any VPC has no database on a private host",
+            why: "From outside of a VPC a private address leads nowhere: every rotation would end in a time-out.",
+            remedy: "set `network` to subnets and security groups from which the host can be reached",
+            source: GUIDE,
+            check: Some(|stack, found| {
+                if stack.model().network.is_in_vpc() {
+                    return;
+                }
+                for database in databases(stack) {
+                    if is_private(database.host.as_str()) {
+                        let message = format!(
+                            "`{}` looks private, and the function is in no VPC",
+                            database.host
+                        );
+                        found.add(format!("{}.host", database.place), message);
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "network-one-subnet",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "A function in a VPC has subnets in two Availability Zones",
+            why: "With one zone nothing rotates while that zone is out.",
+            remedy: "name a second subnet, in another Availability Zone",
+            source: "AWS Security Hub User Guide, lambda-controls (Lambda.5)",
+            check: Some(|stack, found| {
+                for (_, function) in stack.functions() {
+                    if vpc(function, "SubnetIds").count() == 1 {
+                        found.add(function.at("VpcConfig.SubnetIds"), "there is one subnet");
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "database-unverified",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "A database's server proves who it is (`tls: verify-full`)",
+            why: "With `require` the password goes to whoever answers; with `verify-ca` and no authority of your own, to whoever has any certificate of a public one.",
+            remedy: "set `tls: verify-full`, with the authority in `tls_ca` where the system does not trust it, or accept it with the reason",
+            source: "PostgreSQL manual, libpq-ssl (Protection Provided in Different Modes)",
+            check: Some(|stack, found| {
+                for database in databases(stack) {
+                    let message = match (database.tls, &database.tls_ca) {
+                        (Tls::VerifyFull, _) | (Tls::VerifyCa, Some(_)) => continue,
+                        (Tls::VerifyCa, None) => "any certificate of a public authority will do",
+                        (Tls::Require, _) => "the password is sent to whoever answers",
+                    };
+                    found.add(format!("{}.tls", database.place), message);
+                }
+            }),
+        },
+        Rule {
+            id: "rds-authority",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "A database of Amazon RDS is verified by RDS's own authorities",
+            why: "Its certificates are signed by authorities that operating systems do not trust: every login would be given up.",
+            remedy: "download the bundle of the Region, and name it in `tls_ca`",
+            source: "Amazon RDS User Guide, UsingWithRDS.SSL",
+            check: Some(|stack, found| {
+                for database in databases(stack) {
+                    let host = database.host.as_str().to_ascii_lowercase();
+                    let rds = host.ends_with(".rds.amazonaws.com")
+                        || host.ends_with(".rds.amazonaws.com.cn");
+                    // RDS Proxy has certificates of the public authority.
+                    let proxy = host.contains(".proxy-");
+                    if rds && !proxy && database.tls != Tls::Require && database.tls_ca.is_none() {
+                        found.add(
+                            format!("{}.host", database.place),
+                            "it is a host of RDS, and `tls_ca` is not set",
+                        );
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "weak-password",
+            severity: Warning,
+            refused_by_aws: false,
+            title: "A new password has at least 80 bits",
+            why: "Where a server's table of passwords is lost, a shorter one is found by trying.",
+            remedy: "make `password.length` larger, or `password.exclude` shorter",
+            source: "NIST Special Publication 800-63B, appendix A",
+            check: Some(|stack, found| {
+                for database in databases(stack) {
+                    let bits = database.password.bits();
+                    if bits < 80 {
+                        found.add(
+                            format!("{}.password", database.place),
+                            format!("a password would have {bits} bits"),
+                        );
+                    }
+                }
+            }),
+        },
+    ],
+};
+
+/// What Lambda does for a function in a VPC, in its role's name.
+pub(super) const ACTIONS: [&str; 6] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
+fn databases<'stack>(stack: &Stack<'stack>) -> impl Iterator<Item = &'stack Database> {
+    stack.entries.iter().filter_map(|entry| match entry.source {
+        Source::Database(database) => Some(database),
+        Source::Key(_) => None,
+    })
+}
+
+fn vpc<'tree>(function: &Resource<'tree>, key: &str) -> impl Iterator<Item = &'tree Value> {
+    let list = function.get("VpcConfig").and_then(|vpc| vpc.get(key));
+    items(list)
+}
+
+fn placed(stack: &Stack<'_>, found: &mut Found) {
+    let network = &stack.model().network;
+    let expected = [
+        ("SubnetIds", &network.subnets),
+        ("SecurityGroupIds", &network.security_groups),
+    ];
+    let databases = Strategy::Databases;
+    for (_, function) in stack.functions().filter(|one| one.0 == databases) {
+        for (key, expected) in expected {
+            let named = vpc(function, key).map(|id| literal(id).unwrap_or_default());
+            if !named.eq(expected.iter().map(String::as_str)) {
+                found.add(
+                    function.at(&format!("VpcConfig.{key}")),
+                    "it is not what the manifest names",
+                );
+            }
+        }
+    }
+}
+
+fn waits(stack: &Stack<'_>, found: &mut Found) {
+    for (strategy, function) in stack.functions() {
+        if function.get("VpcConfig").is_none() {
+            continue;
+        }
+        let mine = stack.role_statements(strategy);
+        let mut policies = mine
+            .filter(|one| one.does("ec2:CreateNetworkInterface"))
+            .map(|one| one.document.resource.as_str())
+            // One that stands in the role itself is there with it.
+            .filter(|policy| *policy != strategy.role())
+            .filter(|policy| !function.depends_on().any(|id| id == *policy));
+        if let Some(policy) = policies.next() {
+            found.add(
+                function.at("DependsOn"),
+                format!("it does not wait for {policy}"),
+            );
+        }
+    }
+}
+
+fn denied(stack: &Stack<'_>, found: &mut Found) {
+    for strategy in stack.strategies() {
+        let function = function_arn(stack, strategy);
+        for statement in stack.role_statements(strategy) {
+            let allowed = ACTIONS.iter().filter(|action| statement.does(action));
+            for action in allowed {
+                if !is_denied(stack, strategy, &function, action) {
+                    found.add(
+                        statement.at(),
+                        format!("the function's own code may do `{action}`, too"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether a statement has what Lambda does for a function in a VPC, all of
+/// it denied to that function's code.
+pub(super) fn is_lambdas(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
+    let known = |action: &&str| ACTIONS.contains(action);
+    let mut mine = stack
+        .strategies()
+        .filter(|strategy| stack.carries(*strategy, &statement.document.resource));
+    statement.actions.iter().all(known)
+        && mine.any(|strategy| {
+            let function = function_arn(stack, strategy);
+            let denied = |action: &&str| is_denied(stack, strategy, &function, action);
+            statement.actions.iter().all(denied)
+        })
+}
+
+fn function_arn(stack: &Stack<'_>, strategy: Strategy) -> String {
+    let attribute = format!("{}.Arn", strategy.function());
+    stack.world().attribute(&attribute).unwrap_or_default()
+}
+
+fn is_denied(stack: &Stack<'_>, strategy: Strategy, function: &str, action: &str) -> bool {
+    let mine = stack.statements.iter();
+    let mut mine = mine.filter(|one| stack.carries(strategy, &one.document.resource));
+    mine.any(|one| {
+        let key = "lambda:SourceFunctionArn";
+        one.denies
+            && one.does(action)
+            && one.resources == ["*"]
+            && one.negated.is_none()
+            && one.narrowed(key).eq([function])
+            && one.conditions_count() == 1
+    })
+}
+
+/// Returns whether a host looks as though it could be reached from a private network
+/// only: an address of one (RFC 1918, RFC 4193), or a name without a dot or with an
+/// ending that public DNS does not have.
+fn is_private(host: &str) -> bool {
+    match host.parse() {
+        Ok(IpAddr::V4(address)) => {
+            address.is_private() || address.is_loopback() || address.is_link_local()
+        }
+        Ok(IpAddr::V6(address)) => address.is_unique_local() || address.is_loopback(),
+        Err(_) => {
+            let host = host.to_ascii_lowercase();
+            let endings = [
+                ".internal",
+                ".local",
+                ".lan",
+                ".corp",
+                ".private",
+                ".home.arpa",
+            ];
+            !host.contains('.') || endings.iter().any(|ending| host.ends_with(ending))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! An entry of either kind, as far as the stack treats both alike.
+
+use crate::model::{
+    AccessKey, Arn, ChangeAs, Database, KmsKey, Model, RotateAs, SecretName, SecretReference,
+};
+
+/// An entry of either kind, as far as both kinds are alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'entry> {
+    /// The secret that rotates.
+    pub secret: &'entry SecretName,
+    /// What it is encrypted with.
+    pub kms_key: &'entry KmsKey,
+    /// Who may read it.
+    pub readers: &'entry [Arn],
+    /// The administrator's secret that it rotates with.
+    pub administrator: Option<&'entry SecretReference>,
+    /// The user whose keys the role makes itself.
+    pub user: Option<&'entry AccessKey>,
+}
+
+impl Served<'_> {
+    /// Returns the readers, each once, in an order of their own.
+    pub fn sorted_readers(&self) -> Vec<String> {
+        let mut readers: Vec<String> = self.readers.iter().map(ToString::to_string).collect();
+        readers.sort();
+        readers.dedup();
+        readers
+    }
+}
+
+impl AsRef<SecretName> for Served<'_> {
+    fn as_ref(&self) -> &SecretName {
+        self.secret
+    }
+}
+
+impl<'entry> From<&'entry AccessKey> for Served<'entry> {
+    fn from(entry: &'entry AccessKey) -> Self {
+        Self {
+            secret: &entry.secret,
+            kms_key: &entry.kms_key,
+            readers: &entry.readers,
+            administrator: match &entry.rotate_as {
+                RotateAs::Administrator(secret) => Some(secret),
+                RotateAs::Itself | RotateAs::Role => None,
+            },
+            user: (entry.rotate_as == RotateAs::Role).then_some(entry),
+        }
+    }
+}
+
+impl<'entry> From<&'entry Database> for Served<'entry> {
+    fn from(entry: &'entry Database) -> Self {
+        Self {
+            secret: &entry.secret,
+            kms_key: &entry.kms_key,
+            readers: &entry.readers,
+            administrator: match &entry.rotate_as {
+                ChangeAs::Administrator(secret) => Some(secret),
+                ChangeAs::Itself => None,
+            },
+            user: None,
+        }
+    }
+}
+
+/// Returns every entry of a model: the access keys, then the databases.
+pub fn all(model: &Model) -> impl Iterator<Item = Served<'_>> {
+    let keys = model.access_keys.iter().map(Served::from);
+    keys.chain(model.databases.iter().map(Served::from))
+}

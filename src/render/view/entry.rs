@@ -1,0 +1,161 @@
+//! One entry as the templates see it.
+
+use serde::Serialize;
+
+use super::{Tag, boundary};
+use crate::model::{AccessKey, Database, Duration, KmsKey, Model, Probe, RotateAs};
+use crate::render::role::Policies;
+use crate::render::served::Served;
+use crate::render::{OLD_KEY_TAG, Strategy, name};
+
+/// An entry of either kind. What a kind does not have is empty.
+#[derive(Debug, Default, Serialize)]
+pub struct Entry {
+    user: String,
+    user_id: String,
+    user_policy_id: String,
+    user_tags: Vec<Tag>,
+    pub create_user: bool,
+    permissions_boundary: Option<String>,
+    pub rotates_itself: bool,
+    /// Where a database listens.
+    endpoint: String,
+    secret: String,
+    secret_id: String,
+    secret_description: String,
+    secret_policy_id: String,
+    /// The whole of the first value, where it needs nothing of the stack's.
+    seed: Option<String>,
+    kms_key_id: Option<KeyId>,
+    pub readers: Vec<String>,
+    tags: Vec<Tag>,
+    probe: Option<ProbeCall>,
+    function: &'static str,
+    schedule_id: String,
+    schedule: String,
+    window: Option<String>,
+    depends_on: Vec<String>,
+    output: String,
+    output_description: String,
+}
+
+/// A new key's probe, as the secret's tag has it.
+#[derive(Debug, Serialize)]
+struct ProbeCall {
+    call: String,
+    /// The stack's own Region is to be added.
+    here: bool,
+}
+
+/// A customer managed key; the stack's own where there is no ARN.
+#[derive(Debug, Serialize)]
+struct KeyId {
+    arn: Option<String>,
+}
+
+/// Returns an access key's entry.
+pub fn access_key(
+    entry: &AccessKey,
+    model: &Model,
+    tags: &[Tag],
+    policies: &Policies<'_>,
+) -> Entry {
+    let rotates_itself = entry.rotate_as == RotateAs::Itself;
+    let mut depends_on = vec![Strategy::AccessKeys.permission().to_owned()];
+    depends_on.extend(policies.needed_by(entry));
+    if rotates_itself {
+        depends_on.push(name::user_policy_logical_id(entry));
+    }
+    let owns_user = if entry.create_user { "true" } else { "false" };
+    let pins = [
+        ("keyrota:user", entry.user.to_string()),
+        ("keyrota:rotate-as", entry.rotate_as.as_str().to_owned()),
+        ("keyrota:owns-user", owns_user.to_owned()),
+        (OLD_KEY_TAG, entry.old_key.to_string()),
+    ];
+    Entry {
+        user: entry.user.to_string(),
+        user_id: name::user_logical_id(entry),
+        user_policy_id: name::user_policy_logical_id(entry),
+        user_tags: tags.to_vec(),
+        create_user: entry.create_user,
+        permissions_boundary: boundary(model),
+        rotates_itself,
+        secret_description: format!("The access key of the IAM user {}", entry.user),
+        tags: pinned(tags, pins),
+        probe: entry.probe.as_ref().map(probe),
+        function: Strategy::AccessKeys.function(),
+        schedule: entry.schedule.to_string(),
+        window: window(entry.window),
+        depends_on,
+        ..held(&entry.into())
+    }
+}
+
+/// Returns a database's entry.
+pub fn database(entry: &Database, tags: &[Tag], policies: &Policies<'_>) -> Entry {
+    let mut depends_on = vec![Strategy::Databases.permission().to_owned()];
+    depends_on.extend(policies.needed_by(entry));
+    Entry {
+        user: entry.username.clone(),
+        endpoint: entry.endpoint(),
+        secret_description: format!(
+            "The password of the {} user {} at {}",
+            entry.engine.title(),
+            entry.username,
+            entry.endpoint()
+        ),
+        seed: Some(entry.seed()),
+        tags: pinned(tags, entry.tags()),
+        function: Strategy::Databases.function(),
+        schedule: entry.schedule.to_string(),
+        window: window(entry.window),
+        depends_on,
+        ..held(&entry.into())
+    }
+}
+
+/// Returns what follows from what both kinds are alike in.
+fn held(entry: &Served<'_>) -> Entry {
+    Entry {
+        secret: entry.secret.to_string(),
+        secret_id: name::secret_logical_id(entry),
+        secret_policy_id: name::readers_logical_id(entry),
+        kms_key_id: match entry.kms_key {
+            KmsKey::AwsManaged => None,
+            KmsKey::Create => Some(KeyId { arn: None }),
+            KmsKey::Existing(arn) => Some(KeyId {
+                arn: Some(arn.to_string()),
+            }),
+        },
+        readers: entry.sorted_readers(),
+        schedule_id: name::schedule_logical_id(entry),
+        output: name::secret_output(entry),
+        output_description: format!("The secret {}", entry.secret),
+        ..Entry::default()
+    }
+}
+
+fn pinned(tags: &[Tag], pins: impl IntoIterator<Item = (&'static str, String)>) -> Vec<Tag> {
+    let pins = pins.into_iter().map(|(key, value)| Tag {
+        key: key.to_owned(),
+        value,
+    });
+    tags.iter().cloned().chain(pins).collect()
+}
+
+fn window(window: Option<Duration>) -> Option<String> {
+    window.and_then(|window| Some(format!("{}h", window.as_hours()?)))
+}
+
+fn probe(probe: &Probe) -> ProbeCall {
+    let (region, here) = match probe {
+        Probe::ListBucket { region, .. } => (region.as_ref(), region.is_none()),
+        Probe::AssumeRole { .. } => (None, false),
+    };
+    let call = probe.call();
+    ProbeCall {
+        call: region.map_or(call.clone(), |region| format!("{call} {region}")),
+        here,
+    }
+}

@@ -1,0 +1,290 @@
+//! The model as the templates see it. Entries stand in the order of their
+//! secrets' names, so that moving one in the manifest changes nothing.
+
+mod entry;
+mod rule;
+
+use serde::Serialize;
+
+use super::resolve::World;
+use super::role::{self, Policy};
+use super::served::Served;
+use super::{Strategy, check, name};
+use crate::model::{AccessKey, Database, Finding, KmsKey, Model};
+
+use entry::Entry;
+use rule::{Alarms, Sweep};
+pub use rule::{
+    EVENT_PATTERN_ROOM, INPUT_ROOM, MAX_EVENT_PATTERN, MAX_INPUT, MAX_SWEPT, MAX_TARGETS,
+};
+
+/// The whole stack.
+#[derive(Debug, Serialize)]
+pub struct Stack {
+    stack: String,
+    capability: &'static str,
+    description: String,
+    architecture: &'static str,
+    memory: u32,
+    timeout: u64,
+    log_retention: u32,
+    tags: Vec<Tag>,
+    permissions_boundary: Option<String>,
+    role_path: Option<String>,
+    /// One, or one for each kind of entry.
+    functions: Vec<Function>,
+    /// The second of two functions.
+    second: Option<Second>,
+    role_policies: Vec<Policy>,
+    kms_key: Option<Key>,
+    sweeps: Vec<Sweep>,
+    alarms: Alarms,
+    access_keys: Vec<Entry>,
+    databases: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Tag {
+    key: String,
+    value: String,
+}
+
+/// A function, with the logical IDs of what it comes with.
+#[derive(Debug, Serialize)]
+struct Function {
+    id: &'static str,
+    database: bool,
+    role: &'static str,
+    permission: &'static str,
+    log_group_id: &'static str,
+    log_group: String,
+    artifact_key: &'static str,
+    network: Option<Network>,
+    tags: Vec<Tag>,
+}
+
+/// The VPC that a function stands in.
+#[derive(Debug, Serialize)]
+struct Network {
+    /// The logical ID of the policy that the function waits for.
+    policy: String,
+    subnets: Vec<String>,
+    security_groups: Vec<String>,
+}
+
+/// What a stack with two functions has for the second one.
+#[derive(Debug, Serialize)]
+struct Second {
+    function: &'static str,
+    artifact_key: &'static str,
+    output: &'static str,
+}
+
+/// The KMS key that the stack makes.
+#[derive(Debug, Serialize)]
+struct Key {
+    description: String,
+    alias: String,
+    users: Vec<KeyUser>,
+    readers: Vec<Readers>,
+}
+
+/// A function that uses the key.
+#[derive(Debug, Serialize)]
+struct KeyUser {
+    sid: &'static str,
+    role: &'static str,
+    /// Names of the secrets the key encrypts for it.
+    secrets: Vec<String>,
+}
+
+/// Who may decrypt one secret.
+#[derive(Debug, Serialize)]
+struct Readers {
+    sid: String,
+    secret: String,
+    readers: Vec<String>,
+}
+
+impl Stack {
+    /// Returns whether one CloudFormation stack has room for its resources and
+    /// outputs.
+    pub fn fits(&self) -> bool {
+        let entry = |entry: &Entry| {
+            2 + usize::from(entry.create_user)
+                + usize::from(entry.rotates_itself)
+                + usize::from(!entry.readers.is_empty())
+        };
+        let entries = self.access_keys.iter().chain(&self.databases);
+        // Of each function itself, its permission, log group and role, and its three
+        // alarms; the topic with its policy.
+        let fixed = (4 + 3) * self.functions.len() + 2;
+        let resources = fixed
+            + entries.map(entry).sum::<usize>()
+            + self.role_policies.len()
+            + 2 * usize::from(self.kms_key.is_some())
+            + 2 * self.sweeps.len()
+            + self.alarms.rules.len()
+            + self.alarms.subscriptions.len();
+        let outputs = self.functions.len() + self.access_keys.len() + self.databases.len();
+        resources <= check::MAX_RESOURCES && outputs <= check::MAX_OUTPUTS
+    }
+}
+
+/// Returns what the templates are filled in with.
+///
+/// # Errors
+///
+/// Returns the finding where the policies of a role pass IAM's limits.
+pub fn stack(model: &Model) -> Result<Stack, Finding> {
+    let longest = World::longest(model);
+    let mut keys: Vec<&AccessKey> = model.access_keys.iter().collect();
+    keys.sort_by_key(|entry| &entry.secret);
+    let mut databases: Vec<&Database> = model.databases.iter().collect();
+    databases.sort_by_key(|entry| &entry.secret);
+    let served = [
+        keys.iter().map(|entry| Served::from(*entry)).collect(),
+        databases
+            .iter()
+            .map(|entry| Served::from(*entry))
+            .collect::<Vec<_>>(),
+    ];
+    let held: Vec<(Strategy, &[Served<'_>])> = Strategy::ALL
+        .into_iter()
+        .zip(served.iter().map(Vec::as_slice))
+        .filter(|(_, entries)| !entries.is_empty())
+        .collect();
+    let policies = |strategy: Strategy, entries| {
+        let in_vpc = strategy == Strategy::Databases && model.network.is_in_vpc();
+        role::policies(strategy, in_vpc, entries, &longest)
+    };
+    let [key_policies, database_policies] = [
+        policies(Strategy::AccessKeys, &served[0])?,
+        policies(Strategy::Databases, &served[1])?,
+    ];
+    let tags = tags(model);
+    let sweeps = |held: &(Strategy, &[Served<'_>])| rule::sweeps(held.0, held.1, &longest);
+    let entries = |strategy: Strategy| held.iter().any(|held| held.0 == strategy);
+    let mut role_policies = Vec::new();
+    let key_entries = keys
+        .iter()
+        .map(|entry| entry::access_key(entry, model, &tags, &key_policies))
+        .collect();
+    let database_entries = databases
+        .iter()
+        .map(|entry| entry::database(entry, &tags, &database_policies))
+        .collect();
+    if entries(Strategy::AccessKeys) {
+        role_policies.extend(key_policies.all);
+    }
+    if entries(Strategy::Databases) {
+        role_policies.extend(database_policies.all);
+    }
+    Ok(Stack {
+        stack: model.stack.to_string(),
+        capability: super::capability(model),
+        description: description(model),
+        architecture: model.function.architecture.as_str(),
+        memory: model.function.memory,
+        timeout: model.function.timeout.as_seconds(),
+        log_retention: model.function.log_retention,
+        permissions_boundary: boundary(model),
+        role_path: model.role_path.as_ref().map(ToString::to_string),
+        functions: Strategy::of(model)
+            .map(|strategy| function(strategy, model, &tags))
+            .collect(),
+        second: (held.len() > 1).then(|| Second {
+            function: Strategy::Databases.function(),
+            artifact_key: Strategy::Databases.key_parameter(model),
+            output: Strategy::Databases.function_output(model),
+        }),
+        kms_key: key(model, &held),
+        sweeps: held.iter().flat_map(sweeps).collect(),
+        alarms: rule::alarms(model, &held, &tags, &longest),
+        role_policies,
+        access_keys: key_entries,
+        databases: database_entries,
+        tags,
+    })
+}
+
+fn description(model: &Model) -> String {
+    let what = match (model.access_keys.is_empty(), model.databases.is_empty()) {
+        (_, true) => "access keys that rotate",
+        (true, false) => "databases' passwords that rotate",
+        (false, false) => "access keys and databases' passwords that rotate",
+    };
+    format!("{}: {what}, by keyrota", model.stack)
+}
+
+fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Function {
+    let network = &model.network;
+    let database = strategy == Strategy::Databases;
+    Function {
+        id: strategy.function(),
+        database,
+        role: strategy.role(),
+        permission: strategy.permission(),
+        log_group_id: strategy.log_group(),
+        log_group: strategy.log_group_name(&model.stack),
+        artifact_key: strategy.key_parameter(model),
+        network: (database && network.is_in_vpc()).then(|| Network {
+            policy: format!("{}{}", strategy.role(), role::NETWORK),
+            subnets: network.subnets.clone(),
+            security_groups: network.security_groups.clone(),
+        }),
+        tags: tags.to_vec(),
+    }
+}
+
+/// The manifest's tags and the stack's, in the order of their keys.
+fn tags(model: &Model) -> Vec<Tag> {
+    let own = ("keyrota:stack", model.stack.as_str());
+    let tags = model
+        .tags
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let tag = |(key, value): (&str, &str)| Tag {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    tags.chain([own]).map(tag).collect()
+}
+
+fn boundary(model: &Model) -> Option<String> {
+    model.permissions_boundary.as_ref().map(ToString::to_string)
+}
+
+fn key(model: &Model, held: &[(Strategy, &[Served<'_>])]) -> Option<Key> {
+    let mut users = Vec::new();
+    let mut readers = Vec::new();
+    for (strategy, entries) in held {
+        let mine = entries
+            .iter()
+            .filter(|entry| *entry.kms_key == KmsKey::Create);
+        let secrets: Vec<String> = mine.clone().map(|entry| entry.secret.to_string()).collect();
+        if secrets.is_empty() {
+            continue;
+        }
+        users.push(KeyUser {
+            sid: match strategy {
+                Strategy::AccessKeys => "UsedByTheFunction",
+                Strategy::Databases => "UsedByTheDatabaseFunction",
+            },
+            role: strategy.role(),
+            secrets,
+        });
+        let read = mine.filter(|entry| !entry.readers.is_empty());
+        readers.extend(read.map(|entry| Readers {
+            sid: name::readers_logical_id(entry),
+            secret: entry.secret.to_string(),
+            readers: entry.sorted_readers(),
+        }));
+    }
+    (!users.is_empty()).then(|| Key {
+        description: format!("Encrypts the secrets of {}", model.stack),
+        alias: name::key_alias(&model.stack),
+        users,
+        readers,
+    })
+}

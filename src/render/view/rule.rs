@@ -1,0 +1,186 @@
+//! The rules and alarms as the templates see them: each rule is cut so that it
+//! holds what it has to name.
+
+use serde::Serialize;
+
+use super::Tag;
+use crate::model::Model;
+use crate::render::resolve::World;
+use crate::render::served::Served;
+use crate::render::{Strategy, name};
+
+/// The longest event pattern of a rule, in characters (`eb-quota`).
+pub const MAX_EVENT_PATTERN: usize = 2_048;
+/// The longest display name of a topic (`API_CreateTopic`).
+const MAX_DISPLAY_NAME: usize = 100;
+/// What a pattern has beside the ARNs, at most.
+const EVENT_PATTERN_FRAME: usize = 260;
+/// What a pattern has room for.
+pub const EVENT_PATTERN_ROOM: usize = MAX_EVENT_PATTERN - EVENT_PATTERN_FRAME;
+/// The longest constant input of a rule's target (`API_Target`).
+pub const MAX_INPUT: usize = 8_192;
+/// What an input has beside the ARNs, at most.
+const INPUT_FRAME: usize = 40;
+/// What an input has room for.
+pub const INPUT_ROOM: usize = MAX_INPUT - INPUT_FRAME;
+/// Targets a rule (`eb-quota`).
+pub const MAX_TARGETS: usize = 5;
+/// Secrets an invocation looks at: a handful of calls each, some of them to IAM,
+/// which may be half the world away, and all within the function's timeout.
+pub const MAX_SWEPT: usize = 40;
+
+#[derive(Debug, Serialize)]
+pub struct Alarms {
+    display_name: String,
+    functions: Vec<Watched>,
+    pub rules: Vec<Rule>,
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// A function with the logical IDs of its alarms.
+#[derive(Debug, Serialize)]
+struct Watched {
+    database: bool,
+    function: &'static str,
+    errors: String,
+    /// No server holds an old password back.
+    held_back: Option<String>,
+    overdue: String,
+    tags: Vec<Tag>,
+}
+
+/// A rule with the logical IDs of the secrets it listens for.
+#[derive(Debug, Serialize)]
+pub struct Rule {
+    id: String,
+    database: bool,
+    secrets: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Subscription {
+    id: String,
+    email: String,
+}
+
+/// A rule that has a function look at secrets, with its permission.
+#[derive(Debug, Serialize)]
+pub struct Sweep {
+    id: String,
+    permission_id: String,
+    database: bool,
+    function: &'static str,
+    targets: Vec<Target>,
+}
+
+/// One invocation of a sweep, with the logical IDs of the secrets it is for.
+#[derive(Debug, Serialize)]
+struct Target {
+    name: String,
+    secrets: Vec<String>,
+}
+
+/// Returns the alarms and their topic. They are there without a subscriber too, so
+/// that whoever operates the account can listen without another deployment.
+pub fn alarms<'entries>(
+    model: &Model,
+    held: &[(Strategy, &'entries [Served<'entries>])],
+    tags: &[Tag],
+    longest: &World,
+) -> Alarms {
+    let mut emails = model.alarms.email.clone();
+    emails.sort();
+    let subscriptions = emails.into_iter().map(|email| Subscription {
+        id: name::subscription_logical_id(&email),
+        email,
+    });
+    let rules = held.iter().flat_map(|held| rules(held.0, held.1, longest));
+    Alarms {
+        display_name: format!("keyrota {}", model.stack)
+            .chars()
+            .take(MAX_DISPLAY_NAME)
+            .collect(),
+        functions: held.iter().map(|held| watched(held.0, tags)).collect(),
+        rules: rules.collect(),
+        subscriptions: subscriptions.collect(),
+    }
+}
+
+fn watched(strategy: Strategy, tags: &[Tag]) -> Watched {
+    let id = |alarm: &str| format!("{}{alarm}", strategy.prefix());
+    Watched {
+        database: strategy == Strategy::Databases,
+        function: strategy.function(),
+        errors: id("FunctionErrorsAlarm"),
+        held_back: (strategy == Strategy::AccessKeys).then(|| id("KeysHeldBackAlarm")),
+        overdue: id("RotationOverdueAlarm"),
+        tags: tags.to_vec(),
+    }
+}
+
+fn rules(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Rule> {
+    let base = format!("{}RotationFailedRule", strategy.prefix());
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut size = MAX_EVENT_PATTERN;
+    for entry in entries {
+        let length = longest.secret_arn(entry.secret.as_str()).len() + 3;
+        if size + length > MAX_EVENT_PATTERN {
+            rules.push(Rule {
+                id: numbered(&base, rules.len()),
+                database: strategy == Strategy::Databases,
+                secrets: Vec::new(),
+            });
+            size = EVENT_PATTERN_FRAME;
+        }
+        size += length;
+        if let Some(rule) = rules.last_mut() {
+            rule.secrets.push(name::secret_logical_id(entry));
+        }
+    }
+    rules
+}
+
+/// Returns the rules that have a function look at every secret, cut so that each
+/// invocation is told of its secrets in one input, and is soon done.
+pub fn sweeps(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Sweep> {
+    let mut parts: Vec<Vec<String>> = Vec::new();
+    let mut size = MAX_INPUT;
+    for entry in entries {
+        // Two quotes, a comma, and the space that a folded line break becomes.
+        let length = longest.secret_arn(entry.secret.as_str()).len() + 4;
+        let full = |part: &Vec<String>| part.len() >= MAX_SWEPT;
+        if size + length > MAX_INPUT || parts.last().is_none_or(full) {
+            parts.push(Vec::new());
+            size = INPUT_FRAME;
+        }
+        size += length;
+        if let Some(part) = parts.last_mut() {
+            part.push(name::secret_logical_id(entry));
+        }
+    }
+    let prefix = strategy.prefix();
+    let rules = parts.chunks(MAX_TARGETS).enumerate();
+    let rule = |(index, parts): (usize, &[Vec<String>])| Sweep {
+        id: numbered(&format!("{prefix}SweepRule"), index),
+        permission_id: numbered(&format!("{prefix}SweepPermission"), index),
+        database: strategy == Strategy::Databases,
+        function: strategy.function(),
+        targets: parts
+            .iter()
+            .enumerate()
+            .map(|(index, secrets)| Target {
+                name: numbered(strategy.function(), index),
+                secrets: secrets.clone(),
+            })
+            .collect(),
+    };
+    rules.map(rule).collect()
+}
+
+/// `NAME`, `NAME2`, `NAME3` …
+fn numbered(name: &str, index: usize) -> String {
+    match index {
+        0 => name.to_owned(),
+        more => format!("{name}{}", more + 1),
+    }
+}

@@ -1,0 +1,132 @@
+//! MySQL and MariaDB, whose options are mostly the same.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
+use crate::cache;
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::programs::{Engine, Programs};
+
+use super::Start;
+
+/// Where MariaDB's own scripts make its system tables, in the order of
+/// `mariadb-install-db`.
+const SCRIPTS: [&str; 5] = [
+    "mysql_system_tables.sql",
+    "mysql_performance_tables.sql",
+    "mysql_system_tables_data.sql",
+    "maria_add_gis_sp_bootstrap.sql",
+    "mysql_sys_schema.sql",
+];
+
+/// Returns a server's command line up to what differs.
+fn server(programs: &Programs, program: &str, data: &Path) -> Command {
+    let usr = programs.usr.display();
+    let mut command = Command::new(programs.path(program));
+    command
+        .arg("--no-defaults")
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--basedir={usr}"))
+        .arg(format!("--plugin-dir={usr}/lib/mysql/plugin"))
+        .arg(format!("--lc-messages-dir={usr}/share/mysql"))
+        .arg(format!("--character-sets-dir={usr}/share/mysql/charsets"))
+        // The machine's own settings are for its own libraries.
+        .env("OPENSSL_CONF", "/dev/null")
+        .env("TZ", "UTC");
+    command
+}
+
+pub fn initialise_mysql(programs: &Programs, data: &Path) -> Command {
+    let mut command = server(programs, "mysqld", data);
+    command.arg("--initialize-insecure");
+    command.arg("--innodb-redo-log-capacity=16M");
+    command
+}
+
+pub fn initialise_mariadb(
+    programs: &Programs,
+    data: &Path,
+    scratch: &Path,
+) -> Result<Command, Error> {
+    let share = programs.usr.join("share/mysql");
+    let mut statements =
+        "create database if not exists mysql;\nuse mysql;\nset @auth_root_socket=null;\n"
+            .to_owned();
+    for script in SCRIPTS {
+        statements += &cache::read(&share.join(script));
+        statements.push('\n');
+    }
+    let file = scratch.join("bootstrap.sql");
+    cache::write(&file, &statements)?;
+    crate::process::hand_over(scratch)?;
+    let input = File::open(&file).map_err(Error::file("read", &file))?;
+    // The server makes the folder `mysql` only in a data folder that is there.
+    let folder = data.join("mysql");
+    std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
+    crate::process::hand_over(data)?;
+    let mut command = server(programs, "mariadbd", data);
+    command
+        .args(["--bootstrap", "--enforce-storage-engine="])
+        .args(["--innodb-log-file-size=8M", "--max-allowed-packet=8M"])
+        .stdin(input);
+    Ok(command)
+}
+
+pub fn serve(engine: Engine, start: &Start<'_>) -> Result<Command, Error> {
+    let folder = start.folder.display();
+    let (program, own): (&str, &[&str]) = match engine {
+        Engine::MySql => (
+            "mysqld",
+            &[
+                "--innodb-redo-log-capacity=16M",
+                "--mysqlx=OFF",
+                "--secure-file-priv=NULL",
+                "--skip-log-bin",
+                "--innodb-doublewrite=OFF",
+            ],
+        ),
+        _ => ("mariadbd", &["--innodb-log-file-size=8M"]),
+    };
+    let mut command = server(start.programs, program, &start.folder.join("data"));
+    command
+        .args(own)
+        .arg("--bind-address=127.0.0.1")
+        .arg(format!("--port={}", start.port))
+        .arg(format!("--socket={folder}/socket"))
+        .arg(format!("--pid-file={folder}/pid"))
+        .args(["--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"])
+        .args(["--max-connections=60", "--performance-schema=ON"])
+        .args(["--innodb-buffer-pool-size=16M", "--general-log=ON"])
+        .arg(format!("--general-log-file={folder}/general.log"));
+    if start.certificate == Certificate::None {
+        // MySQL makes a certificate of its own, and no longer has `--skip-ssl`.
+        command.arg(match engine {
+            Engine::MySql => "--tls-version=",
+            _ => "--skip-ssl",
+        });
+    } else {
+        command
+            .arg(format!("--ssl-ca={folder}/authority.pem"))
+            .arg(format!("--ssl-cert={folder}/server.pem"))
+            .arg(format!("--ssl-key={folder}/server.key"));
+    }
+    for setting in start.settings {
+        command.arg(format!("--{setting}"));
+    }
+    Ok(command)
+}
+
+pub fn administrator(engine: Engine, programs: &Programs, folder: &Path) -> Command {
+    let program = match engine {
+        Engine::MySql => "mysql",
+        _ => "mariadb",
+    };
+    let mut command = Command::new(programs.path(program));
+    command
+        .args(["--no-defaults", "--user=root", "--skip-column-names"])
+        .args(["--batch", "--raw", "--default-character-set=utf8mb4"])
+        .arg(format!("--socket={}/socket", folder.display()));
+    command
+}

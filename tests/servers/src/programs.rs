@@ -1,0 +1,223 @@
+//! Where an engine's programs are: on this machine, or in the cache.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::archive::{self, Recipe};
+use crate::cache;
+use crate::error::Error;
+
+/// A kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    MariaDb,
+    /// Oracle's MySQL.
+    MySql,
+}
+
+impl Engine {
+    /// Returns its name, as one says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MariaDb => "MariaDB",
+            Self::MySql => "MySQL",
+        }
+    }
+
+    /// Returns the packages: releases that stay, but for MySQL, which no stable
+    /// release of Debian's has.
+    fn recipe(self) -> Recipe {
+        let engine = self.name();
+        match self {
+            Self::Postgres => Recipe {
+                engine,
+                suite: "bookworm",
+                packages: &["postgresql-15", "postgresql-client-15"],
+                alone: &[],
+                needless: &["perl", "libperl", "libllvm", "debconf", "dpkg", "adduser"],
+            },
+            Self::MariaDb => Recipe {
+                engine,
+                suite: "bookworm",
+                packages: &["mariadb-server-core", "mariadb-client-core", "libcrack2"],
+                // The plug-ins are in the package that also starts the server.
+                alone: &["mariadb-server", "mariadb-plugin-cracklib-password-check"],
+                needless: &["perl", "libperl", "debconf", "dpkg"],
+            },
+            Self::MySql => Recipe {
+                engine,
+                suite: "unstable",
+                packages: &["mysql-server-core", "mysql-client-core"],
+                alone: &[],
+                needless: &["perl", "libperl", "debconf", "dpkg"],
+            },
+        }
+    }
+
+    /// Returns its programs, by the path in their package: the server first.
+    fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["postgres", "initdb", "psql"],
+            Self::MariaDb => &["mariadbd", "mariadb"],
+            Self::MySql => &["mysqld", "mysql"],
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MariaDb => "mariadb",
+            Self::MySql => "mysql",
+        }
+    }
+}
+
+/// An engine's programs.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The folder that has them all.
+    pub bin: PathBuf,
+    /// What their packages call `/usr`.
+    pub usr: PathBuf,
+    /// What tells these programs from another version's.
+    pub identity: String,
+}
+
+impl Programs {
+    /// Returns a program's path.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+}
+
+/// Finds an engine's programs, fetching them where the machine has none.
+///
+/// Of this machine's own only PostgreSQL is used, which keeps its programs,
+/// plug-ins and messages together in folders of one version.
+pub fn find(engine: Engine) -> Result<Programs, Error> {
+    if engine == Engine::Postgres
+        && let Some(programs) = installed()
+    {
+        return Ok(programs);
+    }
+    let recipe = engine.recipe();
+    let name = format!("{}-{}", engine.folder(), recipe.suite);
+    let place = cache::once(&name, |partial, place| {
+        archive::unpack(&recipe, &partial.join("root"))?;
+        wrap(engine, partial, place)
+    })?;
+    Ok(Programs {
+        bin: bin(engine, &place),
+        usr: place.join("root/usr"),
+        identity: name,
+    })
+}
+
+/// Returns the newest PostgreSQL of this machine.
+fn installed() -> Option<Programs> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let version = versions
+        .filter(|version| version.path().join("bin/initdb").exists())
+        .filter_map(|version| version.file_name().to_str()?.parse::<u32>().ok())
+        .max()?;
+    Some(Programs {
+        bin: PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")),
+        usr: PathBuf::from("/usr"),
+        identity: format!("postgres-{version}"),
+    })
+}
+
+/// Returns the folder of programs: PostgreSQL's find each other, and their
+/// files, by where they are themselves.
+fn bin(engine: Engine, place: &Path) -> PathBuf {
+    match engine {
+        Engine::Postgres => place.join("root/usr/lib/postgresql/15/bin"),
+        Engine::MariaDb | Engine::MySql => place.join("bin"),
+    }
+}
+
+/// Puts a script before each program that starts it with the C library it was
+/// unpacked with.
+fn wrap(engine: Engine, partial: &Path, place: &Path) -> Result<(), Error> {
+    let root = partial.join("root");
+    let incomplete = |file: &str| Error::Incomplete {
+        engine: engine.name(),
+        file: file.to_owned(),
+    };
+    let loader = libraries(&root)
+        .into_iter()
+        .find(|path| is_loader(path))
+        .ok_or_else(|| incomplete("dynamic loader"))?;
+    // Where it will be, once the folder has its name.
+    let later = |path: &Path| {
+        let inner = path.strip_prefix(partial).unwrap_or(path);
+        place.join(inner).display().to_string()
+    };
+    let mut folders: Vec<String> = library_folders(&root)
+        .iter()
+        .map(|path| later(path))
+        .collect();
+    folders.dedup();
+    let bin = bin(engine, partial);
+    fs::create_dir_all(&bin).map_err(Error::file("make", &bin))?;
+    for name in engine.files() {
+        let found = ["usr/lib/postgresql/15/bin", "usr/sbin", "usr/bin"]
+            .iter()
+            .map(|folder| root.join(folder).join(name))
+            .find(|path| path.exists())
+            .ok_or_else(|| incomplete(name))?;
+        let real = found.with_file_name(format!("{name}.real"));
+        fs::rename(&found, &real).map_err(Error::file("rename", &found))?;
+        let script = bin.join(name);
+        cache::write(
+            &script,
+            &format!(
+                "#!/bin/sh\nexec '{}' --argv0 \"$0\" --library-path '{}' '{}' \"$@\"\n",
+                later(&loader),
+                folders.join(":"),
+                later(&real)
+            ),
+        )?;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&script, mode).map_err(Error::file("change", &script))?;
+    }
+    Ok(())
+}
+
+/// Returns the folders of shared libraries. Debian has one for each architecture.
+fn library_folders(root: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for base in ["usr/lib", "lib", "usr/lib64", "lib64"] {
+        let base = root.join(base);
+        let inner = fs::read_dir(&base).into_iter().flatten().flatten();
+        let triplets = inner.map(|entry| entry.path()).filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            path.is_dir() && name.contains("-linux-gnu")
+        });
+        folders.extend(triplets);
+        folders.push(base);
+    }
+    folders
+}
+
+fn libraries(root: &Path) -> Vec<PathBuf> {
+    let folders = library_folders(root);
+    let entries = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok());
+    entries
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect()
+}
+
+fn is_loader(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("ld-linux") && path.exists()
+}

@@ -1,0 +1,221 @@
+//! A server of its own: start, stop, statements, logs.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::archive::run;
+use crate::cache;
+use crate::certificate::{self, Certificate};
+use crate::engine::{self, Start};
+use crate::error::Error;
+use crate::port;
+use crate::process::{Process, hand_over};
+use crate::programs::{self, Engine, Programs};
+use crate::template;
+
+/// How long a server may take to come up, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often to look whether it is up.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What is particular to a server.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What it shows to those who connect.
+    pub certificate: Certificate,
+    /// Settings as `name=value`, in the engine's own words.
+    pub settings: Vec<String>,
+}
+
+/// A database server. It ends, and its folder goes, when this is dropped.
+pub struct Server {
+    engine: Engine,
+    options: Options,
+    programs: Programs,
+    folder: TempDir,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Server {
+    /// Starts a server, and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// Returns that it cannot be had, or does not come up.
+    pub fn start(engine: Engine, options: Options) -> Result<Self, Error> {
+        let programs = programs::find(engine)?;
+        let folder = tempfile::Builder::new()
+            .prefix("keyrota-server-")
+            .tempdir()
+            .map_err(Error::io("make a temporary folder"))?;
+        template::copy(engine, &programs, &folder.path().join("data"))?;
+        certificate::write(folder.path(), options.certificate)?;
+        let mut server = Self {
+            engine,
+            options,
+            programs,
+            folder,
+            port: port::free(),
+            process: None,
+        };
+        server.start_again()?;
+        server.sql(engine::furnish(engine))?;
+        Ok(server)
+    }
+
+    /// Starts it again after it was stopped, at the same port with the same data.
+    ///
+    /// # Errors
+    ///
+    /// Returns that it does not come up.
+    pub fn start_again(&mut self) -> Result<(), Error> {
+        let mut command = engine::serve(
+            self.engine,
+            &Start {
+                programs: &self.programs,
+                folder: self.folder.path(),
+                port: self.port,
+                certificate: self.options.certificate,
+                settings: &self.options.settings,
+            },
+        )?;
+        let log = self.folder.path().join("log");
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(Error::file("write", &log))?;
+        let errors = output.try_clone().map_err(Error::file("write", &log))?;
+        hand_over(self.folder.path())?;
+        command.stdout(output).stderr(errors);
+        let mut process = Process::start(&mut command, self.folder.path())?;
+        let since = Instant::now();
+        while let Err(error) = self.sql("SELECT 1") {
+            if process.has_ended() || since.elapsed() > PATIENCE {
+                process.end(Signal::KILL);
+                return Err(Error::Silent {
+                    engine: self.engine.name(),
+                    client: Box::new(error),
+                    log: self.tail(),
+                });
+            }
+            std::thread::sleep(POLL);
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Stops it in order.
+    pub fn stop(&mut self) {
+        // PostgreSQL's "fast" shutdown, which does not wait for clients.
+        let signal = match self.engine {
+            Engine::Postgres => Signal::INT,
+            Engine::MariaDb | Engine::MySql => Signal::TERM,
+        };
+        self.end(signal);
+    }
+
+    /// Kills it, as a machine's failure would.
+    pub fn kill(&mut self) {
+        // PostgreSQL's processes end together at "immediate"; a killed
+        // postmaster would leave the others a moment to live.
+        let signal = match self.engine {
+            Engine::Postgres => Signal::QUIT,
+            Engine::MariaDb | Engine::MySql => Signal::KILL,
+        };
+        self.end(signal);
+    }
+
+    /// Stops it where it stands: it keeps its connections and answers nobody.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.signal(signal);
+        }
+    }
+
+    fn end(&mut self, signal: Signal) {
+        if let Some(process) = self.process.take() {
+            process.end(signal);
+        }
+    }
+
+    /// Returns the port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns what kind of server it is.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Returns the file with the authority that clients are to trust.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+
+    /// Returns the path of a program that came with the server: `psql`,
+    /// `mariadb` or `mysql`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.path(name)
+    }
+
+    /// Runs statements as the server's superuser, with the engine's own client,
+    /// and returns the rows: a line each, with `|` or tabs between.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the client said.
+    pub fn sql(&self, statements: &str) -> Result<String, Error> {
+        let mut command =
+            engine::administrator(self.engine, &self.programs, self.folder.path(), self.port);
+        feed(&mut command, statements)
+    }
+
+    /// Returns all that the server wrote down: its errors, and every statement
+    /// as it logs them.
+    pub fn log(&self) -> String {
+        let at = |name| cache::read(&self.folder.path().join(name));
+        at("log") + &at("general.log")
+    }
+
+    fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.thaw();
+        self.kill();
+    }
+}
+
+/// Runs a program with a text as its standard input.
+fn feed(command: &mut Command, text: &str) -> Result<String, Error> {
+    let mut input = tempfile::tempfile().map_err(Error::io("make a temporary file"))?;
+    let written = input
+        .write_all(text.as_bytes())
+        .and_then(|()| std::io::Seek::rewind(&mut input));
+    written.map_err(Error::io("write a temporary file"))?;
+    run(command.stdin(Stdio::from(input)))
+}
