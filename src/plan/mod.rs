@@ -35,6 +35,6 @@ pub use status::{
     KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport, report,
 };
 pub use teardown::{
-    ENCRYPTION_KEY_TAG, Item, Step, Subject, TeardownOptions, TeardownPlan, encryption_keys,
-    holds_user, plan_teardown,
+    DatabaseSubject, ENCRYPTION_KEY_TAG, Item, Step, Subject, Subjects, TeardownOptions,
+    TeardownPlan, encryption_keys, holds_user, plan_teardown,
 };

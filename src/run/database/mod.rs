@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-pub use check::Answer;
 pub use observe::observe_database;
 pub(super) use observe::{observe_login, observe_secret_alone};
 pub use restore::restore_database;

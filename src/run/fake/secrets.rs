@@ -135,6 +135,7 @@ impl Secrets for Fake {
             match deletion {
                 Deletion::Forced => {
                     let held = secret.field(crate::port::CURRENT, "accesskey");
+                    let held = held.or_else(|| secret.field(crate::port::CURRENT, "password"));
                     assert!(forced || held.is_none(), "{id} goes without a window");
                     let name = secret.name.clone();
                     world.secrets.remove(&name);
