@@ -27,7 +27,8 @@ use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{CallError, Description, Fault, Journal, Ports, Vault, Which};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::stage::{self, CURRENT, PENDING, Standing, VersionId};
+use crate::stage::{self, CURRENT, PENDING, PREVIOUS, Standing, VersionId};
+use abandon::abandon;
 
 /// Carries out the step that the event asks for.
 ///
@@ -52,14 +53,22 @@ enum Admission {
     Done,
 }
 
-/// Lets a step proceed only for a version that is AWSPENDING.
-fn admit<P: Ports>(
+/// Lets a step proceed only for a version that is AWSPENDING. One that is
+/// AWSPREVIOUS as well was AWSCURRENT before and was replaced by hand: its password
+/// is not set once more.
+async fn admit<P: Ports>(
     ports: &P,
     event: &Event,
     description: &Description,
 ) -> Result<Admission, Error> {
     let secret = event.secret.name().to_owned();
     match stage::standing(&description.stages, &event.token) {
+        Standing::Pending
+            if stage::carrier(&description.stages, PREVIOUS) == Some(&event.token) =>
+        {
+            let reason = "its AWSPENDING was AWSCURRENT before and was replaced".to_owned();
+            Err(abandon(ports, event, reason).await)
+        }
         Standing::Pending => Ok(Admission::Proceed),
         Standing::AlreadyCurrent => {
             ports

@@ -16,6 +16,7 @@ pub fn words(action: &str) -> Option<Words> {
     let (verb, part) = match service {
         "cloudformation" => cloudformation(name),
         "cloudwatch" => common(name),
+        "ec2" => ec2(name),
         "events" => events(name),
         "iam" => iam(name),
         "kms" => kms(name),
@@ -63,6 +64,10 @@ pub fn is_unscoped(action: &str) -> bool {
     matches!(
         action,
         "cloudformation:ValidateTemplate"
+            | "ec2:DescribeNetworkInterfaces"
+            | "ec2:DescribeSecurityGroups"
+            | "ec2:DescribeSubnets"
+            | "ec2:DescribeVpcs"
             | "iam:GetAccountSummary"
             | "iam:ListUsers"
             | "kms:CreateKey"
@@ -74,6 +79,11 @@ pub fn is_unscoped(action: &str) -> bool {
             | "secretsmanager:ListSecrets"
             | "sts:GetCallerIdentity"
     )
+}
+
+/// Returns whether an action is one of those that Lambda does for a function in a VPC.
+pub fn is_of_network(action: &str) -> bool {
+    action.starts_with("ec2:") && action.ends_with("NetworkInterface")
 }
 
 /// Returns where a verb stands among others: what only looks comes first, and what
@@ -117,6 +127,20 @@ fn cloudformation(name: &str) -> Option<Pair> {
         | "ListStackResources" => ("look at", ""),
         "GetTemplate" => ("read", "the template of"),
         _ => return common(name),
+    })
+}
+
+fn ec2(name: &str) -> Option<Pair> {
+    Some(match name {
+        "CreateNetworkInterface" => ("create", ""),
+        "DeleteNetworkInterface" => ("delete", ""),
+        "DescribeNetworkInterfaces" => ("look at", ""),
+        "DescribeSecurityGroups" => ("look at", "security groups for"),
+        "DescribeSubnets" => ("look at", "subnets for"),
+        "DescribeVpcs" => ("look at", "VPCs for"),
+        "AssignPrivateIpAddresses" => ("give private addresses to", ""),
+        "UnassignPrivateIpAddresses" => ("take private addresses from", ""),
+        _ => return None,
     })
 }
 
@@ -272,6 +296,8 @@ fn secrets_manager(name: &str) -> Option<Pair> {
         "CancelRotateSecret" => ("stop the rotation of", ""),
         "ListSecretVersionIds" => ("list", "versions of"),
         "ListSecrets" => ("list", ""),
+        // By whom is the sentence's to say: there is no resource.
+        "GetRandomPassword" => ("have random passwords made by", ""),
         "GetResourcePolicy" => ("read", "the policy of"),
         "PutResourcePolicy" => ("write", "the policy of"),
         "DeleteResourcePolicy" => ("delete", "the policy of"),

@@ -51,6 +51,7 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
         }
         "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(things()),
         "aws:SourceArn" => Prose::words("on behalf of ").then(things()),
+        "lambda:SourceFunctionArn" => Prose::words("in calls of the code of ").then(things()),
         "aws:SourceAccount" if exact => {
             Prose::words("on behalf of account ").then(values(condition))
         }

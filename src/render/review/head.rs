@@ -51,10 +51,10 @@ pub fn head(
     Head {
         name: name(stacks),
         place: place(stacks),
-        lede: lede(stacks.len(), secrets),
+        lede: lede(stacks),
         figures: figures(stacks.len(), secrets, resources, cost),
         verdict: verdict(stacks, checks, difference),
-        contents: contents(difference.is_some()),
+        contents: contents(stacks, difference.is_some()),
     }
 }
 
@@ -76,18 +76,39 @@ fn place(stacks: &[Rendered<'_>]) -> String {
     format!("{account}, {region}")
 }
 
-fn lede(stacks: usize, secrets: usize) -> String {
-    let subject = match stacks {
+/// Returns how many access keys and databases' passwords there are.
+fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
+    let models = || stacks.iter().map(|one| one.model);
+    let keys = models().map(|model| model.access_keys.len()).sum();
+    (keys, models().map(|model| model.databases.len()).sum())
+}
+
+fn lede(stacks: &[Rendered<'_>]) -> String {
+    let subject = match stacks.len() {
         1 => "This stack replaces".to_owned(),
         more => format!("These {} stacks replace", prose::number(more)),
     };
-    let what = match secrets {
+    let (keys, databases) = counts(stacks);
+    let of_keys = match keys {
         1 => "the access key of one IAM user".to_owned(),
         more => format!("the access keys of {} IAM users", prose::number(more)),
     };
-    format!(
-        "{subject} {what} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, proves that it works, and only then takes the old one’s place; the key in use is never deleted or deactivated."
-    )
+    let of_databases = match databases {
+        1 => "the password of one database user".to_owned(),
+        more => format!("the passwords of {} database users", prose::number(more)),
+    };
+    let proves = "proves that it works, and only then takes the old one’s place";
+    match (keys, databases) {
+        (_, 0) => format!(
+            "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, {proves}; the key in use is never deleted or deactivated."
+        ),
+        (0, _) => format!(
+            "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before the server is told of it, {proves}."
+        ),
+        _ => format!(
+            "{subject} {of_keys} and {of_databases} on a schedule, with Secrets Manager and a Lambda function for each kind. What is new is stored, {proves}; the key in use is never deleted or deactivated."
+        ),
+    }
 }
 
 fn figures(stacks: usize, secrets: usize, resources: usize, cost: &Estimate) -> Vec<Figure> {
@@ -173,7 +194,7 @@ fn verdict(
     verdict
 }
 
-fn contents(compared: bool) -> Vec<Entry> {
+fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Entry> {
     let changes = ("changes", "What changed");
     let sections = [
         ("picture", "Who may call whom"),
@@ -181,10 +202,17 @@ fn contents(compared: bool) -> Vec<Entry> {
         ("secrets", "The secrets"),
         ("calendar", "When they rotate"),
         ("old-key", "The old key"),
+        ("databases", "The databases"),
         ("cost", "Cost"),
         ("checks", "Checks"),
     ];
-    let mut contents: Vec<(&str, &str)> = sections.to_vec();
+    let (keys, databases) = counts(stacks);
+    let there = |(href, _): &(&str, &str)| match *href {
+        "old-key" => keys > 0,
+        "databases" => databases > 0,
+        _ => true,
+    };
+    let mut contents: Vec<(&str, &str)> = sections.into_iter().filter(there).collect();
     match compared {
         true => contents.insert(0, changes),
         false => contents.push(changes),

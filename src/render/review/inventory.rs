@@ -7,7 +7,7 @@ use serde_yaml::Value;
 
 use super::arrangement::Arrangement;
 use super::prose;
-use crate::render::{Rendered, resolve};
+use crate::render::{Rendered, Strategy, resolve};
 
 /// A resource that is there once a stack.
 #[derive(Debug, Serialize)]
@@ -37,7 +37,7 @@ pub struct Inventory {
 }
 
 /// Returns what the stacks are made of.
-pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement]) -> Inventory {
+pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> Inventory {
     let rows = arrangements.iter().flat_map(|one| &one.rows);
     let ids: HashSet<&str> = rows.flat_map(|row| row.ids.split(' ')).collect();
     let mut order: Vec<(&str, &str, String)> = Vec::new();
@@ -74,7 +74,10 @@ pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement]) -> Inven
             .filter_map(|(kind, purpose)| {
                 Some(PerSecret {
                     kind,
-                    purpose,
+                    purpose: match *kind {
+                        SECRET => secret_purpose(stacks),
+                        _ => purpose,
+                    },
                     count: prose::number(*of_entries.get(kind)?),
                 })
             })
@@ -83,11 +86,10 @@ pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement]) -> Inven
     }
 }
 
+const SECRET: &str = "AWS::SecretsManager::Secret";
+
 const PER_SECRET: [(&str, &str); 5] = [
-    (
-        "AWS::SecretsManager::Secret",
-        "Holds one user’s access key. It stays when the stack goes.",
-    ),
+    (SECRET, ""),
     (
         "AWS::SecretsManager::RotationSchedule",
         "Has Secrets Manager start the function for the secret.",
@@ -100,6 +102,21 @@ const PER_SECRET: [(&str, &str); 5] = [
     ("AWS::IAM::User", "The user whose key rotates."),
 ];
 
+/// What the secrets are for.
+fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {
+    let mut strategies: Vec<Strategy> = stacks
+        .iter()
+        .flat_map(|one| Strategy::of(one.model))
+        .collect();
+    strategies.sort();
+    strategies.dedup();
+    match strategies.as_slice() {
+        [Strategy::Databases] => "Holds one user’s password. It stays when the stack goes.",
+        [_, _] => "Holds one user’s access key or password. It stays when the stack goes.",
+        _ => "Holds one user’s access key. It stays when the stack goes.",
+    }
+}
+
 /// What a resource is for: by its own description where it has one.
 fn purpose(id: &str, kind: &str, resource: &Value) -> String {
     let property = |key: &str| resource.get("Properties").and_then(|all| all.get(key));
@@ -108,6 +125,11 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
     if let Some(text) = described {
         return sentence(text);
     }
+    let of_databases = id.starts_with("Database");
+    let function = match of_databases {
+        true => "databases’ function",
+        false => "function",
+    };
     let said = match kind {
         "AWS::Lambda::Permission" => {
             let who = match text("Principal") {
@@ -116,11 +138,27 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
                 Some(other) => other,
                 None => "somebody",
             };
-            return format!("Lets {who} start the function.");
+            return format!("Lets {who} start the {function}.");
         }
         "AWS::Logs::LogGroup" => match property("RetentionInDays").and_then(Value::as_u64) {
-            Some(days) => return format!("Holds the function’s log for {days} days."),
+            Some(days) => return format!("Holds the {function}’s log for {days} days."),
             None => "Holds the function’s log.",
+        },
+        "AWS::IAM::RolePolicy" if of_databases => match id.trim_start_matches("Database") {
+            "FunctionRoleLog" => "Lets the databases’ function write its log.",
+            "FunctionRolePasswords" => "Lets the databases’ function have passwords made.",
+            "FunctionRoleNetwork" => "Lets Lambda put the databases’ function into the VPC.",
+            "FunctionRoleNotItsCode" => {
+                "Keeps the databases’ function’s own code from the network interfaces."
+            }
+            "FunctionRoleSecrets" => "Lets the databases’ function rotate its secrets.",
+            "FunctionRoleAdministrators" => {
+                "Lets the databases’ function read the administrators’ secrets."
+            }
+            policy if policy.starts_with("FunctionRoleKey") => {
+                "Lets the databases’ function use the KMS key of its secrets."
+            }
+            _ => "A policy of the databases’ function’s role.",
         },
         "AWS::IAM::RolePolicy" => match id {
             "FunctionRoleLog" => "Lets the function write its log.",

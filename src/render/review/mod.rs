@@ -16,6 +16,7 @@ mod part;
 mod permission;
 mod picture;
 mod prose;
+mod reach;
 mod resource;
 mod rhythm;
 mod sentence;
@@ -45,6 +46,8 @@ use permission::Beside;
 use picture::Picture;
 use sentence::Setting;
 use subject::Holder;
+#[cfg(test)]
+pub(super) use template::parts;
 pub use template::registry;
 
 /// The page's file.
@@ -91,7 +94,7 @@ struct Pictured {
 struct Secrets<'a> {
     words: String,
     several: bool,
-    arrangements: &'a [Arrangement],
+    arrangements: &'a [Arrangement<'a>],
 }
 
 #[derive(Serialize)]
@@ -153,6 +156,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let ((groups, picture), (arrangements, inventory, difference)) = (permissions?, entries?);
     let rotas = arrangement::rotas(&arrangements);
     let timelines = arrangement::timelines(&arrangements);
+    let reach = reach::reach(stacks, &setting.region);
     let (files, more_files) = digests(files);
     let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
     let several = stacks.len() > 1;
@@ -204,7 +208,13 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         part(templates, "permissions", json!({ "groups": groups })),
         part(templates, "secrets", listed),
         part(templates, "calendar", calendar),
-        part(templates, "old-key", json!({ "timelines": timelines })),
+    ]);
+    if !timelines.is_empty() {
+        let timelines = json!({ "timelines": timelines });
+        parts.push(part(templates, "old-key", timelines));
+    }
+    parts.extend(reach.map(|it| part(templates, "databases", it)));
+    parts.extend([
         part(templates, "cost", expense::expense(cost)),
         part(templates, "checks", checks),
     ]);

@@ -60,6 +60,7 @@ fn kinds(action: &str) -> Option<&'static [Kind]> {
         _ if name.contains('*') => return None,
         "cloudformation" => &[Kind::Stack],
         "cloudwatch" => &[Kind::Alarm],
+        "ec2" => &[Kind::Everything],
         "events" => &[Kind::Rule],
         "iam" if any(&["User", "AccessKey", "LoginProfile"]) => &[Kind::User],
         "iam" if any(&["Role", "AssumeRole"]) => &[Kind::Role],

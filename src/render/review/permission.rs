@@ -14,7 +14,7 @@ use super::subject::Holder;
 use super::{prose, shown};
 use crate::render::document::{Document, Kind};
 use crate::render::resolve::World;
-use crate::render::{Rendered, policy_file};
+use crate::render::{Rendered, Strategy, policy_file};
 
 /// Files named where several hold the same statement.
 const NAMED_FILES: usize = 3;
@@ -112,11 +112,16 @@ pub fn groups(stacks: &[Rendered<'_>], beside: &[Beside], setting: &Setting) -> 
     groups
 }
 
-const GROUPS: [(&str, &str, &str); 8] = [
+const GROUPS: [(&str, &str, &str); 9] = [
     (
         "function",
         "What the function may do",
         "These are the policies of the function’s role. It has no others.",
+    ),
+    (
+        "database-function",
+        "What the databases’ function may do",
+        "These are the policies of that function’s role. It has no others.",
     ),
     (
         "started",
@@ -157,9 +162,10 @@ const GROUPS: [(&str, &str, &str); 8] = [
 
 fn group_of(holder: &Holder) -> &'static str {
     match holder {
-        Holder::Function => "function",
-        Holder::Started => "started",
-        Holder::Trust => "trust",
+        Holder::Function(Strategy::AccessKeys) => "function",
+        Holder::Function(Strategy::Databases) => "database-function",
+        Holder::Started(_) => "started",
+        Holder::Trust(_) => "trust",
         Holder::Users(_) => "users",
         Holder::Secret => "readers",
         Holder::Key(_) => "key",
@@ -268,15 +274,41 @@ fn read<'tree>(
 /// Returns whose policy a document of a stack is.
 pub fn holder(tree: &Value, world: &World, document: &Document) -> Holder {
     match document.kind {
-        Kind::RoleInline | Kind::Managed => Holder::Function,
+        Kind::RoleInline | Kind::Managed => Holder::Function(carried_by(tree, document)),
         Kind::UserInline => Holder::Users(vec![user_of(tree, world, document)]),
-        Kind::Trust => Holder::Trust,
+        Kind::Trust => Holder::Trust(strategy(&document.resource)),
         Kind::Key => Holder::Key(document.resource.clone()),
         Kind::Secret => Holder::Secret,
         Kind::Topic => Holder::Topic,
-        Kind::Function => Holder::Started,
+        Kind::Function => Holder::Started(strategy(&document.resource)),
         Kind::Other => Holder::Other(document.resource.clone()),
     }
+}
+
+/// Returns whose resource a logical ID is; the access keys' where it is neither's.
+fn strategy(id: &str) -> Strategy {
+    let databases = Strategy::Databases;
+    match id == databases.role() || id == databases.function() {
+        true => databases,
+        false => Strategy::AccessKeys,
+    }
+}
+
+/// Returns whose role carries a policy.
+fn carried_by(tree: &Value, document: &Document) -> Strategy {
+    let own = || tree.get("Resources")?.get(document.resource.as_str());
+    let role = || {
+        let properties = own()?.get("Properties")?;
+        let roles = properties
+            .get("RoleName")
+            .or_else(|| properties.get("Roles"))?;
+        let first = roles.get(0).unwrap_or(roles);
+        match first {
+            Value::Tagged(reference) => reference.value.as_str(),
+            _ => None,
+        }
+    };
+    strategy(role().unwrap_or(&document.resource))
 }
 
 /// Returns the user that a policy is attached to; where that cannot be said, the
@@ -314,7 +346,7 @@ impl Alone {
             .keys()
             .any(|(of, action)| *of == group && action.contains('*'));
         let single = |action: &String| self.0.get(&(group, action.clone())) == Some(&1);
-        one.holder == Holder::Function
+        matches!(one.holder, Holder::Function(_))
             && !wild
             && one.statement.excepts.is_empty()
             && one.statement.actions.iter().all(single)

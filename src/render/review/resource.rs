@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::prose::{self, LISTED, Prose};
 use super::sentence::Setting;
+use super::subject;
+use crate::render::Strategy;
 
 /// What Secrets Manager adds to a name in an ARN.
 const SUFFIX: &str = "-??????";
@@ -242,8 +244,11 @@ fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
     if things.iter().any(every) {
         return Prose::words(format!("every {one} of this account and Region"));
     }
-    if kind == Kind::Function && things.iter().all(|thing| thing.name == "${Function}") {
-        return Prose::words("the rotation function");
+    if kind == Kind::Function
+        && let [thing] = things
+        && let Some(strategy) = function_of(thing.name)
+    {
+        return Prose::words(subject::function(strategy));
     }
     match things {
         [thing] => Prose::words(match kind {
@@ -261,6 +266,12 @@ fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
     }
 }
 
+/// Returns whose function a name is, where it is one of the stack's.
+fn function_of(name: &str) -> Option<Strategy> {
+    let id = name.strip_prefix("${")?.strip_suffix('}')?;
+    Strategy::ALL.into_iter().find(|one| one.function() == id)
+}
+
 /// Returns what everything is, for actions of one service: any secret, any role.
 pub fn anything(actions: &[String]) -> Option<&'static str> {
     let service = |action: &String| {
@@ -276,6 +287,7 @@ pub fn anything(actions: &[String]) -> Option<&'static str> {
     Some(match services.first()?.as_deref()? {
         "cloudformation" => "stack",
         "cloudwatch" => "alarm",
+        "ec2" => "network interface",
         "events" => "rule",
         "kms" => "KMS key or alias",
         "lambda" => "function",

@@ -9,6 +9,7 @@ use super::resource::{Kind, Wildcard};
 use super::statement::{Principal, Statement};
 use super::subject::{self, Holder};
 use super::{action, condition, part, prose, resource};
+use crate::render::Strategy;
 
 /// What the sentences know beside the statement.
 #[derive(Clone, Debug)]
@@ -20,6 +21,9 @@ pub struct Setting {
     /// The Region, or its placeholder.
     pub region: String,
 }
+
+/// What has no resource, and is no secret's.
+const PASSWORDS: &str = "secretsmanager:GetRandomPassword";
 
 /// A statement in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +144,10 @@ fn object(
 ) -> Prose {
     let everything = kinds.contains_key(&Kind::Everything);
     let object = match holder {
-        Holder::Trust => Prose::words("the function's role"),
+        Holder::Trust(Strategy::AccessKeys) => Prose::words("the function's role"),
+        Holder::Trust(Strategy::Databases) => Prose::words("the databases’ function’s role"),
         Holder::Key(name) if everything => Prose::words("the key ").code(name),
+        _ if everything && statement.actions == [PASSWORDS] => Prose::words("Secrets Manager"),
         _ if statement.resources.is_empty() => Prose::words("what it is attached to"),
         _ => resource::phrase(kinds),
     };
@@ -241,6 +247,16 @@ fn notes(
     }
     if kinds.contains_key(&Kind::Itself) {
         notes.insert("${aws:username} stands for the name of the user who calls");
+    }
+    if !statement.denies
+        && statement
+            .actions
+            .iter()
+            .any(|one| action::is_of_network(one))
+    {
+        notes.insert(
+            "Lambda makes the network interfaces in the role’s name; the function’s own code is denied it",
+        );
     }
     if matches!(holder, Holder::Key(_))
         && statement.principals.iter().any(subject::is_root)

@@ -3,26 +3,27 @@
 use super::prose::{self, LISTED, Prose};
 use super::resource;
 use super::statement::Principal;
+use crate::render::Strategy;
 
 /// What a document is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// The function's role: what the function may do.
-    Function,
+    /// A function's role: what the function may do.
+    Function(Strategy),
     /// Users, by their names.
     Users(Vec<String>),
     /// Whoever deploys.
     Deployer,
-    /// A role: who may take it on.
-    Trust,
+    /// A function's role: who may take it on.
+    Trust(Strategy),
     /// A KMS key.
     Key(String),
     /// A secret.
     Secret,
     /// A topic.
     Topic,
-    /// The function: who may start it.
-    Started,
+    /// A function: who may start it.
+    Started(Strategy),
     /// The bucket for the function's code.
     Bucket,
     /// A resource of a type that ours have none of, by its logical ID.
@@ -32,7 +33,7 @@ pub enum Holder {
 /// Returns who a sentence about this policy is about.
 pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose {
     match holder {
-        Holder::Function => Prose::words("the rotation function"),
+        Holder::Function(strategy) => Prose::words(function(*strategy)),
         Holder::Deployer => Prose::words("whoever deploys"),
         Holder::Users(names) => users(names),
         _ if principals.is_empty() => Prose::words("whoever has this policy"),
@@ -41,6 +42,21 @@ pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose
             prose::list(all, "and")
         }
     }
+}
+
+/// Returns what a function is called.
+pub const fn function(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::AccessKeys => "the rotation function",
+        Strategy::Databases => "the databases’ rotation function",
+    }
+}
+
+/// Returns whose role an ARN is, where it is a function's of the stack.
+pub fn role_of(resource: &str) -> Option<Strategy> {
+    let name = resource.rsplit('/').next()?;
+    let id = name.strip_prefix("${")?.strip_suffix('}')?;
+    Strategy::ALL.into_iter().find(|one| one.role() == id)
 }
 
 fn users(names: &[String]) -> Prose {
@@ -73,8 +89,8 @@ fn aws(arn: &str, account: &str) -> Prose {
     let Some([_, _, _, of, resource]) = resource::parts(arn) else {
         return Prose::name(arn);
     };
-    if resource.ends_with("${FunctionRole}") {
-        return Prose::words("the rotation function");
+    if let Some(strategy) = role_of(resource) {
+        return Prose::words(function(strategy));
     }
     let foreign = of != account && !of.starts_with("${");
     if resource == "root" {

@@ -9,7 +9,7 @@ use handlebars::{
 };
 
 use crate::bundle::sha256_base64;
-use crate::render::TemplateError;
+use crate::render::template::{Compiler, TemplateError};
 
 const STYLE: &str = include_str!("../../../templates/review/style.css");
 const SCRIPT: &str = include_str!("../../../templates/review/script.js");
@@ -21,13 +21,14 @@ macro_rules! templates {
 }
 
 /// The page's parts, in no particular order.
-const PARTS: [(&str, &str); 13] = templates![
+const PARTS: [(&str, &str); 14] = templates![
     "begin",
     "picture",
     "permissions",
     "secrets",
     "calendar",
     "old-key",
+    "databases",
     "cost",
     "checks",
     "difference",
@@ -47,20 +48,26 @@ pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
     registry.set_strict_mode(true);
     registry.register_escape_fn(escaped);
     registry.register_helper("asset", Box::new(asset));
-    for (name, text) in PARTS {
-        let mut text = text.to_owned();
-        for (included, what) in INCLUDED {
-            text = text.replace(&format!("{{{{> {included}}}}}"), what.trim_end());
-        }
+    let mut compiler = Compiler::default();
+    for (name, text) in parts() {
         let failed = |error| TemplateError::Syntax {
             name: format!("review/{name}"),
             error: Box::new(error),
         };
-        registry
-            .register_template_string(name, text)
-            .map_err(failed)?;
+        registry.register_template(name, compiler.read(name, &text).map_err(failed)?);
     }
     Ok(registry)
+}
+
+/// Returns the parts' texts, with what they include written into them.
+pub fn parts() -> impl Iterator<Item = (&'static str, String)> {
+    PARTS.into_iter().map(|(name, text)| {
+        let mut text = text.to_owned();
+        for (included, what) in INCLUDED {
+            text = text.replace(&format!("{{{{> {included}}}}}"), what.trim_end());
+        }
+        (name, text)
+    })
 }
 
 /// Returns the text as it may stand in an element or in a quoted attribute.

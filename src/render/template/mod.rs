@@ -1,15 +1,17 @@
 //! The templates, ours with an organisation's laid over them, and how they are read
 //! and filled in.
 
+mod compile;
 mod escape;
 mod inline;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars, RenderError, RenderErrorReason};
+use handlebars::{Context, Handlebars, RenderError, RenderErrorReason, Template};
 use serde::Serialize;
 
 use super::review;
+pub(super) use compile::Compiler;
 use escape::empty_registry;
 use inline::{Piece, includes, inlined, pieces, writes_raw};
 
@@ -161,7 +163,7 @@ impl Templates {
         // Reading templates is half of the work of a small manifest.
         let (registry, page) = std::thread::scope(|scope| {
             let page = scope.spawn(review::registry);
-            let stack = stack_registry(&read);
+            let stack = stack_registry(&read, overlay.is_empty());
             match page.join() {
                 Ok(page) => (stack, page),
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -214,16 +216,22 @@ impl Templates {
     }
 }
 
-fn stack_registry(texts: &BTreeMap<String, String>) -> Result<Handlebars<'static>, TemplateError> {
+fn stack_registry(
+    texts: &BTreeMap<String, String>,
+    ours: bool,
+) -> Result<Handlebars<'static>, TemplateError> {
     let mut registry = empty_registry();
+    let mut compiler = Compiler::default();
     for (name, text) in texts {
-        let failed = |error| TemplateError::Syntax {
+        let template = match ours {
+            true => compiler.read(name, text),
+            false => Template::compile_with_name(text, name.clone()),
+        };
+        let template = template.map_err(|error| TemplateError::Syntax {
             name: name.clone(),
             error: Box::new(error),
-        };
-        registry
-            .register_template_string(name, text)
-            .map_err(failed)?;
+        })?;
+        registry.register_template(name, template);
     }
     Ok(registry)
 }

@@ -28,4 +28,4 @@ mod template;
 pub use certificate::Certificate;
 pub use error::Error;
 pub use programs::Engine;
-pub use server::{Options, Server};
+pub use server::{Held, Options, Server};

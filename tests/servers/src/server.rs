@@ -1,9 +1,10 @@
 //! A server of its own: start, stop, statements, logs.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -71,12 +72,32 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts it again after it was stopped, at the same port with the same data.
+    /// Starts it again after it was stopped, at the same port with the same data,
+    /// and waits until it answers.
     ///
     /// # Errors
     ///
     /// Returns that it does not come up.
     pub fn start_again(&mut self) -> Result<(), Error> {
+        self.start_anyhow()?;
+        self.wait(|server| server.sql("SELECT 1").map(drop))
+    }
+
+    /// The same, and waits only until somebody listens on its port.
+    ///
+    /// # Errors
+    ///
+    /// Returns that nobody does.
+    pub fn start_listening(&mut self) -> Result<(), Error> {
+        self.start_anyhow()?;
+        self.wait(|server| {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, server.port))
+                .map(drop)
+                .map_err(Error::io("connect"))
+        })
+    }
+
+    fn start_anyhow(&mut self) -> Result<(), Error> {
         let mut command = engine::serve(
             self.engine,
             &Start {
@@ -96,11 +117,17 @@ impl Server {
         let errors = output.try_clone().map_err(Error::file("write", &log))?;
         hand_over(self.folder.path())?;
         command.stdout(output).stderr(errors);
-        let mut process = Process::start(&mut command, self.folder.path())?;
+        self.process = Some(Process::start(&mut command, self.folder.path())?);
+        Ok(())
+    }
+
+    /// Waits until a server does what it should, or has ended.
+    fn wait(&mut self, works: impl Fn(&Self) -> Result<(), Error>) -> Result<(), Error> {
         let since = Instant::now();
-        while let Err(error) = self.sql("SELECT 1") {
-            if process.has_ended() || since.elapsed() > PATIENCE {
-                process.end(Signal::KILL);
+        while let Err(error) = works(self) {
+            let ended = self.process.as_mut().is_none_or(Process::has_ended);
+            if ended || since.elapsed() > PATIENCE {
+                self.end(Signal::KILL);
                 return Err(Error::Silent {
                     engine: self.engine.name(),
                     client: Box::new(error),
@@ -109,7 +136,6 @@ impl Server {
             }
             std::thread::sleep(POLL);
         }
-        self.process = Some(process);
         Ok(())
     }
 
@@ -166,6 +192,11 @@ impl Server {
         self.engine
     }
 
+    /// Returns its folder: `data`, and what [`Certificate`] is written to.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Returns the file with the authority that clients are to trust.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
@@ -189,6 +220,31 @@ impl Server {
         feed(&mut command, statements)
     }
 
+    /// Runs statements as [`Self::sql`] does, and stays logged in, with whatever
+    /// locks they took, until the session is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Returns that the client ended before it had run them.
+    pub fn hold(&self, statements: &str) -> Result<Held, Error> {
+        let mut command =
+            engine::administrator(self.engine, &self.programs, self.folder.path(), self.port);
+        let mut client = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::io("start a client"))?;
+        let written = client
+            .stdin
+            .as_mut()
+            .map(|input| input.write_all(format!("{statements};\nSELECT 'held';\n").as_bytes()));
+        written
+            .transpose()
+            .map_err(Error::io("write to a client"))?;
+        let held = Held { client };
+        held.wait()
+    }
+
     /// Returns all that the server wrote down: its errors, and every statement
     /// as it logs them.
     pub fn log(&self) -> String {
@@ -207,6 +263,35 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.thaw();
         self.kill();
+    }
+}
+
+/// A session that is kept open.
+pub struct Held {
+    client: Child,
+}
+
+impl Held {
+    /// Waits until its statements are done.
+    fn wait(mut self) -> Result<Self, Error> {
+        let lines = self.client.stdout.take().map(BufReader::new);
+        for line in lines.into_iter().flat_map(BufReader::lines) {
+            if line.is_ok_and(|line| line.contains("held")) {
+                return Ok(self);
+            }
+        }
+        Err(Error::Program {
+            program: "the server's client".to_owned(),
+            output: "it ended before its statements were done".to_owned(),
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.client.stdin.take());
+        let _ = self.client.kill();
+        let _ = self.client.wait();
     }
 }
 

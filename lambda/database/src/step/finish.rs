@@ -41,7 +41,7 @@ pub(super) async fn run<P: Ports>(
         find(ports, &event.secret, Which::Version(&event.token)),
     );
     let description = description?;
-    if admit(ports, event, &description)? == Admission::Done {
+    if admit(ports, event, &description).await? == Admission::Done {
         if is_set(&description, &event.token) {
             unlabel(ports, &event.secret, SETTING, &event.token).await;
         }

@@ -48,7 +48,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         read(ports, event, Which::Version(&event.token)),
     );
     let description = description?;
-    if admit(ports, event, &description)? == Admission::Done {
+    if admit(ports, event, &description).await? == Admission::Done {
         return Ok(());
     }
     let pin = Pin::read(&event.secret, &description)?;

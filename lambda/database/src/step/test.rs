@@ -47,7 +47,7 @@ pub(super) async fn run<P: Ports>(
         == Standing::Unknown {
             another_is_pending: false,
         };
-    if !absent && admit(ports, event, &description)? == Admission::Done {
+    if !absent && admit(ports, event, &description).await? == Admission::Done {
         return Ok(());
     }
     let pin = Pin::read(&event.secret, &description)?;

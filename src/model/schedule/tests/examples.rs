@@ -69,7 +69,7 @@ fn names_the_field_that_is_refused_and_marks_the_part() {
         ("rate(4 hours", "", "rate(4 hours", "neither"),
         (" rate(4 hours)", "", " rate(4 hours)", "neither"),
         (&long, "", &long, "256 characters"),
-        ("rate(3 hours)", "value", "3", "four hours"),
+        ("rate(3 hours)", "value", "3", "4 hours"),
         ("rate(0 days)", "value", "0", "positive"),
         ("rate(-1 days)", "value", "-1", "positive"),
         ("rate(1.5 days)", "value", "1.5", "positive"),

@@ -11,8 +11,8 @@ use super::super::prose;
 use super::super::statement::Principal;
 use super::super::subject;
 use super::{Arrow, measure};
-use crate::model::{Arn, KmsKey, RotateAs};
-use crate::render::{Rendered, resolve};
+use crate::model::{Arn, KmsKey, Model};
+use crate::render::{Rendered, Strategy, resolve, served};
 
 /// Up to here each has a line of its own.
 const LINES: usize = 12;
@@ -51,7 +51,7 @@ pub struct Line {
 }
 
 /// The cards, their titles and their columns, from above.
-const CARDS: [(&str, &str, usize); 17] = [
+const CARDS: [(&str, &str, usize); 21] = [
     ("deployer", "Whoever deploys", 0),
     ("cloudformation", "CloudFormation", 0),
     ("manager", "Secrets Manager", 0),
@@ -60,9 +60,13 @@ const CARDS: [(&str, &str, usize); 17] = [
     ("function", "Rotation function", 1),
     ("role", "Its role", 1),
     ("log", "Its log", 1),
+    ("database-function", "Databases’ function", 1),
+    ("database-role", "That one’s role", 1),
+    ("database-log", "That one’s log", 1),
     ("topic", "Alarm topic", 1),
     ("other", "Also in the stack", 1),
     ("users", "IAM users", 2),
+    ("databases", "Database servers", 2),
     ("secrets", "Secrets", 2),
     ("key", "KMS keys", 2),
     ("administrators", "Administrators", 2),
@@ -78,9 +82,17 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
         ("deployer", "runs keyrota"),
         ("deployer", "stores first keys"),
         ("cloudformation", "makes what is marked ■"),
-        ("clients", "use the current key"),
     ];
-    for (card, text) in fixed {
+    let any = |held: fn(&Model) -> bool| stacks.iter().any(|one| held(one.model));
+    let uses = match (
+        any(|model| !model.access_keys.is_empty()),
+        any(|model| !model.databases.is_empty()),
+    ) {
+        (_, false) => "use the current key",
+        (false, true) => "use the current password",
+        (true, true) => "use what is current",
+    };
+    for (card, text) in fixed.into_iter().chain([("clients", uses)]) {
         lines.entry(card).or_default().push(words(text));
     }
     for (card, names) in outside(stacks, account) {
@@ -143,19 +155,24 @@ fn outside<'a>(
             if !entry.create_user {
                 add("users", entry.user.as_str().into());
             }
-            if let KmsKey::Existing(arn) = &entry.kms_key {
+        }
+        for database in &model.databases {
+            add("databases", database.endpoint().into());
+        }
+        for entry in served::all(model) {
+            if let KmsKey::Existing(arn) = entry.kms_key {
                 let [.., resource] = arn.parts();
                 add(
                     "key",
                     resource.strip_prefix("key/").unwrap_or(resource).into(),
                 );
             }
-            if let RotateAs::Administrator(secret) = &entry.rotate_as {
+            if let Some(secret) = entry.administrator {
                 let text = secret.as_str();
                 let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
                 add("administrators", name.into());
             }
-            readers.extend(&entry.readers);
+            readers.extend(entry.readers);
         }
         for address in &model.alarms.email {
             add("mail", address.as_str().into());
@@ -181,31 +198,34 @@ fn outside<'a>(
 fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
     let mut times: HashMap<&str, usize> = HashMap::new();
     let mut distinct: Vec<(&str, &str, &Value, &Value)> = Vec::new();
-    let mut of_kind: HashMap<&str, usize> = HashMap::new();
+    let mut of_kind: HashMap<(&str, &str), usize> = HashMap::new();
     for rendered in stacks {
         for (id, resource) in resolve::resources(&rendered.tree) {
             let held = times.entry(id).or_insert(0);
             *held += 1;
             if *held == 1 {
                 let kind = resolve::type_of(resource);
-                *of_kind.entry(kind).or_insert(0) += 1;
+                *of_kind
+                    .entry((card_of(id, kind, resource), kind))
+                    .or_insert(0) += 1;
                 distinct.push((id, kind, resource, &rendered.tree));
             }
         }
     }
     let mut found: Vec<(&'static str, Line)> = Vec::new();
-    let mut seen: HashMap<&str, (usize, usize)> = HashMap::new();
+    let mut seen: HashMap<(&str, &str), (usize, usize)> = HashMap::new();
     for (id, kind, resource, tree) in distinct {
-        let (number, rest) = seen.entry(kind).or_insert((0, 0));
+        let card = card_of(id, kind, resource);
+        let (number, rest) = seen.entry((card, kind)).or_insert((0, 0));
         *number += 1;
         let count = times[id];
-        if of_kind[kind] > LINES && *number > FIRST {
+        if of_kind[&(card, kind)] > LINES && *number > FIRST {
             *rest += count;
-            if *number == of_kind[kind] {
+            if *number == of_kind[&(card, kind)] {
                 let (one, many) = nouns(kind);
                 let noun = if *rest == 1 { one } else { many };
                 let text = format!("and {} more {noun}", prose::number(*rest));
-                found.push((card_of(kind), line(text.trim_end(), kind, None, *rest)));
+                found.push((card, line(text.trim_end(), kind, None, *rest)));
             }
             continue;
         }
@@ -213,7 +233,7 @@ fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
         if count > 1 {
             text = format!("{text} × {}", prose::number(count));
         }
-        found.push((card_of(kind), line(&text, kind, Some(id), count)));
+        found.push((card, line(&text, kind, Some(id), count)));
     }
     found
 }
@@ -227,8 +247,35 @@ fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
     }
 }
 
-fn card_of(kind: &str) -> &'static str {
+/// Returns the card that a resource stands in: what is the databases' function's has
+/// cards of its own.
+fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
+    let target = |key: &str| match resource.get("Properties")?.get(key)? {
+        Value::Tagged(reference) => reference.value.as_str()?.split('.').next(),
+        Value::Sequence(many) => match many.first()? {
+            Value::Tagged(reference) => reference.value.as_str(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let databases = Strategy::Databases;
+    let mine = match kind {
+        "AWS::Lambda::Permission" => target("FunctionName") == Some(databases.function()),
+        "AWS::IAM::RolePolicy" => target("RoleName") == Some(databases.role()),
+        "AWS::IAM::ManagedPolicy" => target("Roles") == Some(databases.role()),
+        _ => [
+            databases.function(),
+            databases.role(),
+            databases.log_group(),
+        ]
+        .contains(&id),
+    };
     match kind {
+        "AWS::Lambda::Function" | "AWS::Lambda::Permission" if mine => "database-function",
+        "AWS::IAM::Role" | "AWS::IAM::RolePolicy" | "AWS::IAM::ManagedPolicy" if mine => {
+            "database-role"
+        }
+        "AWS::Logs::LogGroup" if mine => "database-log",
         "AWS::SecretsManager::RotationSchedule" => "manager",
         "AWS::Events::Rule" => "events",
         "AWS::CloudWatch::Alarm" => "watch",

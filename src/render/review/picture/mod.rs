@@ -15,8 +15,8 @@ pub use layout::Drawing;
 use super::permission::{Group, Permission};
 use super::resource::{self, Kind};
 use super::statement::{Principal, Statement};
-use super::subject::Holder;
-use crate::render::Rendered;
+use super::subject::{self, Holder};
+use crate::render::{Rendered, Strategy};
 
 /// An arrow: one card may do something with another.
 #[derive(Clone, Debug, Serialize)]
@@ -65,15 +65,27 @@ pub fn picture(stacks: &[Rendered<'_>], groups: &[Group], account: &str) -> Pict
 type Allows = fn(&Holder, &Statement) -> bool;
 
 /// What the arrows stand for: from, to, what may be done, and by which permission.
-const ARROWS: [(&str, &str, &str, Allows); 13] = [
+const ARROWS: [(&str, &str, &str, Allows); 20] = [
     ("manager", "function", "starts", |holder, statement| {
-        *holder == Holder::Started && by_service(statement, "secretsmanager")
+        *holder == STARTED && by_service(statement, "secretsmanager")
     }),
+    (
+        "manager",
+        "database-function",
+        "starts",
+        |holder, statement| *holder == DATABASES_STARTED && by_service(statement, "secretsmanager"),
+    ),
     (
         "events",
         "function",
         "starts hourly",
-        |holder, statement| *holder == Holder::Started && by_service(statement, "events"),
+        |holder, statement| *holder == STARTED && by_service(statement, "events"),
+    ),
+    (
+        "events",
+        "database-function",
+        "starts hourly",
+        |holder, statement| *holder == DATABASES_STARTED && by_service(statement, "events"),
     ),
     ("events", "topic", "publishes", |holder, statement| {
         *holder == Holder::Topic && by_service(statement, "events")
@@ -82,30 +94,53 @@ const ARROWS: [(&str, &str, &str, Allows); 13] = [
         *holder == Holder::Topic && by_service(statement, "cloudwatch")
     }),
     ("function", "role", "takes on", |holder, _| {
-        *holder == Holder::Trust
+        *holder == Holder::Trust(Strategy::AccessKeys)
     }),
+    (
+        "database-function",
+        "database-role",
+        "takes on",
+        |holder, _| *holder == Holder::Trust(Strategy::Databases),
+    ),
     ("role", "log", "writes", |holder, statement| {
-        *holder == Holder::Function && on(statement, Kind::LogGroup)
+        *holder == KEYS && on(statement, Kind::LogGroup)
     }),
+    (
+        "database-role",
+        "database-log",
+        "writes",
+        |holder, statement| *holder == DATABASES && on(statement, Kind::LogGroup),
+    ),
     ("function", "users", "acts as", |holder, _| {
         matches!(holder, Holder::Users(_))
     }),
     ("role", "users", "manages keys", |holder, statement| {
-        *holder == Holder::Function && on(statement, Kind::User)
+        *holder == KEYS && on(statement, Kind::User)
     }),
     ("role", "secrets", "reads, writes", |holder, statement| {
-        *holder == Holder::Function
-            && on(statement, Kind::Secret)
-            && does(statement, "secretsmanager:PutSecretValue")
+        *holder == KEYS && writes_secrets(statement)
     }),
+    (
+        "database-role",
+        "secrets",
+        "reads, writes",
+        |holder, statement| *holder == DATABASES && writes_secrets(statement),
+    ),
     ("role", "key", "decrypts", |holder, statement| {
-        *holder == Holder::Function && on(statement, Kind::Key) && does(statement, "kms:Decrypt")
+        *holder == KEYS && decrypts(statement)
+    }),
+    ("database-role", "key", "decrypts", |holder, statement| {
+        *holder == DATABASES && decrypts(statement)
     }),
     ("role", "administrators", "reads", |holder, statement| {
-        *holder == Holder::Function
-            && on(statement, Kind::Secret)
-            && !does(statement, "secretsmanager:PutSecretValue")
+        *holder == KEYS && reads_others(statement)
     }),
+    (
+        "database-role",
+        "administrators",
+        "reads",
+        |holder, statement| *holder == DATABASES && reads_others(statement),
+    ),
     ("readers", "secrets", "read", |holder, _| {
         *holder == Holder::Secret
     }),
@@ -116,13 +151,32 @@ const ARROWS: [(&str, &str, &str, Allows); 13] = [
     }),
 ];
 
+const KEYS: Holder = Holder::Function(Strategy::AccessKeys);
+const DATABASES: Holder = Holder::Function(Strategy::Databases);
+const STARTED: Holder = Holder::Started(Strategy::AccessKeys);
+const DATABASES_STARTED: Holder = Holder::Started(Strategy::Databases);
+
+fn writes_secrets(statement: &Statement) -> bool {
+    on(statement, Kind::Secret) && does(statement, "secretsmanager:PutSecretValue")
+}
+
+fn decrypts(statement: &Statement) -> bool {
+    on(statement, Kind::Key) && does(statement, "kms:Decrypt")
+}
+
+fn reads_others(statement: &Statement) -> bool {
+    on(statement, Kind::Secret) && !does(statement, "secretsmanager:PutSecretValue")
+}
+
 /// Arrows for which the stack has no permission: from, to, what is done, and where
 /// the page says more.
-const ELSEWHERE: [(&str, &str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str, &str); 6] = [
     ("deployer", "cloudformation", "deploys", "deployer"),
     ("topic", "mail", "sends", "resources"),
     ("clients", "secrets", "read", "readers"),
     ("clients", "users", "call AWS as", "secrets"),
+    ("clients", "databases", "log in", "databases"),
+    ("database-function", "databases", "changes", "databases"),
 ];
 
 fn by_service(statement: &Statement, name: &str) -> bool {
@@ -143,7 +197,7 @@ fn does(statement: &Statement, action: &str) -> bool {
 }
 
 fn is_function(principal: &Principal) -> bool {
-    matches!(principal, Principal::Aws(arn) if arn.ends_with("${FunctionRole}"))
+    matches!(principal, Principal::Aws(arn) if subject::role_of(arn).is_some())
 }
 
 fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {

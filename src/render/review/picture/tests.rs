@@ -6,7 +6,7 @@ use super::card::{Card, Line};
 use super::layout::{draw, extents};
 use super::{ARROWS, Arrow, ELSEWHERE, measure};
 
-const CARDS: [(&str, usize); 17] = [
+const CARDS: [(&str, usize); 21] = [
     ("deployer", 0),
     ("cloudformation", 0),
     ("manager", 0),
@@ -15,9 +15,13 @@ const CARDS: [(&str, usize); 17] = [
     ("function", 1),
     ("role", 1),
     ("log", 1),
+    ("database-function", 1),
+    ("database-role", 1),
+    ("database-log", 1),
     ("topic", 1),
     ("other", 1),
     ("users", 2),
+    ("databases", 2),
     ("secrets", 2),
     ("key", 2),
     ("administrators", 2),

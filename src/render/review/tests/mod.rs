@@ -10,6 +10,8 @@ use crate::model;
 use crate::render::{Before, Fleet, REVIEW, Record, Rendering, Templates, render_since};
 
 const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
+const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
+const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
 /// Renders a manifest, over as many stacks as it takes.
 fn rendered(manifest: &str, before: Option<&Before>) -> Rendering {

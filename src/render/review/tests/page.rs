@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EVERYTHING, page, rendered, texts, users};
+use super::{BOTH, DATABASES, EVERYTHING, page, rendered, texts, users};
 use crate::render::resolve;
 
 #[test]
@@ -68,6 +68,8 @@ fn the_page_is_one_file_and_its_policy_allows_nothing_else() {
 fn the_picture_has_every_resource() {
     for (manifest, whole) in [
         (EVERYTHING.to_owned(), true),
+        (DATABASES.to_owned(), true),
+        (BOTH.to_owned(), true),
         (users(1), true),
         (users(12), true),
         (users(13), false),
@@ -109,7 +111,13 @@ fn the_picture_has_every_resource() {
 /// Arrows and contents lead somewhere.
 #[test]
 fn every_link_has_its_target() {
-    for manifest in [EVERYTHING.to_owned(), users(1), users(150)] {
+    for manifest in [
+        EVERYTHING.to_owned(),
+        DATABASES.to_owned(),
+        BOTH.to_owned(),
+        users(1),
+        users(150),
+    ] {
         let page = page(&manifest);
         let targets = page
             .split(" href=\"#")
@@ -137,6 +145,19 @@ fn a_hostile_name_stays_text() {
         "--></style><svg/onload=alert(1)>",
         "]]>\\u003cscript\\u003e",
     ] {
+        for field in ["username", "dbname", "tls_ca"] {
+            let mut database = serde_json::json!({
+                "secret": "a", "engine": "postgres", "host": "db.example.com", "username": "a",
+            });
+            database[field] = hostile.into();
+            let manifest = serde_json::json!({
+                "version": 1, "stack": "hostile", "databases": [database],
+            });
+            if crate::model::load(&manifest.to_string(), None).is_ok() {
+                shown += 1;
+                check_markup(&page(&manifest.to_string()), hostile);
+            }
+        }
         for entry in [
             serde_json::json!({ "user": "a", "initial_key": format!("profile:{hostile}") }),
             serde_json::json!({ "user": "a", "readers": [format!("arn:aws:iam::111122223333:role/{hostile}")] }),
@@ -155,24 +176,28 @@ fn a_hostile_name_stays_text() {
                     continue;
                 }
                 shown += 1;
-                let page = page(&manifest.to_string());
-                for markup in [
-                    "<script>alert",
-                    "<img",
-                    "<svg/",
-                    "{202e}evil<",
-                    "\u{202e}",
-                    "\u{200b}",
-                ] {
-                    assert!(!page.contains(markup), "{hostile}: {markup}");
-                }
-                for once in ["<script>", "</script>", "</style>", "</title>\n<style>"] {
-                    assert_eq!(page.matches(once).count(), 1, "{hostile}: {once}");
-                }
+                check_markup(&page(&manifest.to_string()), hostile);
             }
         }
     }
-    assert!(shown > 20, "{shown} of them reach the page");
+    assert!(shown > 40, "{shown} of them reach the page");
+}
+
+/// Nothing of a name has become markup.
+fn check_markup(page: &str, hostile: &str) {
+    for markup in [
+        "<script>alert",
+        "<img",
+        "<svg/",
+        "{202e}evil<",
+        "\u{202e}",
+        "\u{200b}",
+    ] {
+        assert!(!page.contains(markup), "{hostile}: {markup}");
+    }
+    for once in ["<script>", "</script>", "</style>", "</title>\n<style>"] {
+        assert_eq!(page.matches(once).count(), 1, "{hostile}: {once}");
+    }
 }
 
 /// An arrow leads to the permission that allows it, and is not there without one.
@@ -228,6 +253,37 @@ fn arrows_lead_to_what_allows_them() {
     ] {
         assert_eq!(whole.get(arrow).map(String::as_str), Some(href), "{arrow}");
     }
+    let both = arrows(&page(BOTH));
+    for (arrow, href) in [
+        (
+            "Secrets Manager starts Databases’ function",
+            "started-DatabaseSecretsManagerPermission",
+        ),
+        (
+            "EventBridge starts hourly Databases’ function",
+            "started-DatabaseSweepPermission",
+        ),
+        (
+            "That one’s role writes That one’s log",
+            "database-function-WriteItsLog",
+        ),
+        (
+            "That one’s role reads, writes Secrets",
+            "database-function-RotateTheSecrets",
+        ),
+        (
+            "That one’s role decrypts KMS keys",
+            "database-function-UseTheKey",
+        ),
+        ("Databases’ function changes Database servers", "databases"),
+        (
+            "Its role manages keys IAM users",
+            "function-ManageAccessKeys",
+        ),
+    ] {
+        assert_eq!(both.get(arrow).map(String::as_str), Some(href), "{arrow}");
+    }
+    assert!(!whole.keys().any(|arrow| arrow.contains("atabase")));
     let least = arrows(&page(&users(1)));
     for arrow in [
         "Its role manages keys IAM users",

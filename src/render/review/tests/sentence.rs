@@ -5,7 +5,8 @@ use serde_json::json;
 use super::super::sentence::{Setting, sentence};
 use super::super::statement::statements;
 use super::super::subject::Holder;
-use super::EVERYTHING;
+use super::{BOTH, EVERYTHING};
+use crate::render::Strategy;
 
 fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, Vec<&'static str>) {
     let document: serde_yaml::Value =
@@ -16,7 +17,7 @@ fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, 
         region: "eu-west-1".to_owned(),
     };
     let (statement, _) = &statements(&document)[0];
-    let alone = *holder == Holder::Function;
+    let alone = *holder == Holder::Function(Strategy::AccessKeys);
     let said = sentence(holder, statement, &setting, alone);
     (
         said.prose.plain().replace('`', ""),
@@ -33,45 +34,45 @@ fn a_statement_is_said_whole() {
     let root = "arn:aws:iam::444455556666:root";
     for (holder, statement, expected) in [
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], "Resource": [secret("a"), secret("b/c"), secret("d")] }),
             "the rotation function may read, write and relabel 3 secrets: a, b/c and d, and no others.",
         ),
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": many }),
             "the rotation function may read 9 secrets, and no others.",
         ),
         // An action that there are no words for.
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": ["s3:GetObject", "glacier:Melt"], "Resource": "arn:aws:s3:::ice/*" }),
             "the rotation function may read the objects in the bucket ice, and call glacier:Melt on it.",
         ),
         // What is elsewhere is not taken for a neighbour.
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:us-east-1:444455556666:secret:a-??????" }),
             "the rotation function may read arn:aws:secretsmanager:us-east-1:444455556666:secret:a, and no other.",
         ),
         // A condition that there are no words for, and one whose operator is not the usual.
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "sns:Publish", "Resource": "*", "Condition": { "IpAddress": { "aws:SourceIp": ["10.0.0.0/8"] }, "StringNotEquals": { "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com" } } }),
             "the rotation function may publish to any topic, but only where aws:SourceIp meets IpAddress 10.0.0.0/8, and where kms:ViaService meets StringNotEquals secretsmanager.eu-west-1.amazonaws.com.",
         ),
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "NotAction": ["iam:*"], "Resource": "*" }),
             "the rotation function may do everything except iam:* with everything.",
         ),
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "NotAction": ["secretsmanager:GetSecretValue"], "Resource": "*" }),
             "the rotation function may do everything except secretsmanager:GetSecretValue with everything.",
         ),
         (
-            Holder::Function,
+            Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "sqs:SendMessage", "NotResource": "arn:aws:sqs:eu-west-1:111122223333:q" }),
             "the rotation function may call sqs:SendMessage on everything except arn:aws:sqs:eu-west-1:111122223333:q.",
         ),
@@ -89,6 +90,26 @@ fn a_statement_is_said_whole() {
             Holder::Bucket,
             json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b", "Condition": { "Bool": { "aws:SecureTransport": "false" } } }),
             "nobody may do anything with the bucket b where the call does not come by TLS.",
+        ),
+        (
+            Holder::Function(Strategy::Databases),
+            json!({ "Effect": "Allow", "Action": "secretsmanager:GetRandomPassword", "Resource": "*" }),
+            "the databases’ rotation function may have random passwords made by Secrets Manager.",
+        ),
+        (
+            Holder::Function(Strategy::Databases),
+            json!({ "Effect": "Allow", "Action": ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"], "Resource": "*" }),
+            "the databases’ rotation function may look at, give private addresses to, create, take private addresses from and delete any network interface, and look at subnets for it.",
+        ),
+        (
+            Holder::Function(Strategy::Databases),
+            json!({ "Effect": "Deny", "Action": "ec2:CreateNetworkInterface", "Resource": "*", "Condition": { "ArnEquals": { "lambda:SourceFunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:${DatabaseFunction}" } } }),
+            "the databases’ rotation function must not create any network interface in calls of the code of the databases’ rotation function.",
+        ),
+        (
+            Holder::Trust(Strategy::Databases),
+            json!({ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
+            "Lambda may take on the databases’ function’s role.",
         ),
         (
             Holder::Bucket,
@@ -122,7 +143,7 @@ fn wildcards_are_explained_and_grave_actions_marked() {
         ["* because AWS lets this be granted on everything only"]
     );
     let (_, _, gravity) = said(
-        &Holder::Function,
+        &Holder::Function(Strategy::AccessKeys),
         json!({ "Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*" }),
     );
     assert!(gravity.is_empty());
@@ -131,12 +152,9 @@ fn wildcards_are_explained_and_grave_actions_marked() {
 /// Each action of our own policies has words; a new one is to get some.
 #[test]
 fn the_actions_of_the_policies_have_words() {
-    let rendering = super::rendered(EVERYTHING, None);
-    for (path, text) in rendering
-        .files
-        .iter()
-        .filter(|(path, _)| path.ends_with(".json"))
-    {
+    let renderings = [EVERYTHING, BOTH].map(|manifest| super::rendered(manifest, None));
+    let files = renderings.iter().flat_map(|rendering| &rendering.files);
+    for (path, text) in files.filter(|(path, _)| path.ends_with(".json")) {
         let document: serde_yaml::Value = serde_json::from_str(text).unwrap();
         for (statement, _) in statements(&document) {
             for action in &statement.actions {

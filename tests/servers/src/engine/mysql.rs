@@ -126,7 +126,12 @@ pub fn administrator(engine: Engine, programs: &Programs, folder: &Path) -> Comm
     let mut command = Command::new(programs.path(program));
     command
         .args(["--no-defaults", "--user=root", "--skip-column-names"])
-        .args(["--batch", "--raw", "--default-character-set=utf8mb4"])
+        .args([
+            "--batch",
+            "--raw",
+            "--unbuffered",
+            "--default-character-set=utf8mb4",
+        ])
         .arg(format!("--socket={}/socket", folder.display()));
     command
 }

@@ -1,6 +1,8 @@
 //! The secrets, those that are set up alike together: what holds for all of them
 //! is said once, and what a reader has to compare stands side by side.
 
+mod database;
+
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -10,12 +12,15 @@ use super::rhythm;
 use super::statement::Principal;
 use super::subject;
 use super::timeline::{self, Timeline};
-use crate::model::{AccessKey, InitialKey, KmsKey, OldKey, Probe, RotateAs};
+use crate::model::{
+    AccessKey, Arn, Database, Duration, InitialKey, KmsKey, OldKey, Probe, RotateAs, Schedule,
+    SecretName,
+};
 use crate::render::{Rendered, name, resolve};
 
 /// Secrets that are set up alike.
 #[derive(Debug, Serialize)]
-pub struct Arrangement {
+pub struct Arrangement<'a> {
     /// By which it is referred to.
     pub letter: String,
     /// How many secrets it has, in words; of one, its name.
@@ -27,7 +32,40 @@ pub struct Arrangement {
     /// The secrets.
     pub rows: Vec<Row>,
     #[serde(skip)]
-    pub first: AccessKey,
+    first: Entry<'a>,
+}
+
+/// An entry of either kind.
+#[derive(Clone, Copy, Debug)]
+enum Entry<'a> {
+    Key(&'a AccessKey),
+    Database(&'a Database),
+}
+
+impl<'a> Entry<'a> {
+    /// Returns the name of its secret.
+    const fn secret(self) -> &'a SecretName {
+        match self {
+            Self::Key(entry) => &entry.secret,
+            Self::Database(entry) => &entry.secret,
+        }
+    }
+
+    /// Returns when it rotates, and how long after it may.
+    const fn schedule(self) -> (&'a Schedule, Option<Duration>) {
+        match self {
+            Self::Key(entry) => (&entry.schedule, entry.window),
+            Self::Database(entry) => (&entry.schedule, entry.window),
+        }
+    }
+
+    /// Returns whose credential it is.
+    fn user(self) -> String {
+        match self {
+            Self::Key(entry) => entry.user.to_string(),
+            Self::Database(entry) => database::user(entry),
+        }
+    }
 }
 
 /// Something that holds for all secrets of an arrangement.
@@ -67,19 +105,24 @@ pub struct Rota {
 }
 
 /// Returns the secrets in the order of their names, in arrangements.
-pub fn arrangements(stacks: &[Rendered<'_>], account: &str) -> Vec<Arrangement> {
-    let mut all: Vec<Arrangement> = Vec::new();
+pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrangement<'a>> {
+    let mut all: Vec<Arrangement<'_>> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for rendered in stacks {
         let file = (stacks.len() > 1).then(|| rendered.file.to_owned());
         let made = resolve::resources(&rendered.tree)
             .map(|(id, _)| id)
             .collect();
-        let mut entries: Vec<&AccessKey> = rendered.model.access_keys.iter().collect();
-        entries.sort_by_key(|entry| &entry.secret);
+        let keys = rendered.model.access_keys.iter().map(Entry::Key);
+        let databases = rendered.model.databases.iter().map(Entry::Database);
+        let mut entries: Vec<Entry<'_>> = keys.collect();
+        entries.sort_by_key(|entry| entry.secret());
+        let mut databases: Vec<Entry<'_>> = databases.collect();
+        databases.sort_by_key(|entry| entry.secret());
+        entries.extend(databases);
         let mut last = 0;
         for entry in entries {
-            if !all.get(last).is_some_and(|held| alike(&held.first, entry)) {
+            if !all.get(last).is_some_and(|held| alike(held.first, entry)) {
                 let next = all.len();
                 last = *places.entry(key(entry)).or_insert(next);
                 if last == next {
@@ -87,8 +130,8 @@ pub fn arrangements(stacks: &[Rendered<'_>], account: &str) -> Vec<Arrangement> 
                 }
             }
             all[last].rows.push(Row {
-                secret: entry.secret.to_string(),
-                user: entry.user.to_string(),
+                secret: entry.secret().to_string(),
+                user: entry.user(),
                 ids: logical_ids(entry, &made),
                 file: file.clone(),
             });
@@ -103,7 +146,15 @@ pub fn arrangements(stacks: &[Rendered<'_>], account: &str) -> Vec<Arrangement> 
     all
 }
 
-fn alike(one: &AccessKey, other: &AccessKey) -> bool {
+fn alike(one: Entry<'_>, other: Entry<'_>) -> bool {
+    match (one, other) {
+        (Entry::Key(one), Entry::Key(other)) => keys_alike(one, other),
+        (Entry::Database(one), Entry::Database(other)) => database::alike(one, other),
+        (Entry::Key(_), Entry::Database(_)) | (Entry::Database(_), Entry::Key(_)) => false,
+    }
+}
+
+fn keys_alike(one: &AccessKey, other: &AccessKey) -> bool {
     one.schedule == other.schedule
         && one.window == other.window
         && one.rotate_as == other.rotate_as
@@ -115,7 +166,11 @@ fn alike(one: &AccessKey, other: &AccessKey) -> bool {
         && one.readers == other.readers
 }
 
-fn key(entry: &AccessKey) -> String {
+fn key(entry: Entry<'_>) -> String {
+    let entry = match entry {
+        Entry::Key(entry) => entry,
+        Entry::Database(entry) => return database::key(entry),
+    };
     let AccessKey {
         user: _,
         place: _,
@@ -136,7 +191,7 @@ fn key(entry: &AccessKey) -> String {
 }
 
 /// The logical IDs that follow from the entry and are in the stack.
-fn logical_ids(entry: &AccessKey, made: &std::collections::HashSet<&str>) -> String {
+fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> String {
     let ids = entry_ids(entry);
     let ids: Vec<&str> = ids
         .iter()
@@ -147,14 +202,18 @@ fn logical_ids(entry: &AccessKey, made: &std::collections::HashSet<&str>) -> Str
 }
 
 /// The logical IDs that an entry may have.
-fn entry_ids(entry: &AccessKey) -> [String; 5] {
-    [
-        name::secret_logical_id(entry),
-        name::schedule_logical_id(entry),
-        name::readers_logical_id(entry),
-        name::user_policy_logical_id(entry),
-        name::user_logical_id(entry),
-    ]
+fn entry_ids(entry: Entry<'_>) -> Vec<String> {
+    let secret = entry.secret();
+    let mut ids = vec![
+        name::secret_logical_id(secret),
+        name::schedule_logical_id(secret),
+        name::readers_logical_id(secret),
+    ];
+    if let Entry::Key(entry) = entry {
+        ids.push(name::user_policy_logical_id(entry));
+        ids.push(name::user_logical_id(entry));
+    }
+    ids
 }
 
 /// A, B … Z, AA, AB …
@@ -167,7 +226,22 @@ fn letter(index: usize) -> String {
     before + &char::from(last).to_string()
 }
 
-fn arrangement(entry: &AccessKey, index: usize, account: &str) -> Arrangement {
+fn arrangement<'a>(entry: Entry<'a>, index: usize, account: &str) -> Arrangement<'a> {
+    Arrangement {
+        letter: letter(index),
+        count: String::new(),
+        facts: match entry {
+            Entry::Key(entry) => facts(entry, account),
+            Entry::Database(entry) => database::facts(entry, account),
+        },
+        expression: entry.schedule().0.to_string(),
+        rows: Vec::new(),
+        first: entry,
+    }
+}
+
+/// Returns what holds for an access key and for those like it.
+fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
     let when = Prose::words(rhythm::when(&entry.schedule))
         .say(" (")
         .code(entry.schedule.as_str())
@@ -188,17 +262,12 @@ fn arrangement(entry: &AccessKey, index: usize, account: &str) -> Arrangement {
             Prose::words("the key in the administrator’s secret ").code(secret.as_str())
         }
     };
-    let encrypted = match &entry.kms_key {
-        KmsKey::AwsManaged => Prose::name("aws/secretsmanager").say(", the account’s default key"),
-        KmsKey::Create => Prose::words("a customer managed key that the stack makes"),
-        KmsKey::Existing(arn) => Prose::words("the customer managed key ").code(arn.as_str()),
-    };
     let mut facts = vec![
         ("Rotates", when),
         ("With", origin),
         ("The user", user),
-        ("Encrypted with", encrypted),
-        ("Named readers", readers(entry, account)),
+        ("Encrypted with", encrypted(&entry.kms_key)),
+        ("Named readers", named(&entry.readers, account)),
         ("The old key", old_key(entry.old_key)),
     ];
     if let Some(probe) = &entry.probe {
@@ -206,24 +275,23 @@ fn arrangement(entry: &AccessKey, index: usize, account: &str) -> Arrangement {
     }
     let fields = ["accesskey", "secretkey", "username", "secretarn"].map(Prose::name);
     facts.push(("Holds the fields", prose::list(fields, "and")));
-    Arrangement {
-        letter: letter(index),
-        count: String::new(),
-        facts: facts
-            .into_iter()
-            .map(|(what, prose)| Fact { what, prose })
-            .collect(),
-        expression: entry.schedule.to_string(),
-        rows: Vec::new(),
-        first: entry.clone(),
+    let facts = facts.into_iter();
+    facts.map(|(what, prose)| Fact { what, prose }).collect()
+}
+
+fn encrypted(key: &KmsKey) -> Prose {
+    match key {
+        KmsKey::AwsManaged => Prose::name("aws/secretsmanager").say(", the account’s default key"),
+        KmsKey::Create => Prose::words("a customer managed key that the stack makes"),
+        KmsKey::Existing(arn) => Prose::words("the customer managed key ").code(arn.as_str()),
     }
 }
 
-fn readers(entry: &AccessKey, account: &str) -> Prose {
-    if entry.readers.is_empty() {
+fn named(readers: &[Arn], account: &str) -> Prose {
+    if readers.is_empty() {
         return Prose::words("none");
     }
-    let mut named: Vec<&str> = entry.readers.iter().map(|arn| arn.as_str()).collect();
+    let mut named: Vec<&str> = readers.iter().map(|arn| arn.as_str()).collect();
     named.sort_unstable();
     named.dedup();
     match named.len() {
@@ -272,10 +340,10 @@ fn probe(probe: &Probe) -> Prose {
 }
 
 /// Returns each schedule once, with the arrangements that have it.
-pub fn rotas(arrangements: &[Arrangement]) -> Vec<Rota> {
+pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
     let mut rotas: Vec<(Rota, Vec<&str>, usize)> = Vec::new();
     for one in arrangements {
-        let (schedule, window) = (&one.first.schedule, one.first.window);
+        let (schedule, window) = one.first.schedule();
         let hours = window.and_then(|window| window.as_hours());
         let hours = hours.map(|hours| hours.to_string()).unwrap_or_default();
         let same = |held: &&mut (Rota, Vec<&str>, usize)| {
@@ -309,15 +377,15 @@ pub fn rotas(arrangements: &[Arrangement]) -> Vec<Rota> {
 }
 
 /// Returns each way that old keys go, with the arrangements that have it.
-pub fn timelines(arrangements: &[Arrangement]) -> Vec<Timeline> {
+pub fn timelines(arrangements: &[Arrangement<'_>]) -> Vec<Timeline> {
     let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
     for one in arrangements {
-        match policies
-            .iter_mut()
-            .find(|(held, _)| *held == one.first.old_key)
-        {
+        let Entry::Key(first) = one.first else {
+            continue;
+        };
+        match policies.iter_mut().find(|(held, _)| *held == first.old_key) {
             Some((_, letters)) => letters.push(one.letter.clone()),
-            None => policies.push((one.first.old_key, vec![one.letter.clone()])),
+            None => policies.push((first.old_key, vec![one.letter.clone()])),
         }
     }
     let draw = |(old_key, letters)| timeline::timeline(old_key, letters);

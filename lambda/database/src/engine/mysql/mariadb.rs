@@ -1,0 +1,131 @@
+//! How a password is changed in MariaDB.
+//!
+//! MariaDB writes statements to its general log as they came, `PASSWORD('…')`
+//! included. So the server gets what it would keep, made here for the account's
+//! own plugin. Where the server insists on checking the password itself
+//! (`strict_password_validation` with a plugin that does), it gets the password
+//! only while its general log is off.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::server::{Before, Change, Fault, Login, ServerError};
+
+use super::super::{Failure, budget, coded, fault, sent, timed};
+use super::plugin::Plugin;
+use super::{Session, literal, preparation};
+
+/// Whose password is changed, and what it is kept as.
+struct Account {
+    /// What stands before the password or the verifier.
+    statement: String,
+    plugin: Plugin,
+}
+
+/// Changes a password: the login's own, or another's. MariaDB keeps one password.
+pub async fn change(
+    session: &mut Session,
+    login: &Login,
+    change: &Change<'_>,
+) -> Result<Before, ServerError> {
+    let account = timed(budget::STATEMENT, prepare(session, login, change.username)).await?;
+    let secret = change.password.expose_secret();
+    let Some(verifier) = account.plugin.verifier(secret.as_bytes()) else {
+        return Err(coded(Fault::NotAllowed, account.plugin.server()));
+    };
+    let statement = format!("{} {}", account.statement, literal(&verifier));
+    match sent(session.query(&statement)).await {
+        Ok(_) => return Ok(Before::Void),
+        // Either a server that only reads, or one that wants to see it.
+        Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
+            timed(budget::STATEMENT, may_be_shown(session, error)).await?;
+        }
+        Err(failure) => return Err(failure.into()),
+    }
+    let statement = format!("{} PASSWORD({})", account.statement, literal(secret));
+    let statement = SecretString::from(statement);
+    sent(session.query(statement.expose_secret())).await?;
+    Ok(Before::Void)
+}
+
+/// Readies a session, and finds the account that is meant.
+async fn prepare(
+    session: &mut Session,
+    login: &Login,
+    username: &str,
+) -> Result<Account, ServerError> {
+    match session.query(&preparation()).await {
+        Ok(_) => {}
+        // With an expired password nothing else may be done; a verifier has
+        // nothing that any mode would read otherwise.
+        Err(Failure::Answered(error)) if error.code.as_deref() == Some("1820") => {}
+        Err(failure) => return Err(failure.into()),
+    }
+    if username == login.username {
+        return Ok(Account {
+            statement: "SET PASSWORD =".to_owned(),
+            plugin: session.plugin,
+        });
+    }
+    another(session, username).await
+}
+
+/// Returns another's account, which takes `SELECT` on `mysql.global_priv`. Of
+/// several that differ in the host they are for, none is chosen: each may have a
+/// password of its own.
+async fn another(session: &mut Session, username: &str) -> Result<Account, ServerError> {
+    let user = literal(username);
+    let rows = session
+        .query(&format!(
+            "SELECT Host, JSON_VALUE(Priv, '$.plugin'), JSON_EXISTS(Priv, '$.auth_or') \
+             FROM mysql.global_priv \
+             WHERE User = {user} AND NOT JSON_EXISTS(Priv, '$.is_role')"
+        ))
+        .await?;
+    let several = |count: usize| coded(Fault::NotAllowed, format!("{count} accounts of that name"));
+    let mut rows = rows.into_iter();
+    let count = rows.len();
+    let (Some(row), None) = (rows.next(), rows.next()) else {
+        return Err(match count {
+            0 => fault(Fault::UserUnknown),
+            count => several(count),
+        });
+    };
+    let mut row = row.into_iter();
+    let (host, name, either) = (
+        row.next().flatten(),
+        row.next().flatten(),
+        row.next().flatten(),
+    );
+    // `IDENTIFIED VIA` would take the other ways away.
+    if either.as_deref() != Some("0") {
+        return Err(coded(Fault::NotAllowed, "several plugins"));
+    }
+    let name = name.unwrap_or_else(|| Plugin::Native.server().to_owned());
+    let plugin = Plugin::named(name.as_bytes()).ok_or_else(|| coded(Fault::NotAllowed, &name))?;
+    let host = literal(&host.unwrap_or_default());
+    Ok(Account {
+        statement: format!(
+            "ALTER USER {user}@{host} IDENTIFIED VIA {} USING",
+            plugin.server()
+        ),
+        plugin,
+    })
+}
+
+/// Says whether a server may see the new password that refused what is kept of it.
+async fn may_be_shown(session: &mut Session, refusal: ServerError) -> Result<(), ServerError> {
+    let rows = session
+        .query("SELECT @@read_only, @@general_log, @@strict_password_validation")
+        .await?;
+    let row: Vec<_> = rows.into_iter().flatten().flatten().collect();
+    match row
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        ["0", "0", "1"] => Ok(()),
+        ["0", _, "1"] => Err(coded(Fault::NotAllowed, "general_log")),
+        _ => Err(refusal),
+    }
+}

@@ -1,0 +1,186 @@
+//! What a server's certificate has to be.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::server::{Endpoint, Fault, ServerError, Verification};
+
+use super::{coded, fault, name};
+
+/// What one configuration is for.
+type Wanted = (Verification, Option<String>);
+
+/// Configurations, each made once: a list of authorities is long to read.
+pub struct Configurations {
+    /// Where the files with authorities are.
+    folder: PathBuf,
+    made: Mutex<HashMap<String, Arc<ClientConfig>>>,
+}
+
+impl Configurations {
+    /// Returns none yet; files with authorities are looked for in a folder.
+    pub fn new(folder: PathBuf) -> Self {
+        let made = Mutex::default();
+        Self { folder, made }
+    }
+
+    /// Goes over to TLS.
+    ///
+    /// Errors tell a certificate that is not trusted from a server that speaks
+    /// no TLS of ours, and both from a connection that broke.
+    pub async fn secure(
+        &self,
+        endpoint: &Endpoint,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ServerError> {
+        let configuration =
+            self.configuration((endpoint.verification, endpoint.authorities.clone()))?;
+        let host =
+            ServerName::try_from(endpoint.host.clone()).map_err(|_| fault(Fault::NameUnknown))?;
+        let handshake = TlsConnector::from(configuration).connect(host, stream);
+        handshake.await.map_err(|source| refused(&source))
+    }
+
+    fn configuration(&self, wanted: Wanted) -> Result<Arc<ClientConfig>, ServerError> {
+        let key = format!("{wanted:?}");
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(configuration) = made.get(&key) {
+            return Ok(Arc::clone(configuration));
+        }
+        let configuration = Arc::new(self.make(wanted)?);
+        made.insert(key, Arc::clone(&configuration));
+        Ok(configuration)
+    }
+
+    fn make(&self, (verification, authorities): Wanted) -> Result<ClientConfig, ServerError> {
+        let unusable = |_| coded(Fault::Untrusted, "no authorities");
+        let provider = Arc::new(ring::default_provider());
+        let verifier: Arc<dyn ServerCertVerifier> = match verification {
+            Verification::Full => {
+                let roots = Arc::new(self.roots(authorities.as_deref())?);
+                let verifier =
+                    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+                verifier.build().map_err(|_| unusable(()))?
+            }
+            Verification::Authority => Arc::new(Signed {
+                roots: Some(self.roots(authorities.as_deref())?),
+                provider: Arc::clone(&provider),
+            }),
+            Verification::None => Arc::new(Signed {
+                roots: None,
+                provider: Arc::clone(&provider),
+            }),
+        };
+        let configuration = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| unusable(()))?;
+        Ok(configuration
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth())
+    }
+
+    /// Returns the authorities of a file in the package, or the system's.
+    fn roots(&self, file: Option<&str>) -> Result<RootCertStore, ServerError> {
+        let certificates = match file {
+            Some(file) => CertificateDer::pem_file_iter(self.folder.join(file))
+                .map(|found| found.flatten().collect::<Vec<_>>())
+                .unwrap_or_default(),
+            None => rustls_native_certs::load_native_certs().certs,
+        };
+        let mut roots = RootCertStore::empty();
+        let (taken, _) = roots.add_parsable_certificates(certificates);
+        if taken == 0 {
+            return Err(coded(Fault::Untrusted, "no authorities"));
+        }
+        Ok(roots)
+    }
+}
+
+/// Tells how a handshake failed.
+fn refused(source: &io::Error) -> ServerError {
+    let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        // The variant's name, without what is in it: names out of a certificate.
+        Some(Error::InvalidCertificate(reason)) => {
+            let reason = format!("{reason:?}");
+            let end = reason.find(|character: char| !character.is_ascii_alphanumeric());
+            let name = &reason[..end.unwrap_or(reason.len())];
+            coded(Fault::Untrusted, name.trim_end_matches("Context"))
+        }
+        Some(Error::AlertReceived(alert)) => coded(Fault::NoTls, format!("alert {alert:?}")),
+        Some(_) => fault(Fault::NoTls),
+        None => coded(Fault::Unreachable, name::code(source)),
+    }
+}
+
+/// Asks for a certificate that an authority has signed, whatever name is on it;
+/// or for any, where there are no authorities to ask for. Either way the server
+/// has to have its key.
+#[derive(Debug)]
+struct Signed {
+    roots: Option<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Signed {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if let Some(roots) = &self.roots {
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                roots,
+                intermediates,
+                now,
+                algorithms,
+            )?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,95 @@
+//! What befalls calls.
+
+use keyrota_database_function::port::{Answer, CallError, Fault};
+use keyrota_database_function::server::{self, ServerError};
+
+use super::world::World;
+
+/// What befalls a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It fails and was not carried out.
+    Before(AnyFault),
+    /// It was carried out, but fails.
+    After(AnyFault),
+    /// The process dies and the call is not carried out.
+    DieBefore,
+    /// The call is carried out and the process dies.
+    DieAfter,
+}
+
+/// A fault of AWS or of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnyFault {
+    Aws(Fault),
+    Server(server::Fault),
+}
+
+impl From<AnyFault> for Fault {
+    fn from(fault: AnyFault) -> Self {
+        match fault {
+            AnyFault::Aws(fault) => fault,
+            AnyFault::Server(fault) => panic!("{fault:?} is no fault of AWS"),
+        }
+    }
+}
+
+impl From<AnyFault> for server::Fault {
+    fn from(fault: AnyFault) -> Self {
+        match fault {
+            AnyFault::Server(fault) => fault,
+            AnyFault::Aws(fault) => panic!("{fault:?} is no fault of a server"),
+        }
+    }
+}
+
+pub(super) fn aws_error(action: &'static str, fault: Fault) -> CallError {
+    let answer = Answer {
+        code: Some(format!("{fault:?}Exception")),
+        ..Answer::default()
+    };
+    CallError {
+        action,
+        fault,
+        answer: Some(Box::new(answer)),
+    }
+}
+
+pub(super) fn server_error(fault: server::Fault) -> ServerError {
+    ServerError {
+        fault,
+        code: Some("28P01".to_owned()),
+    }
+}
+
+impl World {
+    /// Lets something befall the call with this number, counted from now.
+    pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
+        let number = self.calls.borrow().len() + number;
+        self.mishaps.borrow_mut().insert(number, mishap);
+    }
+
+    /// Makes a call: records it, lets happen what befalls it, checks what must
+    /// hold at each instant.
+    pub(super) async fn call<T, F: From<AnyFault>>(
+        &self,
+        action: &'static str,
+        effect: impl FnOnce() -> Result<T, F>,
+    ) -> Result<T, F> {
+        let number = self.calls.borrow().len();
+        self.calls.borrow_mut().push(action);
+        let mishap = self.mishaps.borrow_mut().remove(&number);
+        match mishap {
+            Some(Mishap::Before(fault)) => return Err(fault.into()),
+            Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            _ => {}
+        }
+        let answer = effect();
+        self.check();
+        match mishap {
+            Some(Mishap::After(fault)) => Err(fault.into()),
+            Some(Mishap::DieAfter) => std::future::pending().await,
+            _ => answer,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Secrets Manager's part in a rotation, the rule's in a sweep, and the
+//! bootstrap's in a check.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use keyrota_database_function::check::{self, Answer};
+use keyrota_database_function::error::Error;
+use keyrota_database_function::event::{Step, Work};
+use keyrota_database_function::log::{Level, Lines};
+use keyrota_database_function::port::{Clock, Ports};
+use keyrota_database_function::step::{self, Deadline};
+use keyrota_database_function::sweep;
+use serde_json::{Value, json};
+
+use super::world::{SECRET_ARN, TOKEN, World};
+
+/// The time that Lambda gives a request.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
+
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) enum Ended<T = ()> {
+    /// It is done.
+    Done(T),
+    /// It failed.
+    Failed(Error),
+    /// The process died.
+    Died,
+}
+
+impl<T> Ended<T> {
+    /// Returns the error's name, or `done`, or `died`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Failed(error) => error.name(),
+            Self::Died => "died",
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+/// The ports of one request, with the log as Lambda would have it.
+struct Request<'world> {
+    world: &'world World,
+    lines: Lines<Vec<u8>>,
+}
+
+impl<'world> Ports for Request<'world> {
+    type Vault = World;
+    type Server = World;
+    type Clock = World;
+    type Journal = Lines<Vec<u8>>;
+
+    fn vault(&self) -> &World {
+        self.world
+    }
+
+    fn server(&self) -> &World {
+        self.world
+    }
+
+    fn clock(&self) -> &World {
+        self.world
+    }
+
+    fn journal(&self) -> &Lines<Vec<u8>> {
+        &self.lines
+    }
+}
+
+/// Makes a request, polls it once, and takes down all that it said. Everything
+/// happens at once, so that what is pending then is a process that died.
+fn request<T>(
+    world: &World,
+    event: Value,
+    work: impl AsyncFnOnce(&Request<'_>, Work, Deadline) -> Result<T, Error>,
+) -> Ended<T> {
+    world.never_say(ROTATION_TOKEN);
+    world.broken_off.replace(None);
+    let lines = Lines::new(
+        Vec::new(),
+        Level::Info,
+        || "2026-11-22T00:00:00Z".into(),
+        "r-1".into(),
+    );
+    let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
+    let request = Request { world, lines };
+    let deadline = Deadline {
+        at: world.now() + TIMEOUT,
+    };
+    let parsed = Work::parse(&event).expect("an event");
+    let ended = poll(work(&request, parsed, deadline));
+    let Request { lines, .. } = request;
+    if let Ended::Failed(error) = &ended {
+        lines.failed(error);
+        world.say(&format!("{} {error:?}\n", error.sentence()));
+    }
+    world.say(&String::from_utf8(lines.into_writer()).expect("UTF-8"));
+    world.assert_silent();
+    ended
+}
+
+fn poll<T>(future: impl Future<Output = Result<T, Error>>) -> Ended<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(answer)) => Ended::Done(answer),
+        Poll::Ready(Err(error)) => Ended::Failed(error),
+        Poll::Pending => Ended::Died,
+    }
+}
+
+/// Runs one step of the rotation that makes version [`TOKEN`].
+pub(crate) fn run(world: &World, step: Step) -> Ended {
+    run_for(world, step, TOKEN)
+}
+
+/// Runs one step of a rotation.
+pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
+    let event = json!({
+        "Step": step.name(),
+        "SecretId": SECRET_ARN,
+        "ClientRequestToken": token,
+        "RotationToken": ROTATION_TOKEN,
+    });
+    request(world, event, async |request, work, deadline| {
+        let Work::Step(event) = work else {
+            panic!("a step");
+        };
+        step::run(request, &event, deadline).await
+    })
+}
+
+/// Sweeps the secret.
+pub(crate) fn sweep(world: &World) -> Ended {
+    let event = json!({ "keyrota": "sweep", "secrets": [SECRET_ARN] });
+    request(world, event, async |request, work, deadline| {
+        let Work::Sweep(secrets) = work else {
+            panic!("a sweep");
+        };
+        sweep::run(request, &secrets, deadline).await
+    })
+}
+
+/// Checks a version of the secret.
+pub(crate) fn check(world: &World, version: &str) -> Ended<Answer> {
+    let event = json!({ "keyrota": "check", "secret": SECRET_ARN, "version": version });
+    request(world, event, async |request, work, _| {
+        let Work::Check(check) = work else {
+            panic!("a check");
+        };
+        check::run(request, &check).await
+    })
+}
+
+/// Runs a rotation as Secrets Manager does, from the first step to the last or
+/// to the first that does not end well. `token` names it: the same token is the
+/// same rotation, tried again.
+pub(crate) fn rotate(world: &World, token: &str) -> Ended {
+    world.begin(token);
+    for step in Step::ALL {
+        let ended = run_for(world, step, token);
+        if !ended.is_done() {
+            return ended;
+        }
+    }
+    world.end();
+    Ended::Done(())
+}

@@ -1,0 +1,125 @@
+//! The server, and time.
+
+use std::time::Duration;
+
+use keyrota_database_function::port::{Clock, Moment};
+use keyrota_database_function::server::{
+    Before, Change, Endpoint, Fault, Login, Server, ServerError,
+};
+use secrecy::ExposeSecret;
+
+use super::mishap::server_error;
+use super::world::{ADMINISTRATOR, HOST, USER, World};
+
+impl World {
+    /// Notes what is sent where. What was to be sent after a login that was
+    /// broken off, other than with a wrong password, may be what an impostor
+    /// waits for.
+    fn approach(&self, endpoint: &Endpoint, login: &Login) {
+        if endpoint.host != HOST || endpoint.port != 5432 {
+            self.violated("a password was sent to a server that the tags do not name");
+        }
+        let password = login.password.expose_secret();
+        if let Some(before) = &*self.broken_off.borrow()
+            && before != password
+        {
+            self.violated("another password was offered after a failure that was no wrong one");
+        }
+    }
+
+    fn log_in(&self, login: &Login) -> Result<(), Fault> {
+        if let Some(fault) = self.down.get() {
+            return Err(fault);
+        }
+        let password = login.password.expose_secret();
+        let good = match login.username.as_str() {
+            USER => self.knows(password),
+            ADMINISTRATOR => password == self.administrator_password(),
+            _ => false,
+        };
+        if good { Ok(()) } else { Err(Fault::WrongCredentials) }
+    }
+
+    /// Remembers a login that was broken off.
+    fn note<T>(&self, login: &Login, answer: Result<T, Fault>) -> Result<T, ServerError> {
+        if let Err(fault) = &answer
+            && ![Fault::WrongCredentials, Fault::Unclear].contains(fault)
+        {
+            let password = login.password.expose_secret().to_owned();
+            self.broken_off.replace(Some(password));
+        }
+        answer.map_err(server_error)
+    }
+}
+
+impl Server for World {
+    async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
+        self.approach(endpoint, login);
+        let answer = self.call("authenticate", || self.log_in(login)).await;
+        self.note(login, answer)
+    }
+
+    async fn change(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        change: &Change<'_>,
+    ) -> Result<Before, ServerError> {
+        self.approach(endpoint, login);
+        let effect = || {
+            self.log_in(login)?;
+            if let Some(fault) = self.refuses.get() {
+                return Err(fault);
+            }
+            let mut user = self.user.borrow_mut();
+            let user = match &mut *user {
+                Some(user) if change.username == USER => user,
+                _ => return Err(Fault::UserUnknown),
+            };
+            let password = change.password.expose_secret().to_owned();
+            let before = std::mem::replace(&mut user.primary, password);
+            if change.retain && self.setting.retains {
+                user.secondary = Some(before);
+                Ok(Before::Retained)
+            } else {
+                // MySQL leaves the one that was retained before as it is.
+                Ok(Before::Void)
+            }
+        };
+        let answer = self.call("change", effect).await;
+        self.note(login, answer)
+    }
+
+    async fn discard(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        username: &str,
+    ) -> Result<(), ServerError> {
+        self.approach(endpoint, login);
+        let effect = || {
+            self.log_in(login)?;
+            assert_eq!(username, USER);
+            if let Some(user) = &mut *self.user.borrow_mut() {
+                user.secondary = None;
+            }
+            Ok(())
+        };
+        let answer = self.call("discard", effect).await;
+        self.note(login, answer)
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    fn moment(&self) -> Moment {
+        self.today()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.pass(duration);
+    }
+}

@@ -1,0 +1,306 @@
+//! Secrets Manager.
+
+use std::collections::BTreeSet;
+
+use keyrota_database_function::arn::SecretArn;
+use keyrota_database_function::event::Event;
+use keyrota_database_function::moment::Moment;
+use keyrota_database_function::port::{
+    CallError, Description, Fault, PasswordRule, Passwords, Stored, StoredVersion, Vault, Which,
+};
+use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, Stages, VersionId};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::mishap::aws_error;
+use super::world::{HOST, SECRET_ARN, Secret, USER, World};
+
+/// A version of a secret.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Version {
+    /// The value; `None` before one is put.
+    pub(crate) value: Option<String>,
+    pub(crate) labels: BTreeSet<String>,
+    /// When it was made.
+    pub(crate) created: Moment,
+    /// The password in the value, where that is of the pinned server and user.
+    pub(crate) password: Option<String>,
+    /// Whether no key decrypts it.
+    pub(crate) undecryptable: bool,
+}
+
+fn password_in(value: &str) -> Option<String> {
+    let fields: Value = serde_json::from_str(value).ok()?;
+    // What is for another server is no password of this one's.
+    let place = ["host", "username", "dbname"].map(|field| fields[field].as_str());
+    if place != [Some(HOST), Some(USER), Some("orders")] {
+        return None;
+    }
+    Some(fields["password"].as_str()?.to_owned())
+}
+
+impl Secret {
+    pub(super) fn carrier(&self, label: &str) -> Option<VersionId> {
+        let mut versions = self.versions.iter();
+        versions
+            .find(|(_, version)| version.labels.contains(label))
+            .map(|(id, _)| id.clone())
+    }
+
+    /// Takes a label away.
+    pub(crate) fn unlabel(&mut self, label: &str) {
+        for version in self.versions.values_mut() {
+            version.labels.remove(label);
+        }
+    }
+
+    /// Puts a label on a version and takes it from any other.
+    pub(crate) fn label(&mut self, id: &VersionId, label: &str) {
+        self.unlabel(label);
+        let version = self.versions.entry(id.clone()).or_default();
+        version.labels.insert(label.to_owned());
+    }
+
+    /// Moves AWSCURRENT; AWSPREVIOUS follows to the version that loses it.
+    pub(crate) fn promote(&mut self, to: &VersionId) {
+        if let Some(from) = self.carrier(CURRENT)
+            && from != *to
+        {
+            self.label(&from, PREVIOUS);
+        }
+        self.label(to, CURRENT);
+    }
+}
+
+/// What an operator or Secrets Manager itself does.
+impl World {
+    pub(crate) fn add_secret(&self, arn: &str, tags: &[(&str, &str)]) {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let secret = Secret {
+            tags: tags.collect(),
+            ..Secret::default()
+        };
+        self.secrets.borrow_mut().insert(arn.to_owned(), secret);
+    }
+
+    /// Changes the secret under rotation.
+    pub(crate) fn change_secret(&self, change: impl FnOnce(&mut Secret)) {
+        let mut secrets = self.secrets.borrow_mut();
+        change(secrets.get_mut(SECRET_ARN).expect("the secret"));
+    }
+
+    /// Gives the secret a tag, or takes it away.
+    pub(crate) fn tag(&self, key: &str, value: Option<&str>) {
+        self.change_secret(|secret| {
+            match value {
+                Some(value) => secret.tags.insert(key.to_owned(), value.to_owned()),
+                None => secret.tags.remove(key),
+            };
+        });
+    }
+
+    /// Stores a version of the secret under rotation.
+    pub(crate) fn store(&self, id: &str, labels: &[&str], value: &Value) {
+        self.store_in(SECRET_ARN, id, labels, Some(value.to_string()));
+    }
+
+    pub(crate) fn store_in(&self, arn: &str, id: &str, labels: &[&str], value: Option<String>) {
+        let mut secrets = self.secrets.borrow_mut();
+        let secret = secrets.get_mut(arn).expect("the secret");
+        let id = VersionId::new(id);
+        let version = secret.versions.entry(id.clone()).or_default();
+        version.password = value.as_deref().and_then(password_in);
+        version.value = value;
+        version.created = self.today();
+        for label in labels {
+            match *label {
+                CURRENT => secret.promote(&id),
+                label => secret.label(&id, label),
+            }
+        }
+    }
+
+    pub(crate) fn stages(&self) -> Stages {
+        let secrets = self.secrets.borrow();
+        stages(secrets.get(SECRET_ARN).expect("the secret"))
+    }
+
+    pub(crate) fn version(&self, label: &str) -> Option<Version> {
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let id = secret.carrier(label)?;
+        secret.versions.get(&id).cloned()
+    }
+
+    pub(crate) fn carrier(&self, label: &str) -> Option<VersionId> {
+        let secrets = self.secrets.borrow();
+        secrets.get(SECRET_ARN).expect("the secret").carrier(label)
+    }
+
+    /// Returns the fields of the version with a label.
+    pub(crate) fn fields(&self, label: &str) -> Value {
+        let version = self.version(label).expect("a version");
+        serde_json::from_str(&version.value.expect("a value")).expect("JSON")
+    }
+
+    /// Begins a rotation: Secrets Manager makes a version without a value.
+    pub(crate) fn begin(&self, token: &str) {
+        self.never_say(token);
+        self.change_secret(|secret| secret.label(&VersionId::new(token), PENDING));
+    }
+
+    /// Ends a rotation: Secrets Manager takes AWSPENDING away.
+    pub(crate) fn end(&self) {
+        let today = self.today();
+        self.change_secret(|secret| {
+            secret.unlabel(PENDING);
+            secret.rotated = Some(today);
+        });
+    }
+
+    /// Cancels the rotation.
+    pub(crate) fn cancel(&self) {
+        self.change_secret(|secret| secret.unlabel(PENDING));
+    }
+
+    fn with_secret<T>(
+        &self,
+        secret: &SecretArn,
+        act: impl FnOnce(&mut Secret) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut secrets = self.secrets.borrow_mut();
+        act(secrets.get_mut(secret.as_str()).ok_or(Fault::NotFound)?)
+    }
+
+    async fn ask<T>(
+        &self,
+        action: &'static str,
+        effect: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, CallError> {
+        let answer = self.call(action, effect).await;
+        answer.map_err(|fault| aws_error(action, fault))
+    }
+}
+
+/// Versions without a label are not among `VersionIdsToStages`.
+fn stages(secret: &Secret) -> Stages {
+    let labelled = secret.versions.iter().filter(|(_, it)| !it.labels.is_empty());
+    labelled
+        .map(|(id, it)| (id.clone(), it.labels.clone()))
+        .collect()
+}
+
+impl Vault for World {
+    async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
+        let effect = || {
+            self.with_secret(secret, |found| {
+                Ok(Description {
+                    arn: secret.as_str().to_owned(),
+                    tags: found.tags.clone(),
+                    stages: stages(found),
+                    rotation_enabled: true,
+                    last_rotated: found.rotated,
+                    next_rotation: found.next_rotation,
+                })
+            })
+        };
+        self.ask("secretsmanager:DescribeSecret", effect).await
+    }
+
+    async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError> {
+        let effect = || {
+            self.with_secret(secret, |found| {
+                let id = match which {
+                    Which::Labelled(label) => found.carrier(label).ok_or(Fault::NotFound)?,
+                    Which::Version(id) => id.clone(),
+                };
+                let version = found.versions.get(&id).ok_or(Fault::NotFound)?;
+                let value = version.value.clone().ok_or(Fault::NotFound)?;
+                if version.undecryptable {
+                    return Err(Fault::Undecryptable);
+                }
+                Ok(StoredVersion {
+                    version: id,
+                    stored: Stored::Text(SecretString::from(value)),
+                    created: Some(version.created),
+                })
+            })
+        };
+        self.ask("secretsmanager:GetSecretValue", effect).await
+    }
+
+    async fn put(
+        &self,
+        event: &Event,
+        value: &SecretString,
+        labels: &[&str],
+    ) -> Result<(), CallError> {
+        let effect = || {
+            self.with_secret(&event.secret, |found| {
+                let version = found.versions.entry(event.token.clone()).or_default();
+                match &version.value {
+                    Some(stored) if stored != value.expose_secret() => return Err(Fault::Exists),
+                    Some(_) => return Ok(()),
+                    None => {
+                        version.value = Some(value.expose_secret().to_owned());
+                        version.password = password_in(value.expose_secret());
+                        version.created = self.today();
+                    }
+                }
+                for label in labels {
+                    found.label(&event.token, label);
+                }
+                Ok(())
+            })
+        };
+        self.ask("secretsmanager:PutSecretValue", effect).await
+    }
+
+    async fn relabel(
+        &self,
+        secret: &SecretArn,
+        label: &str,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+    ) -> Result<(), CallError> {
+        let effect = || {
+            self.with_secret(secret, |found| {
+                if to.is_some_and(|to| !found.versions.contains_key(to)) {
+                    return Err(Fault::NotFound);
+                }
+                // A label on another version than the one it comes from, or
+                // goes to, is not moved.
+                let carrier = found.carrier(label);
+                if carrier.as_ref() != from && (carrier.as_ref() != to || to.is_none()) {
+                    return Err(Fault::Refused);
+                }
+                match to {
+                    Some(to) if label == CURRENT => found.promote(to),
+                    Some(to) => found.label(to, label),
+                    None => found.unlabel(label),
+                }
+                Ok(())
+            })
+        };
+        self.ask("secretsmanager:UpdateSecretVersionStage", effect)
+            .await
+    }
+}
+
+impl Passwords for World {
+    async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
+        let effect = || {
+            if ('!'..='~').all(|it| rule.exclude.contains(it)) {
+                return Err(Fault::Refused);
+            }
+            assert_eq!((rule.length, rule.exclude.as_str()), (32, "/@\"'\\"));
+            let random = self.random.borrow().clone();
+            Ok(SecretString::from(
+                random.unwrap_or_else(|| self.make_password()),
+            ))
+        };
+        self.ask("secretsmanager:GetRandomPassword", effect).await
+    }
+}

@@ -1,0 +1,254 @@
+//! The state of the world.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use keyrota_database_function::moment::Moment;
+use keyrota_database_function::server::{Engine, Fault};
+use keyrota_database_function::stage::{CURRENT, VersionId};
+use serde_json::{Value, json};
+
+use super::mishap::Mishap;
+use super::vault::Version;
+
+pub(crate) const USER: &str = "orders \"app\"";
+pub(crate) const HOST: &str = "orders.internal";
+pub(crate) const SECRET: &str = "prod/orders-db";
+pub(crate) const SECRET_ARN: &str =
+    "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/orders-db-AbCdEf";
+pub(crate) const ADMINISTRATOR_ARN: &str =
+    "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ops/db-admin-GhIjKl";
+pub(crate) const ADMINISTRATOR: &str = "admin";
+pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
+
+/// The time of day at which the clock began to count.
+const MORNING: i64 = 1_790_000_000;
+
+/// What kind of world it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) engine: Engine,
+    /// The tag `keyrota:rotate-as`.
+    pub(crate) rotate_as: &'static str,
+    /// Whether the server lets the old password go on working.
+    pub(crate) retains: bool,
+    /// The tag `keyrota:old-key`.
+    pub(crate) old_key: &'static str,
+}
+
+impl Setting {
+    pub(crate) const POSTGRES: Self = Self {
+        engine: Engine::Postgres,
+        rotate_as: "self",
+        retains: false,
+        old_key: "until_next_rotation",
+    };
+
+    pub(crate) const MYSQL: Self = Self {
+        engine: Engine::MySql,
+        retains: true,
+        ..Self::POSTGRES
+    };
+
+    pub(crate) const ADMINISTRATOR: Self = Self {
+        rotate_as: "ops/db-admin",
+        ..Self::POSTGRES
+    };
+}
+
+/// A secret.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secret {
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) versions: BTreeMap<VersionId, Version>,
+    /// When the last rotation ended.
+    pub(crate) rotated: Option<Moment>,
+    pub(crate) next_rotation: Option<Moment>,
+}
+
+/// The user on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) primary: String,
+    pub(crate) secondary: Option<String>,
+}
+
+impl User {
+    pub(crate) fn knows(&self, password: &str) -> bool {
+        self.primary == password || self.secondary.as_deref() == Some(password)
+    }
+}
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) setting: Setting,
+    pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
+    /// The user, unless it was dropped.
+    pub(crate) user: RefCell<Option<User>>,
+    /// What is wrong with the server, if anything is.
+    pub(crate) down: Cell<Option<Fault>>,
+    /// What the server answers to a change, if not yes.
+    pub(crate) refuses: Cell<Option<Fault>>,
+    /// What `GetRandomPassword` returns, where not a good password.
+    pub(crate) random: RefCell<Option<String>>,
+    pub(crate) calls: RefCell<Vec<&'static str>>,
+    pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
+    pub(crate) now: Cell<Duration>,
+    /// Everything that must never be seen.
+    pub(crate) unspeakable: RefCell<BTreeSet<String>>,
+    /// Every line of every log, and every error.
+    pub(crate) said: RefCell<String>,
+    /// Whether some version's password works and one has to go on working.
+    pub(super) some_works: Cell<bool>,
+    /// Whether AWSCURRENT's password works and has to go on working.
+    pub(super) current_works: Cell<bool>,
+    /// The password that a login was broken off with, other than as a wrong one,
+    /// since the process began.
+    pub(super) broken_off: RefCell<Option<String>>,
+    /// Whether what must hold is only written down when it does not.
+    pub(crate) lenient: Cell<bool>,
+    pub(crate) violations: RefCell<Vec<String>>,
+    pub(crate) made: Cell<u32>,
+}
+
+impl World {
+    /// Returns a world with a secret whose AWSCURRENT works.
+    pub(crate) fn new(setting: Setting) -> Self {
+        let world = Self {
+            setting,
+            secrets: RefCell::default(),
+            user: RefCell::default(),
+            down: Cell::default(),
+            refuses: Cell::default(),
+            random: RefCell::default(),
+            calls: RefCell::default(),
+            mishaps: RefCell::default(),
+            now: Cell::default(),
+            unspeakable: RefCell::default(),
+            said: RefCell::default(),
+            some_works: Cell::default(),
+            current_works: Cell::default(),
+            broken_off: RefCell::default(),
+            lenient: Cell::default(),
+            violations: RefCell::default(),
+            made: Cell::default(),
+        };
+        world.never_say(TOKEN);
+        let tags = [
+            ("keyrota:stack", "payments-keys"),
+            ("keyrota:kind", "database"),
+            ("keyrota:user", "orders =22app=22"),
+            ("keyrota:engine", setting.engine.name()),
+            ("keyrota:endpoint", "orders.internal:5432"),
+            ("keyrota:dbname", "orders"),
+            ("keyrota:tls", "verify-full"),
+            ("keyrota:password", "length=32 exclude=/@=22'=5C"),
+            ("keyrota:rotate-as", setting.rotate_as),
+            ("keyrota:old-key", setting.old_key),
+        ];
+        world.add_secret(SECRET_ARN, &tags);
+        world.add_secret(ADMINISTRATOR_ARN, &[]);
+        let password = world.make_password();
+        world.user.replace(Some(User {
+            primary: password.clone(),
+            secondary: None,
+        }));
+        world.store("first", &[CURRENT], &world.value(&password));
+        let administrator = json!({
+            "engine": setting.engine.name(), "host": HOST, "port": 5432,
+            "username": ADMINISTRATOR, "password": world.administrator_password(),
+        });
+        world.store_in(
+            ADMINISTRATOR_ARN,
+            "only",
+            &[CURRENT],
+            Some(administrator.to_string()),
+        );
+        world.never_say(&world.administrator_password());
+        world.check();
+        world
+    }
+
+    /// Returns a world that has come as far, and in which nothing has been called
+    /// yet.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            setting: self.setting,
+            secrets: self.secrets.clone(),
+            user: self.user.clone(),
+            down: self.down.clone(),
+            refuses: self.refuses.clone(),
+            random: self.random.clone(),
+            calls: RefCell::default(),
+            mishaps: RefCell::default(),
+            now: self.now.clone(),
+            unspeakable: self.unspeakable.clone(),
+            said: RefCell::default(),
+            some_works: self.some_works.clone(),
+            current_works: self.current_works.clone(),
+            broken_off: RefCell::default(),
+            lenient: self.lenient.clone(),
+            violations: RefCell::default(),
+            made: self.made.clone(),
+        }
+    }
+
+    pub(crate) fn administrator_password(&self) -> String {
+        "administrator's password, of thirty-two".to_owned()
+    }
+
+    /// Makes a password that is like no other.
+    pub(crate) fn make_password(&self) -> String {
+        let number = self.made.get() + 1;
+        self.made.set(number);
+        let password = format!("P{number:08}!pa=ss{{word}}<&>{number:010}");
+        assert_eq!(password.len(), 34);
+        let password = password[password.len() - 32..].to_owned();
+        self.never_say(&password);
+        password
+    }
+
+    /// Returns a value of the pinned user and server with a password.
+    pub(crate) fn value(&self, password: &str) -> Value {
+        let mut value = json!({
+            "engine": self.setting.engine.name(),
+            "host": HOST,
+            "port": 5432,
+            "dbname": "orders",
+            "username": USER,
+            "password": password,
+            "note": "kept as it is",
+        });
+        if self.setting.rotate_as != "self" {
+            value["masterarn"] = Value::from(ADMINISTRATOR_ARN);
+        }
+        value
+    }
+
+    /// Returns the time of day.
+    pub(crate) fn today(&self) -> Moment {
+        Moment(MORNING).plus(self.now.get())
+    }
+
+    /// Lets time pass in which nobody calls.
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.now.set(self.now.get() + duration);
+    }
+
+    /// Whether a password logs the user in.
+    pub(crate) fn knows(&self, password: &str) -> bool {
+        let user = self.user.borrow();
+        user.as_ref().is_some_and(|user| user.knows(password))
+    }
+
+    /// Changes the user's password on the server by hand. What must hold until
+    /// then need not hold after it.
+    pub(crate) fn change_by_hand(&self, password: &str) {
+        self.user.replace(Some(User {
+            primary: password.to_owned(),
+            secondary: None,
+        }));
+        self.forgive();
+    }
+}

@@ -1,0 +1,13 @@
+//! The database function, tested through its library over fakes of Secrets
+//! Manager and of a server.
+
+mod bad_input;
+mod check;
+mod create;
+mod decide;
+mod fake;
+mod finish;
+mod proof;
+mod set;
+mod sweep;
+mod tag;

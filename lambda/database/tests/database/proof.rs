@@ -1,0 +1,73 @@
+//! The proof by exhaustion: every point of every state.
+//!
+//! A state is all that lasts when no process runs: the user's passwords on the
+//! server, the versions of the secret with their labels, and how far a rotation
+//! has come. From a state, the next step of the rotation is run once without a
+//! fault, once with each fault at each call, and once with each two of them, and
+//! so is a sweep; whatever comes of it is a state again, and so is what Secrets
+//! Manager or an operator then does. States that differ only in names and dates
+//! are one. The search ends when there is no new state, so that what holds in all
+//! of them holds after any number of faults, not only after two.
+//!
+//! After each call it is checked what must hold at each instant
+//! (`World::check`), after each step that no secret was said, and from each
+//! state, with the faults over, that a rotation succeeds without a person.
+
+mod explore;
+mod fault;
+mod outcome;
+mod start;
+mod state;
+
+use std::sync::Mutex;
+
+use self::explore::explore;
+use self::outcome::{Explored, Found};
+use self::start::{Start, short_worlds, worlds};
+
+/// Explores each world, on as many threads as there are processors.
+fn explore_all(worlds: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<Found>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let left = Mutex::new(worlds);
+    let total = Mutex::new(Ok(Explored::default()));
+    let next = || left.lock().expect("no panic").pop();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(starts) = next() {
+                    let found = explore(&starts, faults);
+                    let mut total = total.lock().expect("no panic");
+                    match (total.as_mut(), found) {
+                        (Ok(total), Ok(explored)) => total.add(&explored),
+                        (Ok(_), Err(found)) => *total = Err(found),
+                        (Err(_), _) => return,
+                    }
+                }
+            });
+        }
+    });
+    total.into_inner().expect("no panic")
+}
+
+/// Returns what the searches found, or ends the test with how it came about.
+#[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
+fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
+    let explored = found.unwrap_or_else(|found| panic!("{found}"));
+    println!("{explored}");
+    assert_eq!(explored.healed[2], 0, "a rotation needs two tries at most");
+    explored
+}
+
+/// Up to two faults in one run of a step or a sweep, and any number one run after
+/// another.
+#[test]
+fn the_user_is_never_locked_out() {
+    let explored = expect_nothing(explore_all(worlds(), 1));
+    assert!(explored.states > 1_000, "{explored}");
+}
+
+/// A part of the whole, in seconds: what must fail where a mistake is put in.
+#[test]
+fn in_short() {
+    expect_nothing(explore_all(short_worlds(), 1));
+}

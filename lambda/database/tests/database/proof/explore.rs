@@ -1,0 +1,285 @@
+//! The search.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use keyrota_database_function::event::Step;
+use keyrota_database_function::stage::{CURRENT, PREVIOUS};
+
+use super::fault::mishaps;
+use super::outcome::{Explored, Found};
+use super::start::Start;
+use super::state::{Phase, State};
+use crate::fake::{Ended, Mishap, World, run_for, sweep};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Later than the test of a password is good for.
+const LATER: Duration = Duration::from_secs(600);
+
+/// How often a rotation is tried once the faults are over.
+const TRIES: usize = 3;
+
+/// A state that was reached, and how.
+struct Reached {
+    state: State,
+    from: Option<usize>,
+    how: String,
+}
+
+struct Search {
+    faults: usize,
+    reached: Vec<Reached>,
+    known: HashSet<String>,
+    explored: Explored,
+}
+
+/// What is run with faults.
+type Work = dyn Fn(&State) -> Ended;
+
+/// Explores every state that can be reached from some starting states.
+pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Found>> {
+    let mut search = Search {
+        faults,
+        reached: Vec::new(),
+        known: HashSet::new(),
+        explored: Explored {
+            starts: starts.len(),
+            ..Explored::default()
+        },
+    };
+    for start in starts {
+        search.arrive(start.state(), None, start.name.clone())?;
+    }
+    let mut at = 0;
+    while at < search.reached.len() {
+        let state = search.reached[at].state.fork();
+        search.explored.only_broken_off += usize::from(state.is_only_broken_off());
+        search.heal(at, &state)?;
+        match &state.phase {
+            Phase::Next { step, token } => {
+                let (step, token) = (Step::ALL[*step], token.clone());
+                let work = move |state: &State| run_for(&state.world, step, &token);
+                search.run_with_faults(at, &state, step.name(), &work)?;
+            }
+            Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state)?,
+        }
+        search.mend(at, &state)?;
+        let work = |state: &State| sweep(&state.world);
+        search.run_with_faults(at, &state, SWEEP, &work)?;
+        at += 1;
+    }
+    search.explored.states = search.reached.len();
+    Ok(search.explored)
+}
+
+const SWEEP: &str = "a sweep";
+
+impl Search {
+    fn arrive(&mut self, state: State, from: Option<usize>, how: String) -> Result<(), Box<Found>> {
+        let violation = state.world.violations.borrow().first().cloned();
+        if let Some(violation) = violation {
+            return Err(self.found(from, &how, violation));
+        }
+        if self.known.insert(state.canonical()) {
+            self.reached.push(Reached { state, from, how });
+        }
+        Ok(())
+    }
+
+    fn found(&self, at: Option<usize>, how: &str, what: String) -> Box<Found> {
+        let mut path = vec![how.to_owned()];
+        let mut next = at;
+        while let Some(reached) = next.map(|at| &self.reached[at]) {
+            path.push(reached.how.clone());
+            next = reached.from;
+        }
+        path.reverse();
+        Box::new(Found { path, what })
+    }
+
+    /// Runs something once without a fault, with each, and with each two.
+    fn run_with_faults(
+        &mut self,
+        at: usize,
+        state: &State,
+        name: &str,
+        work: &Work,
+    ) -> Result<(), Box<Found>> {
+        let mut plans: Vec<Vec<(usize, Mishap)>> = vec![Vec::new()];
+        while let Some(plan) = plans.pop() {
+            let mut after = state.fork();
+            for (call, mishap) in &plan {
+                after.world.befall(*call, *mishap);
+            }
+            let ended = work(&after);
+            let calls = after.world.calls.borrow().clone();
+            self.explored.calls += calls.len();
+            if name == SWEEP {
+                self.explored.sweeps += 1;
+                after.settle();
+            } else {
+                self.explored.executions += 1;
+                after.after(ended.is_done());
+            }
+            if plan.len() < self.faults && !matches!(ended, Ended::Died) {
+                let first = plan.last().map_or(0, |(call, _)| call + 1);
+                for (call, action) in calls.iter().enumerate().skip(first) {
+                    for mishap in mishaps(action) {
+                        let mut more = plan.clone();
+                        more.push((call, *mishap));
+                        plans.push(more);
+                    }
+                }
+            }
+            let how = describe(name, &plan, &calls, &ended);
+            self.arrive(after, Some(at), how)?;
+        }
+        Ok(())
+    }
+
+    /// Lets Secrets Manager or an operator do something.
+    fn meddle(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        let mut then = |how: &str, act: &dyn Fn(&mut State)| {
+            self.arrive(state.then(|state| act(state)), Some(at), how.to_owned())
+        };
+        if let Phase::Failed { token, step } = &state.phase {
+            let again = |from: usize| {
+                let token = token.clone();
+                move |state: &mut State| {
+                    let token = token.clone();
+                    state.phase = Phase::Next { token, step: from };
+                }
+            };
+            then("the failed step is tried again", &again(*step))?;
+            then("the rotation is tried again", &again(0))?;
+            then("the rotation is cancelled", &|state| {
+                state.world.cancel();
+                state.phase = Phase::Idle;
+            })?;
+        }
+        then("a new rotation begins", &State::begin)?;
+        then("a day goes by", &|state| state.wait(DAY))?;
+        if state.by_hand.is_some() {
+            return Ok(());
+        }
+        let mut by_hand = |how: &'static str, act: &dyn Fn(&World)| {
+            then(how, &|state| {
+                state.wait(LATER);
+                act(&state.world);
+                state.by_hand = Some(how);
+            })
+        };
+        by_hand("a wrong password is stored by hand", &|world| {
+            let password = world.make_password();
+            world.store("by-hand", &[CURRENT], &world.value(&password));
+            world.forgive();
+        })?;
+        by_hand("the password is changed by hand, and stored", &|world| {
+            let password = world.make_password();
+            world.change_by_hand(&password);
+            world.store("by-hand", &[CURRENT], &world.value(&password));
+        })?;
+        by_hand("the password is changed by hand", &|world| {
+            world.change_by_hand(&world.make_password());
+        })?;
+        by_hand("the user is dropped", &|world| {
+            world.user.replace(None);
+            world.forgive();
+        })?;
+        for label in [CURRENT, PREVIOUS] {
+            let Some(password) = state.world.version(label).and_then(|it| it.password) else {
+                continue;
+            };
+            let how = match label {
+                CURRENT => "the server is given AWSCURRENT's password by hand",
+                _ => "the server is given AWSPREVIOUS's password by hand",
+            };
+            by_hand(how, &|world| world.change_by_hand(&password))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the faults be over, and sees a rotation succeed without a person.
+    fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        let mut state = state.fork();
+        let mut why = String::new();
+        for tried in 0..TRIES {
+            if let Phase::Failed { token, .. } = state.phase {
+                state.phase = Phase::Next { token, step: 0 };
+            }
+            if state.phase == Phase::Idle {
+                state.begin();
+            }
+            // A rotation that had its end already has nothing to heal.
+            let over = match &state.phase {
+                Phase::Next { token, .. } => {
+                    let current = state.world.carrier(CURRENT);
+                    current.is_some_and(|current| current.as_str() == token)
+                }
+                _ => false,
+            };
+            let mut done = true;
+            while let Phase::Next { token, step } = state.phase.clone() {
+                let mut after = state.fork();
+                let ended = run_for(&after.world, Step::ALL[step], &token);
+                self.explored.executions += 1;
+                self.explored.calls += after.world.calls.borrow().len();
+                after.after(ended.is_done());
+                let violation = after.world.violations.borrow().first().cloned();
+                if let Some(violation) = violation {
+                    let how = format!("with the faults over, {}", Step::ALL[step].name());
+                    return Err(self.found(Some(at), &how, violation));
+                }
+                (why, done) = (ended.name().to_owned(), ended.is_done());
+                state = after;
+            }
+            if done && !(over && state.by_hand.is_some()) {
+                self.explored.healed[tried] += 1;
+                return match state.world.works(CURRENT) {
+                    true => Ok(()),
+                    false => {
+                        let what = "AWSCURRENT's password does not work".to_owned();
+                        Err(self.found(Some(at), "a rotation succeeds", what))
+                    }
+                };
+            }
+        }
+        // What a person has taken away, a person has to give back.
+        let dropped = state.world.user.borrow().is_none();
+        let lost = state.by_hand.is_some() && !state.world.guards().0;
+        if dropped && (why == "NoPasswordWorks" || why == "NotChanged")
+            || lost && why == "NoPasswordWorks" && state.world.setting.rotate_as == "self"
+        {
+            self.explored.stopped += 1;
+            return Ok(());
+        }
+        let what = format!("no rotation succeeds without a person ({why})");
+        Err(self.found(Some(at), "the faults are over", what))
+    }
+
+    /// Where no rotation is under way and only the password of one that was
+    /// broken off works, sees a sweep make AWSCURRENT's work again.
+    fn mend(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        if state.phase != Phase::Idle || !state.is_only_broken_off() {
+            return Ok(());
+        }
+        let after = state.fork();
+        let ended = sweep(&after.world);
+        if ended.is_done() && after.world.works(CURRENT) {
+            self.explored.mended += 1;
+            return Ok(());
+        }
+        let what = format!("a sweep does not mend AWSCURRENT ({})", ended.name());
+        Err(self.found(Some(at), "a sweep", what))
+    }
+}
+
+fn describe(name: &str, plan: &[(usize, Mishap)], calls: &[&str], ended: &Ended) -> String {
+    let mut text = name.to_owned();
+    for (call, mishap) in plan {
+        text.push_str(&format!(", {mishap:?} at call {call}, {}", calls[*call]));
+    }
+    text.push_str(&format!(": {}", ended.name()));
+    text
+}

@@ -1,0 +1,189 @@
+//! A state, and when two states are one.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use keyrota_database_function::event::Step;
+use keyrota_database_function::mark;
+use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+
+use crate::fake::{SECRET_ARN, World};
+
+/// The days after which nothing more happens to an old password.
+const LONG_AGO: i64 = 2;
+
+/// How long the test of a password is good for.
+const FRESH: i64 = 300;
+
+/// How far a rotation has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// None is under way.
+    Idle,
+    /// The rotation that makes version `token` is about to run its step number
+    /// `step`.
+    Next {
+        /// The version.
+        token: String,
+        /// The step's number.
+        step: usize,
+    },
+    /// That step failed, or its process died.
+    Failed {
+        /// The version.
+        token: String,
+        /// The step's number.
+        step: usize,
+    },
+}
+
+/// All that lasts when no process runs.
+pub(super) struct State {
+    pub(super) world: World,
+    pub(super) phase: Phase,
+    /// What someone has changed by hand.
+    pub(super) by_hand: Option<&'static str>,
+}
+
+impl State {
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            world: self.world.fork(),
+            phase: self.phase.clone(),
+            by_hand: self.by_hand,
+        }
+    }
+
+    /// Returns the state that follows where Secrets Manager or an operator does
+    /// something.
+    pub(super) fn then(&self, act: impl FnOnce(&mut Self)) -> Self {
+        let mut state = self.fork();
+        act(&mut state);
+        state.settle();
+        state
+    }
+
+    /// Begins a rotation with a version of its own.
+    pub(super) fn begin(&mut self) {
+        self.world.made.set(self.world.made.get() + 1);
+        let token = format!("token-{:0>32}", self.world.made.get());
+        self.world.begin(&token);
+        self.phase = Phase::Next { token, step: 0 };
+    }
+
+    /// Takes note of how a step ended.
+    pub(super) fn after(&mut self, done: bool) {
+        let Phase::Next { token, step } = self.phase.clone() else {
+            return;
+        };
+        let last = step + 1 == Step::ALL.len();
+        self.phase = match (done, last) {
+            (true, true) => {
+                self.world.end();
+                Phase::Idle
+            }
+            (true, false) => Phase::Next {
+                token,
+                step: step + 1,
+            },
+            (false, _) => Phase::Failed { token, step },
+        };
+        self.settle();
+    }
+
+    /// Forgets versions without a label, as Secrets Manager does, and a rotation
+    /// whose version is not AWSPENDING any more.
+    pub(super) fn settle(&mut self) {
+        let pending = self.world.carrier(PENDING);
+        if let Phase::Failed { token, .. } = &self.phase
+            && pending.as_ref().map(VersionId::as_str) != Some(token)
+        {
+            self.phase = Phase::Idle;
+        }
+        self.world.change_secret(|secret| {
+            secret
+                .versions
+                .retain(|_, version| !version.labels.is_empty());
+        });
+        self.world.forget_what_nobody_knows();
+        self.world.check();
+    }
+
+    /// Returns a description that is the same for two states which differ in
+    /// nothing but names and dates.
+    pub(super) fn canonical(&self) -> String {
+        let world = &self.world;
+        let secrets = world.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let now = world.today().0;
+        let mut versions: Vec<_> = secret.versions.iter().collect();
+        versions.sort_by(|left, right| left.1.labels.cmp(&right.1.labels));
+
+        let user = world.user.borrow();
+        let mut known: Vec<&str> = Vec::new();
+        let mut number = |password| match known.iter().position(|it| *it == password) {
+            Some(number) => number,
+            None => {
+                known.push(password);
+                known.len() - 1
+            }
+        };
+        let mut text = format!("{:?} {:?} ", world.guards(), self.by_hand.is_some());
+        if let Some(user) = &*user {
+            let primary = number(&user.primary);
+            let secondary = user.secondary.as_deref().map(&mut number);
+            let _ = write!(text, "{primary} {secondary:?} ");
+        }
+        for (id, version) in versions {
+            let password = version.password.as_deref().map(&mut number);
+            let _ = write!(text, "{:?}{password:?}", version.labels);
+            if let Some(value) = &version.value {
+                // A value is known by its shape, beside its password.
+                let shape = version.password.as_deref().map_or_else(
+                    || value.clone(),
+                    |it| value.replace(&serde_json::json!(it).to_string(), ""),
+                );
+                text.push_str(&shape);
+            }
+            // One that was stored long ago is tested again.
+            if version.labels.contains(PENDING) && now - version.created.0 < FRESH {
+                text.push('!');
+            }
+            if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
+                && id.as_str() == token
+            {
+                text.push('*');
+            }
+        }
+        let current = secret
+            .versions
+            .values()
+            .find(|version| version.labels.contains(CURRENT));
+        let promoted = secret.rotated.max(current.map(|version| version.created));
+        // For how long AWSCURRENT has been that matters where an old password goes
+        // in time.
+        let timed = world.setting.retains && world.setting.old_key != "until_next_rotation";
+        let days = promoted.filter(|_| timed).map(|moment| ((now - moment.0) / 86_400).min(LONG_AGO));
+        let phase = match &self.phase {
+            Phase::Idle => "idle".to_owned(),
+            Phase::Next { step, .. } => format!("next {step}"),
+            Phase::Failed { step, .. } => format!("failed {step}"),
+        };
+        let _ = write!(text, " {days:?} {phase}");
+        text
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&self, duration: Duration) {
+        self.world.pass(duration);
+    }
+
+    /// Whether only the password of a rotation that was broken off works.
+    pub(super) fn is_only_broken_off(&self) -> bool {
+        let world = &self.world;
+        let works = [CURRENT, PENDING, PREVIOUS]
+            .iter()
+            .any(|label| world.works(label));
+        !works && mark::broken_off(&world.stages()).is_some() && world.works(mark::SETTING)
+    }
+}

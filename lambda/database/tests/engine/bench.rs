@@ -1,0 +1,137 @@
+//! What the tests have in common: a server, drivers that trust it, users.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use keyrota_database_function::engine::Engines;
+use keyrota_database_function::server::{
+    Before, Change, Endpoint, Engine, Fault, Login, Server as _, ServerError, Verification,
+};
+use keyrota_test_servers::{self as servers, Certificate, Options, Server};
+use secrecy::SecretString;
+
+/// The name under which each server's authority is packed.
+pub const AUTHORITY: &str = "authority.pem";
+
+/// A server, and drivers that trust its authority.
+pub struct Bench {
+    pub server: Server,
+    pub engines: Engines,
+    pub endpoint: Endpoint,
+}
+
+impl Bench {
+    /// Starts a server with settings of its own.
+    pub fn start(engine: servers::Engine, settings: &[&str]) -> Self {
+        Self::showing(engine, Certificate::Valid, settings)
+    }
+
+    /// The same, with another certificate.
+    pub fn showing(engine: servers::Engine, certificate: Certificate, settings: &[&str]) -> Self {
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let options = Options {
+            certificate,
+            settings,
+        };
+        let server = Server::start(engine, options).expect("a server");
+        // Packed as in the function's zip; it goes with the server's folder.
+        let folder = server.folder().join("tls");
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::copy(server.authority(), folder.join(AUTHORITY)).expect("a copy");
+        let endpoint = Endpoint {
+            engine: match engine {
+                servers::Engine::Postgres => Engine::Postgres,
+                servers::Engine::MariaDb => Engine::MariaDb,
+                servers::Engine::MySql => Engine::MySql,
+            },
+            host: "localhost".to_owned(),
+            port: server.port(),
+            dbname: None,
+            verification: Verification::Full,
+            authorities: Some(AUTHORITY.to_owned()),
+        };
+        Self {
+            engines: Engines::new(server.folder()),
+            server,
+            endpoint,
+        }
+    }
+
+    /// Runs statements as the superuser.
+    pub fn sql(&self, statements: &str) -> String {
+        self.server.sql(statements).expect("statements that work")
+    }
+
+    pub async fn authenticate(&self, login: &Login) -> Result<(), ServerError> {
+        self.engines.authenticate(&self.endpoint, login).await
+    }
+
+    /// Changes the login's own password.
+    pub async fn change(
+        &self,
+        login: &Login,
+        new: &Login,
+        retain: bool,
+    ) -> Result<Before, ServerError> {
+        let change = Change {
+            username: &new.username,
+            password: &new.password,
+            retain,
+        };
+        self.engines.change(&self.endpoint, login, &change).await
+    }
+
+    /// Changes a password to one that then works where the one before does not.
+    pub async fn check_change(&self, login: &Login, old: &Login, new: &Login) {
+        assert_eq!(self.authenticate(old).await, Ok(()));
+        assert_eq!(self.change(login, new, false).await, Ok(Before::Void));
+        assert_eq!(self.authenticate(new).await, Ok(()));
+        let before = self.authenticate(old).await;
+        assert_eq!(
+            before.map_err(|error| error.fault),
+            Err(Fault::WrongCredentials)
+        );
+    }
+
+    /// Holds that the server has written none of some passwords down.
+    pub fn check_log(&self, statement: &str, passwords: &[&str]) {
+        let log = self.server.log();
+        assert!(log.contains(statement), "the log lacks `{statement}`");
+        for password in passwords {
+            assert!(!log.contains(password), "the log has a password");
+        }
+    }
+}
+
+pub fn login(username: &str, password: &str) -> Login {
+    Login {
+        username: username.to_owned(),
+        password: SecretString::from(password),
+    }
+}
+
+/// Returns a name that no other test has.
+pub fn unique(purpose: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{purpose}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Every printable character of ASCII, and some that are not.
+pub fn any_characters() -> String {
+    let ascii: String = (' '..='~').collect();
+    format!("{ascii} ü€𝄞 '' \\' \"\" $1 %s")
+}
+
+/// Returns what an error is told by.
+pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (Fault, String) {
+    match result {
+        Ok(_) => panic!("it went well"),
+        Err(error) => (error.fault, error.code.unwrap_or_default()),
+    }
+}
+
+/// Holds an error to its fault and code.
+pub fn check<T: PartialEq>(result: Result<T, ServerError>, fault: Fault, code: &str) {
+    assert_eq!(told(result), (fault, code.to_owned()));
+}
+
+pub use servers::Engine as Kind;

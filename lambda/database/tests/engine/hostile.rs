@@ -1,0 +1,246 @@
+//! Servers that are none: what somebody may do who has got between, where the
+//! manifest asks for no proof of who the server is.
+
+use std::sync::{Arc, OnceLock};
+
+use keyrota_database_function::engine::Engines;
+use keyrota_database_function::server::{
+    Endpoint, Engine, Fault, Server as _, ServerError, Verification,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::bench::{Bench, Kind, check, login};
+
+const PASSWORD: &str = "Tr0ub4dor-hostile";
+
+/// Returns TLS with a certificate that nobody has to trust.
+fn tls() -> TlsAcceptor {
+    static CONFIGURATION: OnceLock<Arc<ServerConfig>> = OnceLock::new();
+    let configuration = CONFIGURATION.get_or_init(|| {
+        let bench = Bench::start(Kind::Postgres, &[]);
+        let file = |name: &str| bench.server.folder().join(name);
+        let certificate = CertificateDer::from_pem_file(file("server.pem")).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("a key");
+        let configuration = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a pair");
+        Arc::new(configuration)
+    });
+    TlsAcceptor::from(Arc::clone(configuration))
+}
+
+/// What an impostor says.
+struct Impostor {
+    engine: Engine,
+    /// Before TLS, in the engine's turn.
+    plain: Vec<u8>,
+    /// Within TLS, each after it was spoken to.
+    said: Vec<Vec<u8>>,
+}
+
+impl Impostor {
+    /// Logs in to the impostor. Returns what came of it, and what it heard.
+    async fn log_in(self) -> (Result<(), ServerError>, Vec<u8>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let endpoint = Endpoint {
+            engine: self.engine,
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().expect("an address").port(),
+            dbname: None,
+            verification: Verification::None,
+            authorities: None,
+        };
+        let package = tempfile::tempdir().expect("a folder");
+        let engines = Engines::new(package.path());
+        let login = login("app", PASSWORD);
+        tokio::join!(
+            engines.authenticate(&endpoint, &login),
+            self.serve(&listener)
+        )
+    }
+
+    async fn serve(self, listener: &TcpListener) -> Vec<u8> {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut request = [0; 36];
+        // PostgreSQL's client speaks first.
+        if self.engine == Engine::Postgres {
+            stream
+                .read_exact(&mut request[..8])
+                .await
+                .expect("a request");
+        }
+        stream.write_all(&self.plain).await.expect("it listens");
+        if self.engine != Engine::Postgres && stream.read_exact(&mut request).await.is_err() {
+            return Vec::new();
+        }
+        let Ok(mut stream) = tls().accept(stream).await else {
+            return Vec::new();
+        };
+        let mut heard = Vec::new();
+        for said in self.said {
+            stream.read_buf(&mut heard).await.expect("it speaks");
+            if stream.write_all(&said).await.is_err() {
+                break;
+            }
+        }
+        let _ = stream.read_to_end(&mut heard).await;
+        heard
+    }
+}
+
+/// Holds a login to an error, and the impostor to not hearing the password.
+async fn refused(impostor: Impostor, fault: Fault, code: &str) {
+    let (result, heard) = impostor.log_in().await;
+    check(result, fault, code);
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(!heard.contains(PASSWORD), "it heard the password");
+}
+
+fn postgres(said: &[&[u8]]) -> Impostor {
+    Impostor {
+        engine: Engine::Postgres,
+        plain: b"S".to_vec(),
+        said: said.iter().map(|said| said.to_vec()).collect(),
+    }
+}
+
+/// Returns a message of PostgreSQL's.
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).expect("a short message");
+    [&[kind], length.to_be_bytes().as_slice(), body].concat()
+}
+
+const SCRAM: &[u8] = b"\0\0\0\x0aSCRAM-SHA-256\0\0";
+
+#[tokio::test]
+async fn postgres_may_not_ask_for_the_password() {
+    let asked = message(b'R', b"\0\0\0\x03");
+    refused(
+        postgres(&[&asked]),
+        Fault::Untrusted,
+        "password in clear text",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn postgres_has_to_end_what_it_begins() {
+    let (begun, done) = (message(b'R', SCRAM), message(b'R', b"\0\0\0\0"));
+    let impostor = postgres(&[&begun, &done]);
+    refused(impostor, Fault::LoginForbidden, "authentication method").await;
+}
+
+#[tokio::test]
+async fn postgres_may_not_have_us_hash_for_good() {
+    let first = b"\0\0\0\x0br=nonce,s=c2FsdA==,i=4294967295";
+    let (begun, first) = (message(b'R', SCRAM), message(b'R', first));
+    refused(
+        postgres(&[&begun, &first]),
+        Fault::Refused,
+        "SCRAM iterations",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn postgres_may_not_have_us_take_memory() {
+    refused(
+        postgres(&[b"R\x7f\xff\xff\xff"]),
+        Fault::Refused,
+        "protocol",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_said_before_tls_is_no_part_of_it() {
+    // All that a login takes, put behind the answer in clear text.
+    let done = message(b'R', b"\0\0\0\0");
+    let ready = message(b'Z', b"I");
+    let impostor = Impostor {
+        plain: [b"S".to_vec(), done, ready].concat(),
+        ..postgres(&[])
+    };
+    let (result, _) = impostor.log_in().await;
+    assert_eq!(result.expect_err("no TLS").fault, Fault::NoTls);
+}
+
+/// Returns a packet of MySQL's.
+fn packet(sequence: u8, body: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(body.len()).expect("a short packet");
+    [&[length, 0, 0, sequence], body].concat()
+}
+
+fn mysql(engine: Engine, said: &[&[u8]]) -> Impostor {
+    let version: &[u8] = match engine {
+        Engine::MariaDb => b"\x0a10.11.0-MariaDB\0",
+        _ => b"\x0a8.4.0\0",
+    };
+    let greeting = [
+        version,
+        b"\x01\0\0\0aaaaaaaa\0\x00\x88\x2d\x02\0\x08\0\x15",
+        &[0; 10],
+        b"bbbbbbbbbbbb\0mysql_native_password\0",
+    ]
+    .concat();
+    Impostor {
+        engine,
+        plain: packet(0, &greeting),
+        said: said.iter().map(|said| said.to_vec()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn mysql_may_not_ask_for_the_password_by_other_plugins() {
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        let asked = packet(3, b"\xfemysql_clear_password\0");
+        let impostor = mysql(engine, &[&asked]);
+        refused(impostor, Fault::LoginForbidden, "mysql_clear_password").await;
+    }
+    for plugin in ["sha256_password", "caching_sha2_password"] {
+        let challenge = b"\0aaaaaaaaaaaaaaaaaaaa\0";
+        let asked = packet(3, &[b"\xfe", plugin.as_bytes(), challenge].concat());
+        refused(mysql(Engine::MariaDb, &[&asked]), Fault::Untrusted, plugin).await;
+    }
+}
+
+#[tokio::test]
+async fn mysql_may_not_ask_for_files() {
+    let (done, file) = (
+        packet(3, &[0, 0, 0, 2, 0, 0, 0]),
+        packet(1, b"\xfb/etc/passwd"),
+    );
+    let impostor = mysql(Engine::MySql, &[&done, &file]);
+    refused(impostor, Fault::Refused, "protocol").await;
+}
+
+#[tokio::test]
+async fn mysql_may_not_have_us_go_round_for_good() {
+    let again = packet(3, b"\xfemysql_native_password\0aaaaaaaaaaaaaaaaaaaa\0");
+    let again = vec![again.as_slice(); 20];
+    refused(mysql(Engine::MySql, &again), Fault::Refused, "protocol").await;
+}
+
+#[tokio::test]
+async fn mysql_may_not_have_us_take_memory() {
+    let impostor = mysql(Engine::MySql, &[b"\xff\xff\xff\x03"]);
+    refused(impostor, Fault::Refused, "protocol").await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_anybody_could_have_said_is_not_the_passwords() {
+    let impostor = Impostor {
+        plain: packet(0, b"\xff\x15\x04Access denied"),
+        ..mysql(Engine::MySql, &[])
+    };
+    refused(impostor, Fault::Refused, "1045").await;
+}

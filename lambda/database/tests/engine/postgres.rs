@@ -1,0 +1,266 @@
+//! PostgreSQL.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use keyrota_database_function::server::{Endpoint, Fault, Server as _, Verification};
+
+use crate::bench::{Bench, Kind, any_characters, check, login, unique};
+
+fn bench() -> &'static Bench {
+    static BENCH: OnceLock<Bench> = OnceLock::new();
+    BENCH.get_or_init(|| Bench::start(Kind::Postgres, &[]))
+}
+
+/// Makes a user with the password `old`, and returns its name.
+fn user(purpose: &str, options: &str) -> String {
+    let name = unique(purpose);
+    bench().sql(&format!(
+        "CREATE ROLE {name} LOGIN PASSWORD 'old' {options}"
+    ));
+    name
+}
+
+#[tokio::test]
+async fn a_user_changes_its_own_password() {
+    let (bench, name) = (bench(), user("own", ""));
+    let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-own-new"));
+    bench.check_change(&old, &old, &new).await;
+    let newer = login(&name, "Tr0ub4dor-own-newer");
+    bench.check_change(&new, &new, &newer).await;
+    bench.check_log(
+        &format!("ALTER ROLE \"{name}\" PASSWORD 'SCRAM-SHA-256$"),
+        &["Tr0ub4dor-own"],
+    );
+}
+
+#[tokio::test]
+async fn a_server_of_md5_keeps_to_it() {
+    let (bench, name) = (bench(), unique("md5"));
+    bench.sql(&format!(
+        "SET password_encryption = 'md5'; CREATE ROLE {name} LOGIN PASSWORD 'old' IN ROLE md5;
+         ALTER ROLE {name} SET password_encryption = 'md5'"
+    ));
+    let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-md5"));
+    bench.check_change(&old, &old, &new).await;
+    let kept = bench.sql(&format!(
+        "SELECT rolpassword FROM pg_authid WHERE rolname = '{name}'"
+    ));
+    assert!(kept.starts_with("md5"), "{kept}");
+    bench.check_log(
+        &format!("ALTER ROLE \"{name}\" PASSWORD 'md5"),
+        &["Tr0ub4dor-md5"],
+    );
+}
+
+#[tokio::test]
+async fn an_administrator_changes_a_password() {
+    let (bench, name, other) = (bench(), user("of", ""), user("administrator", "CREATEROLE"));
+    let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-admin"));
+    bench.check_change(&login(&other, "old"), &old, &new).await;
+}
+
+#[tokio::test]
+async fn names_and_passwords_may_have_any_character() {
+    let bench = bench();
+    let name = format!("{} \"; DROP ROLE postgres; -- \\ ' ü $1", unique("any"));
+    let quoted = name.replace('"', "\"\"");
+    bench.sql(&format!("CREATE ROLE \"{quoted}\" LOGIN PASSWORD 'old'"));
+    let (old, new) = (login(&name, "old"), login(&name, &any_characters()));
+    bench.check_change(&old, &old, &new).await;
+    bench.check_change(&new, &new, &old).await;
+}
+
+#[tokio::test]
+async fn what_is_set_for_the_user_does_not_stand_in_the_way() {
+    let (bench, name, group) = (bench(), user("set", ""), unique("group"));
+    bench.sql(&format!(
+        "CREATE ROLE {group}; GRANT {group} TO {name}; ALTER ROLE {name} SET role = '{group}';
+         ALTER ROLE {name} SET default_transaction_read_only = on;
+         ALTER ROLE {name} SET client_encoding = 'LATIN1'"
+    ));
+    let (old, new) = (login(&name, "old"), login(&name, "new"));
+    bench.check_change(&old, &old, &new).await;
+}
+
+#[tokio::test]
+async fn who_may_not_log_in_is_told_apart() {
+    let bench = bench();
+    let wrong = |name: &str| login(name, "wrong");
+    let name = user("login", "");
+    let result = bench.authenticate(&wrong(&name)).await;
+    check(result, Fault::WrongCredentials, "28P01");
+    let result = bench.authenticate(&wrong("nobody_of_that_name")).await;
+    check(result, Fault::WrongCredentials, "28P01");
+    // What the server does not tell apart, though we might wish it did.
+    let name = user("expired", "VALID UNTIL '2001-01-01'");
+    let result = bench.authenticate(&login(&name, "old")).await;
+    check(result, Fault::WrongCredentials, "28P01");
+
+    let name = user("locked", "");
+    bench.sql(&format!("ALTER ROLE {name} NOLOGIN"));
+    let result = bench.authenticate(&login(&name, "old")).await;
+    check(result, Fault::LoginForbidden, "28000");
+    let name = user("rejected", "IN ROLE rejected");
+    let result = bench.authenticate(&login(&name, "old")).await;
+    check(result, Fault::LoginForbidden, "28000");
+    let name = user("full", "CONNECTION LIMIT 0");
+    let result = bench.authenticate(&login(&name, "old")).await;
+    check(result, Fault::Busy, "53300");
+}
+
+#[tokio::test]
+async fn the_database_is_the_one_that_is_named() {
+    let (bench, name) = (bench(), user("database", ""));
+    let login = login(&name, "old");
+    let at = async |dbname: &str| {
+        let endpoint = Endpoint {
+            dbname: Some(dbname.to_owned()),
+            ..bench.endpoint.clone()
+        };
+        bench.engines.authenticate(&endpoint, &login).await
+    };
+    check(
+        at("none_of_that_name").await,
+        Fault::LoginForbidden,
+        "3D000",
+    );
+    let closed = unique("closed");
+    bench.sql(&format!("CREATE DATABASE {closed}"));
+    assert_eq!(at(&closed).await, Ok(()));
+    bench.sql(&format!("REVOKE CONNECT ON DATABASE {closed} FROM PUBLIC"));
+    check(at(&closed).await, Fault::LoginForbidden, "42501");
+}
+
+#[tokio::test]
+async fn refused_changes_are_told_apart() {
+    let (bench, name) = (bench(), user("refused", ""));
+    let own = login(&name, "old");
+    let other = user("other", "");
+    let result = bench.change(&own, &login(&other, "new"), false).await;
+    check(result, Fault::NotAllowed, "42501");
+    let administrator = login(&user("administrator", "CREATEROLE"), "old");
+    let nobody = login("nobody_of_that_name", "new");
+    let result = bench.change(&administrator, &nobody, false).await;
+    check(result, Fault::UserUnknown, "42704");
+    // All that a check of passwords can tell from a verifier.
+    bench.sql(&format!(
+        "ALTER ROLE {name} SET session_preload_libraries = passwordcheck"
+    ));
+    let result = bench.change(&own, &login(&name, &name), false).await;
+    check(result, Fault::PasswordRefused, "22023");
+    assert_eq!(bench.authenticate(&own).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_password_in_clear_text_goes_to_a_proven_server_only() {
+    let (bench, name) = (bench(), user("clear", "IN ROLE plain"));
+    let login = login(&name, "old");
+    assert_eq!(bench.authenticate(&login).await, Ok(()));
+    let endpoint = Endpoint {
+        verification: Verification::None,
+        ..bench.endpoint.clone()
+    };
+    let result = bench.engines.authenticate(&endpoint, &login).await;
+    check(result, Fault::Untrusted, "password in clear text");
+}
+
+#[tokio::test]
+async fn a_lock_is_given_up_on_by_the_server() {
+    let (bench, name) = (bench(), user("waits", ""));
+    let held = bench.server.hold(&format!(
+        "BEGIN; ALTER ROLE {name} VALID UNTIL '2099-01-01'"
+    ));
+    let held = held.expect("a lock");
+    let old = login(&name, "old");
+    let result = bench.change(&old, &login(&name, "new"), false).await;
+    check(result, Fault::Busy, "57014");
+    drop(held);
+    assert_eq!(bench.authenticate(&old).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_ended_session_leaves_it_open_what_it_did() {
+    let (bench, name) = (bench(), user("ended", ""));
+    let held = bench.server.hold(&format!(
+        "BEGIN; ALTER ROLE {name} VALID UNTIL '2099-01-01'"
+    ));
+    let _held = held.expect("a lock");
+    let (old, new) = (login(&name, "old"), login(&name, "new"));
+    let end = async {
+        let statement = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE usename = '{name}' AND wait_event_type = 'Lock'"
+        );
+        while !bench.sql(&statement).contains('t') {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let (result, ()) = tokio::join!(bench.change(&old, &new, false), end);
+    check(result, Fault::Unclear, "57P01");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_changes_is_busy() {
+    let mut bench = Bench::start(Kind::Postgres, &[]);
+    bench.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
+    let (old, new) = (login("app", "old"), login("app", "new"));
+    // A replica, of nobody.
+    bench.server.stop();
+    let signal = bench.server.folder().join("data/standby.signal");
+    std::fs::File::create(signal).expect("a file");
+    bench.server.start_again().expect("a replica");
+    assert_eq!(bench.authenticate(&old).await, Ok(()));
+    check(bench.change(&old, &new, false).await, Fault::Busy, "25006");
+
+    // One that is not up yet: a replica that nobody may read.
+    bench.server.stop();
+    let settings = bench.server.folder().join("data/postgresql.auto.conf");
+    std::fs::File::options()
+        .append(true)
+        .open(settings)
+        .and_then(|mut file| file.write_all(b"hot_standby = off\n"))
+        .expect("a setting");
+    bench.server.start_listening().expect("a port");
+    check(bench.authenticate(&old).await, Fault::Busy, "57P03");
+}
+
+#[tokio::test]
+async fn a_server_that_dies_under_a_change_leaves_it_open() {
+    let mut bench = Bench::start(Kind::Postgres, &[]);
+    bench.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
+    let (old, new) = (login("app", "old"), login("app", "new"));
+    let statement = "BEGIN; ALTER ROLE app VALID UNTIL '2099-01-01'";
+    let held = bench.server.hold(statement).expect("a lock");
+    let Bench {
+        server,
+        engines,
+        endpoint,
+        ..
+    } = &mut bench;
+    let change = keyrota_database_function::server::Change {
+        username: "app",
+        password: &new.password,
+        retain: false,
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE usename = 'app' AND wait_event_type = 'Lock'";
+    let kill = async {
+        while server.sql(waits).expect("a count").trim() != "1" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        server.kill();
+    };
+    let (result, ()) = tokio::join!(engines.change(endpoint, &old, &change), kill);
+    drop(held);
+    assert_eq!(result.expect_err("it died").fault, Fault::Unclear);
+    // Not up, and nobody listens.
+    check(
+        bench.authenticate(&old).await,
+        Fault::Unreachable,
+        "ECONNREFUSED",
+    );
+    bench.server.start_again().expect("it starts again");
+    assert_eq!(bench.authenticate(&old).await, Ok(()));
+}
