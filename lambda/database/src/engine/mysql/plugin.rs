@@ -2,23 +2,23 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
+use mysql_common::auth::plugins::client_ed25519::ClientEd25519;
+use mysql_common::auth::plugins::mysql_native_password::{MysqlNativePassword, scramble_native};
 use mysql_common::auth::plugins::{ChallengeResponsePlugin as _, Context};
 use mysql_common::packets::AuthPlugin;
 
 /// The name of [`AuthPlugin::Ed25519`] at the server's side.
 const ED25519: &str = "ed25519";
 
-/// What a login is made with. It goes through TLS, whoever is at the other end.
+/// A password, as the plugins take it. Each is called by itself, since what calls
+/// any of them links RSA and regular expressions for logins without TLS.
 #[derive(Clone, Copy)]
-pub struct Proof<'login> {
-    pub password: &'login [u8],
-    /// What the server's greeting asks to be hashed.
-    pub challenge: &'login [u8],
-}
+struct Password<'login>(&'login [u8]);
 
-impl Context for Proof<'_> {
+impl Context for Password<'_> {
     fn pass(&self) -> &[u8] {
-        self.password
+        self.0
     }
 
     fn is_ipc_transport(&self) -> bool {
@@ -30,12 +30,37 @@ impl Context for Proof<'_> {
     }
 
     fn scramble(&self) -> &[u8] {
-        self.challenge
+        &[]
     }
 
     fn server_key_pem(&self) -> Option<&[u8]> {
         None
     }
+}
+
+/// Returns the answer to a server's challenge, where that is one of the plugin's.
+pub fn answer(plugin: &AuthPlugin<'_>, password: &[u8], challenge: &[u8]) -> Option<Vec<u8>> {
+    match plugin {
+        AuthPlugin::MysqlNativePassword => {
+            let answer = scramble_native(challenge, password);
+            Some(answer.map(Vec::from).unwrap_or_default())
+        }
+        AuthPlugin::CachingSha2Password => {
+            let answer = scramble_sha256(challenge.try_into().ok()?, password);
+            Some(answer.map(Vec::from).unwrap_or_default())
+        }
+        AuthPlugin::Sha256Password => Some(clear(password)),
+        AuthPlugin::Ed25519 => {
+            let answer = ClientEd25519::default().run(Password(password), challenge);
+            Some(answer.ok()?.data()?.to_vec())
+        }
+        _ => None,
+    }
+}
+
+/// Returns a password as it is sent in clear text, within TLS.
+pub fn clear(password: &[u8]) -> Vec<u8> {
+    [password, &[0]].concat()
 }
 
 /// Says whether a plugin is one of a password that the server itself keeps.
@@ -75,18 +100,18 @@ pub fn name(plugin: &AuthPlugin<'_>) -> String {
 /// Returns what MariaDB keeps of a password, in the form that `USING` and
 /// `SET PASSWORD` take; none where it has to be made by the server.
 pub fn verifier(plugin: &AuthPlugin<'_>, password: &[u8]) -> Option<String> {
-    let proof = Proof {
-        password,
-        challenge: &[],
-    };
-    let hash = plugin.init().ok()?.password_hash(proof)?;
+    let password = Password(password);
     match plugin {
         AuthPlugin::MysqlNativePassword => {
+            let hash = MysqlNativePassword::default().password_hash(password)?;
             let digits = hash.iter().map(|byte| format!("{byte:02X}"));
             Some(digits.fold("*".to_owned(), |text, digits| text + &digits))
         }
         // The public key.
-        AuthPlugin::Ed25519 => Some(STANDARD_NO_PAD.encode(hash)),
+        AuthPlugin::Ed25519 => {
+            let hash = ClientEd25519::default().password_hash(password)?;
+            Some(STANDARD_NO_PAD.encode(hash))
+        }
         _ => None,
     }
 }

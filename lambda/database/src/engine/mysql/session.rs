@@ -4,13 +4,11 @@
 use std::io::{self, ErrorKind};
 
 use bytes::BytesMut;
-use mysql_common::auth::plugins::{ChallengeResponsePlugin as _, Response};
 use mysql_common::collations::CollationId;
 use mysql_common::constants::{CapabilityFlags, Command};
 use mysql_common::io::ParseBuf;
 use mysql_common::packets::{
-    AuthMoreData, AuthPlugin, AuthSwitchRequest, ErrPacket, HandshakePacket, HandshakeResponse,
-    SslRequest,
+    AuthPlugin, AuthSwitchRequest, ErrPacket, HandshakePacket, HandshakeResponse, SslRequest,
 };
 use mysql_common::proto::codec::PacketCodec;
 use mysql_common::proto::{MyDeserialize, MySerialize};
@@ -25,7 +23,7 @@ use crate::server::{Endpoint, Engine, Fault, Login, ServerError, Verification};
 
 use super::super::tls::Configurations;
 use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
-use super::plugin::{self, Proof};
+use super::plugin;
 use super::{When, answered};
 
 /// Packets longer than this, in bytes, are not what a login or our statements
@@ -204,14 +202,10 @@ impl Session {
         login: &Login,
         challenge: &[u8],
     ) -> Result<(), ServerError> {
-        let proof = Proof {
-            password: login.password.expose_secret().as_bytes(),
-            challenge,
-        };
-        let mut process = self.plugin.init().map_err(|_| odd())?;
-        let answer = process.run(proof, challenge).map_err(|_| odd())?;
+        let password = login.password.expose_secret().as_bytes();
+        let answer = plugin::answer(&self.plugin, password, challenge).ok_or_else(odd)?;
         let response = HandshakeResponse::new(
-            answer.data(),
+            Some(answer),
             OLDEST,
             Some(login.username.as_bytes()),
             endpoint.dbname.as_ref().map(String::as_bytes),
@@ -223,26 +217,26 @@ impl Session {
         self.wire.write(&response).await.map_err(lost)?;
         for _ in 0..MOST_ROUNDS {
             let packet = self.read_packet().await?;
-            let answer: Response = match packet.first() {
+            let answer = match packet.first() {
                 Some(0x00) => return Ok(()),
                 Some(0xff) => return Err(told(&packet, When::Login).into()),
                 Some(0xfe) => {
                     let request: AuthSwitchRequest<'_> = parsed(&packet)?;
                     self.plugin = allowed(request.auth_plugin(), endpoint)?;
-                    process = self.plugin.init().map_err(|_| odd())?;
-                    process.run(proof, request.plugin_data())
+                    plugin::answer(&self.plugin, password, request.plugin_data()).ok_or_else(odd)?
                 }
-                Some(0x01) => {
-                    let more: AuthMoreData<'_> = parsed(&packet)?;
-                    process.run(proof, more.data())
+                // It has the digest, or asks for the password.
+                Some(0x01) if self.plugin == AuthPlugin::CachingSha2Password => {
+                    match packet.as_slice() {
+                        [_, 3] => continue,
+                        [_, 4] => plugin::clear(password),
+                        _ => return Err(odd().into()),
+                    }
                 }
                 Some(0x02) => return Err(coded(Fault::LoginForbidden, "second factor")),
                 _ => return Err(odd().into()),
-            }
-            .map_err(|_| odd())?;
-            if let Some(answer) = answer.data() {
-                self.wire.write_bytes(answer).await.map_err(lost)?;
-            }
+            };
+            self.wire.write_bytes(&answer).await.map_err(lost)?;
         }
         Err(odd().into())
     }
