@@ -1,11 +1,12 @@
 //! The calls that the rotation function makes, counted from its code.
 //!
 //! The function's own tests hold the lists: `no_call_is_made_that_is_not_needed`
-//! (`lambda/tests/function/rotation.rs`) and those of the sweep.
+//! (`lambda/tests/function/rotation.rs`) and those of the sweep. Those of the databases'
+//! are counted from `lambda/database/src/step` and `sweep`.
 
 use super::Decimal;
 use super::HOURS;
-use crate::model::{AccessKey, OldKey, RotateAs};
+use crate::model::{AccessKey, ChangeAs, Database, Engine, OldKey, RotateAs};
 
 /// Invocations of a rotation: its four steps.
 pub(super) const STEPS: u64 = 4;
@@ -96,6 +97,36 @@ pub(super) fn of_sweeps(entry: &AccessKey, rotations: Decimal) -> Calls {
         .times(hours)
         .plus(calls(acts - done_before.min(acts), 0, 0).times(rotations))
         .plus(calls(administrator(entry), 0, 0).times(due))
+}
+
+/// Returns the calls of so many rotations of a database's password.
+///
+/// createSecret makes five: DescribeSecret, GetSecretValue for AWSCURRENT and
+/// AWSPENDING, which has no value yet, GetRandomPassword, PutSecretValue. setSecret
+/// makes four: the first three, and the label of what is being set; where MySQL keeps
+/// the old password, a label more. testSecret makes the first three, and finishSecret
+/// with them a label moved and one removed. An administrator's value is one more.
+pub(super) fn of_database_rotations(entry: &Database, count: Decimal) -> Calls {
+    let retained = u64::from(entry.engine == Engine::MySql);
+    calls(17 + of_administrator(entry) + retained, 7, PUTS).times(count)
+}
+
+/// Returns the calls of a month of hourly sweeps over one database's secret.
+///
+/// Each makes DescribeSecret and GetSecretValue for AWSCURRENT. Where an old password
+/// is discarded, once a rotation, the labels are looked at before and one is removed.
+pub(super) fn of_database_sweeps(entry: &Database, rotations: Decimal) -> Calls {
+    let hourly = calls(2, 1, 0).times(Decimal::whole(HOURS));
+    match (entry.engine, entry.old_key) {
+        (Engine::MySql, OldKey::After(_)) => {
+            hourly.plus(calls(2 + of_administrator(entry), 0, 0).times(rotations))
+        }
+        _ => hourly,
+    }
+}
+
+fn of_administrator(entry: &Database) -> u64 {
+    u64::from(matches!(entry.rotate_as, ChangeAs::Administrator(_)))
 }
 
 fn administrator(entry: &AccessKey) -> u64 {

@@ -9,7 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{AccessKey, Architecture, KmsKey, Model};
+use crate::model::{Architecture, Arn, KmsKey, Model, Schedule};
 
 use calls::Calls;
 pub use decimal::Decimal;
@@ -18,11 +18,14 @@ pub use price::{Charge, Price, Prices};
 /// The month that is priced, in days and in hours.
 const DAYS: u64 = 30;
 const HOURS: u64 = DAYS * 24;
-/// Alarms of a stack (`templates/alarms.yaml.hbs`).
+/// Alarms of a function (`templates/alarms.yaml.hbs`): of failures, of keys that are
+/// held back, of rotations that are overdue. No server holds an old password back.
 const ALARMS: u64 = 3;
-/// Metrics of a stack: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`
+const DATABASE_ALARMS: u64 = 2;
+/// Metrics of a function: `Rotations`, `Failures`, `KeysHeldBack`, `RotationsOverdue`
 /// and `CredentialAge`.
 const METRICS: u64 = 5;
+const DATABASE_METRICS: u64 = 4;
 /// Secrets that one invocation of a sweep looks at, as the stack is rendered.
 const SWEPT: u64 = 40;
 /// How long a step and a sweep are taken to run, in milliseconds, at 128 MiB: a
@@ -109,7 +112,7 @@ pub fn estimate(models: &[&Model], prices: &Prices, usage: &Usage) -> Estimate {
         region: prices.region.to_string(),
         priced_on: prices.priced_on.clone(),
         assumed: assumed(models, prices, usage),
-        left_out: left_out(),
+        left_out: left_out(models),
     }
 }
 
@@ -139,42 +142,77 @@ struct Count {
     time_arm: Decimal,
     kms_keys: u64,
     kms_requests: Decimal,
-    stacks: u64,
+    alarms: u64,
+    metrics: u64,
+    zips: u64,
     log_written: Decimal,
     log_kept: Decimal,
 }
 
 impl Count {
     fn add(&mut self, model: &Model, usage: &Usage) {
-        let secrets = model.access_keys.len() as u64;
+        // Many entries share few schedules, and a calendar takes a while to count.
+        let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
+        let keys = model.access_keys.iter().map(|entry| {
+            let often = often(&mut known, &entry.schedule);
+            Rotating {
+                often,
+                rotations: calls::of_rotations(entry, often),
+                sweeps: calls::of_sweeps(entry, often),
+                kms_key: &entry.kms_key,
+                readers: &entry.readers,
+            }
+        });
+        let keys: Vec<Rotating<'_>> = keys.collect();
+        let databases = model.databases.iter().map(|entry| {
+            let often = often(&mut known, &entry.schedule);
+            Rotating {
+                often,
+                rotations: calls::of_database_rotations(entry, often),
+                sweeps: calls::of_database_sweeps(entry, often),
+                kms_key: &entry.kms_key,
+                readers: &entry.readers,
+            }
+        });
+        let databases: Vec<Rotating<'_>> = databases.collect();
+        for (entries, alarms, metrics) in [
+            (&keys, ALARMS, METRICS),
+            (&databases, DATABASE_ALARMS, DATABASE_METRICS),
+        ] {
+            if entries.is_empty() {
+                continue;
+            }
+            self.alarms += alarms;
+            self.metrics += metrics;
+            self.zips += 1;
+            self.add_function(entries, model, usage);
+        }
+        let mut all = keys.iter().chain(&databases);
+        self.kms_keys += u64::from(all.any(|entry| *entry.kms_key == KmsKey::Create));
+    }
+
+    /// Adds what one function rotates.
+    fn add_function(&mut self, entries: &[Rotating<'_>], model: &Model, usage: &Usage) {
+        let secrets = entries.len() as u64;
         let swept = secrets.div_ceil(SWEPT);
         let sweeps = Decimal::whole(swept * HOURS);
         let mut rotations = Decimal::default();
-        // Many entries share few schedules, and a calendar takes a while to count.
-        let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
-        for entry in &model.access_keys {
-            let often = *known.entry(entry.schedule.as_str()).or_insert_with(|| {
-                let (opened, days) = entry.schedule.frequency();
-                Decimal::ratio(opened * DAYS, days)
-            });
-            rotations = rotations.plus(often);
-            let rotating = calls::of_rotations(entry, often);
-            let sweeping = calls::of_sweeps(entry, often);
-            // The client that the key is for, and whoever else is named.
+        for entry in entries {
+            rotations = rotations.plus(entry.often);
+            // The client that the credential is for, and whoever else is named.
             let readers = 1 + entry.readers.len() as u64;
             let reads = Decimal::whole(readers * u64::from(usage.reads_per_hour) * HOURS);
-            self.rotating = self.rotating.plus(rotating.all);
-            self.sweeping = self.sweeping.plus(sweeping.all);
+            self.rotating = self.rotating.plus(entry.rotations.all);
+            self.sweeping = self.sweeping.plus(entry.sweeps.all);
             self.reading = self.reading.plus(reads);
-            if entry.kms_key != KmsKey::AwsManaged {
-                let requests = requests(rotating).plus(requests(sweeping)).plus(reads);
+            if *entry.kms_key != KmsKey::AwsManaged {
+                let requests = requests(entry.rotations)
+                    .plus(requests(entry.sweeps))
+                    .plus(reads);
                 self.kms_requests = self.kms_requests.plus(requests);
             }
         }
-        let created = |entry: &AccessKey| entry.kms_key == KmsKey::Create;
-        self.kms_keys += u64::from(model.access_keys.iter().any(created));
         self.secrets += secrets;
-        self.stacks += 1;
         let steps = rotations.times(Decimal::whole(calls::STEPS));
         self.steps = self.steps.plus(steps);
         self.sweeps = self.sweeps.plus(sweeps);
@@ -198,7 +236,6 @@ impl Count {
     }
 
     fn charges(&self) -> Vec<(&'static str, Charge, Decimal)> {
-        let stacks = |each: u64| Decimal::whole(self.stacks * each);
         vec![
             ("secrets", Charge::Secret, Decimal::whole(self.secrets)),
             ("calls of rotations", Charge::SecretCall, self.rotating),
@@ -218,17 +255,37 @@ impl Count {
             ),
             ("KMS keys", Charge::KmsKey, Decimal::whole(self.kms_keys)),
             ("KMS requests", Charge::KmsRequest, self.kms_requests),
-            ("alarms", Charge::Alarm, stacks(ALARMS)),
-            ("metrics", Charge::Metric, stacks(METRICS)),
+            ("alarms", Charge::Alarm, Decimal::whole(self.alarms)),
+            ("metrics", Charge::Metric, Decimal::whole(self.metrics)),
             ("log, written", Charge::LogWritten, self.log_written),
             ("log, kept", Charge::LogKept, self.log_kept),
             (
                 "function's zip",
                 Charge::ObjectKept,
-                stacks(1).times(Decimal::ratio(ZIP, GB)),
+                Decimal::whole(self.zips).times(Decimal::ratio(ZIP, GB)),
             ),
         ]
     }
+}
+
+/// An entry, as far as it is paid for.
+struct Rotating<'entry> {
+    /// How many rotations a month.
+    often: Decimal,
+    rotations: Calls,
+    sweeps: Calls,
+    kms_key: &'entry KmsKey,
+    readers: &'entry [Arn],
+}
+
+fn often<'entry>(
+    known: &mut BTreeMap<&'entry str, Decimal>,
+    schedule: &'entry Schedule,
+) -> Decimal {
+    *known.entry(schedule.as_str()).or_insert_with(|| {
+        let (opened, days) = schedule.frequency();
+        Decimal::ratio(opened * DAYS, days)
+    })
 }
 
 fn requests(calls: Calls) -> Decimal {
@@ -271,7 +328,14 @@ fn assumed(models: &[&Model], prices: &Prices, usage: &Usage) -> Vec<String> {
     assumed
 }
 
-fn left_out() -> Vec<String> {
+fn left_out(models: &[&Model]) -> Vec<String> {
+    let in_vpc = |model: &&Model| !model.databases.is_empty() && model.network.is_in_vpc();
+    let network = "the way to Secrets Manager from the VPC: an interface endpoint is charged by the hour and Availability Zone, a NAT gateway by the hour, both by the GB";
+    let network = models
+        .iter()
+        .copied()
+        .any(|model| in_vpc(&model))
+        .then_some(network);
     [
         "the free tier, tax, discounts and volume tiers",
         "calls that people make: bootstrap, rotate, status, teardown",
@@ -280,6 +344,8 @@ fn left_out() -> Vec<String> {
         "data transfer, requests to S3, e-mail by SNS and the CloudTrail trail that some alarms need",
         "EventBridge's hourly rule and AWS's own events, IAM, STS and CloudFormation, which cost nothing",
     ]
+    .into_iter()
+    .chain(network)
     .map(str::to_owned)
-    .to_vec()
+    .collect()
 }

@@ -63,6 +63,61 @@ fn one_secret_that_rotates_monthly() {
 }
 
 #[test]
+fn one_database() {
+    let database = "engine: postgres, host: db.example.com, username: app";
+    check(
+        &priced(&format!("databases: [{{ secret: a, {database} }}]")),
+        &[
+            ("secrets", "1 0.4"),
+            // 17 calls at 0.05 USD per 10,000.
+            ("calls of rotations", "17 0.000085"),
+            ("calls of hourly sweeps", "1440 0.0072"),
+            ("calls of readers", "720 0.0036"),
+            ("steps of rotations", "4 0.000001"),
+            ("hourly sweeps", "720 0.000144"),
+            ("function time, x86_64", "47.05 0.000784"),
+            // No server holds an old password back.
+            ("alarms", "2 0.2"),
+            ("metrics", "4 1.2"),
+            ("log, written", "0.001448 0.000724"),
+            ("log, kept", "0.001448 0.000043"),
+            ("function's zip", "0.002 0.000046"),
+        ],
+        "1.812627",
+    );
+}
+
+/// Each kind has a function of its own, with a sweep, alarms and a zip.
+#[test]
+fn both_kinds() {
+    let both = priced(
+        "defaults: { kms_key: create }\naccess_keys: [{ user: ada }]\nnetwork: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\ndatabases: [{ secret: a, engine: mysql, host: db.example.com, username: app, rotate_as: ops/admin, old_key: { deactivate_after: 1d } }]",
+    );
+    // 16 of the key; 17, an administrator's and a label more of the database.
+    assert_eq!(line(&both, "calls of rotations"), "35 0.000175");
+    // 1,440 each; an administrator's, the labels and one removed.
+    assert_eq!(line(&both, "calls of hourly sweeps"), "2883 0.014415");
+    assert_eq!(line(&both, "hourly sweeps"), "1440 0.000288");
+    assert_eq!(line(&both, "alarms"), "5 0.5");
+    assert_eq!(line(&both, "metrics"), "9 2.7");
+    assert_eq!(line(&both, "KMS keys"), "1 1");
+    // 1,448 of the key; 7 decryptions, 2 of the stored value, 720 and 720.
+    assert_eq!(line(&both, "KMS requests"), "2897 0.008691");
+    assert_eq!(line(&both, "function's zip"), "0.004 0.000092");
+    assert!(
+        both.left_out
+            .iter()
+            .any(|text| text.contains("NAT gateway"))
+    );
+    assert!(
+        !priced("access_keys: [{ user: ada }]")
+            .left_out
+            .iter()
+            .any(|text| text.contains("NAT gateway"))
+    );
+}
+
+#[test]
 fn a_key_that_is_made_and_one_that_exists() {
     let made = priced("access_keys: [{ user: ada, kms_key: create }]");
     assert_eq!(line(&made, "KMS keys"), "1 1");

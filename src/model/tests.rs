@@ -332,6 +332,76 @@ access_keys:
     assert_eq!(warned(&often), [short, outlived]);
 }
 
+#[test]
+fn what_a_database_cannot_use_is_warned_of() {
+    let text = |more: &str, top: &str| {
+        format!(
+            "version: 1\nstack: keys\n{top}databases:\n  - secret: a\n    engine: ENGINE\n    host: db\n    username: app\n{more}"
+        )
+    };
+    let found =
+        |engine: &str, more: &str, top: &str| warned(&text(more, top).replace("ENGINE", engine));
+    assert_eq!(found("postgres", "", ""), [""; 0]);
+    let old_key = "    old_key: { deactivate_after: 1d }\n";
+    assert_eq!(
+        found("mariadb", old_key, ""),
+        ["unused-old-key databases[0].old_key 8"]
+    );
+    assert_eq!(found("mysql", old_key, ""), [""; 0]);
+    let often = format!("{old_key}    schedule: rate(1 day)\n");
+    assert_eq!(
+        found("mysql", &often, ""),
+        ["old-key-outlived databases[0].old_key 8"]
+    );
+    // The defaults may be there for others.
+    let defaults = "defaults: { old_key: { deactivate_after: 1d }, rotate_as: role }\n";
+    assert_eq!(found("postgres", "", defaults), [""; 0]);
+    let require = "    tls: require\n    tls_ca: a.pem\n";
+    assert_eq!(
+        found("postgres", require, ""),
+        ["unused-authority databases[0].tls_ca 9"]
+    );
+    let network = "version: 1\nstack: keys\naccess_keys: [{ user: ada }]\nnetwork: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\n";
+    assert_eq!(warned(network), ["unused-network network 4"]);
+}
+
+/// What somebody put where a password's source belongs is not repeated.
+#[test]
+fn a_password_in_a_manifest_is_not_told() {
+    for field in ["initial_password", "password", "secret_password"] {
+        let text = format!(
+            "version: 1\nstack: keys\ndatabases: [{{ secret: a, engine: mysql, host: db, username: app, {field}: 'hunter2 ist geheim' }}]\n"
+        );
+        let found = findings(&text);
+        assert!(!found.is_empty());
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_database_takes_what_it_can_from_the_defaults() {
+    let text = "\
+version: 1
+stack: keys
+defaults: { rotate_as: role, schedule: rate(7 days), probe: none }
+databases:
+  - { secret: a, engine: mariadb, host: db, username: app }
+  - { secret: b, engine: mysql, host: db, username: app, rotate_as: ops/admin }
+";
+    let model = read(text, None);
+    let [own, other] = model.databases.as_slice() else {
+        panic!("{:?}", model.databases);
+    };
+    assert_eq!((own.port, own.rotate_as.as_str()), (3306, "self"));
+    assert_eq!(other.rotate_as.as_str(), "ops/admin");
+    assert_eq!(own.schedule.to_string(), "rate(7 days)");
+    let shared = text.replace("role", "ops/shared");
+    assert_eq!(
+        read(&shared, None).databases[0].rotate_as.as_str(),
+        "ops/shared"
+    );
+}
+
 /// Cuts, doubles or replaces a piece of a text.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![

@@ -35,6 +35,11 @@ const hostile = JSON.stringify({
     { user: 'm', secret: 'm', initial_key: 'profile:<img src=x onerror=alert(1)>', readers: ['arn:aws:iam::111122223333:role/</title><svg/onload=alert(1)>'] },
     { user: '=,.@_-+', secret: '/_+=.@-', rotate_as: 'x'.repeat(256), old_key: { deactivate_after: '1h', delete_after: '999d', force_after: '500d' } },
   ],
+  databases: [
+    { secret: 'db/' + 'W'.repeat(200), engine: 'mariadb', host: `${'w'.repeat(60)}.${'w'.repeat(60)}.example.com`, username: 'W'.repeat(80), dbname: '</title><svg/onload=alert(1)>', tls_ca: '"><img src=x onerror=alert(1)>' + 'W'.repeat(200) },
+    { secret: 'db/m', engine: 'mysql', host: '2001:db8::1', username: "' onmouseover=alert(1) ", initial_password: 'x'.repeat(512), rotate_as: 'y'.repeat(256), tls: 'require', password: { length: 256, exclude: '<>&"\' ' } },
+  ],
+  network: { subnets: Array.from({ length: 16 }, (_, index) => `subnet-0a1b2c3d4e5f6${7000 + index}`), security_groups: ['sg-0a1b2c3d4e5f67890'] },
 });
 
 // Writes each rendering with the program, and returns where it is. Some are
@@ -60,6 +65,8 @@ export function renderings(program, folder) {
   const example = (name) => join(ROOT, 'examples', `${name}.yaml`);
   const earlier = generate('everything', example('everything'), true);
   generate('minimal', example('minimal'), true);
+  generate('databases', example('databases'), true);
+  generate('keys-and-databases', example('keys-and-databases'), true);
   const changed = readFileSync(example('everything'), 'utf8').replace('rate(30 days)', 'rate(14 days)')
     .replace('  - user: legacy-batch', '  - user: another\n    rotate_as: role\n  - user: legacy-batch')
     .replace('role/observability', 'role/other');

@@ -110,7 +110,7 @@ fn gap(databases: &[&Database]) -> Vec<Prose> {
     let mut gap = Vec::new();
     if voids {
         gap.push(Prose::words(
-            "PostgreSQL and MariaDB know one password a user. Between the change and the move of the label, with the test and some calls to Secrets Manager in between, a client that logs in with what it read is refused. Connections that are open stay open. A client that is refused has to read the secret again and to try again, with growing pauses: it is in as soon as the label has moved. Where a rotation fails in between, that is when it is tried again.",
+            "PostgreSQL and MariaDB know one password a user. Between the change and the move of the label, with the test and some calls to Secrets Manager in between, a client that logs in with what it read is refused. Connections that are open stay open. A client that is refused has to read the secret again and to try again, with growing pauses: it is in as soon as the label has moved. Where a rotation is broken off in between, the hourly look mends it, or the next rotation.",
         ));
     }
     if keeps {

@@ -269,6 +269,32 @@ fn every_resource_that_can_is_tagged() {
     }
 }
 
+#[test]
+fn databases_beside_access_keys() {
+    let rendering = rendered(include_str!("../../../examples/keys-and-databases.yaml"));
+    insta::assert_snapshot!("both-stack", rendering.stacks[0]);
+    insta::assert_snapshot!("both-policies", reviewed(&rendering));
+}
+
+#[test]
+fn databases_alone() {
+    let manifest = include_str!("../../../examples/databases.yaml");
+    let rendering = rendered(manifest);
+    insta::assert_snapshot!("databases-stack", rendering.stacks[0]);
+    let stack = parsed(&rendering);
+    assert!(stack["Resources"].get("Function").is_none());
+    assert!(stack["Parameters"].get("DatabaseArtifactKey").is_none());
+    assert!(stack["Outputs"].get("DatabaseFunctionArn").is_none());
+    // Where it stands is not in what seeds a secret, so that a database can move.
+    let moved = manifest.replace("orders.internal", "elsewhere.internal");
+    let seed = |text: &str| {
+        let stack = parsed(&rendered(text));
+        let secret = resource(&stack, "SecretProdOrdersDbb6bb4d7a");
+        secret["Properties"]["SecretString"].clone()
+    };
+    assert_eq!(seed(manifest), seed(&moved));
+}
+
 /// The names that the deploying side looks for are in the stack.
 #[test]
 fn the_named_resources_and_outputs_are_there() {

@@ -80,19 +80,19 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
     let fixed = [
         ("deployer", "runs keyrota"),
-        ("deployer", "stores first keys"),
         ("cloudformation", "makes what is marked ■"),
     ];
     let any = |held: fn(&Model) -> bool| stacks.iter().any(|one| held(one.model));
-    let uses = match (
+    let (stores, uses) = match (
         any(|model| !model.access_keys.is_empty()),
         any(|model| !model.databases.is_empty()),
     ) {
-        (_, false) => "use the current key",
-        (false, true) => "use the current password",
-        (true, true) => "use what is current",
+        (_, false) => ("stores first keys", "use the current key"),
+        (false, true) => ("stores first passwords", "use the current password"),
+        (true, true) => ("stores what is first", "use what is current"),
     };
-    for (card, text) in fixed.into_iter().chain([("clients", uses)]) {
+    let varying = [("deployer", stores), ("clients", uses)];
+    for (card, text) in fixed.into_iter().chain(varying) {
         lines.entry(card).or_default().push(words(text));
     }
     for (card, names) in outside(stacks, account) {
