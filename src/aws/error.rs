@@ -126,6 +126,8 @@ fn kind_of(code: &str) -> ErrorKind {
         | "ConflictException"
         | "InvalidChangeSetStatus"
         | "KMSInvalidStateException"
+        | "ResourceConflictException"
+        | "ResourceNotReadyException"
         | "BucketNotEmpty"
         | "OperationAborted"
         | "ConcurrentModification" => ErrorKind::Conflict,

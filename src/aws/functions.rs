@@ -1,11 +1,12 @@
 //! Lambda and CloudWatch Logs.
 
 use async_trait::async_trait;
+use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 
 use super::Aws;
-use super::error::failed;
-use crate::port::{Functions, Optional, Result};
+use super::error::{failed, refused};
+use crate::port::{ErrorKind, Functions, Invoked, Optional, Result};
 
 #[async_trait(?Send)]
 impl Functions for Aws {
@@ -19,6 +20,25 @@ impl Functions for Aws {
             .map_err(failed("lambda:GetFunctionConfiguration"))
             .optional()?;
         Ok(answer.and_then(|answer| answer.code_sha256))
+    }
+
+    async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked> {
+        const CALL: &str = "lambda:InvokeFunction";
+        let request = self.lambda.invoke().function_name(function);
+        let answer = request.payload(Blob::new(payload)).send().await;
+        let answer = answer.map_err(failed(CALL))?;
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        let unreadable = |_| refused(CALL, ErrorKind::Other, "the answer is not a text");
+        let text = String::from_utf8(payload).map_err(unreadable)?;
+        if answer.function_error.is_none() {
+            return Ok(Invoked::Answered(text));
+        }
+        // "Lambda function handler errors": what the runtime reports.
+        let report: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+        let message = report.and_then(|report| Some(report.get("errorMessage")?.as_str()?.into()));
+        Ok(Invoked::Failed(message.unwrap_or_else(|| {
+            "the function ended without saying why".to_owned()
+        })))
     }
 
     async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>> {

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Aws;
 use super::error::{failed, refused};
 use super::system::timestamp;
-use crate::port::{CURRENT, Deletion, ErrorKind, Optional, Result, Secret, SecretValue, Secrets};
+use crate::port::{Deletion, ErrorKind, Optional, Result, Secret, SecretValue, Secrets};
 
 #[async_trait(?Send)]
 impl Secrets for Aws {
@@ -89,14 +89,20 @@ impl Secrets for Aws {
         }
     }
 
-    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()> {
+    async fn put_value(
+        &self,
+        id: &str,
+        token: &str,
+        label: &str,
+        text: &SecretString,
+    ) -> Result<()> {
         let request = self
             .secretsmanager
             .put_secret_value()
             .secret_id(id)
             .client_request_token(token)
             .secret_string(text.expose_secret())
-            .version_stages(CURRENT);
+            .version_stages(label);
         request
             .send()
             .await

@@ -6,6 +6,7 @@ use super::Exit;
 use super::failure::Failed;
 use super::fleet::{Overlay, Stacks};
 use super::function::FunctionSource;
+use super::password;
 use super::session::Session;
 use super::settings::Settings;
 use crate::model::{InitialKey, Model};
@@ -37,17 +38,20 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let stacks = Stacks::load(settings)?;
     let rendering = verb.overlay.render(&stacks.fleet)?;
     let shards = &stacks.fleet.shards;
+    let authorities = verb.function.authorities(settings, &stacks.fleet)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
     let rotates = !verb.no_rotate;
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
+    let asked = password::collect(&context, shards, &cleared).await?;
     settings.confirm(
         verb.yes,
         &question(shards, &cleared[0].observed, verb.no_rotate),
     )?;
+    let passwords = asked.ask(settings)?;
     stacks.keep_record(settings)?;
-    let architecture = shards[0].model.function.architecture;
-    let artifact = verb.function.artifact(settings, architecture).await?;
+    let (source, fleet) = (&verb.function, &stacks.fleet);
+    let artifacts = source.artifacts(settings, fleet, &authorities).await?;
     let mut deployed: Option<BootstrapResult> = None;
     for ((shard, template), cleared) in shards.iter().zip(&rendering.stacks).zip(&cleared) {
         let model = &shard.model;
@@ -56,7 +60,13 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
                 .listener
                 .on(Event::Done(format!("stack {}:", model.stack)));
         }
-        let done = run::bootstrap(&context, model, cleared, &artifact, template, rotates).await?;
+        let order = run::Order {
+            artifacts: &artifacts,
+            template,
+            passwords: &passwords,
+            rotates,
+        };
+        let done = run::bootstrap(&context, model, cleared, order).await?;
         let result = result(model, done);
         deployed = Some(match deployed {
             Some(before) => before.and(result),
@@ -72,6 +82,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
 
 fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
     let entries = || shards.iter().flat_map(|shard| &shard.model.access_keys);
+    let databases = shards.iter().map(|shard| shard.model.databases.len());
     let adopted = entries().filter(|entry| entry.initial_key != InitialKey::Create);
     let first = &shards[0].model.stack;
     let what = match shards.len() {
@@ -83,7 +94,7 @@ fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
         observed.caller.account,
         observed.region,
         observed.caller.arn,
-        entries().count(),
+        entries().count() + databases.sum::<usize>(),
         adopted.count(),
         if no_rotate {
             "no rotation now."
@@ -100,19 +111,32 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         arn: proven.arn,
         kind: "access_key",
         username: entry.user.to_string(),
-        access_key_id: proven.verified.access_key_id,
+        access_key_id: Some(proven.verified.access_key_id),
         version_id: proven.verified.version,
         rotated: proven.rotated,
         verified: true,
     });
+    let databases = model.databases.iter().zip(done.databases);
+    let databases = databases.map(|(entry, proven)| DeployedSecret {
+        name: entry.secret.to_string(),
+        arn: proven.arn,
+        kind: "database",
+        username: entry.username.clone(),
+        access_key_id: None,
+        version_id: proven.verified.version,
+        rotated: proven.rotated,
+        verified: true,
+    });
+    let mut functions = done.functions.into_iter().map(|running| DeployedFunction {
+        arn: running.arn,
+        code_sha256: running.code_sha256,
+    });
     BootstrapResult {
         stack: StackReport::from(&done.deployed.stack),
         stacks: Vec::new(),
-        function: DeployedFunction {
-            arn: done.deployed.function_arn().unwrap_or_default().to_owned(),
-            code_sha256: done.code_sha256,
-        },
-        secrets: secrets.collect(),
+        function: functions.next().unwrap_or_default(),
+        database_function: functions.next(),
+        secrets: secrets.chain(databases).collect(),
         changes: done.deployed.changes,
     }
 }

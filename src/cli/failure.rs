@@ -127,9 +127,12 @@ impl From<run::Error> for Failed {
                 Self::new("not-restored", message).hint("AWSCURRENT is where it was")
             }
             run::Error::Seed { .. } => Self::new("seed", message),
+            run::Error::NotAsked { .. } => Self::new("not-asked", message)
+                .hint("the function's log says more; the password in use is as it was"),
             run::Error::NotVerified { .. } => {
                 Self::new("not-verified", message).hint("`keyrota status` shows the keys")
             }
+            run::Error::NoArtifact { .. } => Self::new("bundle", message),
             run::Error::TemplateTooLong { .. } => Self::new("template-too-long", message)
                 .hint("make the bucket and name it with function.artifact_bucket"),
         }

@@ -1,59 +1,166 @@
-//! Where the function's zip comes from: built here, or given.
+//! Where the functions' zips come from: built here, or given.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::failure::Failed;
 use super::settings::Settings;
-use crate::build;
-use crate::bundle::Bundle;
-use crate::model::Architecture;
-use crate::run::Artifact;
+use crate::build::{self, Function};
+use crate::bundle::{Authorities, Bundle};
+use crate::model::{Architecture, Database, Finding, Model};
+use crate::render::{Fleet, Strategy};
+use crate::run::{Artifact, Artifacts};
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
     /// Deploy this zip, made by `keyrota bundle`, instead of building the function
     #[arg(long, value_name = "FILE")]
     function_zip: Option<PathBuf>,
+    /// The same for databases, made by `keyrota bundle --kind database`
+    #[arg(long, value_name = "FILE")]
+    database_function_zip: Option<PathBuf>,
 }
 
-/// Builds the function and packs it.
+/// Builds a function and packs it.
 pub(super) async fn build(
     settings: &Settings,
+    strategy: Strategy,
     architecture: Architecture,
+    authorities: &[Authorities],
 ) -> Result<Bundle, Failed> {
-    let executable = build::build(architecture, &settings.progress).await?;
-    Ok(Bundle::pack(&executable, architecture.into())?)
+    let function = match strategy {
+        Strategy::AccessKeys => Function::AccessKeys,
+        Strategy::Databases => Function::Databases,
+    };
+    let executable = build::build(function, architecture, &settings.progress).await?;
+    let machine = architecture.into();
+    Ok(Bundle::pack_with(&executable, authorities, machine)?)
+}
+
+/// Reads the files of authorities that databases name, beside the manifest, and
+/// refuses with all that are none.
+pub(super) fn authorities<'a>(
+    manifest: &Path,
+    databases: impl IntoIterator<Item = &'a Database>,
+) -> Result<Vec<Authorities>, Failed> {
+    let mut wanted = BTreeMap::new();
+    for entry in databases {
+        if let (Some(name), Some(file)) = (entry.authorities_file(), &entry.tls_ca) {
+            wanted.entry(name).or_insert((file, &entry.place));
+        }
+    }
+    let folder = manifest.parent().unwrap_or(Path::new(""));
+    let mut authorities = Vec::new();
+    let mut findings = Vec::new();
+    for (name, (file, place)) in wanted {
+        match read_authorities(name, &folder.join(file)) {
+            Ok(read) => authorities.push(read),
+            Err(why) => {
+                let why = format!("{file}: {why}");
+                findings.push(Finding::error("tls-ca", format!("{place}.tls_ca"), why).hint(
+                    "it is a file in PEM with the certificates of the authorities, relative to the manifest",
+                ));
+            }
+        }
+    }
+    match findings.is_empty() {
+        true => Ok(authorities),
+        false => Err(Failed::refused("the deployment", findings)),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files come in"
+)]
+fn read_authorities(name: String, path: &Path) -> Result<Authorities, String> {
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    Authorities::read(name, pem)
 }
 
 impl FunctionSource {
-    /// Returns the zip for an architecture, having checked it.
-    pub(super) async fn artifact(
+    /// Reads the files of authorities, where they are not in a zip that is given:
+    /// before anything is asked, built or deployed.
+    pub(super) fn authorities(
         &self,
         settings: &Settings,
-        architecture: Architecture,
-    ) -> Result<Artifact, Failed> {
-        let bundle = match &self.function_zip {
-            None => build(settings, architecture).await?,
-            Some(path) => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the command line is where files come in"
-                )]
-                let zip =
-                    std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
-                Bundle::inspect(zip, architecture.into()).map_err(|refused| {
-                    Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
-                        "`keyrota bundle --architecture {}` makes one",
-                        architecture.as_str()
-                    ))
-                })?
-            }
-        };
-        Ok(Artifact {
-            sha256: bundle.sha256_hex(),
-            zip: bundle.bytes().to_vec(),
-        })
+        fleet: &Fleet,
+    ) -> Result<Vec<Authorities>, Failed> {
+        match self.database_function_zip {
+            Some(_) => Ok(Vec::new()),
+            None => authorities(&settings.manifest, databases(fleet)),
+        }
     }
+
+    /// Returns the zips of the functions that the stacks have, having checked them.
+    pub(super) async fn artifacts(
+        &self,
+        settings: &Settings,
+        fleet: &Fleet,
+        authorities: &[Authorities],
+    ) -> Result<Artifacts, Failed> {
+        let models = || fleet.shards.iter().map(|shard| &shard.model);
+        let mut artifacts = Artifacts::default();
+        let Some(architecture) = models().next().map(|model| model.function.architecture) else {
+            return Ok(artifacts);
+        };
+        for strategy in Strategy::ALL {
+            let has = |model: &Model| Strategy::of(model).any(|one| one == strategy);
+            if !models().any(has) {
+                continue;
+            }
+            let (given, authorities) = match strategy {
+                Strategy::AccessKeys => (&self.function_zip, &[][..]),
+                Strategy::Databases => (&self.database_function_zip, authorities),
+            };
+            let bundle = match given {
+                None => build(settings, strategy, architecture, authorities).await?,
+                Some(path) => {
+                    let files = match strategy {
+                        Strategy::AccessKeys => Vec::new(),
+                        Strategy::Databases => databases(fleet)
+                            .filter_map(Database::authorities_file)
+                            .collect(),
+                    };
+                    inspect(path, strategy, architecture, &files)?
+                }
+            };
+            let artifact = Artifact {
+                sha256: bundle.sha256_hex(),
+                zip: bundle.bytes().to_vec(),
+            };
+            artifacts.add(strategy, artifact);
+        }
+        Ok(artifacts)
+    }
+}
+
+fn databases(fleet: &Fleet) -> impl Iterator<Item = &Database> {
+    let shards = fleet.shards.iter();
+    shards.flat_map(|shard| &shard.model.databases)
+}
+
+fn inspect(
+    path: &Path,
+    strategy: Strategy,
+    architecture: Architecture,
+    files: &[String],
+) -> Result<Bundle, Failed> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line is where files come in"
+    )]
+    let zip = std::fs::read(path).map_err(|error| Failed::file("read", path, &error))?;
+    Bundle::inspect_with(zip, files, architecture.into()).map_err(|refused| {
+        let kind = match strategy {
+            Strategy::AccessKeys => "",
+            Strategy::Databases => " --kind database",
+        };
+        Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
+            "`keyrota bundle{kind} --architecture {}` makes one",
+            architecture.as_str()
+        ))
+    })
 }

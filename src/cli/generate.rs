@@ -12,6 +12,10 @@ use super::settings::Settings;
 use crate::render::{Before, Rendering, spread};
 use crate::view::{GenerateResult, WrittenFile};
 
+/// A processor reads or writes this many files at a time: a few are not worth
+/// starting another thread for.
+const CHUNK: usize = 32;
+
 /// Render everything for review, offline
 ///
 /// Writes stack.yaml, the policies, the deployer's policy, and review.html, a page
@@ -65,13 +69,17 @@ pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> 
 
 fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
     let all: Vec<(&String, &String)> = rendering.files.iter().collect();
-    let compared = spread(&all, |(path, text)| WrittenFile {
+    let chunks: Vec<_> = all.chunks(CHUNK).collect();
+    let compare = |(path, text): &(&String, &String)| WrittenFile {
         path: (*path).clone(),
         state: match held(&directory.join(path)) {
             Some(held) if held == text.as_bytes() => "unchanged",
             Some(_) => "differs",
             None => "missing",
         },
+    };
+    let compared = spread(&chunks, |chunk| {
+        chunk.iter().map(compare).collect::<Vec<_>>()
     });
     let stale = stale(directory, rendering)
         .into_iter()
@@ -83,7 +91,7 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
         directory: directory.display().to_string(),
         checked: true,
         record: None,
-        files: compared.into_iter().chain(stale).collect(),
+        files: compared.into_iter().flatten().chain(stale).collect(),
         findings: rendering.findings.clone(),
     }
 }
@@ -111,8 +119,12 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
     }
     let all: Vec<(&String, &String)> = rendering.files.iter().collect();
-    for written in spread(&all, |(path, text)| write_file(directory, path, text)) {
-        files.push(written?);
+    let chunks: Vec<_> = all.chunks(CHUNK).collect();
+    let write = |(path, text): &(&String, &String)| write_file(directory, path, text);
+    for written in spread(&chunks, |chunk| chunk.iter().map(write).collect::<Vec<_>>()) {
+        for file in written {
+            files.push(file?);
+        }
     }
     Ok(GenerateResult {
         directory: directory.display().to_string(),

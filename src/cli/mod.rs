@@ -15,6 +15,7 @@ mod function;
 mod generate;
 mod held;
 mod init;
+mod password;
 mod plan;
 mod rotate;
 mod sandbox;

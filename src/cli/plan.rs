@@ -38,15 +38,16 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let stacks = Stacks::load(settings)?;
     let rendering = verb.overlay.render(&stacks.fleet)?;
     let shards = &stacks.fleet.shards;
+    let authorities = verb.function.authorities(settings, &stacks.fleet)?;
     let session = Session::open(settings, stacks.model()).await?;
     let context = session.context(settings);
     let cleared = stacks.clear(&context, Preflight { rotates: false }).await?;
-    let architecture = shards[0].model.function.architecture;
-    let artifact = verb.function.artifact(settings, architecture).await?;
+    let (source, fleet) = (&verb.function, &stacks.fleet);
+    let artifacts = source.artifacts(settings, fleet, &authorities).await?;
     let mut result = PlanResult { stacks: Vec::new() };
     for ((shard, template), cleared) in shards.iter().zip(&rendering.stacks).zip(&cleared) {
         let model = &shard.model;
-        let changes = run::preview(&context, model, cleared, &artifact, template).await?;
+        let changes = run::preview(&context, model, cleared, &artifacts, template).await?;
         result.stacks.push((model.stack.to_string(), changes));
     }
     if let Some(file) = &verb.review {

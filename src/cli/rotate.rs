@@ -7,13 +7,13 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
-use crate::model::{AccessKey, Model};
+use crate::model::{AccessKey, Database, Model, SecretName};
 use crate::port::{Event, Listener};
 use crate::render::Fleet;
 use crate::run::{self, Context, Deployed};
 use crate::view::{RotateResult, RotatedSecret};
 
-/// Rotate now, wait, and prove that the new keys work
+/// Rotate now, wait, and prove that the new credentials work
 ///
 /// A rotation that was left unfinished is taken up again first.
 ///
@@ -65,23 +65,61 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     )
 }
 
+/// An entry of either kind.
+#[derive(Clone, Copy)]
+enum Entry<'a> {
+    Key(&'a AccessKey),
+    Database(&'a Database),
+}
+
+impl Entry<'_> {
+    fn secret(&self) -> &SecretName {
+        match self {
+            Self::Key(entry) => &entry.secret,
+            Self::Database(entry) => &entry.secret,
+        }
+    }
+
+    fn user(&self) -> &str {
+        match self {
+            Self::Key(entry) => entry.user.as_str(),
+            Self::Database(entry) => &entry.username,
+        }
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.secret().as_str() == name || self.user() == name
+    }
+}
+
+impl AsRef<SecretName> for Entry<'_> {
+    fn as_ref(&self) -> &SecretName {
+        self.secret()
+    }
+}
+
+fn entries(model: &Model) -> impl Iterator<Item = Entry<'_>> {
+    let keys = model.access_keys.iter().map(Entry::Key);
+    keys.chain(model.databases.iter().map(Entry::Database))
+}
+
 /// Returns the entries that are named, or all, with their stacks.
 fn chosen<'fleet>(
     fleet: &'fleet Fleet,
     names: &[String],
-) -> Result<Vec<(&'fleet Model, Vec<&'fleet AccessKey>)>, Failed> {
-    let called = |entry: &AccessKey, name: &str| {
-        entry.secret.as_str() == name || entry.user.as_str() == name
-    };
-    let entries = || {
-        fleet
-            .shards
-            .iter()
-            .flat_map(|shard| &shard.model.access_keys)
+) -> Result<Vec<(&'fleet Model, Vec<Entry<'fleet>>)>, Failed> {
+    let all = || {
+        let shards = fleet.shards.iter();
+        shards.flat_map(|shard| entries(&shard.model))
     };
     for name in names {
-        if !entries().any(|entry| called(entry, name)) {
-            let known: Vec<&str> = entries().map(|entry| entry.secret.as_str()).collect();
+        if !all().any(|entry| entry.is_called(name)) {
+            let known: Vec<&str> = all()
+                .map(|entry| match entry {
+                    Entry::Key(entry) => entry.secret.as_str(),
+                    Entry::Database(entry) => entry.secret.as_str(),
+                })
+                .collect();
             let hint = match known.len() {
                 0..=20 => format!("it has: {}", known.join(", ")),
                 count => format!("it has {count}; `keyrota status` lists them"),
@@ -91,9 +129,9 @@ fn chosen<'fleet>(
         }
     }
     let wanted =
-        |entry: &&AccessKey| names.is_empty() || names.iter().any(|name| called(entry, name));
+        |entry: &Entry<'_>| names.is_empty() || names.iter().any(|name| entry.is_called(name));
     let of = fleet.shards.iter().map(|shard| {
-        let entries = shard.model.access_keys.iter().filter(wanted);
+        let entries = entries(&shard.model).filter(wanted);
         (&shard.model, entries.collect::<Vec<_>>())
     });
     Ok(of.filter(|(_, entries)| !entries.is_empty()).collect())
@@ -103,33 +141,64 @@ async fn rotate(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: &AccessKey,
+    entry: Entry<'_>,
 ) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    let outcome = async {
-        let seen = run::observe_entry(context, entry).await?;
-        result.old_access_key_id = seen.credential().map(|held| held.accesskey.clone());
-        let rotated = run::rotate_secret(context, model, deployed, entry, &seen).await?;
-        result.version_id = Some(rotated.version.clone());
-        run::verify(context, entry, Some(&rotated)).await
-    };
-    match outcome.await {
-        Ok(verified) => {
-            result.new_access_key_id = Some(verified.access_key_id);
-            result.version_id = Some(verified.version);
-            result.verified = true;
+    let outcome = match entry {
+        Entry::Key(entry) => rotate_key(context, model, deployed, entry, &mut result).await,
+        Entry::Database(entry) => {
+            rotate_database(context, model, deployed, entry, &mut result).await
         }
+    };
+    match outcome {
+        Ok(()) => result.verified = true,
         Err(error) => result.error = Some(error.to_string()),
     }
     result
 }
 
-async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &AccessKey) -> RotatedSecret {
+async fn rotate_key(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    entry: &AccessKey,
+    result: &mut RotatedSecret,
+) -> Result<(), run::Error> {
+    let seen = run::observe_entry(context, entry).await?;
+    result.old_access_key_id = seen.credential().map(|held| held.accesskey.clone());
+    let rotated = run::rotate_secret(context, model, deployed, entry, &seen).await?;
+    result.version_id = Some(rotated.version.clone());
+    let verified = run::verify(context, entry, Some(&rotated)).await?;
+    result.new_access_key_id = Some(verified.access_key_id);
+    result.version_id = Some(verified.version);
+    Ok(())
+}
+
+async fn rotate_database(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    entry: &Database,
+    result: &mut RotatedSecret,
+) -> Result<(), run::Error> {
+    let seen = run::observe_database(context, entry).await?;
+    let rotated = run::rotate_database(context, model, deployed, entry, &seen).await?;
+    result.version_id = Some(rotated.version.clone());
+    let verified = run::verify_database(context, deployed, entry, Some(&rotated)).await?;
+    result.version_id = Some(verified.version);
+    Ok(())
+}
+
+async fn restore(context: &Context<'_>, deployed: &Deployed, entry: Entry<'_>) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    match run::restore(context, deployed, entry).await {
+    let restored = match entry {
+        Entry::Key(entry) => run::restore(context, deployed, entry).await,
+        Entry::Database(entry) => run::restore_database(context, deployed, entry).await,
+    };
+    match restored {
         Ok(restored) => {
             result.old_access_key_id = restored.replaced;
-            result.new_access_key_id = Some(restored.access_key_id);
+            result.new_access_key_id = restored.access_key_id;
             result.version_id = Some(restored.version);
             result.verified = true;
             result.restored = true;
@@ -140,11 +209,11 @@ async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &AccessKey) 
 }
 
 /// Returns the result of an entry that nothing has come of yet.
-fn untouched(deployed: &Deployed, entry: &AccessKey) -> RotatedSecret {
+fn untouched(deployed: &Deployed, entry: Entry<'_>) -> RotatedSecret {
     RotatedSecret {
-        name: entry.secret.to_string(),
-        arn: deployed.secret_arn(entry).ok().map(str::to_owned),
-        username: entry.user.to_string(),
+        name: entry.secret().to_string(),
+        arn: deployed.secret_arn(&entry).ok().map(str::to_owned),
+        username: entry.user().to_owned(),
         old_access_key_id: None,
         new_access_key_id: None,
         version_id: None,

@@ -3,6 +3,7 @@
 mod artifact;
 mod candidate;
 mod changes;
+mod database;
 mod environment;
 mod made;
 mod observed;
@@ -18,6 +19,9 @@ mod tests;
 pub use artifact::{artifact_prefix, function_key, template_key};
 pub use candidate::{Candidate, age_in_days};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
+pub use database::{
+    DatabaseAdministrator, ObservedDatabase, ObservedLogin, SETTING, report_database,
+};
 pub use environment::{Environment, TLS_TAG, tls_of};
 pub use made::{MADE, MAKING};
 pub use observed::{
@@ -27,8 +31,10 @@ pub use old_key::{Going, going};
 pub use placement::check_placement;
 pub use preflight::{Preflight, check, check_account, check_owner};
 pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
-pub use status::{KeyReport, KeyRole, SecretReport, StackReport, State, StatusReport, report};
+pub use status::{
+    KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport, report,
+};
 pub use teardown::{
-    ENCRYPTION_KEY_TAG, Item, Step, Subject, TeardownOptions, TeardownPlan, encryption_keys,
-    holds_user, plan_teardown,
+    DatabaseSubject, ENCRYPTION_KEY_TAG, Item, Step, Subject, Subjects, TeardownOptions,
+    TeardownPlan, encryption_keys, holds_user, plan_teardown,
 };

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::model::{Content, Credential};
 use crate::port::{Caller, EncryptionKey, Key, Secret, Stack, StackResource, User};
 
-use super::{KeyRole, made};
+use super::{KeyRole, ObservedDatabase, made};
 
 /// What was seen before anything was decided.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Observed {
     pub resources: Vec<StackResource>,
     /// What was seen of each entry, in the order of the subjects asked about.
     pub entries: Vec<ObservedEntry>,
+    /// What was seen of each database, in the same order.
+    pub databases: Vec<ObservedDatabase>,
 }
 
 /// What was seen of one entry.
@@ -69,13 +71,13 @@ pub struct ObservedSecret {
 
 /// What a version of a secret holds.
 #[derive(Clone, Debug)]
-pub enum SecretContent {
+pub enum SecretContent<T = Credential> {
     /// There is no version, or it cannot be read because the secret awaits deletion.
     Absent,
     /// A version that cannot be decrypted.
     Sealed,
     /// A version with its content.
-    Held(Content),
+    Held(Content<T>),
 }
 
 /// An administrator's secret, seen from outside.
@@ -182,13 +184,15 @@ impl ObservedEntry {
 
     /// Returns whether the secret belongs to the stack.
     pub fn is_in(&self, resources: &[StackResource]) -> bool {
-        let Some(secret) = &self.secret else {
-            return false;
-        };
-        resources.iter().any(|resource| {
-            resource.kind == "AWS::SecretsManager::Secret"
-                && (resource.physical_id == secret.secret.arn
-                    || resource.physical_id == secret.secret.name)
-        })
+        let secret = self.secret.as_ref();
+        secret.is_some_and(|held| holds(resources, &held.secret))
     }
+}
+
+/// Returns whether a secret is among a stack's resources.
+pub(super) fn holds(resources: &[StackResource], secret: &Secret) -> bool {
+    resources.iter().any(|resource| {
+        resource.kind == "AWS::SecretsManager::Secret"
+            && (resource.physical_id == secret.arn || resource.physical_id == secret.name)
+    })
 }

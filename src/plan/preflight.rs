@@ -1,10 +1,10 @@
 //! Whether a bootstrap may begin. All findings at once, before anything changes.
 
-use crate::model::AccountId;
-use crate::model::{AccessKey, Finding, InitialKey, KmsKey, Model, RotateAs};
-use crate::port::{Caller, Stack};
+use crate::model::{AccessKey, AccountId, Arn, Finding, InitialKey, KmsKey, Model, RotateAs};
+use crate::port::{Caller, EncryptionKey, Secret, Stack};
 use crate::render::{self, STACK_TAG};
 
+use super::database::check_database;
 use super::{Administrator, Observed, ObservedEntry, Profile, SecretContent, Seeding, holds_user};
 
 /// What a bootstrap intends, as far as the checks need to know.
@@ -27,9 +27,18 @@ pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Fi
     }
     for (entry, seen) in model.access_keys.iter().zip(&observed.entries) {
         check_user(entry, seen, observed, &mut findings);
-        check_secret(model, seen, observed, &mut findings);
+        if let Some(held) = &seen.secret {
+            let sealed = matches!(held.current, SecretContent::Sealed);
+            let in_stack = seen.is_in(&observed.resources);
+            let stack = model.stack.as_str();
+            findings.extend(check_secret(stack, &held.secret, sealed, in_stack));
+        }
         check_keys(entry, seen, preflight, &mut findings);
         check_helpers(entry, seen, &mut findings);
+    }
+    for (entry, seen) in model.databases.iter().zip(&observed.databases) {
+        let stack = model.stack.as_str();
+        findings.extend(check_database(stack, entry, seen, &observed.resources));
     }
     findings
 }
@@ -140,23 +149,28 @@ fn check_user(
     }
 }
 
-fn check_secret(
-    model: &Model,
-    seen: &ObservedEntry,
-    observed: &Observed,
-    findings: &mut Vec<Finding>,
-) {
-    let Some(secret) = &seen.secret else { return };
-    let name = &seen.secret_name;
+/// Returns what is wrong with a secret that is there: it awaits deletion, is not
+/// the stack's, or cannot be decrypted.
+pub(super) fn check_secret(
+    stack: &str,
+    secret: &Secret,
+    sealed: bool,
+    in_stack: bool,
+) -> Option<Finding> {
+    let name = &secret.name;
     let path = format!("secret {name}");
-    if secret.is_deleted() {
-        findings.push(
-            Finding::error("scheduled-for-deletion", path, format!("a secret `{name}` is scheduled for deletion, and its name is taken until then"))
+    if secret.deleted.is_some() {
+        let message = format!(
+            "a secret `{name}` is scheduled for deletion, and its name is taken until then"
+        );
+        return Some(
+            Finding::error("scheduled-for-deletion", path, message)
                 .hint(format!("choose another name with `secret:`, or give the old one up for good: keyrota teardown --force-delete-secrets (its value can be brought back until then: aws secretsmanager restore-secret --secret-id {name})")),
         );
-    } else if !seen.is_in(&observed.resources) {
-        let tag = secret.secret.tags.get(STACK_TAG);
-        let (message, hint) = if tag.is_some_and(|tag| tag == model.stack.as_str()) {
+    }
+    if !in_stack {
+        let tag = secret.tags.get(STACK_TAG);
+        let (message, hint) = if tag.is_some_and(|tag| tag == stack) {
             (
                 format!("the secret `{name}` is left of an earlier deployment of this stack"),
                 "`keyrota teardown` removes it; or choose another name with `secret:`",
@@ -167,17 +181,24 @@ fn check_secret(
                 "choose another name with `secret:`, or delete that secret",
             )
         };
-        findings.push(Finding::error("secret-exists", path, message).hint(hint));
-    } else if matches!(secret.current, SecretContent::Sealed) {
-        findings.push(
-            Finding::error(
-                "undecryptable",
-                path,
-                format!("the value of `{name}` cannot be decrypted: its KMS key is disabled or going"),
-            )
-            .hint("aws kms cancel-key-deletion keeps a key that is going, and aws kms enable-key makes it usable again"),
-        );
+        return Some(Finding::error("secret-exists", path, message).hint(hint));
     }
+    sealed.then(|| {
+        let message =
+            format!("the value of `{name}` cannot be decrypted: its KMS key is disabled or going");
+        Finding::error("undecryptable", path, message)
+            .hint("aws kms cancel-key-deletion keeps a key that is going, and aws kms enable-key makes it usable again")
+    })
+}
+
+/// Returns why a customer managed key cannot be used, if so.
+pub(super) fn check_kms_key(arn: &Arn, key: Option<&EncryptionKey>) -> Option<String> {
+    let why = match key {
+        None => "does not exist, or is not this account's to see".to_owned(),
+        Some(key) if !key.enabled => format!("cannot be used: it is {}", key.state),
+        Some(_) => return None,
+    };
+    Some(format!("the KMS key {arn} {why}"))
 }
 
 fn check_keys(
@@ -257,18 +278,8 @@ fn check_keys(
 fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Finding>) {
     let secret = format!("secret {}", entry.secret);
     if let (KmsKey::Existing(arn), Some(key)) = (&entry.kms_key, &seen.encryption_key) {
-        let why = match key {
-            None => Some("does not exist, or is not this account's to see".to_owned()),
-            Some(key) if !key.enabled => Some(format!("cannot be used: it is {}", key.state)),
-            Some(_) => None,
-        };
-        findings.extend(why.map(|why| {
-            Finding::error(
-                "kms-key",
-                secret.clone(),
-                format!("the KMS key {arn} {why}"),
-            )
-        }));
+        let fault = check_kms_key(arn, key.as_ref());
+        findings.extend(fault.map(|why| Finding::error("kms-key", secret.clone(), why)));
     }
     if let (RotateAs::Administrator(name), Some(administrator)) =
         (&entry.rotate_as, &seen.administrator)

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::model::{AccessKey, Content, OldKey};
-use crate::port::{Key, Stack};
+use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
 use super::{Going, ObservedEntry, SecretContent, going};
@@ -71,7 +71,9 @@ pub struct SecretReport {
     pub name: String,
     /// Its ARN, where it exists.
     pub arn: Option<String>,
-    /// The IAM user.
+    /// What it holds.
+    pub kind: Kind,
+    /// The IAM user, or the database's.
     pub username: String,
     /// How it fares.
     pub state: State,
@@ -87,6 +89,16 @@ pub struct SecretReport {
     pub next_rotation: Option<Timestamp>,
     /// The user's keys.
     pub keys: Vec<KeyReport>,
+}
+
+/// What a secret holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An IAM user's access key.
+    AccessKey,
+    /// The password of a database's user.
+    Database,
 }
 
 /// A key in a report.
@@ -174,6 +186,7 @@ pub fn report(entry: &AccessKey, seen: &ObservedEntry, now: Timestamp) -> Secret
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
+        kind: Kind::AccessKey,
         username: entry.user.to_string(),
         state,
         reason,
@@ -229,22 +242,9 @@ fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
         }
         Some(secret) => secret,
     };
-    let credential = match &secret.current {
-        SecretContent::Held(Content::Complete(credential)) => credential,
-        SecretContent::Held(Content::Incomplete(missing)) => {
-            return because(
-                State::Broken,
-                format!("its value lacks {}", missing.join(", ")),
-            );
-        }
-        SecretContent::Held(Content::Foreign) => {
-            return because(State::Broken, "its value is not a JSON object".into());
-        }
-        SecretContent::Absent => return because(State::Broken, "it has no value".into()),
-        SecretContent::Sealed => {
-            let reason = "its value cannot be decrypted: its KMS key is disabled or going";
-            return because(State::Broken, reason.into());
-        }
+    let credential = match complete(&secret.current) {
+        Ok(credential) => credential,
+        Err(reason) => return because(State::Broken, reason),
     };
     let id = &credential.accesskey;
     if credential.username != seen.user_name {
@@ -260,19 +260,40 @@ fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
         }
         Some(_) => {}
     }
-    if secret.secret.unfinished().is_some() {
+    overdue(&secret.secret, now)
+}
+
+/// Returns what a version holds, or why that cannot be used.
+pub(super) fn complete<T>(content: &SecretContent<T>) -> Result<&T, String> {
+    match content {
+        SecretContent::Held(Content::Complete(held)) => Ok(held),
+        SecretContent::Held(Content::Incomplete(missing)) => {
+            Err(format!("its value lacks {}", missing.join(", ")))
+        }
+        SecretContent::Held(Content::Foreign) => Err("its value is not a JSON object".into()),
+        SecretContent::Absent => Err("it has no value".into()),
+        SecretContent::Sealed => {
+            Err("its value cannot be decrypted: its KMS key is disabled or going".into())
+        }
+    }
+}
+
+/// Returns how the rotations of a secret fare whose credential works.
+pub(super) fn overdue(secret: &Secret, now: Timestamp) -> (State, Option<String>) {
+    let because = |state, reason: String| (state, Some(reason));
+    if secret.unfinished().is_some() {
         return because(
             State::Stuck,
             "a rotation began and has not ended; `keyrota rotate` takes it up again".into(),
         );
     }
-    if secret.secret.last_rotated.is_none() {
+    if secret.last_rotated.is_none() {
         return because(State::NeverRotated, "no rotation has ended well yet".into());
     }
-    if !secret.secret.rotation_enabled {
+    if !secret.rotation_enabled {
         return because(State::Overdue, "no rotation is scheduled".into());
     }
-    if let Some(due) = secret.secret.next_rotation
+    if let Some(due) = secret.next_rotation
         && due.checked_add(GRACE).is_ok_and(|expired| expired < now)
     {
         return because(State::Overdue, format!("a rotation was due by {due:.0}"));

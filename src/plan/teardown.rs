@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::port::{Deletion, Key, StackResource};
+use crate::port::{Deletion, Key, Secret, StackResource};
 
-use super::{KeyRole, ObservedEntry, ObservedSecret};
+use super::{KeyRole, ObservedEntry, ObservedLogin, ObservedSecret};
 
 /// The tag that a teardown writes on secrets: the KMS key that the stack made.
 pub const ENCRYPTION_KEY_TAG: &str = "keyrota:encryption-key";
@@ -36,6 +36,69 @@ pub struct Subject {
     pub owns_user: bool,
     /// The secret's tag says that the stack made the user, which it may hold no more.
     pub made_user: bool,
+}
+
+/// A database's secret, with what was seen of it.
+#[derive(Clone, Debug)]
+pub struct DatabaseSubject {
+    /// The secret's name.
+    pub secret_name: String,
+    /// Whose password it holds, as its tag has it.
+    pub username: String,
+    /// The secret, if it exists.
+    pub secret: Option<ObservedLogin>,
+    /// The secret carries this stack's tag, so that it is ours to delete.
+    pub ours: bool,
+}
+
+/// Everything that a teardown is about.
+#[derive(Clone, Debug, Default)]
+pub struct Subjects {
+    /// Secrets of access keys, with their users.
+    pub access_keys: Vec<Subject>,
+    /// Secrets of databases.
+    pub databases: Vec<DatabaseSubject>,
+}
+
+/// A secret of either kind, as far as both go the same way.
+struct Kept<'a> {
+    name: &'a str,
+    secret: Option<&'a Secret>,
+    /// It never held a credential.
+    unused: bool,
+    ours: bool,
+}
+
+impl Subjects {
+    fn secrets(&self) -> impl Iterator<Item = Kept<'_>> {
+        let keys = self.access_keys.iter().map(|subject| {
+            let held = subject.seen.secret.as_ref();
+            Kept {
+                name: &subject.seen.secret_name,
+                secret: held.map(|held| &held.secret),
+                unused: held.is_some_and(ObservedSecret::holds_no_key),
+                ours: subject.ours,
+            }
+        });
+        let databases = self.databases.iter().map(|subject| {
+            let held = subject.secret.as_ref();
+            Kept {
+                name: &subject.secret_name,
+                secret: held.map(|held| &held.secret),
+                unused: held.is_some_and(ObservedLogin::holds_no_password),
+                ours: subject.ours,
+            }
+        });
+        keys.chain(databases)
+    }
+
+    /// Returns the secrets that are ours and do not await deletion.
+    fn live(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.secrets().filter_map(|kept| {
+            let secret = kept.secret.filter(|secret| secret.deleted.is_none())?;
+            kept.ours.then_some((kept.name, secret))
+        })
+    }
 }
 
 /// One step of a teardown. Each may be carried out again.
@@ -150,30 +213,27 @@ pub fn plan_teardown(
     stack: Option<&str>,
     resources: &[StackResource],
     encryption_keys: &[String],
-    subjects: &[Subject],
+    subjects: &Subjects,
     options: TeardownOptions,
 ) -> TeardownPlan {
     let mut plan = TeardownPlan::default();
-    let live: Vec<&Subject> = subjects
-        .iter()
-        .filter(|subject| {
-            let secret = subject.seen.secret.as_ref();
-            subject.ours && secret.is_some_and(|secret| !secret.is_deleted())
-        })
-        .collect();
-    let secret_of = |subject: &&Subject| subject.seen.secret_name.clone();
-    let rotating = |subject: &&&Subject| {
-        let secret = subject.seen.secret.as_ref();
-        secret.is_some_and(|held| held.secret.rotation_enabled)
-    };
-    plan.steps
-        .extend(live.iter().filter(rotating).map(|subject| {
-            let secret = secret_of(subject);
-            Step::CancelRotation { secret }
-        }));
-    for subject in subjects {
+    let live: Vec<&str> = subjects.live().map(|(name, _)| name).collect();
+    let rotating = subjects
+        .live()
+        .filter(|(_, secret)| secret.rotation_enabled);
+    plan.steps.extend(rotating.map(|(name, _)| {
+        let secret = name.to_owned();
+        Step::CancelRotation { secret }
+    }));
+    for subject in &subjects.access_keys {
         plan_keys(subject, options, &mut plan);
     }
+    plan.retained.extend(
+        subjects
+            .databases
+            .iter()
+            .filter_map(|subject| password_that_stays(subject, options.deletion)),
+    );
     let end_of = |id: &String| Step::DeleteEncryptionKey {
         id: id.clone(),
         // Never before the last secret can no longer be restored.
@@ -188,13 +248,13 @@ pub fn plan_teardown(
     }
     for id in encryption_keys {
         plan.steps
-            .extend(live.iter().map(|subject| Step::NoteEncryptionKey {
-                secret: secret_of(subject),
+            .extend(live.iter().map(|name| Step::NoteEncryptionKey {
+                secret: (*name).to_owned(),
                 id: id.clone(),
             }));
     }
     if let Some(stack) = stack {
-        let retain = users_that_stay(resources, subjects, options, &mut plan);
+        let retain = users_that_stay(resources, &subjects.access_keys, options, &mut plan);
         plan.steps.push(Step::DeleteStack {
             stack: stack.to_owned(),
             retain,
@@ -203,8 +263,8 @@ pub fn plan_teardown(
     // A secret with a window can be looked at for the note again, one without
     // cannot: the KMS key goes between them.
     let mut at_once = Vec::new();
-    for subject in subjects {
-        match plan_secret(subject, options, &mut plan) {
+    for kept in subjects.secrets() {
+        match plan_secret(&kept, options, &mut plan) {
             Some((secret, Deletion::Forced)) => at_once.push(Step::DeleteSecret {
                 secret,
                 deletion: Deletion::Forced,
@@ -222,15 +282,15 @@ pub fn plan_teardown(
 
 /// Returns the KMS keys that the stack made: those it lists, and those noted on
 /// its secrets before it went. Some may be going already.
-pub fn encryption_keys(resources: &[StackResource], subjects: &[Subject]) -> BTreeSet<String> {
+pub fn encryption_keys(resources: &[StackResource], subjects: &Subjects) -> BTreeSet<String> {
     let listed = resources
         .iter()
         .filter(|resource| resource.kind == "AWS::KMS::Key" && !resource.physical_id.is_empty())
         .map(|resource| resource.physical_id.clone());
-    let noted = subjects.iter().filter(|subject| subject.ours);
+    let noted = subjects.secrets().filter(|kept| kept.ours);
     let noted = noted
-        .filter_map(|subject| subject.seen.secret.as_ref())
-        .filter_map(|held| held.secret.tags.get(ENCRYPTION_KEY_TAG).cloned());
+        .filter_map(|kept| kept.secret)
+        .filter_map(|secret| secret.tags.get(ENCRYPTION_KEY_TAG).cloned());
     listed.chain(noted).collect()
 }
 
@@ -314,6 +374,21 @@ fn whereabouts(seen: &ObservedEntry, deletion: Deletion) -> String {
     }
 }
 
+/// On the server nothing is changed: who may log in there is not ours to say.
+fn password_that_stays(subject: &DatabaseSubject, deletion: Deletion) -> Option<Item> {
+    let held = subject.secret.as_ref()?;
+    if !subject.ours || held.holds_no_password() {
+        return None;
+    }
+    let secret = &subject.secret_name;
+    let place = match deletion {
+        Deletion::Window(days) => format!("which can be restored for {days} days"),
+        Deletion::Forced => "and is gone with it".to_owned(),
+    };
+    let note = format!("stays valid on the server; it is in the secret {secret}, {place}");
+    Some(Item::new("password", &subject.username, Some(note)))
+}
+
 /// Users of the stack's own that still have keys cannot be deleted, so they stay.
 fn users_that_stay(
     resources: &[StackResource],
@@ -341,26 +416,26 @@ fn users_that_stay(
 
 /// Returns the secret to delete and how, where it is to be deleted.
 fn plan_secret(
-    subject: &Subject,
+    kept: &Kept<'_>,
     options: TeardownOptions,
     plan: &mut TeardownPlan,
 ) -> Option<(String, Deletion)> {
-    let secret = subject.seen.secret.as_ref()?;
-    let name = subject.seen.secret_name.clone();
-    if !subject.ours {
+    let secret = kept.secret?;
+    let name = kept.name.to_owned();
+    if !kept.ours {
         let note = Some("it is not this stack's".to_owned());
         plan.retained.push(Item::new("secret", name, note));
         return None;
     }
-    // A secret that never held a key holds nothing to restore; a window would
+    // A secret that never held a credential holds nothing to restore; a window would
     // only keep its name from the next attempt.
-    let nothing_to_lose = !secret.is_deleted() && secret.holds_no_key();
+    let nothing_to_lose = secret.deleted.is_none() && kept.unused;
     let deletion = if nothing_to_lose {
         Deletion::Forced
     } else {
         options.deletion
     };
-    match (secret.secret.deleted, deletion) {
+    match (secret.deleted, deletion) {
         (Some(_), Deletion::Window(_)) => {
             let note = Some(format!(
                 "already scheduled for deletion; aws secretsmanager restore-secret --secret-id {name} brings it back"

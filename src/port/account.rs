@@ -100,11 +100,23 @@ pub trait Encryption {
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
 }
 
+/// How a call of a function ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invoked {
+    /// It answered, in JSON.
+    Answered(String),
+    /// It failed, with this message.
+    Failed(String),
+}
+
 /// Lambda and its logs.
 #[async_trait(?Send)]
 pub trait Functions {
     /// Returns the deployed code's SHA-256 in base64 (`lambda:GetFunctionConfiguration`).
     async fn code_sha256(&self, function: &str) -> Result<Option<String>>;
+    /// Calls a function with a JSON text and waits for its answer
+    /// (`lambda:InvokeFunction`).
+    async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked>;
     /// Returns the messages of a log group since a moment (`logs:FilterLogEvents`).
     async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>>;
     /// Deletes a log group; says whether there was one (`logs:DeleteLogGroup`).

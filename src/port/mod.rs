@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use account::{
-    Artifacts, BucketOwner, Caller, Encryption, EncryptionKey, Functions, Identity, Key, KeyPair,
-    Keys, ObjectVersion, User,
+    Artifacts, BucketOwner, Caller, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
+    KeyPair, Keys, ObjectVersion, User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};

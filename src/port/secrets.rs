@@ -81,8 +81,15 @@ pub trait Secrets {
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>>;
     /// Returns the value that carries a staging label; nothing where there is none.
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
-    /// Stores a value as AWSCURRENT under a token of the caller's (`API_PutSecretValue`).
-    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()>;
+    /// Stores a value with a staging label under a token of the caller's
+    /// (`API_PutSecretValue`).
+    async fn put_value(
+        &self,
+        id: &str,
+        token: &str,
+        label: &str,
+        text: &SecretString,
+    ) -> Result<()>;
     /// Moves a staging label to `to`, from `from`; with no `to` it is taken away.
     async fn move_label(
         &self,

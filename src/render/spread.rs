@@ -1,16 +1,20 @@
 //! Work over many items, on every processor.
 
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+/// Asked once: the answer is in a dozen files.
+static PROCESSORS: LazyLock<usize> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
 /// Returns what the work makes of each item, in the items' order.
 pub fn spread<'items, Item: Sync, Made: Send>(
     items: &'items [Item],
     work: impl Fn(&'items Item) -> Made + Sync,
 ) -> Vec<Made> {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    if items.len() < 2 || processors < 2 {
+    if items.len() < 2 || *PROCESSORS < 2 {
         return items.iter().map(work).collect();
     }
     let next = AtomicUsize::new(0);
@@ -25,7 +29,7 @@ pub fn spread<'items, Item: Sync, Made: Send>(
         made
     };
     let mut made = thread::scope(|scope| {
-        let others: Vec<_> = (1..processors.min(items.len()))
+        let others: Vec<_> = (1..PROCESSORS.min(items.len()))
             .map(|_| scope.spawn(take))
             .collect();
         let mut made = take();

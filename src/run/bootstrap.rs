@@ -2,35 +2,60 @@
 
 use super::error::Result;
 use super::{
-    Artifact, Cleared, Context, Deployed, Rotated, Seeded, Verified, deploy, rotate, seed, upload,
-    verify,
+    Artifacts, Cleared, Context, Deployed, Passwords, Rotated, RotatedAll, Seeded, Verified,
+    VerifiedLogin, deploy, rotate, seed, upload, verify, verify_database,
 };
 use crate::model::Model;
+use crate::render::Strategy;
 
 /// Everything is deployed, and every credential has proven itself.
 #[derive(Clone, Debug)]
 pub struct Bootstrapped {
     /// The stack.
     pub deployed: Deployed,
-    /// The SHA-256 of the function's code in base64, as Lambda reports it.
+    /// Each function of the stack, in the order of the template.
+    pub functions: Vec<Running>,
+    /// One an access key, in the order of the model.
+    pub secrets: Vec<Proven<Verified>>,
+    /// One a database, in the order of the model.
+    pub databases: Vec<Proven<VerifiedLogin>>,
+}
+
+/// A function as it is deployed.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Its ARN.
+    pub arn: String,
+    /// The SHA-256 of its code in base64, as Lambda reports it.
     pub code_sha256: String,
-    /// One an entry, in the order of the model.
-    pub secrets: Vec<Proven>,
 }
 
 /// A secret whose credential has proven itself.
 #[derive(Clone, Debug)]
-pub struct Proven {
+pub struct Proven<T> {
     /// The secret's ARN.
     pub arn: String,
     /// It was this run that rotated it.
     pub rotated: bool,
     /// The proof.
-    pub verified: Verified,
+    pub verified: T,
 }
 
-/// Uploads, deploys, stores first keys, rotates what has never rotated unless told
-/// not to, and proves every credential.
+/// What is deployed, and what it takes.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// The functions' code.
+    pub artifacts: &'a Artifacts,
+    /// The rendered stack.
+    pub template: &'a str,
+    /// The first passwords of databases whose secrets have none.
+    pub passwords: &'a Passwords,
+    /// What has never rotated is rotated once.
+    pub rotates: bool,
+}
+
+/// Uploads, deploys, stores first credentials, rotates what has never rotated unless
+/// told not to, and proves every credential.
 ///
 /// # Errors
 ///
@@ -39,22 +64,32 @@ pub async fn bootstrap(
     context: &Context<'_>,
     model: &Model,
     cleared: &Cleared,
-    artifact: &Artifact,
-    template: &str,
-    rotates: bool,
+    order: Order<'_>,
 ) -> Result<Bootstrapped> {
-    let uploaded = upload(context, model, cleared, artifact, template).await?;
+    let Order {
+        artifacts,
+        template,
+        passwords,
+        rotates,
+    } = order;
+    let uploaded = upload(context, model, cleared, artifacts, template).await?;
     let deployed = deploy(context, model, cleared, &uploaded, template).await?;
-    let seeded = seed(context, model, &deployed).await?;
-    let secrets = prove(context, model, &deployed, &seeded, rotates).await?;
-    let code = match deployed.function_arn() {
-        Some(arn) => context.cloud.code_sha256(arn).await?,
-        None => None,
-    };
+    let seeded = seed(context, model, &deployed, passwords).await?;
+    let (secrets, databases) = prove(context, model, &deployed, &seeded, rotates).await?;
+    let mut functions = Vec::new();
+    for strategy in Strategy::of(model) {
+        let arn = deployed.function_arn(strategy).unwrap_or_default();
+        let code = context.cloud.code_sha256(arn).await?;
+        functions.push(Running {
+            arn: arn.to_owned(),
+            code_sha256: code.unwrap_or_default(),
+        });
+    }
     Ok(Bootstrapped {
         deployed,
-        code_sha256: code.unwrap_or_default(),
+        functions,
         secrets,
+        databases,
     })
 }
 
@@ -66,18 +101,29 @@ async fn prove(
     deployed: &Deployed,
     seeded: &Seeded,
     rotates: bool,
-) -> Result<Vec<Proven>> {
-    let rotated: Vec<Result<Option<Rotated>>> = if rotates {
-        let rotated = rotate(context, model, deployed, seeded).await;
-        rotated.into_iter().map(|one| one.map(Some)).collect()
-    } else {
-        model.access_keys.iter().map(|_| Ok(None)).collect()
+) -> Result<(Vec<Proven<Verified>>, Vec<Proven<VerifiedLogin>>)> {
+    let rotated = match rotates {
+        true => Some(rotate(context, model, deployed, seeded).await),
+        false => None,
+    };
+    let none = |count: usize| (0..count).map(|_| Ok(None)).collect::<Vec<_>>();
+    let (keys, logins): (Vec<_>, Vec<_>) = match rotated {
+        Some(RotatedAll {
+            access_keys,
+            databases,
+        }) => (some(access_keys), some(databases)),
+        None => (none(model.access_keys.len()), none(model.databases.len())),
     };
     let mut secrets = Vec::new();
+    let mut databases = Vec::new();
     let mut failure = None;
-    for (entry, rotated) in model.access_keys.iter().zip(rotated) {
+    let mut fails = |error: super::Error| match failure.is_none() {
+        true => failure = Some(error),
+        false => context.warn(error.to_string()),
+    };
+    for (entry, rotated) in model.access_keys.iter().zip(keys) {
         let proven = async {
-            let rotated = rotated?;
+            let rotated: Option<Rotated> = rotated?;
             Ok(Proven {
                 arn: deployed.secret_arn(entry)?.to_owned(),
                 verified: verify(context, entry, rotated.as_ref()).await?,
@@ -86,9 +132,27 @@ async fn prove(
         };
         match proven.await {
             Ok(proven) => secrets.push(proven),
-            Err(error) if failure.is_none() => failure = Some(error),
-            Err(error) => context.warn(super::Error::to_string(&error)),
+            Err(error) => fails(error),
         }
     }
-    failure.map_or(Ok(secrets), Err)
+    for (entry, rotated) in model.databases.iter().zip(logins) {
+        let proven = async {
+            let rotated: Option<Rotated> = rotated?;
+            Ok(Proven {
+                arn: deployed.secret_arn(entry)?.to_owned(),
+                verified: verify_database(context, deployed, entry, rotated.as_ref()).await?,
+                rotated: rotated.is_some_and(|rotated| rotated.rotated),
+            })
+        };
+        match proven.await {
+            Ok(proven) => databases.push(proven),
+            Err(error) => fails(error),
+        }
+    }
+    failure.map_or(Ok((secrets, databases)), Err)
+}
+
+fn some(rotated: Vec<Result<Rotated>>) -> Vec<Result<Option<Rotated>>> {
+    let rotated = rotated.into_iter();
+    rotated.map(|one| one.map(Some)).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
-use super::{Artifact, Cleared, Context};
+use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{Change, ChangeSet, ChangeSetRequest, Stack, Stage, TemplateSource};
@@ -19,12 +19,12 @@ pub(super) struct Computed {
 pub(super) fn inputs(
     model: &Model,
     bucket: &str,
-    key: &str,
+    keys: &BTreeMap<&'static str, String>,
 ) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
-    let parameters = BTreeMap::from([
-        ("ArtifactBucket".to_owned(), bucket.to_owned()),
-        ("ArtifactKey".to_owned(), key.to_owned()),
-    ]);
+    let keys = keys.iter();
+    let keys = keys.map(|(parameter, key)| ((*parameter).to_owned(), key.clone()));
+    let bucket = (render::BUCKET_PARAMETER.to_owned(), bucket.to_owned());
+    let parameters = keys.chain([bucket]).collect();
     let mut tags = model.tags.clone();
     tags.insert(render::STACK_TAG.to_owned(), model.stack.to_string());
     (parameters, tags)
@@ -119,15 +119,15 @@ pub async fn preview(
     context: &Context<'_>,
     model: &Model,
     cleared: &Cleared,
-    artifact: &Artifact,
+    artifacts: &Artifacts,
     template: &str,
 ) -> Result<Vec<Change>> {
     let account = cleared.observed.caller.account.as_str();
     let bucket = render::artifact_bucket(model, account, context.region);
-    let key = plan::function_key(model, &artifact.sha256);
+    let keys = artifacts.keys(model)?;
     let (source, uploaded) = preview_template(context, model, &bucket, account, template).await?;
     let stack = cleared.observed.stack.as_ref();
-    let inputs = inputs(model, &bucket, &key);
+    let inputs = inputs(model, &bucket, &keys);
     let computed = compute(context, model, stack, source, template, inputs).await;
     let outcome = match computed {
         Ok(Some(computed)) => {

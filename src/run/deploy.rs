@@ -3,10 +3,10 @@
 use super::change_set::{compute, inputs, remove};
 use super::error::{Error, Result};
 use super::{Cleared, Context, Uploaded};
-use crate::model::{AccessKey, Model};
+use crate::model::{Model, SecretName};
 use crate::plan;
 use crate::port::{Event, Stack, StackResource, Stage};
-use crate::render;
+use crate::render::{self, Strategy};
 
 /// The stack is as it was rendered.
 #[derive(Clone, Debug)]
@@ -41,28 +41,35 @@ impl Deployed {
     /// # Errors
     ///
     /// Returns [`Error::NoSecret`] where the stack has none for it.
-    pub fn secret_arn(&self, entry: &AccessKey) -> Result<&str> {
+    pub fn secret_arn(&self, entry: &impl AsRef<SecretName>) -> Result<&str> {
         let arn = self.stack.outputs.get(&render::secret_output(entry));
         arn.map(String::as_str).ok_or_else(|| Error::NoSecret {
-            secret: entry.secret.to_string(),
+            secret: entry.as_ref().to_string(),
         })
     }
 
-    /// Returns the function's ARN.
-    pub fn function_arn(&self) -> Option<&str> {
-        self.stack
-            .outputs
-            .get(render::FUNCTION_OUTPUT)
-            .map(String::as_str)
+    /// Returns the ARN of the function that rotates what is asked for.
+    pub fn function_arn(&self, strategy: Strategy) -> Option<&str> {
+        // Where there is one function, its output is the same whatever it rotates.
+        let names = match (strategy, self.physical_id(strategy.function())) {
+            (_, None) => return None,
+            (Strategy::AccessKeys, _) => [render::FUNCTION_OUTPUT; 2],
+            (Strategy::Databases, _) => [render::DATABASE_FUNCTION_OUTPUT, render::FUNCTION_OUTPUT],
+        };
+        let outputs = &self.stack.outputs;
+        let mut found = names.into_iter().filter_map(|name| outputs.get(name));
+        found.next().map(String::as_str)
     }
 
-    /// Returns the function's log group.
-    pub fn log_group(&self) -> Option<&str> {
-        let found = self
-            .resources
-            .iter()
-            .find(|held| held.logical_id == render::LOG_GROUP);
-        found.map(|group| group.physical_id.as_str())
+    /// Returns the log group of the function that rotates what is asked for.
+    pub fn log_group(&self, strategy: Strategy) -> Option<&str> {
+        self.physical_id(strategy.log_group())
+    }
+
+    fn physical_id(&self, logical_id: &str) -> Option<&str> {
+        let named = |held: &&StackResource| held.logical_id == logical_id;
+        let found = self.resources.iter().find(named);
+        found.map(|held| held.physical_id.as_str())
     }
 }
 
@@ -80,7 +87,7 @@ pub async fn deploy(
     template: &str,
 ) -> Result<Deployed> {
     let stack = cleared.observed.stack.as_ref();
-    let inputs = inputs(model, &uploaded.bucket, &uploaded.key);
+    let inputs = inputs(model, &uploaded.bucket, &uploaded.keys);
     let source = uploaded.template.clone();
     let computed = compute(context, model, stack, source, template, inputs).await?;
     let Some(computed) = computed else {

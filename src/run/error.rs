@@ -43,7 +43,7 @@ pub enum Error {
         secret: String,
     },
     /// A secret holds no complete credential that could rotate.
-    #[error("the secret {secret} holds no complete key yet; `keyrota bootstrap` stores one")]
+    #[error("the secret {secret} holds no complete credential yet; `keyrota bootstrap` stores one")]
     Incomplete {
         /// The secret.
         secret: String,
@@ -72,6 +72,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The function of databases could not be asked whether a login works.
+    #[error("the function cannot try the login in {secret}: {reason}")]
+    NotAsked {
+        /// The secret.
+        secret: String,
+        /// What the function says.
+        reason: String,
+    },
     /// The new credential does not prove itself.
     #[error("the credential in {secret} is not proven: {reason}")]
     NotVerified {
@@ -83,6 +91,12 @@ pub enum Error {
     /// A template of the renderer's does not fill in.
     #[error(transparent)]
     Render(#[from] crate::render::Error),
+    /// A function of the stack has no code to deploy.
+    #[error("there is no zip for {function}")]
+    NoArtifact {
+        /// Its logical ID.
+        function: &'static str,
+    },
     /// The template is too long for a request, and there is no bucket yet.
     #[error(
         "the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists"

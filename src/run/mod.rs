@@ -8,6 +8,7 @@
 mod account;
 mod bootstrap;
 mod change_set;
+mod database;
 mod deploy;
 mod discover;
 mod error;
@@ -30,19 +31,22 @@ use std::time::Duration;
 use crate::port::{Clock, Cloud, Event, Listener, Stage};
 
 pub use account::guard_account;
-pub use bootstrap::{Bootstrapped, Proven, bootstrap};
+pub use bootstrap::{Bootstrapped, Order, Proven, Running, bootstrap};
 pub use change_set::preview;
+pub use database::{
+    Passwords, SeededLogin, VerifiedLogin, observe_database, restore_database, verify_database,
+};
 pub use deploy::{Deployed, deploy};
 pub use discover::{discover, look_up};
 pub use error::Error;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
 pub use restore::{Restored, restore};
-pub use rotate::{Rotated, rotate, rotate_secret};
+pub use rotate::{Rotated, RotatedAll, rotate, rotate_database, rotate_secret};
 pub use seed::{Seeded, SeededSecret, seed};
 pub use status::status;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
-pub use upload::{Artifact, Uploaded, upload};
+pub use upload::{Artifact, Artifacts, Uploaded, upload};
 pub use verify::{Verified, verify};
 
 /// What every stage needs: the ports, and how patient to be.

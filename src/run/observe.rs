@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use jiff::Timestamp;
 
 use super::error::Result;
-use super::{CONCURRENCY, Context};
+use super::{CONCURRENCY, Context, observe_database};
 use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, RotateAs};
 use crate::plan::{
     Administrator, BEFORE, MADE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
@@ -28,12 +28,18 @@ pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Observed> {
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
+    let databases = stream::iter(&model.databases)
+        .map(|entry| observe_database(context, entry))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
     Ok(Observed {
         caller,
         region: context.region.to_owned(),
         stack,
         resources,
         entries,
+        databases,
     })
 }
 
@@ -46,7 +52,7 @@ pub async fn observe_entry(context: &Context<'_>, entry: &AccessKey) -> Result<O
     let seen = observe_pair(context, entry.user.as_str(), entry.secret.as_str());
     let (mut seen, encryption_key, administrator) = future::try_join3(
         seen,
-        observe_encryption_key(context, entry),
+        observe_kms_key(context, &entry.kms_key),
         observe_administrator(context, entry),
     )
     .await?;
@@ -93,7 +99,7 @@ async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
 
 /// How often a secret is looked at again whose labels move meanwhile. A rotation
 /// moves them twice.
-const LOOKS: usize = 5;
+pub(super) const LOOKS: usize = 5;
 
 async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<ObservedSecret>> {
     for look in 1.. {
@@ -223,11 +229,11 @@ fn key_id(content: SecretContent) -> Option<String> {
     }
 }
 
-async fn observe_encryption_key(
+pub(super) async fn observe_kms_key(
     context: &Context<'_>,
-    entry: &AccessKey,
+    key: &KmsKey,
 ) -> Result<Option<Option<crate::port::EncryptionKey>>> {
-    match &entry.kms_key {
+    match key {
         KmsKey::Existing(arn) => Ok(Some(context.cloud.encryption_key(arn.as_str()).await?)),
         KmsKey::AwsManaged | KmsKey::Create => Ok(None),
     }

@@ -13,8 +13,8 @@ use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 pub struct Restored {
     /// The version.
     pub version: String,
-    /// The access key ID that it holds.
-    pub access_key_id: String,
+    /// The access key ID that it holds, where it holds one.
+    pub access_key_id: Option<String>,
     /// The access key ID that was current until now.
     pub replaced: Option<String>,
 }
@@ -61,15 +61,15 @@ pub async fn restore(
     ));
     Ok(Restored {
         version: labels.previous,
-        access_key_id,
+        access_key_id: Some(access_key_id),
         replaced,
     })
 }
 
 /// The versions that change places.
-struct Labels {
+pub(super) struct Labels {
     current: String,
-    previous: String,
+    pub(super) previous: String,
     /// AWSPENDING was left on the version that is current, as Secrets Manager may
     /// do when a rotation ends. Were it left there, it would take this for a
     /// rotation that has not ended, and end it by moving AWSCURRENT back.
@@ -77,7 +77,7 @@ struct Labels {
 }
 
 /// Returns which versions change places, where no rotation is under way.
-fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
+pub(super) fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
     let secret = secret.ok_or("there is no such secret")?;
     if secret.deleted.is_some() {
         return Err("it is scheduled for deletion".to_owned());
@@ -165,7 +165,7 @@ async fn prove(
 
 /// Moves AWSCURRENT to the version before; AWSPREVIOUS follows by itself
 /// (`API_UpdateSecretVersionStage`).
-async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
+pub(super) async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
     let Labels {
         current, previous, ..
     } = labels;
@@ -186,7 +186,8 @@ async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Resu
     }
 }
 
-async fn put_back(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
+/// Moves AWSCURRENT back.
+pub(super) async fn put_back(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
     let secret = context.cloud.secret(arn).await?;
     // Where a rotation has ended meanwhile, its key is the one to use.
     if secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(&labels.previous)) {

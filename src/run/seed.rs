@@ -7,6 +7,7 @@
 
 use futures_util::{StreamExt, stream};
 
+use super::database::{Passwords, SeededLogin, seed_database};
 use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
@@ -19,8 +20,10 @@ use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 /// Every secret holds a complete credential.
 #[derive(Clone, Debug)]
 pub struct Seeded {
-    /// One an entry, in the order of the model.
+    /// One an access key, in the order of the model.
     pub secrets: Vec<SeededSecret>,
+    /// One a database, in the order of the model.
+    pub databases: Vec<SeededLogin>,
 }
 
 /// A secret that holds a complete credential.
@@ -32,22 +35,35 @@ pub struct SeededSecret {
     pub changed: bool,
 }
 
-/// Stores a first key in every secret that has none.
+/// Stores a first key, or the first password that was brought, in every secret that
+/// has none.
 ///
 /// # Errors
 ///
 /// Returns the first failure once every secret was tried: to drop one between its
 /// two calls would leave a key whose secret part nobody has. A key that was made
 /// and could not be stored is deleted again.
-pub async fn seed(context: &Context<'_>, model: &Model, deployed: &Deployed) -> Result<Seeded> {
+pub async fn seed(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    passwords: &Passwords,
+) -> Result<Seeded> {
     context.stage(Stage::Seeding);
     let tried: Vec<Result<SeededSecret>> = stream::iter(&model.access_keys)
         .map(|entry| seed_entry(context, entry, deployed))
         .buffered(CONCURRENCY)
         .collect()
         .await;
-    let secrets = tried.into_iter().collect::<Result<_>>()?;
-    Ok(Seeded { secrets })
+    let databases: Vec<Result<SeededLogin>> = stream::iter(&model.databases)
+        .map(|entry| seed_database(context, entry, deployed, passwords))
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    Ok(Seeded {
+        secrets: tried.into_iter().collect::<Result<_>>()?,
+        databases: databases.into_iter().collect::<Result<_>>()?,
+    })
 }
 
 async fn seed_entry(
@@ -170,7 +186,7 @@ async fn store(
     let id = key.id.clone();
     let text = Credential::new(key.id, key.secret, entry.user.to_string(), origin).to_text();
     let token = context.clock.token();
-    let Err(error) = context.cloud.put_value(arn, &token, &text).await else {
+    let Err(error) = context.cloud.put_value(arn, &token, CURRENT, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));
         return Ok(());
     };
@@ -212,7 +228,7 @@ async fn correct(
     let token = context.clock.token();
     context
         .cloud
-        .put_value(arn, &token, &credential.to_text())
+        .put_value(arn, &token, CURRENT, &credential.to_text())
         .await?;
     context.done(format!(
         "{} now names {} as its origin",

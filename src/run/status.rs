@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::database::observe_secret_alone;
 use super::error::Result;
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context};
@@ -21,11 +22,20 @@ pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport
             Ok::<_, super::Error>(plan::report(entry, &seen, context.clock.now()))
         })
         .buffered(CONCURRENCY)
-        .try_collect()
+        .try_collect::<Vec<_>>()
+        .await?;
+    let databases = stream::iter(&model.databases)
+        .map(|entry| async move {
+            let seen = observe_secret_alone(context, entry).await?;
+            let now = context.clock.now();
+            Ok::<_, super::Error>(plan::report_database(entry, &seen, now))
+        })
+        .buffered(CONCURRENCY)
+        .try_collect::<Vec<_>>()
         .await?;
     Ok(StatusReport {
         stack: stack.as_ref().map(StackReport::from),
         stacks: Vec::new(),
-        secrets,
+        secrets: secrets.into_iter().chain(databases).collect(),
     })
 }

@@ -1,19 +1,22 @@
 //! Taking everything down, in an order that loses nothing by accident. Each
 //! step may be carried out again, and what is gone already is no failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
+use super::database::observe_login;
 use super::deploy::{Begins, failed, follow, seen, settle};
 use super::error::{Error, Result};
 use super::observe::observe_pair;
 use super::{CONCURRENCY, Context, guard_account};
 use crate::model::{Content, Credential, Model};
-use crate::plan::{self, Item, Step, Subject, TeardownOptions, TeardownPlan};
+use crate::plan::{
+    self, DatabaseSubject, Item, Step, Subject, Subjects, TeardownOptions, TeardownPlan,
+};
 use crate::port::{BucketOwner, CURRENT, Deletion, ErrorKind, Optional, StackResource, Stage};
-use crate::render::{self, STACK_TAG};
+use crate::render::{self, STACK_TAG, Strategy};
 
 /// What a teardown did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -87,43 +90,99 @@ async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
 }
 
 /// The manifest's entries, and what the stack left behind of earlier ones. A
-/// secret's own tag says whose it is, whatever the manifest says by now.
+/// secret's own tags say whose it is and what it holds, whatever the manifest says
+/// by now: a database's user may be called as an IAM user is.
 async fn subjects(
     context: &Context<'_>,
     model: &Model,
     resources: &[StackResource],
-) -> Result<Vec<Subject>> {
-    let entries = model.access_keys.iter();
-    let mut pairs: BTreeMap<String, String> = entries
+) -> Result<Subjects> {
+    let keys = model.access_keys.iter();
+    let mut users: BTreeMap<String, String> = keys
         .map(|entry| (entry.secret.to_string(), entry.user.to_string()))
+        .collect();
+    let databases = model.databases.iter();
+    let mut logins: BTreeMap<String, String> = databases
+        .map(|entry| (entry.secret.to_string(), entry.username.clone()))
         .collect();
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())
         .await?;
     for name in tagged {
-        let secret = context.cloud.secret(&name).await?;
-        let user = secret.and_then(|secret| secret.tags.get("keyrota:user").cloned());
-        pairs.extend(user.map(|user| (name, user)));
+        let Some(secret) = context.cloud.secret(&name).await? else {
+            continue;
+        };
+        let tag = |key: &str| secret.tags.get(key).cloned();
+        let Some(user) = tag("keyrota:user") else {
+            continue;
+        };
+        match tag(KIND_TAG).as_deref() {
+            Some("database") => {
+                users.remove(&name);
+                logins.entry(name).or_insert(user);
+            }
+            _ => {
+                logins.remove(&name);
+                users.insert(name, user);
+            }
+        }
     }
-    stream::iter(pairs)
-        .map(|(secret, user)| async move {
-            let seen = observe_pair(context, &user, &secret).await?;
-            let tagged = |key: &str, value: &str| {
-                let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
-                tags.is_some_and(|tags| tags.get(key).is_some_and(|tag| tag == value))
-            };
-            let ours = tagged(STACK_TAG, model.stack.as_str());
-            Ok(Subject {
-                ours,
-                owns_user: plan::holds_user(resources, &user),
-                made_user: ours && tagged("keyrota:owns-user", "true"),
-                seen,
-            })
-        })
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await
+    let stack = model.stack.as_str();
+    Ok(Subjects {
+        access_keys: stream::iter(users)
+            .map(|(secret, user)| key_subject(context, stack, resources, secret, user))
+            .buffered(CONCURRENCY)
+            .try_collect()
+            .await?,
+        databases: stream::iter(logins)
+            .map(|(secret, user)| database_subject(context, stack, secret, user))
+            .buffered(CONCURRENCY)
+            .try_collect()
+            .await?,
+    })
+}
+
+/// The tag that says what a secret holds; those of access keys have none.
+const KIND_TAG: &str = "keyrota:kind";
+
+async fn key_subject(
+    context: &Context<'_>,
+    stack: &str,
+    resources: &[StackResource],
+    secret: String,
+    user: String,
+) -> Result<Subject> {
+    let seen = observe_pair(context, &user, &secret).await?;
+    let tagged = |key: &str, value: &str| {
+        let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
+        tags.is_some_and(|tags| tags.get(key).is_some_and(|tag| tag == value))
+    };
+    let ours = tagged(STACK_TAG, stack);
+    Ok(Subject {
+        ours,
+        owns_user: plan::holds_user(resources, &user),
+        made_user: ours && tagged("keyrota:owns-user", "true"),
+        seen,
+    })
+}
+
+async fn database_subject(
+    context: &Context<'_>,
+    stack: &str,
+    secret_name: String,
+    username: String,
+) -> Result<DatabaseSubject> {
+    let secret = observe_login(context, &secret_name).await?;
+    let tag = secret
+        .as_ref()
+        .and_then(|held| held.secret.tags.get(STACK_TAG));
+    Ok(DatabaseSubject {
+        ours: tag.is_some_and(|tag| tag == stack),
+        secret_name,
+        username,
+        secret,
+    })
 }
 
 /// Carries a teardown out. Where rotations had to be cancelled the account is
@@ -153,7 +212,11 @@ pub async fn teardown(
         retained: plan.retained,
         left_over: plan.left_over,
     };
-    let group = render::log_group_name(&model.stack);
+    // A stack whose last entry is gone had access keys, for all that one knows.
+    let alone = model.databases.is_empty().then_some(Strategy::AccessKeys);
+    let strategies: BTreeSet<Strategy> = Strategy::of(model).chain(alone).collect();
+    let groups = strategies.into_iter();
+    let groups = groups.map(|strategy| strategy.log_group_name(&model.stack));
     for step in plan.steps {
         let item = carry_out(context, step).await?;
         if let Some(item) = item {
@@ -164,10 +227,12 @@ pub async fn teardown(
             report.deleted.push(item);
         }
     }
-    // The stack owns its log group; a last line written after the stack had
-    // deleted it makes it anew.
-    if context.cloud.delete_log_group(&group).await? {
-        report.deleted.push(Item::new("log group", group, None));
+    // The stack owns its log groups; a last line written after the stack had
+    // deleted one makes it anew.
+    for group in groups {
+        if context.cloud.delete_log_group(&group).await? {
+            report.deleted.push(Item::new("log group", group, None));
+        }
     }
     remove_artifacts(context, model, &mut report).await?;
     Ok(report)

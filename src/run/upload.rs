@@ -1,11 +1,13 @@
 //! The function's code, and a long template, to S3.
 
-use super::error::Result;
+use std::collections::BTreeMap;
+
+use super::error::{Error, Result};
 use super::{Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{BucketOwner, Stage, TemplateSource};
-use crate::render::{self, TEMPLATE_IN_REQUEST};
+use crate::render::{self, Strategy, TEMPLATE_IN_REQUEST};
 
 /// The function's zip with its names.
 #[derive(Clone, Debug)]
@@ -16,13 +18,45 @@ pub struct Artifact {
     pub sha256: String,
 }
 
+/// The functions' zips, by what they rotate.
+#[derive(Clone, Debug, Default)]
+pub struct Artifacts(BTreeMap<Strategy, Artifact>);
+
+impl Artifacts {
+    /// Adds a function's zip.
+    pub fn add(&mut self, strategy: Strategy, artifact: Artifact) {
+        self.0.insert(strategy, artifact);
+    }
+
+    /// Returns the zips of the functions that a stack has.
+    fn of(&self, model: &Model) -> Result<Vec<(Strategy, &Artifact)>> {
+        let one = |strategy| match self.0.get(&strategy) {
+            Some(artifact) => Ok((strategy, artifact)),
+            None => Err(Error::NoArtifact {
+                function: strategy.function(),
+            }),
+        };
+        Strategy::of(model).map(one).collect()
+    }
+
+    /// Returns the stack's parameters for the zips' keys in the bucket.
+    pub(super) fn keys(&self, model: &Model) -> Result<BTreeMap<&'static str, String>> {
+        let artifacts = self.of(model)?.into_iter();
+        let keys = artifacts.map(|(strategy, artifact)| {
+            let key = plan::function_key(model, &artifact.sha256);
+            (strategy.key_parameter(model), key)
+        });
+        Ok(keys.collect())
+    }
+}
+
 /// The code is in S3.
 #[derive(Clone, Debug)]
 pub struct Uploaded {
     /// The bucket.
     pub bucket: String,
-    /// The zip's key.
-    pub key: String,
+    /// The stack's parameters for the zips' keys.
+    pub keys: BTreeMap<&'static str, String>,
     /// Where CloudFormation reads the template.
     pub template: TemplateSource,
 }
@@ -36,7 +70,7 @@ pub async fn upload(
     context: &Context<'_>,
     model: &Model,
     cleared: &Cleared,
-    artifact: &Artifact,
+    artifacts: &Artifacts,
     template: &str,
 ) -> Result<Uploaded> {
     context.stage(Stage::Uploading);
@@ -54,8 +88,10 @@ pub async fn upload(
             context.done(format!("made the bucket {bucket}"));
         }
     }
-    let key = plan::function_key(model, &artifact.sha256);
-    put(context, &bucket, &key, account, &artifact.zip).await?;
+    for (_, artifact) in artifacts.of(model)? {
+        let key = plan::function_key(model, &artifact.sha256);
+        put(context, &bucket, &key, account, &artifact.zip).await?;
+    }
     let template = if template.len() <= TEMPLATE_IN_REQUEST {
         TemplateSource::Body(template.to_owned())
     } else {
@@ -64,8 +100,8 @@ pub async fn upload(
         TemplateSource::Url(context.cloud.object_url(&bucket, &key))
     };
     Ok(Uploaded {
+        keys: artifacts.keys(model)?,
         bucket,
-        key,
         template,
     })
 }

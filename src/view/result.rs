@@ -24,6 +24,9 @@ pub struct BootstrapResult {
     pub stacks: Vec<StackReport>,
     /// The rotation function.
     pub function: DeployedFunction,
+    /// The function of databases, where the stack has both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_function: Option<DeployedFunction>,
     /// Each secret.
     pub secrets: Vec<DeployedSecret>,
     /// How many changes the stack took.
@@ -39,13 +42,14 @@ impl BootstrapResult {
         }
         self.stacks.push(more.stack);
         self.secrets.extend(more.secrets);
+        self.database_function = self.database_function.or(more.database_function);
         self.changes += more.changes;
         self
     }
 }
 
 /// The rotation function as it is deployed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct DeployedFunction {
     /// Its ARN.
     pub arn: String,
@@ -60,12 +64,12 @@ pub struct DeployedSecret {
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// `access_key`.
+    /// `access_key` or `database`.
     pub kind: &'static str,
-    /// The IAM user.
+    /// The IAM user, or the database's.
     pub username: String,
-    /// The key in AWSCURRENT.
-    pub access_key_id: String,
+    /// The key in AWSCURRENT, where it holds one.
+    pub access_key_id: Option<String>,
     /// The version that is AWSCURRENT.
     pub version_id: String,
     /// It was rotated by this run.
@@ -85,7 +89,7 @@ impl Show for BootstrapResult {
             vec![
                 secret.name.clone(),
                 secret.username.clone(),
-                secret.access_key_id.clone(),
+                secret.access_key_id.clone().unwrap_or_else(|| "-".into()),
                 did.into(),
             ]
         });

@@ -120,5 +120,6 @@ pub fn observed(entry: ObservedEntry) -> Observed {
         stack: Some(stack("CREATE_COMPLETE")),
         resources: vec![resource("AWS::SecretsManager::Secret", "arn:own")],
         entries: vec![entry],
+        databases: Vec::new(),
     }
 }

@@ -1,7 +1,8 @@
 //! What a teardown does, in which order, and what it leaves.
 
 use super::super::{
-    SecretContent, Step, Subject, TeardownOptions, TeardownPlan, encryption_keys, plan_teardown,
+    SecretContent, Step, Subject, Subjects, TeardownOptions, TeardownPlan, encryption_keys,
+    plan_teardown,
 };
 use super::sample::{at, entry, key, resource, tags};
 use crate::model::Content;
@@ -24,8 +25,19 @@ fn subject() -> Subject {
 
 fn plan(resources: &[StackResource], subject: &Subject, options: TeardownOptions) -> TeardownPlan {
     let subjects = std::slice::from_ref(subject);
-    let keys: Vec<String> = encryption_keys(resources, subjects).into_iter().collect();
-    plan_teardown(Some("stack/keys/1"), resources, &keys, subjects, options)
+    let subjects = Subjects {
+        access_keys: subjects.to_vec(),
+        databases: Vec::new(),
+    };
+    let keys: Vec<String> = encryption_keys(resources, &subjects).into_iter().collect();
+    plan_teardown(Some("stack/keys/1"), resources, &keys, &subjects, options)
+}
+
+fn only(subject: &Subject) -> Subjects {
+    Subjects {
+        access_keys: vec![subject.clone()],
+        databases: Vec::new(),
+    }
 }
 
 /// Names the steps in short.
@@ -218,9 +230,9 @@ fn the_second_time_finds_what_the_first_left() {
     secret.previous_key = None;
     let note = [("keyrota:encryption-key", "kms-1")];
     secret.secret.tags.extend(tags(&note));
-    let keys = encryption_keys(&[], std::slice::from_ref(&deleted));
+    let keys = encryption_keys(&[], &only(&deleted));
     let keys: Vec<String> = keys.into_iter().collect();
-    let again = plan_teardown(None, &[], &keys, std::slice::from_ref(&deleted), WINDOW);
+    let again = plan_teardown(None, &[], &keys, &only(&deleted), WINDOW);
     assert_eq!(steps(&again), ["delete kms-1 in 30"]);
     let noted = |kind: &str, text: &str| {
         let mut items = again.retained.iter().filter(|item| item.kind == kind);
@@ -232,12 +244,12 @@ fn the_second_time_finds_what_the_first_left() {
         deletion: Deletion::Forced,
         ..WINDOW
     };
-    let again = plan_teardown(None, &[], &keys, std::slice::from_ref(&deleted), forced);
+    let again = plan_teardown(None, &[], &keys, &only(&deleted), forced);
     assert_eq!(
         steps(&again),
         ["delete kms-1 in 30", "delete secret, Forced"]
     );
     // Somebody else's secret can name no key of ours.
     deleted.ours = false;
-    assert!(encryption_keys(&[], &[deleted]).is_empty());
+    assert!(encryption_keys(&[], &only(&deleted)).is_empty());
 }

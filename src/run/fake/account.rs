@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::Fake;
 use super::world::{Bucket, REGION, World, refused};
 use crate::port::{
-    Artifacts, BucketOwner, Encryption, EncryptionKey, ErrorKind, Functions, ObjectVersion, Result,
+    Artifacts, BucketOwner, Encryption, EncryptionKey, ErrorKind, Functions, Invoked,
+    ObjectVersion, Result,
 };
 
 #[async_trait(?Send)]
@@ -51,6 +52,13 @@ impl Functions for Fake {
     async fn code_sha256(&self, function: &str) -> Result<Option<String>> {
         self.act("lambda:GetFunctionConfiguration", |world| {
             Ok(world.functions.get(function).cloned())
+        })
+        .await
+    }
+
+    async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked> {
+        self.act("lambda:InvokeFunction", |world| {
+            world.invoke(function, payload)
         })
         .await
     }

@@ -5,6 +5,7 @@
 mod account;
 mod act;
 mod clock;
+mod database;
 mod keys;
 mod resource;
 mod rotation;

@@ -192,7 +192,10 @@ impl World {
                 Ok(name)
             }
             "AWS::Lambda::Function" => {
-                let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", stack.name);
+                let arn = format!(
+                    "arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}-{}",
+                    stack.name, resource.logical_id
+                );
                 self.code(&resource.properties, &scope, &arn)?;
                 Ok(arn)
             }

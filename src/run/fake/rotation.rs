@@ -12,7 +12,7 @@ use crate::plan::{MADE, MAKING};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS};
 
 /// How long a step takes.
-const STEP: Duration = Duration::from_millis(300);
+pub const STEP: Duration = Duration::from_millis(300);
 /// How long the trial of a new schedule takes.
 pub const TRIAL: Duration = Duration::from_secs(3);
 
@@ -23,6 +23,8 @@ pub enum Step {
     Begin,
     /// `createSecret`.
     Create,
+    /// `setSecret`, of a database alone.
+    Set,
     /// Within `createSecret`, between making the key and storing it.
     Store,
     /// `testSecret`.
@@ -150,7 +152,12 @@ impl World {
     }
 
     fn report(&mut self, secret: &str, reason: &str) {
-        let stack = self.secrets[secret].tag("keyrota:stack").to_owned();
+        let held = &self.secrets[secret];
+        let below = match held.tag("keyrota:kind") {
+            "database" => "/database",
+            _ => "",
+        };
+        let stack = format!("{}{below}", held.tag("keyrota:stack"));
         let line = json!({ "level": "ERROR", "secret": secret, "errorMessage": reason });
         let group = self.logs.entry(format!("/keyrota/{stack}")).or_default();
         group.push((self.now, line.to_string()));
@@ -160,7 +167,11 @@ impl World {
         let Process {
             secret, version, ..
         } = process;
+        let database = self.secrets[secret].tag("keyrota:kind") == "database";
         match process.step {
+            Step::Create | Step::Set | Step::Test | Step::Finish if database => {
+                self.database_step(process)
+            }
             Step::Begin => {
                 let _ = self.rotate(secret, version);
                 Ok(None)
@@ -172,7 +183,7 @@ impl World {
                 }
                 Ok(None)
             }
-            Step::Create | Step::Store => {
+            Step::Create | Step::Set | Step::Store => {
                 self.create(secret, version)?;
                 Ok(Some((Step::Test, STEP)))
             }

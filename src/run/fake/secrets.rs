@@ -61,9 +61,15 @@ impl Secrets for Fake {
         .await
     }
 
-    async fn put_value(&self, id: &str, token: &str, text: &SecretString) -> Result<()> {
+    async fn put_value(
+        &self,
+        id: &str,
+        token: &str,
+        label: &str,
+        text: &SecretString,
+    ) -> Result<()> {
         self.act("secretsmanager:PutSecretValue", |world| {
-            world.put(id, token, text.expose_secret())
+            world.put(id, token, label, text.expose_secret())
         })
         .await
     }
@@ -129,6 +135,7 @@ impl Secrets for Fake {
             match deletion {
                 Deletion::Forced => {
                     let held = secret.field(crate::port::CURRENT, "accesskey");
+                    let held = held.or_else(|| secret.field(crate::port::CURRENT, "password"));
                     assert!(forced || held.is_none(), "{id} goes without a window");
                     let name = secret.name.clone();
                     world.secrets.remove(&name);

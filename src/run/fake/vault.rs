@@ -29,8 +29,8 @@ impl World {
         }
     }
 
-    /// `PutSecretValue` with the label AWSCURRENT.
-    pub fn put(&mut self, id: &str, token: &str, text: &str) -> Result<()> {
+    /// `PutSecretValue` with one label.
+    pub fn put(&mut self, id: &str, token: &str, label: &str, text: &str) -> Result<()> {
         let now = self.now;
         let secret = self.live_secret(id)?;
         let version = secret.versions.entry(token.to_owned()).or_default();
@@ -41,7 +41,10 @@ impl World {
             }
             _ => version.value = Some(text.to_owned()),
         }
-        secret.promote(token);
+        match label {
+            CURRENT => secret.promote(token),
+            _ => secret.put_label(label, Some(token)),
+        }
         Ok(())
     }
 

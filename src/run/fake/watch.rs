@@ -93,6 +93,9 @@ impl World {
 
     /// AWSCURRENT's key works and is the pinned user's.
     fn watch_current(&self, secret: &SecretRecord, call: &str) {
+        if secret.tag("keyrota:kind") == "database" {
+            return self.watch_login(secret, call);
+        }
         let Some(id) = secret.field(CURRENT, "accesskey") else {
             return;
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::database::Server;
 use super::rotation::{Process, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
@@ -79,6 +80,8 @@ pub struct World {
     /// Each log group's lines.
     pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
     pub profiles: BTreeMap<String, String>,
+    /// Database servers by `HOST:PORT`.
+    pub servers: BTreeMap<String, Server>,
     pub rotations: Vec<Process>,
     /// Steps of rotations that will fail, so many times.
     pub failing: BTreeMap<Step, usize>,
@@ -106,6 +109,7 @@ impl World {
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),
             profiles: BTreeMap::new(),
+            servers: BTreeMap::new(),
             rotations: Vec::new(),
             failing: BTreeMap::new(),
             refused_types: BTreeSet::new(),
@@ -185,8 +189,13 @@ impl World {
     pub fn add_administrator(&mut self, name: &str) {
         self.add_user("administrator");
         let key = self.add_key("administrator", Origin::Somebody);
-        self.add_secret(name);
         let text = serde_json::json!({ "accesskey": key, "secretkey": self.keys[&key].secret });
+        self.add_value(name, &text);
+    }
+
+    /// Makes a secret with a value of somebody else's.
+    pub fn add_value(&mut self, name: &str, text: &serde_json::Value) {
+        self.add_secret(name);
         let version = Version {
             created: Some(self.now),
             value: Some(text.to_string()),

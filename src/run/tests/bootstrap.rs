@@ -9,7 +9,8 @@ use super::scenario::{Scenario, explore, tell};
 fn check(fake: &Fake, done: &Bootstrapped) {
     let world = fake.world.borrow();
     assert!(world.orphans().is_empty(), "orphans: {:?}", world.orphans());
-    assert_eq!(done.code_sha256, crate::bundle::sha256_hex(b"the function"));
+    let code = crate::bundle::sha256_hex(b"the function");
+    assert_eq!(done.functions[0].code_sha256, code);
     for proven in &done.secrets {
         let secret = world.find_secret(&proven.arn).unwrap();
         assert!(secret.last_rotated.is_some());

@@ -1,6 +1,7 @@
 //! The flows over an AWS in memory, with a fault at every call.
 
 mod bootstrap;
+mod database;
 mod discover;
 mod restore;
 mod rotate;

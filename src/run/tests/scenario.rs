@@ -4,12 +4,12 @@ use futures_util::FutureExt;
 
 use super::super::fake::{Fake, Fault, Kind, World};
 use super::super::{
-    Artifact, Bootstrapped, Context, Error, Pace, TeardownReport, bootstrap, observe_teardown,
-    preflight, teardown,
+    Artifact, Artifacts, Bootstrapped, Context, Error, Order, Pace, Passwords, TeardownReport,
+    bootstrap, observe_teardown, preflight, teardown,
 };
 use crate::model::{self, Model};
 use crate::plan::{Preflight, TeardownOptions};
-use crate::render::{self, Fleet, Record};
+use crate::render::{self, Fleet, Record, Strategy};
 use crate::tool::testing::Recorder;
 
 /// A manifest, rendered, with the account it meets.
@@ -18,6 +18,7 @@ pub struct Scenario {
     pub template: String,
     pub world: World,
     pub pace: Pace,
+    pub passwords: Passwords,
 }
 
 /// How a process ended: nothing where it died.
@@ -26,7 +27,12 @@ pub type Ended<T> = Option<Result<T, Error>>;
 impl Scenario {
     /// Reads the entries of a manifest, and prepares the account.
     pub fn new(entries: &str, prepare: impl FnOnce(&mut World)) -> Self {
-        let text = format!("version: 1\nstack: keys\naccess_keys:\n{entries}");
+        Self::of(&format!("access_keys:\n{entries}"), prepare)
+    }
+
+    /// Reads the entries of both kinds, and prepares the account.
+    pub fn of(entries: &str, prepare: impl FnOnce(&mut World)) -> Self {
+        let text = format!("version: 1\nstack: keys\n{entries}");
         let model = model::load(&text, None).unwrap().model;
         let fleet = Fleet::of(model, Record::default()).unwrap();
         let template = render::render(&fleet.shards, &render::Templates::built_in().unwrap())
@@ -41,6 +47,7 @@ impl Scenario {
             template,
             world,
             pace: Pace::AWS,
+            passwords: Passwords::new(),
         }
     }
 
@@ -84,22 +91,16 @@ impl Scenario {
         fault: Option<Fault>,
         rotates: bool,
     ) -> Ended<Bootstrapped> {
-        let zip = b"the function".to_vec();
-        let artifact = Artifact {
-            sha256: crate::bundle::sha256_hex(&zip),
-            zip,
-        };
+        let (artifacts, passwords) = (artifacts(), self.passwords.clone());
         self.run(fake, fault, async |context| {
             let cleared = preflight(context, &self.model, Preflight { rotates }).await?;
-            bootstrap(
-                context,
-                &self.model,
-                &cleared,
-                &artifact,
-                &self.template,
+            let order = Order {
+                artifacts: &artifacts,
+                template: &self.template,
+                passwords: &passwords,
                 rotates,
-            )
-            .await
+            };
+            bootstrap(context, &self.model, &cleared, order).await
         })
     }
 
@@ -114,6 +115,22 @@ impl Scenario {
             teardown(context, &self.model, plan, options).await
         })
     }
+}
+
+/// Returns the functions' zips.
+pub fn artifacts() -> Artifacts {
+    let mut artifacts = Artifacts::default();
+    for (strategy, zip) in [
+        (Strategy::AccessKeys, &b"the function"[..]),
+        (Strategy::Databases, b"the function of databases"),
+    ] {
+        let artifact = Artifact {
+            sha256: crate::bundle::sha256_hex(zip),
+            zip: zip.to_vec(),
+        };
+        artifacts.add(strategy, artifact);
+    }
+    artifacts
 }
 
 /// Runs a command with every fault at every call, each followed by runs without

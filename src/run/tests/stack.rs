@@ -1,8 +1,8 @@
 //! What CloudFormation makes of it: nothing to do, updates, failures, previews.
 
 use super::super::fake::{Fake, Fault, Kind, World};
-use super::super::{Artifact, Error, preflight, preview};
-use super::scenario::{Ended, Scenario, explore, tell};
+use super::super::{Error, preflight, preview};
+use super::scenario::{Ended, Scenario, artifacts, explore, tell};
 use crate::plan::{Preflight, TeardownOptions};
 use crate::port::{Change, Deletion};
 
@@ -28,11 +28,7 @@ fn after(first: &Scenario, entries: &str, change: impl FnOnce(&mut World)) -> Sc
 }
 
 fn plan(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Change>> {
-    let zip = b"the function".to_vec();
-    let artifact = Artifact {
-        sha256: crate::bundle::sha256_hex(&zip),
-        zip,
-    };
+    let artifacts = artifacts();
     scenario.run(fake, fault, async |context| {
         let intent = Preflight { rotates: false };
         let cleared = preflight(context, &scenario.model, intent).await?;
@@ -40,7 +36,7 @@ fn plan(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Cha
             context,
             &scenario.model,
             &cleared,
-            &artifact,
+            &artifacts,
             &scenario.template,
         )
         .await

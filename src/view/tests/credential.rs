@@ -23,7 +23,7 @@ fn bootstrap() {
         arn: "arn:one".to_owned(),
         kind: "access_key",
         username: "app".to_owned(),
-        access_key_id: "AKIANEW".to_owned(),
+        access_key_id: Some("AKIANEW".to_owned()),
         version_id: "two".to_owned(),
         rotated,
         verified,
@@ -35,6 +35,7 @@ fn bootstrap() {
             arn: "arn:function".to_owned(),
             code_sha256: "c2hh".to_owned(),
         },
+        database_function: None,
         secrets: vec![secret("prod/app", true, true)],
         changes: 1,
     };

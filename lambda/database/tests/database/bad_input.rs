@@ -1,1 +1,55 @@
-//! Tests.
+//! Values of every shape: no step panics, sends anything elsewhere, or says what
+//! it read.
+
+use keyrota_database_function::event::Step;
+use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
+use serde_json::{Value, json};
+
+use crate::fake::{Setting, TOKEN, World, run, sweep};
+
+/// Puts each odd value into each field of each version.
+#[test]
+fn a_value_may_be_anything() {
+    let odd = [
+        Value::Null,
+        json!(""),
+        json!(true),
+        json!(-1),
+        json!(65_536),
+        json!(5432.5),
+        json!([]),
+        json!({ "password": "hidden/inside/of/it" }),
+        json!("a\0b"),
+        json!("x".repeat(60_000)),
+    ];
+    let fields = [
+        "engine",
+        "host",
+        "port",
+        "dbname",
+        "username",
+        "password",
+        "masterarn",
+    ];
+    for setting in [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR] {
+        for label in [CURRENT, PENDING, PREVIOUS] {
+            for field in fields {
+                for odd in &odd {
+                    for step in Step::ALL {
+                        let world = World::new(setting);
+                        world.begin(TOKEN);
+                        let mut value = world.value("it/must/never/be/said");
+                        value[field] = odd.clone();
+                        let version = if label == PENDING { TOKEN } else { "odd" };
+                        world.store(version, &[label], &value);
+                        world.never_say("it/must/never/be/said");
+                        world.never_say("hidden/inside/of/it");
+                        world.forgive();
+                        run(&world, step);
+                        sweep(&world);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,1 +1,81 @@
-//! Tests.
+//! The check.
+
+use keyrota_database_function::event::{EventError, Work};
+use keyrota_database_function::server::Fault;
+use keyrota_database_function::stage::CURRENT;
+use serde_json::json;
+
+use crate::fake::{Ended, SECRET_ARN, Setting, World, check};
+
+fn answer(world: &World, version: &str) -> serde_json::Value {
+    match check(world, version) {
+        Ended::Done(answer) => serde_json::to_value(answer).expect("JSON"),
+        other => panic!("{}", other.name()),
+    }
+}
+
+#[test]
+fn it_says_whether_a_versions_password_works() {
+    let world = World::new(Setting::POSTGRES);
+    assert_eq!(answer(&world, "first"), json!({ "authenticates": true }));
+    world.change_by_hand("another");
+    let wrong = json!({
+        "authenticates": false,
+        "reason": "the user name or the password is wrong (28P01)",
+        "fault": "wrong_credentials",
+    });
+    assert_eq!(answer(&world, "first"), wrong);
+    world.down.set(Some(Fault::NameUnknown));
+    assert_eq!(answer(&world, "first")["fault"], "name_unknown");
+}
+
+#[test]
+fn a_secret_that_is_at_fault_is_an_error() {
+    let world = World::new(Setting::POSTGRES);
+    assert_eq!(check(&world, "absent").name(), "NothingToCheck");
+    let mut value = world.fields(CURRENT);
+    value["host"] = json!("evil.example");
+    world.store("stray", &["SOMETHING"], &value);
+    assert_eq!(check(&world, "stray").name(), "Stray");
+    world.tag("keyrota:kind", None);
+    assert_eq!(check(&world, "first").name(), "TagMissing");
+    assert_eq!(
+        world
+            .calls
+            .borrow()
+            .iter()
+            .filter(|call| **call == "authenticate")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn an_event_that_is_none_is_refused() {
+    let cases = [
+        (
+            json!({ "keyrota": "check", "version": "v" }),
+            EventError::EventFieldMissing { field: "secret" },
+        ),
+        (
+            json!({ "keyrota": "check", "secret": "x", "version": "v" }),
+            EventError::CheckNotAnArn,
+        ),
+        (
+            json!({ "keyrota": "check", "secret": SECRET_ARN }),
+            EventError::EventFieldMissing { field: "version" },
+        ),
+        (
+            json!({ "keyrota": "check", "secret": SECRET_ARN, "version": 7 }),
+            EventError::EventFieldNotText { field: "version" },
+        ),
+        (json!({ "keyrota": "cheque" }), EventError::UnknownWork),
+        (
+            json!({ "Step": "dropSecret", "SecretId": SECRET_ARN, "ClientRequestToken": "t" }),
+            EventError::UnknownStep,
+        ),
+    ];
+    for (event, expected) in cases {
+        assert_eq!(Work::parse(&event).err(), Some(expected), "{event}");
+    }
+}

@@ -16,5 +16,4 @@ mod world;
 
 pub(crate) use mishap::{AnyFault, Mishap};
 pub(crate) use rotation::{Ended, check, rotate, run, run_for, sweep};
-pub(crate) use vault::Version;
 pub(crate) use world::{ADMINISTRATOR_ARN, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER, World};

@@ -62,7 +62,7 @@ fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
 /// another.
 #[test]
 fn the_user_is_never_locked_out() {
-    let explored = expect_nothing(explore_all(worlds(), 1));
+    let explored = expect_nothing(explore_all(worlds(), 2));
     assert!(explored.states > 1_000, "{explored}");
 }
 

@@ -32,6 +32,9 @@ const LONGEST: usize = 64 * 1024;
 /// a bound it could keep us busy for good.
 const MOST_ITERATIONS: u32 = 1_000_000;
 
+/// How many rows of an answer are read.
+const MOST_ROWS: usize = 1_000;
+
 /// A row's columns as text.
 type Row = Vec<Option<String>>;
 
@@ -104,7 +107,10 @@ impl Session {
         let mut failure = None;
         loop {
             match self.receive().await? {
-                Message::DataRow(body) => rows.push(columns(&body).map_err(lost)?),
+                Message::DataRow(body) if rows.len() < MOST_ROWS => {
+                    rows.push(columns(&body).map_err(lost)?);
+                }
+                Message::DataRow(_) => return Err(lost(io::ErrorKind::InvalidData.into())),
                 Message::ErrorResponse(body) => {
                     let error = told(&body, false);
                     // Of one that ends the session nothing follows.

@@ -37,7 +37,11 @@ impl World {
             ADMINISTRATOR => password == self.administrator_password(),
             _ => false,
         };
-        if good { Ok(()) } else { Err(Fault::WrongCredentials) }
+        if good {
+            Ok(())
+        } else {
+            Err(Fault::WrongCredentials)
+        }
     }
 
     /// Remembers a login that was broken off.

@@ -98,7 +98,7 @@ impl Search {
         Box::new(Found { path, what })
     }
 
-    /// Runs something once without a fault, with each, and with each two.
+    /// Runs something once without a fault, with each, and a step with each two.
     fn run_with_faults(
         &mut self,
         at: usize,
@@ -122,7 +122,8 @@ impl Search {
                 self.explored.executions += 1;
                 after.after(ended.is_done());
             }
-            if plan.len() < self.faults && !matches!(ended, Ended::Died) {
+            let most = if name == SWEEP { 1 } else { self.faults };
+            if plan.len() < most && !matches!(ended, Ended::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 for (call, action) in calls.iter().enumerate().skip(first) {
                     for mishap in mishaps(action) {

@@ -163,7 +163,9 @@ impl State {
         // For how long AWSCURRENT has been that matters where an old password goes
         // in time.
         let timed = world.setting.retains && world.setting.old_key != "until_next_rotation";
-        let days = promoted.filter(|_| timed).map(|moment| ((now - moment.0) / 86_400).min(LONG_AGO));
+        let days = promoted
+            .filter(|_| timed)
+            .map(|moment| ((now - moment.0) / 86_400).min(LONG_AGO));
         let phase = match &self.phase {
             Phase::Idle => "idle".to_owned(),
             Phase::Next { step, .. } => format!("next {step}"),

@@ -1,0 +1,24 @@
+//! Passwords of databases: what is another way with them than with access keys.
+//!
+//! Whoever deploys need not reach the server, and mostly cannot: it is the
+//! function, in its VPC, that logs in. So every proof here is asked of it.
+
+mod check;
+mod observe;
+mod restore;
+mod seed;
+mod verify;
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+pub use observe::observe_database;
+pub(super) use observe::{observe_login, observe_secret_alone};
+pub use restore::restore_database;
+pub use seed::SeededLogin;
+pub(super) use seed::seed_database;
+pub use verify::{VerifiedLogin, verify_database};
+
+/// First passwords, by the names of the secrets that they are for.
+pub type Passwords = BTreeMap<String, SecretString>;

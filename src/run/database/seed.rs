@@ -1,0 +1,149 @@
+//! The first password of each secret, and where it is good.
+//!
+//! A login becomes AWSCURRENT only when the function has logged in with it: it is
+//! stored under a label of its own first. A password that was mistyped thus never
+//! gets where a client reads it, and the next run asks for it again.
+
+use super::super::error::{Error, Result};
+use super::super::{Context, Deployed};
+use super::check::check;
+use super::{Passwords, observe_database};
+use crate::model::{Database, Login};
+use crate::plan::{ObservedDatabase, SecretContent};
+use crate::port::{CURRENT, Secret};
+
+/// The label of a version whose login has not been tried yet.
+const FIRST: &str = "KEYROTA_FIRST";
+
+/// A secret that holds a login.
+#[derive(Clone, Debug)]
+pub struct SeededLogin {
+    /// What was seen of it once it was complete.
+    pub seen: ObservedDatabase,
+    /// It was this run that stored something.
+    pub changed: bool,
+}
+
+/// Stores the first login where there is none, and the same login with another
+/// host, port, database or administrator where the manifest has changed.
+pub(in crate::run) async fn seed_database(
+    context: &Context<'_>,
+    entry: &Database,
+    deployed: &Deployed,
+    passwords: &Passwords,
+) -> Result<SeededLogin> {
+    let name = entry.secret.as_str();
+    let refused = |reason: String| Error::Seed {
+        secret: name.to_owned(),
+        reason,
+    };
+    let arn = deployed.secret_arn(entry)?;
+    let seen = observe_database(context, entry).await?;
+    let held = seen.secret.as_ref();
+    let held = held.ok_or_else(|| refused("there is no such secret".into()))?;
+    if matches!(held.current, SecretContent::Sealed) {
+        return Err(refused("its value cannot be decrypted".into()));
+    }
+    let place = seen.place(entry);
+    let place = place.ok_or_else(|| {
+        let administrator = entry.rotate_as.as_str();
+        refused(format!(
+            "the administrator's secret `{administrator}` cannot be used"
+        ))
+    })?;
+    let (login, told) = match seen.login() {
+        Some(login) if login.username != entry.username || login.engine != entry.engine => {
+            let (engine, user) = (login.engine.as_str(), &login.username);
+            let reason = format!("its value is the login of `{user}` to {engine}");
+            return Err(refused(reason));
+        }
+        Some(login) if login.is_at(place) => {
+            // An interrupted run may have left its label.
+            if let Some(tried) = held.secret.version_with(FIRST) {
+                forget(context, arn, tried).await;
+            }
+            return Ok(SeededLogin {
+                changed: false,
+                seen,
+            });
+        }
+        Some(login) => (
+            login.clone().moved_to(place),
+            format!("{name} now says where the manifest has its server"),
+        ),
+        None => {
+            let password = passwords.get(name);
+            let password =
+                password.ok_or_else(|| refused("no first password was brought".into()))?;
+            let user = entry.username.clone();
+            (
+                Login::new(entry.engine, user, password.clone(), place),
+                format!("stored the first password in {name}"),
+            )
+        }
+    };
+    store(context, deployed, entry, arn, &held.secret, &login).await?;
+    context.done(told);
+    Ok(SeededLogin {
+        seen: observe_database(context, entry).await?,
+        changed: true,
+    })
+}
+
+/// Stores a login, has it tried, and makes it current.
+async fn store(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    entry: &Database,
+    arn: &str,
+    secret: &Secret,
+    login: &Login,
+) -> Result<()> {
+    let cloud = context.cloud;
+    let version = context.clock.token();
+    // What an interrupted run has left under the label loses it to this one.
+    cloud
+        .put_value(arn, &version, FIRST, &login.to_text())
+        .await?;
+    let answer = check(context, deployed, entry.secret.as_str(), arn, &version).await;
+    let refusal = match answer {
+        Ok(answer) => answer.refusal(),
+        Err(error) => {
+            forget(context, arn, &version).await;
+            return Err(error);
+        }
+    };
+    if let Some(reason) = refusal {
+        forget(context, arn, &version).await;
+        let user = &entry.username;
+        return Err(Error::Seed {
+            secret: entry.secret.to_string(),
+            reason: format!(
+                "the login of {user} to {} does not work, and was not made current: {reason}",
+                entry.endpoint()
+            ),
+        });
+    }
+    let current = secret.version_with(CURRENT);
+    let moved = cloud.move_label(arn, CURRENT, current, Some(&version));
+    if let Err(error) = moved.await {
+        // It may have moved although the answer was lost.
+        let secret = cloud.secret(arn).await?;
+        if secret.is_none_or(|secret| secret.version_with(CURRENT) != Some(&version)) {
+            return Err(error.into());
+        }
+    }
+    cloud
+        .move_label(arn, FIRST, Some(&version), None)
+        .await
+        .map_err(Error::from)
+}
+
+/// Takes the label from a version that will not do, with which it is gone.
+async fn forget(context: &Context<'_>, arn: &str, version: &str) {
+    let taken = context.cloud.move_label(arn, FIRST, Some(version), None);
+    if let Err(error) = taken.await {
+        // The next one takes the label over.
+        context.warn(format!("the label {FIRST} stays for now: {error}"));
+    }
+}

@@ -1,0 +1,67 @@
+//! The proof: the function logs in with what AWSCURRENT holds.
+
+use super::super::error::{Error, Result};
+use super::super::{Context, Deployed, Rotated};
+use super::check::check;
+use super::observe_database;
+use crate::model::Database;
+use crate::plan::{self, SecretReport, State};
+use crate::port::{CURRENT, Stage};
+
+/// A login that has proven itself.
+#[derive(Clone, Debug)]
+pub struct VerifiedLogin {
+    /// The version of the secret.
+    pub version: String,
+    /// How the secret fares.
+    pub report: SecretReport,
+}
+
+/// Proves that the login in AWSCURRENT works and that the secret fares well.
+///
+/// # Errors
+///
+/// Returns [`Error::NotVerified`] with what is not as it should be.
+pub async fn verify_database(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    entry: &Database,
+    rotated: Option<&Rotated>,
+) -> Result<VerifiedLogin> {
+    let name = entry.secret.as_str();
+    context.stage(Stage::Verifying(name.to_owned()));
+    let refused = |reason: String| Error::NotVerified {
+        secret: name.to_owned(),
+        reason,
+    };
+    let seen = observe_database(context, entry).await?;
+    let held = seen.secret.as_ref();
+    let version = held.and_then(|held| held.secret.version_with(CURRENT));
+    let (Some(version), Some(_)) = (version, seen.login()) else {
+        return Err(refused("AWSCURRENT is not complete".into()));
+    };
+    if let Some(rotated) = rotated.filter(|rotated| rotated.rotated)
+        && version != rotated.version
+    {
+        let expected = &rotated.version;
+        return Err(refused(format!("AWSCURRENT is {version}, not {expected}")));
+    }
+    let arn = deployed.secret_arn(entry)?;
+    let answer = check(context, deployed, name, arn, version).await?;
+    if let Some(reason) = answer.refusal() {
+        return Err(refused(reason));
+    }
+    let report = plan::report_database(entry, &seen, context.clock.now());
+    let fine =
+        report.state == State::Ok || (report.state == State::NeverRotated && rotated.is_none());
+    match fine {
+        true => Ok(VerifiedLogin {
+            version: version.to_owned(),
+            report,
+        }),
+        false => {
+            let reason = report.reason.unwrap_or_default();
+            Err(refused(format!("it is {}: {reason}", report.state)))
+        }
+    }
+}

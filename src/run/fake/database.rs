@@ -1,0 +1,204 @@
+//! Database servers, and the function that rotates passwords on them. It keeps to
+//! the decisions of the real one, in short.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::rotation::{Process, STEP, Step};
+use super::world::{SecretRecord, World, refused};
+use crate::plan::SETTING;
+use crate::port::{CURRENT, ErrorKind, Invoked, PENDING, PREVIOUS, Result};
+
+/// A server, by its users' passwords.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    pub users: BTreeMap<String, String>,
+    /// Nobody listens.
+    pub down: bool,
+}
+
+/// What a version says of where to log in.
+struct Login {
+    user: String,
+    password: String,
+}
+
+impl World {
+    /// Starts a server with one user.
+    pub fn add_server(&mut self, endpoint: &str, user: &str, password: &str) {
+        let server = self.servers.entry(endpoint.to_owned()).or_default();
+        server.users.insert(user.to_owned(), password.to_owned());
+    }
+
+    /// Makes a secret with an administrator's login in it.
+    pub fn add_master(&mut self, name: &str, host: &str, port: u16) {
+        self.add_server(&format!("{host}:{port}"), "master", "hush-master");
+        self.add_value(
+            name,
+            &json!({
+                "engine": "postgres", "host": host, "port": port,
+                "username": "master", "password": "hush-master",
+            }),
+        );
+    }
+
+    /// `lambda:InvokeFunction`.
+    pub fn invoke(&mut self, function: &str, payload: &str) -> Result<Invoked> {
+        let code = crate::bundle::sha256_hex(b"the function of databases");
+        match self.functions.get(function) {
+            None => return refused(ErrorKind::NotFound, "no such function"),
+            Some(held) => assert_eq!(*held, code, "{function} is another function"),
+        }
+        let event: Value = serde_json::from_str(payload).unwrap();
+        assert_eq!(event["keyrota"], "check");
+        let text = |key: &str| event[key].as_str().unwrap().to_owned();
+        let Some(secret) = self.find_secret(&text("secret")) else {
+            return Ok(Invoked::Failed("no such secret".to_owned()));
+        };
+        Ok(match self.login_of(secret, &text("version")) {
+            Err(reason) => Invoked::Failed(reason),
+            Ok(login) => Invoked::Answered(match self.log_in(secret, &login) {
+                Ok(()) => json!({ "authenticates": true }).to_string(),
+                Err((fault, reason)) => {
+                    json!({ "authenticates": false, "reason": reason, "fault": fault }).to_string()
+                }
+            }),
+        })
+    }
+
+    /// Returns the login that a version holds, which has to be where the tag says.
+    fn login_of(&self, secret: &SecretRecord, version: &str) -> std::result::Result<Login, String> {
+        let held = secret.versions.get(version).ok_or("no such version")?;
+        let value = held.value.as_deref().ok_or("the version has no value")?;
+        let value: Value = serde_json::from_str(value).map_err(|_| "it is not JSON")?;
+        let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
+        let lacks = || "the value is not complete".to_owned();
+        let endpoint = format!("{}:{}", text("host").ok_or_else(lacks)?, value["port"]);
+        if endpoint != secret.tag("keyrota:endpoint") {
+            return Err(format!("the value names {endpoint}, and the tag another"));
+        }
+        Ok(Login {
+            user: text("username").ok_or_else(lacks)?,
+            password: text("password").ok_or_else(lacks)?,
+        })
+    }
+
+    fn log_in(
+        &self,
+        secret: &SecretRecord,
+        login: &Login,
+    ) -> std::result::Result<(), (&'static str, &'static str)> {
+        match self.servers.get(secret.tag("keyrota:endpoint")) {
+            Some(server) if !server.down => match server.users.get(&login.user) {
+                Some(password) if *password == login.password => Ok(()),
+                _ => Err((
+                    "wrong_credentials",
+                    "the user name or the password is wrong",
+                )),
+            },
+            _ => Err(("unreachable", "nobody listens on the port")),
+        }
+    }
+
+    /// Carries a step of a database's rotation out.
+    pub(super) fn database_step(
+        &mut self,
+        process: &Process,
+    ) -> std::result::Result<Option<(Step, Duration)>, String> {
+        let Process {
+            secret, version, ..
+        } = process;
+        let held = self.secrets[secret].clone();
+        if held.labelled(PENDING) != Some(version) {
+            return Err("the version is not pending".to_owned());
+        }
+        match process.step {
+            Step::Create => {
+                if held.versions[version].value.is_none() {
+                    let current = held.labelled(CURRENT).unwrap_or_default();
+                    self.login_of(&held, current)?;
+                    let text = held.versions[current].value.as_ref().unwrap();
+                    let mut value: Value = serde_json::from_str(text).unwrap();
+                    value["password"] = self.unique("hush-").into();
+                    let held = self.secrets.get_mut(secret).unwrap();
+                    held.versions.get_mut(version).unwrap().value = Some(value.to_string());
+                }
+                Ok(Some((Step::Set, STEP)))
+            }
+            Step::Set => {
+                self.change_password(&held, version)?;
+                Ok(Some((Step::Test, STEP)))
+            }
+            Step::Test => {
+                let login = self.login_of(&held, version)?;
+                self.log_in(&held, &login).map_err(|(_, why)| why)?;
+                Ok(Some((Step::Finish, STEP)))
+            }
+            _ => {
+                let now = self.now;
+                let held = self.secrets.get_mut(secret).unwrap();
+                held.promote(version);
+                held.put_label(PENDING, None);
+                held.put_label(SETTING, None);
+                held.last_rotated = Some(now);
+                Ok(None)
+            }
+        }
+    }
+
+    fn change_password(
+        &mut self,
+        held: &SecretRecord,
+        version: &str,
+    ) -> std::result::Result<(), String> {
+        let pending = self.login_of(held, version)?;
+        if self.log_in(held, &pending).is_ok() {
+            return Ok(());
+        }
+        let tries = [CURRENT, SETTING, PREVIOUS];
+        let tries = tries.into_iter().filter_map(|label| held.labelled(label));
+        let logins: Vec<Login> = tries
+            .filter_map(|version| self.login_of(held, version).ok())
+            .collect();
+        let mut outcome = Err("there is no login to try");
+        for login in &logins {
+            outcome = self.log_in(held, login).map_err(|(_, why)| why);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome?;
+        let record = self.secrets.get_mut(&held.name).unwrap();
+        record.put_label(SETTING, Some(version));
+        let endpoint = held.tag("keyrota:endpoint").to_owned();
+        let server = self.servers.get_mut(&endpoint).unwrap();
+        server.users.insert(pending.user, pending.password);
+        Ok(())
+    }
+
+    /// A password that is there works, or one that a rotation is about to put in
+    /// its place.
+    pub(super) fn watch_login(&self, secret: &SecretRecord, call: &str) {
+        let labels = [CURRENT, PENDING, PREVIOUS, SETTING];
+        let works = |label: &str| {
+            let version = secret.labelled(label)?;
+            let value: Value =
+                serde_json::from_str(secret.versions[version].value.as_ref()?).ok()?;
+            let text = |key: &str| value.get(key).and_then(Value::as_str);
+            let endpoint = format!("{}:{}", text("host")?, value["port"]);
+            let server = self.servers.get(&endpoint)?;
+            Some(server.users.get(text("username")?).map(String::as_str) == text("password"))
+        };
+        if self.watch.meanwhile || secret.field(CURRENT, "password").is_none() {
+            return;
+        }
+        let name = &secret.name;
+        let any = labels.iter().any(|label| works(label) == Some(true));
+        assert!(any, "after {call}: no version of {name} works");
+        let current = works(CURRENT) == Some(true);
+        let under_way = secret.in_rotation() || secret.labelled(SETTING).is_some();
+        assert!(current || under_way, "after {call}: {name} does not work");
+    }
+}

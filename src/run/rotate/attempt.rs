@@ -1,0 +1,249 @@
+//! One rotation, of whatever a secret holds: begun, or taken up, and waited for.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::super::error::{Error, Result};
+use super::super::{Context, Deployed};
+use crate::model::{Model, SecretName};
+use crate::port::{CURRENT, ErrorKind, PENDING, Secret};
+use crate::render::Strategy;
+
+/// What became of a version that was pending.
+pub(super) enum Outcome {
+    /// It is AWSCURRENT.
+    Current,
+    /// It carries no label any more.
+    Vanished,
+}
+
+impl Outcome {
+    /// Returns what became of a version, where it is pending no more.
+    pub(super) fn of(secret: &Secret, version: &str) -> Option<Self> {
+        match secret.unfinished() {
+            Some(pending) if pending == version => None,
+            _ if secret.version_with(CURRENT) == Some(version) => Some(Self::Current),
+            _ => Some(Self::Vanished),
+        }
+    }
+}
+
+/// What a rotation is waited for with.
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a Context<'a>,
+    /// The secret's name.
+    pub(super) name: &'a str,
+    pub(super) arn: &'a str,
+    /// The function's log group.
+    group: Option<&'a str>,
+    budget: Duration,
+    /// It was said that the function's log cannot be read.
+    blind: Cell<bool>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Returns what an entry's rotation is waited for with.
+    pub(super) fn new<E: AsRef<SecretName>>(
+        context: &'a Context<'a>,
+        model: &Model,
+        deployed: &'a Deployed,
+        strategy: Strategy,
+        entry: &'a E,
+    ) -> Result<Self> {
+        Ok(Self {
+            context,
+            name: entry.as_ref().as_str(),
+            arn: deployed.secret_arn(entry)?,
+            group: deployed.log_group(strategy),
+            budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
+            blind: Cell::new(false),
+        })
+    }
+
+    /// Begins a rotation and waits for it.
+    pub(super) async fn run(&self) -> Result<String> {
+        let since = self.context.clock.now();
+        let token = self.context.clock.token();
+        loop {
+            match self.context.cloud.rotate(self.arn, &token).await {
+                Ok(version) => {
+                    return match self.wait(&version, false, since).await? {
+                        Outcome::Current => Ok(version),
+                        Outcome::Vanished => {
+                            let reported = self.reported(since).await;
+                            let reason = reported.unwrap_or_else(|| "it was cancelled".into());
+                            Err(self.error(reason))
+                        }
+                    };
+                }
+                // A new schedule is tried out first (`RotateImmediatelyOnUpdate`
+                // is false), and while that goes on a rotation is refused.
+                Err(error)
+                    if error.kind == ErrorKind::Conflict
+                        && self.waited(since) < self.context.pace.trial =>
+                {
+                    self.context.wait().await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Has the unfinished rotation tried again. `RotateSecret` is refused while
+    /// it is unfinished, and that refusal is what makes Secrets Manager try the
+    /// old one again (`API_RotateSecret`).
+    pub(super) async fn resume(&self, version: &str) -> Result<Outcome> {
+        let since = self.context.clock.now();
+        // What was seen may have ended since, above all the trial of a new
+        // schedule; a rotation under its version would find that one's value.
+        let secret = self.context.cloud.secret(self.arn).await?;
+        if let Some(outcome) = secret.and_then(|secret| Outcome::of(&secret, version)) {
+            return Ok(outcome);
+        }
+        match self.context.cloud.rotate(self.arn, version).await {
+            Ok(begun) => self.wait(&begun, true, since).await,
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                self.wait(version, true, since).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes AWSPENDING away, without which a version cannot become current.
+    pub(super) async fn take_label(&self, version: &str) -> Result<()> {
+        let cloud = self.context.cloud;
+        let taken = cloud.move_label(self.arn, PENDING, Some(version), None);
+        taken.await.map_err(Error::from)
+    }
+
+    /// Says that an unfinished rotation is given up.
+    pub(super) fn tell_given_up(&self, reason: &str) {
+        self.context.warn(format!(
+            "{}: the unfinished rotation is given up: {reason}",
+            self.name
+        ));
+    }
+
+    /// Says that the function gave an unfinished rotation up.
+    pub(super) fn tell_vanished(&self) {
+        self.context.warn(format!(
+            "{}: the unfinished rotation was given up, and another begins",
+            self.name
+        ));
+    }
+
+    /// Waits until a version is AWSCURRENT and no rotation is under way. `seen` says
+    /// whether the version was told of before.
+    async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
+        let mut failed: Option<(Timestamp, String)> = None;
+        loop {
+            let secret = self.context.cloud.secret(self.arn).await?;
+            let secret = secret.ok_or_else(|| Error::NoSecret {
+                secret: self.name.to_owned(),
+            })?;
+            if secret.version_with(CURRENT) == Some(version) && secret.unfinished().is_none() {
+                return Ok(Outcome::Current);
+            }
+            // Labels of keyrota's own stay on a version whose rotation has ended.
+            match secret.unfinished() == Some(version)
+                || secret.version_with(CURRENT) == Some(version)
+            {
+                true => seen = true,
+                // A version that has just been begun may not be told of yet.
+                false if seen => return Ok(Outcome::Vanished),
+                false => {}
+            }
+            let now = self.context.clock.now();
+            if let Some(reason) = self.reported(since).await
+                && failed.as_ref().is_none_or(|(_, held)| *held != reason)
+            {
+                failed = Some((now, reason));
+            }
+            match &failed {
+                Some((at, reason))
+                    if now.duration_since(*at).unsigned_abs() >= self.context.pace.after_error =>
+                {
+                    return Err(self.error(reason.clone()));
+                }
+                _ if self.waited(since) >= self.budget => {
+                    let reason = format!("it did not end within {} s", self.budget.as_secs());
+                    return Err(self.error(reason));
+                }
+                _ => self.context.wait().await,
+            }
+        }
+    }
+
+    /// Returns the last error that the function's log has of this secret.
+    async fn reported(&self, since: Timestamp) -> Option<String> {
+        // Reading logs is a help to the reader and no condition.
+        let messages = match self.context.cloud.log_messages(self.group?, since).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                if error.kind == ErrorKind::Denied && !self.blind.replace(true) {
+                    let unread = "what the function reports cannot be read";
+                    self.context
+                        .warn(format!("{}: {unread}: {error}", self.name));
+                }
+                return None;
+            }
+        };
+        messages
+            .iter()
+            .rev()
+            .find_map(|message| error_in(message, self.name))
+    }
+
+    fn waited(&self, since: Timestamp) -> Duration {
+        self.context
+            .clock
+            .now()
+            .duration_since(since)
+            .unsigned_abs()
+    }
+
+    fn error(&self, reason: String) -> Error {
+        Error::Rotation {
+            secret: self.name.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// Returns the reason in a JSON log line of level ERROR about a secret:
+/// `errorMessage`, which is also what Lambda's own lines call it. Those name the
+/// secret, if at all, within their text.
+fn error_in(message: &str, secret: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(message.trim()).ok()?;
+    let about = match line.get("secret").and_then(Value::as_str) {
+        Some(named) => named == secret,
+        None => message.contains(secret),
+    };
+    if !about || line.get("level")?.as_str()? != "ERROR" {
+        return None;
+    }
+    line.get("errorMessage")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_that_of_its_own_secret() {
+        let line = |secret: &str, level: &str| {
+            format!(r#"{{"level":"{level}","secret":"{secret}","errorMessage":"no"}}"#)
+        };
+        let reads = |message: &str| error_in(message, "prod/app").is_some();
+        assert!(reads(&line("prod/app", "ERROR")));
+        assert!(!reads(&line("prod/app", "INFO")));
+        assert!(!reads(&line("prod/app2", "ERROR")));
+        assert!(reads(
+            r#"{"level":"ERROR","errorMessage":"prod/app: timed out"}"#
+        ));
+        assert!(!reads("prod/app: not JSON"));
+    }
+}

@@ -1,0 +1,135 @@
+//! Rotations of access keys. One that cannot end well is given up with its key.
+
+use super::super::error::{Error, Result};
+use super::super::{Context, Deployed, observe_entry};
+use super::Rotated;
+use super::attempt::{Attempt, Outcome};
+use crate::model::{AccessKey, Model};
+use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret};
+use crate::port::Stage;
+use crate::render::Strategy;
+
+/// Rotates one secret and waits until AWSCURRENT has moved.
+///
+/// Where an earlier rotation was left unfinished, that one is taken up first;
+/// if it cannot end well any more it is given up, with its key.
+///
+/// # Errors
+///
+/// Returns [`Error::Rotation`] with what the function's log says. The credential
+/// in use is then as it was.
+pub async fn rotate_secret(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    entry: &AccessKey,
+    seen: &ObservedEntry,
+) -> Result<Rotated> {
+    context.stage(Stage::Rotating(entry.secret.to_string()));
+    let secret = || entry.secret.to_string();
+    let held = seen.secret.as_ref();
+    let held = held.ok_or_else(|| Error::NoSecret { secret: secret() })?;
+    let credential = held.credential();
+    let credential = credential.ok_or_else(|| Error::Incomplete { secret: secret() })?;
+    let attempt = Keys {
+        entry,
+        attempt: Attempt::new(context, model, deployed, Strategy::AccessKeys, entry)?,
+    };
+    attempt.remove_abandoned(seen).await?;
+    let taken_up = match held.secret.unfinished() {
+        Some(version) => attempt.take_up(version, held).await?,
+        None => None,
+    };
+    Ok(Rotated {
+        old_key: Some(credential.accesskey.clone()),
+        version: match taken_up {
+            Some(version) => version,
+            None => attempt.attempt.run().await?,
+        },
+        rotated: true,
+    })
+}
+
+struct Keys<'a> {
+    attempt: Attempt<'a>,
+    entry: &'a AccessKey,
+}
+
+impl Keys<'_> {
+    /// Takes up a rotation that was left unfinished; returns its version where that
+    /// has become AWSCURRENT, and nothing where another is to begin.
+    async fn take_up(&self, version: &str, held: &ObservedSecret) -> Result<Option<String>> {
+        let outcome = match self.attempt.resume(version).await {
+            Err(Error::Rotation { reason, .. }) => {
+                self.attempt.tell_given_up(&reason);
+                self.give_up(version).await?
+            }
+            // The function does so where it can never end well. What held no key may
+            // have been the trial of a new schedule, which has ended.
+            Ok(Outcome::Vanished) if held.pending_key.is_some() => {
+                self.attempt.tell_vanished();
+                Outcome::Vanished
+            }
+            outcome => outcome?,
+        };
+        Ok(match outcome {
+            Outcome::Current => Some(version.to_owned()),
+            Outcome::Vanished => None,
+        })
+    }
+
+    /// Takes an unfinished rotation back: its label first, without which it cannot
+    /// be finished, then its key. The key is ours, since our secret's pending
+    /// version holds it; its ID is noted on the secret first, since nothing names
+    /// it any more once the label is gone.
+    async fn give_up(&self, version: &str) -> Result<Outcome> {
+        let (context, arn) = (self.attempt.context, self.attempt.arn);
+        let cloud = context.cloud;
+        let seen = observe_entry(context, self.entry).await?;
+        let Some(held) = &seen.secret else {
+            return Ok(Outcome::Vanished);
+        };
+        if let Some(outcome) = Outcome::of(&held.secret, version) {
+            return Ok(outcome);
+        }
+        if let Some(id) = &held.pending_key {
+            cloud.tag(arn, ABANDONED_TAG, id).await?;
+        }
+        let moved = self.attempt.take_label(version).await;
+        let seen = observe_entry(context, self.entry).await?;
+        let secret = seen.secret.as_ref();
+        let outcome = secret.and_then(|held| Outcome::of(&held.secret, version));
+        if outcome.is_none() {
+            // Refused, and not because the rotation was finished meanwhile.
+            moved?;
+        }
+        self.remove_abandoned(&seen).await?;
+        Ok(outcome.unwrap_or(Outcome::Vanished))
+    }
+
+    /// Deletes the key of a rotation that was given up, unless that rotation was
+    /// finished after all.
+    async fn remove_abandoned(&self, seen: &ObservedEntry) -> Result<()> {
+        let Some(held) = &seen.secret else {
+            return Ok(());
+        };
+        let Some(id) = held.secret.tags.get(ABANDONED_TAG) else {
+            return Ok(());
+        };
+        let (context, arn) = (self.attempt.context, self.attempt.arn);
+        let cloud = context.cloud;
+        let is_held = |key: Option<&String>| key == Some(id);
+        let current = held.credential().map(|current| &current.accesskey);
+        if held.credential().is_some()
+            && !is_held(current)
+            && !is_held(held.previous_key.as_ref())
+            && !is_held(held.pending_key.as_ref())
+        {
+            cloud.delete_key(self.entry.user.as_str(), id).await?;
+        }
+        if !is_held(held.pending_key.as_ref()) {
+            cloud.untag(arn, ABANDONED_TAG).await?;
+        }
+        Ok(())
+    }
+}

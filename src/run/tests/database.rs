@@ -1,0 +1,427 @@
+//! Passwords of databases: `bootstrap`, `rotate`, `teardown`, interrupted
+//! everywhere, over a server in memory.
+
+use secrecy::ExposeSecret as _;
+
+use super::super::fake::{Fake, Fault, Kind, Step, World};
+use super::super::{
+    Bootstrapped, Deployed, Error, Restored, VerifiedLogin, observe_database, restore_database,
+    rotate_database, status, verify_database,
+};
+use super::scenario::{Ended, Scenario, explore, tell};
+use crate::plan::{SETTING, State, TeardownOptions};
+use crate::port::{CURRENT, Deletion, PENDING, PREVIOUS};
+
+const SECRET: &str = "prod/orders";
+
+const ONE: &str = "\
+databases:
+  - { secret: prod/orders, engine: postgres, host: db.internal, dbname: orders, username: app }
+";
+
+const WINDOW: TeardownOptions = TeardownOptions {
+    deletion: Deletion::Window(7),
+    keep_keys: false,
+    delete_keys: false,
+};
+
+fn account(world: &mut World) {
+    world.add_server("db.internal:5432", "app", "hush-first");
+}
+
+fn with_password(mut scenario: Scenario) -> Scenario {
+    let password = "hush-first".into();
+    scenario.passwords.insert(SECRET.to_owned(), password);
+    scenario
+}
+
+fn scenario() -> Scenario {
+    with_password(Scenario::of(ONE, account))
+}
+
+/// Returns another manifest over what the first has deployed.
+fn after(first: &Fake, entries: &str) -> Scenario {
+    let mut second = Scenario::of(entries, |_| {});
+    second.world = first.world.borrow().clone();
+    second
+}
+
+fn deployed(scenario: &Scenario) -> Fake {
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    fake.world.borrow_mut().next_day();
+    fake
+}
+
+fn check(fake: &Fake, done: &Bootstrapped) {
+    let world = fake.world.borrow();
+    for proven in &done.databases {
+        let secret = world.find_secret(&proven.arn).unwrap();
+        assert!(secret.last_rotated.is_some() && !secret.in_rotation());
+        let version = secret.labelled(CURRENT).unwrap();
+        assert_eq!(version, proven.verified.version);
+        let password = secret.field(CURRENT, "password").unwrap();
+        assert_eq!(world.servers["db.internal:5432"].users["app"], password);
+        let mut labels = secret.versions.values().flat_map(|one| &one.labels);
+        assert!(labels.all(|label| label.starts_with("AWS")), "{secret:?}");
+    }
+    assert!(world.change_sets.is_empty());
+}
+
+fn survives(name: &str, scenario: &Scenario) {
+    let explored = explore(
+        || scenario.fake(),
+        |fake, fault| scenario.bootstrap(fake, fault),
+        check,
+    );
+    tell(&format!("bootstrap, {name}"), explored);
+}
+
+fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<VerifiedLogin> {
+    let entry = &scenario.model.databases[0];
+    scenario.run(fake, fault, async |context| {
+        let deployed = Deployed::observe(context, &scenario.model).await?;
+        let seen = observe_database(context, entry).await?;
+        let model = &scenario.model;
+        let rotated = rotate_database(context, model, &deployed, entry, &seen).await?;
+        verify_database(context, &deployed, entry, Some(&rotated)).await
+    })
+}
+
+fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Restored> {
+    let entry = &scenario.model.databases[0];
+    scenario.run(fake, fault, async |context| {
+        let deployed = Deployed::observe(context, &scenario.model).await?;
+        restore_database(context, &deployed, entry).await
+    })
+}
+
+fn field(fake: &Fake, label: &str, name: &str) -> Option<String> {
+    fake.world.borrow().secrets[SECRET].field(label, name)
+}
+
+#[test]
+fn a_user_that_changes_its_own_password() {
+    let scenario = scenario();
+    survives("a database", &scenario);
+    let fake = deployed(&scenario);
+    let value = |name| field(&fake, CURRENT, name);
+    assert_eq!(value("dbname").as_deref(), Some("orders"));
+    assert_eq!(value("engine").as_deref(), Some("postgres"));
+    assert_eq!(value("masterarn"), None);
+    // Once more there is nothing to do, and nothing is asked for.
+    let mut again = after(&fake, ONE);
+    again.passwords.clear();
+    let fake = again.fake();
+    let done = again.bootstrap(&fake, None).unwrap().unwrap();
+    assert_eq!(
+        (done.deployed.changes, done.databases[0].rotated),
+        (0, false)
+    );
+}
+
+#[test]
+fn a_user_whose_password_an_administrator_changes() {
+    let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
+    let scenario = with_password(Scenario::of(&entries, |world| {
+        account(world);
+        world.add_master("ops/master", "db.internal", 5432);
+    }));
+    survives("a database and its administrator", &scenario);
+    let fake = deployed(&scenario);
+    let arn = fake.world.borrow().secrets["ops/master"].arn.clone();
+    assert_eq!(field(&fake, CURRENT, "masterarn"), Some(arn));
+}
+
+#[test]
+fn both_kinds_in_one_stack() {
+    let entries = format!("access_keys:\n  - {{ user: app, secret: prod/app }}\n{ONE}");
+    let scenario = with_password(Scenario::of(&entries, |world| {
+        account(world);
+        world.add_user("app");
+    }));
+    let fake = scenario.fake();
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    check(&fake, &done);
+    let codes: Vec<&str> = done.functions.iter().map(|one| &*one.code_sha256).collect();
+    let digest = |zip: &[u8]| crate::bundle::sha256_hex(zip);
+    let expected = [
+        digest(b"the function"),
+        digest(b"the function of databases"),
+    ];
+    assert_eq!(codes, expected);
+    assert_ne!(done.functions[0].arn, done.functions[1].arn);
+    assert_eq!((done.secrets.len(), done.databases.len()), (1, 1));
+}
+
+#[test]
+fn a_wrong_first_password_never_becomes_current() {
+    let mut scenario = scenario();
+    scenario
+        .passwords
+        .insert(SECRET.to_owned(), "hush-wrong".into());
+    let fake = scenario.fake();
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(error, Error::Seed { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("password is wrong") && !text.contains("hush"),
+        "{text}"
+    );
+    assert_eq!(field(&fake, CURRENT, "password"), None);
+    assert_eq!(
+        fake.world.borrow().secrets[SECRET].labelled("KEYROTA_FIRST"),
+        None
+    );
+    // The next run brings the right one.
+    let right = with_password(Scenario::of(ONE, |_| {}));
+    let done = right.bootstrap(&fake, None).unwrap().unwrap();
+    check(&fake, &done);
+}
+
+#[test]
+fn a_server_that_is_down_is_told_from_a_wrong_password() {
+    let scenario = scenario();
+    let fake = scenario.fake();
+    let server = |fake: &Fake, down| {
+        let mut world = fake.world.borrow_mut();
+        world.servers.get_mut("db.internal:5432").unwrap().down = down;
+    };
+    server(&fake, true);
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(error.to_string().contains("nobody listens"), "{error}");
+    server(&fake, false);
+    check(&fake, &scenario.bootstrap(&fake, None).unwrap().unwrap());
+}
+
+#[test]
+fn without_a_first_password_nothing_is_stored() {
+    let scenario = Scenario::of(ONE, account);
+    let fake = scenario.fake();
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(error.to_string().contains("no first password"), "{error}");
+}
+
+#[test]
+fn a_server_that_moved_is_followed_with_the_same_password() {
+    let fake = deployed(&scenario());
+    let password = field(&fake, CURRENT, "password").unwrap();
+    fake.world
+        .borrow_mut()
+        .add_server("new.internal:6432", "app", &password);
+    let moved = ONE.replace("host: db.internal", "host: new.internal, port: 6432");
+    let scenario = after(&fake, &moved);
+    let explored = explore(
+        || scenario.fake(),
+        |fake, fault| scenario.bootstrap(fake, fault),
+        |fake, done| {
+            assert_eq!(field(fake, CURRENT, "host").unwrap(), "new.internal");
+            let world = fake.world.borrow();
+            let users = &world.servers["new.internal:6432"].users;
+            assert_eq!(
+                users["app"],
+                world.secrets[SECRET].field(CURRENT, "password").unwrap()
+            );
+            assert!(done.databases[0].arn.contains("prod/orders"));
+        },
+    );
+    tell("bootstrap, another host", explored);
+    // Where the login is not good there, clients keep the one that is.
+    fake.world.borrow_mut().servers.remove("new.internal:6432");
+    let scenario = after(&fake, &moved);
+    let fake = scenario.fake();
+    let error = scenario.bootstrap(&fake, None).unwrap().unwrap_err();
+    assert!(matches!(error, Error::Seed { .. }), "{error}");
+    assert_eq!(field(&fake, CURRENT, "host").unwrap(), "db.internal");
+}
+
+#[test]
+fn another_user_for_a_secret_is_refused() {
+    let fake = deployed(&scenario());
+    let other = ONE.replace("username: app", "username: other");
+    let scenario = after(&fake, &other);
+    let Error::Refused(findings) = scenario.bootstrap(&fake, None).unwrap().unwrap_err() else {
+        panic!("refused");
+    };
+    assert_eq!(findings[0].kind, "other-login");
+}
+
+#[test]
+fn an_administrator_of_another_server_is_refused() {
+    let entries = ONE.replace("username: app", "username: app, rotate_as: ops/master");
+    for (host, port, text) in [
+        ("elsewhere", 5432, "elsewhere:5432"),
+        ("db.internal", 5433, "db.internal:5433"),
+    ] {
+        let scenario = with_password(Scenario::of(&entries, |world| {
+            account(world);
+            world.add_master("ops/master", host, port);
+        }));
+        let fake = scenario.fake();
+        let Error::Refused(findings) = scenario.bootstrap(&fake, None).unwrap().unwrap_err() else {
+            panic!("refused");
+        };
+        assert_eq!(findings[0].kind, "no-administrator");
+        assert!(findings[0].message.contains(text), "{findings:?}");
+        assert!(fake.world.borrow().stacks.is_empty());
+    }
+}
+
+#[test]
+fn a_rotation_interrupted_anywhere() {
+    let scenario = scenario();
+    let start = deployed(&scenario).world.into_inner();
+    let explored = explore(
+        || Fake::new(start.clone()),
+        |fake, fault| rotate(&scenario, fake, fault),
+        |fake, verified| {
+            let world = fake.world.borrow();
+            let secret = &world.secrets[SECRET];
+            assert!(!secret.in_rotation());
+            assert_eq!(secret.labelled(CURRENT), Some(verified.version.as_str()));
+        },
+    );
+    tell("rotate a password", explored);
+}
+
+#[test]
+fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
+    for step in [Step::Create, Step::Set, Step::Test, Step::Finish] {
+        let scenario = scenario();
+        let fake = deployed(&scenario);
+        let token = {
+            let mut world = fake.world.borrow_mut();
+            world.failing.insert(step, usize::MAX);
+            let token = world.token();
+            world.rotate(SECRET, &token).unwrap();
+            world.next_day();
+            assert_eq!(world.secrets[SECRET].labelled(PENDING), Some(&*token));
+            token
+        };
+        let sent = fake.world.borrow().secrets[SECRET].labelled(SETTING) == Some(&*token);
+        assert_eq!(sent, matches!(step, Step::Test | Step::Finish));
+        // It still fails: the password that was sent must not be lost.
+        let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
+        assert!(error.to_string().contains("fault was injected"), "{error}");
+        let kept = fake.world.borrow().secrets[SECRET].labelled(PENDING) == Some(&*token);
+        assert_eq!(kept, sent, "{step:?}");
+        fake.world.borrow_mut().failing.clear();
+        let start = fake.world.into_inner();
+        let explored = explore(
+            || Fake::new(start.clone()),
+            |fake, fault| rotate(&scenario, fake, fault),
+            |fake, _| assert!(!fake.world.borrow().secrets[SECRET].in_rotation()),
+        );
+        tell(
+            &format!("rotate a password, unfinished at {step:?}"),
+            explored,
+        );
+    }
+}
+
+#[test]
+fn the_version_before_comes_back_where_its_password_works() {
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    rotate(&scenario, &fake, None).unwrap().unwrap();
+    let error = go_back(&scenario, &fake, None).unwrap().unwrap_err();
+    assert!(error.to_string().contains("password is wrong"), "{error}");
+    // Somebody has set the old one on the server.
+    let old = field(&fake, PREVIOUS, "password").unwrap();
+    fake.world.borrow_mut().watch.meanwhile = true;
+    fake.world
+        .borrow_mut()
+        .add_server("db.internal:5432", "app", &old);
+    go_back(&scenario, &fake, None).unwrap().unwrap();
+    assert_eq!(field(&fake, CURRENT, "password"), Some(old));
+    fake.world.borrow_mut().watch.meanwhile = false;
+    rotate(&scenario, &fake, None).unwrap().unwrap();
+}
+
+#[test]
+fn how_it_fares_is_told() {
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    let state = |fake: &Fake| {
+        let report = scenario.run(fake, None, async |context| {
+            status(context, &scenario.model).await
+        });
+        let secrets = report.unwrap().unwrap().secrets;
+        assert!(secrets[0].keys.is_empty() && secrets[0].username == "app");
+        secrets[0].state
+    };
+    assert_eq!(state(&fake), State::Ok);
+    {
+        let mut world = fake.world.borrow_mut();
+        world.failing.insert(Step::Test, usize::MAX);
+        let token = world.token();
+        world.rotate(SECRET, &token).unwrap();
+        world.next_day();
+    }
+    assert_eq!(state(&fake), State::Stuck);
+    fake.world.borrow_mut().secrets.clear();
+    assert_eq!(state(&fake), State::Missing);
+}
+
+#[test]
+fn a_teardown_leaves_the_server_alone() {
+    // An IAM user of the same name has nothing to do with it.
+    let scenario = scenario();
+    let prepared = deployed(&scenario);
+    {
+        let mut world = prepared.world.borrow_mut();
+        world.add_user("app");
+        world.add_key("app", super::super::fake::Origin::Somebody);
+        world.watch.teardown = true;
+    }
+    let before = prepared.world.borrow().servers["db.internal:5432"]
+        .users
+        .clone();
+    let start = prepared.world.into_inner();
+    let explored = explore(
+        || Fake::new(start.clone()),
+        |fake, fault| scenario.teardown(fake, fault, WINDOW),
+        |fake, report| {
+            let world = fake.world.borrow();
+            assert!(world.secrets[SECRET].deleted.is_some());
+            assert!(world.functions.is_empty() && world.logs.is_empty());
+            assert_eq!(world.servers["db.internal:5432"].users, before);
+            assert_eq!(world.keys_of("app").len(), 1);
+            let _ = report;
+        },
+    );
+    tell("teardown, a database", explored);
+    let fake = Fake::new(start);
+    let report = scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+    let password = report.retained.iter().find(|item| item.kind == "password");
+    let note = password.unwrap().note.as_ref().unwrap();
+    assert!(
+        note.contains("stays valid") && note.contains(SECRET),
+        "{note}"
+    );
+}
+
+#[test]
+fn what_was_interrupted_before_a_password_was_stored_goes_at_once() {
+    let scenario = scenario();
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    for call in 1..=fake.calls() {
+        let fake = scenario.fake();
+        let kind = Kind::DiesAfter;
+        let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
+        fake.world.borrow_mut().watch.teardown = true;
+        scenario.teardown(&fake, None, WINDOW).unwrap().unwrap();
+        let world = fake.world.borrow();
+        let password = |name: &str| {
+            let secret = world.secrets.get(name);
+            secret.and_then(|secret| secret.field(CURRENT, "password"))
+        };
+        assert_eq!(
+            world.secrets.contains_key(SECRET),
+            password(SECRET).is_some()
+        );
+    }
+    let first = &scenario.passwords[SECRET];
+    assert_eq!(first.expose_secret(), "hush-first");
+}
