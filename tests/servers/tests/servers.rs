@@ -1,6 +1,9 @@
 //! Each engine starts, keeps its data over a restart, and leaves nothing behind.
 
 use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use keyrota_test_servers::{Certificate, Engine, Options, Server};
 
@@ -57,4 +60,30 @@ fn a_server_that_does_not_start_says_why() {
         panic!("it started");
     };
     assert!(error.to_string().contains("no_such_setting"), "{error}");
+}
+
+/// No test, but what the next one runs in a process of its own, to have it end
+/// without a word.
+#[test]
+#[ignore = "it aborts its process"]
+fn aborted() {
+    let server = Server::start(Engine::MariaDb, Options::default()).unwrap();
+    println!("\nat {} {}", server.port(), server.folder().display());
+    std::process::abort();
+}
+
+#[test]
+fn a_process_that_ends_without_a_word_leaves_nothing_behind() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "aborted", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("at "));
+    let (port, folder) = line.expect("it started").split_once(' ').unwrap();
+    let (port, folder): (u16, _) = (port.parse().unwrap(), PathBuf::from(folder));
+    while folder.exists() || TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
