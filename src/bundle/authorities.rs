@@ -71,7 +71,10 @@ fn marker<'line>(line: &'line str, which: &str) -> Option<&'line str> {
 fn check(body: &str) -> Result<(), &'static str> {
     let letters = body.trim_end_matches('=');
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    if !letters.bytes().all(usual) || body.len() % 4 != 0 || body.len() - letters.len() > 2 {
+    if !letters.bytes().all(usual)
+        || !body.len().is_multiple_of(4)
+        || body.len() - letters.len() > 2
+    {
         return Err("it is not base 64");
     }
     match letters.starts_with('M') && letters.len() > 64 {

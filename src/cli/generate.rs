@@ -96,10 +96,6 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line is where files are written"
-)]
 fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Failed> {
     let mut files = Vec::new();
     // Policies of entries that are gone would look as if they were in force.

@@ -140,12 +140,12 @@ fn describe(stage: &Stage) -> String {
         } => format!("Building {function} for {architecture}"),
         Stage::PreparingSandbox => "Preparing the local AWS (once)".into(),
         Stage::StartingSandbox => "Starting the local AWS".into(),
-        Stage::Uploading => "Uploading the function's code".into(),
+        Stage::Uploading => "Uploading the code".into(),
         Stage::Comparing => "Comparing with what is deployed".into(),
         Stage::Deploying => "Waiting for CloudFormation".into(),
-        Stage::Seeding => "Storing first keys".into(),
+        Stage::Seeding => "Storing first credentials".into(),
         Stage::Rotating(secret) => format!("Rotating {secret}"),
-        Stage::Verifying(secret) => format!("Proving that the key in {secret} works"),
+        Stage::Verifying(secret) => format!("Proving that the credential in {secret} works"),
         Stage::Removing => "Taking everything down".into(),
     }
 }

@@ -288,6 +288,35 @@ class Resources(DeployingTest):
                     self.client("lambda").get_function(FunctionName=self.stack)
                 self.delete()
 
+    def test_a_function_in_a_vpc_needs_a_role_that_may_make_its_interfaces(self) -> None:
+        storage = self.client("s3")
+        storage.create_bucket(Bucket=self.stack)
+        storage.put_object(Bucket=self.stack, Key="f.zip", Body=zipped({"bootstrap": "#!/bin/sh\n"}))
+        properties = {
+            "Runtime": "provided.al2023",
+            "Handler": "bootstrap",
+            "Role": self.role(f"r-{self.stack}"),
+            "Code": {"S3Bucket": self.stack, "S3Key": "f.zip"},
+            "VpcConfig": {"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]},
+        }
+        function = resource("Lambda::Function", properties)
+        self.assertEqual(self.deploy({"Function": function}), "ROLLBACK_COMPLETE")
+        self.assertIn("CreateNetworkInterface", self.failure("Function"))
+        self.delete()
+        # A statement that keeps the function's own code from it keeps nobody else from it.
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        properties["Role"] = self.role(
+            f"v-{self.stack}",
+            {"Effect": "Allow", "Action": "ec2:CreateNetworkInterface", "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": "ec2:CreateNetworkInterface",
+                "Resource": "*",
+                "Condition": {"ArnEquals": {"lambda:SourceFunctionArn": arn}},
+            },
+        )
+        self.assertEqual(self.deploy({"Function": function}), "CREATE_COMPLETE")
+
     def test_names_in_use_fail_the_stack(self) -> None:
         self.client("logs").create_log_group(logGroupName=self.stack)
         taken = {

@@ -151,6 +151,41 @@ fn a_command_may_do_what_it_needs_and_no_more() {
     insta::assert_debug_snapshot!("plan", actions(Command::Plan));
 }
 
+/// What databases add to a deployer's policy, and that nothing of access keys is in
+/// it where there are none.
+#[test]
+fn databases_take_no_users_and_the_network_only_where_there_is_one() {
+    let with = include_str!("../../../examples/databases.yaml");
+    let without = with.split("network:").next().unwrap();
+    let allowed_of = |text: &str| -> BTreeSet<String> {
+        let all = allowed(&of(text));
+        all.into_iter()
+            .map(|(action, resource, _)| format!("{action} {resource}"))
+            .collect()
+    };
+    let (with, without) = (allowed_of(with), allowed_of(without));
+    let network: Vec<&String> = with.difference(&without).collect();
+    assert_eq!(
+        network,
+        [
+            "ec2:DescribeNetworkInterfaces *",
+            "ec2:DescribeSecurityGroups *",
+            "ec2:DescribeSubnets *",
+            "ec2:DescribeVpcs *",
+        ]
+    );
+    assert!(
+        !with
+            .iter()
+            .any(|it| it.contains("User") || it.contains("AccessKey"))
+    );
+    let first = "secretsmanager:GetSecretValue arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:ops/shop-first-password-??????";
+    assert!(with.contains(first));
+    let administrator = "secretsmanager:GetSecretValue arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:ops/wiki-administrator-??????";
+    assert!(!with.contains(administrator));
+    assert!(with.contains(&administrator.replace("GetSecretValue", "DescribeSecret")));
+}
+
 /// Every wildcard has its reason beside its grant; a new one has to get one.
 #[test]
 fn wildcards_are_known() {

@@ -27,6 +27,27 @@ fn users(numbers: impl IntoIterator<Item = usize>, settings: &str) -> Model {
     load(&text)
 }
 
+/// Users and databases of these numbers, in one manifest.
+fn mixed(keys: usize, databases: usize, settings: &str) -> Model {
+    let mut text = "version: 1\nstack: keys\nnetwork: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\naccess_keys:\n".to_owned();
+    for number in 0..keys {
+        writeln!(
+            text,
+            "  - {{ user: user-{number:05}, secret: prod/user-{number:05} }}"
+        )
+        .unwrap();
+    }
+    text.push_str("databases:\n");
+    for number in 0..databases {
+        writeln!(
+            text,
+            "  - {{ secret: prod/db-{number:05}, engine: mysql, host: db-{number:05}.internal, username: app{settings} }}"
+        )
+        .unwrap();
+    }
+    load(&text.replace("access_keys:\ndatabases:", "databases:"))
+}
+
 fn fleet(model: Model, record: Record) -> Fleet {
     Fleet::of(model, record).unwrap()
 }
@@ -218,6 +239,55 @@ proptest! {
     }
 }
 
+/// Databases are entries like any others: each stays where it is, and a stack has
+/// only what its own entries need.
+#[test]
+fn databases_are_spread_and_stay() {
+    let one = fleet(mixed(2, 2, ""), Record::default());
+    assert_eq!(one.shards.len(), 1);
+    assert!(one.record.is_none());
+    let many = fleet(mixed(0, 600, ""), Record::default());
+    assert!(many.shards.len() > 2, "{}", many.shards.len());
+    for shard in &many.shards {
+        let rendered = render(std::slice::from_ref(shard), &templates()).unwrap();
+        assert!(!rendered.stacks[0].contains("\n  Function:\n"));
+    }
+    let record = many.record.unwrap();
+    let placed = |fleet: &Fleet| -> BTreeMap<String, String> {
+        let of = |shard: &Shard| {
+            let names = Entry::all(&shard.model).map(|entry| entry.secret().to_owned());
+            let file = shard.file.clone();
+            names
+                .map(move |name| (name, file.clone()))
+                .collect::<Vec<_>>()
+        };
+        fleet.shards.iter().flat_map(of).collect()
+    };
+    let before = placed(&fleet(mixed(0, 600, ""), record.clone()));
+    assert_eq!(before.len(), 600);
+    // Access keys go where there is room; a shard with both has both functions.
+    let more = fleet(mixed(300, 600, ""), record);
+    let after = placed(&more);
+    assert_eq!(after.len(), 900);
+    for (name, file) in &before {
+        assert_eq!(after.get(name), Some(file), "{name}");
+    }
+    for shard in &more.shards {
+        let stack = &render(std::slice::from_ref(shard), &templates())
+            .unwrap()
+            .stacks[0];
+        let keys = !shard.model.access_keys.is_empty();
+        let databases = !shard.model.databases.is_empty();
+        assert_eq!(stack.contains("\n  Function:\n"), keys, "{}", shard.file);
+        assert_eq!(
+            stack.contains("\n  DatabaseFunction:\n"),
+            databases,
+            "{}",
+            shard.file
+        );
+    }
+}
+
 /// What is estimated of a stack is no less than what comes out of it.
 #[test]
 fn no_estimate_is_too_low() {
@@ -227,47 +297,60 @@ fn no_estimate_is_too_low() {
         ", rotate_as: ops/administrator, kms_key: create, readers: [\"arn:aws:iam::111122223333:root\"]",
         ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::abc\" }",
     ] {
-        for count in [1, 60] {
-            let model = users(0..count, settings);
-            let mut load = Load::empty(&model);
-            for entry in Entry::all(&model) {
-                load.add(entry);
-            }
-            let text = &render(&[single(model.clone())], &templates())
-                .unwrap()
-                .stacks[0];
-            let tree: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
-            let world = resolve::World::longest(&model).with_resources(&tree);
-            let found = resolve::resources(&tree).count();
-            let (resources, bytes, key) = load.estimate();
-            assert!(
-                found <= resources && resources <= found + 12,
-                "{settings}: {found} resources, {resources} estimated"
-            );
-            assert!(
-                text.len() <= bytes,
-                "{settings}: {} bytes, {bytes} estimated",
-                text.len()
-            );
-            if count > 1 {
-                assert!(
-                    bytes * 2 <= text.len() * 3,
-                    "{settings}: {} bytes, {bytes} estimated",
-                    text.len()
-                );
-            }
-            let documents = document::documents(&tree, &world).unwrap();
-            for document in documents
-                .iter()
-                .filter(|document| document.kind == document::Kind::Key)
-            {
-                let size = document.size();
-                assert!(size <= key, "{settings}: {size} > {key}");
-                assert!(
-                    key * 4 <= size * 5 + 5_000,
-                    "{settings}: {key} is far above {size}"
-                );
-            }
+        for (count, model) in [1, 60].map(|count| (count, users(0..count, settings))) {
+            check_estimate(&model, count, settings);
         }
+    }
+    for settings in [
+        "",
+        ", rotate_as: ops/administrator, kms_key: create, readers: [\"arn:aws:iam::111122223333:root\"]",
+        ", dbname: \"o'rd\\\"ers\", tls_ca: a.pem, old_key: { deactivate_after: 1d }",
+    ] {
+        for (keys, databases) in [(0, 1), (0, 60), (1, 1), (40, 40)] {
+            let model = mixed(keys, databases, settings);
+            check_estimate(&model, keys + databases, settings);
+        }
+    }
+}
+
+fn check_estimate(model: &Model, count: usize, settings: &str) {
+    let mut load = Load::empty(model);
+    for entry in Entry::all(model) {
+        load.add(entry);
+    }
+    let text = &render(&[single(model.clone())], &templates())
+        .unwrap()
+        .stacks[0];
+    let tree: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    let world = resolve::World::longest(model).with_resources(&tree);
+    let found = resolve::resources(&tree).count();
+    let (resources, bytes, key) = load.estimate();
+    assert!(
+        found <= resources && resources <= found + 12,
+        "{settings}: {found} resources, {resources} estimated"
+    );
+    assert!(
+        text.len() <= bytes,
+        "{settings}: {} bytes, {bytes} estimated",
+        text.len()
+    );
+    if count > 2 {
+        assert!(
+            bytes * 2 <= text.len() * 3,
+            "{settings}: {} bytes, {bytes} estimated",
+            text.len()
+        );
+    }
+    let documents = document::documents(&tree, &world).unwrap();
+    for document in documents
+        .iter()
+        .filter(|document| document.kind == document::Kind::Key)
+    {
+        let size = document.size();
+        assert!(size <= key, "{settings}: {size} > {key}");
+        assert!(
+            key * 4 <= size * 5 + 5_000,
+            "{settings}: {key} is far above {size}"
+        );
     }
 }

@@ -86,6 +86,7 @@ fn status() {
               "status": "Active"
             }
           ],
+          "kind": "access_key",
           "last_rotated": "2026-11-01T09:00:30Z",
           "name": "prod/app",
           "next_rotation": null,

@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::mark::{self, RETAINED, SETTING};
-use crate::pin::Pin;
+use crate::pin::{Pin, RotateAs};
 use crate::port::{Description, Journal, Ports, Which};
 use crate::secret::{Content, Credential, Unreadable};
 use crate::server::{Before, Change, Endpoint, Login, Server, ServerError};
@@ -78,7 +78,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         Err(error) if decide::may_try_another(error.fault) => {}
         Err(error) => return Err(no_login(&scene.pin, PENDING, error)),
     }
-    let resumed = resume(ports, &scene).await?;
+    let resumed = resume(ports, &scene, &current).await?;
     let administrator = administrator(ports, &scene.pin, &current).await?;
     label(ports, event, &scene.description, SETTING).await?;
     if let Some(administrator) = administrator {
@@ -106,7 +106,11 @@ fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static st
 
 /// Goes on from a rotation that was broken off after its password was sent.
 /// Where that password works, its version becomes AWSCURRENT, and it is returned.
-async fn resume<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Option<Credential>, Error> {
+async fn resume<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    current: &Credential,
+) -> Result<Option<Credential>, Error> {
     let Some(version) = mark::broken_off(&scene.description.stages) else {
         return Ok(None);
     };
@@ -121,7 +125,7 @@ async fn resume<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Option<Credent
         });
     }
     let Some(credential) = usable(&scene.pin, found.content) else {
-        return Ok(None);
+        return beside_a_stray(ports, scene, current).await.map(|()| None);
     };
     match authenticate(ports, &scene.pin, &credential).await {
         Ok(()) => {
@@ -132,6 +136,36 @@ async fn resume<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Option<Credent
         }
         Err(error) if decide::may_try_another(error.fault) => Ok(None),
         Err(error) => Err(no_login(&scene.pin, SETTING, error)),
+    }
+}
+
+/// Lets the label be taken from a version that is not of the pinned server and
+/// user, which it was when its password was sent. It may hold the only one that
+/// works, for when the tags are put right; so AWSCURRENT's has to work, or an
+/// administrator change the password.
+async fn beside_a_stray<P: Ports>(
+    ports: &P,
+    scene: &Scene<'_>,
+    current: &Credential,
+) -> Result<(), Error> {
+    if scene.pin.rotate_as != RotateAs::Own {
+        return Ok(());
+    }
+    match authenticate(ports, &scene.pin, current).await {
+        Ok(()) => Ok(()),
+        Err(error) if decide::may_try_another(error.fault) => {
+            Err(none_works(&scene.pin, &[PENDING, CURRENT]))
+        }
+        Err(error) => Err(no_login(&scene.pin, CURRENT, error)),
+    }
+}
+
+fn none_works(pin: &Pin, tried: &[&str]) -> Error {
+    Error::NoPasswordWorks {
+        secret: pin.secret.name().to_owned(),
+        server: server(pin),
+        username: pin.username.clone(),
+        tried: tried.join(", "),
     }
 }
 
@@ -166,12 +200,7 @@ async fn by_the_user<P: Ports>(
                 .map(|previous| (PREVIOUS, previous));
         }
     }
-    Err(Error::NoPasswordWorks {
-        secret: pin.secret.name().to_owned(),
-        server: server(pin),
-        username: pin.username.clone(),
-        tried: tried.join(", "),
-    })
+    Err(none_works(pin, &tried))
 }
 
 async fn change<P: Ports>(

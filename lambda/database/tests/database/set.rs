@@ -315,3 +315,29 @@ fn without_a_database_or_with_another_engine_it_is_the_same() {
         assert!(!world.knows(&password));
     }
 }
+
+/// The manifest is changed in the middle of a rotation: its version is of a server
+/// that the tags do not name any more, and holds the only password that works. It
+/// is not used, nor lost.
+#[test]
+fn what_was_sent_before_the_tags_changed_is_kept_for_when_they_are_put_right() {
+    let world = created(Setting::POSTGRES);
+    assert_eq!(run(&world, Step::Set).name(), "done");
+    let sent = world.carrier(SETTING);
+    let mut moved = world.fields(CURRENT);
+    moved["dbname"] = json!("moved");
+    world.tag("keyrota:dbname", Some("moved"));
+    world.store("corrected", &[CURRENT], &moved);
+    assert_eq!(run(&world, Step::Test).name(), "Stray");
+    assert_eq!(run(&world, Step::Create).name(), "GivenUp");
+    for token in ["second-token", "third-token"] {
+        assert_eq!(rotate(&world, token).name(), "NoPasswordWorks");
+        assert_eq!(world.carrier(SETTING), sent);
+    }
+    world.tag("keyrota:dbname", Some("orders"));
+    let mut back = world.fields(CURRENT);
+    back["dbname"] = json!("orders");
+    world.store("put-right", &[CURRENT], &back);
+    assert_eq!(rotate(&world, "fourth-token").name(), "done");
+    assert!(world.works(CURRENT));
+}

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, iam, lambda_svc
 from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import provisioners
@@ -72,6 +73,7 @@ def install() -> None:
     ):
         _before_create(resource_type, _refuse_existing(name_property, existing))
     _before_create(_FUNCTION, _require_code_and_role)
+    _before_create(_FUNCTION, _require_network_permission)
     _before_create(_PERMISSION, _require_function)
 
 
@@ -254,6 +256,32 @@ def _inline_policy(name_property: str, list_property: str) -> dict[str, Any]:
 
 
 # AWS::Lambda::Function and AWS::Lambda::Permission
+
+
+def _require_network_permission(properties: Properties) -> None:
+    """Refuses a function in a VPC whose role may not make its network interfaces yet.
+
+    Lambda makes them in the role's name, and tries that when the function is made.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    if not (properties.get("VpcConfig") or {}).get("SubnetIds"):
+        return
+    arn = properties["Role"]
+    context = iam_evaluator.EvalContext(
+        principal_arn=arn,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action="ec2:CreateNetworkInterface",
+        resource_arn="*",
+        region=get_region(),
+    )
+    policies = iam_evaluator._gather_role_policies(arn.rpartition("/")[2], get_account_id())
+    if iam_evaluator.evaluate(context, policies).decision != "Allow":
+        raise ValueError(
+            "The provided execution role does not have permissions to call "
+            "CreateNetworkInterface on EC2"
+        )
 
 
 def _require_code_and_role(properties: Properties) -> None:
