@@ -5,9 +5,9 @@
 //! database of its own; those that stop or restrict a server have one for
 //! themselves.
 
-mod bench;
+pub mod bench;
 mod client;
-mod function;
+pub mod function;
 mod rotation;
 mod site;
 mod whole;
