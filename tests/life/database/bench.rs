@@ -1,5 +1,6 @@
 //! Servers, and users on them.
 
+use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,13 +8,52 @@ pub use keyrota_test_servers::Engine;
 use keyrota_test_servers::{Options, Server};
 
 /// The password of every user that is made here.
-pub const FIRST: &str = "f1rst 'o\" pass\\word $(x) %s";
+pub const FIRST: &str = "F1rst 'o\" pass\\word $(x) %s";
 
 /// A user with a database of its own.
 #[derive(Clone, Debug)]
 pub struct User {
     pub name: String,
     pub dbname: String,
+}
+
+/// A server of one test, or of all.
+pub enum Bench {
+    Shared(&'static Server),
+    Own(Box<Server>),
+}
+
+impl Bench {
+    /// Returns a server of one test, to be stopped and started.
+    pub fn owned(&mut self) -> &mut Server {
+        match self {
+            Self::Shared(_) => panic!("others use this server"),
+            Self::Own(server) => server,
+        }
+    }
+}
+
+impl From<&'static Server> for Bench {
+    fn from(server: &'static Server) -> Self {
+        Self::Shared(server)
+    }
+}
+
+impl From<Server> for Bench {
+    fn from(server: Server) -> Self {
+        Self::Own(Box::new(server))
+    }
+}
+
+impl Deref for Bench {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        match self {
+            Self::Shared(server) => server,
+            Self::Own(server) => server,
+        }
+    }
 }
 
 /// Returns the server of an engine that the tests share.
@@ -60,27 +100,20 @@ pub fn make_user(server: &Server) -> User {
         name: format!("o'r\"d \\ers {number}"),
         dbname: dbname.clone(),
     };
-    let quoted = quoted(server, &user.name);
-    let database = match server.engine() {
-        Engine::Postgres => format!("CREATE DATABASE {dbname};"),
-        Engine::MariaDb | Engine::MySql => {
-            format!("CREATE DATABASE {dbname}; ")
-        }
-    };
-    sql(server, &database);
+    sql(server, &format!("CREATE DATABASE {dbname};"));
     make_again(server, &user, FIRST);
-    if server.engine() != Engine::Postgres {
-        sql(server, &format!("GRANT ALL ON {dbname}.* TO {quoted}"));
-    }
     user
 }
 
-/// Makes a user that is gone.
+/// Makes a user, or one that is gone once more.
 pub fn make_again(server: &Server, user: &User, password: &str) {
     let (name, password) = (quoted(server, &user.name), literal(server, password));
     let statement = match server.engine() {
         Engine::Postgres => format!("CREATE ROLE {name} LOGIN PASSWORD {password}"),
-        Engine::MariaDb | Engine::MySql => format!("CREATE USER {name} IDENTIFIED BY {password}"),
+        Engine::MariaDb | Engine::MySql => format!(
+            "CREATE USER {name} IDENTIFIED BY {password}; GRANT ALL ON {}.* TO {name}",
+            user.dbname
+        ),
     };
     sql(server, &statement);
 }

@@ -7,7 +7,13 @@
 
 pub mod bench;
 mod client;
+mod cut;
+mod exec;
 pub mod function;
+mod outage;
+mod retained;
 mod rotation;
 mod site;
+mod soak;
+mod trouble;
 mod whole;

@@ -1,9 +1,8 @@
 //! An account with a database in its manifest, on a server.
 
-use keyrota_test_servers::Server;
 use serde_json::{Value, json};
 
-use super::bench::{self, FIRST, User};
+use super::bench::{self, Bench, FIRST, User};
 use super::client::{Refused, log_in};
 use super::function::{self, AUTHORITY};
 use crate::world::{Ran, World};
@@ -14,15 +13,16 @@ pub const SECRET: &str = "prod/orders-db";
 const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --format json";
 
 /// An account, a server, and a user on it.
-pub struct Site<'s> {
+pub struct Site {
     pub world: World,
-    pub server: &'s Server,
+    pub server: Bench,
     pub user: User,
 }
 
-impl<'s> Site<'s> {
+impl Site {
     /// Makes a user, an empty account and a manifest for them.
-    pub async fn new(server: &'s Server) -> Self {
+    pub async fn new(server: impl Into<Bench>) -> Self {
+        let server = server.into();
         let world = World::without_function().await;
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
@@ -31,7 +31,7 @@ impl<'s> Site<'s> {
         world.conceal(FIRST);
         let site = Self {
             world,
-            user: bench::make_user(server),
+            user: bench::make_user(&server),
             server,
         };
         site.manifest("");
@@ -39,7 +39,7 @@ impl<'s> Site<'s> {
     }
 
     /// The same, bootstrapped, with settings of the entry's own.
-    pub async fn bootstrapped(server: &'s Server, settings: &str) -> Self {
+    pub async fn bootstrapped(server: impl Into<Bench>, settings: &str) -> Self {
         let site = Self::new(server).await;
         site.manifest(settings);
         site.bootstrap().await.exits(0);
@@ -72,6 +72,13 @@ impl<'s> Site<'s> {
         self.world.run(BOOTSTRAP, command).await
     }
 
+    /// Allows the user of MySQL to keep its password before (*Dual Password Support*).
+    pub fn may_retain(&self) {
+        let name = bench::quoted(&self.server, &self.user.name);
+        let right = format!("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {name}");
+        bench::sql(&self.server, &right);
+    }
+
     /// Returns what a label's version holds.
     #[track_caller]
     pub fn value(&self, label: &'static str) -> impl Future<Output = Value> + '_ {
@@ -84,7 +91,7 @@ impl<'s> Site<'s> {
 
     /// Tries what a label's version holds.
     pub async fn log_in(&self, label: &'static str) -> Result<(), Refused> {
-        log_in(self.server, &self.value(label).await).await
+        log_in(&self.server, &self.value(label).await).await
     }
 
     /// Has the program rotate, and expects that the new password works.
@@ -94,7 +101,7 @@ impl<'s> Site<'s> {
         assert_eq!(ran.json()["secrets"][0]["verified"], true, "{ran}");
         let after = self.value("AWSCURRENT").await;
         assert_ne!(after["password"], before["password"], "{ran}");
-        assert_eq!(log_in(self.server, &after).await, Ok(()), "{ran}");
+        assert_eq!(log_in(&self.server, &after).await, Ok(()), "{ran}");
         ran
     }
 
