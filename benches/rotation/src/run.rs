@@ -49,10 +49,9 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     match kind {
         Kind::AccessKeys => {
             let sides = Sides::new(&function, environment, &python::ACCESS_KEYS, folder)?;
-            let subject = Subject::AccessKey;
             let scene = Scene {
                 authority: &authority,
-                subject,
+                subject: Subject::AccessKey,
             };
             compare(arguments, &scene, &sides).await?;
         }
@@ -65,7 +64,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
                 let sides = Sides::new(&function, environment, &python::database(engine), &folder)?;
                 let scene = Scene {
                     authority: &authority,
-                    subject: Subject::Password(Database::start(engine, &authority)?),
+                    subject: Subject::Password(Box::new(Database::start(engine, &authority)?)),
                 };
                 let zip = match (environment, &sides.python) {
                     (Some(environment), Some(python)) => {

@@ -12,7 +12,7 @@ pub enum Subject {
     /// The access key of an IAM user.
     AccessKey,
     /// The password of a database's user.
-    Password(Database),
+    Password(Box<Database>),
 }
 
 /// What is around a process, and around the one after it.

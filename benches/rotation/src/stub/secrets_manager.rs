@@ -44,7 +44,7 @@ pub fn answer(
 fn describe(account: &Account) -> Value {
     let tags: Vec<Value> = account
         .tags()
-        .into_iter()
+        .iter()
         .map(|(key, value)| json!({ "Key": key, "Value": value }))
         .collect();
     let mut answer = json!({
