@@ -10,6 +10,7 @@ mod application;
 mod bundle;
 mod change;
 mod cut;
+mod database;
 mod emulator;
 mod exec;
 mod fleet;

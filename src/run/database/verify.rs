@@ -34,9 +34,10 @@ pub async fn verify_database(
         secret: name.to_owned(),
         reason,
     };
-    let seen = observe_database(context, entry).await?;
+    let mut seen = observe_database(context, entry).await?;
     let held = seen.secret.as_ref();
     let version = held.and_then(|held| held.secret.version_with(CURRENT));
+    let version = version.map(str::to_owned);
     let (Some(version), Some(_)) = (version, seen.login()) else {
         return Err(refused("AWSCURRENT is not complete".into()));
     };
@@ -47,21 +48,26 @@ pub async fn verify_database(
         return Err(refused(format!("AWSCURRENT is {version}, not {expected}")));
     }
     let arn = deployed.secret_arn(entry)?;
-    let answer = check(context, deployed, name, arn, version).await?;
+    let answer = check(context, deployed, name, arn, &version).await?;
     if let Some(reason) = answer.refusal() {
         return Err(refused(reason));
     }
-    let report = plan::report_database(entry, &seen, context.clock.now());
-    let fine =
-        report.state == State::Ok || (report.state == State::NeverRotated && rotated.is_none());
-    match fine {
-        true => Ok(VerifiedLogin {
-            version: version.to_owned(),
-            report,
-        }),
-        false => {
-            let reason = report.reason.unwrap_or_default();
-            Err(refused(format!("it is {}: {reason}", report.state)))
+    // The label moves before the rotation has ended and is written down.
+    let began = context.clock.now();
+    let report = loop {
+        let report = plan::report_database(entry, &seen, context.clock.now());
+        let fine =
+            report.state == State::Ok || (report.state == State::NeverRotated && rotated.is_none());
+        if fine {
+            break report;
         }
-    }
+        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        if waited >= context.pace.propagation {
+            let reason = report.reason.unwrap_or_default();
+            return Err(refused(format!("it is {}: {reason}", report.state)));
+        }
+        context.wait().await;
+        seen = observe_database(context, entry).await?;
+    };
+    Ok(VerifiedLogin { version, report })
 }

@@ -73,7 +73,7 @@ impl<'a> Attempt<'a> {
                     return match self.wait(&version, false, since).await? {
                         Outcome::Current => Ok(version),
                         Outcome::Vanished => {
-                            let reported = self.reported(since).await;
+                            let reported = self.reported_by_now(since).await;
                             let reason = reported.unwrap_or_else(|| "it was cancelled".into());
                             Err(self.error(reason))
                         }
@@ -195,6 +195,23 @@ impl<'a> Attempt<'a> {
             .iter()
             .rev()
             .find_map(|message| error_in(message, self.name))
+    }
+
+    /// Returns the same for a rotation that was given up, which the log may tell
+    /// later than the labels do.
+    async fn reported_by_now(&self, since: Timestamp) -> Option<String> {
+        let began = self.context.clock.now();
+        loop {
+            let reported = self.reported(since).await;
+            let cannot_come = self.group.is_none() || self.blind.get();
+            if reported.is_some()
+                || cannot_come
+                || self.waited(began) >= self.context.pace.after_error
+            {
+                return reported;
+            }
+            self.context.wait().await;
+        }
     }
 
     fn waited(&self, since: Timestamp) -> Duration {

@@ -196,8 +196,10 @@ impl World {
             Ok(answer) => {
                 let text = answer.secret_string.expect("text");
                 let value: Value = serde_json::from_str(&text).expect("JSON");
-                if let Some(secret) = value["secretkey"].as_str() {
-                    self.conceal(secret);
+                for field in ["secretkey", "password"] {
+                    if let Some(secret) = value[field].as_str() {
+                        self.conceal(secret);
+                    }
                 }
                 Some(value)
             }

@@ -149,4 +149,16 @@ impl World {
             );
         }
     }
+
+    /// Expects that none of them is in a log: the function's, or AWS's own.
+    pub async fn check_logs_for_secrets(&self) {
+        self.learn_secrets().await;
+        let mut lines = self.logged().await;
+        lines.extend(self.emulator_log().lines().map(str::to_owned));
+        for line in &lines {
+            for secret in self.concealed.borrow().iter() {
+                assert!(!line.contains(secret.as_str()), "a secret is logged");
+            }
+        }
+    }
 }

@@ -77,16 +77,22 @@ impl Listener for Deaf {
 }
 
 impl World {
-    /// Starts an empty account.
+    /// Starts an empty account, with the access keys' function to deploy.
     pub async fn new() -> Self {
         // Before anything else is waited for, since it may be long in building.
         let zip = function_zip();
+        let world = Self::without_function().await;
+        std::os::unix::fs::symlink(zip, world.home.file("function.zip"))
+            .expect("a link to the function's zip");
+        world
+    }
+
+    /// Starts an empty account.
+    pub async fn without_function() -> Self {
         let sandbox = sandbox::start(&options(), &Deaf)
             .await
             .expect("the local AWS starts");
         let home = Home::new();
-        std::os::unix::fs::symlink(zip, home.path().join("function.zip"))
-            .expect("a link to the function's zip");
         let config = config(&sandbox.endpoint, &Key::root());
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(true)

@@ -1,7 +1,7 @@
 //! A proxy before AWS. It counts what passes and lets a fault befall it: it
 //! stops for good at a change, before AWS has seen it or after AWS has answered;
-//! or it cuts a single call off, loses its answer, refuses it, or ends the
-//! function that makes it.
+//! or it cuts a single call off, loses its answer, refuses it, ends the function
+//! that makes it, or has it wait.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -68,6 +68,8 @@ pub enum Fault {
     Stop(Stop),
     /// The so-manieth request from here that this can befall is cut, and no other.
     Cut(u32, Cut),
+    /// The so-manieth request from here for this action waits until it is released.
+    Hold(u32, &'static str),
 }
 
 /// A request that was seen.
@@ -109,6 +111,7 @@ pub struct Proxy {
 struct State {
     upstream: String,
     stopped: Notify,
+    released: Notify,
     now: Mutex<Now>,
 }
 
@@ -125,6 +128,7 @@ enum Fate {
     StopBefore,
     StopAfter,
     Cut(Cut),
+    Hold,
 }
 
 impl Proxy {
@@ -135,6 +139,7 @@ impl Proxy {
         let state = Arc::new(State {
             upstream: endpoint.strip_prefix("http://").expect("http").to_owned(),
             stopped: Notify::new(),
+            released: Notify::new(),
             now: Mutex::new(Now {
                 fault,
                 seen: Seen::default(),
@@ -164,9 +169,14 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Returns once it has stopped.
+    /// Returns once it has stopped, or holds a request.
     pub async fn stopped(&self) {
         self.state.stopped.notified().await;
+    }
+
+    /// Lets the request go on that it holds.
+    pub fn release(&self) {
+        self.state.released.notify_one();
     }
 
     /// Has what comes from now on meet with a fault; returns what was seen before.
@@ -216,6 +226,10 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
             client.write_all(&request.throttled()).await?;
             return client.shutdown().await;
         }
+        Fate::Hold => {
+            state.stopped.notify_one();
+            state.released.notified().await;
+        }
         Fate::Pass | Fate::StopAfter | Fate::Cut(Cut::After | Cut::KillAfter) => {}
     }
     let mut upstream = TcpStream::connect(&state.upstream).await?;
@@ -230,7 +244,7 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
         Fate::StopAfter => return state.stop().await,
         Fate::Cut(Cut::KillAfter) => return state.kill(&client).await,
         Fate::Cut(_) => return Ok(()),
-        Fate::Pass | Fate::StopBefore => {}
+        Fate::Pass | Fate::Hold | Fate::StopBefore => {}
     }
     client.write_all(&answer).await?;
     client.shutdown().await
@@ -263,6 +277,14 @@ impl State {
                     (true, _, _) | (_, true, false) => Fate::StopBefore,
                     (_, true, true) => Fate::StopAfter,
                     _ => Fate::Pass,
+                }
+            }
+            Fault::Hold(number, action) => {
+                let calls = now.seen.calls.iter();
+                let held = calls.filter(|call| call.action == action).count();
+                match call.action == action && held == number as usize {
+                    true => Fate::Hold,
+                    false => Fate::Pass,
                 }
             }
             Fault::Cut(number, cut) => {

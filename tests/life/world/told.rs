@@ -1,5 +1,5 @@
 //! What is said on the wire and must not be said anywhere else: secret keys,
-//! session tokens, and the tokens that let a caller fill a version.
+//! passwords, session tokens, and the tokens that let a caller fill a version.
 
 use serde_json::Value;
 
@@ -29,13 +29,15 @@ fn body(answer: &[u8]) -> &[u8] {
 
 /// Looks through JSON, and through JSON in its strings.
 fn of_document(document: &Value, values: &mut Vec<String>) {
-    const TOLD: [&str; 7] = [
+    const TOLD: [&str; 9] = [
         "ClientRequestToken",
         "MoveToVersionId",
+        "RandomPassword",
         "RemoveFromVersionId",
         "RotationToken",
         "SecretBinary",
         "VersionId",
+        "password",
         "secretkey",
     ];
     match document {

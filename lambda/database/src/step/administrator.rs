@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
 use crate::port::{Ports, Which};
 use crate::secret::{Content, Credential, Place};
-use crate::server::{Endpoint, Login};
+use crate::server::{Endpoint, Engine, Login};
 use crate::stage::CURRENT;
 
 /// Whom to log in as to change another's password, and where.
@@ -56,7 +56,9 @@ pub(crate) async fn administrator<P: Ports>(
     let Some(problem) = elsewhere(&pin.endpoint, place) else {
         let username = place.username.clone().unwrap_or_default();
         let mut endpoint = pin.endpoint.clone();
-        if place.dbname.is_some() {
+        // MySQL lets one in without a database, and an administrator may have no
+        // right to the user's.
+        if place.dbname.is_some() || endpoint.engine != Engine::Postgres {
             endpoint.dbname.clone_from(&place.dbname);
         }
         return Ok(Some(Administrator {

@@ -1,0 +1,85 @@
+//! A server that goes away while it is being rotated, at each of the steps.
+
+use super::bench::{self, Engine};
+use super::rotation::rotate;
+use super::site::{SECRET, Site};
+use crate::world::{Fault, Proxy};
+
+/// What befalls the server when a step begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outage {
+    /// It is stopped, and started when the rotation has failed.
+    Stopped,
+    /// It is stopped as by a failure of the machine, and is back at once.
+    Restarted,
+}
+
+/// The steps, each of which begins with a look at the secret, and what the
+/// function says without a server. The first and the last need none.
+const STEPS: [(&str, &str); 4] = [
+    ("createSecret", "NoLogin"),
+    ("setSecret", "NoLogin"),
+    ("testSecret", "TestFailed"),
+    ("finishSecret", ""),
+];
+
+async fn outages(engine: Engine) {
+    // The tests' servers of MySQL are quick at the cost of what was committed last.
+    let settings: &[&str] = match engine {
+        Engine::Postgres => &[],
+        Engine::MariaDb | Engine::MySql => &["innodb-flush-log-at-trx-commit=1"],
+    };
+    let mut site = Site::bootstrapped(bench::start(engine, settings), "").await;
+    let proxy = Proxy::start(site.world.endpoint(), Fault::None).await;
+    site.world.send_function_through(&proxy.endpoint()).await;
+    for outage in [Outage::Restarted, Outage::Stopped] {
+        for (number, (step, error)) in (1..).zip(STEPS) {
+            proxy.meet(Fault::Hold(number, "DescribeSecret"));
+            let befall = async {
+                proxy.stopped().await;
+                let server = site.server.owned();
+                match outage {
+                    Outage::Stopped => server.stop(),
+                    Outage::Restarted => {
+                        server.kill();
+                        server.start_again().expect("it starts again");
+                    }
+                }
+                proxy.release();
+            };
+            let (ended, ()) = tokio::join!(rotate(&site.world, SECRET), befall);
+            proxy.meet(Fault::None);
+            let fails = outage == Outage::Stopped && !error.is_empty();
+            assert_eq!(ended.is_well(), !fails, "{outage:?} {step}: {ended:?}");
+            if outage == Outage::Stopped {
+                let server = site.server.owned();
+                server.start_again().expect("it starts again");
+            }
+            if fails {
+                site.logged_error(error).await;
+                // Between the change and the label's move, AWSCURRENT is refused.
+                let current = site.log_in("AWSCURRENT").await;
+                assert_eq!(current.is_ok(), step != "testSecret", "{current:?}");
+                let ran = site.world.keyrota("rotate --format json").await.exits(0);
+                assert_eq!(ran.json()["secrets"][0]["verified"], true, "{ran}");
+            }
+            assert_eq!(site.log_in("AWSCURRENT").await, Ok(()), "{outage:?} {step}");
+        }
+    }
+    site.world.check_logs_for_secrets().await;
+}
+
+#[tokio::test]
+async fn of_postgres() {
+    outages(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn of_mariadb() {
+    outages(Engine::MariaDb).await;
+}
+
+#[tokio::test]
+async fn of_mysql() {
+    outages(Engine::MySql).await;
+}
