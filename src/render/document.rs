@@ -2,9 +2,9 @@
 //! itself, so that what is reviewed cannot differ from what is deployed.
 
 use serde::Serialize;
-use serde_yaml::Value;
 
 use super::resolve::{self, ResolveError, World};
+use super::tree::Value;
 use super::{Strategy, name};
 
 /// A policy document, resolved.

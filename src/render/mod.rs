@@ -16,6 +16,7 @@ mod strategy;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod view;
 
 use std::collections::BTreeMap;
@@ -121,7 +122,7 @@ pub(crate) struct Rendered<'model> {
     /// The template.
     pub text: String,
     /// The template, read again: what CloudFormation will see.
-    pub tree: serde_yaml::Value,
+    pub tree: tree::Value,
     /// Every policy document, as IAM will see it.
     pub documents: Vec<document::Document>,
     /// What the manifest says of the account and Region.
@@ -225,8 +226,7 @@ fn checked<'model>(
     text: String,
 ) -> Result<(Rendered<'model>, Report), Error> {
     let model = &shard.model;
-    let tree: serde_yaml::Value =
-        serde_yaml::from_str(&text).map_err(|error| Error::Malformed(error.to_string()))?;
+    let tree = tree::read(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let world = resolve::World::of(model).with_resources(&tree);
     let documents = document::documents(&tree, &world).map_err(|error| {
         // Where a reference points says more than that it cannot be resolved.

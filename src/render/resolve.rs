@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_yaml::{Mapping, Value};
-
+use super::tree::{Mapping, Value};
 use crate::model::Model;
 
 /// What Secrets Manager adds to a name in an ARN: a hyphen and six characters,

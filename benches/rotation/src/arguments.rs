@@ -2,9 +2,20 @@
 
 use std::path::PathBuf;
 
+use crate::database::Engine;
+use crate::kind::Kind;
+
 /// Measures the rotation function beside a Python one, in turns, on this machine.
 #[derive(clap::Parser)]
 pub struct Arguments {
+    /// What the function rotates
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: Kind,
+
+    /// The server whose user's password is rotated; both where none is named
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<Engine>,
+
     /// The function's executable; built for Lambda where none is named
     #[arg(long, value_name = "PATH")]
     pub function: Option<PathBuf>,

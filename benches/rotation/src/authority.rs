@@ -35,6 +35,8 @@ pub struct Authority {
     /// A PEM file with our authority and all that this machine trusts: in
     /// Lambda too a function reads a whole list before it finds the one.
     pub trusted: PathBuf,
+    /// What is in the file.
+    pub bundle: String,
     /// How many authorities are in the file.
     pub count: usize,
 }
@@ -88,6 +90,7 @@ impl Authority {
             server: Arc::new(server),
             trusted,
             count: bundle.matches("-----BEGIN CERTIFICATE-----").count(),
+            bundle,
         })
     }
 }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The function could not be built.
     #[error("cannot build the function")]
     Build(#[from] keyrota::build::Error),
+    /// A database server was not to be had, or refused something.
+    #[error("cannot measure with a database server")]
+    Server(#[from] keyrota_test_servers::Error),
     /// Lambda would not run the function.
     #[error("Lambda would not run {function}\n{faults}")]
     Unfit {

@@ -7,6 +7,7 @@ use keyrota::model::Architecture;
 use keyrota::port::{Event, Listener};
 
 use crate::error::Error;
+use crate::kind::Kind;
 use crate::progress;
 
 /// The function's executable, and the size of the zip that is deployed.
@@ -21,7 +22,7 @@ impl Function {
     /// # Errors
     ///
     /// Returns that there is none, or why Lambda would not run it.
-    pub async fn obtain(given: Option<&Path>) -> Result<Self, Error> {
+    pub async fn obtain(kind: Kind, given: Option<&Path>) -> Result<Self, Error> {
         let architecture = match std::env::consts::ARCH {
             "aarch64" => Architecture::Arm64,
             _ => Architecture::X86_64,
@@ -30,12 +31,8 @@ impl Function {
             Some(path) => (read(path)?, path.display().to_string()),
             None => {
                 progress::say("building the function");
-                let executable = keyrota::build::build(
-                    keyrota::build::Function::AccessKeys,
-                    architecture,
-                    &Teller,
-                )
-                .await?;
+                let executable =
+                    keyrota::build::build(kind.function(), architecture, &Teller).await?;
                 (executable, "what was built".to_owned())
             }
         };

@@ -19,7 +19,7 @@ pub fn heading(
     let python = python.map_or_else(
         || "not measured".to_owned(),
         |python| {
-            let packages = python::pinned(&["awslambdaric", "boto3"]);
+            let packages = python.pinned(&["awslambdaric", "boto3", "psycopg", "pymysql"]);
             format!("{}, {packages}", python.version)
         },
     );
@@ -51,6 +51,7 @@ pub fn heading(
     text
 }
 
-fn megabytes(bytes: usize) -> String {
+/// Returns a size as one says it.
+pub fn megabytes(bytes: usize) -> String {
     format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }

@@ -3,6 +3,8 @@
 //!
 //! - `run`: all of it, in order. `plan`: the conditions. `measure`: one process
 //!   and pairs of them. `statistics`, `report`, `table`, `heading`: the result.
+//! - `kind`: what is rotated. `scene`: that, with a real server behind it where
+//!   it is a `database`'s.
 //! - `session`: a process and what is around it: `host` hands it events,
 //!   `lambda` is its environment, `stub` the AWS that it calls, over TLS by
 //!   `authority`, and `limit` its share of a core.
@@ -10,10 +12,12 @@
 
 mod arguments;
 mod authority;
+mod database;
 mod error;
 mod function;
 mod heading;
 mod host;
+mod kind;
 mod lambda;
 mod limit;
 mod machine;
@@ -26,6 +30,7 @@ mod progress;
 mod python;
 mod report;
 mod run;
+mod scene;
 mod session;
 mod statistics;
 mod stub;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::authority::Authority;
 use crate::error::Error;
 use crate::limit::Limit;
 use crate::peer::Peer;
 use crate::progress;
+use crate::scene::Scene;
 use crate::session::{Rotation, Session};
 use crate::statistics::median;
 
@@ -25,7 +25,7 @@ pub struct Condition {
 }
 
 /// One process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sample {
     /// From the start to the first request for work.
     pub cold: Duration,
@@ -33,16 +33,17 @@ pub struct Sample {
     pub first: Duration,
     /// Processor time until then.
     pub processor: Option<Duration>,
-    /// A rotation of the warm process that removes a key. The middle of several.
-    pub removing: Duration,
-    /// A rotation of the warm process that removes none. The middle of several.
-    pub with_room: Duration,
+    /// A rotation of the warm process, of each sort in [`Kind::warm`]. The middle
+    /// of several.
+    ///
+    /// [`Kind::warm`]: crate::kind::Kind::warm
+    pub warm: Vec<Duration>,
     /// The most memory it ever had, in bytes.
     pub memory: Option<u64>,
 }
 
 /// One process of each side, as near to each other in time as can be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pair {
     pub ours: Sample,
     /// Absent where ours is measured alone.
@@ -57,7 +58,7 @@ pub struct Pair {
 pub async fn pairs(
     ours: &Peer,
     python: Option<&Peer>,
-    authority: &Authority,
+    scene: &Scene<'_>,
     condition: &Condition,
     limit: Option<&Limit>,
 ) -> Result<Vec<Pair>, Error> {
@@ -65,11 +66,12 @@ pub async fn pairs(
     for number in 1..=condition.pairs {
         progress::say(&format!(
             "{}: {number} of {}",
-            condition.title, condition.pairs
+            scene.titled(&condition.title),
+            condition.pairs
         ));
-        let ours = sample(ours, authority, condition, limit).await?;
+        let ours = sample(ours, scene, condition, limit).await?;
         let python = match python {
-            Some(python) => Some(sample(python, authority, condition, limit).await?),
+            Some(python) => Some(sample(python, scene, condition, limit).await?),
             None => None,
         };
         pairs.push(Pair { ours, python });
@@ -80,21 +82,21 @@ pub async fn pairs(
 /// Measures one process.
 async fn sample(
     peer: &Peer,
-    authority: &Authority,
+    scene: &Scene<'_>,
     condition: &Condition,
     limit: Option<&Limit>,
 ) -> Result<Sample, Error> {
-    let mut session = Session::prepare(peer, authority, condition.delay, limit).await?;
+    let mut session = Session::prepare(peer, scene, condition.delay, limit).await?;
     let (started, asked) = session.start().await?;
     let first = session.rotate(false).await?;
     let processor = session.process().processor_time();
-    let mut removing = Vec::new();
-    let mut with_room = Vec::new();
-    for _ in 0..condition.warm {
-        removing.push(duration(&session.rotate(false).await?));
-    }
-    for _ in 0..condition.warm {
-        with_room.push(duration(&session.rotate(true).await?));
+    let mut warm = Vec::new();
+    for sort in scene.kind().warm() {
+        let mut durations = Vec::new();
+        for _ in 0..condition.warm {
+            durations.push(duration(&session.rotate(sort.with_room).await?));
+        }
+        warm.push(median(&durations));
     }
     let memory = session.process().peak_memory();
     if session.end().await == Some(false) {
@@ -105,8 +107,7 @@ async fn sample(
         cold: asked - started,
         first: first.ended - started,
         processor,
-        removing: median(&removing),
-        with_room: median(&with_room),
+        warm,
         memory,
     })
 }
@@ -115,15 +116,9 @@ fn duration(rotation: &Rotation) -> Duration {
     rotation.ended - rotation.began
 }
 
-/// The rotations of one process, with their calls.
-pub struct Traced {
-    /// The first one, of a process that has just started.
-    pub first: Rotation,
-    /// One of the warm process that removes a key.
-    pub removing: Rotation,
-    /// One of the warm process that removes none.
-    pub with_room: Rotation,
-}
+/// The rotations of one process by name, with their calls: the first one, and
+/// then one of each sort of the warm process.
+pub struct Traced(pub Vec<(String, Rotation)>);
 
 /// How long a call takes where calls are counted: long enough for calls that are
 /// made together to be under way together.
@@ -134,14 +129,15 @@ const COUNTING_DELAY: Duration = Duration::from_millis(50);
 /// # Errors
 ///
 /// Returns what it did instead.
-pub async fn trace(peer: &Peer, authority: &Authority) -> Result<Traced, Error> {
-    let mut session = Session::prepare(peer, authority, COUNTING_DELAY, None).await?;
+pub async fn trace(peer: &Peer, scene: &Scene<'_>) -> Result<Traced, Error> {
+    let mut session = Session::prepare(peer, scene, COUNTING_DELAY, None).await?;
     session.start().await?;
-    let traced = Traced {
-        first: session.rotate(false).await?,
-        removing: session.rotate(false).await?,
-        with_room: session.rotate(true).await?,
-    };
+    let first = session.rotate(false).await?;
+    let mut rotations = vec![("first rotation".to_owned(), first)];
+    for sort in scene.kind().warm() {
+        let rotation = session.rotate(sort.with_room).await?;
+        rotations.push((format!("warm{}", sort.which), rotation));
+    }
     session.end().await;
-    Ok(traced)
+    Ok(Traced(rotations))
 }

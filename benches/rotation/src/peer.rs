@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::python::Module;
 
 /// A function, and how it is started.
 pub struct Peer {
@@ -36,15 +37,17 @@ impl Peer {
         })
     }
 
-    /// Returns the Python function, run by an interpreter that has
-    /// `awslambdaric` and `boto3`.
+    /// Returns the Python function of these modules, run by an interpreter that has
+    /// `awslambdaric`, `boto3` and what else they need.
     ///
     /// # Errors
     ///
     /// Returns that it cannot be written.
-    pub fn python(interpreter: &Path, source: &str, folder: &Path) -> Result<Self, Error> {
+    pub fn python(interpreter: &Path, modules: &[Module], folder: &Path) -> Result<Self, Error> {
         let task_root = own_folder(folder, "python")?;
-        write(&task_root.join("handler.py"), source.as_bytes())?;
+        for module in modules {
+            write(&task_root.join(module.name), module.source.as_bytes())?;
+        }
         let handler = "handler.lambda_handler";
         Ok(Self {
             name: "Python",

@@ -1,4 +1,4 @@
-//! A virtual environment for the Python function: made once, in the user's
+//! The Python functions, and a virtual environment for each kind: made once, in the user's
 //! cache, in a folder that is named after what it is made from.
 
 use std::ffi::{OsStr, OsString};
@@ -8,13 +8,55 @@ use std::process::Stdio;
 use keyrota::bundle::sha256_hex;
 use tokio::process::Command;
 
+use crate::database::Engine;
 use crate::error::Error;
+use crate::kind::Kind;
 use crate::progress;
 
+/// What Lambda's runtime brings.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-/// The function's source.
-pub const HANDLER: &str = include_str!("../python/handler.py");
+/// What the databases' function brings with it.
+const DRIVERS: &str = include_str!("../python/database/requirements.txt");
+
+/// Prints how large a zip is.
+const SIZE: &str = include_str!("../python/database/size.py");
+
+/// A module of a function.
+pub struct Module {
+    pub name: &'static str,
+    pub source: &'static str,
+}
+
+/// The modules of the function that rotates access keys.
+pub const ACCESS_KEYS: [Module; 1] = [Module {
+    name: "handler.py",
+    source: include_str!("../python/handler.py"),
+}];
+
+/// Returns the modules of the function that rotates passwords of a kind of server.
+pub const fn database(engine: Engine) -> [Module; 2] {
+    let handler = Module {
+        name: "handler.py",
+        source: include_str!("../python/database/handler.py"),
+    };
+    let driver = Module {
+        name: "driver.py",
+        source: match engine {
+            Engine::Postgres => include_str!("../python/database/postgres.py"),
+            Engine::MariaDb => include_str!("../python/database/mariadb.py"),
+        },
+    };
+    [handler, driver]
+}
+
+/// Returns the packages that are in the zip of that function.
+const fn packages(engine: Engine) -> &'static [&'static str] {
+    match engine {
+        Engine::Postgres => &["psycopg", "psycopg-binary", "typing_extensions"],
+        Engine::MariaDb => &["pymysql"],
+    }
+}
 
 /// Prints the version and the interpreter's own path; fails where it is too old
 /// or cannot make virtual environments.
@@ -40,15 +82,38 @@ pub struct Environment {
     pub interpreter: PathBuf,
     /// Python's version.
     pub version: String,
+    /// What is installed in it.
+    requirements: String,
 }
 
-/// Returns the versions that are pinned of some packages.
-pub fn pinned(names: &[&str]) -> String {
-    let pins = REQUIREMENTS.lines().filter_map(|line| {
-        let (name, version) = line.split_once("==")?;
-        names.contains(&name).then(|| format!("{name} {version}"))
-    });
-    pins.collect::<Vec<_>>().join(", ")
+impl Environment {
+    /// Returns the versions that are pinned of some packages, of those that are
+    /// there.
+    pub fn pinned(&self, names: &[&str]) -> String {
+        let pins = self.requirements.lines().filter_map(|line| {
+            let (name, version) = line.split_once("==")?;
+            names.contains(&name).then(|| format!("{name} {version}"))
+        });
+        pins.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns how large the zip is of a function for a kind of server, in bytes:
+    /// its modules in a folder, and its driver.
+    ///
+    /// # Errors
+    ///
+    /// Returns what Python says.
+    pub async fn zip(&self, engine: Engine, folder: &Path) -> Result<usize, Error> {
+        let modules = database(engine);
+        let mut arguments = ["-I", "-c", SIZE].map(OsStr::new).to_vec();
+        arguments.push(folder.as_os_str());
+        arguments.extend(modules.iter().map(|module| OsStr::new(module.name)));
+        arguments.push(OsStr::new("--"));
+        arguments.extend(packages(engine).iter().map(OsStr::new));
+        let said = run(self.interpreter.as_os_str(), arguments).await;
+        let size = said.and_then(|said| said.trim().parse().map_err(|_| said));
+        size.map_err(|why| Error::Usage(format!("the Python function cannot be packed: {why}")))
+    }
 }
 
 /// Returns the environment, making it where there is none.
@@ -56,9 +121,13 @@ pub fn pinned(names: &[&str]) -> String {
 /// # Errors
 ///
 /// Returns what is missing.
-pub async fn prepare() -> Result<Environment, Error> {
+pub async fn prepare(kind: Kind) -> Result<Environment, Error> {
+    let requirements = match kind {
+        Kind::AccessKeys => REQUIREMENTS.to_owned(),
+        Kind::Database => format!("{REQUIREMENTS}{DRIVERS}"),
+    };
     let (version, python) = find().await?;
-    let identity = sha256_hex(format!("{version}\n{python}\n{REQUIREMENTS}").as_bytes());
+    let identity = sha256_hex(format!("{version}\n{python}\n{requirements}").as_bytes());
     let home = cache()?.join(format!("keyrota/bench-rotation-{}", &identity[..16]));
     std::fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
     // Another run of the benchmark may be making it.
@@ -71,12 +140,13 @@ pub async fn prepare() -> Result<Environment, Error> {
     if !(complete.exists() && interpreter.exists()) {
         progress::say("making a virtual environment for Python");
         std::fs::remove_dir_all(&home).map_err(Error::io("remove", &home))?;
-        make(&python, &home, &interpreter).await?;
+        make(&python, &home, &interpreter, &requirements).await?;
         write(&complete, "")?;
     }
     Ok(Environment {
         interpreter,
         version,
+        requirements,
     })
 }
 
@@ -98,10 +168,15 @@ async fn find() -> Result<(String, String), Error> {
     }
 }
 
-async fn make(python: &str, home: &Path, interpreter: &Path) -> Result<(), Error> {
+async fn make(
+    python: &str,
+    home: &Path,
+    interpreter: &Path,
+    requirements: &str,
+) -> Result<(), Error> {
     std::fs::create_dir_all(home).map_err(Error::io("make", home))?;
-    let requirements = home.join("requirements.txt");
-    write(&requirements, REQUIREMENTS)?;
+    let list = home.join("requirements.txt");
+    write(&list, requirements)?;
     let folder = home.join("venv");
     let arguments = [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()];
     let made = run(OsStr::new(python), arguments).await;
@@ -111,7 +186,7 @@ async fn make(python: &str, home: &Path, interpreter: &Path) -> Result<(), Error
     })?;
     let install = "-m pip install --quiet --disable-pip-version-check --no-input --requirement";
     let mut arguments: Vec<&OsStr> = install.split(' ').map(OsStr::new).collect();
-    arguments.push(requirements.as_os_str());
+    arguments.push(list.as_os_str());
     let installed = run(interpreter.as_os_str(), arguments).await;
     installed.map_err(|why| Error::Prerequisite {
         missing: format!("its packages cannot be installed: {why}"),

@@ -3,71 +3,95 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::heading::megabytes;
+use crate::kind::Kind;
 use crate::measure::{Pair, Sample, Traced};
 use crate::session::{Rotation, STEPS};
 use crate::statistics::Spread;
 use crate::stub::calls::{Call, Count};
 use crate::table::Table;
 
-/// Takes a value out of a sample, where it is there.
-type Value = fn(&Sample) -> Option<f64>;
+/// What is known of a sample.
+#[derive(Clone, Copy)]
+enum Value {
+    Cold,
+    First,
+    Processor,
+    /// The rotation of a warm process at this place.
+    Warm(usize),
+    Memory,
+}
+
+impl Value {
+    /// Takes it out of a sample, where it is there.
+    fn of(self, sample: &Sample) -> Option<f64> {
+        match self {
+            Self::Cold => Some(milliseconds(sample.cold)),
+            Self::First => Some(milliseconds(sample.first)),
+            Self::Processor => sample.processor.map(milliseconds),
+            Self::Warm(place) => sample.warm.get(place).copied().map(milliseconds),
+            Self::Memory => sample.memory.map(mebibytes),
+        }
+    }
+}
 
 /// One line of a table of pairs.
 struct Measure {
-    name: &'static str,
+    name: String,
     value: Value,
     unit: &'static str,
 }
 
-const MEASURES: [Measure; 6] = [
-    Measure {
-        name: "cold start",
-        value: |sample| Some(milliseconds(sample.cold)),
-        unit: "ms",
-    },
-    Measure {
-        name: "cold start + first rotation",
-        value: |sample| Some(milliseconds(sample.first)),
-        unit: "ms",
-    },
-    Measure {
-        name: "  processor time of these",
-        value: |sample| sample.processor.map(milliseconds),
-        unit: "ms",
-    },
-    Measure {
-        name: "warm rotation, removes a key",
-        value: |sample| Some(milliseconds(sample.removing)),
-        unit: "ms",
-    },
-    Measure {
-        name: "warm rotation, removes none",
-        value: |sample| Some(milliseconds(sample.with_room)),
-        unit: "ms",
-    },
-    Measure {
-        name: "peak memory",
-        value: |sample| sample.memory.map(mebibytes),
-        unit: "MiB",
-    },
-];
+/// Returns the lines of a kind's tables.
+fn measures(kind: Kind) -> Vec<Measure> {
+    let measure = |name: &str, value, unit| Measure {
+        name: name.to_owned(),
+        value,
+        unit,
+    };
+    let mut measures = vec![
+        measure("cold start", Value::Cold, "ms"),
+        measure("cold start + first rotation", Value::First, "ms"),
+        measure("  processor time of these", Value::Processor, "ms"),
+    ];
+    for (place, sort) in kind.warm().iter().enumerate() {
+        let name = format!("warm rotation{}", sort.which);
+        measures.push(measure(&name, Value::Warm(place), "ms"));
+    }
+    measures.push(measure("peak memory", Value::Memory, "MiB"));
+    measures
+}
+
+/// Returns how large the zips are, in bytes.
+pub fn zips(ours: usize, python: Option<usize>) -> String {
+    let mut table = Table::default();
+    let (mut names, mut sizes) = (vec!["", "ours"], vec!["zip".to_owned(), megabytes(ours)]);
+    if let Some(python) = python {
+        names.extend(["Python", "Python ÷ ours"]);
+        sizes.push(megabytes(python));
+        sizes.push(format!("{} ×", short(python as f64 / ours as f64)));
+    }
+    table.row(names);
+    table.row(sizes);
+    table.to_string()
+}
 
 /// Returns what pairs of processes took under the condition that the title names.
-pub fn pairs(title: &str, pairs: &[Pair]) -> String {
+pub fn pairs(kind: Kind, title: &str, pairs: &[Pair]) -> String {
     let sides = [
         Side {
             name: "ours",
-            of: |value, pair| value(&pair.ours),
+            of: |value, pair| value.of(&pair.ours),
             unit: None,
         },
         Side {
             name: "Python",
-            of: |value, pair| value(pair.python.as_ref()?),
+            of: |value, pair| value.of(pair.python.as_ref()?),
             unit: None,
         },
         Side {
             name: "Python ÷ ours",
-            of: |value, pair| Some(value(pair.python.as_ref()?)? / value(&pair.ours)?),
+            of: |value, pair| Some(value.of(pair.python.as_ref()?)? / value.of(&pair.ours)?),
             unit: Some("×"),
         },
     ];
@@ -80,8 +104,8 @@ pub fn pairs(title: &str, pairs: &[Pair]) -> String {
     };
     table.row(heading(|side| [side.name, ""]));
     table.row(heading(|_| ["median", "least–greatest"]));
-    for measure in MEASURES {
-        let mut row = vec![measure.name.to_owned()];
+    for measure in measures(kind) {
+        let mut row = vec![measure.name];
         for side in sides {
             let value = |pair| (side.of)(measure.value, pair);
             let values: Vec<f64> = pairs.iter().filter_map(value).collect();
@@ -120,29 +144,8 @@ fn short(number: f64) -> String {
     }
 }
 
-/// A rotation among those that are traced.
-struct Kind {
-    name: &'static str,
-    of: fn(&Traced) -> &Rotation,
-}
-
-const KINDS: [Kind; 3] = [
-    Kind {
-        name: "first rotation",
-        of: |traced| &traced.first,
-    },
-    Kind {
-        name: "warm, removes a key",
-        of: |traced| &traced.removing,
-    },
-    Kind {
-        name: "warm, removes none",
-        of: |traced| &traced.with_room,
-    },
-];
-
 /// Returns how many calls each step makes.
-pub fn calls(ours: &Traced, python: Option<&Traced>) -> String {
+pub fn calls(title: &str, ours: &Traced, python: Option<&Traced>) -> String {
     let mut table = Table::default();
     let sides: Vec<(&str, &Traced)> = [("ours", Some(ours)), ("Python", python)]
         .into_iter()
@@ -153,15 +156,15 @@ pub fn calls(ours: &Traced, python: Option<&Traced>) -> String {
         heading.extend([(*name).to_owned(), String::new(), String::new()]);
     }
     table.row(heading);
-    for kind in KINDS {
-        let mut heading = vec![kind.name.to_owned()];
+    for (place, (name, _)) in ours.0.iter().enumerate() {
+        let mut heading = vec![name.clone()];
         for _ in &sides {
             heading.extend(["calls", "in series", "connections"].map(str::to_owned));
         }
         table.row(heading);
         let counts: Vec<Vec<Count>> = sides
             .iter()
-            .map(|(_, traced)| counts((kind.of)(traced)))
+            .map(|(_, traced)| counts(&traced.0[place].1))
             .collect();
         for (number, step) in STEPS.iter().enumerate() {
             let counts = counts.iter().map(|counts| counts[number]);
@@ -172,7 +175,7 @@ pub fn calls(ours: &Traced, python: Option<&Traced>) -> String {
             .map(|counts| counts.iter().copied().fold(Count::default(), Count::plus));
         table.row(numbers("  together", sums));
     }
-    format!("Calls, counted at 50 ms each\n\n{table}")
+    format!("{title}\n\n{table}")
 }
 
 fn counts(rotation: &Rotation) -> Vec<Count> {
@@ -191,9 +194,9 @@ fn numbers(name: &str, counts: impl Iterator<Item = Count>) -> Vec<String> {
 /// Returns each call, with the moments at which it began and ended.
 pub fn trace(name: &str, traced: &Traced) -> String {
     let mut text = String::new();
-    for kind in KINDS {
+    for (kind, rotation) in &traced.0 {
         let mut table = Table::default();
-        for (step, name) in (kind.of)(traced).steps.iter().zip(STEPS) {
+        for (step, name) in rotation.steps.iter().zip(STEPS) {
             table.row([
                 name.to_owned(),
                 since(step.began, step.began),
@@ -204,11 +207,7 @@ pub fn trace(name: &str, traced: &Traced) -> String {
             }
         }
         // Text grows without fail.
-        let _ = writeln!(
-            text,
-            "{name}, {}: ms after the step began\n\n{table}",
-            kind.name
-        );
+        let _ = writeln!(text, "{name}, {kind}: ms after the step began\n\n{table}");
     }
     text
 }

@@ -1,11 +1,19 @@
 //! All of it, in order.
 
+use std::path::Path;
+
+use clap::ValueEnum;
+
 use crate::arguments::Arguments;
 use crate::authority::Authority;
+use crate::database::{Database, Engine};
 use crate::error::Error;
 use crate::function::Function;
+use crate::kind::Kind;
 use crate::limit::Limit;
 use crate::peer::Peer;
+use crate::python::{Environment, Module};
+use crate::scene::{Scene, Subject};
 use crate::{heading, machine, measure, plan, python, report};
 
 /// Measures what was asked for and shows it as it comes.
@@ -18,61 +26,127 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
         let needs = "this needs Linux: it runs the function as it is built for Lambda";
         return Err(Error::Usage(needs.to_owned()));
     }
+    let kind = arguments.kind;
+    if kind == Kind::AccessKeys && arguments.engine.is_some() {
+        let none = "access keys are on no server; `--engine` goes with `--kind database`";
+        return Err(Error::Usage(none.to_owned()));
+    }
     let folder = tempfile::tempdir().map_err(Error::doing("make a temporary folder"))?;
-    let authority = Authority::establish(folder.path(), arguments.one_authority)?;
+    let folder = folder.path();
+    let authority = Authority::establish(folder, arguments.one_authority)?;
     let environment = match arguments.without_python {
         true => None,
-        false => Some(python::prepare().await?),
+        false => Some(python::prepare(kind).await?),
     };
-    let function = Function::obtain(arguments.function.as_deref()).await?;
-    let ours = Peer::ours(&function.executable, folder.path())?;
-    let python = match &environment {
-        Some(environment) => Some(Peer::python(
-            &environment.interpreter,
-            python::HANDLER,
-            folder.path(),
-        )?),
-        None => None,
-    };
+    let function = Function::obtain(kind, arguments.function.as_deref()).await?;
     show(&heading::heading(
         &function,
         environment.as_ref(),
         &authority,
     ));
 
-    let traced = measure::trace(&ours, &authority).await?;
-    let python_traced = match &python {
-        Some(python) => Some(measure::trace(python, &authority).await?),
+    let environment = environment.as_ref();
+    match kind {
+        Kind::AccessKeys => {
+            let sides = Sides::new(&function, environment, &python::ACCESS_KEYS, folder)?;
+            let scene = Scene {
+                authority: &authority,
+                subject: Subject::AccessKey,
+            };
+            compare(arguments, &scene, &sides).await?;
+        }
+        Kind::Database => {
+            let all = Engine::value_variants();
+            let asked = |engine: &Engine| arguments.engine.is_none_or(|asked| asked == *engine);
+            for engine in all.iter().copied().filter(asked) {
+                let folder = folder.join(engine.name());
+                std::fs::create_dir(&folder).map_err(Error::io("make", &folder))?;
+                let sides = Sides::new(&function, environment, &python::database(engine), &folder)?;
+                let scene = Scene {
+                    authority: &authority,
+                    subject: Subject::Password(Box::new(Database::start(engine, &authority)?)),
+                };
+                let zip = match (environment, &sides.python) {
+                    (Some(environment), Some(python)) => {
+                        Some(environment.zip(engine, &python.task_root).await?)
+                    }
+                    _ => None,
+                };
+                let zips = report::zips(function.zip, zip);
+                show(&format!("{}\n\n{zips}", engine.title()));
+                compare(arguments, &scene, &sides).await?;
+            }
+        }
+    }
+    show(&format!("load at the end: {}", machine::load()));
+    Ok(())
+}
+
+/// The functions that are measured beside each other.
+struct Sides {
+    ours: Peer,
+    /// Absent where ours is measured alone.
+    python: Option<Peer>,
+}
+
+impl Sides {
+    fn new(
+        function: &Function,
+        environment: Option<&Environment>,
+        modules: &[Module],
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let python = environment
+            .map(|environment| Peer::python(&environment.interpreter, modules, folder))
+            .transpose()?;
+        Ok(Self {
+            ours: Peer::ours(&function.executable, folder)?,
+            python,
+        })
+    }
+}
+
+/// Counts the calls of both sides, and measures them under each condition.
+async fn compare(
+    arguments: &Arguments,
+    scene: &Scene<'_>,
+    Sides { ours, python }: &Sides,
+) -> Result<(), Error> {
+    for peer in [Some(ours), python.as_ref()].into_iter().flatten() {
+        scene.furnish(peer)?;
+    }
+    let traced = measure::trace(ours, scene).await?;
+    let python_traced = match python {
+        Some(python) => Some(measure::trace(python, scene).await?),
         None => None,
     };
-    show(&report::calls(&traced, python_traced.as_ref()));
+    let title = scene.titled("Calls, counted at 50 ms each");
+    show(&report::calls(&title, &traced, python_traced.as_ref()));
     if arguments.trace {
         show(&report::trace(ours.name, &traced));
-        if let (Some(python), Some(traced)) = (&python, &python_traced) {
+        if let (Some(python), Some(traced)) = (python, &python_traced) {
             show(&report::trace(python.name, traced));
         }
     }
 
     for condition in plan::conditions(arguments) {
+        let title = scene.titled(&condition.title);
         let limit = match condition.limited.then(Limit::find).transpose() {
             Ok(limit) => limit,
             Err(why) => {
-                let title = &condition.title;
                 show(&format!(
                     "{title}: not measured, no control group limits: {why}\n"
                 ));
                 continue;
             }
         };
-        let title = limit.as_ref().map_or_else(
-            || condition.title.clone(),
-            |limit| format!("{}, by {limit}", condition.title),
-        );
-        let python = python.as_ref();
-        let pairs = measure::pairs(&ours, python, &authority, &condition, limit.as_ref()).await?;
-        show(&report::pairs(&title, &pairs));
+        let title = limit
+            .as_ref()
+            .map_or_else(|| title.clone(), |limit| format!("{title}, by {limit}"));
+        let pairs =
+            measure::pairs(ours, python.as_ref(), scene, &condition, limit.as_ref()).await?;
+        show(&report::pairs(scene.kind(), &title, &pairs));
     }
-    show(&format!("load at the end: {}", machine::load()));
     Ok(())
 }
 

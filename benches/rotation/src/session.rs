@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::authority::Authority;
 use crate::error::Error;
 use crate::host::{Heard, Host, Idle};
 use crate::lambda;
 use crate::limit::Limit;
 use crate::peer::Peer;
 use crate::process::Process;
+use crate::scene::Scene;
 use crate::stub::Stub;
 use crate::stub::account::SECRET_ARN;
 use crate::stub::calls::Call;
@@ -40,8 +40,9 @@ pub struct Step {
 }
 
 /// A process, its host and its account.
-pub struct Session {
+pub struct Session<'run> {
     peer: &'static str,
+    scene: &'run Scene<'run>,
     host: Host,
     stub: Stub,
     process: Process,
@@ -49,7 +50,7 @@ pub struct Session {
     requests: u64,
 }
 
-impl Session {
+impl<'run> Session<'run> {
     /// Has a process wait for its start.
     ///
     /// # Errors
@@ -57,17 +58,18 @@ impl Session {
     /// Returns what could not be started.
     pub async fn prepare(
         peer: &Peer,
-        authority: &Authority,
+        scene: &'run Scene<'run>,
         delay: Duration,
         limit: Option<&Limit>,
     ) -> Result<Self, Error> {
         let host = Host::start().await?;
-        let stub = Stub::start(authority, delay).await?;
+        let stub = Stub::start(scene.authority, scene.account()?, delay).await?;
         let root = &peer.task_root;
-        let environment =
-            lambda::environment(&host.address(), root, peer.handler, authority, &stub);
+        let address = host.address();
+        let environment = lambda::environment(&address, root, peer.handler, scene.authority, &stub);
         Ok(Self {
             peer: peer.name,
+            scene,
             host,
             stub,
             process: Process::prepare(peer, &environment, limit).await?,
@@ -112,8 +114,12 @@ impl Session {
             });
             steps.push(self.step(event.to_string()).await?);
         }
-        if !self.stub.account().end_rotation(&token) {
+        let rotated = self.stub.account().end_rotation(&token);
+        let Some(credential) = rotated else {
             return Err(self.misbehaved("the secret was not rotated".to_owned()));
+        };
+        if let Err(why) = self.scene.takes(&credential).await {
+            return Err(self.misbehaved(format!("the server refuses AWSCURRENT: {why}")));
         }
         match steps.as_slice() {
             [first, .., last] => Ok(Rotation {

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod calls;
+mod password;
 mod query;
 mod refusal;
 mod secret;
@@ -35,14 +36,17 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Starts the services of an account before its secret's first rotation,
-    /// each call to which takes as long as `delay`.
+    /// Starts the services of an account, each call to which takes as long as
+    /// `delay`.
     ///
     /// # Errors
     ///
     /// Returns that nothing can be listened on.
-    pub async fn start(authority: &Authority, delay: Duration) -> Result<Self, Error> {
-        let account = Account::new().map_err(|refusal| Error::Usage(refusal.message))?;
+    pub async fn start(
+        authority: &Authority,
+        account: Account,
+        delay: Duration,
+    ) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             account: Mutex::new(account),
             calls: Mutex::default(),

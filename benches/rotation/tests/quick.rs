@@ -1,20 +1,38 @@
-//! That the benchmark still works, with the function as it is now: it is built,
-//! both sides rotate, and every table has its figures. What they are is not
+//! That the benchmark still works, with the functions as they are now: they are
+//! built, both sides rotate, and every table has its figures. What they are is not
 //! looked at.
 
 use std::process::Command;
 
-#[test]
-fn a_quick_run_measures_both_sides() {
+/// Runs the benchmark, and returns what it shows.
+fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_keyrota-bench-rotation"))
         .arg("--quick")
+        .args(arguments)
         .output()
-        .unwrap();
+        .expect("a run of the benchmark");
     let (said, shown) = (
-        String::from_utf8(output.stderr).unwrap(),
-        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
     );
     assert!(output.status.success(), "{said}\n{shown}");
+    shown
+}
+
+/// Checks that there are so many rows of a name, each with a figure for each
+/// side and their ratio.
+fn check_rows(shown: &str, name: &str, count: usize) {
+    let named = |line: &&str| line.starts_with(name);
+    let rows: Vec<&str> = shown.lines().filter(named).collect();
+    assert_eq!(rows.len(), count, "{name}\n{shown}");
+    for row in rows {
+        assert!(row.contains(" ×") && !row.contains(" –"), "{row}");
+    }
+}
+
+#[test]
+fn a_quick_run_measures_both_sides() {
+    let shown = run(&[]);
     for title in [
         "Calls, counted at 50 ms each",
         "A whole core, calls answered at once, 1 pair",
@@ -37,12 +55,31 @@ fn a_quick_run_measures_both_sides() {
         "warm rotation, removes none ",
         "peak memory ",
     ] {
-        let named = |line: &&str| line.starts_with(name);
-        let rows: Vec<&str> = shown.lines().filter(named).collect();
-        assert_eq!(rows.len(), tables, "{name}\n{shown}");
-        // A figure for each side, and their ratio.
-        for row in rows {
-            assert!(row.contains(" ×") && !row.contains(" –"), "{row}");
+        check_rows(&shown, name, tables);
+    }
+}
+
+/// Whatever the functions do, the server itself has to take each password that
+/// became current. One condition is enough to see that both still do.
+#[test]
+fn a_quick_run_measures_both_sides_on_each_server() {
+    let shown = run(&["--kind", "database", "--condition", "instant"]);
+    for server in ["PostgreSQL", "MariaDB"] {
+        for title in [
+            "Calls, counted at 50 ms each",
+            "A whole core, calls answered at once, 1 pair",
+        ] {
+            let title = format!("{server}: {title}");
+            assert!(shown.contains(&title), "{title}\n{shown}");
         }
+    }
+    for name in [
+        "zip ",
+        "cold start + first rotation ",
+        "  processor time of these ",
+        "warm rotation ",
+        "peak memory ",
+    ] {
+        check_rows(&shown, name, 2);
     }
 }

@@ -1,11 +1,10 @@
 //! The function and its log.
 
-use serde_yaml::Value;
-
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Resource, Stack, literal, target};
 use crate::model::KmsKey;
 use crate::model::Severity::{Error, Warning};
+use crate::render::tree::Value;
 use crate::render::{BUCKET_PARAMETER, KMS_KEY, Strategy, TOPIC, served};
 
 const LAMBDA: &str = "AWS::Lambda::Function";

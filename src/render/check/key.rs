@@ -1,12 +1,11 @@
 //! The KMS keys.
 
-use serde_yaml::Value;
-
 use super::access::administers;
 use super::rule::{Found, Rule, Theme};
 use super::stack::Stack;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
+use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {
     title: "KMS keys",

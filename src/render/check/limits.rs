@@ -1,10 +1,9 @@
 //! What CloudFormation and the services count.
 
-use serde_yaml::Value;
-
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Stack, items, literal};
 use crate::model::Severity::Error;
+use crate::render::tree::Value;
 use crate::render::view;
 
 /// Resources a stack.

@@ -3,6 +3,7 @@
 
 use super::rule::Found;
 use super::stack::Stack;
+use crate::render::tree::Mapping;
 
 /// How an access key's ID begins: a user's, and a temporary one.
 const KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
@@ -93,7 +94,7 @@ fn is_random(token: &str) -> bool {
 
 /// A name that the manifest gives, or a logical ID made of one, can look random.
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
-    let output = |outputs: &serde_yaml::Mapping| outputs.contains_key(token);
+    let output = |outputs: &Mapping| outputs.contains_key(token);
     let template = &stack.template;
     let mut keys = stack.model().access_keys.iter();
     let mut databases = stack.model().databases.iter();

@@ -30,6 +30,7 @@ mod tests;
 use super::Rendered;
 use super::document::Document;
 use super::resolve::World;
+use super::tree::Value;
 use crate::model::Finding;
 
 pub use access::{EXPLAINED, Explained};
@@ -109,7 +110,7 @@ pub(crate) fn check(rendered: &Rendered<'_>, longest: &Longest) -> Report {
 
 /// Returns what is wrong with the references of a template: asked first, since
 /// policies whose references point nowhere cannot be resolved.
-pub(super) fn check_references(tree: &serde_yaml::Value) -> Vec<Finding> {
+pub(super) fn check_references(tree: &Value) -> Vec<Finding> {
     let mut found = Found::new(&reference::DANGLING);
     reference::dangling(&stack::Template::new(tree), &mut found);
     found.into_findings()

@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_yaml::Value;
-
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Resource, Stack, items, literal};
 use crate::model::Severity::Error;
 use crate::model::{IamPath, SecretName, UserName};
+use crate::render::tree::Value;
 
 /// Tags a resource.
 const MAX_TAGS: usize = 50;

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use serde_yaml::Value;
-
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Resource, Source, Stack, items, literal};
 use super::statement::Statement;
 use crate::model::Severity::{Error, Warning};
 use crate::model::{Database, Tls};
 use crate::render::Strategy;
+use crate::render::tree::Value;
 
 const GUIDE: &str = "AWS Lambda Developer Guide, configuration-vpc (Giving Lambda functions access to resources in an Amazon VPC)";
 

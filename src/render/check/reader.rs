@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use serde_yaml::Value;
-
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Resource, Stack, account_of, target};
 use crate::model::Severity::Error;
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::render::document::Kind;
 use crate::render::served::Served;
+use crate::render::tree::Value;
 
 const ID: &str = "foreign-reader-default-key";
 const REMEDY: &str = "set `kms_key: create`, or the ARN of a key that the reader may use";

@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_yaml::Value;
-
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Entry, Resource, Source, Stack, holders, literal, target};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{Duration, RotateAs, Schedule, SecretReference};
 use crate::render::Strategy;
+use crate::render::tree::Value;
 
 const SCHEDULE: &str = "AWS::SecretsManager::RotationSchedule";
 const GUIDE: &str = "AWS Secrets Manager User Guide, rotate-secrets_schedule";

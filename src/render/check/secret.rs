@@ -1,11 +1,10 @@
 //! The secrets, and that nothing secret stands in a template.
 
-use serde_yaml::Value;
-
 use super::material;
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Entry, Resource, Source, Stack, literal};
 use crate::model::Severity::Error;
+use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {
     title: "Secrets",

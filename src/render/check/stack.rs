@@ -3,14 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_yaml::{Mapping, Value};
-
 use super::Longest;
 use super::statement::Statement;
 use crate::model::{AccessKey, AccountId, Database, Model};
 use crate::render::document::Kind;
 use crate::render::resolve::World;
 use crate::render::served::{self, Served};
+use crate::render::tree::{Mapping, Value};
 use crate::render::{Rendered, Strategy};
 
 /// What CloudFormation knows by itself (`pseudo-parameter-reference`).

@@ -1,9 +1,8 @@
 //! Statements of policies, with what is asked of them.
 
-use serde_yaml::{Mapping, Value};
-
 use super::stack::{items, literal};
 use crate::render::document::{Document, Kind};
+use crate::render::tree::{Mapping, Value};
 
 /// The operators that let a request pass only where a key has one of the values.
 /// Those with `IfExists` or `Not` let others pass too.
@@ -69,7 +68,7 @@ impl<'stack> Statement<'stack> {
             actions: texts("Action"),
             resources: texts("Resource"),
             principals,
-            negated: negated.into_iter().find(|key| value.get(key).is_some()),
+            negated: negated.into_iter().find(|key| value.get(*key).is_some()),
             conditions: value.get("Condition").and_then(Value::as_mapping),
         }
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model;
-use crate::render::{Templates, document, render, resolve};
+use crate::render::{Templates, document, render, resolve, tree};
 
 fn templates() -> Templates {
     Templates::built_in().unwrap()
@@ -321,7 +321,7 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
     let text = &render(&[single(model.clone())], &templates())
         .unwrap()
         .stacks[0];
-    let tree: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    let tree = tree::read(text).unwrap();
     let world = resolve::World::longest(model).with_resources(&tree);
     let found = resolve::resources(&tree).count();
     let (resources, bytes, key) = load.estimate();

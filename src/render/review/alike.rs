@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use serde_yaml::Value;
-
 use super::resource;
 use super::statement::{Condition, Statement};
 use super::subject::Holder;
+use crate::render::tree::Value;
 
 /// One statement with where it is from.
 pub struct Source<'tree> {

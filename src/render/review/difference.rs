@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_yaml::Value;
 
 use super::Before;
 use super::grant::{self, Told};
 use super::prose;
 use super::sentence::Setting;
-use crate::render::{Error, Rendered, document, resolve};
+use crate::render::tree::Value;
+use crate::render::{Error, Rendered, document, resolve, tree};
 
 /// Lines shown of one kind; of more, only how many there are is said.
 const SHOWN: usize = 300;
@@ -144,7 +144,7 @@ fn read(file: &str, text: &str) -> Result<Value, Error> {
         file: file.to_owned(),
         reason,
     };
-    let tree: Value = serde_yaml::from_str(text).map_err(|error| refused(error.to_string()))?;
+    let tree = tree::read(text).map_err(|error| refused(error.to_string()))?;
     match tree.get("Resources").and_then(Value::as_mapping) {
         Some(_) => Ok(tree),
         None => Err(refused(

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_yaml::Value;
 
 use super::alike::is_of_secrets;
 use super::permission;
@@ -14,6 +13,7 @@ use super::statement::{self, Condition, Principal, Statement};
 use super::subject::Holder;
 use crate::render::document::Document;
 use crate::render::resolve::World;
+use crate::render::tree::Value;
 
 /// One action on one resource, by one principal, for one secret. Where a statement
 /// names exceptions, it is not taken apart.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
-use serde_yaml::Value;
 
 use super::arrangement::Arrangement;
 use super::prose;
+use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve};
 
 /// A resource that is there once a stack.

@@ -33,12 +33,12 @@ use std::collections::BTreeMap;
 use handlebars::{Handlebars, RenderError};
 use serde::Serialize;
 use serde_json::json;
-use serde_yaml::Value;
 
 use super::spread::{both, spread};
 use super::{Error, Rendered, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
+use crate::render::tree::Value;
 use arrangement::{Arrangement, Rota};
 pub use checks::Checks;
 use inventory::Inventory;

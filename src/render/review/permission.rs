@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
-use serde_yaml::Value;
 
 use super::alike::{self, Alike, Source};
 use super::prose::Prose;
@@ -14,6 +13,7 @@ use super::subject::Holder;
 use super::{prose, shown};
 use crate::render::document::{Document, Kind};
 use crate::render::resolve::World;
+use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, policy_file};
 
 /// Files named where several hold the same statement.

@@ -1,9 +1,8 @@
 //! A statement as the page shows it: the JSON that its file has, with what fits on a
 //! line on one line, and long lists shortened.
 
-use serde_yaml::Value;
-
 use super::{action, prose};
+use crate::render::tree::Value;
 
 /// A list in a statement that is longer is shortened.
 const LONGEST_LIST: usize = 12;

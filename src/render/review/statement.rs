@@ -1,6 +1,6 @@
 //! A policy's statement, read from the document that AWS will see.
 
-use serde_yaml::Value;
+use crate::render::tree::Value;
 
 /// Who a statement is about, where the document says it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -218,15 +218,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::render::resolve;
     use crate::render::template::TEMPLATES;
+    use crate::render::{resolve, tree};
 
-    fn filled(template: &str, value: &str) -> Result<serde_yaml::Value, String> {
+    fn filled(template: &str, value: &str) -> Result<tree::Value, String> {
         let registry = empty_registry();
         let text = registry
             .render_template(template, &json!({ "x": value }))
             .map_err(|error| error.to_string())?;
-        serde_yaml::from_str(&text).map_err(|error| format!("{error} in {text}"))
+        tree::read(&text).map_err(|error| format!("{error} in {text}"))
     }
 
     const HOSTILE: [&str; 24] = [
@@ -265,18 +265,18 @@ mod tests {
         let named = filled("# {{comment x}}\na: true\n", value).unwrap();
         prop_assert_eq!(serde_json::to_value(&named).unwrap(), json!({ "a": true }));
 
-        let sub = filled("!Sub \"<{{sub x}}|${AWS::Region}>\"\n", value);
-        let document = "!Sub '{\"x\":\"{{sub_json x}}\",\"y\":\"${AWS::Region}\"}'\n";
+        let sub = filled("a: !Sub \"<{{sub x}}|${AWS::Region}>\"\n", value);
+        let document = "a: !Sub '{\"x\":\"{{sub_json x}}\",\"y\":\"${AWS::Region}\"}'\n";
         let document = filled(document, value);
         if !closed {
             prop_assert!(sub.is_err() && document.is_err());
             return Ok(());
         }
         let world = resolve::World::placeholders().with_region("eu-west-1");
-        let sub = world.resolve(&sub.unwrap()).unwrap();
+        let sub = world.resolve(&sub.unwrap()["a"]).unwrap();
         let expected = format!("<{value}|eu-west-1>");
         prop_assert_eq!(sub.as_str(), Some(expected.as_str()));
-        let document = world.resolve(&document.unwrap()).unwrap();
+        let document = world.resolve(&document.unwrap()["a"]).unwrap();
         let document: serde_json::Value = serde_json::from_str(document.as_str().unwrap()).unwrap();
         prop_assert_eq!(document, json!({ "x": value, "y": "eu-west-1" }));
         Ok(())

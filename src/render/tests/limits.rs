@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::document::{self, Kind};
 use super::super::resolve::World;
-use super::super::{Strategy, role, served, view};
+use super::super::{Strategy, role, served, tree, view};
 use super::{findings, parsed, rendered};
 use crate::model;
 
@@ -150,7 +150,7 @@ fn sweep_inputs(text: &str) -> Vec<Vec<String>> {
     rules
         .map(|(_, rule)| {
             let targets = rule["Properties"]["Targets"].as_sequence().unwrap();
-            let input = |target: &serde_yaml::Value| world.resolve(&target["Input"]).unwrap();
+            let input = |target: &tree::Value| world.resolve(&target["Input"]).unwrap();
             let inputs = targets.iter().map(input);
             inputs
                 .map(|input| input.as_str().unwrap().to_owned())

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::fleet::single;
+use super::tree::{self, Value};
 use super::{Error, Rendering, Shard, Templates, render};
 use crate::model::{self, Finding, Model};
 
@@ -36,11 +37,11 @@ fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
     }
 }
 
-fn parsed(rendering: &Rendering) -> serde_yaml::Value {
-    serde_yaml::from_str(&rendering.stacks[0]).unwrap()
+fn parsed(rendering: &Rendering) -> Value {
+    tree::read(&rendering.stacks[0]).unwrap()
 }
 
-fn resource<'stack>(stack: &'stack serde_yaml::Value, id: &str) -> &'stack serde_yaml::Value {
+fn resource<'stack>(stack: &'stack Value, id: &str) -> &'stack Value {
     stack
         .get("Resources")
         .and_then(|all| all.get(id))
@@ -105,7 +106,7 @@ fn a_manifest_with_a_boundary() {
             assert_eq!(found.as_str(), Some(boundary));
             bounded.push(id);
         }
-        let path = properties.get("Path").and_then(serde_yaml::Value::as_str);
+        let path = properties.get("Path").and_then(Value::as_str);
         assert_eq!(
             path,
             (id == super::Strategy::AccessKeys.role()).then_some("/platform/keyrota/")
@@ -196,7 +197,7 @@ fn the_old_key_and_the_probe_are_tags_of_the_secret() {
         let tags = &secrets.next().unwrap().1["Properties"]["Tags"];
         let tags = world.resolve(tags).unwrap();
         let tags = tags.as_sequence().unwrap().iter();
-        let text = |value: &serde_yaml::Value| value.as_str().unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
         let pairs = tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"])));
         let pairs = pairs.collect::<std::collections::BTreeMap<_, _>>();
         let get = |key: &str| pairs.get(key).cloned().unwrap_or_default();
@@ -323,9 +324,9 @@ fn the_named_resources_and_outputs_are_there() {
     assert!(outputs.get(super::FUNCTION_OUTPUT).is_some());
     for entry in &model.access_keys {
         let value = outputs
-            .get(super::secret_output(entry))
+            .get(super::secret_output(entry).as_str())
             .and_then(|one| one.get("Value"));
-        let serde_yaml::Value::Tagged(value) = value.unwrap() else {
+        let Value::Tagged(value) = value.unwrap() else {
             panic!("{value:?}")
         };
         assert_eq!(
@@ -356,8 +357,7 @@ fn metacharacters_stay_in_their_place() {
 }
 
 /// The value without its tags, which JSON does not know.
-fn strip(value: &serde_yaml::Value) -> serde_yaml::Value {
-    use serde_yaml::Value;
+fn strip(value: &Value) -> Value {
     match value {
         Value::Tagged(tagged) => strip(&tagged.value),
         Value::Mapping(entries) => Value::Mapping(

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::{self as render, resolve};
+use super::super::{self as render, resolve, tree};
 use super::rendered;
 use crate::model;
 
 /// The resolved properties of a resource, as JSON.
-fn properties(stack: &serde_yaml::Value, world: &resolve::World, id: &str) -> Value {
+fn properties(stack: &tree::Value, world: &resolve::World, id: &str) -> Value {
     let properties = super::resource(stack, id).get("Properties").unwrap();
     serde_json::to_value(world.resolve(properties).unwrap()).unwrap()
 }

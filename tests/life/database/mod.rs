@@ -5,11 +5,11 @@
 //! database of its own; those that stop or restrict a server have one for
 //! themselves.
 
-mod bench;
+pub mod bench;
 mod client;
 mod cut;
 mod exec;
-mod function;
+pub mod function;
 mod outage;
 mod retained;
 mod rotation;

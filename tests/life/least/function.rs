@@ -38,16 +38,17 @@ enum Holder {
 
 /// An inline policy.
 #[derive(Clone, Debug)]
-struct Held {
+pub struct Held {
     holder: Holder,
-    name: String,
-    document: Value,
+    pub name: String,
+    pub document: Value,
 }
 
 impl Held {
-    fn actions(&self) -> Vec<String> {
+    pub fn actions(&self) -> Vec<String> {
         let statements = self.document["Statement"].as_array().expect("statements");
-        let actions = statements.iter().flat_map(|it| match &it["Action"] {
+        let allowing = statements.iter().filter(|it| it["Effect"] == "Allow");
+        let actions = allowing.flat_map(|it| match &it["Action"] {
             Value::Array(actions) => actions.clone(),
             one => vec![one.clone()],
         });
@@ -55,10 +56,10 @@ impl Held {
         actions.map(text).collect()
     }
 
-    fn without(&self, missing: &[&str]) -> Option<Value> {
+    pub fn without(&self, missing: &[&str]) -> Option<Value> {
         let mut document = self.document.clone();
         let statements = document["Statement"].as_array_mut().expect("statements");
-        for statement in &mut *statements {
+        for statement in statements.iter_mut().filter(|it| it["Effect"] == "Allow") {
             if let Value::String(one) = &statement["Action"] {
                 statement["Action"] = Value::Array(vec![one.clone().into()]);
             }
@@ -69,7 +70,7 @@ impl Held {
         (!statements.is_empty()).then_some(document)
     }
 
-    async fn put(&self, world: &World, document: Option<&Value>) {
+    pub async fn put(&self, world: &World, document: Option<&Value>) {
         let iam = &world.iam;
         let name = &self.name;
         match (&self.holder, document.map(ToString::to_string)) {
@@ -126,7 +127,8 @@ fn decoded(text: &str) -> Value {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-async fn policies(world: &World) -> Vec<Held> {
+/// Returns the policies of the role, the only one there is.
+pub async fn role_policies(world: &World) -> Vec<Held> {
     let roles = world.iam.list_roles().send().await.expect("roles").roles;
     assert_eq!(roles.len(), 1);
     let role = roles[0].role_name.clone();
@@ -144,6 +146,11 @@ async fn policies(world: &World) -> Vec<Held> {
             document,
         });
     }
+    held
+}
+
+async fn policies(world: &World) -> Vec<Held> {
+    let mut held = role_policies(world).await;
     let name = "keyrota-ManageOwnAccessKeys".to_owned();
     let request = world.iam.get_user_policy().user_name("uploader");
     let answer = request.policy_name(&name).send().await;
@@ -159,7 +166,7 @@ async fn policies(world: &World) -> Vec<Held> {
 
 /// Returns which step the function has said to have failed, of the lines after so
 /// many.
-async fn failed_step(world: &World, before: usize) -> Option<String> {
+pub async fn failed_step(world: &World, before: usize) -> Option<String> {
     let lines = world.logged().await;
     let lines = lines.iter().skip(before);
     let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -4,6 +4,7 @@
 //!
 //! `--nocapture` prints what each action is missed by.
 
+mod database;
 mod excused;
 mod function;
 mod policy;
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 use excused::{Excuse, excuses};
 use policy::Policy;
 use scenario::{SCENARIOS, Scenario, Shows};
-use state::{LARGE, SMALL, prepare};
+use state::{DATABASE, Kind, LARGE, SMALL, prepare};
 
 use crate::world::{Ran, World};
 
@@ -111,7 +112,7 @@ impl Scenario {
             Shows::These(actions) => actions.contains(&action.as_str()),
             Shows::TheRest => {
                 let others = SCENARIOS.iter().filter(|other| {
-                    other.part == self.part && other.state.large() == self.state.large()
+                    other.part == self.part && other.state.kind() == self.state.kind()
                 });
                 let elsewhere = |other: &Scenario| match other.shows {
                     Shows::These(actions) => actions.contains(&action.as_str()),
@@ -138,10 +139,11 @@ async fn ablate(names: &[&str], share: usize, shares: usize) {
     for scenario in SCENARIOS.iter().filter(|it| names.contains(&it.name)) {
         let granted = prepare(&world, scenario.state.first()).await;
         let granted = granted.part(scenario.part).actions();
-        // What the large stack shares with the small one is shown there.
-        let before = match scenario.state.large() {
-            true => prepare(&world, SMALL).await.part(scenario.part).actions(),
-            false => BTreeSet::new(),
+        // What the others share with the small one is shown there.
+        let before = match scenario.state.kind() {
+            Kind::Small => BTreeSet::new(),
+            Kind::Large => prepare(&world, SMALL).await.part(scenario.part).actions(),
+            Kind::Database => database::shown_with_keys(&world, scenario.part).await,
         };
         let actions = scenario.shows(&granted, &before);
         let mine = actions.into_iter().enumerate();
@@ -201,22 +203,37 @@ async fn each_action_for_a_large_stack_is_needed() {
     ablate(&names, 0, 1).await;
 }
 
+#[tokio::test]
+async fn each_action_for_a_database_is_needed() {
+    let names = [
+        "status of a database",
+        "rotate a database",
+        "rotate a database that was left unfinished",
+        "plan of a database",
+        "bootstrap of a database",
+        "bootstrap of a database that rolls back",
+        "teardown of a database",
+    ];
+    ablate(&names, 0, 1).await;
+}
+
 /// Each action of the policy is one that a scenario shows, or is excused.
 #[tokio::test]
 async fn each_action_is_shown_or_excused() {
     let world = World::new().await;
-    for state in [SMALL, LARGE] {
+    for state in [SMALL, LARGE, DATABASE] {
         let policies = prepare(&world, state).await;
+        let (small, large) = (state == SMALL, state == LARGE);
         // What the large one is for: managed policies, and a template in S3.
         let bootstrap = policies.part("Bootstrap").actions();
-        assert_eq!(bootstrap.contains("iam:CreatePolicy"), state.large());
+        assert_eq!(bootstrap.contains("iam:CreatePolicy"), large);
         let plan = policies.part("Plan").actions();
-        assert_eq!(plan.contains("s3:PutObject"), state.large());
+        assert_eq!(plan.contains("s3:PutObject"), large);
         for part in policy::PARTS {
             let granted = policies.part(part).actions();
             for excuse in excuses(part) {
                 assert!(
-                    state.large() || granted.contains(excuse.action),
+                    !small || granted.contains(excuse.action),
                     "{part} is not granted {}, which is excused: {}",
                     excuse.action,
                     excuse.reason
@@ -224,10 +241,8 @@ async fn each_action_is_shown_or_excused() {
             }
             let rest = |it: &&Scenario| it.part == part && matches!(it.shows, Shows::TheRest);
             let catches = SCENARIOS.iter().filter(rest);
-            let catches = catches
-                .filter(|it| it.state.large() == state.large())
-                .count();
-            assert!(state.large() || catches == 1, "{part}");
+            let catches = catches.filter(|it| it.state.kind() == state.kind()).count();
+            assert!(large || catches == 1, "{part}");
         }
     }
 }

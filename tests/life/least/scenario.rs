@@ -1,8 +1,9 @@
 //! The commands in the states in which they come to need what they are granted.
 
+use super::database;
 use super::state::{
-    BUSY, CHANGED, DEPLOYED, LARGE, LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL,
-    State, UNFINISHED,
+    BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, LARGE,
+    LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, UNFINISHED,
 };
 
 /// A command in a state.
@@ -274,6 +275,70 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             LARGE_DEPLOYED,
+            Shows::TheRest,
+        )
+    },
+    scenario(
+        "status of a database",
+        "Status",
+        "status --format json",
+        DATABASE_DEPLOYED,
+        Shows::TheRest,
+    ),
+    scenario(
+        "rotate a database",
+        "Rotate",
+        "rotate --format json",
+        DATABASE_DEPLOYED,
+        Shows::TheRest,
+    ),
+    Scenario {
+        code: 1,
+        anew: true,
+        ..scenario(
+            "rotate a database that was left unfinished",
+            "Rotate",
+            "rotate --format json",
+            DATABASE_UNFINISHED,
+            Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
+        )
+    },
+    scenario(
+        "plan of a database",
+        "Plan",
+        "plan --database-function-zip database.zip --format json",
+        DATABASE_DEPLOYED,
+        Shows::TheRest,
+    ),
+    Scenario {
+        anew: true,
+        ..scenario(
+            "bootstrap of a database",
+            "Bootstrap",
+            database::BOOTSTRAP,
+            DATABASE,
+            Shows::TheRest,
+        )
+    },
+    Scenario {
+        code: 1,
+        denied: Some(("secretsmanager:RotateSecret", "*")),
+        anew: true,
+        ..scenario(
+            "bootstrap of a database that rolls back",
+            "Bootstrap",
+            database::BOOTSTRAP,
+            DATABASE,
+            Shows::These(&["ec2:DescribeNetworkInterfaces"]),
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "teardown of a database",
+            "Teardown",
+            TEARDOWN,
+            DATABASE_DEPLOYED,
             Shows::TheRest,
         )
     },

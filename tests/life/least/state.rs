@@ -3,20 +3,46 @@
 use aws_sdk_cloudformation::types::Capability;
 use serde_json::json;
 
-use super::DEPLOYER;
 use super::policy::Policy;
+use super::{DEPLOYER, database};
 use crate::world::{ACCOUNT, Key, REGION, World};
 
 /// A state of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    New { large: bool },
-    Deployed { large: bool },
-    Changed { large: bool },
+    New {
+        large: bool,
+    },
+    Deployed {
+        large: bool,
+    },
+    Changed {
+        large: bool,
+    },
     Unfinished,
     Seeded,
     LeftBehind,
     Busy,
+    /// With a database, and no access key.
+    Database(Stage),
+}
+
+/// How far a stack with a database has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    New,
+    Deployed,
+    /// A rotation is left that the function cannot go on with.
+    Unfinished,
+}
+
+/// What a stack holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Small,
+    /// The role's policies are managed ones, and the template goes through S3.
+    Large,
+    Database,
 }
 
 pub const SMALL: State = State::New { large: false };
@@ -35,25 +61,33 @@ pub const SEEDED: State = State::Seeded;
 pub const LEFT_BEHIND: State = State::LeftBehind;
 /// CloudFormation is at work on the stack.
 pub const BUSY: State = State::Busy;
+pub const DATABASE: State = State::Database(Stage::New);
+pub const DATABASE_DEPLOYED: State = State::Database(Stage::Deployed);
+pub const DATABASE_UNFINISHED: State = State::Database(Stage::Unfinished);
 
-const STACK: &str = "payments-keys";
+pub const STACK: &str = "payments-keys";
 
 impl State {
-    /// Returns whether the role's policies are managed ones and the template goes
-    /// through S3.
-    pub const fn large(self) -> bool {
-        matches!(
-            self,
+    /// Returns what its stack holds.
+    pub const fn kind(self) -> Kind {
+        match self {
             Self::New { large: true }
-                | Self::Deployed { large: true }
-                | Self::Changed { large: true }
-        )
+            | Self::Deployed { large: true }
+            | Self::Changed { large: true } => Kind::Large,
+            Self::Database(_) => Kind::Database,
+            _ => Kind::Small,
+        }
+    }
+
+    const fn large(self) -> bool {
+        matches!(self.kind(), Kind::Large)
     }
 
     /// Returns a state with the same manifest that is quick to make.
     pub const fn first(self) -> Self {
         match self {
             Self::Changed { .. } => self,
+            Self::Database(_) => DATABASE,
             _ => Self::New {
                 large: self.large(),
             },
@@ -66,6 +100,20 @@ impl State {
 pub async fn prepare(world: &World, state: State) -> Policy {
     world.reset().await;
     world.act_as(&Key::root());
+    match state {
+        State::Database(stage) => database::prepare(world, stage).await,
+        _ => prepare_keys(world, state).await,
+    }
+    world.keyrota("generate --output rendered").await.exits(0);
+    let policy = Policy::read(&world.home.read("rendered/deployer-policy.json"));
+    world.make_user(DEPLOYER).await;
+    let deployer = world.make_key(DEPLOYER).await;
+    world.act_as(&deployer);
+    policy
+}
+
+/// Makes a state of a stack with access keys.
+async fn prepare_keys(world: &World, state: State) {
     let key = match state.large() {
         true => String::new(),
         false => people(world).await,
@@ -90,14 +138,9 @@ pub async fn prepare(world: &World, state: State) -> Policy {
         State::Seeded => seed_otherwise(world).await,
         State::LeftBehind => leave_behind(world).await,
         State::Busy => keep_busy(world).await,
-        State::New { .. } | State::Deployed { .. } | State::Changed { .. } => {}
+        State::New { .. } | State::Deployed { .. } | State::Changed { .. } | State::Database(_) => {
+        }
     }
-    world.keyrota("generate --output rendered").await.exits(0);
-    let policy = Policy::read(&world.home.read("rendered/deployer-policy.json"));
-    world.make_user(DEPLOYER).await;
-    let deployer = world.make_key(DEPLOYER).await;
-    world.act_as(&deployer);
-    policy
 }
 
 /// Makes those that the small manifest names; returns the ARN of a KMS key.

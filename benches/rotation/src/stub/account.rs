@@ -1,10 +1,12 @@
-//! The account that is rotated in: one user, and the secret with its key.
+//! The account that is rotated in: one user and the secret with its key, or the
+//! secret with the password of a database's user.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::password::password;
 use super::refusal::Refusal;
 use super::secret::{CURRENT, PREVIOUS, Secret};
 use super::user::User;
@@ -19,9 +21,12 @@ pub const SECRET_ARN: &str =
 /// The access key of the function's role.
 pub const ROLE_KEY: &str = "ASIAFUNCTIONROLE0000";
 
+/// The stack's name.
+pub const STACK: &str = "bench";
+
 /// What the stack writes for a user that rotates its own key.
 const TAGS: [(&str, &str); 5] = [
-    ("keyrota:stack", "bench"),
+    ("keyrota:stack", STACK),
     ("keyrota:user", USER),
     ("keyrota:rotate-as", "self"),
     ("keyrota:owns-user", "false"),
@@ -30,12 +35,25 @@ const TAGS: [(&str, &str); 5] = [
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// One user, and the secret with its key.
+/// What a secret holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// The access key of the account's user.
+    Key,
+    /// The password of a database's user.
+    Password,
+}
+
+/// One user, and the secret.
 #[derive(Debug)]
 pub struct Account {
     pub secret: Secret,
+    /// Without a key where the secret holds a password.
     pub user: User,
+    holds: Holds,
+    tags: BTreeMap<&'static str, String>,
     rotations: u64,
+    passwords: u64,
 }
 
 impl Account {
@@ -45,9 +63,8 @@ impl Account {
     /// # Errors
     ///
     /// Does not fail in an account without keys.
-    pub fn new() -> Result<Self, Refusal> {
+    pub fn of_key() -> Result<Self, Refusal> {
         let mut user = User::new(USER);
-        let mut secret = Secret::default();
         let key = user.create()?;
         let value = json!({
             "accesskey": key.id,
@@ -55,17 +72,54 @@ impl Account {
             "username": USER,
             "secretarn": SECRET_ARN,
         });
+        let tags = TAGS.map(|(key, value)| (key, value.to_owned()));
+        Self::new(user, Holds::Key, &value, tags.into())
+    }
+
+    /// Returns an account before the first rotation of a database's secret, whose
+    /// value and tags are given.
+    ///
+    /// # Errors
+    ///
+    /// Does not fail in an account without secrets.
+    pub fn of_password(
+        value: &Value,
+        tags: BTreeMap<&'static str, String>,
+    ) -> Result<Self, Refusal> {
+        Self::new(User::new(USER), Holds::Password, value, tags)
+    }
+
+    fn new(
+        user: User,
+        holds: Holds,
+        value: &Value,
+        tags: BTreeMap<&'static str, String>,
+    ) -> Result<Self, Refusal> {
+        let mut secret = Secret::default();
         secret.put(&token(0), &value.to_string(), &[CURRENT])?;
         Ok(Self {
             secret,
             user,
+            holds,
+            tags,
             rotations: 0,
+            passwords: 0,
         })
     }
 
     /// Returns the secret's tags.
-    pub fn tags(&self) -> BTreeMap<&str, &str> {
-        TAGS.into()
+    pub fn tags(&self) -> &BTreeMap<&'static str, String> {
+        &self.tags
+    }
+
+    /// Makes a password.
+    ///
+    /// # Errors
+    ///
+    /// Refuses where nothing is left to make it of.
+    pub fn random_password(&mut self, request: &Value) -> Result<String, Refusal> {
+        self.passwords += 1;
+        password(self.passwords, request)
     }
 
     /// Begins a rotation, as if a day after the one before, and returns its
@@ -79,35 +133,42 @@ impl Account {
         token
     }
 
-    /// Ends a rotation, and says whether it took place: AWSCURRENT is the new
-    /// version, and names an active key of the user that no other version has.
-    pub fn end_rotation(&mut self, token: &str) -> bool {
-        let new = self.key_of(CURRENT);
+    /// Ends a rotation, and returns the ID of the new key or the new password
+    /// where it took place: AWSCURRENT is the new version, and holds an active key
+    /// of the user that no other version has, or a password of which this can be
+    /// said by its server only.
+    pub fn end_rotation(&mut self, token: &str) -> Option<String> {
+        let new = self.credential_of(CURRENT);
+        let keys = self.user.keys();
+        let works = |new: &String| match self.holds {
+            Holds::Key => keys.iter().any(|key| key.active && key.id == *new),
+            Holds::Password => true,
+        };
         let took_place = self.secret.carrier(CURRENT) == Some(token)
-            && new.is_some()
-            && new != self.key_of(PREVIOUS)
-            && self
-                .user
-                .keys()
-                .iter()
-                .any(|key| key.active && Some(&key.id) == new.as_ref());
+            && new != self.credential_of(PREVIOUS)
+            && new.as_ref().is_some_and(works);
         self.secret.end_rotation();
-        took_place
+        new.filter(|_| took_place)
     }
 
     /// Deletes AWSPREVIOUS's key, as an operator does once it is not used any
     /// more. It does nothing where there is none.
     pub fn retire_previous_key(&mut self) {
-        if let Some(id) = self.key_of(PREVIOUS) {
+        if let Some(id) = self.credential_of(PREVIOUS) {
             // What is gone already is as good.
             let _ = self.user.delete(&id);
         }
     }
 
-    fn key_of(&self, label: &str) -> Option<String> {
+    /// Returns what tells a version's credential from another's.
+    fn credential_of(&self, label: &str) -> Option<String> {
+        let field = match self.holds {
+            Holds::Key => "accesskey",
+            Holds::Password => "password",
+        };
         let found = self.secret.value(None, Some(label)).ok()?;
-        let value: serde_json::Value = serde_json::from_str(found.value).ok()?;
-        value["accesskey"].as_str().map(str::to_owned)
+        let value: Value = serde_json::from_str(found.value).ok()?;
+        value[field].as_str().map(str::to_owned)
     }
 }
 
@@ -122,10 +183,14 @@ mod tests {
     use super::*;
 
     /// Rotates as a function would.
-    fn rotate(account: &mut Account) -> bool {
-        let token = account.begin_rotation();
+    fn rotate(account: &mut Account) -> Option<String> {
         let key = account.user.create().unwrap();
-        let value = json!({ "accesskey": key.id }).to_string();
+        rotate_to(account, &json!({ "accesskey": key.id }))
+    }
+
+    fn rotate_to(account: &mut Account, value: &Value) -> Option<String> {
+        let token = account.begin_rotation();
+        let value = value.to_string();
         account.secret.put(&token, &value, &[PENDING]).unwrap();
         let from = account.secret.carrier(CURRENT).map(str::to_owned);
         let to = Some(token.as_str());
@@ -138,17 +203,17 @@ mod tests {
 
     #[test]
     fn a_rotation_takes_place_once_the_new_key_is_current() {
-        let mut account = Account::new().unwrap();
-        assert!(rotate(&mut account));
+        let mut account = Account::of_key().unwrap();
+        assert!(rotate(&mut account).is_some());
         assert_eq!(account.user.keys().len(), 2);
         let untouched = account.begin_rotation();
-        assert!(!account.end_rotation(&untouched));
+        assert_eq!(account.end_rotation(&untouched), None);
     }
 
     #[test]
     fn a_rotation_to_a_dead_key_did_not_take_place() {
-        let mut account = Account::new().unwrap();
-        assert!(rotate(&mut account));
+        let mut account = Account::of_key().unwrap();
+        assert!(rotate(&mut account).is_some());
         account.retire_previous_key();
         assert_eq!(account.user.keys().len(), 1);
         let token = account.begin_rotation();
@@ -157,6 +222,16 @@ mod tests {
             .secret
             .put(&token, value, &[PENDING, CURRENT])
             .unwrap();
-        assert!(!account.end_rotation(&token));
+        assert_eq!(account.end_rotation(&token), None);
+    }
+
+    #[test]
+    fn a_rotation_of_a_password_takes_place_once_another_is_current() {
+        let value = json!({ "password": "first" });
+        let mut account = Account::of_password(&value, BTreeMap::new()).unwrap();
+        assert_eq!(rotate_to(&mut account, &value), None);
+        let second = json!({ "password": "second" });
+        let rotated = rotate_to(&mut account, &second);
+        assert_eq!(rotated.as_deref(), Some("second"));
     }
 }

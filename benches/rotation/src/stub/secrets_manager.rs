@@ -21,6 +21,10 @@ pub fn answer(
         let message = "the security token included in the request is invalid";
         return Err(Refusal::new("UnrecognizedClientException", message));
     }
+    if action == "GetRandomPassword" {
+        let made = account.random_password(request)?;
+        return Ok(json!({ "RandomPassword": made }));
+    }
     let named = request["SecretId"].as_str();
     if !named.is_some_and(|named| [SECRET_ARN, SECRET_NAME].contains(&named)) {
         return Err(Refusal::new(
@@ -40,7 +44,7 @@ pub fn answer(
 fn describe(account: &Account) -> Value {
     let tags: Vec<Value> = account
         .tags()
-        .into_iter()
+        .iter()
         .map(|(key, value)| json!({ "Key": key, "Value": value }))
         .collect();
     let mut answer = json!({

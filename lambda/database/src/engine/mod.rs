@@ -1,17 +1,17 @@
-//! The servers as they are: drivers that do no more than log in and change a
-//! password, each over a connection of its own.
+//! The servers as they are: each call logs in over a connection of its own, and
+//! does no more than read who that is or change a password.
 //!
 //! - `name`: from a host to a TCP connection
 //! - `tls`: what a server's certificate has to be
-//! - `postgres`: PostgreSQL's protocol, and how a password is changed in it
-//! - `mysql`: the protocol that MySQL and MariaDB share, and each one's statements
+//! - `postgres`: how a password is changed in PostgreSQL; the driver is
+//!   `tokio-postgres`, over a connection that we make
+//! - `mysql`: the session that MySQL and MariaDB share, and each one's statements
 //!
-//! The drivers are the function's own because of what a rotation has to know,
-//! and drivers for applications do not tell: whether a connection broke before a
-//! change was sent or after, and whether it was the login that failed or the way
-//! to it. What is easy to get wrong in them is not their own: TLS is rustls, SCRAM
-//! and its verifiers are `postgres-protocol`, curves and digests are
-//! `ed25519-dalek` and `ring`.
+//! The session with MySQL and MariaDB is ours, on the packets and ways of logging
+//! in of `mysql_common`. The driver over that, `mysql_async`, does not tell a
+//! refusal in the greeting, which anybody on the way can say in clear text, from a
+//! refused login; and where the manifest asks for no proof of who the server is,
+//! nothing keeps it from showing the password to a MariaDB that asks for it.
 
 mod mysql;
 mod name;
@@ -19,6 +19,7 @@ mod postgres;
 mod tls;
 
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -150,6 +151,26 @@ impl From<Failure> for ServerError {
             Failure::Answered(error) | Failure::Lost(error) => error,
         }
     }
+}
+
+/// Refuses what ends a name early in either protocol: a name with a zero in it is
+/// no user's and no database's.
+fn fit(endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
+    let database = endpoint.dbname.as_deref().unwrap_or_default();
+    if login.username.contains('\0') || database.contains('\0') {
+        return Err(coded(Fault::WrongCredentials, "NUL"));
+    }
+    Ok(())
+}
+
+/// Returns that the connection broke: after TLS it is the server that stops, or
+/// that says what the protocol does not have.
+fn broken(source: &io::Error) -> ServerError {
+    let fault = match source.kind() {
+        io::ErrorKind::InvalidData => Fault::Refused,
+        _ => Fault::Busy,
+    };
+    coded(fault, name::code(source))
 }
 
 /// Returns an error without a code.

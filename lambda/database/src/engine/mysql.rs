@@ -1,13 +1,11 @@
 //! The protocol that MySQL and MariaDB share, and each one's statements.
 //!
-//! - `packet`: bytes to packets' fields and back
-//! - `plugin`: what each way of logging in answers to the server
+//! - `plugin`: the ways of logging in, and what a server keeps of a password
 //! - `session`: one login, and statements one after the other
 //! - `oracle`, `mariadb`: how a password is changed in each
 
 pub mod mariadb;
 pub mod oracle;
-mod packet;
 mod plugin;
 mod session;
 

@@ -4,6 +4,7 @@
 //! does, so that no password is in a statement and none can be in its log.
 
 mod session;
+mod watch;
 
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
@@ -46,12 +47,14 @@ async fn encryption(session: &mut Session) -> Result<String, ServerError> {
     let rows = session
         .query("SELECT current_setting('password_encryption'), pg_is_in_recovery()")
         .await?;
-    let mut row = rows.into_iter().next().unwrap_or_default().into_iter();
-    let (encryption, recovers) = (row.next().flatten(), row.next().flatten());
-    match (encryption, recovers.as_deref()) {
+    let column = |index| {
+        rows.first()
+            .and_then(|row| row.try_get(index).ok().flatten())
+    };
+    match (column(0), column(1)) {
         // What a replica would answer to the change: read_only_sql_transaction.
         (_, Some("t")) => Err(coded(Fault::Busy, "25006")),
-        (Some(encryption), _) => Ok(encryption),
+        (Some(encryption), _) => Ok(encryption.to_owned()),
         (None, _) => Err(coded(Fault::Refused, "password_encryption")),
     }
 }
@@ -82,11 +85,12 @@ fn classify(state: &str, while_logging_in: bool) -> Fault {
 }
 
 /// Returns the error that a server told, or that it left open what it did: a
-/// session that ends itself may have committed before.
-fn answered(state: &str, severity: &str, while_logging_in: bool) -> Failure {
+/// session that ends itself, as with what is more than an error, may have
+/// committed before.
+fn answered(state: &str, is_error: bool, while_logging_in: bool) -> Failure {
     let error = coded(classify(state, while_logging_in), state);
-    match severity {
-        "ERROR" => Failure::Answered(error),
-        _ => Failure::Lost(error),
+    if is_error {
+        return Failure::Answered(error);
     }
+    Failure::Lost(error)
 }

@@ -13,12 +13,17 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::server::{Endpoint, Fault, ServerError, Verification};
 
 use super::{coded, fault, name};
+
+/// TLS for PostgreSQL's driver.
+pub type PostgresStream = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
 
 /// What one configuration is for.
 type Wanted = (Verification, Option<String>);
@@ -52,6 +57,20 @@ impl Configurations {
             ServerName::try_from(endpoint.host.clone()).map_err(|_| fault(Fault::NameUnknown))?;
         let handshake = TlsConnector::from(configuration).connect(host, stream);
         handshake.await.map_err(|source| refused(&source))
+    }
+
+    /// The same, for PostgreSQL's driver, which binds the login to the certificate
+    /// that the server has shown.
+    pub async fn secure_for_postgres(
+        &self,
+        endpoint: &Endpoint,
+        stream: TcpStream,
+    ) -> Result<PostgresStream, ServerError> {
+        let configuration =
+            self.configuration((endpoint.verification, endpoint.authorities.clone()))?;
+        let mut tls = MakeRustlsConnect::new(ClientConfig::clone(&configuration));
+        let Ok(tls) = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, &endpoint.host);
+        tls.connect(stream).await.map_err(|source| refused(&source))
     }
 
     fn configuration(&self, wanted: Wanted) -> Result<Arc<ClientConfig>, ServerError> {
@@ -123,6 +142,7 @@ fn refused(source: &io::Error) -> ServerError {
         }
         Some(Error::AlertReceived(alert)) => coded(Fault::NoTls, format!("alert {alert:?}")),
         Some(_) => fault(Fault::NoTls),
+        None if source.kind() == io::ErrorKind::InvalidInput => fault(Fault::NameUnknown),
         None => coded(Fault::Unreachable, name::code(source)),
     }
 }

@@ -87,8 +87,8 @@ impl Impostor {
         };
         let mut heard = Vec::new();
         for said in self.said {
-            stream.read_buf(&mut heard).await.expect("it speaks");
-            if stream.write_all(&said).await.is_err() {
+            let spoken_to = stream.read_buf(&mut heard).await.is_ok();
+            if !spoken_to || stream.write_all(&said).await.is_err() {
                 break;
             }
         }
@@ -136,19 +136,25 @@ async fn postgres_may_not_ask_for_the_password() {
 async fn postgres_has_to_end_what_it_begins() {
     let (begun, done) = (message(b'R', SCRAM), message(b'R', b"\0\0\0\0"));
     let impostor = postgres(&[&begun, &done]);
-    refused(impostor, Fault::LoginForbidden, "authentication method").await;
+    refused(impostor, Fault::Refused, "protocol").await;
+}
+
+#[tokio::test]
+async fn postgres_hears_of_the_certificate_that_it_showed() {
+    // So that nobody in between can pass a login on to the server.
+    let both = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+    let both = message(b'R', both);
+    let impostor = postgres(&[&both, &message(b'R', b"\0\0\0\0")]);
+    let (_, heard) = impostor.log_in().await;
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(heard.contains("p=tls-server-end-point"), "{heard}");
 }
 
 #[tokio::test]
 async fn postgres_may_not_have_us_hash_for_good() {
     let first = b"\0\0\0\x0br=nonce,s=c2FsdA==,i=4294967295";
     let (begun, first) = (message(b'R', SCRAM), message(b'R', first));
-    refused(
-        postgres(&[&begun, &first]),
-        Fault::Refused,
-        "SCRAM iterations",
-    )
-    .await;
+    refused(postgres(&[&begun, &first]), Fault::Untrusted, "SCRAM").await;
 }
 
 #[tokio::test]
@@ -172,6 +178,10 @@ async fn what_is_said_before_tls_is_no_part_of_it() {
     };
     let (result, _) = impostor.log_in().await;
     assert_eq!(result.expect_err("no TLS").fault, Fault::NoTls);
+
+    let mut impostor = mysql(Engine::MySql, &[]);
+    impostor.plain.extend(packet(3, &[0, 0, 0, 2, 0, 0, 0]));
+    refused(impostor, Fault::Refused, "protocol").await;
 }
 
 /// Returns a packet of MySQL's.
@@ -225,8 +235,9 @@ async fn mysql_may_not_ask_for_files() {
 
 #[tokio::test]
 async fn mysql_may_not_have_us_go_round_for_good() {
-    let again = packet(3, b"\xfemysql_native_password\0aaaaaaaaaaaaaaaaaaaa\0");
-    let again = vec![again.as_slice(); 20];
+    let again = b"\xfemysql_native_password\0aaaaaaaaaaaaaaaaaaaa\0";
+    let again: Vec<_> = (0..20).map(|round| packet(3 + 2 * round, again)).collect();
+    let again: Vec<_> = again.iter().map(Vec::as_slice).collect();
     refused(mysql(Engine::MySql, &again), Fault::Refused, "protocol").await;
 }
 

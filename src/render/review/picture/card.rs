@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
-use serde_yaml::Value;
 
 use super::super::prose;
 use super::super::statement::Principal;
 use super::super::subject;
 use super::{Arrow, measure};
 use crate::model::{Arn, KmsKey, Model};
+use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve, served};
 
 /// Up to here each has a line of its own.

@@ -79,7 +79,7 @@ fn the_picture_has_every_resource() {
         let page = &rendering.files["review.html"];
         let mut expected: BTreeMap<String, usize> = BTreeMap::new();
         for stack in &rendering.stacks {
-            let tree: serde_yaml::Value = serde_yaml::from_str(stack).unwrap();
+            let tree = crate::render::tree::read(stack).unwrap();
             for (id, resource) in resolve::resources(&tree) {
                 *expected
                     .entry(resolve::type_of(resource).to_owned())

@@ -7,10 +7,10 @@ use super::super::statement::statements;
 use super::super::subject::Holder;
 use super::{BOTH, EVERYTHING};
 use crate::render::Strategy;
+use crate::render::tree::Value;
 
 fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, Vec<&'static str>) {
-    let document: serde_yaml::Value =
-        serde_json::from_value(json!({ "Statement": statement })).unwrap();
+    let document: Value = serde_json::from_value(json!({ "Statement": statement })).unwrap();
     let setting = Setting {
         stack: "payments-keys".to_owned(),
         account: "111122223333".to_owned(),
@@ -155,7 +155,7 @@ fn the_actions_of_the_policies_have_words() {
     let renderings = [EVERYTHING, BOTH].map(|manifest| super::rendered(manifest, None));
     let files = renderings.iter().flat_map(|rendering| &rendering.files);
     for (path, text) in files.filter(|(path, _)| path.ends_with(".json")) {
-        let document: serde_yaml::Value = serde_json::from_str(text).unwrap();
+        let document: Value = serde_json::from_str(text).unwrap();
         for (statement, _) in statements(&document) {
             for action in &statement.actions {
                 assert!(
@@ -177,7 +177,7 @@ fn a_statement_of_several_kinds_is_said_in_parts() {
     };
     let parts = |statement: serde_json::Value| {
         let document = json!({ "Statement": statement });
-        let document: serde_yaml::Value = serde_json::from_value(document).unwrap();
+        let document: Value = serde_json::from_value(document).unwrap();
         let (statement, _) = &statements(&document)[0];
         let (subject, parts) = super::super::sentence::in_parts(statement, &setting);
         let parts = parts.iter().map(|part| part.prose.plain().replace('`', ""));
@@ -220,7 +220,7 @@ fn every_statement_is_on_the_page() {
         .iter()
         .filter(|(path, _)| path.ends_with(".json"))
     {
-        let document: serde_yaml::Value = serde_json::from_str(text).unwrap();
+        let document: Value = serde_json::from_str(text).unwrap();
         for (statement, _) in statements(&document) {
             for part in statement
                 .actions

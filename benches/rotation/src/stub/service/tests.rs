@@ -10,7 +10,7 @@ struct Caller {
 
 impl Caller {
     fn new() -> Self {
-        let account = Account::new().unwrap();
+        let account = Account::of_key().unwrap();
         Self { account }
     }
 
@@ -90,7 +90,7 @@ fn a_rotation_by_hand() {
         "RemoveFromVersionId": before,
     });
     caller.secret("UpdateSecretVersionStage", promote).unwrap();
-    assert!(caller.account.end_rotation(&token));
+    assert!(caller.account.end_rotation(&token).is_some());
 
     let delete = format!("Action=DeleteAccessKey&UserName={USER}&AccessKeyId={FIRST_KEY}");
     assert_eq!(caller.form(FIRST_KEY, &delete).status, 200);
@@ -140,4 +140,14 @@ fn only_the_role_reads_the_secret_and_only_this_one() {
     assert_eq!(caller.secret("GetSecretValue", other), missing);
     let unknown = caller.form(ROLE_KEY, &format!("Action=DeleteUser&UserName={USER}"));
     assert_eq!(unknown.refused, Some("InvalidAction"));
+}
+
+#[test]
+fn the_role_is_given_passwords() {
+    let mut caller = Caller::new();
+    let asked = json!({ "PasswordLength": 24, "ExcludeCharacters": "/" });
+    let made = caller.secret("GetRandomPassword", asked.clone()).unwrap();
+    assert_eq!(made["RandomPassword"].as_str().map(str::len), Some(24));
+    let another = caller.secret("GetRandomPassword", asked).unwrap();
+    assert_ne!(made, another);
 }

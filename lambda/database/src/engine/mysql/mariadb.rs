@@ -6,19 +6,20 @@
 //! (`strict_password_validation` with a plugin that does), it gets the password
 //! only while its general log is off.
 
+use mysql_common::packets::AuthPlugin;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::server::{Before, Change, Fault, Login, ServerError};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
-use super::plugin::Plugin;
+use super::plugin;
 use super::{Session, literal, preparation};
 
 /// Whose password is changed, and what it is kept as.
 struct Account {
     /// What stands before the password or the verifier.
     statement: String,
-    plugin: Plugin,
+    plugin: AuthPlugin<'static>,
 }
 
 /// Changes a password: the login's own, or another's. MariaDB keeps one password.
@@ -29,8 +30,8 @@ pub async fn change(
 ) -> Result<Before, ServerError> {
     let account = timed(budget::STATEMENT, prepare(session, login, change.username)).await?;
     let secret = change.password.expose_secret();
-    let Some(verifier) = account.plugin.verifier(secret.as_bytes()) else {
-        return Err(coded(Fault::NotAllowed, account.plugin.server()));
+    let Some(verifier) = plugin::verifier(&account.plugin, secret.as_bytes()) else {
+        return Err(coded(Fault::NotAllowed, plugin::name(&account.plugin)));
     };
     let statement = format!("{} {}", account.statement, literal(&verifier));
     match sent(session.query(&statement)).await {
@@ -63,7 +64,7 @@ async fn prepare(
     if username == login.username {
         return Ok(Account {
             statement: "SET PASSWORD =".to_owned(),
-            plugin: session.plugin,
+            plugin: session.plugin.clone(),
         });
     }
     another(session, username).await
@@ -100,13 +101,13 @@ async fn another(session: &mut Session, username: &str) -> Result<Account, Serve
     if either.as_deref() != Some("0") {
         return Err(coded(Fault::NotAllowed, "several plugins"));
     }
-    let name = name.unwrap_or_else(|| Plugin::Native.server().to_owned());
-    let plugin = Plugin::named(name.as_bytes()).ok_or_else(|| coded(Fault::NotAllowed, &name))?;
+    let name = name.unwrap_or_else(|| plugin::name(&AuthPlugin::MysqlNativePassword));
+    let plugin = plugin::named(&name).ok_or_else(|| coded(Fault::NotAllowed, &name))?;
     let host = literal(&host.unwrap_or_default());
     Ok(Account {
         statement: format!(
             "ALTER USER {user}@{host} IDENTIFIED VIA {} USING",
-            plugin.server()
+            plugin::name(&plugin)
         ),
         plugin,
     })

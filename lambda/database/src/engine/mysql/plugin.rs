@@ -1,106 +1,60 @@
-//! What each way of logging in answers to the server, and what a server keeps of
-//! a password in it.
+//! The ways of logging in, and what a server keeps of a password in each.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use ed25519_dalek::VerifyingKey;
-use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
-use sha2::Sha512;
+use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
+use mysql_common::auth::plugins::client_ed25519::ClientEd25519;
+use mysql_common::auth::plugins::mysql_native_password::{MysqlNativePassword, scramble_native};
+use mysql_common::auth::plugins::{ChallengeResponsePlugin as _, Context};
+use mysql_common::packets::AuthPlugin;
 
-/// A way of logging in with a password that the server itself keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plugin {
-    /// Both servers' old one, MariaDB's default.
-    Native,
-    /// MySQL's default.
-    CachingSha2,
-    /// The one before it.
-    Sha256,
-    /// MariaDB's.
-    Ed25519,
+/// The name of [`AuthPlugin::Ed25519`] at the server's side.
+const ED25519: &str = "ed25519";
+
+/// A password, as the plugins take it. Each is called by itself, since what calls
+/// any of them links RSA and regular expressions for logins without TLS.
+#[derive(Clone, Copy)]
+struct Password<'login>(&'login [u8]);
+
+impl Context for Password<'_> {
+    fn pass(&self) -> &[u8] {
+        self.0
+    }
+
+    fn is_ipc_transport(&self) -> bool {
+        false
+    }
+
+    fn is_tls_transport(&self) -> bool {
+        true
+    }
+
+    fn scramble(&self) -> &[u8] {
+        &[]
+    }
+
+    fn server_key_pem(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
-impl Plugin {
-    /// Returns the plugin of a name: the client's side, or the server's.
-    pub fn named(name: &[u8]) -> Option<Self> {
-        match name {
-            b"mysql_native_password" => Some(Self::Native),
-            b"caching_sha2_password" => Some(Self::CachingSha2),
-            b"sha256_password" => Some(Self::Sha256),
-            b"client_ed25519" | b"ed25519" => Some(Self::Ed25519),
-            _ => None,
+/// Returns the answer to a server's challenge, where that is one of the plugin's.
+pub fn answer(plugin: &AuthPlugin<'_>, password: &[u8], challenge: &[u8]) -> Option<Vec<u8>> {
+    match plugin {
+        AuthPlugin::MysqlNativePassword => {
+            let answer = scramble_native(challenge, password);
+            Some(answer.map(Vec::from).unwrap_or_default())
         }
-    }
-
-    /// Returns its name at the client's side.
-    pub fn client(self) -> &'static str {
-        match self {
-            Self::Native => "mysql_native_password",
-            Self::CachingSha2 => "caching_sha2_password",
-            Self::Sha256 => "sha256_password",
-            Self::Ed25519 => "client_ed25519",
+        AuthPlugin::CachingSha2Password => {
+            let answer = scramble_sha256(challenge.try_into().ok()?, password);
+            Some(answer.map(Vec::from).unwrap_or_default())
         }
-    }
-
-    /// Returns its name in an account, where MariaDB has it.
-    pub fn server(self) -> &'static str {
-        match self {
-            Self::Ed25519 => "ed25519",
-            _ => self.client(),
+        AuthPlugin::Sha256Password => Some(clear(password)),
+        AuthPlugin::Ed25519 => {
+            let answer = ClientEd25519::default().run(Password(password), challenge);
+            Some(answer.ok()?.data()?.to_vec())
         }
-    }
-
-    /// Says whether the server may come to see the password itself.
-    pub fn shows_password(self) -> bool {
-        matches!(self, Self::CachingSha2 | Self::Sha256)
-    }
-
-    /// Returns the answer to a server's challenge.
-    pub fn answer(self, password: &[u8], challenge: &[u8]) -> Vec<u8> {
-        // What all of them answer for no password.
-        if password.is_empty() && self != Self::Ed25519 {
-            return match self {
-                Self::Sha256 => vec![0],
-                _ => Vec::new(),
-            };
-        }
-        match self {
-            // SHA1(password) XOR SHA1(challenge + SHA1(SHA1(password)))
-            Self::Native => {
-                let once = sha1(&[password]);
-                let twice = sha1(&[&once]);
-                exclusive_or(&once, &sha1(&[challenge, &twice]))
-            }
-            // SHA256(password) XOR SHA256(SHA256(SHA256(password)) + challenge)
-            Self::CachingSha2 => {
-                let once = sha256(&[password]);
-                let twice = sha256(&[&once]);
-                exclusive_or(&once, &sha256(&[&twice, challenge]))
-            }
-            Self::Sha256 => clear(password),
-            Self::Ed25519 => {
-                let (key, public) = ed25519(password);
-                let signature = raw_sign::<Sha512>(&key, challenge, &public);
-                signature.to_bytes().to_vec()
-            }
-        }
-    }
-
-    /// Returns what MariaDB keeps of a password, in the form that `USING` and
-    /// `SET PASSWORD` take; none where it has to be made by the server.
-    pub fn verifier(self, password: &[u8]) -> Option<String> {
-        match self {
-            // An asterisk and SHA1(SHA1(password)).
-            Self::Native => {
-                let twice = sha1(&[&sha1(&[password])]);
-                let digits = twice.iter().map(|byte| format!("{byte:02X}"));
-                Some(digits.fold("*".to_owned(), |text, digits| text + &digits))
-            }
-            // The public key.
-            Self::Ed25519 => Some(STANDARD_NO_PAD.encode(ed25519(password).1.as_bytes())),
-            Self::CachingSha2 | Self::Sha256 => None,
-        }
+        _ => None,
     }
 }
 
@@ -109,29 +63,55 @@ pub fn clear(password: &[u8]) -> Vec<u8> {
     [password, &[0]].concat()
 }
 
-/// Returns MariaDB's keys of a password: those of ed25519 whose secret's digest is
-/// the password's (*Authentication Plugin - ed25519*).
-fn ed25519(password: &[u8]) -> (ExpandedSecretKey, VerifyingKey) {
-    let mut expanded = [0; 64];
-    expanded.copy_from_slice(digest(&SHA512, password).as_ref());
-    let key = ExpandedSecretKey::from_bytes(&expanded);
-    let public = VerifyingKey::from(&key);
-    (key, public)
+/// Says whether a plugin is one of a password that the server itself keeps.
+pub fn is_known(plugin: &AuthPlugin<'_>) -> bool {
+    shows_password(plugin)
+        || matches!(
+            plugin,
+            AuthPlugin::MysqlNativePassword | AuthPlugin::Ed25519
+        )
 }
 
-fn sha1(parts: &[&[u8]]) -> Vec<u8> {
-    digest(&SHA1_FOR_LEGACY_USE_ONLY, &parts.concat())
-        .as_ref()
-        .to_vec()
+/// Says whether the server may come to see the password itself.
+pub fn shows_password(plugin: &AuthPlugin<'_>) -> bool {
+    matches!(
+        plugin,
+        AuthPlugin::CachingSha2Password | AuthPlugin::Sha256Password
+    )
 }
 
-fn sha256(parts: &[&[u8]]) -> Vec<u8> {
-    digest(&SHA256, &parts.concat()).as_ref().to_vec()
+/// Returns the plugin that an account of MariaDB's names.
+pub fn named(name: &str) -> Option<AuthPlugin<'static>> {
+    let plugin = match name {
+        ED25519 => AuthPlugin::Ed25519,
+        name => AuthPlugin::from_bytes(name.as_bytes()).into_owned(),
+    };
+    is_known(&plugin).then_some(plugin)
 }
 
-fn exclusive_or(left: &[u8], right: &[u8]) -> Vec<u8> {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| left ^ right)
-        .collect()
+/// Returns a plugin's name in an account of MariaDB's.
+pub fn name(plugin: &AuthPlugin<'_>) -> String {
+    match plugin {
+        AuthPlugin::Ed25519 => ED25519.to_owned(),
+        plugin => String::from_utf8_lossy(plugin.as_bytes()).into_owned(),
+    }
+}
+
+/// Returns what MariaDB keeps of a password, in the form that `USING` and
+/// `SET PASSWORD` take; none where it has to be made by the server.
+pub fn verifier(plugin: &AuthPlugin<'_>, password: &[u8]) -> Option<String> {
+    let password = Password(password);
+    match plugin {
+        AuthPlugin::MysqlNativePassword => {
+            let hash = MysqlNativePassword::default().password_hash(password)?;
+            let digits = hash.iter().map(|byte| format!("{byte:02X}"));
+            Some(digits.fold("*".to_owned(), |text, digits| text + &digits))
+        }
+        // The public key.
+        AuthPlugin::Ed25519 => {
+            let hash = ClientEd25519::default().password_hash(password)?;
+            Some(STANDARD_NO_PAD.encode(hash))
+        }
+        _ => None,
+    }
 }

@@ -3,6 +3,16 @@
 
 use std::io::{self, ErrorKind};
 
+use bytes::BytesMut;
+use mysql_common::collations::CollationId;
+use mysql_common::constants::{CapabilityFlags, Command};
+use mysql_common::io::ParseBuf;
+use mysql_common::packets::{
+    AuthPlugin, AuthSwitchRequest, ErrPacket, HandshakePacket, HandshakeResponse, SslRequest,
+};
+use mysql_common::proto::codec::PacketCodec;
+use mysql_common::proto::{MyDeserialize, MySerialize};
+use mysql_common::value::{TextValue, Value, ValueDeserializer};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,12 +22,12 @@ use tokio_rustls::client::TlsStream;
 use crate::server::{Endpoint, Engine, Fault, Login, ServerError, Verification};
 
 use super::super::tls::Configurations;
-use super::super::{Failure, budget, coded, fault, name, timed};
-use super::packet::{Fields, push_counted, push_terminated};
-use super::plugin::{Plugin, clear};
+use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
+use super::plugin;
 use super::{When, answered};
 
-/// Packets longer than this are not what a login or our statements bring.
+/// Packets longer than this, in bytes, are not what a login or our statements
+/// bring.
 const LONGEST: usize = 64 * 1024;
 
 /// How many rounds a login may take: MariaDB tries an account's plugins in turn.
@@ -26,26 +36,23 @@ const MOST_ROUNDS: usize = 8;
 /// How many rows of an answer are read.
 const MOST_ROWS: usize = 1_000;
 
-/// Capabilities that we ask for (*Capabilities Flags*): the protocol since 4.1
-/// with plugins and TLS, a long password, transactions' state; and a login with
-/// an expired password, which can still be changed.
-const CAPABILITIES: u32 =
-    0x0000_0001 | 0x0000_0200 | TLS | 0x0000_2000 | 0x0000_8000 | 0x0008_0000 | 0x0040_0000;
-const TLS: u32 = 0x0000_0800;
-const WITH_DATABASE: u32 = 0x0000_0008;
-
 /// utf8mb4 with its oldest collation, which every version knows.
-const UTF8: u8 = 45;
+const UTF8: u8 = CollationId::UTF8MB4_GENERAL_CI as u8;
+
+/// The oldest version that has it.
+const OLDEST: (u16, u16, u16) = (5, 5, 3);
+
+/// What we tell that we can take in one packet, in bytes.
+const MOST_TAKEN: u32 = 0x0100_0000;
 
 /// A row's columns as text.
 type Row = Vec<Option<String>>;
 
 /// A connection that has logged in.
 pub struct Session {
-    stream: TlsStream<TcpStream>,
-    sequence: u8,
+    wire: Wire<TlsStream<TcpStream>>,
     /// How the login was done.
-    pub plugin: Plugin,
+    pub plugin: AuthPlugin<'static>,
 }
 
 /// Reaches a server and logs in.
@@ -54,90 +61,90 @@ pub async fn log_in(
     endpoint: &Endpoint,
     login: &Login,
 ) -> Result<Session, ServerError> {
-    let mut stream = name::reach(endpoint).await?;
+    fit(endpoint, login)?;
+    let mut wire = Wire::new(name::reach(endpoint).await?);
     let unreachable = |source: io::Error| coded(Fault::Unreachable, name::code(&source));
-    let (stream, greeting) = timed(budget::TLS, async {
-        let (_, packet) = read_packet(&mut stream).await.map_err(unreachable)?;
+    let (wire, greeting) = timed(budget::TLS, async {
+        let packet = wire.read().await.map_err(unreachable)?;
         let greeting = Greeting::read(&packet, endpoint.engine)?;
-        let request = capabilities(endpoint).to_vec();
-        write_packet(&mut stream, 1, &request)
-            .await
-            .map_err(unreachable)?;
-        Ok((tls.secure(endpoint, stream).await?, greeting))
+        let request = SslRequest::new(capabilities(endpoint), MOST_TAKEN, UTF8);
+        wire.write(&request).await.map_err(unreachable)?;
+        Ok((wire.secure(tls, endpoint).await?, greeting))
     })
     .await?;
-    let mut session = Session {
-        stream,
-        sequence: 2,
-        plugin: greeting.plugin,
-    };
-    timed(
-        budget::LOGIN,
-        session.log_in(endpoint, login, &greeting.challenge),
-    )
-    .await?;
+    let plugin = greeting.first_plugin(endpoint);
+    let mut session = Session { wire, plugin };
+    let login = session.log_in(endpoint, login, &greeting.challenge);
+    timed(budget::LOGIN, login).await?;
     Ok(session)
 }
 
 /// What a server says first.
 struct Greeting {
-    plugin: Plugin,
+    plugin: AuthPlugin<'static>,
     challenge: Vec<u8>,
 }
 
 impl Greeting {
     fn read(packet: &[u8], engine: Engine) -> Result<Self, ServerError> {
-        let odd = |_| coded(Fault::Refused, "protocol");
-        let mut fields = Fields(packet);
-        match fields.number(1).map_err(odd)? {
-            10 => {}
-            0xff => {
-                let number = fields.number(2).map_err(odd)?;
-                let number = u16::try_from(number).unwrap_or_default();
-                return Err(answered(number, When::Greeting).into());
-            }
-            _ => return Err(coded(Fault::Refused, "protocol")),
+        match packet.first() {
+            Some(10) => {}
+            Some(0xff) => return Err(told(packet, When::Greeting).into()),
+            _ => return Err(odd().into()),
         }
-        let version = String::from_utf8_lossy(fields.terminated());
+        let greeting: HandshakePacket<'_> = parsed(packet)?;
         // Statements of the one mean something else to the other.
-        if version.contains("MariaDB") != (engine == Engine::MariaDb) {
-            let found = ["not MariaDB", "MariaDB"][usize::from(version.contains("MariaDB"))];
+        let is_mariadb = greeting.server_version_str().contains("MariaDB");
+        if is_mariadb != (engine == Engine::MariaDb) {
+            let found = ["not MariaDB", "MariaDB"][usize::from(is_mariadb)];
             return Err(coded(Fault::Refused, found));
         }
-        let rest = |mut fields: Fields<'_>| -> io::Result<(u32, Vec<u8>, Vec<u8>)> {
-            fields.take(4)?;
-            let mut challenge = fields.take(8)?.to_vec();
-            fields.take(1)?;
-            let low = fields.number(2)?;
-            fields.take(3)?;
-            let capabilities = low | fields.number(2)? << 16;
-            fields.take(11)?;
-            challenge.extend_from_slice(fields.take(12)?);
-            fields.take(1)?;
-            let capabilities = u32::try_from(capabilities).unwrap_or_default();
-            Ok((capabilities, challenge, fields.terminated().to_vec()))
-        };
-        let (capabilities, challenge, plugin) = rest(fields).map_err(odd)?;
-        if capabilities & TLS == 0 {
+        if !greeting
+            .capabilities()
+            .contains(CapabilityFlags::CLIENT_SSL)
+        {
             return Err(fault(Fault::NoTls));
         }
-        // One that we lack may be another than the account's.
-        let plugin = Plugin::named(&plugin).unwrap_or(Plugin::Native);
-        Ok(Self { plugin, challenge })
+        let plugin = greeting.auth_plugin().map(AuthPlugin::into_owned);
+        Ok(Self {
+            plugin: plugin.unwrap_or(AuthPlugin::MysqlNativePassword),
+            challenge: greeting.nonce(),
+        })
+    }
+
+    /// Returns the plugin that a login begins with: the server's default may be
+    /// another than the account's, which the server then asks for. What shows the
+    /// password at once waits for that.
+    fn first_plugin(&self, endpoint: &Endpoint) -> AuthPlugin<'static> {
+        if plugin::shows_password(&self.plugin) && is_trusted(endpoint) {
+            return AuthPlugin::CachingSha2Password;
+        }
+        AuthPlugin::MysqlNativePassword
     }
 }
 
-/// Returns the first part of our answer, which by itself asks for TLS.
-fn capabilities(endpoint: &Endpoint) -> [u8; 32] {
-    let mut packet = [0; 32];
-    let mut flags = CAPABILITIES;
-    if endpoint.dbname.is_some() {
-        flags |= WITH_DATABASE;
-    }
-    packet[..4].copy_from_slice(&flags.to_le_bytes());
-    packet[4..8].copy_from_slice(&0x0100_0000_u32.to_le_bytes());
-    packet[8] = UTF8;
-    packet
+/// Says whether who answers may see the password, though it may have proven
+/// nothing: MySQL's default plugin leaves no choice.
+fn is_trusted(endpoint: &Endpoint) -> bool {
+    endpoint.verification != Verification::None || endpoint.engine == Engine::MySql
+}
+
+/// Returns what we ask for (*Capabilities Flags*): the protocol since 4.1 with
+/// plugins and TLS, a long password, transactions' state; and a login with an
+/// expired password, which can still be changed.
+fn capabilities(endpoint: &Endpoint) -> CapabilityFlags {
+    let mut flags = CapabilityFlags::CLIENT_LONG_PASSWORD
+        | CapabilityFlags::CLIENT_PROTOCOL_41
+        | CapabilityFlags::CLIENT_SSL
+        | CapabilityFlags::CLIENT_TRANSACTIONS
+        | CapabilityFlags::CLIENT_SECURE_CONNECTION
+        | CapabilityFlags::CLIENT_PLUGIN_AUTH
+        | CapabilityFlags::CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS;
+    flags.set(
+        CapabilityFlags::CLIENT_CONNECT_WITH_DB,
+        endpoint.dbname.is_some(),
+    );
+    flags
 }
 
 impl Session {
@@ -154,17 +161,16 @@ impl Session {
     /// Logs out. Whatever comes of it, all that was asked for is done.
     pub async fn close(mut self) {
         let _ = timeout(budget::CLOSE, async {
-            self.sequence = 0;
-            self.write(&[1]).await?;
-            self.stream.shutdown().await.map_err(lost)
+            self.wire.command(Command::COM_QUIT, "").await?;
+            self.wire.stream.shutdown().await
         })
         .await;
     }
 
     /// Runs one statement, and returns its rows.
     pub async fn query(&mut self, statement: &str) -> Result<Vec<Row>, Failure> {
-        self.sequence = 0;
-        self.write(&[&[3], statement.as_bytes()].concat()).await?;
+        let sent = self.wire.command(Command::COM_QUERY, statement).await;
+        sent.map_err(lost)?;
         let first = self.read_packet().await?;
         match first.first() {
             Some(0x00) => return Ok(Vec::new()),
@@ -186,12 +192,7 @@ impl Session {
             if rows.len() == MOST_ROWS {
                 return Err(odd());
             }
-            let mut fields = Fields(&packet);
-            let mut row = Vec::new();
-            while !fields.0.is_empty() {
-                row.push(fields.text().map_err(lost)?);
-            }
-            rows.push(row);
+            rows.push(columns(&packet)?);
         }
     }
 
@@ -202,131 +203,172 @@ impl Session {
         challenge: &[u8],
     ) -> Result<(), ServerError> {
         let password = login.password.expose_secret().as_bytes();
-        // Whether somebody who has proven nothing may see the password. MySQL's
-        // default plugin leaves no choice.
-        let trusted =
-            endpoint.verification != Verification::None || endpoint.engine == Engine::MySql;
-        // What shows the password waits until the account is known to need it.
-        if self.plugin == Plugin::Sha256 {
-            self.plugin = Plugin::CachingSha2;
-        }
-        let answer = self.plugin.answer(password, challenge);
-        let packet = self.response(endpoint, login, &answer).map_err(unfit)?;
-        self.write(&packet).await?;
+        let answer = plugin::answer(&self.plugin, password, challenge).ok_or_else(odd)?;
+        let response = HandshakeResponse::new(
+            Some(answer),
+            OLDEST,
+            Some(login.username.as_bytes()),
+            endpoint.dbname.as_ref().map(String::as_bytes),
+            Some(self.plugin.borrow()),
+            capabilities(endpoint),
+            None,
+            MOST_TAKEN,
+        );
+        self.wire.write(&response).await.map_err(lost)?;
         for _ in 0..MOST_ROUNDS {
             let packet = self.read_packet().await?;
-            let mut fields = Fields(&packet);
-            match fields.number(1).map_err(lost)? {
-                0x00 => return Ok(()),
-                0xff => return Err(told(&packet, When::Login).into()),
-                0xfe => {
-                    let name = fields.terminated();
-                    let Some(plugin) = Plugin::named(name) else {
-                        let name = String::from_utf8_lossy(name).into_owned();
-                        return Err(coded(Fault::LoginForbidden, name));
-                    };
-                    if plugin.shows_password() && !trusted {
-                        return Err(coded(Fault::Untrusted, plugin.client()));
-                    }
-                    self.plugin = plugin;
-                    let challenge = fields.0.strip_suffix(&[0]).unwrap_or(fields.0);
-                    self.write(&plugin.answer(password, challenge)).await?;
+            let answer = match packet.first() {
+                Some(0x00) => return Ok(()),
+                Some(0xff) => return Err(told(&packet, When::Login).into()),
+                Some(0xfe) => {
+                    let request: AuthSwitchRequest<'_> = parsed(&packet)?;
+                    self.plugin = allowed(request.auth_plugin(), endpoint)?;
+                    plugin::answer(&self.plugin, password, request.plugin_data()).ok_or_else(odd)?
                 }
-                // caching_sha2_password: it has the digest, or asks for the password.
-                0x01 if self.plugin == Plugin::CachingSha2 => match fields.0 {
-                    [3] => {}
-                    [4] if trusted => self.write(&clear(password)).await?,
-                    [4] => return Err(coded(Fault::Untrusted, self.plugin.client())),
-                    _ => return Err(odd().into()),
-                },
-                // A second factor.
-                0x02 => return Err(coded(Fault::LoginForbidden, "second factor")),
+                // It has the digest, or asks for the password.
+                Some(0x01) if self.plugin == AuthPlugin::CachingSha2Password => {
+                    match packet.as_slice() {
+                        [_, 3] => continue,
+                        [_, 4] => plugin::clear(password),
+                        _ => return Err(odd().into()),
+                    }
+                }
+                Some(0x02) => return Err(coded(Fault::LoginForbidden, "second factor")),
                 _ => return Err(odd().into()),
-            }
+            };
+            self.wire.write_bytes(&answer).await.map_err(lost)?;
         }
         Err(odd().into())
     }
 
-    /// Returns our answer to the greeting.
-    fn response(&self, endpoint: &Endpoint, login: &Login, answer: &[u8]) -> io::Result<Vec<u8>> {
-        let mut packet = capabilities(endpoint).to_vec();
-        push_terminated(&mut packet, login.username.as_bytes())?;
-        push_counted(&mut packet, answer)?;
-        if let Some(database) = &endpoint.dbname {
-            push_terminated(&mut packet, database.as_bytes())?;
-        }
-        push_terminated(&mut packet, self.plugin.client().as_bytes())?;
-        Ok(packet)
-    }
-
-    async fn write(&mut self, payload: &[u8]) -> Result<(), Failure> {
-        let sequence = self.sequence;
-        write_packet(&mut self.stream, sequence, payload)
-            .await
-            .map_err(lost)
-    }
-
     async fn read_packet(&mut self) -> Result<Vec<u8>, Failure> {
-        let (sequence, packet) = read_packet(&mut self.stream).await.map_err(lost)?;
-        self.sequence = sequence.wrapping_add(1);
+        self.wire.read().await.map_err(lost)
+    }
+}
+
+/// Returns a plugin that the server asks for, where it may have its answer.
+fn allowed(
+    wanted: AuthPlugin<'_>,
+    endpoint: &Endpoint,
+) -> Result<AuthPlugin<'static>, ServerError> {
+    let name = String::from_utf8_lossy(wanted.as_bytes()).into_owned();
+    if !plugin::is_known(&wanted) {
+        return Err(coded(Fault::LoginForbidden, name));
+    }
+    if plugin::shows_password(&wanted) && !is_trusted(endpoint) {
+        return Err(coded(Fault::Untrusted, name));
+    }
+    Ok(wanted.into_owned())
+}
+
+/// Packets over a connection.
+struct Wire<S> {
+    stream: S,
+    codec: PacketCodec,
+    received: BytesMut,
+}
+
+impl Wire<TcpStream> {
+    /// Goes over to TLS. What has come before it in clear text is no part of it.
+    async fn secure(
+        self,
+        tls: &Configurations,
+        endpoint: &Endpoint,
+    ) -> Result<Wire<TlsStream<TcpStream>>, ServerError> {
+        if !self.received.is_empty() {
+            return Err(odd().into());
+        }
+        Ok(Wire {
+            stream: tls.secure(endpoint, self.stream).await?,
+            codec: self.codec,
+            received: self.received,
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    fn new(stream: S) -> Self {
+        let mut codec = PacketCodec::default();
+        codec.max_allowed_packet = LONGEST;
+        Self {
+            stream,
+            codec,
+            received: BytesMut::new(),
+        }
+    }
+
+    async fn read(&mut self) -> io::Result<Vec<u8>> {
+        let mut packet = Vec::new();
+        while !self
+            .codec
+            .decode(&mut self.received, &mut packet)
+            .map_err(|_| ErrorKind::InvalidData)?
+        {
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
         Ok(packet)
     }
+
+    async fn write(&mut self, packet: &impl MySerialize) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        packet.serialize(&mut bytes);
+        self.write_bytes(&bytes).await
+    }
+
+    async fn command(&mut self, command: Command, argument: &str) -> io::Result<()> {
+        self.codec.reset_seq_id();
+        let packet = [&[command as u8], argument.as_bytes()].concat();
+        self.write_bytes(&packet).await
+    }
+
+    async fn write_bytes(&mut self, mut packet: &[u8]) -> io::Result<()> {
+        let mut bytes = BytesMut::new();
+        self.codec
+            .encode(&mut packet, &mut bytes)
+            .map_err(|_| ErrorKind::InvalidInput)?;
+        self.stream.write_all(&bytes).await?;
+        self.stream.flush().await
+    }
 }
 
-async fn read_packet(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Vec<u8>)> {
-    let mut header = [0; 4];
-    stream.read_exact(&mut header).await?;
-    let [low, middle, high, sequence] = header;
-    let length = u32::from_le_bytes([low, middle, high, 0]);
-    let length = usize::try_from(length).map_err(|_| ErrorKind::InvalidData)?;
-    if length > LONGEST {
-        return Err(ErrorKind::InvalidData.into());
-    }
-    let mut packet = vec![0; length];
-    stream.read_exact(&mut packet).await?;
-    Ok((sequence, packet))
+fn parsed<'packet, T: MyDeserialize<'packet, Ctx = ()>>(
+    packet: &'packet [u8],
+) -> Result<T, Failure> {
+    ParseBuf(packet).parse(()).map_err(|_| odd())
 }
 
-async fn write_packet(
-    stream: &mut (impl AsyncWrite + Unpin),
-    sequence: u8,
-    payload: &[u8],
-) -> io::Result<()> {
-    if payload.len() > LONGEST {
-        return Err(ErrorKind::InvalidInput.into());
+fn columns(packet: &[u8]) -> Result<Row, Failure> {
+    let mut fields = ParseBuf(packet);
+    let mut row = Vec::new();
+    while !fields.is_empty() {
+        let field = fields.parse::<ValueDeserializer<TextValue>>(());
+        row.push(match field.map_err(|_| odd())?.0 {
+            Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            _ => None,
+        });
     }
-    let length = u32::try_from(payload.len()).map_err(|_| ErrorKind::InvalidInput)?;
-    let [low, middle, high, _] = length.to_le_bytes();
-    let packet = [&[low, middle, high, sequence], payload].concat();
-    stream.write_all(&packet).await?;
-    stream.flush().await
+    Ok(row)
 }
 
 fn is_end(packet: &[u8]) -> bool {
     packet.first() == Some(&0xfe) && packet.len() < 9
 }
 
+/// Returns what a server's error says by its number. What follows that, in a
+/// form that depends on how far the login is, is not looked at.
 fn told(packet: &[u8], when: When) -> Failure {
-    let mut fields = Fields(packet.get(1..).unwrap_or_default());
-    let number = fields.number(2).unwrap_or_default();
-    answered(u16::try_from(number).unwrap_or_default(), when)
+    match ParseBuf(packet).parse(CapabilityFlags::empty()) {
+        Ok(ErrPacket::Error(error)) => answered(error.error_code(), when),
+        _ => answered(0, when),
+    }
 }
 
-/// Returns that the connection broke: after TLS it is the server that stops, or
-/// that says what the protocol does not have.
 fn lost(source: io::Error) -> Failure {
-    let fault = match source.kind() {
-        io::ErrorKind::InvalidData => Fault::Refused,
-        _ => Fault::Busy,
-    };
-    Failure::Lost(coded(fault, name::code(&source)))
+    Failure::Lost(broken(&source))
 }
 
 fn odd() -> Failure {
     Failure::Lost(coded(Fault::Refused, "protocol"))
-}
-
-/// A name with a zero in it is no user's and no database's.
-fn unfit(_: io::Error) -> ServerError {
-    coded(Fault::WrongCredentials, "NUL")
 }

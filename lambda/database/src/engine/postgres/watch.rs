@@ -1,0 +1,132 @@
+//! What a server says, looked at before the driver sees it: a driver sends the
+//! password in clear text to any server that asks for it, and takes messages of
+//! any length.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use postgres_protocol::message::backend::{Header, Message};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::tls::{ChannelBinding, TlsStream};
+
+use crate::server::{Fault, ServerError};
+
+use super::super::{broken, coded};
+
+/// More than this, in bytes, is not what a login and our statements bring.
+const MOST: usize = 1024 * 1024;
+
+/// A stream that hands on whole messages, each after a look at it. Its errors
+/// have a [`ServerError`] within.
+pub struct Watched<S> {
+    stream: S,
+    /// The server has proven who it is.
+    is_proven: bool,
+    received: BytesMut,
+    /// How many bytes of those may be handed on.
+    seen: usize,
+    /// How many bytes may still come.
+    left: usize,
+}
+
+impl<S> Watched<S> {
+    /// Watches a stream.
+    pub fn new(stream: S, is_proven: bool) -> Self {
+        Self {
+            stream,
+            is_proven,
+            received: BytesMut::new(),
+            seen: 0,
+            left: MOST,
+        }
+    }
+
+    /// Looks at the next message. Returns whether it has come as a whole.
+    fn look(&mut self) -> Result<bool, ServerError> {
+        let protocol = |_| coded(Fault::Refused, "protocol");
+        let Some(header) = Header::parse(&self.received).map_err(protocol)? else {
+            return Ok(false);
+        };
+        // Its length is without the letter before it.
+        let length = usize::try_from(header.len())
+            .ok()
+            .and_then(|length| length.checked_add(1))
+            .filter(|&length| length <= MOST)
+            .ok_or_else(|| coded(Fault::Refused, "protocol"))?;
+        let Some(message) = self.received.get(..length) else {
+            return Ok(false);
+        };
+        let message = Message::parse(&mut BytesMut::from(message)).map_err(protocol)?;
+        // Not even encrypted to somebody who has proven nothing.
+        if matches!(message, Some(Message::AuthenticationCleartextPassword)) && !self.is_proven {
+            return Err(coded(Fault::Untrusted, "password in clear text"));
+        }
+        self.seen = length;
+        Ok(true)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Reads what has come.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ServerError>> {
+        let mut bytes = [0; 4096];
+        let mut read = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))
+            .map_err(|source| broken(&source))?;
+        let read = read.filled();
+        if read.is_empty() {
+            return Poll::Ready(Err(broken(&io::ErrorKind::UnexpectedEof.into())));
+        }
+        self.left = self
+            .left
+            .checked_sub(read.len())
+            .ok_or_else(|| coded(Fault::Refused, "protocol"))?;
+        self.received.extend_from_slice(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.seen == 0 && !self.look().map_err(io::Error::other)? {
+            ready!(self.poll_more(context)).map_err(io::Error::other)?;
+        }
+        let count = self.seen.min(buffer.remaining());
+        buffer.put_slice(&self.received.split_to(count));
+        self.seen -= count;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        written.map_err(|source| io::Error::other(broken(&source)))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        flushed.map_err(|source| io::Error::other(broken(&source)))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        shut.map_err(|source| io::Error::other(broken(&source)))
+    }
+}
+
+impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.stream.channel_binding()
+    }
+}

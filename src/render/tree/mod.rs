@@ -1,0 +1,318 @@
+//! A template as a tree: what YAML makes of it, with `!Ref` and its like kept.
+//!
+//! `serde_yaml` has the same, and reads all that [`quick`] leaves to it. It takes eight
+//! times as long, since it makes events of a template first, and its mappings hash each
+//! key; for thousands of entries that was a third of `generate`. Mappings of templates
+//! are short, and looking for a key is quicker than hashing it.
+
+mod inline;
+mod quick;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_yaml::Number;
+use serde_yaml::value::Tag;
+
+/// A value of a template.
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
+pub enum Value {
+    /// Nothing.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A text.
+    String(String),
+    /// A list.
+    Sequence(Vec<Self>),
+    /// Values by their keys.
+    Mapping(Mapping),
+    /// A value with a tag, such as `!Ref`.
+    Tagged(Box<Tagged>),
+}
+
+/// A value with a tag.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Tagged {
+    /// The tag.
+    pub tag: Tag,
+    /// The value.
+    pub value: Value,
+}
+
+/// Values by their keys, in the template's order. No key is in it twice.
+#[derive(Clone, Debug, Default)]
+pub struct Mapping(Vec<(Value, Value)>);
+
+/// Reads a template.
+///
+/// # Errors
+///
+/// Returns why it is no YAML, and where.
+pub fn read(text: &str) -> Result<Value, serde_yaml::Error> {
+    let quick = quick::read(text);
+    // Whatever any test reads is held to the whole reader.
+    #[cfg(test)]
+    tests::hold(text, quick.as_ref());
+    quick.map_or_else(|| whole(text), Ok)
+}
+
+fn whole(text: &str) -> Result<Value, serde_yaml::Error> {
+    serde_yaml::from_str::<serde_yaml::Value>(text).map(Value::from)
+}
+
+// To `serde_yaml`, what is not a number equals itself.
+impl Eq for Value {}
+
+impl Value {
+    /// Returns what stands under a key, or at a place in a list.
+    pub fn get(&self, key: impl Key) -> Option<&Self> {
+        key.find(self.untagged())
+    }
+
+    /// Returns the text, tagged or not.
+    pub fn as_str(&self) -> Option<&str> {
+        match self.untagged() {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the number, where it is whole and not negative.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self.untagged() {
+            Self::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it is `true`; nothing where it is neither that nor `false`.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.untagged() {
+            Self::Bool(one) => Some(*one),
+            _ => None,
+        }
+    }
+
+    /// Returns the list, tagged or not.
+    pub fn as_sequence(&self) -> Option<&Vec<Self>> {
+        match self.untagged() {
+            Self::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Returns the mapping, tagged or not.
+    pub fn as_mapping(&self) -> Option<&Mapping> {
+        match self.untagged() {
+            Self::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    fn untagged(&self) -> &Self {
+        let mut value = self;
+        while let Self::Tagged(tagged) = value {
+            value = &tagged.value;
+        }
+        value
+    }
+}
+
+/// What finds a value in another.
+pub trait Key {
+    /// Returns what it finds.
+    fn find(self, value: &Value) -> Option<&Value>;
+}
+
+impl Key for &str {
+    fn find(self, value: &Value) -> Option<&Value> {
+        match value {
+            Value::Mapping(entries) => entries.get(self),
+            _ => None,
+        }
+    }
+}
+
+impl Key for usize {
+    fn find(self, value: &Value) -> Option<&Value> {
+        match value {
+            Value::Sequence(items) => items.get(self),
+            _ => None,
+        }
+    }
+}
+
+impl Mapping {
+    /// Returns what stands under a key.
+    pub fn get<Key: ?Sized>(&self, key: &Key) -> Option<&Value>
+    where
+        Value: PartialEq<Key>,
+    {
+        let found = self.0.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value)
+    }
+
+    /// Returns whether something stands under a key.
+    pub fn contains_key<Key: ?Sized>(&self, key: &Key) -> bool
+    where
+        Value: PartialEq<Key>,
+    {
+        self.get(key).is_some()
+    }
+
+    /// Returns the keys with their values.
+    pub fn iter(&self) -> Entries<'_> {
+        self.into_iter()
+    }
+
+    /// Returns the keys.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// Returns the values.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    /// Returns how many there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the mapping of these, where no key is there twice.
+    fn of(entries: Vec<(Value, Value)>) -> Option<Self> {
+        /// From here on it is quicker to remember the keys than to compare them.
+        const MANY: usize = 16;
+        let unique = match entries.len() {
+            ..MANY => entries.iter().enumerate().all(|(index, (key, _))| {
+                let before = &entries[..index];
+                before.iter().all(|(other, _)| other != key)
+            }),
+            _ => {
+                let mut known = HashSet::with_capacity(entries.len());
+                let mut keys = entries.iter();
+                keys.all(|(key, _)| key.as_str().is_some_and(|key| known.insert(key)))
+            }
+        };
+        unique.then_some(Self(entries))
+    }
+}
+
+impl PartialEq for Mapping {
+    /// Whatever the order.
+    fn eq(&self, other: &Self) -> bool {
+        let there = |(place, (key, value)): (usize, &(Value, Value))| {
+            // Most often the order is the same.
+            let same = other.0.get(place).filter(|(name, _)| name == key);
+            let found = same.map(|(_, value)| value).or_else(|| other.get(key));
+            found == Some(value)
+        };
+        self.len() == other.len() && self.0.iter().enumerate().all(there)
+    }
+}
+
+impl Hash for Mapping {
+    /// Whatever the order.
+    fn hash<To: Hasher>(&self, to: &mut To) {
+        let each = self.0.iter().map(|entry| {
+            let mut hasher = DefaultHasher::new();
+            entry.hash(&mut hasher);
+            hasher.finish()
+        });
+        to.write_u64(each.fold(0, |all, one| all ^ one));
+    }
+}
+
+impl PartialEq<str> for Value {
+    fn eq(&self, text: &str) -> bool {
+        matches!(self, Self::String(own) if own == text)
+    }
+}
+
+/// The keys of a mapping with their values.
+pub type Entries<'tree> = std::iter::Map<
+    std::slice::Iter<'tree, (Value, Value)>,
+    fn(&'tree (Value, Value)) -> (&'tree Value, &'tree Value),
+>;
+
+impl<'tree> IntoIterator for &'tree Mapping {
+    type Item = (&'tree Value, &'tree Value);
+    type IntoIter = Entries<'tree>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl FromIterator<(Value, Value)> for Mapping {
+    /// Where a key comes twice, the first one counts.
+    fn from_iter<Entries: IntoIterator<Item = (Value, Value)>>(entries: Entries) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<serde_yaml::Value> for Value {
+    fn from(value: serde_yaml::Value) -> Self {
+        match value {
+            serde_yaml::Value::Null => Self::Null,
+            serde_yaml::Value::Bool(one) => Self::Bool(one),
+            serde_yaml::Value::Number(number) => Self::Number(number),
+            serde_yaml::Value::String(text) => Self::String(text),
+            serde_yaml::Value::Sequence(items) => {
+                Self::Sequence(items.into_iter().map(Self::from).collect())
+            }
+            serde_yaml::Value::Mapping(entries) => {
+                let entries = entries.into_iter();
+                Self::Mapping(
+                    entries
+                        .map(|(key, value)| (key.into(), value.into()))
+                        .collect(),
+                )
+            }
+            serde_yaml::Value::Tagged(tagged) => Self::Tagged(Box::new(Tagged {
+                tag: tagged.tag,
+                value: tagged.value.into(),
+            })),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<To: Serializer>(&self, to: To) -> Result<To::Ok, To::Error> {
+        match self {
+            Self::Null => to.serialize_unit(),
+            Self::Bool(one) => to.serialize_bool(*one),
+            Self::Number(number) => number.serialize(to),
+            Self::String(text) => to.serialize_str(text),
+            Self::Sequence(items) => to.collect_seq(items),
+            Self::Mapping(entries) => to.collect_map(entries),
+            Self::Tagged(tagged) => {
+                let Tagged { tag, value } = &**tagged;
+                let mut map = to.serialize_map(Some(1))?;
+                map.serialize_entry(&format_args!("{tag}"), value)?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'text> Deserialize<'text> for Value {
+    fn deserialize<From: Deserializer<'text>>(from: From) -> Result<Self, From::Error> {
+        serde_yaml::Value::deserialize(from).map(Self::from)
+    }
+}

@@ -1,0 +1,196 @@
+//! A stack with one database: on a server of its own kind, in a VPC, with an
+//! administrator who changes the password, and a KMS key.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use keyrota_test_servers::Server;
+use serde_json::json;
+
+use super::function::{Held, failed_step, role_policies};
+use super::state::{SMALL, STACK, Stage, prepare as prepare_state};
+use crate::database::bench::{self, Engine, FIRST, User};
+use crate::database::function::{self, AUTHORITY};
+use crate::world::{ACCOUNT, REGION, World};
+
+pub const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --format json";
+pub const SECRET: &str = "prod/orders-db";
+const ADMINISTRATOR: &str = "ops/administrator";
+const FIRST_PASSWORD: &str = "ops/first-password";
+
+/// What a command does itself for a database, and by other ways than for an access key.
+/// The rest it has CloudFormation do, whose handlers call the same for both.
+const BY_ITSELF: [&str; 9] = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey",
+    "lambda:InvokeFunction",
+    "logs:FilterLogEvents",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+];
+
+/// Returns what the scenarios of access keys show of a command for databases as well.
+pub async fn shown_with_keys(world: &World, part: &str) -> BTreeSet<String> {
+    if !["Bootstrap", "Teardown"].contains(&part) {
+        return BTreeSet::new();
+    }
+    let mut shown = prepare_state(world, SMALL).await.part(part).actions();
+    shown.retain(|action| !BY_ITSELF.contains(&action.as_str()));
+    shown
+}
+
+/// A user, and the one that changes its password.
+struct People {
+    user: User,
+    administrator: User,
+}
+
+/// Makes them, each with the first password.
+fn make_people(server: &Server) -> People {
+    let people = People {
+        user: bench::make_user(server),
+        administrator: bench::make_user(server),
+    };
+    let administrator = bench::quoted(server, &people.administrator.name);
+    bench::sql(server, &format!("ALTER ROLE {administrator} CREATEROLE"));
+    people
+}
+
+/// Makes the state in an empty account, as root.
+pub async fn prepare(world: &World, stage: Stage) {
+    static PEOPLE: OnceLock<People> = OnceLock::new();
+    let server = bench::shared(Engine::Postgres);
+    let people = PEOPLE.get_or_init(|| make_people(server));
+    bench::set_password(server, &people.user, FIRST);
+    furnish(world, server, people).await;
+    if stage == Stage::New {
+        return;
+    }
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    if stage == Stage::Unfinished {
+        // The function sends a password only where the server is the same.
+        let elsewhere = login(server, &people.administrator, "elsewhere.internal");
+        world.store(ADMINISTRATOR, &elsewhere).await;
+        world.keyrota("rotate").await.exits(1);
+    }
+}
+
+/// Puts the zip, the manifest and what it names where they belong.
+async fn furnish(world: &World, server: &Server, people: &People) {
+    world.conceal(FIRST);
+    if !world.home.file(AUTHORITY).exists() {
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        let pem = std::fs::read(server.authority()).expect("the authority");
+        world.home.write(AUTHORITY, &pem);
+        world.home.write("database.zip", function::zip(pem));
+    }
+    let administrator = login(server, &people.administrator, "localhost");
+    world
+        .make_secret(ADMINISTRATOR, &administrator.to_string())
+        .await;
+    let first = json!({ "password": FIRST }).to_string();
+    world.make_secret(FIRST_PASSWORD, &first).await;
+    let key = world.make_kms_key().await;
+    world.manifest(&format!(
+        "version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n\
+         tags: {{ team: payments }}\nalarms: {{ email: [ops@example.com] }}\n\
+         function: {{ architecture: {architecture} }}\n\
+         network: {{ subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }}\n\
+         databases:\n\
+         \x20 - {{ secret: {SECRET}, engine: postgres, host: localhost, port: {port}, \
+         dbname: {dbname}, username: {username}, tls_ca: {AUTHORITY}, \
+         initial_password: {FIRST_PASSWORD}, rotate_as: {ADMINISTRATOR}, kms_key: '{key}', \
+         readers: ['arn:aws:iam::{ACCOUNT}:role/app'] }}\n",
+        architecture = function::architecture().as_str(),
+        port = server.port(),
+        dbname = people.user.dbname,
+        username = json!(people.user.name),
+    ));
+}
+
+/// Returns an administrator's value, on a host.
+fn login(server: &Server, user: &User, host: &str) -> serde_json::Value {
+    json!({
+        "engine": bench::name(server.engine()), "host": host, "port": server.port(),
+        "dbname": user.dbname, "username": user.name, "password": FIRST,
+    })
+}
+
+/// What no step of the databases' function is seen to miss, and why it is granted.
+const EXCUSED: [(&str, &str); 9] = [
+    (
+        "ec2:AssignPrivateIpAddresses",
+        "Lambda makes the function's network interfaces in the role's name \
+         (configuration-vpc); the local AWS has no VPC",
+    ),
+    (
+        "ec2:CreateNetworkInterface",
+        "as ec2:AssignPrivateIpAddresses; the local AWS makes no function in a VPC whose role \
+         may not do this",
+    ),
+    (
+        "ec2:DeleteNetworkInterface",
+        "as ec2:AssignPrivateIpAddresses",
+    ),
+    (
+        "ec2:DescribeNetworkInterfaces",
+        "as ec2:AssignPrivateIpAddresses",
+    ),
+    ("ec2:DescribeSubnets", "as ec2:AssignPrivateIpAddresses"),
+    (
+        "ec2:UnassignPrivateIpAddresses",
+        "as ec2:AssignPrivateIpAddresses",
+    ),
+    (
+        "kms:DescribeKey",
+        "Secrets Manager's page rotating-secrets-required-permissions-function asks for it",
+    ),
+    (
+        "logs:CreateLogStream",
+        "Lambda writes the log in the role's name (lambda-intro-execution-role); the local \
+         Lambda does it in its own",
+    ),
+    ("logs:PutLogEvents", "as logs:CreateLogStream"),
+];
+
+#[expect(clippy::print_stdout, reason = "the table is what one looks for")]
+#[tokio::test]
+async fn each_action_of_the_databases_function_is_needed_by_a_step() {
+    let world = World::without_function().await;
+    let server = bench::shared(Engine::Postgres);
+    furnish(&world, server, &make_people(server)).await;
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    let policies = role_policies(&world).await;
+
+    // What is excused is missed by nobody.
+    let excused = EXCUSED.map(|(action, _)| action);
+    let granted: Vec<String> = policies.iter().flat_map(Held::actions).collect();
+    for (action, reason) in EXCUSED {
+        assert!(granted.iter().any(|it| it == action), "{action}: {reason}");
+    }
+    for held in &policies {
+        held.put(&world, held.without(&excused).as_ref()).await;
+    }
+    world.keyrota("rotate").await.exits(0);
+    world.sweep().await;
+
+    for held in &policies {
+        for action in held.actions() {
+            if excused.contains(&action.as_str()) {
+                continue;
+            }
+            let before = world.logged().await.len();
+            held.put(&world, held.without(&[&action]).as_ref()).await;
+            world.keyrota("rotate").await.exits(1);
+            let step = failed_step(&world, before).await;
+            let step = step.unwrap_or_else(|| panic!("no step misses {action}"));
+            println!("{action:<46} {step} ({})", held.name);
+            held.put(&world, Some(&held.document)).await;
+            world.keyrota("rotate").await.exits(0);
+        }
+    }
+    world.keyrota("status --check").await.exits(0);
+}
