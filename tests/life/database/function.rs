@@ -1,6 +1,7 @@
 //! The function's zip, with the authority of a server in it.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock};
 
 use keyrota::build::{Function, build};
 use keyrota::bundle::{Authorities, Bundle, Machine, sha256_hex};
@@ -29,8 +30,18 @@ fn executable() -> &'static [u8] {
     })
 }
 
-/// Returns the zip for manifests whose `tls_ca` is [`AUTHORITY`].
-pub fn zip(pem: Vec<u8>) -> Vec<u8> {
+/// Returns the zip for manifests whose `tls_ca` is [`AUTHORITY`], with this in that
+/// file: packed once for each server.
+pub fn zip(pem: &[u8]) -> Vec<u8> {
+    static ZIPS: Mutex<BTreeMap<Vec<u8>, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut zips = ZIPS.lock().expect("nobody panics while holding it");
+    let zip = zips
+        .entry(pem.to_owned())
+        .or_insert_with(|| pack(pem.to_owned()));
+    zip.clone()
+}
+
+fn pack(pem: Vec<u8>) -> Vec<u8> {
     let name = format!("{}.pem", &sha256_hex(AUTHORITY.as_bytes())[..16]);
     let authorities = Authorities::read(name, pem).expect("certificates");
     let bundle = Bundle::pack_with(executable(), &[authorities], Machine::from(architecture()));

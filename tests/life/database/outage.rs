@@ -1,7 +1,7 @@
 //! A server that goes away while it is being rotated, at each of the steps.
 
 use super::bench::{self, Engine};
-use super::rotation::rotate;
+use super::rotation::{Ended, rotate};
 use super::site::{SECRET, Site};
 use crate::world::{Fault, Proxy};
 
@@ -55,7 +55,17 @@ async fn outages(engine: Engine) {
                 let server = site.server.owned();
                 server.start_again().expect("it starts again");
             }
-            if fails {
+            if let Ended::Badly {
+                step: at,
+                error: by,
+            } = &ended
+            {
+                let expected = if step == "createSecret" {
+                    "setSecret"
+                } else {
+                    step
+                };
+                assert_eq!((at.as_str(), by.as_str()), (expected, error));
                 site.logged_error(error).await;
                 // Between the change and the label's move, AWSCURRENT is refused.
                 let current = site.log_in("AWSCURRENT").await;

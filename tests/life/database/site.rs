@@ -27,7 +27,7 @@ impl Site {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
         world.home.write(AUTHORITY, &pem);
-        world.home.write("database.zip", function::zip(pem));
+        world.home.write("database.zip", function::zip(&pem));
         world.conceal(FIRST);
         let site = Self {
             world,
