@@ -36,9 +36,13 @@ const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:DescribeSecret", &[Rotate]),
     ("secretsmanager:GetSecretValue", &[Rotate]),
     ("secretsmanager:RotateSecret", &[Rotate]),
+    ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
+];
+
+/// The key of a rotation that is given up is noted on its secret until it is deleted.
+const NOTED_KEYS: &[Action] = &[
     ("secretsmanager:TagResource", &[Rotate]),
     ("secretsmanager:UntagResource", &[Rotate]),
-    ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
 
 /// A teardown also takes what earlier manifests left, which this one does not name:
@@ -127,6 +131,11 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     let deployed = each(&all, arn);
     let absent = each(&all, |entry| bare(entry.secret.as_str()));
     let both = deployed.iter().cloned().chain(absent).collect();
+    let keys = model.access_keys.iter();
+    let keys: BTreeSet<String> = keys
+        .map(|entry| world.secret_arn(entry.secret.as_str()))
+        .collect();
+    let of_keys = keys.into_iter().collect();
     let read = all.iter().copied();
     let read: Vec<Served<'_>> = read.filter(|entry| !entry.readers.is_empty()).collect();
     let tag = format!("secretsmanager:ResourceTag/{STACK_TAG}");
@@ -134,6 +143,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     vec![
         Grant::new("Secrets", "secret", both, SECRETS),
         Grant::new("Secrets", "secret", deployed, DEPLOYED_SECRETS),
+        Grant::new("NotedKeys", "secret", of_keys, NOTED_KEYS),
         Grant::new("StacksSecrets", "secret", every, TAGGED_SECRETS).when(json!({
             "StringEquals": { tag: model.stack.as_str() }
         })),

@@ -34,7 +34,7 @@ const BY_ITSELF: [&str; 9] = [
 
 /// Returns what the scenarios of access keys show of a command for databases as well.
 pub async fn shown_with_keys(world: &World, part: &str) -> BTreeSet<String> {
-    if !["Bootstrap", "Teardown"].contains(&part) {
+    if !["Plan", "Bootstrap", "Teardown"].contains(&part) {
         return BTreeSet::new();
     }
     let mut shown = prepare_state(world, SMALL).await.part(part).actions();
