@@ -85,7 +85,7 @@ async fn furnish(world: &World, server: &Server, people: &People) {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
         world.home.write(AUTHORITY, &pem);
-        world.home.write("database.zip", function::zip(pem));
+        world.home.write("database.zip", function::zip(&pem));
     }
     let administrator = login(server, &people.administrator, "localhost");
     world
