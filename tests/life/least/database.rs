@@ -85,7 +85,7 @@ async fn furnish(world: &World, server: &Server, people: &People) {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pem = std::fs::read(server.authority()).expect("the authority");
         world.home.write(AUTHORITY, &pem);
-        world.home.write("database.zip", function::zip(pem));
+        world.home.write("database.zip", function::zip(&pem));
     }
     let administrator = login(server, &people.administrator, "localhost");
     world
@@ -156,7 +156,6 @@ const EXCUSED: [(&str, &str); 9] = [
     ("logs:PutLogEvents", "as logs:CreateLogStream"),
 ];
 
-#[expect(clippy::print_stdout, reason = "the table is what one looks for")]
 #[tokio::test]
 async fn each_action_of_the_databases_function_is_needed_by_a_step() {
     let world = World::without_function().await;
