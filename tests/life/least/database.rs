@@ -156,7 +156,6 @@ const EXCUSED: [(&str, &str); 9] = [
     ("logs:PutLogEvents", "as logs:CreateLogStream"),
 ];
 
-#[expect(clippy::print_stdout, reason = "the table is what one looks for")]
 #[tokio::test]
 async fn each_action_of_the_databases_function_is_needed_by_a_step() {
     let world = World::without_function().await;
