@@ -44,7 +44,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ministack.core.iam_evaluator": (
         "AuthError",
         "EvalContext",
+        "_gather_role_policies",
         "enforce",
+        "evaluate",
         "evaluate_resource_policy",
         "resolve_principal",
         "validate_policy_document",
