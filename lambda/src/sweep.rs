@@ -9,8 +9,10 @@
 
 mod key;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::time::Duration;
+
+use keyrota_function_base::sweep::each;
 
 pub(crate) use key::{Succession, retire};
 
@@ -31,16 +33,12 @@ use key::Outcome;
 /// is begun.
 const ENOUGH: Duration = Duration::from_secs(5);
 
-/// The most names of secrets in an error.
-const NAMED: usize = 10;
-
 /// What a sweep has found so far.
 #[derive(Default)]
 struct Findings {
     held: usize,
     overdue: usize,
     ages: Vec<Duration>,
-    failed: Vec<String>,
 }
 
 /// Sweeps the secrets, a few at a time.
@@ -53,53 +51,35 @@ pub async fn run<P: Ports>(
     secrets: &[SecretArn],
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let begun = Cell::new(0);
     let findings = RefCell::default();
-    let work = || work(ports, secrets, &begun, &findings, deadline);
-    tokio::join!(work(), work(), work(), work());
-    let findings: Findings = findings.into_inner();
-    ports.journal().measure(&[
-        Metric::Failures(findings.failed.len()),
-        Metric::KeysHeldBack(findings.held),
-        Metric::RotationsOverdue(findings.overdue),
-        Metric::CredentialAge(findings.ages),
-    ]);
-    if findings.failed.is_empty() {
-        return Ok(());
-    }
-    let mut names = findings.failed[..findings.failed.len().min(NAMED)].join(", ");
-    if findings.failed.len() > NAMED {
-        names.push_str(", …");
-    }
-    let error = SweepError::SweepFailed {
-        failed: findings.failed.len(),
-        all: secrets.len(),
-        names,
-    };
-    Err(error.into())
-}
-
-/// Takes one secret after the other that nobody has begun with.
-async fn work<P: Ports>(
-    ports: &P,
-    secrets: &[SecretArn],
-    begun: &Cell<usize>,
-    findings: &RefCell<Findings>,
-    deadline: Deadline,
-) {
-    while let Some(secret) = secrets.get(begun.get()) {
-        begun.set(begun.get() + 1);
+    let look = async |secret: &SecretArn| {
         let ended = if deadline.left(ports.clock()) < ENOUGH {
             let secret = secret.name().to_owned();
             Err(SweepError::SweepTooShort { secret }.into())
         } else {
-            sweep(ports, secret, findings).await
+            sweep(ports, secret, &findings).await
         };
-        if let Err(error) = ended {
-            ports.journal().trouble(secret, &error);
-            findings.borrow_mut().failed.push(secret.name().to_owned());
-        }
+        ended
+            .inspect_err(|error| ports.journal().trouble(secret, error))
+            .is_ok()
+    };
+    let failed = each(secrets, look).await;
+    let findings: Findings = findings.into_inner();
+    ports.journal().measure(&[
+        Metric::Failures(failed.count()),
+        Metric::KeysHeldBack(findings.held),
+        Metric::RotationsOverdue(findings.overdue),
+        Metric::CredentialAge(findings.ages),
+    ]);
+    if failed.count() == 0 {
+        return Ok(());
     }
+    let error = SweepError::SweepFailed {
+        failed: failed.count(),
+        all: secrets.len(),
+        names: failed.names(),
+    };
+    Err(error.into())
 }
 
 async fn sweep<P: Ports>(

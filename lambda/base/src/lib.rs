@@ -8,6 +8,7 @@
 //! | [`moment`] | the calendar: pure |
 //! | [`event`], [`arn`] | what is written down, checked |
 //! | [`vault`] | what a function needs of Secrets Manager, without a word of any SDK |
+//! | [`sweep`] | how all secrets are gone over, and not what for |
 //! | [`log`], [`metric`] | what may be said, and never a value |
 //! | [`aws`] | the SDKs |
 //! | [`clock`], [`dump`], [`lambda`] | the machine, and the service that runs the program on it |
@@ -22,4 +23,5 @@ pub mod log;
 pub mod metric;
 pub mod moment;
 pub mod stage;
+pub mod sweep;
 pub mod vault;

@@ -11,8 +11,10 @@ mod mend;
 
 pub(crate) use discard::discard;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::time::Duration;
+
+use keyrota_function_base::sweep::each;
 
 use crate::arn::SecretArn;
 use crate::decide;
@@ -30,15 +32,11 @@ use crate::step::{Deadline, current_credential, describe, find};
 /// is begun.
 const ENOUGH: Duration = Duration::from_secs(10);
 
-/// The most names of secrets in an error.
-const NAMED: usize = 10;
-
 /// What a sweep has found so far.
 #[derive(Default)]
 struct Findings {
     overdue: usize,
     ages: Vec<Duration>,
-    failed: Vec<String>,
 }
 
 /// Sweeps the secrets, a few at a time.
@@ -51,51 +49,33 @@ pub async fn run<P: Ports>(
     secrets: &[SecretArn],
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let begun = Cell::new(0);
     let findings = RefCell::default();
-    let work = || work(ports, secrets, &begun, &findings, deadline);
-    tokio::join!(work(), work(), work(), work());
-    let findings: Findings = findings.into_inner();
-    ports.journal().measure(&[
-        Metric::Failures(findings.failed.len()),
-        Metric::RotationsOverdue(findings.overdue),
-        Metric::CredentialAge(findings.ages),
-    ]);
-    if findings.failed.is_empty() {
-        return Ok(());
-    }
-    let mut names = findings.failed[..findings.failed.len().min(NAMED)].join(", ");
-    if findings.failed.len() > NAMED {
-        names.push_str(", …");
-    }
-    Err(Error::SweepFailed {
-        failed: findings.failed.len(),
-        all: secrets.len(),
-        names,
-    })
-}
-
-/// Takes one secret after the other that nobody has begun with.
-async fn work<P: Ports>(
-    ports: &P,
-    secrets: &[SecretArn],
-    begun: &Cell<usize>,
-    findings: &RefCell<Findings>,
-    deadline: Deadline,
-) {
-    while let Some(secret) = secrets.get(begun.get()) {
-        begun.set(begun.get() + 1);
+    let look = async |secret: &SecretArn| {
         let ended = if deadline.left(ports.clock()) < ENOUGH {
             let secret = secret.name().to_owned();
             Err(Error::SweepTooShort { secret })
         } else {
-            sweep(ports, secret, findings).await
+            sweep(ports, secret, &findings).await
         };
-        if let Err(error) = ended {
-            ports.journal().trouble(secret, &error);
-            findings.borrow_mut().failed.push(secret.name().to_owned());
-        }
+        ended
+            .inspect_err(|error| ports.journal().trouble(secret, error))
+            .is_ok()
+    };
+    let failed = each(secrets, look).await;
+    let findings: Findings = findings.into_inner();
+    ports.journal().measure(&[
+        Metric::Failures(failed.count()),
+        Metric::RotationsOverdue(findings.overdue),
+        Metric::CredentialAge(findings.ages),
+    ]);
+    if failed.count() == 0 {
+        return Ok(());
     }
+    Err(Error::SweepFailed {
+        failed: failed.count(),
+        all: secrets.len(),
+        names: failed.names(),
+    })
 }
 
 async fn sweep<P: Ports>(
