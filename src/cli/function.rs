@@ -67,7 +67,7 @@ pub(super) fn authorities<'a>(
     }
     match findings.is_empty() {
         true => Ok(authorities),
-        false => Err(Failed::refused("the deployment", findings)),
+        false => Err(Failed::refused("the bundle", findings)),
     }
 }
 
