@@ -49,7 +49,10 @@ pub(super) async fn collect<'a>(
             Ok(password) => drop(asked.passwords.insert(entry.secret.to_string(), password)),
             Err(why) => {
                 let path = format!("{}.initial_password", entry.place);
-                findings.push(Finding::error("no-password", path, why));
+                let secret = &entry.secret;
+                findings.push(Finding::error("no-password", path, why).hint(format!(
+                    "{secret} has no password yet: provide the one that the server has, or be asked with `prompt`"
+                )));
             }
         }
     }
