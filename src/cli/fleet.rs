@@ -35,7 +35,7 @@ impl Stacks {
         let name = path.display().to_string();
         let record = record.map_err(|why| {
             let finding = Finding::error("record", name.clone(), why).hint(
-                "restore it from version control: it says which stack each deployed secret is in",
+                "restore it from version control: it says which stack each deployed secret is in; where nothing was deployed yet, delete it",
             );
             Failed::refused(&name, vec![finding])
         })?;
