@@ -1,6 +1,8 @@
 //! The policy documents of a rendered stack. They are read from the stack
 //! itself, so that what is reviewed cannot differ from what is deployed.
 
+use std::io;
+
 use serde::Serialize;
 
 use super::resolve::{self, ResolveError, World};
@@ -45,7 +47,7 @@ pub enum Kind {
 impl Document {
     /// Returns the length without white space, as IAM counts.
     pub fn size(&self) -> usize {
-        serde_json::to_string(&self.body).map_or(usize::MAX, |text| text.len())
+        length(&self.body)
     }
 }
 
@@ -264,8 +266,25 @@ impl Policy {
     }
 }
 
-fn length(value: &impl Serialize) -> usize {
-    serde_json::to_string(value).map_or(usize::MAX, |text| text.len())
+/// Returns how long a value is in JSON without white space.
+pub fn length(value: &impl Serialize) -> usize {
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, value);
+    written.map_or(usize::MAX, |()| length.0)
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A statement of a [`Policy`].
