@@ -77,7 +77,7 @@ fn pieces(statement: &Statement) -> Vec<Piece> {
             let empty = statement.part(sid.clone(), actions.clone(), Vec::new());
             let mut length = empty.size() + 1;
             while let Some(arn) = rest.next_if(|arn| {
-                resources.is_empty() || frame + length + document::length(arn) + 1 <= MAX_MANAGED
+                resources.is_empty() || frame + length + document::length(arn) < MAX_MANAGED
             }) {
                 // A comma comes with each.
                 length += document::length(arn) + 1;
