@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::rule::Found;
 use super::stack::Stack;
 use crate::render::tree::Mapping;
@@ -26,13 +28,13 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
         let message = format!("line {line} of the template has what looks like {what}");
         found.add(holder(stack, &text[..at]), message);
     };
-    for (at, _) in text.match_indices("-----BEGIN ") {
+    for at in memmem::find_iter(text.as_bytes(), "-----BEGIN ") {
         let line = text[at..].lines().next().unwrap_or_default();
         if line.contains("PRIVATE KEY") {
             add(at, "a private key");
         }
     }
-    for (at, _) in text.match_indices("://") {
+    for at in memmem::find_iter(text.as_bytes(), "://") {
         let end = |one: char| one.is_whitespace() || "\"'/".contains(one);
         let authority = text[at + 3..].split(end).next().unwrap_or_default();
         let password = authority

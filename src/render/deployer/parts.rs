@@ -15,7 +15,9 @@ pub fn parts(policy: &Policy) -> Vec<Policy> {
     if policy.size() <= MAX_MANAGED {
         return Vec::new();
     }
-    let pieces: Vec<Piece> = policy.statements().iter().flat_map(pieces).collect();
+    let frame = frame();
+    let pieces = policy.statements().iter().flat_map(|it| pieces(it, frame));
+    let pieces: Vec<Piece> = pieces.collect();
     let parts = packed(&pieces);
     if parts.len() <= MAX_ATTACHED {
         return parts;
@@ -36,6 +38,7 @@ struct Piece {
 
 /// Puts each piece into the first policy that has room for it.
 fn packed<'pieces>(pieces: impl IntoIterator<Item = &'pieces Piece>) -> Vec<Policy> {
+    let frame = frame();
     let mut parts: Vec<(usize, Policy)> = Vec::new();
     for Piece { statement, length } in pieces {
         let room = parts
@@ -46,7 +49,7 @@ fn packed<'pieces>(pieces: impl IntoIterator<Item = &'pieces Piece>) -> Vec<Poli
                 *taken += length;
                 part.add(statement.clone());
             }
-            None => parts.push((frame() + length, Policy::new(vec![statement.clone()]))),
+            None => parts.push((frame + length, Policy::new(vec![statement.clone()]))),
         }
     }
     parts.into_iter().map(|(_, part)| part).collect()
@@ -58,8 +61,7 @@ fn frame() -> usize {
 
 /// Cuts a statement that no policy holds: by service first, since no action means
 /// anything on another service's resources, then within the list of resources.
-fn pieces(statement: &Statement) -> Vec<Piece> {
-    let frame = frame();
+fn pieces(statement: &Statement, frame: usize) -> Vec<Piece> {
     let length = statement.size() + 1;
     if frame + length <= MAX_MANAGED {
         return vec![Piece {
@@ -67,26 +69,40 @@ fn pieces(statement: &Statement) -> Vec<Piece> {
             length,
         }];
     }
+    let mut of_service: BTreeMap<&str, Vec<(&String, usize)>> = BTreeMap::new();
+    let actions = by_service(statement);
+    for arn in statement.resources() {
+        let length = document::length(arn);
+        match service_of(arn) {
+            _ if arn == "*" => {
+                for service in actions.keys() {
+                    of_service.entry(service).or_default().push((arn, length));
+                }
+            }
+            Some(service) => of_service.entry(service).or_default().push((arn, length)),
+            None => {}
+        }
+    }
     let mut pieces = Vec::new();
-    for (service, actions) in by_service(statement) {
-        let its = |arn: &&String| *arn == "*" || service_of(arn) == Some(&service);
-        let mut rest = statement.resources().iter().filter(its).peekable();
+    for (service, actions) in &actions {
+        let its = of_service.remove(service.as_str()).unwrap_or_default();
+        let mut rest = its.into_iter().peekable();
         while rest.peek().is_some() {
             let sid = format!("{}{}", statement.sid(), pieces.len() + 1);
             let mut resources = Vec::new();
             let empty = statement.part(sid.clone(), actions.clone(), Vec::new());
-            let mut length = empty.size() + 1;
-            while let Some(arn) = rest.next_if(|arn| {
-                resources.is_empty() || frame + length + document::length(arn) < MAX_MANAGED
-            }) {
+            let mut taken = empty.size() + 1;
+            while let Some((arn, length)) = rest
+                .next_if(|(_, length)| resources.is_empty() || frame + taken + length < MAX_MANAGED)
+            {
                 // A comma comes with each.
-                length += document::length(arn) + 1;
+                taken += length + 1;
                 resources.push(arn.clone());
             }
             pieces.push(Piece {
                 statement: statement.part(sid, actions.clone(), resources),
                 // None after the last.
-                length: length - 1,
+                length: taken - 1,
             });
         }
     }
