@@ -4,6 +4,7 @@
 mod ask;
 mod bootstrap;
 mod bundle;
+mod completions;
 mod cost;
 mod credentials;
 mod demo;
@@ -15,6 +16,7 @@ mod function;
 mod generate;
 mod held;
 mod init;
+mod man;
 mod password;
 mod plan;
 mod rotate;
@@ -61,6 +63,8 @@ enum Command {
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
     Schema(schema::SchemaCommand),
+    Completions(completions::Completions),
+    Man(man::Manual),
     Sandbox(sandbox::SandboxCommand),
     Demo(demo::Demo),
 }
@@ -101,6 +105,8 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
             Command::Schema(verb) => Ok(schema::run(settings, &verb)),
+            Command::Completions(verb) => Ok(completions::run(settings, &verb)),
+            Command::Man(verb) => man::run(settings, &verb),
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
             Command::Demo(verb) => demo::run(settings, &verb).await,
         }

@@ -5,6 +5,7 @@ mod cost;
 mod human;
 mod init;
 mod json;
+mod manual;
 mod progress;
 mod result;
 mod schedule;
@@ -21,6 +22,7 @@ use owo_colors::OwoColorize;
 use crate::model::Finding;
 
 pub use init::{InitResult, candidate_note};
+pub use manual::ManualResult;
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,
