@@ -8,6 +8,7 @@ mod completions;
 mod cost;
 mod credentials;
 mod demo;
+mod doctor;
 mod exec;
 mod exit;
 mod failure;
@@ -56,6 +57,7 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     Rotate(rotate::Rotate),
     Status(status::Status),
+    Doctor(doctor::Doctor),
     Teardown(teardown::Teardown),
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
@@ -98,6 +100,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bootstrap(verb) => bootstrap::run(settings, &verb).await,
             Command::Rotate(verb) => rotate::run(settings, &verb).await,
             Command::Status(verb) => status::run(settings, &verb).await,
+            Command::Doctor(verb) => doctor::run(settings, &verb).await,
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,

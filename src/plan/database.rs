@@ -12,6 +12,9 @@ use crate::port::{EncryptionKey, Secret, StackResource};
 /// server's, whatever else the version carries.
 pub const SETTING: &str = "KEYROTA_SETTING";
 
+/// The label of a version whose login has not been tried yet.
+pub const FIRST: &str = "KEYROTA_FIRST";
+
 /// What was seen of a database's entry.
 #[derive(Clone, Debug)]
 pub struct ObservedDatabase {

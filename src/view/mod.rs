@@ -2,6 +2,7 @@
 //! failures on stderr. The only room that prints.
 
 mod cost;
+mod doctor;
 mod human;
 mod init;
 mod json;
