@@ -8,6 +8,7 @@ use super::fault::{
 };
 use super::{Diagnosis, Fix, Scope};
 use crate::model::{Duration, KmsKey, Schedule, SecretName};
+use crate::plan::ABANDONED_TAG;
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
 use crate::port::{EncryptionKey, Rotation, Secret};
@@ -111,15 +112,10 @@ pub(super) fn rotation(
         None => evidence,
     };
     let mut found = Vec::new();
-    if let Some(version) = secret.unfinished() {
-        let said = match reported {
-            Some(reason) => format!("the function's log says: {reason}"),
-            None => "the function's log of the last day says nothing of it".to_owned(),
-        };
-        let evidence = format!(
-            "AWSPENDING is on version {version} and AWSCURRENT is not; {said}; {}",
-            rotated(secret)
-        );
+    let began = began(secret, reported);
+    let is_unfinished = began.is_some();
+    if let Some(evidence) = began {
+        let evidence = format!("{evidence}; {}", rotated(secret));
         let remedy = format!(
             "mend what keeps it from ending, then `keyrota rotate {name}` takes it up again"
         );
@@ -148,7 +144,7 @@ pub(super) fn rotation(
         let held = ROTATION_DIFFERS.of(name, evidence, remedy);
         found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
     }
-    if secret.unfinished().is_some() {
+    if is_unfinished {
         return found;
     }
     if secret.last_rotated.is_none() {
@@ -162,6 +158,24 @@ pub(super) fn rotation(
         found.push(held.fixed_by(Fix::Rotate, may.rotate));
     }
     found
+}
+
+/// Returns what is left of a rotation that began and has not ended: its version, or the
+/// key of one that is being given up.
+fn began(secret: &Secret, reported: Option<&str>) -> Option<String> {
+    if let Some(version) = secret.unfinished() {
+        let said = match reported {
+            Some(reason) => format!("the function's log says: {reason}"),
+            None => "the function's log of the last day says nothing of it".to_owned(),
+        };
+        return Some(format!(
+            "AWSPENDING is on version {version} and AWSCURRENT is not; {said}"
+        ));
+    }
+    let key = secret.tags.get(ABANDONED_TAG)?;
+    Some(format!(
+        "{ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
+    ))
 }
 
 impl Wanted<'_> {

@@ -1,7 +1,7 @@
 //! Rotation itself, and what a run of looks comes to.
 
 use super::super::super::{Diagnosis, DoctorReport, Fix};
-use super::super::sample::at;
+use super::super::sample::{at, tags};
 use super::{Changed, expect, found, found_of};
 
 fn pend(it: &mut Changed) {
@@ -23,6 +23,17 @@ fn a_rotation_was_left_unfinished() {
         it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
     });
     expect(&told, "rotation-unfinished", fix, &["AccessDenied"], remedy);
+    let given_up = found(|it| {
+        let tag = [("keyrota:abandoned", "AKIAABANDONED")];
+        it.secret().tags.extend(tags(&tag));
+    });
+    expect(
+        &given_up,
+        "rotation-unfinished",
+        fix,
+        &["AKIAABANDONED"],
+        remedy,
+    );
     // AWSPENDING beside AWSCURRENT is how a rotation ends.
     let ended = found(|it| {
         let labels = it.secret().versions.get_mut("two").unwrap();
