@@ -21,7 +21,8 @@ pub use artifact::{artifact_prefix, function_key, template_key};
 pub use candidate::{Candidate, age_in_days};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
 pub use database::{
-    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, SETTING, report_database,
+    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING,
+    report_database,
 };
 pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, ExaminedDatabase, ExaminedKey,

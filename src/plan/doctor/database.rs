@@ -9,7 +9,7 @@ use super::{Diagnosis, ExaminedDatabase, Fix, Proof, Scope};
 use crate::model::{ChangeAs, Database, Login};
 use crate::plan::status::complete;
 use crate::plan::{
-    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, SETTING, SecretContent,
+    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING, SecretContent,
 };
 use crate::port::{PREVIOUS, Secret};
 use crate::render::Strategy;
@@ -42,12 +42,18 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
     }
     let broken_off = broken_off(entry, secret, right);
     let accepted = examination.proof == Proof::Accepted;
+    // Nobody can see whether a password that the server still takes beside the current
+    // one is in use. One that was sent is beyond that.
+    let retains = secret.version_with(RETAINED).is_some();
+    let note = retains
+        .then_some("the server still takes the password before, which a rotation makes void");
+    let sent = secret.unfinished().is_some() && secret.version_with(SETTING) == secret.unfinished();
     // Whatever version holds the password that the server has, a rotation that is
     // taken up finds it; one that is to begin needs AWSCURRENT's.
     let may = May {
-        resume: right,
+        resume: right && (sent || !retains),
         schedule: right && accepted,
-        rotate: right && accepted,
+        rotate: right && accepted && !retains,
     };
     found.extend(broken_off);
     let wanted = Wanted {
@@ -57,7 +63,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
         function: scope.function(Strategy::Databases),
     };
     let reported = examination.reported.as_deref();
-    found.extend(rotation(scope, &wanted, secret, reported, may, None));
+    found.extend(rotation(scope, &wanted, secret, reported, may, note));
     found
 }
 

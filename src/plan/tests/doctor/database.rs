@@ -243,6 +243,35 @@ fn a_rotation_was_broken_off_after_its_password_was_sent() {
 }
 
 #[test]
+fn a_password_that_the_server_still_takes_is_not_made_void() {
+    let overdue = |retains: bool| {
+        found(|it| {
+            it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
+            if retains {
+                it.label("two", "KEYROTA_RETAINED");
+            }
+        })
+    };
+    let remedy = "`keyrota rotate prod/orders`";
+    let fix = Some(Fix::Rotate);
+    expect(&overdue(false), "rotation-overdue", fix, &[], remedy);
+    let evidence = ["the password before"];
+    expect(&overdue(true), "rotation-overdue", None, &evidence, remedy);
+    let unfinished = |sent: bool| {
+        found(|it| {
+            it.label("two", "KEYROTA_RETAINED");
+            it.label("three", "AWSPENDING");
+            if sent {
+                it.label("three", "KEYROTA_SETTING");
+            }
+        })
+    };
+    let id = "rotation-unfinished";
+    expect(&unfinished(false), id, None, &evidence, remedy);
+    expect(&unfinished(true), id, Some(Fix::Resume), &[], remedy);
+}
+
+#[test]
 fn rotation_is_off() {
     let off = found(|it| it.secret().rotation_enabled = false);
     expect(

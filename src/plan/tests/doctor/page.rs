@@ -24,7 +24,7 @@ does not work, nothing is rotated.
 `doctor` reads what `status` reads, and tries each credential: it asks AWS whose the current key is, and has the function
 log in to each database. `--fix` does the following, each only after another look at what it is about, and none while
 CloudFormation is at work on the stack. No rotation is begun that would take the place of an old key which somebody has used
-since it was replaced. Everything else is for a person to decide.
+since it was replaced, or make a password void that the server still takes. Everything else is for a person to decide.
 
 This page is made from the code; `KEYROTA_UPDATE=1 cargo test --lib --no-default-features doctor` makes it again.
 
