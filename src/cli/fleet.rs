@@ -24,21 +24,10 @@ pub(super) struct Stacks {
 impl Stacks {
     /// Reads the manifest and the record beside it, and places every entry.
     pub(super) fn load(settings: &Settings) -> Result<Self, Failed> {
-        let model = settings.load()?;
         let path = record_path(&settings.manifest);
-        let held = match read(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Failed::file("read the record of the stacks", &path, &error)),
-        };
-        let record = held.as_deref().map_or(Ok(Record::default()), Record::parse);
-        let name = path.display().to_string();
-        let record = record.map_err(|why| {
-            let finding = Finding::error("record", name.clone(), why).hint(
-                "restore it from version control: it says which stack each deployed secret is in",
-            );
-            Failed::refused(&name, vec![finding])
-        })?;
+        let (record, model) = render::both(|| read_record(&path), || settings.load());
+        let model = model?;
+        let (record, held) = record?;
         let manifest = settings.manifest.display().to_string();
         let fleet = Fleet::of(model, record)
             .map_err(|finding| Failed::refused(&manifest, vec![finding]))?;
@@ -130,6 +119,23 @@ impl Stacks {
         }
         Ok(())
     }
+}
+
+/// Reads the record, and returns its text too, where there is one.
+fn read_record(path: &Path) -> Result<(Record, Option<String>), Failed> {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
+        Err(error) => return Err(Failed::file("read the record of the stacks", path, &error)),
+    };
+    let record = Record::parse(&text).map_err(|why| {
+        let name = path.display().to_string();
+        let finding = Finding::error("record", name.clone(), why).hint(
+            "restore it from version control: it says which stack each deployed secret is in",
+        );
+        Failed::refused(&name, vec![finding])
+    })?;
+    Ok((record, Some(text)))
 }
 
 /// Templates of an organisation's own

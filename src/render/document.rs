@@ -1,6 +1,10 @@
 //! The policy documents of a rendered stack. They are read from the stack
 //! itself, so that what is reviewed cannot differ from what is deployed.
 
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::resolve::{self, ResolveError, World};
@@ -13,10 +17,23 @@ pub struct Document {
     pub name: String,
     /// The logical ID of the resource that carries it.
     pub resource: String,
+    /// Whose it is, where that is another resource: the role by its logical ID, or
+    /// the user by its name.
+    pub holder: Option<String>,
     /// What AWS holds it to.
     pub kind: Kind,
-    /// The document.
-    pub body: Value,
+    /// The document; one for all of those that are alike.
+    pub body: Arc<Value>,
+}
+
+/// How long a policy document is.
+pub struct Size {
+    /// The logical ID of the resource that carries it.
+    pub resource: String,
+    /// What AWS holds it to.
+    pub kind: Kind,
+    /// Its length without white space, as IAM counts.
+    pub size: usize,
 }
 
 /// Where a document is attached, which decides its limit.
@@ -42,11 +59,23 @@ pub enum Kind {
     Other,
 }
 
-impl Document {
-    /// Returns the length without white space, as IAM counts.
-    pub fn size(&self) -> usize {
-        serde_json::to_string(&self.body).map_or(usize::MAX, |text| text.len())
-    }
+/// A policy document as it stands in the stack.
+struct Standing<'tree> {
+    kind: Kind,
+    resource: &'tree str,
+    /// The resource's; none where it is several that make the document.
+    properties: Option<&'tree Value>,
+    name: Name<'tree>,
+    body: Cow<'tree, Value>,
+}
+
+/// What a document's file is called after.
+enum Name<'tree> {
+    Resource,
+    /// The resource, and what its document is.
+    With(String),
+    User(Option<&'tree Value>),
+    Secret(Option<&'tree Value>),
 }
 
 /// Returns every policy document of the stack.
@@ -55,90 +84,154 @@ impl Document {
 ///
 /// Returns a reference that points nowhere.
 pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveError> {
-    let mut documents = Vec::new();
-    let mut permissions: [Vec<Value>; 2] = Default::default();
-    for (id, resource) in resolve::resources(stack) {
-        let Some(properties) = resource.get("Properties") else {
-            continue;
+    let mut documents: Vec<Document> = Vec::new();
+    let mut last: Option<Cow<'_, Value>> = None;
+    for one in standing(stack) {
+        let text = |value: Option<&Value>| -> Result<String, ResolveError> {
+            let value = value.map(|value| world.resolve(value)).transpose()?;
+            Ok(value.and_then(Value::into_text).unwrap_or_default())
         };
-        documents.extend(inline(id, resource, properties, world)?);
-        let text = |key: &str| -> Result<String, ResolveError> {
-            let value = properties
-                .get(key)
-                .map(|value| world.resolve(value))
-                .transpose()?;
-            Ok(value
-                .as_ref()
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned())
+        let name = match one.name {
+            Name::Resource => kebab(one.resource),
+            Name::With(what) => format!("{}-{what}", kebab(one.resource)),
+            // Every user of the stack has the same, so that one file shows it.
+            Name::User(name) => user_file(&text(name)?),
+            Name::Secret(arn) => secret_file(&text(arn)?),
         };
-        let (kind, name, key) = match resolve::type_of(resource) {
-            "AWS::IAM::Role" => (
-                Kind::Trust,
-                format!("{}-trust", kebab(id)),
-                "AssumeRolePolicyDocument",
-            ),
-            "AWS::IAM::RolePolicy" => (Kind::RoleInline, kebab(id), "PolicyDocument"),
-            "AWS::IAM::ManagedPolicy" => (Kind::Managed, kebab(id), "PolicyDocument"),
-            "AWS::IAM::UserPolicy" => (
-                Kind::UserInline,
-                // Every user of the stack has the same, so that one file shows it.
-                user_file(&text("PolicyName")?),
-                "PolicyDocument",
-            ),
-            "AWS::KMS::Key" => (Kind::Key, kebab(id), "KeyPolicy"),
-            "AWS::SecretsManager::ResourcePolicy" => (
-                Kind::Secret,
-                secret_file(&text("SecretId")?),
-                "ResourcePolicy",
-            ),
-            "AWS::SNS::TopicPolicy" => (Kind::Topic, kebab(id), "PolicyDocument"),
-            "AWS::Lambda::Permission" => {
-                let databases = Strategy::Databases.function();
-                let mine = target(properties.get("FunctionName")) == Some(databases);
-                permissions[usize::from(mine)].push(world.resolve(&permission(id, properties))?);
-                continue;
-            }
-            "AWS::IAM::Policy" if properties.get("Roles").is_some() => {
-                (Kind::RoleInline, kebab(id), "PolicyDocument")
-            }
-            "AWS::IAM::Policy" => (Kind::UserInline, kebab(id), "PolicyDocument"),
-            _ => match POLICIES.iter().find(|key| properties.get(**key).is_some()) {
-                Some(key) => (Kind::Other, kebab(id), *key),
-                None => continue,
-            },
+        let holder = match (one.kind, one.properties) {
+            (Kind::UserInline, Some(properties)) => text(properties.get("UserName"))
+                .ok()
+                .filter(|name| !name.is_empty()),
+            (Kind::RoleInline | Kind::Managed, Some(properties)) => role_of(properties),
+            _ => None,
         };
-        let body = properties
-            .get(key)
-            .map(|value| world.resolve(value))
-            .transpose()?
-            .unwrap_or_default();
+        // Users' policies are mostly the same.
+        let body = match documents
+            .last()
+            .filter(|_| last.as_ref() == Some(&one.body))
+        {
+            Some(same) => Arc::clone(&same.body),
+            None => Arc::new(world.resolve(&one.body)?),
+        };
+        last = Some(one.body);
         documents.push(Document {
             name,
-            resource: id.to_owned(),
-            kind,
+            resource: one.resource.to_owned(),
+            holder,
+            kind: one.kind,
             body,
         });
     }
-    let functions = Strategy::ALL.into_iter().zip(permissions);
-    let there = |(strategy, permissions): &(Strategy, Vec<Value>)| {
-        !permissions.is_empty() || world.has(strategy.function())
-    };
-    documents.extend(
-        functions
-            .filter(there)
-            .map(|(strategy, permissions)| Document {
-                name: kebab(strategy.function()),
-                resource: strategy.function().to_owned(),
+    Ok(documents)
+}
+
+/// Returns how long each policy document is.
+///
+/// # Errors
+///
+/// Returns a reference that points nowhere.
+pub fn sizes(stack: &Value, world: &World) -> Result<Vec<Size>, ResolveError> {
+    let mut sizes: Vec<Size> = Vec::new();
+    let mut last: Option<Cow<'_, Value>> = None;
+    for one in standing(stack) {
+        let size = match sizes.last().filter(|_| last.as_ref() == Some(&one.body)) {
+            Some(same) => same.size,
+            None => length(&world.resolve(&one.body)?),
+        };
+        last = Some(one.body);
+        sizes.push(Size {
+            resource: one.resource.to_owned(),
+            kind: one.kind,
+            size,
+        });
+    }
+    Ok(sizes)
+}
+
+fn standing(stack: &Value) -> Vec<Standing<'_>> {
+    let mut documents = Vec::new();
+    let mut functions: [(bool, Vec<Value>); 2] = Default::default();
+    for (id, resource) in resolve::resources(stack) {
+        for (strategy, function) in Strategy::ALL.into_iter().zip(&mut functions) {
+            function.0 |= id == strategy.function();
+        }
+        let Some(properties) = resource.get("Properties") else {
+            continue;
+        };
+        documents.extend(inline(id, resource, properties));
+        let (kind, name, key) = match resolve::type_of(resource) {
+            "AWS::IAM::Role" => (
+                Kind::Trust,
+                Name::With("trust".to_owned()),
+                "AssumeRolePolicyDocument",
+            ),
+            "AWS::IAM::RolePolicy" => (Kind::RoleInline, Name::Resource, "PolicyDocument"),
+            "AWS::IAM::ManagedPolicy" => (Kind::Managed, Name::Resource, "PolicyDocument"),
+            "AWS::IAM::UserPolicy" => (
+                Kind::UserInline,
+                Name::User(properties.get("PolicyName")),
+                "PolicyDocument",
+            ),
+            "AWS::KMS::Key" => (Kind::Key, Name::Resource, "KeyPolicy"),
+            "AWS::SecretsManager::ResourcePolicy" => (
+                Kind::Secret,
+                Name::Secret(properties.get("SecretId")),
+                "ResourcePolicy",
+            ),
+            "AWS::SNS::TopicPolicy" => (Kind::Topic, Name::Resource, "PolicyDocument"),
+            "AWS::Lambda::Permission" => {
+                let databases = Strategy::Databases.function();
+                let mine = target(properties.get("FunctionName")) == Some(databases);
+                let (there, permissions) = &mut functions[usize::from(mine)];
+                *there = true;
+                permissions.push(permission(id, properties));
+                continue;
+            }
+            "AWS::IAM::Policy" if properties.get("Roles").is_some() => {
+                (Kind::RoleInline, Name::Resource, "PolicyDocument")
+            }
+            "AWS::IAM::Policy" => (Kind::UserInline, Name::Resource, "PolicyDocument"),
+            _ => match POLICIES.iter().find(|key| properties.get(**key).is_some()) {
+                Some(key) => (Kind::Other, Name::Resource, *key),
+                None => continue,
+            },
+        };
+        documents.push(Standing {
+            kind,
+            resource: id,
+            properties: Some(properties),
+            name,
+            body: borrowed(properties.get(key)),
+        });
+    }
+    for (strategy, (there, permissions)) in Strategy::ALL.into_iter().zip(functions) {
+        if there {
+            documents.push(Standing {
                 kind: Kind::Function,
-                body: mapping(vec![
+                resource: strategy.function(),
+                properties: None,
+                name: Name::Resource,
+                body: Cow::Owned(mapping(vec![
                     ("Version", "2012-10-17".into()),
                     ("Statement", Value::Sequence(permissions)),
-                ]),
-            }),
-    );
-    Ok(documents)
+                ])),
+            });
+        }
+    }
+    documents
+}
+
+fn borrowed(value: Option<&Value>) -> Cow<'_, Value> {
+    value.map_or(Cow::Owned(Value::Null), Cow::Borrowed)
+}
+
+/// Returns the logical ID of the role that a policy is attached to.
+fn role_of(policy: &Value) -> Option<String> {
+    let roles = policy.get("RoleName").or_else(|| policy.get("Roles"))?;
+    match roles.get(0).unwrap_or(roles) {
+        Value::Tagged(reference) => reference.value.as_str().map(str::to_owned),
+        _ => None,
+    }
 }
 
 /// Returns the logical ID that a value refers to, where it is `!Ref` or `!GetAtt`.
@@ -154,29 +247,27 @@ const POLICIES: [&str; 3] = ["PolicyDocument", "ResourcePolicy", "KeyPolicy"];
 
 /// Returns the policies that stand in a role or user itself. Ours are resources of
 /// their own; own templates may do otherwise.
-fn inline(
-    id: &str,
+fn inline<'tree>(
+    id: &'tree str,
     resource: &Value,
-    properties: &Value,
-    world: &World,
-) -> Result<Vec<Document>, ResolveError> {
+    properties: &'tree Value,
+) -> impl Iterator<Item = Standing<'tree>> {
     let kind = match resolve::type_of(resource) {
-        "AWS::IAM::Role" => Kind::RoleInline,
-        "AWS::IAM::User" => Kind::UserInline,
-        _ => return Ok(Vec::new()),
+        "AWS::IAM::Role" => Some(Kind::RoleInline),
+        "AWS::IAM::User" => Some(Kind::UserInline),
+        _ => None,
     };
     let policies = properties.get("Policies").and_then(Value::as_sequence);
     let policies = policies.into_iter().flatten().enumerate();
-    let document = |(index, policy): (usize, &Value)| {
-        let body = policy.get("PolicyDocument");
-        Ok(Document {
-            name: format!("{}-inline-{}", kebab(id), index + 1),
-            resource: id.to_owned(),
+    kind.into_iter().flat_map(move |kind| {
+        policies.clone().map(move |(index, policy)| Standing {
             kind,
-            body: body.map_or(Ok(Value::Null), |body| world.resolve(body))?,
+            resource: id,
+            properties: Some(properties),
+            name: Name::With(format!("inline-{}", index + 1)),
+            body: borrowed(policy.get("PolicyDocument")),
         })
-    };
-    policies.map(document).collect()
+    })
 }
 
 /// `FunctionRoleLog` becomes `function-role-log`.
@@ -264,8 +355,35 @@ impl Policy {
     }
 }
 
-fn length(value: &impl Serialize) -> usize {
-    serde_json::to_string(value).map_or(usize::MAX, |text| text.len())
+/// Returns how long a value is in JSON without white space.
+pub fn length(value: &impl Serialize) -> usize {
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, value);
+    written.map_or(usize::MAX, |()| length.0)
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<&Policy> for Value {
+    fn from(policy: &Policy) -> Self {
+        let statements = policy.statement.iter().map(Self::from).collect();
+        mapping(vec![
+            ("Version", policy.version.into()),
+            ("Statement", Self::Sequence(statements)),
+        ])
+    }
 }
 
 /// A statement of a [`Policy`].
@@ -343,6 +461,24 @@ impl Statement {
     pub fn when(mut self, condition: serde_json::Value) -> Self {
         self.condition = Some(condition);
         self
+    }
+}
+
+impl From<&Statement> for Value {
+    fn from(statement: &Statement) -> Self {
+        let texts = |texts: &[String]| {
+            Self::Sequence(texts.iter().map(|text| text.as_str().into()).collect())
+        };
+        let mut entries = vec![
+            ("Sid", statement.sid.as_str().into()),
+            ("Effect", statement.effect.into()),
+        ];
+        entries.extend(statement.principal.map(|one| ("Principal", one.into())));
+        entries.push(("Action", texts(&statement.action)));
+        entries.push(("Resource", texts(&statement.resource)));
+        let condition = statement.condition.clone();
+        entries.extend(condition.map(|one| ("Condition", one.into())));
+        mapping(entries)
     }
 }
 

@@ -34,7 +34,8 @@ pub use name::{
 };
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
-pub(crate) use spread::spread;
+use review::{Beside, Holder};
+pub(crate) use spread::{both, spread};
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
@@ -170,21 +171,33 @@ pub fn render_since(
         return Err(Error::Refused(refused));
     }
     let mut files = BTreeMap::new();
+    let mut beside = Vec::new();
     for written in spread(&rendered, files_of) {
-        files.extend(written?);
+        let (made, deployer) = written?;
+        files.extend(made);
+        beside.push(deployer);
+    }
+    if let Some(first) = rendered.first() {
+        let (file, bucket) = bucket_policy(first);
+        files.insert(file.to_owned(), pretty(&bucket)?);
+        beside.push(Beside::new(file, Holder::Bucket, &bucket));
     }
     let models: Vec<&Model> = rendered.iter().map(|one| one.model).collect();
     let review = review::page(review::Content {
         templates: templates.page(),
         stacks: &rendered,
         files: &files,
+        beside: &beside,
         checks: &checks(&reports, &findings),
         cost: &cost::estimate(&models, &Prices::built_in(), &Usage::default()),
         before,
     })?;
     files.insert(review::FILE.to_owned(), review);
+    let taken = |one: Rendered<'_>| (one.text, (one.tree, one.documents, one.world));
+    let (stacks, rest): (_, Vec<_>) = rendered.into_iter().map(taken).unzip();
+    spread::drop_aside((rest, beside));
     Ok(Rendering {
-        stacks: rendered.into_iter().map(|one| one.text).collect(),
+        stacks,
         files,
         findings,
     })
@@ -235,9 +248,9 @@ fn checked<'model>(
             findings => Error::Refused(findings),
         }
     })?;
-    let longest = resolve::World::longest(model).with_resources(&tree);
+    let longest = resolve::World::longest(model).with_resources_of(&world);
     let longest = check::Longest {
-        documents: document::documents(&tree, &longest)?,
+        sizes: document::sizes(&tree, &longest)?,
         world: longest,
     };
     let rendered = Rendered {
@@ -254,14 +267,13 @@ fn checked<'model>(
     Ok((rendered, report))
 }
 
-/// Returns what is written of a stack for review.
-fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> {
+/// Returns what is written of a stack for review, and the policy among it that is in
+/// no stack: the deployer's.
+fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside), Error> {
     let Rendered {
-        model,
         file,
         prefix,
         text,
-        world,
         documents,
         ..
     } = rendered;
@@ -272,22 +284,29 @@ fn files_of(rendered: &Rendered<'_>) -> Result<BTreeMap<String, String>, Error> 
         let Some(file) = policy_file(document, prefix, &mut users) else {
             continue;
         };
-        files.insert(file, pretty(&document.body)?);
+        files.insert(file, pretty(&*document.body)?);
     }
-    let bucket = artifact_bucket(model, world.account(), world.region());
-    let policy = document::artifact_bucket_policy(&bucket, world);
-    files.insert("policies/artifact-bucket.json".to_owned(), pretty(&policy)?);
     let deployer = deployer::policy(rendered);
     let name = match prefix.strip_suffix('-') {
         Some(number) => format!("deployer-policy-{number}"),
         None => "deployer-policy".to_owned(),
     };
-    files.insert(format!("{name}.json"), pretty(&deployer)?);
     // IAM counts a managed policy's characters; what is too long comes in parts, too.
     for (index, part) in deployer::parts(&deployer).iter().enumerate() {
         files.insert(format!("{name}-{}.json", index + 1), pretty(part)?);
     }
-    Ok(files)
+    let file = format!("{name}.json");
+    let beside = Beside::new(&file, Holder::Deployer, &deployer);
+    files.insert(file, pretty(&deployer)?);
+    Ok((files, beside))
+}
+
+/// The policy of the artifact bucket, which is one for all stacks, and its file.
+fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, document::Policy) {
+    let Rendered { model, world, .. } = rendered;
+    let bucket = artifact_bucket(model, world.account(), world.region());
+    let policy = document::artifact_bucket_policy(&bucket, world);
+    ("policies/artifact-bucket.json", policy)
 }
 
 /// Returns the file of a policy, where none before it shows the same. `users` is the

@@ -11,39 +11,84 @@ use crate::model::{AccessKey, Model, SecretName, StackName};
 /// CloudFormation's longest logical ID.
 const MAX_LOGICAL_ID: usize = 255;
 
+/// The names of what a stack makes for an entry's secret.
+pub struct SecretIds(Identity);
+
+impl SecretIds {
+    /// Returns those of the entry's secret.
+    pub fn of(entry: &impl AsRef<SecretName>) -> Self {
+        Self(Identity::of(entry.as_ref().as_str()))
+    }
+
+    /// Returns the logical ID of the secret.
+    pub fn secret(&self) -> String {
+        self.0.id("Secret")
+    }
+
+    /// Returns the name of the stack's output that holds the secret's ARN.
+    pub fn output(&self) -> String {
+        self.0.id("SecretArn")
+    }
+
+    /// Returns the logical ID of the rotation schedule.
+    pub fn schedule(&self) -> String {
+        self.0.id("Schedule")
+    }
+
+    /// Returns the logical ID of the policy that lets readers read the secret.
+    pub fn readers(&self) -> String {
+        self.0.id("Readers")
+    }
+}
+
+/// The logical IDs of what a stack makes for an entry's user.
+pub struct UserIds(Identity);
+
+impl UserIds {
+    /// Returns those of the entry's user.
+    pub fn of(entry: &AccessKey) -> Self {
+        Self(Identity::of(entry.user.as_str()))
+    }
+
+    /// Returns the user's, where the stack makes it.
+    pub fn user(&self) -> String {
+        self.0.id("User")
+    }
+
+    /// Returns that of the policy with which the user rotates itself.
+    pub fn policy(&self) -> String {
+        self.0.id("UserPolicy")
+    }
+}
+
 /// Returns the logical ID of the entry's secret.
 pub fn secret_logical_id(entry: &impl AsRef<SecretName>) -> String {
-    logical_id("Secret", entry.as_ref().as_str())
+    SecretIds::of(entry).secret()
 }
 
 /// Returns the name of the stack's output that holds the secret's ARN.
 pub fn secret_output(entry: &impl AsRef<SecretName>) -> String {
-    logical_id("SecretArn", entry.as_ref().as_str())
+    SecretIds::of(entry).output()
 }
 
 /// Returns the logical ID of the entry's rotation schedule.
 pub fn schedule_logical_id(entry: &impl AsRef<SecretName>) -> String {
-    logical_id("Schedule", entry.as_ref().as_str())
-}
-
-/// Returns the logical ID of the policy that lets readers read the secret.
-pub fn readers_logical_id(entry: &impl AsRef<SecretName>) -> String {
-    logical_id("Readers", entry.as_ref().as_str())
+    SecretIds::of(entry).schedule()
 }
 
 /// Returns the logical ID of the user, where the stack makes it.
 pub fn user_logical_id(entry: &AccessKey) -> String {
-    logical_id("User", entry.user.as_str())
+    UserIds::of(entry).user()
 }
 
 /// Returns the logical ID of the policy with which the user rotates itself.
 pub fn user_policy_logical_id(entry: &AccessKey) -> String {
-    logical_id("UserPolicy", entry.user.as_str())
+    UserIds::of(entry).policy()
 }
 
 /// Returns the logical ID of an address's subscription to the alarms.
 pub(super) fn subscription_logical_id(email: &str) -> String {
-    logical_id("AlarmSubscription", email)
+    Identity::of(email).id("AlarmSubscription")
 }
 
 /// Returns the name of the log group of the access keys' function, with which the
@@ -70,28 +115,38 @@ pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
     }
 }
 
-/// `PREFIX`, the identity in camel case, and eight digits of its SHA-256, which
-/// keep apart what camel case makes alike (`a-b`, `a/b`).
-fn logical_id(prefix: &str, identity: &str) -> String {
-    let words = identity.split(|one: char| !one.is_ascii_alphanumeric());
-    let mut id = prefix.to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        id.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        id.extend(letters);
+/// What the logical IDs of one thing end with: its name in camel case, and eight digits
+/// of its SHA-256, which keep apart what camel case makes alike (`a-b`, `a/b`).
+struct Identity {
+    words: String,
+    digest: String,
+}
+
+impl Identity {
+    fn of(name: &str) -> Self {
+        let mut words = String::with_capacity(name.len());
+        for word in name.split(|one: char| !one.is_ascii_alphanumeric()) {
+            let mut letters = word.chars();
+            words.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+            words.push_str(letters.as_str());
+        }
+        Self {
+            words,
+            digest: digest(name),
+        }
     }
-    let digest = digest(identity);
-    id.truncate(MAX_LOGICAL_ID - digest.len());
-    id + &digest
+
+    fn id(&self, prefix: &str) -> String {
+        let Self { words, digest } = self;
+        let room = MAX_LOGICAL_ID - prefix.len() - digest.len();
+        [prefix, &words[..words.len().min(room)], digest].concat()
+    }
 }
 
 /// The first eight hexadecimal digits of the SHA-256.
 pub(super) fn digest(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    hash.iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 #[cfg(test)]
@@ -106,7 +161,7 @@ mod tests {
             "prod/ci.deployer",
             "prodCiDeployer",
         ]
-        .map(|name| logical_id("Secret", name));
+        .map(|name| Identity::of(name).id("Secret"));
         assert_eq!(ids[0], "SecretProdCiDeployer6eee908a");
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
@@ -114,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_logical_id_keeps_to_its_length_and_letters() {
-        let id = logical_id("Secret", &"ab/".repeat(170));
+        let id = Identity::of(&"ab/".repeat(170)).id("Secret");
         assert_eq!(id.len(), MAX_LOGICAL_ID);
         assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }

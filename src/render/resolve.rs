@@ -2,6 +2,7 @@
 //! known before: policies are shown and measured as IAM will see them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::tree::{Mapping, Value};
 use crate::model::Model;
@@ -25,7 +26,7 @@ pub struct World {
     region: String,
     account: String,
     key: Option<String>,
-    resources: BTreeMap<String, Named>,
+    resources: Arc<BTreeMap<String, Named>>,
 }
 
 /// What a resource's ARN is made of.
@@ -47,7 +48,7 @@ impl World {
             region: "${AWS::Region}".to_owned(),
             account: "${AWS::AccountId}".to_owned(),
             key: None,
-            resources: BTreeMap::new(),
+            resources: Arc::default(),
         }
     }
 
@@ -81,7 +82,7 @@ impl World {
             region: or(known.region, "us-isof-south-1"),
             account: "0".repeat(12),
             key: Some("0".repeat(KEY_ID_LENGTH)),
-            resources: BTreeMap::new(),
+            resources: Arc::default(),
         }
     }
 
@@ -96,6 +97,7 @@ impl World {
     /// `!GetAtt` can point.
     #[must_use]
     pub fn with_resources(mut self, stack: &Value) -> Self {
+        let mut known = BTreeMap::clone(&self.resources);
         for (id, resource) in resources(stack) {
             let text = |key: &str| {
                 let value = resource.get("Properties")?.get(key)?;
@@ -108,14 +110,17 @@ impl World {
                     .find_map(text),
                 path: text("Path"),
             };
-            self.resources.insert(id.to_owned(), named);
+            known.insert(id.to_owned(), named);
         }
+        self.resources = Arc::new(known);
         self
     }
 
-    /// Returns whether the stack has a resource of that logical ID.
-    pub fn has(&self, id: &str) -> bool {
-        self.resources.contains_key(id)
+    /// Returns the world with the resources that another one has.
+    #[must_use]
+    pub fn with_resources_of(mut self, other: &Self) -> Self {
+        self.resources = Arc::clone(&other.resources);
+        self
     }
 
     /// Returns an ARN in the Region and account.

@@ -1,6 +1,10 @@
 //! What looks like a secret, by its form. The text is scanned once; what it is
 //! found in is told, and never what it is.
 
+use std::ops::Range;
+
+use memchr::memmem;
+
 use super::rule::Found;
 use super::stack::Stack;
 use crate::render::tree::Mapping;
@@ -24,13 +28,13 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
         let message = format!("line {line} of the template has what looks like {what}");
         found.add(holder(stack, &text[..at]), message);
     };
-    for (at, _) in text.match_indices("-----BEGIN ") {
+    for at in memmem::find_iter(text.as_bytes(), "-----BEGIN ") {
         let line = text[at..].lines().next().unwrap_or_default();
         if line.contains("PRIVATE KEY") {
             add(at, "a private key");
         }
     }
-    for (at, _) in text.match_indices("://") {
+    for at in memmem::find_iter(text.as_bytes(), "://") {
         let end = |one: char| one.is_whitespace() || "\"'/".contains(one);
         let authority = text[at + 3..].split(end).next().unwrap_or_default();
         let password = authority
@@ -40,24 +44,43 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
             add(at, "an address with a password in it");
         }
     }
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for end in 0..=bytes.len() {
-        if bytes.get(end).is_some_and(|byte| WORD[usize::from(*byte)]) {
-            continue;
+    for word in long_words(text) {
+        let start = word.start;
+        let word = &text[word];
+        if KEY_IDS.iter().any(|prefix| word.starts_with(prefix)) && is_key_id(word) {
+            add(start, "an access key's ID");
+        } else if TOKENS.iter().any(|prefix| word.starts_with(prefix)) {
+            add(start, "a session token");
+        } else if word.len() == SECRET_LENGTH && is_random(word) && !is_name(stack, word) {
+            add(start, "an access key's secret part");
         }
-        if end - start >= KEY_ID_LENGTH.min(TOKEN_LENGTH) {
-            let word = &text[start..end];
-            if KEY_IDS.iter().any(|prefix| word.starts_with(prefix)) && is_key_id(word) {
-                add(start, "an access key's ID");
-            } else if TOKENS.iter().any(|prefix| word.starts_with(prefix)) {
-                add(start, "a session token");
-            } else if word.len() == SECRET_LENGTH && is_random(word) && !is_name(stack, word) {
-                add(start, "an access key's secret part");
+    }
+}
+
+/// Returns where words of at least [`TOKEN_LENGTH`] stand, none of which a step of that
+/// length can miss.
+fn long_words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let in_word = |at: usize| bytes.get(at).is_some_and(|byte| WORD[usize::from(*byte)]);
+    let mut after = 0;
+    let mut at = TOKEN_LENGTH - 1;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            if !in_word(at) {
+                at += TOKEN_LENGTH;
+                continue;
+            }
+            let start = (after..at).rev().find(|before| !in_word(*before));
+            let start = start.map_or(after, |before| before + 1);
+            let end = (at..).find(|next| !in_word(*next)).unwrap_or(bytes.len());
+            after = end;
+            at = end + TOKEN_LENGTH;
+            if end - start >= TOKEN_LENGTH {
+                return Some(start..end);
             }
         }
-        start = end + 1;
-    }
+        None
+    })
 }
 
 /// What base64 is made of.
@@ -128,4 +151,21 @@ fn holder(stack: &Stack<'_>, before: &str) -> String {
         || stack.rendered.file.to_owned(),
         |line| line.trim().trim_end_matches(':').to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{TOKEN_LENGTH, long_words};
+
+    proptest! {
+        #[test]
+        fn no_long_word_is_missed(text in "([a-zA-Z0-9/+]{0,30}[ :\n.é-]{0,3}){0,8}") {
+            let split = text.split(|one: char| !(one.is_ascii_alphanumeric() || "/+".contains(one)));
+            let long: Vec<&str> = split.filter(|word| word.len() >= TOKEN_LENGTH).collect();
+            let found: Vec<&str> = long_words(&text).map(|word| &text[word]).collect();
+            prop_assert_eq!(found, long);
+        }
+    }
 }

@@ -28,7 +28,7 @@ mod statement;
 mod tests;
 
 use super::Rendered;
-use super::document::Document;
+use super::document::Size;
 use super::resolve::World;
 use super::tree::Value;
 use crate::model::Finding;
@@ -78,9 +78,10 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     THEMES.iter().flat_map(|theme| theme.rules)
 }
 
-/// A stack's documents, resolved with the longest values there can be.
+/// How long what is measured becomes with the longest values there can be.
 pub(crate) struct Longest {
-    pub documents: Vec<Document>,
+    /// The documents' lengths.
+    pub sizes: Vec<Size>,
     /// The same world, for what is no document.
     pub world: World,
 }

@@ -6,7 +6,7 @@ use super::limits::SPLIT;
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Stack, holders, items};
 use crate::model::Severity::Error;
-use crate::render::document::{Document, Kind};
+use crate::render::document::Kind;
 use crate::render::role;
 
 /// Inline policies of a user together, in characters.
@@ -160,13 +160,8 @@ pub(super) const THEME: Theme = Theme {
 };
 
 fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Found) {
-    for document in stack
-        .longest
-        .documents
-        .iter()
-        .filter(|one| one.kind == kind)
-    {
-        found.hold(document.resource.as_str(), what, document.size(), limit);
+    for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
+        found.hold(one.resource.as_str(), what, one.size, limit);
     }
 }
 
@@ -174,23 +169,17 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
 /// its name where the stack does not make it.
 fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-    for document in stack
-        .longest
-        .documents
-        .iter()
-        .filter(|one| one.kind == kind)
-    {
-        let size = document.size();
-        for holder in carriers(stack, document) {
-            *sizes.entry(holder.to_owned()).or_default() += size;
+    for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
+        for holder in carriers(stack, &one.resource) {
+            *sizes.entry(holder.to_owned()).or_default() += one.size;
         }
     }
     sizes
 }
 
 /// A policy that stands in a role or user is carried by that.
-fn carriers<'stack>(stack: &'stack Stack<'_>, document: &'stack Document) -> Vec<&'stack str> {
-    let Some(resource) = stack.template.resource(&document.resource) else {
+fn carriers<'stack>(stack: &'stack Stack<'_>, resource: &str) -> Vec<&'stack str> {
+    let Some(resource) = stack.template.resource(resource) else {
         return Vec::new();
     };
     match resource.kind {

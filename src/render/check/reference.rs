@@ -1,6 +1,6 @@
 //! What points where.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Stack, Template, account_of, arn_parts, literal, target};
@@ -86,7 +86,7 @@ pub(super) const DANGLING: Rule = Rule {
 pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
     let mut told = BTreeSet::new();
     for reference in &template.references {
-        if template.knows(reference.target) {
+        if reference.to.is_some() || template.knows(reference.target) {
             continue;
         }
         let place = reference.from.show();
@@ -100,39 +100,39 @@ pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
 /// Takes away whatever needs nothing that is left, until nothing goes: what then
 /// remains has circles in it.
 fn circles(stack: &Stack<'_>, found: &mut Found) {
-    let template = &stack.template;
-    let mut needs: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-    let mut needed_by: HashMap<&str, Vec<&str>> = HashMap::new();
-    for reference in template.references.iter().filter(|one| !one.output) {
-        let (from, to) = (reference.from.id, reference.target);
-        if template.resource(to).is_some() && needs.entry(from).or_default().insert(to) {
-            needed_by.entry(to).or_default().push(from);
+    let resources = &stack.template.resources;
+    let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
+    let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); resources.len()];
+    for reference in &stack.template.references {
+        if let (Some(from), Some(to)) = (reference.within, reference.to)
+            && needs[from].insert(to)
+        {
+            needed_by[to].push(from);
         }
     }
-    let ids = template.resources.iter().map(|resource| resource.id);
-    let mut free: Vec<&str> = ids.filter(|id| !needs.contains_key(id)).collect();
+    let mut free: Vec<usize> = (0..resources.len())
+        .filter(|index| needs[*index].is_empty())
+        .collect();
     loop {
-        while let Some(id) = free.pop() {
-            for other in needed_by.remove(id).unwrap_or_default() {
-                if let Some(left) = needs.get_mut(other) {
-                    left.remove(id);
-                    if left.is_empty() {
-                        needs.remove(other);
-                        free.push(other);
-                    }
+        while let Some(index) = free.pop() {
+            for other in std::mem::take(&mut needed_by[index]) {
+                if needs[other].remove(&index) && needs[other].is_empty() {
+                    free.push(other);
                 }
             }
         }
-        let Some(start) = needs.keys().min().copied() else {
+        let left = (0..resources.len()).filter(|index| !needs[*index].is_empty());
+        let Some(start) = left.min_by_key(|index| resources[*index].id) else {
             break;
         };
-        let circle = circle(&needs, start);
-        let shown = circle.join(" → ");
-        let message = format!("{shown} → {}: each needs the next one first", circle[0]);
-        found.add(circle[0], message);
-        for id in circle {
-            needs.remove(id);
-            free.push(id);
+        let circle = circle(&needs, start, |index| resources[index].id);
+        let ids: Vec<&str> = circle.iter().map(|index| resources[*index].id).collect();
+        let shown = ids.join(" → ");
+        let message = format!("{shown} → {}: each needs the next one first", ids[0]);
+        found.add(ids[0], message);
+        for index in circle {
+            needs[index].clear();
+            free.push(index);
         }
     }
 }
@@ -140,13 +140,14 @@ fn circles(stack: &Stack<'_>, found: &mut Found) {
 /// Everything that is left needs something that is left, so that walking on comes
 /// back to where it has been.
 fn circle<'tree>(
-    needs: &HashMap<&'tree str, BTreeSet<&'tree str>>,
-    start: &'tree str,
-) -> Vec<&'tree str> {
+    needs: &[BTreeSet<usize>],
+    start: usize,
+    id: impl Fn(usize) -> &'tree str,
+) -> Vec<usize> {
     let mut way = vec![start];
     loop {
-        let next = needs.get(way[way.len() - 1]).and_then(BTreeSet::first);
-        let next = next.copied().unwrap_or(start);
+        let next = needs[way[way.len() - 1]].iter().copied();
+        let next = next.min_by_key(|index| id(*index)).unwrap_or(start);
         match way.iter().position(|one| *one == next) {
             Some(from) => return way.split_off(from),
             None => way.push(next),

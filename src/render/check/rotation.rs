@@ -316,9 +316,9 @@ fn watched<'all>(
     with: &'all str,
 ) -> impl Iterator<Item = &'all str> {
     let references = stack.template.references.iter();
-    let named = references.filter(move |one| one.from.property == property && !one.output);
+    let named = references.filter(move |one| one.from.property == property);
     let ours = named.filter(move |one| {
-        let rule = stack.template.resource(one.from.id);
+        let rule = one.within.map(|index| &stack.template.resources[index]);
         rule.is_some_and(|rule| rule.kind == "AWS::Events::Rule" && rule.get(with).is_some())
     });
     ours.map(|one| one.target)

@@ -101,9 +101,12 @@ impl Place<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Reference<'tree> {
     pub from: Place<'tree>,
-    /// It stands in an output.
-    pub output: bool,
+    /// The resource that it stands in, by its number; none where that is an output.
+    pub within: Option<usize>,
     pub target: &'tree str,
+    /// The resource that it points at, by its number; none where that is a parameter or
+    /// nothing.
+    pub to: Option<usize>,
 }
 
 impl<'tree> Template<'tree> {
@@ -134,21 +137,20 @@ impl<'tree> Template<'tree> {
                 .push(index);
             for target in resource.depends_on() {
                 let property = "DependsOn";
-                template.references.push(Reference {
-                    from: Place { id, property },
-                    output: false,
-                    target,
-                });
+                template.refer(target, Place { id, property }, Some(index));
             }
             for (property, value) in resource.properties.into_iter().flatten() {
                 let property = property.as_str().unwrap_or_default();
-                template.walk(value, Place { id, property }, false);
+                template.walk(value, Place { id, property }, Some(index));
             }
             template.resources.push(resource);
         }
         for (id, output) in template.section("Outputs").into_iter().flatten() {
             let id = id.as_str().unwrap_or_default();
-            template.walk(output, Place { id, property: "" }, true);
+            template.walk(output, Place { id, property: "" }, None);
+        }
+        for reference in &mut template.references {
+            reference.to = template.by_id.get(reference.target).copied();
         }
         template
     }
@@ -183,32 +185,36 @@ impl<'tree> Template<'tree> {
         self.by_id.contains_key(name) || PSEUDO.contains(&name) || parameter()
     }
 
-    fn walk(&mut self, value: &'tree Value, from: Place<'tree>, output: bool) {
-        let reference = |target| Reference {
+    fn refer(&mut self, target: &'tree str, from: Place<'tree>, within: Option<usize>) {
+        self.references.push(Reference {
             from,
-            output,
+            within,
             target,
-        };
+            to: None,
+        });
+    }
+
+    fn walk(&mut self, value: &'tree Value, from: Place<'tree>, within: Option<usize>) {
         if let Some(target) = target(value) {
-            self.references.push(reference(target));
+            self.refer(target, from, within);
             return;
         }
         match value {
             Value::String(text) if text.contains("arn:") => self.arns.push((from, text)),
             Value::Tagged(tagged) if tagged.tag == "Sub" => {
-                self.substituted(&tagged.value, from, output);
+                self.substituted(&tagged.value, from, within);
             }
-            Value::Tagged(tagged) => self.walk(&tagged.value, from, output),
+            Value::Tagged(tagged) => self.walk(&tagged.value, from, within),
             Value::Sequence(items) => {
                 for item in items {
-                    self.walk(item, from, output);
+                    self.walk(item, from, within);
                 }
             }
             Value::Mapping(entries) => {
                 for (key, value) in entries {
                     match key.as_str() {
-                        Some("Fn::Sub") => self.substituted(value, from, output),
-                        _ => self.walk(value, from, output),
+                        Some("Fn::Sub") => self.substituted(value, from, within),
+                        _ => self.walk(value, from, within),
                     }
                 }
             }
@@ -217,11 +223,11 @@ impl<'tree> Template<'tree> {
     }
 
     /// `!Sub TEXT`, or `!Sub [TEXT, VARIABLES]`.
-    fn substituted(&mut self, value: &'tree Value, from: Place<'tree>, output: bool) {
+    fn substituted(&mut self, value: &'tree Value, from: Place<'tree>, within: Option<usize>) {
         let text = literal(value).or_else(|| literal(value.get(0)?));
         let variables = value.get(1).and_then(Value::as_mapping);
         for value in variables.into_iter().flat_map(Mapping::values) {
-            self.walk(value, from, output);
+            self.walk(value, from, within);
         }
         let Some(text) = text else { return };
         if text.contains("arn:") {
@@ -235,11 +241,7 @@ impl<'tree> Template<'tree> {
             let own = variables.is_some_and(|all| all.contains_key(name));
             if !name.starts_with('!') && !own {
                 let target = name.split('.').next().unwrap_or(name);
-                self.references.push(Reference {
-                    from,
-                    output,
-                    target,
-                });
+                self.refer(target, from, within);
             }
             rest = next;
         }

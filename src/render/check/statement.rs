@@ -122,7 +122,7 @@ impl<'stack> Statement<'stack> {
 
 /// Returns whether a pattern of an action has an action: `*` and `?`, in either case.
 pub(super) fn matches(pattern: &str, action: &str) -> bool {
-    if !pattern.contains(['*', '?']) {
+    if memchr::memchr2(b'*', b'?', pattern.as_bytes()).is_none() {
         return pattern.eq_ignore_ascii_case(action);
     }
     let (pattern, action) = (pattern.as_bytes(), action.as_bytes());

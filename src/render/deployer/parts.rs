@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Command;
-use crate::render::document::{Policy, Statement};
+use crate::render::document::{self, Policy, Statement};
 use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
 
 /// Returns policies that together allow what one does, each short enough for a
@@ -15,62 +15,95 @@ pub fn parts(policy: &Policy) -> Vec<Policy> {
     if policy.size() <= MAX_MANAGED {
         return Vec::new();
     }
-    let parts = packed(policy.statements());
+    let frame = frame();
+    let pieces = policy.statements().iter().flat_map(|it| pieces(it, frame));
+    let pieces: Vec<Piece> = pieces.collect();
+    let parts = packed(&pieces);
     if parts.len() <= MAX_ATTACHED {
         return parts;
     }
     let of = |command: Command| {
-        let mine = |it: &&Statement| it.sid().starts_with(command.name());
-        let statements: Vec<Statement> = policy.statements().iter().filter(mine).cloned().collect();
-        packed(&statements)
+        let mine = |it: &&Piece| it.statement.sid().starts_with(command.name());
+        packed(pieces.iter().filter(mine))
     };
     Command::ALL.into_iter().flat_map(of).collect()
 }
 
-/// Puts each piece into the first policy that has room for it. Lengths are added up
-/// and not taken anew: a fleet has many policies with long lists.
-fn packed(statements: &[Statement]) -> Vec<Policy> {
-    let frame = Policy::new(Vec::new()).size();
+/// A statement that a policy holds, and its length there. A fleet has many policies with
+/// long lists, so that lengths are added up and not taken anew.
+struct Piece {
+    statement: Statement,
+    length: usize,
+}
+
+/// Puts each piece into the first policy that has room for it.
+fn packed<'pieces>(pieces: impl IntoIterator<Item = &'pieces Piece>) -> Vec<Policy> {
+    let frame = frame();
     let mut parts: Vec<(usize, Policy)> = Vec::new();
-    for piece in statements.iter().flat_map(|it| pieces(it, frame)) {
-        let length = piece.size() + 1;
+    for Piece { statement, length } in pieces {
         let room = parts
             .iter_mut()
             .find(|(taken, _)| taken + length <= MAX_MANAGED);
         match room {
             Some((taken, part)) => {
                 *taken += length;
-                part.add(piece);
+                part.add(statement.clone());
             }
-            None => parts.push((frame + length, Policy::new(vec![piece]))),
+            None => parts.push((frame + length, Policy::new(vec![statement.clone()]))),
         }
     }
     parts.into_iter().map(|(_, part)| part).collect()
 }
 
+fn frame() -> usize {
+    Policy::new(Vec::new()).size()
+}
+
 /// Cuts a statement that no policy holds: by service first, since no action means
 /// anything on another service's resources, then within the list of resources.
-fn pieces(statement: &Statement, frame: usize) -> Vec<Statement> {
-    if frame + statement.size() < MAX_MANAGED {
-        return vec![statement.clone()];
+fn pieces(statement: &Statement, frame: usize) -> Vec<Piece> {
+    let length = statement.size() + 1;
+    if frame + length <= MAX_MANAGED {
+        return vec![Piece {
+            statement: statement.clone(),
+            length,
+        }];
+    }
+    let mut of_service: BTreeMap<&str, Vec<(&String, usize)>> = BTreeMap::new();
+    let actions = by_service(statement);
+    for arn in statement.resources() {
+        let length = document::length(arn);
+        match service_of(arn) {
+            _ if arn == "*" => {
+                for service in actions.keys() {
+                    of_service.entry(service).or_default().push((arn, length));
+                }
+            }
+            Some(service) => of_service.entry(service).or_default().push((arn, length)),
+            None => {}
+        }
     }
     let mut pieces = Vec::new();
-    for (service, actions) in by_service(statement) {
-        let its = |arn: &&String| *arn == "*" || service_of(arn) == Some(&service);
-        let mut rest = statement.resources().iter().filter(its).peekable();
+    for (service, actions) in &actions {
+        let its = of_service.remove(service.as_str()).unwrap_or_default();
+        let mut rest = its.into_iter().peekable();
         while rest.peek().is_some() {
             let sid = format!("{}{}", statement.sid(), pieces.len() + 1);
-            let empty = statement.part(sid.clone(), actions.clone(), Vec::new());
-            let mut length = frame + empty.size();
             let mut resources = Vec::new();
-            while let Some(arn) = rest.next_if(|arn| {
-                // Two quotes and a comma come with each.
-                resources.is_empty() || length + arn.len() + 3 < MAX_MANAGED
-            }) {
-                length += arn.len() + 3;
+            let empty = statement.part(sid.clone(), actions.clone(), Vec::new());
+            let mut taken = empty.size() + 1;
+            while let Some((arn, length)) = rest
+                .next_if(|(_, length)| resources.is_empty() || frame + taken + length < MAX_MANAGED)
+            {
+                // A comma comes with each.
+                taken += length + 1;
                 resources.push(arn.clone());
             }
-            pieces.push(statement.part(sid, actions.clone(), resources));
+            pieces.push(Piece {
+                statement: statement.part(sid, actions.clone(), resources),
+                // None after the last.
+                length: taken - 1,
+            });
         }
     }
     pieces

@@ -341,12 +341,9 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
             text.len()
         );
     }
-    let documents = document::documents(&tree, &world).unwrap();
-    for document in documents
-        .iter()
-        .filter(|document| document.kind == document::Kind::Key)
-    {
-        let size = document.size();
+    let sizes = document::sizes(&tree, &world).unwrap();
+    let keys = sizes.iter().filter(|one| one.kind == document::Kind::Key);
+    for size in keys.map(|one| one.size) {
         assert!(size <= key, "{settings}: {size} > {key}");
         assert!(
             key * 4 <= size * 5 + 5_000,

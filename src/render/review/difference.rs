@@ -104,11 +104,7 @@ pub fn difference(
     let (mut held, mut holds) = (BTreeSet::new(), BTreeSet::new());
     let (mut rotated, mut rotates) = (BTreeSet::new(), BTreeSet::new());
     for rendered in stacks {
-        holds.append(&mut grant::grants(
-            &rendered.tree,
-            &rendered.world,
-            &rendered.documents,
-        ));
+        holds.append(&mut grant::grants(&rendered.documents));
         rotates.append(&mut rotating(&rendered.tree, &rendered.world));
         let earlier = trees.remove(rendered.file).unwrap_or_default();
         resources(rendered.file, &earlier, &rendered.tree, &mut difference);
@@ -162,7 +158,7 @@ fn granted(
         file: file.to_owned(),
         reason: error.to_string(),
     })?;
-    Ok(grant::grants(tree, world, &documents))
+    Ok(grant::grants(&documents))
 }
 
 /// Returns the secrets that a schedule is for.

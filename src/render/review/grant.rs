@@ -12,7 +12,6 @@ use super::sentence::{self, Setting};
 use super::statement::{self, Condition, Principal, Statement};
 use super::subject::Holder;
 use crate::render::document::Document;
-use crate::render::resolve::World;
 use crate::render::tree::Value;
 
 /// One action on one resource, by one principal, for one secret. Where a statement
@@ -31,10 +30,10 @@ pub struct Told {
 }
 
 /// Returns what the documents of a stack grant.
-pub fn grants(tree: &Value, world: &World, documents: &[Document]) -> BTreeSet<Grant> {
+pub fn grants(documents: &[Document]) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     for document in documents {
-        let holder = permission::holder(tree, world, document);
+        let holder = permission::holder(document);
         take_apart(&holder, &document.body, &mut grants);
     }
     grants

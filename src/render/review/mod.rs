@@ -38,14 +38,13 @@ use super::spread::{both, spread};
 use super::{Error, Rendered, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
-use crate::render::tree::Value;
 use arrangement::{Arrangement, Rota};
 pub use checks::Checks;
 use inventory::Inventory;
-use permission::Beside;
+pub use permission::Beside;
 use picture::Picture;
 use sentence::Setting;
-use subject::Holder;
+pub use subject::Holder;
 #[cfg(test)]
 pub(super) use template::parts;
 pub use template::registry;
@@ -76,6 +75,8 @@ pub struct Content<'a> {
     pub stacks: &'a [Rendered<'a>],
     /// What is written for review beside the page.
     pub files: &'a BTreeMap<String, String>,
+    /// The policies among them that are in no stack.
+    pub beside: &'a [Beside],
     /// What was checked.
     pub checks: &'a Checks,
     /// What they cost.
@@ -135,25 +136,23 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         templates,
         stacks,
         files,
+        beside,
         checks,
         cost,
         before,
     } = content;
     let setting = setting(stacks);
-    let permissions = || -> Result<_, Error> {
-        let beside = beside(stacks.len(), files)?;
-        let groups = permission::groups(stacks, &beside, &setting);
-        let picture = picture::picture(stacks, &groups, &setting.account);
-        Ok((groups, picture))
-    };
     let entries = || -> Result<_, Error> {
+        let cards = picture::cards(stacks, &setting.account);
         let arrangements = arrangement::arrangements(stacks, &setting.account);
         let inventory = inventory::inventory(stacks, &arrangements);
         let difference = before.map(|before| difference::difference(stacks, before, &setting));
-        Ok((arrangements, inventory, difference.transpose()?))
+        Ok((cards, arrangements, inventory, difference.transpose()?))
     };
-    let (permissions, entries) = both(permissions, entries);
-    let ((groups, picture), (arrangements, inventory, difference)) = (permissions?, entries?);
+    let permissions = || permission::groups(stacks, beside, &setting);
+    let (groups, entries) = both(permissions, entries);
+    let (cards, arrangements, inventory, difference) = entries?;
+    let picture = picture::picture(cards, &groups);
     let rotas = arrangement::rotas(&arrangements);
     let timelines = arrangement::timelines(&arrangements);
     let reach = reach::reach(stacks, &setting.region);
@@ -255,40 +254,6 @@ fn setting(stacks: &[Rendered<'_>]) -> Setting {
         region: first
             .map(|one| one.world.region().to_owned())
             .unwrap_or_default(),
-    }
-}
-
-/// Reads the policies that are in no stack: whose they are follows from their files.
-fn beside(stacks: usize, files: &BTreeMap<String, String>) -> Result<Vec<Beside>, Error> {
-    let mut beside = Vec::new();
-    for (file, text) in files {
-        let holder = match file.as_str() {
-            "policies/artifact-bucket.json" => Holder::Bucket,
-            name if is_whole_deployer_policy(name, stacks) => Holder::Deployer,
-            _ => continue,
-        };
-        let body: Value = serde_json::from_str(text)
-            .map_err(|error| Error::Malformed(format!("{file}: {error}")))?;
-        beside.push(Beside {
-            file: file.clone(),
-            holder,
-            stack: beside.len() % stacks.max(1),
-            body,
-        });
-    }
-    Ok(beside)
-}
-
-/// `deployer-policy.json`, or `deployer-policy-000.json` where there are several
-/// stacks; not the parts of a policy that is there as a whole too.
-fn is_whole_deployer_policy(name: &str, stacks: usize) -> bool {
-    let rest = name
-        .strip_prefix("deployer-policy")
-        .and_then(|rest| rest.strip_suffix(".json"));
-    match (rest, stacks) {
-        (Some(""), 1) => true,
-        (Some(rest), 2..) => rest.len() == 4 && rest[1..].bytes().all(|one| one.is_ascii_digit()),
-        _ => false,
     }
 }
 

@@ -11,8 +11,7 @@ use super::sentence::{self, Setting};
 use super::statement::{self, Statement};
 use super::subject::Holder;
 use super::{prose, shown};
-use crate::render::document::{Document, Kind};
-use crate::render::resolve::World;
+use crate::render::document::{Document, Kind, Policy};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, policy_file};
 
@@ -69,16 +68,25 @@ pub struct Group {
     pub permissions: Vec<Permission>,
 }
 
-/// A policy beside the stack: its file, its holder, and what is in it.
+/// A policy that is in no stack: its file, whose it is, and what is in it.
 pub struct Beside {
     /// The file.
     pub file: String,
     /// Whose it is.
     pub holder: Holder,
-    /// Which stack's.
-    pub stack: usize,
     /// The document.
     pub body: Value,
+}
+
+impl Beside {
+    /// Returns a policy that is written to a file.
+    pub fn new(file: &str, holder: Holder, policy: &Policy) -> Self {
+        Self {
+            file: file.to_owned(),
+            holder,
+            body: policy.into(),
+        }
+    }
 }
 
 /// Returns all permissions, in groups.
@@ -185,22 +193,20 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
             let file = policy_file(document, rendered.prefix, &mut first);
             if document.kind == Kind::UserInline {
                 // Most are the same as the one before, which is quicker to see.
-                let last = users.last().filter(|held| *held.0 == document.body);
+                let last = users.last().filter(|held| *held.0 == *document.body);
                 let index = match last {
                     Some(_) => users.len() - 1,
-                    None => *known.entry(&document.body).or_insert(users.len()),
+                    None => *known.entry(&*document.body).or_insert(users.len()),
                 };
                 if index == users.len() {
                     users.push((&document.body, stack, file.unwrap_or_default(), Vec::new()));
                 }
-                users[index]
-                    .3
-                    .push(user_of(&rendered.tree, &rendered.world, document));
+                users[index].3.push(user_of(document));
                 continue;
             }
             read(
                 &document.body,
-                holder(&rendered.tree, &rendered.world, document),
+                holder(document),
                 &file.unwrap_or_default(),
                 stack,
                 &mut sources,
@@ -213,7 +219,7 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
     // What whoever deploys needs of several stacks is alike but for the names in it,
     // which are many: it is read once.
     let mut alike: HashMap<String, usize> = HashMap::new();
-    for one in beside {
+    for (index, one) in beside.iter().enumerate() {
         for value in statement::values(&one.body) {
             if one.holder == Holder::Deployer {
                 let key = but_for_names(value);
@@ -228,7 +234,7 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
                 statement: statement::read(value),
                 value,
                 file: one.file.clone(),
-                stack: one.stack,
+                stack: index % stacks.len().max(1),
                 unread: 0,
             });
         }
@@ -272,10 +278,12 @@ fn read<'tree>(
 }
 
 /// Returns whose policy a document of a stack is.
-pub fn holder(tree: &Value, world: &World, document: &Document) -> Holder {
+pub fn holder(document: &Document) -> Holder {
     match document.kind {
-        Kind::RoleInline | Kind::Managed => Holder::Function(carried_by(tree, document)),
-        Kind::UserInline => Holder::Users(vec![user_of(tree, world, document)]),
+        Kind::RoleInline | Kind::Managed => Holder::Function(strategy(
+            document.holder.as_ref().unwrap_or(&document.resource),
+        )),
+        Kind::UserInline => Holder::Users(vec![user_of(document)]),
         Kind::Trust => Holder::Trust(strategy(&document.resource)),
         Kind::Key => Holder::Key(document.resource.clone()),
         Kind::Secret => Holder::Secret,
@@ -294,32 +302,11 @@ fn strategy(id: &str) -> Strategy {
     }
 }
 
-/// Returns whose role carries a policy.
-fn carried_by(tree: &Value, document: &Document) -> Strategy {
-    let own = || tree.get("Resources")?.get(document.resource.as_str());
-    let role = || {
-        let properties = own()?.get("Properties")?;
-        let roles = properties
-            .get("RoleName")
-            .or_else(|| properties.get("Roles"))?;
-        let first = roles.get(0).unwrap_or(roles);
-        match first {
-            Value::Tagged(reference) => reference.value.as_str(),
-            _ => None,
-        }
-    };
-    strategy(role().unwrap_or(&document.resource))
-}
-
 /// Returns the user that a policy is attached to; where that cannot be said, the
 /// policy's logical ID.
-fn user_of(tree: &Value, world: &World, document: &Document) -> String {
-    let named = || {
-        let resource = tree.get("Resources")?.get(document.resource.as_str())?;
-        let user = resource.get("Properties")?.get("UserName")?;
-        Some(world.resolve(user).ok()?.as_str()?.to_owned())
-    };
-    named().unwrap_or_else(|| document.resource.clone())
+fn user_of(document: &Document) -> String {
+    let user = document.holder.as_ref();
+    user.unwrap_or(&document.resource).clone()
 }
 
 /// How many statements of a holder allow each action.

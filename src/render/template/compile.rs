@@ -2,21 +2,59 @@
 //!
 //! Handlebars takes time that grows with the square of a template's length: it counts
 //! lines from the beginning for every word of every tag, and goes through plain text
-//! by the letter. For a small manifest that was most of `generate`. So it reads each
-//! tag by itself, once, and what it makes of them is put together here, as it would
-//! have: a test holds every template of ours to what Handlebars makes of the whole.
+//! by the letter. For a small manifest that was most of `generate`. So it reads a tag
+//! of each form by itself, once; the names in the others are put in its place, and what
+//! comes of that is put together here, as it would have: a test holds every template of
+//! ours to what Handlebars makes of the whole.
 //!
 //! A template of an organisation's own is left to Handlebars.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use handlebars::template::{HelperTemplate, TemplateElement, TemplateMapping};
-use handlebars::{Template, TemplateError};
+use handlebars::template::{HelperTemplate, Parameter, TemplateElement, TemplateMapping};
+use handlebars::{Path, PathSeg, Template, TemplateError};
 
-/// Reads templates, and each tag that is in several of them once.
+/// Reads templates, and a tag of each form once.
 #[derive(Default)]
 pub struct Compiler {
+    /// By the text that Handlebars read.
     tags: HashMap<String, (TemplateElement, TemplateMapping)>,
+}
+
+/// How far a template has been read.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Bytes from the beginning.
+    at: usize,
+    /// The line, from one on.
+    line: usize,
+    /// Where that begins.
+    begin: usize,
+}
+
+impl Place {
+    /// Goes on to another place of the text.
+    fn to(self, at: usize, text: &str) -> Self {
+        let between = &text[self.at..at];
+        Self {
+            at,
+            line: self.line + between.bytes().filter(|byte| *byte == b'\n').count(),
+            begin: between
+                .rfind('\n')
+                .map_or(self.begin, |end| self.at + end + 1),
+        }
+    }
+
+    /// Returns what is before it on its line.
+    fn before(self, text: &str) -> &str {
+        &text[self.begin..self.at]
+    }
+
+    /// Returns its line and column, as Handlebars counts them.
+    fn of(self, text: &str) -> (usize, usize) {
+        (self.line, self.before(text).chars().count() + 1)
+    }
 }
 
 /// What a tag does.
@@ -24,7 +62,7 @@ pub struct Compiler {
 enum Tag<'text> {
     Value,
     Partial,
-    Open(&'text str),
+    Open,
     Else,
     Close(&'text str),
 }
@@ -58,41 +96,50 @@ impl Compiler {
         let mut now = Open::default();
         let mut rest = text;
         let mut alone = false;
+        let mut place = Place {
+            at: 0,
+            line: 1,
+            begin: 0,
+        };
         while let Some((before, after)) = rest.split_once("{{") {
             let (inside, after) = after.split_once("}}")?;
             let tag = tag(inside)?;
-            let begin = text.len() - after.len() - inside.len() - 4;
-            let before_it = &text[..begin];
             if before.ends_with('\\') {
                 return None;
             }
+            place = place.to(text.len() - after.len() - inside.len() - 4, text);
             let before = if alone {
                 without_line_end(before)
             } else {
                 before
             };
-            alone = tag != Tag::Value && ends_line(before_it) && starts_line(after);
-            let blank = if alone { [' ', '\t'].as_slice() } else { &[] };
-            self.add_text(before.trim_end_matches(blank), &mut now.inside)?;
+            let on_line = place.before(text);
+            let blank = on_line.trim_matches([' ', '\t']).is_empty();
+            alone = tag != Tag::Value && blank && starts_line(after);
+            let blanks = if alone { [' ', '\t'].as_slice() } else { &[] };
+            self.add_text(before.trim_end_matches(blanks), &mut now.inside)?;
             let end = if alone { "\n" } else { "" };
             match tag {
                 Tag::Value | Tag::Partial => {
-                    let indent = &before_it[before_it.trim_end_matches(blank).len()..];
-                    let source = format!("{indent}{{{{{inside}}}}}{end}");
-                    let (element, place) = self.tag(source, before_it)?;
+                    let indent = if alone { on_line } else { "" };
+                    let whole = |inside: &str| format!("{indent}{{{{{inside}}}}}{end}");
+                    let (element, mapping) = self.tag(inside, whole, place.of(text))?;
                     now.inside.elements.push(element);
-                    now.inside.mapping.push(place);
+                    now.inside.mapping.push(mapping);
                 }
-                Tag::Open(name) => {
-                    let source = format!("{{{{{inside}}}}}{end}{{{{/{name}}}}}");
-                    let (TemplateElement::HelperBlock(mut block), place) =
-                        self.tag(source, before_it)?
+                Tag::Open => {
+                    let whole = |inside: &str| {
+                        let name = block_name(inside).unwrap_or_default();
+                        format!("{{{{{inside}}}}}{end}{{{{/{name}}}}}")
+                    };
+                    let (TemplateElement::HelperBlock(mut block), mapping) =
+                        self.tag(inside, whole, place.of(text))?
                     else {
                         return None;
                     };
                     block.template = None;
                     let inner = Open {
-                        block: Some((block, place)),
+                        block: Some((block, mapping)),
                         inside: Template::default(),
                     };
                     open.push(std::mem::replace(&mut now, inner));
@@ -105,7 +152,7 @@ impl Compiler {
                     block.template = Some(std::mem::take(&mut now.inside));
                 }
                 Tag::Close(name) => {
-                    let (mut block, place) = now.block?;
+                    let (mut block, mapping) = now.block?;
                     if block.name.as_name() != Some(name) {
                         return None;
                     }
@@ -117,7 +164,7 @@ impl Compiler {
                     now.inside
                         .elements
                         .push(TemplateElement::HelperBlock(block));
-                    now.inside.mapping.push(place);
+                    now.inside.mapping.push(mapping);
                 }
             }
             rest = after;
@@ -130,32 +177,89 @@ impl Compiler {
     fn add_text(&mut self, text: &str, template: &mut Template) -> Option<()> {
         if !text.is_empty() {
             // Nothing is amiss in a text: its place is never told.
-            let (_, place) = self.tag("{{this}}".to_owned(), "")?;
+            let (_, mapping) = self.read_one("{{x}}".to_owned())?;
+            let mapping = mapping.clone();
             let text = TemplateElement::RawString(text.to_owned());
             template.elements.push(text);
-            template.mapping.push(place);
+            template.mapping.push(mapping);
         }
         Some(())
     }
 
-    /// Returns the one tag in the source, and its place after what is before it.
-    fn tag(&mut self, source: String, before: &str) -> Option<(TemplateElement, TemplateMapping)> {
-        let (element, place) = match self.tags.get(&source) {
-            Some(known) => known,
-            None => {
-                let read = Template::compile(&source).ok()?;
+    /// Returns a tag by what is inside it, and its place. `whole` writes it with what
+    /// Handlebars has to see around it.
+    fn tag(
+        &mut self,
+        inside: &str,
+        whole: impl Fn(&str) -> String,
+        (line, column): (usize, usize),
+    ) -> Option<(TemplateElement, TemplateMapping)> {
+        let words = plain_words(inside);
+        let form = match words {
+            Some((None, _)) => "x",
+            Some((Some(_), _)) if inside.starts_with('#') => "#x x",
+            Some((Some(_), _)) => "x x",
+            None => inside,
+        };
+        let (mut element, mut mapping) = self.read_one(whole(form))?.clone();
+        if let Some((helper, path)) = words {
+            let path = Parameter::Path(path);
+            match (&mut element, helper) {
+                (TemplateElement::Expression(tag), None) => tag.name = path,
+                (
+                    TemplateElement::Expression(tag) | TemplateElement::HelperBlock(tag),
+                    Some(helper),
+                ) => {
+                    tag.name = Parameter::Name(helper.to_owned());
+                    tag.params = vec![path];
+                }
+                _ => return None,
+            }
+        }
+        (mapping.0, mapping.1) = (line, column);
+        Some((element, mapping))
+    }
+
+    /// Returns the one tag in a text.
+    fn read_one(&mut self, text: String) -> Option<&(TemplateElement, TemplateMapping)> {
+        Some(match self.tags.entry(text) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let read = Template::compile(new.key()).ok()?;
                 let is_text = |one: &TemplateElement| matches!(one, TemplateElement::RawString(_));
                 let mut read = read.elements.into_iter().zip(read.mapping);
-                let tag = read.find(|(element, _)| !is_text(element))?;
-                self.tags.entry(source).or_insert(tag)
+                new.insert(read.find(|(element, _)| !is_text(element))?)
             }
-        };
-        let mut place = place.clone();
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        place.0 = before.matches('\n').count() + 1;
-        place.1 = line.chars().count() + 1;
-        Some((element.clone(), place))
+        })
     }
+}
+
+/// Returns the helper, where there is one, and the path inside a tag that has nothing
+/// else: `secret`, `id secret_id`, `#if kms_key_id.arn`.
+fn plain_words(inside: &str) -> Option<(Option<&str>, Path)> {
+    let (helper, path) = match inside.split_once(' ') {
+        Some((helper, path)) => (Some(helper.strip_prefix('#').unwrap_or(helper)), path),
+        None => (None, inside),
+    };
+    let is_name = |word: &str| {
+        // Handlebars reads these as something else.
+        const SPECIAL: [&str; 6] = ["this", "true", "false", "null", "as", "else"];
+        word.starts_with(|one: char| one.is_ascii_lowercase())
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !SPECIAL.contains(&word)
+    };
+    if !helper.is_none_or(is_name) || !path.split('.').all(is_name) {
+        return None;
+    }
+    let names = path.split('.').map(|name| PathSeg::Named(name.to_owned()));
+    Some((helper, Path::Relative((names.collect(), path.to_owned()))))
+}
+
+/// Returns the name of a block by what is inside the tag that opens it.
+fn block_name(inside: &str) -> Option<&str> {
+    inside.strip_prefix('#')?.split_whitespace().next()
 }
 
 /// Returns what the inside of a tag makes it; nothing for what ours do not have.
@@ -164,7 +268,7 @@ fn tag(inside: &str) -> Option<Tag<'_>> {
         return None;
     }
     Some(match inside.chars().next()? {
-        '#' => Tag::Open(inside[1..].split_whitespace().next()?),
+        '#' => Tag::Open,
         '/' => Tag::Close(&inside[1..]),
         '>' => Tag::Partial,
         '!' | '{' | '&' | '^' | '*' => return None,
@@ -172,12 +276,6 @@ fn tag(inside: &str) -> Option<Tag<'_>> {
         _ if inside.starts_with("else ") => return None,
         _ => Tag::Value,
     })
-}
-
-/// Returns whether nothing stands before a tag on its line.
-fn ends_line(before: &str) -> bool {
-    let before = before.trim_end_matches([' ', '\t']);
-    before.is_empty() || before.ends_with('\n')
 }
 
 /// Returns whether nothing stands after a tag on its line.

@@ -68,11 +68,11 @@ pub fn writes_raw(text: &str) -> bool {
         .any(|raw| text.contains(raw))
 }
 
-/// Returns whether a template includes another one: `{{> NAME …}}`.
-pub fn includes(text: &str, name: &str) -> bool {
-    let mut inclusions = text.split("{{").skip(1).filter_map(|after| {
+/// Returns the names of what a template includes: `{{> NAME …}}`.
+pub fn inclusions(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|after| {
         let after = after.trim_start_matches(['~', '#']).strip_prefix('>')?;
-        after.split(['}', '~']).next()?.split_whitespace().next()
-    });
-    inclusions.any(|included| included.trim_matches(['"', '\'']) == name)
+        let name = after.split(['}', '~']).next()?.split_whitespace().next()?;
+        Some(name.trim_matches(['"', '\'']))
+    })
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::review;
 pub(super) use compile::Compiler;
 use escape::empty_registry;
-use inline::{Piece, includes, inlined, pieces, writes_raw};
+use inline::{Piece, inclusions, inlined, pieces, writes_raw};
 
 /// The template of the whole stack.
 const STACK: &str = "stack";
@@ -126,9 +126,9 @@ impl Templates {
                 .iter()
                 .map(|(name, text)| (name.as_str(), text.as_str())),
         );
-        for (name, text) in &texts {
+        for (name, text) in &overlay {
             if writes_raw(text) {
-                return Err(TemplateError::Raw((*name).to_owned()));
+                return Err(TemplateError::Raw(name.clone()));
             }
         }
         let mut ours = texts.clone();
@@ -155,9 +155,8 @@ impl Templates {
                 (None, Some(text)) => (*text).to_owned(),
                 (None, None) => continue,
             };
-            let named = texts.keys().filter(|other| includes(&text, other));
-            let named = named.map(|other| (*other).to_owned());
-            open.extend(named.filter(|other| !read.contains_key(other)));
+            let named = inclusions(&text).filter(|other| !read.contains_key(*other));
+            open.extend(named.map(str::to_owned));
             read.insert(name, text);
         }
         // Reading templates is half of the work of a small manifest.
@@ -171,7 +170,12 @@ impl Templates {
         });
         let (registry, page) = (registry?, page?);
         for name in overlay.keys() {
-            if *name != STACK && !texts.values().any(|text| includes(text, name)) {
+            if *name != STACK
+                && !texts
+                    .values()
+                    .flat_map(|text| inclusions(text))
+                    .any(|included| included == name)
+            {
                 let ours: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
                 return Err(TemplateError::Unused {
                     name: name.clone(),

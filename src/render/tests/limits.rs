@@ -41,22 +41,18 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
     let model = model::load(&text, None).unwrap().model;
     let stack = parsed(&rendered(&text));
     let world = World::longest(&model).with_resources(&stack);
-    let documents = document::documents(&stack, &world).unwrap();
-    let managed: Vec<_> = documents
+    let sizes = document::sizes(&stack, &world).unwrap();
+    let managed: Vec<_> = sizes
         .iter()
-        .filter(|document| document.kind == Kind::Managed)
+        .filter(|one| one.kind == Kind::Managed)
         .collect();
     assert!(
         (2..=role::MAX_ATTACHED).contains(&managed.len()),
         "{}",
         managed.len()
     );
-    for document in managed {
-        assert!(
-            document.size() <= role::MAX_MANAGED,
-            "{}",
-            document.resource
-        );
+    for one in managed {
+        assert!(one.size <= role::MAX_MANAGED, "{}", one.resource);
     }
     let deployer = &rendered(&text).files["deployer-policy.json"];
     assert!(deployer.contains("iam:AttachRolePolicy"));
@@ -93,12 +89,9 @@ fn no_estimate_is_too_low() {
             let world = World::longest(&model).with_resources(&stack);
             let entries: Vec<_> = served::all(&model).collect();
             let estimated = role::estimate(strategy, &entries, &world);
-            let documents = document::documents(&stack, &world).unwrap();
-            let real: usize = documents
-                .iter()
-                .filter(|document| document.kind == Kind::RoleInline)
-                .map(document::Document::size)
-                .sum();
+            let sizes = document::sizes(&stack, &world).unwrap();
+            let inline = sizes.iter().filter(|one| one.kind == Kind::RoleInline);
+            let real: usize = inline.map(|one| one.size).sum();
             assert!(real <= estimated, "{settings}: {real} > {estimated}");
             assert!(
                 estimated <= real + 1_000,

@@ -187,7 +187,8 @@ impl<'text> Inline<'text> {
         };
         let text = self.rest[..end].trim_end_matches(' ');
         self.rest = &self.rest[end..];
-        let marked = [": ", " #"].iter().any(|mark| text.contains(mark)) || text.ends_with(':');
+        let mut pairs = text.as_bytes().windows(2);
+        let marked = pairs.any(|pair| pair == b": " || pair == b" #") || text.ends_with(':');
         let word = |byte: u8| byte.is_ascii_alphanumeric() || b" _./:-".contains(&byte);
         let usual = match inside {
             true => text.bytes().all(word),

@@ -85,6 +85,14 @@ impl Value {
         }
     }
 
+    /// Returns the text itself, where it has no tag.
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns the number, where it is whole and not negative.
     pub fn as_u64(&self) -> Option<u64> {
         match self.untagged() {
@@ -263,6 +271,33 @@ impl FromIterator<(Value, Value)> for Mapping {
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::String(text.to_owned())
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(one) => Self::Bool(one),
+            serde_json::Value::Number(number) => {
+                let whole = number.as_u64().map(Number::from);
+                let whole = whole.or_else(|| number.as_i64().map(Number::from));
+                let other = || Number::from(number.as_f64().unwrap_or(f64::NAN));
+                Self::Number(whole.unwrap_or_else(other))
+            }
+            serde_json::Value::String(text) => Self::String(text),
+            serde_json::Value::Array(items) => {
+                Self::Sequence(items.into_iter().map(Self::from).collect())
+            }
+            serde_json::Value::Object(entries) => {
+                let entries = entries.into_iter();
+                Self::Mapping(
+                    entries
+                        .map(|(key, value)| (Self::String(key), value.into()))
+                        .collect(),
+                )
+            }
+        }
     }
 }
 

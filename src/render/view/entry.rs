@@ -60,11 +60,12 @@ pub fn access_key(
     tags: &[Tag],
     policies: &Policies<'_>,
 ) -> Entry {
+    let ids = name::UserIds::of(entry);
     let rotates_itself = entry.rotate_as == RotateAs::Itself;
     let mut depends_on = vec![Strategy::AccessKeys.permission().to_owned()];
     depends_on.extend(policies.needed_by(entry));
     if rotates_itself {
-        depends_on.push(name::user_policy_logical_id(entry));
+        depends_on.push(ids.policy());
     }
     let owns_user = if entry.create_user { "true" } else { "false" };
     let pins = [
@@ -75,8 +76,8 @@ pub fn access_key(
     ];
     Entry {
         user: entry.user.to_string(),
-        user_id: name::user_logical_id(entry),
-        user_policy_id: name::user_policy_logical_id(entry),
+        user_id: ids.user(),
+        user_policy_id: ids.policy(),
         user_tags: tags.to_vec(),
         create_user: entry.create_user,
         permissions_boundary: boundary(model),
@@ -117,10 +118,11 @@ pub fn database(entry: &Database, tags: &[Tag], policies: &Policies<'_>) -> Entr
 
 /// Returns what follows from what both kinds are alike in.
 fn held(entry: &Served<'_>) -> Entry {
+    let ids = name::SecretIds::of(entry);
     Entry {
         secret: entry.secret.to_string(),
-        secret_id: name::secret_logical_id(entry),
-        secret_policy_id: name::readers_logical_id(entry),
+        secret_id: ids.secret(),
+        secret_policy_id: ids.readers(),
         kms_key_id: match entry.kms_key {
             KmsKey::AwsManaged => None,
             KmsKey::Create => Some(KeyId { arn: None }),
@@ -129,8 +131,8 @@ fn held(entry: &Served<'_>) -> Entry {
             }),
         },
         readers: entry.sorted_readers(),
-        schedule_id: name::schedule_logical_id(entry),
-        output: name::secret_output(entry),
+        schedule_id: ids.schedule(),
+        output: ids.output(),
         output_description: format!("The secret {}", entry.secret),
         ..Entry::default()
     }

@@ -276,7 +276,7 @@ fn key(model: &Model, held: &[(Strategy, &[Served<'_>])]) -> Option<Key> {
         });
         let read = mine.filter(|entry| !entry.readers.is_empty());
         readers.extend(read.map(|entry| Readers {
-            sid: name::readers_logical_id(entry),
+            sid: name::SecretIds::of(entry).readers(),
             secret: entry.secret.to_string(),
             readers: entry.sorted_readers(),
         }));

@@ -203,15 +203,11 @@ fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> Stri
 
 /// The logical IDs that an entry may have.
 fn entry_ids(entry: Entry<'_>) -> Vec<String> {
-    let secret = entry.secret();
-    let mut ids = vec![
-        name::secret_logical_id(secret),
-        name::schedule_logical_id(secret),
-        name::readers_logical_id(secret),
-    ];
+    let secret = name::SecretIds::of(entry.secret());
+    let mut ids = vec![secret.secret(), secret.schedule(), secret.readers()];
     if let Entry::Key(entry) = entry {
-        ids.push(name::user_policy_logical_id(entry));
-        ids.push(name::user_logical_id(entry));
+        let user = name::UserIds::of(entry);
+        ids.extend([user.policy(), user.user()]);
     }
     ids
 }

@@ -197,7 +197,7 @@ fn outside<'a>(
 /// have are one line, and where there are many of a type, most are only counted.
 fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
     let mut times: HashMap<&str, usize> = HashMap::new();
-    let mut distinct: Vec<(&str, &str, &Value, &Value)> = Vec::new();
+    let mut distinct = Vec::new();
     let mut of_kind: HashMap<(&str, &str), usize> = HashMap::new();
     for rendered in stacks {
         for (id, resource) in resolve::resources(&rendered.tree) {
@@ -205,17 +205,15 @@ fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
             *held += 1;
             if *held == 1 {
                 let kind = resolve::type_of(resource);
-                *of_kind
-                    .entry((card_of(id, kind, resource), kind))
-                    .or_insert(0) += 1;
-                distinct.push((id, kind, resource, &rendered.tree));
+                let card = card_of(id, kind, resource);
+                *of_kind.entry((card, kind)).or_insert(0) += 1;
+                distinct.push((card, id, kind, resource, &rendered.tree));
             }
         }
     }
     let mut found: Vec<(&'static str, Line)> = Vec::new();
     let mut seen: HashMap<(&str, &str), (usize, usize)> = HashMap::new();
-    for (id, kind, resource, tree) in distinct {
-        let card = card_of(id, kind, resource);
+    for (card, id, kind, resource, tree) in distinct {
         let (number, rest) = seen.entry((card, kind)).or_insert((0, 0));
         *number += 1;
         let count = times[id];

@@ -9,14 +9,14 @@ mod tests;
 
 use serde::Serialize;
 
-pub use card::{Card, Line};
+pub use card::{Card, Line, cards};
 pub use layout::Drawing;
 
 use super::permission::{Group, Permission};
 use super::resource::{self, Kind};
 use super::statement::{Principal, Statement};
 use super::subject::{self, Holder};
-use crate::render::{Rendered, Strategy};
+use crate::render::Strategy;
 
 /// An arrow: one card may do something with another.
 #[derive(Clone, Debug, Serialize)]
@@ -43,9 +43,8 @@ pub struct Picture {
     pub arrows: Vec<Arrow>,
 }
 
-/// Draws the stacks.
-pub fn picture(stacks: &[Rendered<'_>], groups: &[Group], account: &str) -> Picture {
-    let mut cards = card::cards(stacks, account);
+/// Draws the stacks' cards, with an arrow for what the permissions allow.
+pub fn picture(mut cards: Vec<Card>, groups: &[Group]) -> Picture {
     let arrows = arrows(&cards, groups);
     for card in &mut cards {
         card.calls = arrows
