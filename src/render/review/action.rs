@@ -291,6 +291,7 @@ fn secrets_manager(name: &str) -> Option<Pair> {
         "UpdateSecretVersionStage" => ("relabel", ""),
         "CreateSecret" => ("create", ""),
         "DeleteSecret" => ("delete", ""),
+        "RestoreSecret" => ("restore", ""),
         "UpdateSecret" => ("change", ""),
         "RotateSecret" => ("rotate", ""),
         "CancelRotateSecret" => ("stop the rotation of", ""),
