@@ -98,13 +98,14 @@ fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
             continue;
         }
         told.push((secret, fix));
-        let _ = match fix {
-            Fix::Restore => writeln!(text, "  take back the deletion of {secret}"),
-            Fix::Resume => writeln!(text, "  take up the unfinished rotation of {secret}"),
-            Fix::Schedule => writeln!(text, "  switch on the rotation of {secret}"),
-            Fix::Rotate => writeln!(text, "  rotate {secret}"),
-            Fix::Sweep => writeln!(text, "  have the function look at {secret}"),
+        let what = match fix {
+            Fix::Restore => "take back the deletion of",
+            Fix::Resume => "take up the unfinished rotation of",
+            Fix::Schedule => "set the rotation of",
+            Fix::Rotate => "rotate",
+            Fix::Sweep => "have the function look at",
         };
+        let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
     }
     text.push_str("Go on?");
     text

@@ -78,8 +78,11 @@ async fn examine_key<'a>(
     deployed: Option<&Deployed>,
     entry: &'a AccessKey,
 ) -> Result<ExaminedKey<'a>> {
-    settle(context, &entry.secret).await?;
-    let seen = observe_entry(context, entry).await?;
+    let mut seen = observe_entry(context, entry).await?;
+    if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
+        settle(context, &entry.secret).await?;
+        seen = observe_entry(context, entry).await?;
+    }
     let proof = prove_key(context, entry, &seen).await?;
     let secret = seen.secret.as_ref().map(|held| &held.secret);
     let reported = reported(context, deployed, Strategy::AccessKeys, secret).await?;
@@ -96,8 +99,11 @@ async fn examine_database<'a>(
     deployed: Option<&Deployed>,
     entry: &'a Database,
 ) -> Result<ExaminedDatabase<'a>> {
-    settle(context, &entry.secret).await?;
-    let seen = observe_database(context, entry).await?;
+    let mut seen = observe_database(context, entry).await?;
+    if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
+        settle(context, &entry.secret).await?;
+        seen = observe_database(context, entry).await?;
+    }
     let proof = prove_login(context, deployed, entry, &seen).await?;
     let secret = seen.secret.as_ref().map(|held| &held.secret);
     let reported = reported(context, deployed, Strategy::Databases, secret).await?;
@@ -114,12 +120,16 @@ async fn examine_database<'a>(
 async fn settle(context: &Context<'_>, secret: &SecretName) -> Result<()> {
     let began = context.clock.now();
     while let Some(secret) = context.cloud.secret(secret.as_str()).await?
-        && secret.unfinished().is_some()
+        && is_rotating(Some(&secret))
         && waited(context, began) < context.pace.after_error
     {
         context.wait().await;
     }
     Ok(())
+}
+
+fn is_rotating(secret: Option<&Secret>) -> bool {
+    secret.is_some_and(|secret| secret.unfinished().is_some())
 }
 
 /// Asks AWS whose the current key is, where that is to be expected to go well. A key

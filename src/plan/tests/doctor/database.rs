@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::super::{
     DatabaseAdministrator, Diagnosis, ExaminedDatabase, Fix, ObservedDatabase, ObservedLogin,
-    Proof, SecretContent,
+    Proof, SecretContent, State, report_database,
 };
 use super::super::sample::{FUNCTION, NOW, at};
 use super::{deployed, expect, ids, look};
@@ -86,14 +86,19 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         reported: None,
     };
     change(&mut changed);
+    let entry = &model.databases[0];
+    let state = report_database(entry, &changed.seen, at(NOW)).state;
     let database = ExaminedDatabase {
-        entry: &model.databases[0],
+        entry,
         seen: changed.seen,
         proof: changed.proof,
         reported: changed.reported,
     };
     let stack = deployed(&model, "CREATE_COMPLETE");
-    look(&model, Some(stack), Vec::new(), vec![database])
+    let found = look(&model, Some(stack), Vec::new(), vec![database]);
+    // What `status` tells of has a finding that says what to do.
+    assert!(state == State::Ok || !found.is_empty(), "{state}");
+    found
 }
 
 fn found(change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {

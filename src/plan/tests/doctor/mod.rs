@@ -9,7 +9,8 @@ mod stack;
 use jiff::SignedDuration;
 
 use super::super::{
-    Diagnosis, Examined, ExaminedDatabase, ExaminedKey, Fix, ObservedEntry, Proof, diagnose,
+    Diagnosis, Examined, ExaminedDatabase, ExaminedKey, Fix, ObservedEntry, Proof, State, diagnose,
+    report,
 };
 use super::sample::{FUNCTION, NOW, at, entry, stack as sample_stack};
 use crate::model::Model;
@@ -57,13 +58,18 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         reported: None,
     };
     change(&mut changed);
+    let entry = &model.access_keys[0];
+    let state = report(entry, &changed.seen, at(NOW)).state;
     let key = ExaminedKey {
-        entry: &model.access_keys[0],
+        entry,
         seen: changed.seen,
         proof: changed.proof,
         reported: changed.reported,
     };
-    look(&model, Some(changed.stack), vec![key], Vec::new())
+    let found = look(&model, Some(changed.stack), vec![key], Vec::new());
+    // What `status` tells of has a finding that says what to do.
+    assert!(state == State::Ok || !found.is_empty(), "{state}");
+    found
 }
 
 fn found(change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
