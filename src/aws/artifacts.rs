@@ -86,19 +86,34 @@ impl Artifacts for Aws {
         Ok(())
     }
 
-    async fn has_object(&self, bucket: &str, key: &str, account: &str) -> Result<bool> {
-        let head = self
+    async fn holds(
+        &self,
+        bucket: &str,
+        key: &str,
+        account: &str,
+        body: &[u8],
+    ) -> Result<Option<bool>> {
+        let get = self
             .s3
-            .head_object()
+            .get_object()
             .bucket(bucket)
             .key(key)
             .expected_bucket_owner(account);
-        let head = head
-            .send()
-            .await
-            .map_err(failed("s3:HeadObject (s3:GetObject)"))
-            .optional()?;
-        Ok(head.is_some())
+        let call = "s3:GetObject";
+        let Some(object) = get.send().await.map_err(failed(call)).optional()? else {
+            return Ok(None);
+        };
+        // Whoever put it there may have made it as large as S3 takes it.
+        let length = object
+            .content_length()
+            .and_then(|one| usize::try_from(one).ok());
+        if length != Some(body.len()) {
+            return Ok(Some(false));
+        }
+        let held = object.body.collect().await;
+        let held =
+            held.map_err(|error| refused(call, ErrorKind::Unavailable, error.to_string()))?;
+        Ok(Some(held.into_bytes() == body))
     }
 
     async fn put_object(

@@ -136,6 +136,9 @@ impl From<run::Error> for Failed {
                 Self::new("not-verified", message).hint("`keyrota status` shows the keys")
             }
             run::Error::NoArtifact { .. } => Self::new("bundle", message),
+            run::Error::OtherCode { .. } => Self::new("other-code", message).hint(
+                "it was given no credential in this run; find out who changed it, and put the zip back with `aws lambda update-function-code`",
+            ),
             run::Error::TemplateTooLong { .. } => Self::new("template-too-long", message)
                 .hint("make the bucket and name it with function.artifact_bucket"),
         }

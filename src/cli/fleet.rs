@@ -131,7 +131,7 @@ fn read_record(path: &Path) -> Result<(Record, Option<String>), Failed> {
     let record = Record::parse(&text).map_err(|why| {
         let name = path.display().to_string();
         let finding = Finding::error("record", name.clone(), why).hint(
-            "restore it from version control: it says which stack each deployed secret is in",
+            "restore it from version control: it says which stack each deployed secret is in; where nothing was deployed yet, delete it",
         );
         Failed::refused(&name, vec![finding])
     })?;

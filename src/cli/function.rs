@@ -129,6 +129,7 @@ impl FunctionSource {
             };
             let artifact = Artifact {
                 sha256: bundle.sha256_hex(),
+                code_sha256: bundle.code_sha256(),
                 zip: bundle.bytes().to_vec(),
             };
             artifacts.add(strategy, artifact);

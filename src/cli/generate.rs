@@ -97,6 +97,11 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
 }
 
 fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Failed> {
+    if let Some(path) = foreign(directory, rendering) {
+        let file = directory.join(path);
+        let message = format!("{} is there, and keyrota did not write it", file.display());
+        return Err(Failed::new("file", message).hint("-o names another folder; or move it away"));
+    }
     let mut files = Vec::new();
     // Policies of entries that are gone would look as if they were in force.
     for path in stale(directory, rendering) {
@@ -187,22 +192,52 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
 
 /// Returns what an earlier rendering wrote and this one does not.
 fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
-    // Only a folder that was rendered before is keyrota's to tidy.
+    // Only a folder that was rendered before is keyrota's to tidy; a `stack.yaml` and
+    // a folder `policies` may well be somebody else's.
     let above = names_in(directory);
-    if !above.iter().any(|name| is_stack(name)) {
+    if !is_rendering(&above) {
         return BTreeSet::new();
     }
-    let policies = names_in(&directory.join("policies")).into_iter();
-    let policies = policies
-        .filter(|name| name.ends_with(".json"))
-        .map(|name| format!("policies/{name}"));
     let above = above.into_iter().filter(|name| {
         is_stack(name) || (name.starts_with("deployer-policy") && name.ends_with(".json"))
     });
     above
-        .chain(policies)
+        .chain(policies_in(directory))
         .filter(|path| !rendering.files.contains_key(path))
         .collect()
+}
+
+/// Returns a file of a folder that was never rendered to, where keyrota would write
+/// over it, or take it for an entry's that is gone the next time.
+fn foreign(directory: &Path, rendering: &Rendering) -> Option<String> {
+    let above = names_in(directory);
+    if is_rendering(&above) {
+        return None;
+    }
+    // An interrupted rendering may have left some of its files.
+    let ours = |path: &String| {
+        held(&directory.join(path)).is_some_and(|bytes| {
+            let text = String::from_utf8_lossy(&bytes);
+            text.contains("keyrota")
+        })
+    };
+    let mut stacks = above.into_iter().filter(|name| is_stack(name));
+    let mut policies = policies_in(directory);
+    stacks
+        .find(|name| directory.join(name).is_file() && !ours(name))
+        .or_else(|| policies.find(|path| !rendering.files.contains_key(path)))
+}
+
+fn is_rendering(above: &[String]) -> bool {
+    above.iter().any(|name| is_stack(name))
+        && above.iter().any(|name| name == "deployer-policy.json")
+}
+
+fn policies_in(directory: &Path) -> impl Iterator<Item = String> {
+    let names = names_in(&directory.join("policies")).into_iter();
+    names
+        .filter(|name| name.ends_with(".json"))
+        .map(|name| format!("policies/{name}"))
 }
 
 /// `stack.yaml`, or `stack-000.yaml`.
@@ -212,9 +247,9 @@ fn is_stack(name: &str) -> bool {
         .and_then(|rest| rest.strip_suffix(".yaml"));
     number.is_some_and(|number| {
         number.is_empty()
-            || number
-                .strip_prefix('-')
-                .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            || number.strip_prefix('-').is_some_and(|digits| {
+                digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
+            })
     })
 }
 

@@ -1,7 +1,7 @@
 //! `keyrota init`.
 
 use std::io::{BufReader, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -299,9 +299,34 @@ fn check(path: &Path, text: &str) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Returns what is to be replaced: where a link leads, since it is the link that would
+/// be replaced otherwise. A device or a folder is no manifest.
+fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
+    let failed = |error: std::io::Error| Failed::file("write", path, &error);
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(failed(error)),
+        Ok(_) => {
+            let place = std::fs::canonicalize(path).map_err(failed)?;
+            match place.is_file() {
+                true => Ok(place),
+                false => {
+                    let message = format!("cannot write {}: it is no file", path.display());
+                    Err(Failed::new("file", message).hint("--manifest FILE names another one"))
+                }
+            }
+        }
+    }
+}
+
 /// Writes the file beside its place first, so that what is there is never half
 /// written over.
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Failed> {
+    let place = match force {
+        true => replaceable(path)?,
+        false => path.to_owned(),
+    };
+    let path = place.as_path();
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -87,7 +87,13 @@ pub fn main() -> std::process::ExitCode {
         settings.view.fail(&failed.failure);
         failed.exit
     });
-    exit.into()
+    match exit {
+        Exit::Done | Exit::Different | Exit::Attention if settings.view.tell_unwritten() => {
+            Exit::Failed
+        }
+        exit => exit,
+    }
+    .into()
 }
 
 async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {

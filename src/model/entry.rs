@@ -348,6 +348,47 @@ fn parse_reader(text: &str) -> Result<Arn, String> {
     }
 }
 
+/// Returns the ARNs that an entry of either kind names, each with its setting.
+pub(super) fn arns<'entry>(
+    key: &'entry KmsKey,
+    readers: &'entry [Arn],
+    administrator: Option<&'entry SecretReference>,
+) -> impl Iterator<Item = (&'static str, &'entry Arn)> {
+    let key = match key {
+        KmsKey::Existing(arn) => Some(arn),
+        _ => None,
+    };
+    let administrator = match administrator {
+        Some(SecretReference::Arn(arn)) => Some(arn),
+        _ => None,
+    };
+    let readers = readers.iter().map(|arn| ("readers", arn));
+    let key = key.into_iter().map(|arn| ("kms_key", arn));
+    let administrator = administrator.into_iter().map(|arn| ("rotate_as", arn));
+    key.chain(readers).chain(administrator)
+}
+
+/// An ARN of another partition is nothing in this one: no policy can name it
+/// (`reference-arns`).
+pub(super) fn check_partitions<'arn>(
+    arns: impl IntoIterator<Item = (&'static str, &'arn Arn)>,
+    region: Option<&Region>,
+    at: &Field<'_>,
+) {
+    let Some(region) = region else { return };
+    for (setting, arn) in arns {
+        let partition = arn.parts()[0];
+        if partition != region.partition() {
+            let message = format!(
+                "`{arn}` is in the partition {partition}, and {region} in {}",
+                region.partition()
+            );
+            let path = format!("{}.{setting}", at.path());
+            at.report(Finding::error("contradiction", path, message));
+        }
+    }
+}
+
 /// A KMS key serves secrets of its own Region only (`API_CreateSecret`).
 pub(super) fn check_regions(key: &KmsKey, region: Option<&Region>, at: &Field<'_>) {
     if let (KmsKey::Existing(arn), Some(region)) = (key, region)

@@ -8,8 +8,8 @@ use super::entry;
 use super::exception;
 use super::reader::{Field, Findings, Mapping, nearest};
 use super::{
-    AccountId, Alarms, Architecture, Arn, BucketName, Duration, Finding, Function, IamPath, Model,
-    Region, StackName,
+    AccountId, Alarms, Architecture, Arn, BucketName, ChangeAs, Duration, Finding, Function,
+    IamPath, Model, Region, RotateAs, StackName,
 };
 
 /// What may stand at the top.
@@ -170,9 +170,22 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
     let network = network::read(network.as_ref());
     for (held, at) in &access_keys {
         entry::check_regions(&held.kms_key, region.as_ref(), at);
+        let administrator = match &held.rotate_as {
+            RotateAs::Administrator(secret) => Some(secret),
+            _ => None,
+        };
+        let arns = entry::arns(&held.kms_key, &held.readers, administrator);
+        let probe = held.probe.iter().map(|probe| ("probe", probe.arn()));
+        entry::check_partitions(arns.chain(probe), region.as_ref(), at);
     }
     for (held, at) in &databases {
         entry::check_regions(&held.kms_key, region.as_ref(), at);
+        let administrator = match &held.rotate_as {
+            ChangeAs::Administrator(secret) => Some(secret),
+            ChangeAs::Itself => None,
+        };
+        let arns = entry::arns(&held.kms_key, &held.readers, administrator);
+        entry::check_partitions(arns, region.as_ref(), at);
     }
     let stack = stack?;
     Some(Model {

@@ -103,6 +103,11 @@ impl Region {
         match self.0.split('-').next() {
             Some("cn") => "aws-cn",
             Some("us") if self.0.starts_with("us-gov-") => "aws-us-gov",
+            Some("us") if self.0.starts_with("us-iso-") => "aws-iso",
+            Some("us") if self.0.starts_with("us-isob-") => "aws-iso-b",
+            Some("us") if self.0.starts_with("us-isof-") => "aws-iso-f",
+            Some("eu") if self.0.starts_with("eu-isoe-") => "aws-iso-e",
+            Some("eusc") => "aws-eusc",
             _ => "aws",
         }
     }
@@ -289,9 +294,16 @@ mod tests {
         let arn =
             Arn::parse("arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-AbCdEf").unwrap();
         assert_eq!(arn.parts()[4], "secret:a/b-AbCdEf");
-        assert_eq!(
-            Region::parse("us-gov-west-1").unwrap().partition(),
-            "aws-us-gov"
-        );
+        for (region, partition) in [
+            ("eu-west-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(Region::parse(region).unwrap().partition(), partition);
+        }
     }
 }

@@ -38,8 +38,12 @@ impl Probe {
 
     /// Returns the ARN of what is called.
     pub fn resource(&self) -> &str {
+        self.arn().as_str()
+    }
+
+    pub(super) const fn arn(&self) -> &Arn {
         match self {
-            Self::ListBucket { bucket: arn, .. } | Self::AssumeRole { role: arn } => arn.as_str(),
+            Self::ListBucket { bucket: arn, .. } | Self::AssumeRole { role: arn } => arn,
         }
     }
 }

@@ -350,6 +350,10 @@ fn region(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// What a tag may consist of, by what it may not: validators differ in whether they
+/// know `\p{L}` (ECMA 262 with `u` does, Python's `re` ends with an error).
+const TAG: &str = r##"^[^\x00-\x1f\x7f!"#$%&'()*,;<>?\[\\\]^`{|}~]*$"##;
+
 fn tags(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["object", "null"],
@@ -357,13 +361,13 @@ fn tags(_: &mut SchemaGenerator) -> Schema {
         "propertyNames": {
             "minLength": 1,
             "maxLength": 128,
-            "pattern": r"^[\p{L}\p{N} _.:/=+@-]*$",
+            "pattern": TAG,
             "not": { "pattern": "^([aA][wW][sS]|[kK][eE][yY][rR][oO][tT][aA]):" },
         },
         "additionalProperties": {
             "type": ["string", "number", "boolean"],
             "maxLength": 256,
-            "pattern": r"^[\p{L}\p{N} _.:/=+@-]*$",
+            "pattern": TAG,
         },
     })
 }

@@ -150,8 +150,15 @@ pub trait Artifacts {
     /// Makes a private, encrypted, versioned bucket with a policy, or completes one
     /// whose making was interrupted.
     async fn make_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()>;
-    /// Returns whether the object is there (`s3:GetObject` by HEAD).
-    async fn has_object(&self, bucket: &str, key: &str, account: &str) -> Result<bool>;
+    /// Returns whether the object holds this body; nothing where it is not there
+    /// (`s3:GetObject`).
+    async fn holds(
+        &self,
+        bucket: &str,
+        key: &str,
+        account: &str,
+        body: &[u8],
+    ) -> Result<Option<bool>>;
     /// Stores an object (`s3:PutObject`).
     async fn put_object(&self, bucket: &str, key: &str, account: &str, body: Vec<u8>)
     -> Result<()>;

@@ -60,6 +60,11 @@ impl World {
             world.partition = region.partition().to_owned();
             world.suffix = match region.partition() {
                 "aws-cn" => "amazonaws.com.cn",
+                "aws-eusc" => "amazonaws.eu",
+                "aws-iso" => "c2s.ic.gov",
+                "aws-iso-b" => "sc2s.sgov.gov",
+                "aws-iso-e" => "cloud.adc-e.uk",
+                "aws-iso-f" => "csp.hci.ic.gov",
                 _ => "amazonaws.com",
             }
             .to_owned();

@@ -1,12 +1,11 @@
 //! The one command: every stage in its order.
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::{
     Artifacts, Cleared, Context, Deployed, Passwords, Rotated, RotatedAll, Seeded, Verified,
     VerifiedLogin, deploy, rotate, seed, upload, verify, verify_database,
 };
 use crate::model::Model;
-use crate::render::Strategy;
 
 /// Everything is deployed, and every credential has proven itself.
 #[derive(Clone, Debug)]
@@ -74,17 +73,25 @@ pub async fn bootstrap(
     } = order;
     let uploaded = upload(context, model, cleared, artifacts, template).await?;
     let deployed = deploy(context, model, cleared, &uploaded, template).await?;
-    let seeded = seed(context, model, &deployed, passwords).await?;
-    let (secrets, databases) = prove(context, model, &deployed, &seeded, rotates).await?;
+    // No credential is handed to code that is not what was built.
     let mut functions = Vec::new();
-    for strategy in Strategy::of(model) {
+    for (strategy, artifact) in artifacts.of(model)? {
         let arn = deployed.function_arn(strategy).unwrap_or_default();
-        let code = context.cloud.code_sha256(arn).await?;
+        let code = context.cloud.code_sha256(arn).await?.unwrap_or_default();
+        if code != artifact.code_sha256 {
+            return Err(Error::OtherCode {
+                function: arn.to_owned(),
+                code,
+                expected: artifact.code_sha256.clone(),
+            });
+        }
         functions.push(Running {
             arn: arn.to_owned(),
-            code_sha256: code.unwrap_or_default(),
+            code_sha256: code,
         });
     }
+    let seeded = seed(context, model, &deployed, passwords).await?;
+    let (secrets, databases) = prove(context, model, &deployed, &seeded, rotates).await?;
     Ok(Bootstrapped {
         deployed,
         functions,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
+use super::upload::store;
 use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
 use crate::plan;
@@ -172,13 +173,6 @@ async fn preview_template(
     }
     let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
     let source = TemplateSource::Url(context.cloud.object_url(bucket, &key));
-    if context.cloud.has_object(bucket, &key, account).await? {
-        return Ok((source, None));
-    }
-    let body = template.as_bytes().to_vec();
-    context
-        .cloud
-        .put_object(bucket, &key, account, body)
-        .await?;
-    Ok((source, Some(key)))
+    let stored = store(context, bucket, &key, account, template.as_bytes()).await?;
+    Ok((source, stored.then_some(key)))
 }

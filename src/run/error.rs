@@ -105,6 +105,16 @@ pub enum Error {
         /// Its logical ID.
         function: &'static str,
     },
+    /// A function runs something else than what was uploaded for it.
+    #[error("{function} runs code whose SHA-256 is {code}, and {expected} was uploaded")]
+    OtherCode {
+        /// Its ARN.
+        function: String,
+        /// What Lambda says, in base64.
+        code: String,
+        /// What it should say.
+        expected: String,
+    },
     /// The template is too long for a request, and there is no bucket yet.
     #[error(
         "the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists"

@@ -16,6 +16,8 @@ pub struct Artifact {
     pub zip: Vec<u8>,
     /// Its SHA-256 in hexadecimal, which is its name in S3.
     pub sha256: String,
+    /// The same as Lambda tells it, in base64.
+    pub code_sha256: String,
 }
 
 /// The functions' zips, by what they rotate.
@@ -29,7 +31,7 @@ impl Artifacts {
     }
 
     /// Returns the zips of the functions that a stack has.
-    fn of(&self, model: &Model) -> Result<Vec<(Strategy, &Artifact)>> {
+    pub(super) fn of(&self, model: &Model) -> Result<Vec<(Strategy, &Artifact)>> {
         let one = |strategy| match self.0.get(&strategy) {
             Some(artifact) => Ok((strategy, artifact)),
             None => Err(Error::NoArtifact {
@@ -113,13 +115,32 @@ async fn put(
     account: &str,
     body: &[u8],
 ) -> Result<()> {
-    if context.cloud.has_object(bucket, key, account).await? {
+    if !store(context, bucket, key, account, body).await? {
         return Ok(());
     }
-    context
-        .cloud
-        .put_object(bucket, key, account, body.to_vec())
-        .await?;
     context.done(format!("uploaded s3://{bucket}/{key}"));
     Ok(())
+}
+
+/// Stores an object, unless it is there, and returns whether it did. What counts is
+/// what the object holds: whoever may write to a bucket that others share can put
+/// something else under a name that is known beforehand, for CloudFormation to deploy
+/// with the caller's rights.
+pub(super) async fn store(
+    context: &Context<'_>,
+    bucket: &str,
+    key: &str,
+    account: &str,
+    body: &[u8],
+) -> Result<bool> {
+    match context.cloud.holds(bucket, key, account, body).await? {
+        Some(true) => return Ok(false),
+        Some(false) => context.warn(format!(
+            "s3://{bucket}/{key} held something else than its name says, and is written anew: find out who may write there"
+        )),
+        None => {}
+    }
+    let body = body.to_vec();
+    context.cloud.put_object(bucket, key, account, body).await?;
+    Ok(true)
 }

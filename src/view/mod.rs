@@ -15,7 +15,8 @@ mod status;
 mod tests;
 mod tour;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use anstream::ColorChoice;
 use owo_colors::OwoColorize;
@@ -75,6 +76,21 @@ pub struct Failure {
     pub findings: Vec<Finding>,
 }
 
+/// Why something could not be written to stdout, the first time.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes to stdout, at once: what is in a buffer when the program ends may be lost
+/// without a word. A reader that has gone away has read all it wanted.
+fn write_out(text: &str) {
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = UNWRITTEN.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
 /// Where results and failures go.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
@@ -99,13 +115,30 @@ impl View {
             Format::Human => result.human(),
             Format::Json => format!("{:#}\n", result.json()),
         };
-        // A reader that has gone away has read all it wanted.
-        let _ = anstream::stdout().write_all(text.as_bytes());
+        write_out(&text);
     }
 
     /// Writes a text to stdout that is the same in every form.
     pub fn text(&self, text: &str) {
-        let _ = anstream::stdout().write_all(text.as_bytes());
+        write_out(text);
+    }
+
+    /// Tells on stderr that a result could not be written, and returns whether that
+    /// was so: a script must not take an empty file for an answer.
+    pub fn tell_unwritten(&self) -> bool {
+        let Some(error) = UNWRITTEN.get() else {
+            return false;
+        };
+        let view = Self {
+            format: Format::Human,
+        };
+        view.fail(&Failure {
+            kind: "output",
+            message: format!("cannot write the result to stdout: {error}"),
+            hint: Some("what was to be done is done; see to stdout, and ask again".to_owned()),
+            findings: Vec::new(),
+        });
+        true
     }
 
     /// Tells of a refusal that has a result of its own for scripts.
@@ -124,8 +157,7 @@ impl View {
     /// Tells of a failure: to stderr for people, to stdout for scripts.
     pub fn fail(&self, failure: &Failure) {
         if self.format == Format::Json {
-            let _ =
-                anstream::stdout().write_all(format!("{:#}\n", json::failure(failure)).as_bytes());
+            write_out(&format!("{:#}\n", json::failure(failure)));
             return;
         }
         let mut text = human::findings(&failure.findings);

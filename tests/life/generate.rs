@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::world::{Home, tools};
+use crate::world::{Home, Ran, tools};
 
 const MANIFEST: &str = "\
 version: 1
@@ -195,6 +195,50 @@ async fn what_cannot_be_written_is_named() {
         .exits(1)
         .fails("file", &["taken"]);
     assert_eq!(home.read("taken"), "a file");
+}
+
+#[tokio::test]
+async fn what_somebody_else_put_there_stays() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    for theirs in ["stack.yaml", "policies/theirs.json"] {
+        fs::create_dir_all(home.file("mine/policies")).expect("a folder");
+        home.write(&format!("mine/{theirs}"), "another tool's");
+        home.keyrota("generate -o mine --format json")
+            .await
+            .exits(1)
+            .fails("file", &[theirs, "-o"]);
+        assert_eq!(home.read(&format!("mine/{theirs}")), "another tool's");
+        assert!(!home.file("mine/review.html").exists());
+        fs::remove_dir_all(home.file("mine")).expect("the folder");
+    }
+    home.keyrota("generate -o mine").await.exits(0);
+
+    // Rendered once, the folder is tidied; but not of what only looks alike.
+    home.write("mine/stack-7.yaml", "another tool's");
+    home.write("mine/stack-.yaml", "another tool's");
+    home.write("mine/stack-001.yaml", "an earlier rendering's");
+    home.keyrota("generate -o mine").await.exits(0);
+    assert!(!home.file("mine/stack-001.yaml").exists());
+    assert!(home.file("mine/stack-7.yaml").exists() && home.file("mine/stack-.yaml").exists());
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_is_a_failure() {
+    let home = Home::new();
+    home.write("keyrota.yaml", MANIFEST);
+    for arguments in ["schema", "cost --format json", "generate --format json"] {
+        let full = fs::File::options().write(true).open("/dev/full");
+        let mut program = home.program(arguments);
+        program.stdout(full.expect("a device that is full"));
+        program.stderr(std::process::Stdio::piped());
+        // `output` would take stdout back.
+        let started = program.spawn().expect("keyrota can be started");
+        let output = started.wait_with_output().await;
+        Ran::new(arguments, output.expect("it ends"))
+            .exits(1)
+            .says(&["stdout"]);
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,25 @@ async fn without_an_account_flags_are_enough() {
 }
 
 #[tokio::test]
+async fn writing_over_follows_a_link_and_replaces_files_alone() {
+    let home = Home::new();
+    let init = "init --no-discover --force --stack keys --user ada";
+    home.write("kept.yaml", "mine");
+    std::os::unix::fs::symlink("kept.yaml", home.file("keyrota.yaml")).expect("a link");
+    home.keyrota(init).await.exits(0);
+    assert!(home.file("keyrota.yaml").is_symlink());
+    assert!(home.read("kept.yaml").contains("stack: keys"));
+
+    let device = home.file("device");
+    std::os::unix::fs::symlink("/dev/null", &device).expect("a link");
+    home.keyrota(&format!("{init} -f device"))
+        .await
+        .exits(1)
+        .says(&["device", "it is no file"]);
+    assert!(device.is_symlink());
+}
+
+#[tokio::test]
 async fn what_is_missing_or_wrong_is_a_matter_of_usage() {
     let home = Home::new();
     home.keyrota("init --no-discover")

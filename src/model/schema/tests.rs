@@ -171,6 +171,7 @@ fn what_the_reader_refuses_does_not_pass_where_a_schema_can_tell() {
     let reader_alone = [
         "a-key-twice",
         "a-yaml-tag",
+        "another-partition",
         "adopted-key-of-a-new-user",
         "databases-alike",
         "default-secret-name-like-an-arn-suffix",
@@ -256,5 +257,33 @@ fn each_field_is_held_to_its_form() {
             fault.starts_with(&format!("/access_keys/0{place}")),
             "{fault}"
         );
+    }
+}
+
+/// Validators differ in what their regular expressions know: Python's end with an
+/// error where they meet a class of Unicode's.
+#[test]
+fn patterns_are_portable() {
+    fn patterns(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    match value.as_str() {
+                        Some(text) if key == "pattern" => found.push(text.to_owned()),
+                        _ => patterns(value, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| patterns(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    patterns(&schema(), &mut found);
+    assert!(found.len() > 10);
+    for pattern in found {
+        for particular in [r"\p", r"\P", "(?<", "(?P", r"\A", r"\z", r"\h"] {
+            assert!(!pattern.contains(particular), "{pattern}");
+        }
     }
 }

@@ -45,6 +45,9 @@ pub(super) const THEME: Theme = Theme {
                 for url in stack.template.of_type("AWS::Lambda::Url") {
                     found.add(url.id, "it puts a function on the Internet");
                 }
+                for source in stack.template.of_type("AWS::Lambda::EventSourceMapping") {
+                    found.add(source.id, "what it reads starts a function");
+                }
             }),
         },
         Rule {

@@ -106,18 +106,21 @@ pub(super) const THEME: Theme = Theme {
             id: "role-foreign-policy",
             severity: Error,
             refused_by_aws: false,
-            title: "A function's role carries no policy from outside the stack",
+            title: "No role, user or group of the stack carries a policy from outside of it",
             why: "What such a policy allows is not reviewed here, and its owner can change it at any time.",
             remedy: "write what is needed as a policy of the stack",
             source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
             check: Some(|stack, found| {
-                let roles = stack.strategies();
-                for role in roles.filter_map(|one| stack.template.resource(one.role())) {
-                    let attached = items(role.get("ManagedPolicyArns"));
+                let kinds = ["AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"];
+                let holders = kinds
+                    .into_iter()
+                    .flat_map(|kind| stack.template.of_type(kind));
+                for holder in holders {
+                    let attached = items(holder.get("ManagedPolicyArns"));
                     for policy in attached.filter(|one| target(one).is_none()) {
                         let name = literal(policy).unwrap_or("a policy from elsewhere");
                         found.add(
-                            role.at("ManagedPolicyArns"),
+                            holder.at("ManagedPolicyArns"),
                             format!("`{name}` is not the stack's own"),
                         );
                     }
@@ -167,6 +170,16 @@ pub(super) const THEME: Theme = Theme {
             }),
         },
         Rule {
+            id: "user-permissions",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A user gets nothing from the stack but the policy with which it rotates its own key",
+            why: "Its key lies in a secret that others read, and what it may do is somebody else's to decide. A stack that rotates keys is no place to look for it.",
+            remedy: "give the user its permissions elsewhere, or accept it with the reason",
+            source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
+            check: Some(users),
+        },
+        Rule {
             id: "access-key-resource",
             severity: Error,
             refused_by_aws: false,
@@ -182,6 +195,50 @@ pub(super) const THEME: Theme = Theme {
         },
     ],
 };
+
+/// What `templates/user-policy.yaml.hbs` allows, on the user alone.
+const OWN_KEYS: [&str; 7] = [
+    "iam:CreateAccessKey",
+    "iam:DeleteAccessKey",
+    "iam:GetAccessKeyLastUsed",
+    "iam:GetUser",
+    "iam:ListAccessKeys",
+    "iam:TagUser",
+    "iam:UpdateAccessKey",
+];
+
+fn users(stack: &Stack<'_>, found: &mut Found) {
+    for user in stack.template.of_type("AWS::IAM::User") {
+        for way in ["Groups", "LoginProfile"] {
+            if user.get(way).is_some() {
+                found.add(user.at(way), "it is more than a name for a key");
+            }
+        }
+    }
+    for member in stack.template.of_type("AWS::IAM::UserToGroupAddition") {
+        found.add(member.id, "users get what the group may do");
+    }
+    let own = stack.world().iam_arn("user/${aws:username}");
+    for statement in stack.allowing(&[Kind::RoleInline, Kind::Managed, Kind::UserInline]) {
+        let Some(policy) = stack.template.resource(&statement.document.resource) else {
+            continue;
+        };
+        let inline = policy.kind == "AWS::IAM::User";
+        let users = ["UserName", "Users"].map(|key| policy.get(key).is_some());
+        if !inline && !users.contains(&true) {
+            continue;
+        }
+        let known = |action: &&str| {
+            let mut known = OWN_KEYS.iter();
+            known.any(|known| known.eq_ignore_ascii_case(action))
+        };
+        if let Some(action) = statement.actions.iter().find(|one| !known(one)) {
+            found.add(statement.at(), format!("it allows a user `{action}`"));
+        } else if let Some(arn) = statement.resources.iter().find(|arn| **arn != own) {
+            found.add(statement.at(), format!("it lets a user reach `{arn}`"));
+        }
+    }
+}
 
 fn trust(stack: &Stack<'_>, found: &mut Found) {
     for statement in stack.allowing(&[Kind::Trust]) {

@@ -17,14 +17,17 @@ pub(super) const THEME: Theme = Theme {
             why: "Templates are kept by CloudFormation, in S3 and in version control, and read by many.",
             remedy: "take it out, and make it invalid where it came from: it has been seen",
             source: "AWS CloudFormation User Guide, security-best-practices (Do not embed credentials)",
-            check: Some(material::scan),
+            check: Some(|stack, found| {
+                material::scan(stack, found);
+                passwords(stack, found);
+            }),
         },
         Rule {
             id: "secret-seed",
             severity: Error,
             refused_by_aws: false,
             title: "A secret is seeded with `username` and `secretarn`, or a database's with `engine` and `username`, which follow from names alone, and nothing else",
-            why: "CloudFormation writes a changed seed over the live credential. GenerateSecretString would do the same, and gives a password that IAM does not take and no server knows.",
+            why: "CloudFormation writes a changed seed over the live credential, as it writes what a SecretTargetAttachment adds. GenerateSecretString would do the same, and gives a password that IAM does not take and no server knows.",
             remedy: "leave SecretString as the template of keyrota has it",
             source: "AWS CloudFormation Template Reference, aws-resource-secretsmanager-secret",
             check: Some(seeds),
@@ -88,7 +91,49 @@ pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
     }
 }
 
+/// A password by the name of its property: it may look like any other word.
+fn passwords(stack: &Stack<'_>, found: &mut Found) {
+    // What an entry has, and there may be thousands of, holds none.
+    let entries = [
+        "AWS::IAM::UserPolicy",
+        "AWS::SecretsManager::ResourcePolicy",
+        "AWS::SecretsManager::RotationSchedule",
+        "AWS::SecretsManager::Secret",
+    ];
+    let others = stack.template.resources.iter();
+    for resource in others.filter(|one| !entries.contains(&one.kind)) {
+        if let Some(properties) = resource.whole.get("Properties")
+            && holds_password(properties)
+        {
+            let message = "a password stands in its properties";
+            found.add(resource.id, message);
+        }
+    }
+}
+
+/// A reference to a secret, which CloudFormation resolves itself, holds none.
+fn holds_password(value: &Value) -> bool {
+    match value {
+        Value::Sequence(items) => items.iter().any(holds_password),
+        Value::Mapping(entries) => entries.iter().any(|(key, value)| {
+            let named = key.as_str().is_some_and(|key| key.ends_with("Password"));
+            let given = |text: &str| !text.is_empty() && !text.contains("{{resolve:");
+            named && literal(value).is_some_and(given) || holds_password(value)
+        }),
+        _ => false,
+    }
+}
+
 fn seeds(stack: &Stack<'_>, found: &mut Found) {
+    for attachment in stack
+        .template
+        .of_type("AWS::SecretsManager::SecretTargetAttachment")
+    {
+        found.add(
+            attachment.id,
+            "the stack would write where a database is into a secret's value",
+        );
+    }
     for secret in stack.template.of_type("AWS::SecretsManager::Secret") {
         if secret.get("GenerateSecretString").is_some() {
             found.add(

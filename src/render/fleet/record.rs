@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The stacks of every fleet that the manifest describes, by the name that the
 /// manifest gives the stack: its environments may be fleets of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Record(BTreeMap<String, Assignment>);
+pub struct Record(#[serde(deserialize_with = "each_once")] BTreeMap<String, Assignment>);
 
 /// The stacks of one fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -19,7 +20,37 @@ pub struct Assignment {
     /// still deployed, and a teardown has to find it.
     pub stacks: usize,
     /// The number of each secret's stack, by the secret's name.
+    #[serde(deserialize_with = "each_once")]
     pub secrets: BTreeMap<String, usize>,
+}
+
+/// Reads a mapping that has each key once. Two branches that were merged may leave a
+/// secret twice, with two numbers: the one that is not taken may be where it is deployed.
+fn each_once<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Once<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Once<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("a mapping")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut all = BTreeMap::new();
+            while let Some((key, value)) = entries.next_entry::<String, T>()? {
+                if all.contains_key(&key) {
+                    return Err(A::Error::custom(format!("`{key}` stands here twice")));
+                }
+                all.insert(key, value);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_map(Once(std::marker::PhantomData))
 }
 
 /// More stacks than an account may hold (`cloudformation-limits`: 2,000).
@@ -33,7 +64,8 @@ impl Record {
     /// Returns what is wrong with it, with its place.
     pub fn parse(text: &str) -> Result<Self, String> {
         let record: Option<Self> = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-        let record = record.unwrap_or_default();
+        // What is written names a stack at least: an empty file is one that was lost.
+        let record = record.ok_or("it is empty")?;
         for (fleet, assignment) in &record.0 {
             if assignment.stacks > MAX_STACKS {
                 return Err(format!(
@@ -110,7 +142,6 @@ mod tests {
             },
         );
         assert_eq!(Record::parse(&record.text()), Ok(record));
-        assert_eq!(Record::parse(""), Ok(Record::default()));
     }
 
     #[test]
@@ -124,6 +155,19 @@ mod tests {
             ("keys: { stacks: 1, secret: {} }", "secret"),
             ("keys: { stacks: 5000, secrets: {} }", "2000"),
             ("keys: [", "line"),
+            (
+                "keys: { stacks: 2, secrets: { a: 0, a: 1 } }",
+                "`a` stands here twice",
+            ),
+            (
+                "keys: { stacks: 1, secrets: {} }\nkeys: { stacks: 2, secrets: {} }",
+                "`keys` stands here twice",
+            ),
+            ("", "it is empty"),
+            (
+                "# Which CloudFormation stack each secret is in.\n",
+                "it is empty",
+            ),
         ] {
             let error = Record::parse(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

@@ -49,10 +49,17 @@ pub fn gravity(action: &str) -> Option<&'static str> {
         | "lambda:AddPermission"
         | "s3:PutBucketPolicy"
         | "secretsmanager:PutResourcePolicy" => "grants permissions",
-        "iam:DeleteAccessKey"
+        "lambda:CreateFunction" | "lambda:UpdateFunctionCode" => "replaces code",
+        "cloudformation:DeleteStack"
+        | "iam:DeleteAccessKey"
+        | "iam:DeleteRole"
         | "iam:DeleteUser"
         | "kms:ScheduleKeyDeletion"
-        | "secretsmanager:DeleteSecret" => "deletes",
+        | "lambda:DeleteFunction"
+        | "s3:DeleteBucket"
+        | "s3:DeleteObjectVersion"
+        | "secretsmanager:DeleteSecret"
+        | "sns:Unsubscribe" => "deletes",
         _ if action.ends_with('*') => "any action",
         _ => return None,
     })
@@ -77,6 +84,8 @@ pub fn is_unscoped(action: &str) -> bool {
             | "logs:DescribeResourcePolicies"
             | "secretsmanager:GetRandomPassword"
             | "secretsmanager:ListSecrets"
+            | "sns:GetSubscriptionAttributes"
+            | "sns:Unsubscribe"
             | "sts:GetCallerIdentity"
     )
 }
@@ -205,7 +214,8 @@ fn kms(name: &str) -> Option<Pair> {
         "GenerateDataKey" => ("encrypt with", ""),
         "DescribeKey" => ("look at", ""),
         "CreateKey" => ("create", ""),
-        "ScheduleKeyDeletion" | "CancelKeyDeletion" => ("schedule|cancel", "the deletion of"),
+        "ScheduleKeyDeletion" => ("schedule", "the deletion of"),
+        "CancelKeyDeletion" => ("cancel", "the deletion of"),
         "CreateAlias" => ("create", ""),
         "DeleteAlias" => ("delete", ""),
         "UpdateAlias" => ("move", ""),
@@ -215,7 +225,7 @@ fn kms(name: &str) -> Option<Pair> {
         "PutKeyPolicy" => ("write", "the policy of"),
         "GetKeyRotationStatus" => ("look at", ""),
         "ListResourceTags" => ("read", "the tags of"),
-        "UpdateKeyDescription" => ("describe", ""),
+        "UpdateKeyDescription" => ("change", "the description of"),
         _ => return common(name),
     })
 }
@@ -314,9 +324,8 @@ fn sns(name: &str) -> Option<Pair> {
         "DeleteTopic" => ("delete", ""),
         "GetTopicAttributes" | "GetDataProtectionPolicy" => ("look at", ""),
         "SetTopicAttributes" => ("change", ""),
-        "Subscribe" | "Unsubscribe" | "SetSubscriptionAttributes" => {
-            ("change", "the subscriptions of")
-        }
+        "Subscribe" | "SetSubscriptionAttributes" => ("change", "the subscriptions of"),
+        "Unsubscribe" => ("end", "the subscriptions of"),
         "ListSubscriptionsByTopic" | "GetSubscriptionAttributes" => {
             ("look at", "the subscriptions of")
         }

@@ -97,16 +97,16 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
         1 => "the password of one database user".to_owned(),
         more => format!("the passwords of {} database users", prose::number(more)),
     };
-    let proves = "proves that it works, and only then takes the old one’s place";
+    // A server knows one password: the new one counts there before it is tried.
     match (keys, databases) {
         (_, 0) => format!(
-            "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, {proves}; the key in use is never deleted or deactivated."
+            "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, proves that it works, and only then takes the old one’s place; the current key is never deleted or deactivated."
         ),
         (0, _) => format!(
-            "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before the server is told of it, {proves}."
+            "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before the server is told of it, and becomes the secret’s current one when the server has let it in; from the one to the other, a client that logs in with the old one is refused, unless the server keeps both."
         ),
         _ => format!(
-            "{subject} {of_keys} and {of_databases} on a schedule, with Secrets Manager and a Lambda function for each kind. What is new is stored, {proves}; the key in use is never deleted or deactivated."
+            "{subject} {of_keys} and {of_databases} on a schedule, with Secrets Manager and a Lambda function for each kind. What is new is stored first, and becomes the secret’s current value only when it has proven that it works; the current key is never deleted or deactivated."
         ),
     }
 }

@@ -164,7 +164,7 @@ const GROUPS: [(&str, &str, &str); 9] = [
     (
         "deployer",
         "What whoever deploys needs",
-        "deployer-policy.json: nobody has it until somebody attaches it to a person or a pipeline.",
+        "deployer-policy.json: nobody has it until somebody attaches it to a person or a pipeline. Who has the part for bootstrap decides what the function’s role and the users may do, and which code runs as that role: hand it only to those who may have every permission that these may be given.",
     ),
 ];
 

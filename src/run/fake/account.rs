@@ -116,10 +116,11 @@ impl Artifacts for Fake {
         .await
     }
 
-    async fn has_object(&self, bucket: &str, key: &str, _: &str) -> Result<bool> {
-        self.act("s3:HeadObject", |world| {
+    async fn holds(&self, bucket: &str, key: &str, _: &str, body: &[u8]) -> Result<Option<bool>> {
+        self.act("s3:GetObject", |world| {
             let held = world.buckets.get(bucket);
-            Ok(held.is_some_and(|held| held.objects.contains_key(key)))
+            let held = held.and_then(|held| held.objects.get(key));
+            Ok(held.map(|held| held == body))
         })
         .await
     }

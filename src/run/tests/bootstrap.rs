@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::fake::{Fake, Fault, Kind, Origin, World};
+use super::super::fake::{ACCOUNT, Bucket, Fake, Fault, Kind, Origin, REGION, World};
 use super::super::{Bootstrapped, Error};
 use super::scenario::{Scenario, explore, tell};
+use crate::port::BucketOwner;
 
 fn check(fake: &Fake, done: &Bootstrapped) {
     let world = fake.world.borrow();
@@ -150,4 +151,41 @@ fn a_key_that_somebody_made_meanwhile_stays() {
         .unwrap()
         .unwrap();
     assert!(fake.world.borrow().keys.contains_key(&theirs));
+}
+
+/// Whoever may write to a bucket that others share knows under which name the code
+/// will be looked for.
+#[test]
+fn what_lies_under_the_name_of_the_code_is_not_trusted() {
+    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let fake = scenario.fake();
+    let code = crate::bundle::sha256_hex(b"the function");
+    let key = crate::plan::function_key(&scenario.model, &code);
+    let bucket = crate::render::artifact_bucket(&scenario.model, ACCOUNT, REGION);
+    let planted = Bucket {
+        owner: BucketOwner::Keyrota,
+        objects: [(key.clone(), b"another function".to_vec())].into(),
+    };
+    let mut buckets = [(bucket.clone(), planted)].into();
+    fake.world.borrow_mut().buckets.append(&mut buckets);
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    check(&fake, &done);
+    assert_eq!(
+        fake.world.borrow().buckets[&bucket].objects[&key],
+        b"the function"
+    );
+}
+
+#[test]
+fn code_that_was_not_built_here_gets_no_credential() {
+    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+    let fake = scenario.fake();
+    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+    let key = done.secrets[0].verified.access_key_id.clone();
+    for code in fake.world.borrow_mut().functions.values_mut() {
+        *code = "another".to_owned();
+    }
+    let ended = scenario.bootstrap(&fake, None).unwrap();
+    assert!(matches!(ended, Err(Error::OtherCode { .. })));
+    assert!(fake.world.borrow().keys[&key].active);
 }

@@ -182,6 +182,22 @@ fn policies() -> impl IntoIterator<Item = Case> {
         "role-foreign-policy", EVERYTHING => |text| {
             swap(text, "      AssumeRolePolicyDocument:", "      ManagedPolicyArns: [arn:aws:iam::aws:policy/AdministratorAccess]\n      AssumeRolePolicyDocument:")
         };
+        "role-foreign-policy", EVERYTHING => |text| {
+            with(text, "  All: { Type: AWS::IAM::Group, Properties: { ManagedPolicyArns: [arn:aws:iam::aws:policy/AdministratorAccess] } }")
+        };
+        "user-permissions", EVERYTHING => |text| {
+            with(text, "  More: { Type: AWS::IAM::UserToGroupAddition, Properties: { GroupName: administrators, Users: [mailer] } }")
+        };
+        "user-permissions", EVERYTHING => |text| {
+            let statement = "{ Effect: Allow, Action: iam:PutUserPolicy, Resource: !Sub \"arn:${AWS::Partition}:iam::${AWS::AccountId}:user/ada\" }";
+            with(text, &format!("  More:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      Users: [mailer]\n      PolicyDocument: {{ Statement: [{statement}] }}"))
+        };
+        "user-permissions", EVERYTHING => |text| {
+            swap(text, "user/${!aws:username}", "user/ada")
+        };
+        "user-permissions", EVERYTHING => |text| {
+            swap(text, "      UserName: \"mailer\"\n", "      UserName: \"mailer\"\n      Groups: [administrators]\n")
+        };
         "access-key-resource", EVERYTHING => |text| {
             with(text, "  Key:\n    Type: AWS::IAM::AccessKey\n    Properties: { UserName: ci-deployer }\n")
         };
@@ -283,6 +299,9 @@ fn people() -> impl IntoIterator<Item = Case> {
             swap(&swap(text, "      SourceAccount: !Ref AWS::AccountId\n", ""), "SourceArn: !GetAtt SweepRule.Arn", "SourceArn: arn:aws:s3:::bucket")
         };
         "permission-principal", EVERYTHING => |text| {
+            with(text, "  Source: { Type: AWS::Lambda::EventSourceMapping, Properties: { FunctionName: !Ref Function } }")
+        };
+        "permission-principal", EVERYTHING => |text| {
             swap(text, "Principal: events.amazonaws.com\n", "Principal: \"*\"\n")
         };
         "service-source", EVERYTHING => |text| {
@@ -337,6 +356,12 @@ fn secrets() -> impl IntoIterator<Item = Case> {
             let material = [KEY_ID, SECRET_PART, TOKEN, "https://ada:correct-horse@example.com/"];
             let comments = material.map(|one| format!("  # {one}\n")).concat();
             format!("{text}  Note:\n{comments}    Value: |\n      -----BEGIN RSA PRIVATE KEY-----\n")
+        };
+        "secret-material", EVERYTHING => |text| {
+            with(text, "  Admin:\n    Type: AWS::Example::Broker\n    Properties:\n      Users: [{ AdminPassword: correct-horse }]")
+        };
+        "secret-seed", EVERYTHING => |text| {
+            with(text, "  Target: { Type: AWS::SecretsManager::SecretTargetAttachment, Properties: { TargetType: AWS::RDS::DBInstance } }")
         };
         "secret-seed", EVERYTHING => |text| {
             let password = format!("SecretString: !Sub '{{\"password\":\"{PASSWORD}\",");

@@ -341,3 +341,27 @@ fn nothing_is_told_that_nobody_should_read() {
         assert!(!page.contains(word), "{word}");
     }
 }
+
+/// The first thing that is read is the last that may promise too much: a server takes a
+/// new password before it is tried, and an old key may go while a client still uses it.
+#[test]
+fn the_head_promises_what_is_kept() {
+    for (manifest, promised) in [
+        (
+            EVERYTHING,
+            "the current key is never deleted or deactivated",
+        ),
+        (BOTH, "the current key is never deleted or deactivated"),
+        (
+            DATABASES,
+            "a client that logs in with the old one is refused",
+        ),
+    ] {
+        let page = page(manifest);
+        assert!(page.contains(promised), "{promised}");
+        assert!(!page.contains("the key in use is never"));
+        let tried_first = page.contains("only then takes the old one");
+        assert_eq!(tried_first, manifest == EVERYTHING);
+        assert!(page.contains("hand it only to those who may have every permission"));
+    }
+}

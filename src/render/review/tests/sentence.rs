@@ -151,6 +151,51 @@ fn wildcards_are_explained_and_grave_actions_marked() {
 
 /// Each action of our own policies has words; a new one is to get some.
 #[test]
+fn no_word_says_more_than_its_action() {
+    let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+    for (action, resource, words, gravity) in [
+        (
+            "kms:ScheduleKeyDeletion",
+            key,
+            "may schedule the deletion of",
+            vec!["deletes"],
+        ),
+        (
+            "kms:CancelKeyDeletion",
+            key,
+            "may cancel the deletion of",
+            vec![],
+        ),
+        (
+            "kms:UpdateKeyDescription",
+            key,
+            "may change the description of",
+            vec![],
+        ),
+        (
+            "sns:Unsubscribe",
+            "*",
+            "may end the subscriptions of",
+            vec!["deletes"],
+        ),
+        (
+            "lambda:UpdateFunctionCode",
+            "arn:aws:lambda:eu-west-1:111122223333:function:f",
+            "may replace the code of",
+            vec!["replaces code"],
+        ),
+    ] {
+        let statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
+        let (sentence, notes, grave) = said(&Holder::Deployer, statement);
+        assert!(sentence.contains(words), "{sentence}");
+        assert_eq!(grave, gravity, "{action}");
+        let unscoped = "because AWS lets this be granted on everything only";
+        let explained = notes.iter().any(|note| note.contains(unscoped));
+        assert_eq!(explained, resource == "*", "{notes:?}");
+    }
+}
+
+#[test]
 fn the_actions_of_the_policies_have_words() {
     let renderings = [EVERYTHING, BOTH].map(|manifest| super::rendered(manifest, None));
     let files = renderings.iter().flat_map(|rendering| &rendering.files);
