@@ -53,7 +53,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let (source, fleet) = (&verb.function, &stacks.fleet);
     let artifacts = source.artifacts(settings, fleet, &authorities).await?;
     let mut deployed: Option<BootstrapResult> = None;
-    for ((shard, template), cleared) in shards.iter().zip(&rendering.stacks).zip(&cleared) {
+    for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
         if shards.len() > 1 {
             context

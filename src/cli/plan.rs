@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let (source, fleet) = (&verb.function, &stacks.fleet);
     let artifacts = source.artifacts(settings, fleet, &authorities).await?;
     let mut result = PlanResult { stacks: Vec::new() };
-    for ((shard, template), cleared) in shards.iter().zip(&rendering.stacks).zip(&cleared) {
+    for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
         let changes = run::preview(&context, model, cleared, &artifacts, template).await?;
         result.stacks.push((model.stack.to_string(), changes));

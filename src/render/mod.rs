@@ -71,13 +71,21 @@ pub const TEMPLATE_IN_REQUEST: usize = 51_200;
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
-    /// The CloudFormation template of each stack, in the order of the shards.
-    pub stacks: Vec<String>,
+    /// The templates' files, in the order of the shards.
+    stacks: Vec<String>,
     /// What is written for review, by relative path: the templates, each policy
     /// as IAM will see it, and what the person who deploys needs.
     pub files: BTreeMap<String, String>,
     /// What the check found that refuses nothing.
     pub findings: Vec<Finding>,
+}
+
+impl Rendering {
+    /// Returns the CloudFormation template of each stack, in the order of the shards.
+    pub fn stacks(&self) -> Vec<&str> {
+        let text = |file| self.files.get(file).map(String::as_str);
+        self.stacks.iter().filter_map(text).collect()
+    }
 }
 
 /// Why a model could not be rendered.
@@ -120,7 +128,7 @@ pub(crate) struct Rendered<'model> {
     pub file: &'model str,
     /// What tells its files from other stacks'; empty where there is one.
     pub prefix: &'model str,
-    /// The template.
+    /// The template, until it is among the files.
     pub text: String,
     /// The template, read again: what CloudFormation will see.
     pub tree: tree::Value,
@@ -177,6 +185,11 @@ pub fn render_since(
         files.extend(made);
         beside.push(deployer);
     }
+    let mut stacks = Vec::new();
+    for one in &mut rendered {
+        stacks.push(one.file.to_owned());
+        files.insert(one.file.to_owned(), std::mem::take(&mut one.text));
+    }
     if let Some(first) = rendered.first() {
         let (file, bucket) = bucket_policy(first);
         files.insert(file.to_owned(), pretty(&bucket)?);
@@ -193,8 +206,10 @@ pub fn render_since(
         before,
     })?;
     files.insert(review::FILE.to_owned(), review);
-    let taken = |one: Rendered<'_>| (one.text, (one.tree, one.documents, one.world));
-    let (stacks, rest): (_, Vec<_>) = rendered.into_iter().map(taken).unzip();
+    let rest = rendered.into_iter();
+    let rest: Vec<_> = rest
+        .map(|one| (one.tree, one.documents, one.world))
+        .collect();
     spread::drop_aside((rest, beside));
     Ok(Rendering {
         stacks,
@@ -267,18 +282,13 @@ fn checked<'model>(
     Ok((rendered, report))
 }
 
-/// Returns what is written of a stack for review, and the policy among it that is in
-/// no stack: the deployer's.
+/// Returns what is written of a stack for review beside its template, and the policy
+/// among it that is in no stack: the deployer's.
 fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside), Error> {
     let Rendered {
-        file,
-        prefix,
-        text,
-        documents,
-        ..
+        prefix, documents, ..
     } = rendered;
     let mut files = BTreeMap::new();
-    files.insert((*file).to_owned(), text.clone());
     let mut users: Option<&document::Document> = None;
     for document in documents {
         let Some(file) = policy_file(document, prefix, &mut users) else {

@@ -138,9 +138,9 @@ fn every_stack_keeps_within_every_limit() {
         }
         let fleet = fleet(load(&text), Record::default());
         assert!(fleet.shards.len() > 1, "{settings}");
-        let stacks = render(&fleet.shards, &templates())
-            .unwrap_or_else(|error| panic!("{name:.9}{settings}: {error:?}"))
-            .stacks;
+        let rendering = render(&fleet.shards, &templates())
+            .unwrap_or_else(|error| panic!("{name:.9}{settings}: {error:?}"));
+        let stacks = rendering.stacks();
         let count: usize = fleet
             .shards
             .iter()
@@ -250,7 +250,7 @@ fn databases_are_spread_and_stay() {
     assert!(many.shards.len() > 2, "{}", many.shards.len());
     for shard in &many.shards {
         let rendered = render(std::slice::from_ref(shard), &templates()).unwrap();
-        assert!(!rendered.stacks[0].contains("\n  Function:\n"));
+        assert!(!rendered.stacks()[0].contains("\n  Function:\n"));
     }
     let record = many.record.unwrap();
     let placed = |fleet: &Fleet| -> BTreeMap<String, String> {
@@ -273,9 +273,8 @@ fn databases_are_spread_and_stay() {
         assert_eq!(after.get(name), Some(file), "{name}");
     }
     for shard in &more.shards {
-        let stack = &render(std::slice::from_ref(shard), &templates())
-            .unwrap()
-            .stacks[0];
+        let rendering = render(std::slice::from_ref(shard), &templates()).unwrap();
+        let stack = rendering.stacks()[0];
         let keys = !shard.model.access_keys.is_empty();
         let databases = !shard.model.databases.is_empty();
         assert_eq!(stack.contains("\n  Function:\n"), keys, "{}", shard.file);
@@ -318,9 +317,8 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
     for entry in Entry::all(model) {
         load.add(entry);
     }
-    let text = &render(&[single(model.clone())], &templates())
-        .unwrap()
-        .stacks[0];
+    let rendering = render(&[single(model.clone())], &templates()).unwrap();
+    let text = rendering.stacks()[0];
     let tree = tree::read(text).unwrap();
     let world = resolve::World::longest(model).with_resources(&tree);
     let found = resolve::resources(&tree).count();

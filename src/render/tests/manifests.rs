@@ -47,9 +47,9 @@ fn every_example_renders() {
         .iter()
         .find(|path| path.ends_with("environments.yaml"))
         .unwrap();
-    let staging = check(path, Some("staging")).stacks.remove(0);
+    let staging = check(path, Some("staging")).stacks()[0].to_owned();
     assert!(staging.contains("shop-keys-staging") && staging.contains("rate(7 days)"));
-    assert!(check(path, Some("dev")).stacks[0].contains("rate(12 hours)"));
+    assert!(check(path, Some("dev")).stacks()[0].contains("rate(12 hours)"));
 }
 
 #[test]

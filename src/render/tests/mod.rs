@@ -38,7 +38,7 @@ fn findings(manifest: &str, environment: Option<&str>) -> Vec<Finding> {
 }
 
 fn parsed(rendering: &Rendering) -> Value {
-    tree::read(&rendering.stacks[0]).unwrap()
+    tree::read(rendering.stacks()[0]).unwrap()
 }
 
 fn resource<'stack>(stack: &'stack Value, id: &str) -> &'stack Value {
@@ -83,14 +83,14 @@ pub(in crate::render) fn folder(name: &str) -> Vec<PathBuf> {
 #[test]
 fn a_small_manifest() {
     let rendering = rendered(include_str!("../../../examples/minimal.yaml"));
-    insta::assert_snapshot!("minimal-stack", rendering.stacks[0]);
+    insta::assert_snapshot!("minimal-stack", rendering.stacks()[0]);
     insta::assert_snapshot!("minimal-policies", reviewed(&rendering));
 }
 
 #[test]
 fn a_manifest_with_everything() {
     let rendering = rendered(include_str!("../../../examples/everything.yaml"));
-    insta::assert_snapshot!("everything-stack", rendering.stacks[0]);
+    insta::assert_snapshot!("everything-stack", rendering.stacks()[0]);
     insta::assert_snapshot!("everything-policies", reviewed(&rendering));
 }
 
@@ -273,7 +273,7 @@ fn every_resource_that_can_is_tagged() {
 #[test]
 fn databases_beside_access_keys() {
     let rendering = rendered(include_str!("../../../examples/keys-and-databases.yaml"));
-    insta::assert_snapshot!("both-stack", rendering.stacks[0]);
+    insta::assert_snapshot!("both-stack", rendering.stacks()[0]);
     insta::assert_snapshot!("both-policies", reviewed(&rendering));
 }
 
@@ -281,7 +281,7 @@ fn databases_beside_access_keys() {
 fn databases_alone() {
     let manifest = include_str!("../../../examples/databases.yaml");
     let rendering = rendered(manifest);
-    insta::assert_snapshot!("databases-stack", rendering.stacks[0]);
+    insta::assert_snapshot!("databases-stack", rendering.stacks()[0]);
     let stack = parsed(&rendering);
     assert!(stack["Resources"].get("Function").is_none());
     assert!(stack["Parameters"].get("DatabaseArtifactKey").is_none());

@@ -37,8 +37,8 @@ impl Scenario {
         let fleet = Fleet::of(model, Record::default()).unwrap();
         let template = render::render(&fleet.shards, &render::Templates::built_in().unwrap())
             .unwrap()
-            .stacks
-            .remove(0);
+            .stacks()[0]
+            .to_owned();
         let model = fleet.shards[0].model.clone();
         let mut world = World::new();
         prepare(&mut world);

@@ -78,7 +78,7 @@ fn the_picture_has_every_resource() {
         let rendering = rendered(&manifest, None);
         let page = &rendering.files["review.html"];
         let mut expected: BTreeMap<String, usize> = BTreeMap::new();
-        for stack in &rendering.stacks {
+        for stack in rendering.stacks() {
             let tree = crate::render::tree::read(stack).unwrap();
             for (id, resource) in resolve::resources(&tree) {
                 *expected
