@@ -1,14 +1,14 @@
 //! Secrets Manager.
 
 use async_trait::async_trait;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, RotationRulesType, Tag};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Aws;
 use super::error::{failed, refused};
 use super::system::timestamp;
-use crate::port::{Deletion, ErrorKind, Optional, Result, Secret, SecretValue, Secrets};
+use crate::port::{Deletion, ErrorKind, Optional, Result, Rotation, Secret, SecretValue, Secrets};
 
 #[async_trait(?Send)]
 impl Secrets for Aws {
@@ -32,6 +32,7 @@ impl Secrets for Aws {
                 .filter_map(|tag| Some((tag.key?, tag.value?)))
                 .collect(),
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            rotation: rotation(answer.rotation_lambda_arn, answer.rotation_rules),
             last_rotated: answer.last_rotated_date.as_ref().and_then(timestamp),
             next_rotation: answer.next_rotation_date.as_ref().and_then(timestamp),
             deleted: answer.deleted_date.as_ref().and_then(timestamp),
@@ -137,6 +138,23 @@ impl Secrets for Aws {
         version.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer names no version"))
     }
 
+    async fn schedule(&self, id: &str, token: &str, rotation: &Rotation) -> Result<()> {
+        let rules = RotationRulesType::builder()
+            .set_schedule_expression(rotation.schedule.clone())
+            .set_duration(rotation.window.clone());
+        let request = self
+            .secretsmanager
+            .rotate_secret()
+            .secret_id(id)
+            .client_request_token(token)
+            .set_rotation_lambda_arn(rotation.function.clone())
+            .rotation_rules(rules.build())
+            .rotate_immediately(false);
+        let answer = request.send().await;
+        answer.map_err(failed("secretsmanager:RotateSecret"))?;
+        Ok(())
+    }
+
     async fn cancel_rotation(&self, id: &str) -> Result<()> {
         let answer = self
             .secretsmanager
@@ -185,5 +203,35 @@ impl Secrets for Aws {
             .optional()?;
         let until = answer.and_then(|answer| answer.deletion_date);
         Ok(until.as_ref().and_then(timestamp))
+    }
+
+    async fn restore_secret(&self, id: &str) -> Result<()> {
+        let answer = self
+            .secretsmanager
+            .restore_secret()
+            .secret_id(id)
+            .send()
+            .await;
+        answer.map_err(failed("secretsmanager:RestoreSecret"))?;
+        Ok(())
+    }
+}
+
+/// Returns what rotates a secret. One that was set by a number of days is told of as
+/// the rate that it is.
+fn rotation(function: Option<String>, rules: Option<RotationRulesType>) -> Rotation {
+    let Some(rules) = rules else {
+        return Rotation {
+            function,
+            ..Rotation::default()
+        };
+    };
+    let days = rules.automatically_after_days;
+    Rotation {
+        function,
+        schedule: rules
+            .schedule_expression
+            .or_else(|| days.map(|days| format!("rate({days} days)"))),
+        window: rules.duration,
     }
 }

@@ -9,6 +9,7 @@ use aws_sdk_cloudformation::types::{
 
 use super::Aws;
 use super::error::{failed, refused};
+use super::system::timestamp;
 use crate::port::{
     Change, ChangeSet, ChangeSetRequest, Error, ErrorKind, Optional, Result, Stack, StackEvent,
     StackResource, StackStatus, Stacks, TemplateSource,
@@ -48,6 +49,14 @@ impl Stacks for Aws {
                     .map_or_else(String::new, |status| status.as_str().to_owned()),
             ),
             reason: stack.stack_status_reason,
+            since: [
+                stack.deletion_time,
+                stack.last_updated_time,
+                stack.creation_time,
+            ]
+            .iter()
+            .flatten()
+            .find_map(timestamp),
             outputs: stack
                 .outputs
                 .unwrap_or_default()

@@ -129,6 +129,9 @@ impl From<run::Error> for Failed {
             run::Error::Seed { .. } => Self::new("seed", message),
             run::Error::NotAsked { .. } => Self::new("not-asked", message)
                 .hint("the function's log says more; the password in use is as it was"),
+            run::Error::NotSwept { .. } => {
+                Self::new("not-swept", message).hint("the function's log says more")
+            }
             run::Error::NotVerified { .. } => {
                 Self::new("not-verified", message).hint("`keyrota status` shows the keys")
             }

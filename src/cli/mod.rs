@@ -4,9 +4,11 @@
 mod ask;
 mod bootstrap;
 mod bundle;
+mod completions;
 mod cost;
 mod credentials;
 mod demo;
+mod doctor;
 mod exec;
 mod exit;
 mod failure;
@@ -15,6 +17,7 @@ mod function;
 mod generate;
 mod held;
 mod init;
+mod man;
 mod password;
 mod plan;
 mod rotate;
@@ -54,6 +57,7 @@ enum Command {
     Bootstrap(bootstrap::Bootstrap),
     Rotate(rotate::Rotate),
     Status(status::Status),
+    Doctor(doctor::Doctor),
     Teardown(teardown::Teardown),
     Bundle(bundle::BundleCommand),
     Credentials(credentials::CredentialsCommand),
@@ -61,6 +65,8 @@ enum Command {
     Schedule(schedule::ScheduleCommand),
     Cost(cost::CostCommand),
     Schema(schema::SchemaCommand),
+    Completions(completions::Completions),
+    Man(man::Manual),
     Sandbox(sandbox::SandboxCommand),
     Demo(demo::Demo),
 }
@@ -100,6 +106,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Bootstrap(verb) => bootstrap::run(settings, &verb).await,
             Command::Rotate(verb) => rotate::run(settings, &verb).await,
             Command::Status(verb) => status::run(settings, &verb).await,
+            Command::Doctor(verb) => doctor::run(settings, &verb).await,
             Command::Teardown(verb) => teardown::run(settings, &verb).await,
             Command::Bundle(verb) => bundle::run(settings, &verb).await,
             Command::Credentials(verb) => credentials::run(settings, &verb).await,
@@ -107,6 +114,8 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
             Command::Schedule(verb) => Ok(schedule::run(settings, &verb)),
             Command::Cost(verb) => cost::run(settings, &verb),
             Command::Schema(verb) => Ok(schema::run(settings, &verb)),
+            Command::Completions(verb) => Ok(completions::run(settings, &verb)),
+            Command::Man(verb) => man::run(settings, &verb),
             Command::Sandbox(verb) => sandbox::run(settings, &verb).await,
             Command::Demo(verb) => demo::run(settings, &verb).await,
         }

@@ -75,6 +75,7 @@ mod tests {
             name: "keys".into(),
             status: StackStatus("UPDATE_COMPLETE".into()),
             reason: None,
+            since: None,
             outputs: BTreeMap::new(),
             parameters: BTreeMap::from([("ArtifactKey".into(), "a".into())]),
             tags: BTreeMap::from([("team".into(), "a".into())]),

@@ -12,6 +12,13 @@ use crate::port::{EncryptionKey, Secret, StackResource};
 /// server's, whatever else the version carries.
 pub const SETTING: &str = "KEYROTA_SETTING";
 
+/// The label that the function puts on a version whose password took the place of one
+/// that the server still takes.
+pub const RETAINED: &str = "KEYROTA_RETAINED";
+
+/// The label of a version whose login has not been tried yet.
+pub const FIRST: &str = "KEYROTA_FIRST";
+
 /// What was seen of a database's entry.
 #[derive(Clone, Debug)]
 pub struct ObservedDatabase {

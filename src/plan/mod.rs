@@ -4,6 +4,7 @@ mod artifact;
 mod candidate;
 mod changes;
 mod database;
+mod doctor;
 mod environment;
 mod made;
 mod observed;
@@ -20,7 +21,12 @@ pub use artifact::{artifact_prefix, function_key, template_key};
 pub use candidate::{Candidate, age_in_days};
 pub use changes::{needs_update, refuse_seed_changes, same_template};
 pub use database::{
-    DatabaseAdministrator, ObservedDatabase, ObservedLogin, SETTING, report_database,
+    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING,
+    report_database,
+};
+pub use doctor::{
+    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, ExaminedDatabase, ExaminedKey,
+    FAULTS, Fault, Fix, Proof, diagnose,
 };
 pub use environment::{Environment, TLS_TAG, tls_of};
 pub use made::{MADE, MAKING};

@@ -26,6 +26,8 @@ pub struct Secret {
     pub tags: BTreeMap<String, String>,
     /// A schedule is on.
     pub rotation_enabled: bool,
+    /// What rotates it, and when; also of a schedule that is off.
+    pub rotation: Rotation,
     /// When a rotation last ended well.
     pub last_rotated: Option<Timestamp>,
     /// By when the next one is due.
@@ -34,6 +36,17 @@ pub struct Secret {
     pub deleted: Option<Timestamp>,
     /// Each labelled version with its staging labels.
     pub versions: BTreeMap<String, Vec<String>>,
+}
+
+/// What rotates a secret, and when (`API_RotationRulesType`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// The function's ARN.
+    pub function: Option<String>,
+    /// The schedule expression.
+    pub schedule: Option<String>,
+    /// How long after the scheduled hour it may rotate, such as `3h`.
+    pub window: Option<String>,
 }
 
 impl Secret {
@@ -100,6 +113,10 @@ pub trait Secrets {
     ) -> Result<()>;
     /// Begins a rotation and returns the version it will make.
     async fn rotate(&self, id: &str, token: &str) -> Result<String>;
+    /// Sets function and schedule, turns the schedule on, and begins no rotation: the
+    /// function tries the configuration (`secretsmanager:RotateSecret` with
+    /// `RotateImmediately` false).
+    async fn schedule(&self, id: &str, token: &str, rotation: &Rotation) -> Result<()>;
     /// Turns the schedule off.
     async fn cancel_rotation(&self, id: &str) -> Result<()>;
     /// Sets a tag.
@@ -108,4 +125,6 @@ pub trait Secrets {
     async fn untag(&self, id: &str, key: &str) -> Result<()>;
     /// Deletes it; returns until when it can be restored.
     async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>>;
+    /// Takes a secret's deletion back (`secretsmanager:RestoreSecret`).
+    async fn restore_secret(&self, id: &str) -> Result<()>;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Result;
@@ -18,6 +19,8 @@ pub struct Stack {
     pub status: StackStatus,
     /// Why it is in that status, where CloudFormation says so.
     pub reason: Option<String>,
+    /// When its last operation began.
+    pub since: Option<Timestamp>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
     /// Its parameters.

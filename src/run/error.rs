@@ -80,6 +80,14 @@ pub enum Error {
         /// What the function says.
         reason: String,
     },
+    /// The function could not look at a secret as it does every hour.
+    #[error("the function cannot see to {secret}: {reason}")]
+    NotSwept {
+        /// The secret.
+        secret: String,
+        /// What the function says.
+        reason: String,
+    },
     /// The new credential does not prove itself.
     #[error("the credential in {secret} is not proven: {reason}")]
     NotVerified {

@@ -11,6 +11,7 @@ mod change_set;
 mod database;
 mod deploy;
 mod discover;
+mod doctor;
 mod error;
 #[cfg(test)]
 mod fake;
@@ -38,6 +39,7 @@ pub use database::{
 };
 pub use deploy::{Deployed, deploy};
 pub use discover::{discover, look_up};
+pub use doctor::{examine, treat};
 pub use error::Error;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
@@ -79,6 +81,9 @@ pub struct Pace {
     pub propagation: Duration,
     /// How long a new key may be missing from its user's list.
     pub listing: Duration,
+    /// How long after its time an old key may still be as it was: the function looks
+    /// every hour.
+    pub sweep: Duration,
 }
 
 impl Pace {
@@ -89,6 +94,7 @@ impl Pace {
         trial: Duration::from_secs(60),
         propagation: Duration::from_secs(120),
         listing: Duration::from_secs(20),
+        sweep: Duration::from_secs(2 * 3_600),
     };
     /// For a local AWS, where looking costs nothing and nothing propagates.
     pub const LOCAL: Self = Self {
@@ -97,6 +103,7 @@ impl Pace {
         trial: Duration::from_secs(10),
         propagation: Duration::from_secs(5),
         listing: Duration::ZERO,
+        sweep: Duration::from_secs(2),
     };
 }
 

@@ -2,9 +2,11 @@
 //! failures on stderr. The only room that prints.
 
 mod cost;
+mod doctor;
 mod human;
 mod init;
 mod json;
+mod manual;
 mod progress;
 mod result;
 mod schedule;
@@ -22,6 +24,7 @@ use owo_colors::OwoColorize;
 use crate::model::Finding;
 
 pub use init::{InitResult, candidate_note};
+pub use manual::ManualResult;
 pub use progress::Progress;
 pub use result::{
     BootstrapResult, BundleResult, CredentialsResult, DeployedFunction, DeployedSecret,

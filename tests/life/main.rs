@@ -11,6 +11,7 @@ mod bundle;
 mod change;
 mod cut;
 mod database;
+mod doctor;
 mod emulator;
 mod exec;
 mod fleet;

@@ -1,5 +1,5 @@
-//! What is said without an AWS: when windows open, what a stack costs, and the
-//! manifest's schema.
+//! What is said without an AWS: when windows open, what a stack costs, the
+//! manifest's schema, completions and manual pages.
 
 use serde_json::{Value, json};
 
@@ -102,4 +102,44 @@ async fn the_schema_is_the_published_one() {
     let ran = Home::new().keyrota("schema").await.exits(0);
     let published = include_str!("../../schema/keyrota.schema.json");
     assert!(ran.stdout == published, "{ran}");
+}
+
+#[tokio::test]
+async fn a_shell_reads_its_completions() {
+    let home = Home::new();
+    let ran = home.keyrota("completions bash").await.exits(0);
+    home.write("keyrota.bash", &ran.stdout);
+    let mut shell = tokio::process::Command::new("bash");
+    let asked = "source ./keyrota.bash; COMP_WORDS=(keyrota boot); COMP_CWORD=1; \
+                 _keyrota keyrota boot keyrota; echo \"${COMPREPLY[@]}\"";
+    shell.args(["--noprofile", "--norc", "-c", asked]);
+    let output = shell.current_dir(home.path()).output().await;
+    let output = output.expect("bash can be started");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "bootstrap");
+    // In every form the script and nothing else.
+    let again = home.keyrota("completions bash --format json").await;
+    assert_eq!(again.exits(0).stdout, ran.stdout);
+    let ran = home.keyrota("completions csh").await.exits(2);
+    ran.says(&["bash", "zsh", "fish"]);
+}
+
+#[tokio::test]
+async fn manual_pages_are_written_and_the_same_each_time() {
+    let home = Home::new();
+    let top = home.keyrota("man").await.exits(0).stdout;
+    assert!(top.contains(".TH keyrota 1"), "{top}");
+    let pages = "man -o share/man1 --format json";
+    let document = home.keyrota(pages).await.exits(0).json();
+    let files = document["files"].as_array().expect("files").clone();
+    assert!(files.iter().all(|file| file["state"] == "written"));
+    assert_eq!(home.read("share/man1/keyrota.1"), top);
+    let rotate = home.read("share/man1/keyrota-rotate.1");
+    assert!(rotate.contains("restore\\-previous"), "{rotate}");
+    let document = home.keyrota(pages).await.exits(0).json();
+    let again = document["files"].as_array().expect("files");
+    assert_eq!(again.len(), files.len());
+    assert!(again.iter().all(|file| file["state"] == "unchanged"));
+    home.write("taken", "a file");
+    let ran = home.keyrota("man -o taken").await.exits(1);
+    ran.says(&["taken"]);
 }

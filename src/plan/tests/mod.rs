@@ -1,5 +1,6 @@
 //! Decisions by tables: what was observed, and what follows from it.
 
+mod doctor;
 mod old_key;
 mod preflight;
 mod sample;

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::super::{Observed, ObservedEntry, ObservedSecret, SecretContent};
 use crate::model::{self, Content, Credential, Model};
-use crate::port::{Caller, Key, Secret, Stack, StackResource, StackStatus, User};
+use crate::port::{Caller, Key, Rotation, Secret, Stack, StackResource, StackStatus, User};
+
+pub const FUNCTION: &str = "arn:aws:lambda:eu-west-1:111122223333:function:keys-Function";
 
 pub const NOW: &str = "2026-11-02T09:00:00Z";
 
@@ -58,6 +60,11 @@ pub fn entry() -> ObservedEntry {
                 name: "keys/ada".to_owned(),
                 tags: tags(&[("keyrota:stack", "keys"), ("keyrota:user", "ada")]),
                 rotation_enabled: true,
+                rotation: Rotation {
+                    function: Some(FUNCTION.to_owned()),
+                    schedule: Some("rate(30 days)".to_owned()),
+                    window: Some("3h".to_owned()),
+                },
                 last_rotated: Some(at("2026-11-01T09:00:00Z")),
                 next_rotation: Some(at("2026-12-01T09:00:00Z")),
                 deleted: None,
@@ -95,6 +102,7 @@ pub fn stack(status: &str) -> Stack {
         name: "keys".to_owned(),
         status: StackStatus(status.to_owned()),
         reason: None,
+        since: None,
         outputs: BTreeMap::new(),
         parameters: BTreeMap::new(),
         tags: tags(&[("keyrota:stack", "keys")]),

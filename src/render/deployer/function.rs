@@ -1,6 +1,6 @@
 //! The function and its log.
 
-use super::Command::{Bootstrap, Rotate, Teardown};
+use super::Command::{Bootstrap, Doctor, Rotate, Teardown};
 use super::{Action, Grant, Scope, generated};
 use crate::render::Strategy;
 
@@ -17,7 +17,7 @@ const FUNCTION: &[Action] = &[
     ("lambda:GetFunctionScalingConfig", &[Bootstrap]),
     ("lambda:GetPolicy", &[Bootstrap]),
     ("lambda:GetRuntimeManagementConfig", &[Bootstrap]),
-    ("lambda:InvokeFunction", &[Bootstrap, Rotate]),
+    ("lambda:InvokeFunction", &[Bootstrap, Rotate, Doctor]),
     ("lambda:RemovePermission", &[Bootstrap, Teardown]),
     ("lambda:TagResource", &[Bootstrap]),
     ("lambda:UntagResource", &[Bootstrap]),
@@ -29,7 +29,7 @@ const FUNCTION: &[Action] = &[
 const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
     ("logs:DeleteLogGroup", &[Bootstrap, Teardown]),
-    ("logs:FilterLogEvents", &[Bootstrap, Rotate]),
+    ("logs:FilterLogEvents", &[Bootstrap, Rotate, Doctor]),
     ("logs:GetDataProtectionPolicy", &[Bootstrap]),
     ("logs:ListTagsForResource", &[Bootstrap]),
     ("logs:PutRetentionPolicy", &[Bootstrap]),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, each, entries, generated};
 use crate::model::{AccessKey, RotateAs};
 use crate::render::Strategy;
@@ -49,15 +49,21 @@ const ATTACH: &[Action] = &[
 
 const USERS: &[Action] = &[
     ("iam:CreateAccessKey", &[Bootstrap]),
-    ("iam:DeleteAccessKey", &[Bootstrap, Rotate, Teardown]),
+    (
+        "iam:DeleteAccessKey",
+        &[Bootstrap, Rotate, Doctor, Teardown],
+    ),
     (
         "iam:GetAccessKeyLastUsed",
-        &[Plan, Bootstrap, Rotate, Status, Teardown],
+        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
     ),
-    ("iam:GetUser", &[Plan, Bootstrap, Rotate, Status, Teardown]),
+    (
+        "iam:GetUser",
+        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
+    ),
     (
         "iam:ListAccessKeys",
-        &[Plan, Bootstrap, Rotate, Status, Teardown],
+        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
     ),
 ];
 

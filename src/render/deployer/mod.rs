@@ -1,5 +1,5 @@
 //! What a person or pipeline needs that runs `plan`, `bootstrap`, `rotate`,
-//! `status` and `teardown`, and no more.
+//! `status`, `doctor` and `teardown`, and no more.
 //!
 //! Every statement belongs to one command, whose name its Sid begins with: those of
 //! a command are a policy that is enough for it. Most of what a command needs
@@ -40,15 +40,17 @@ enum Command {
     Bootstrap,
     Rotate,
     Status,
+    Doctor,
     Teardown,
 }
 
 impl Command {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Plan,
         Self::Bootstrap,
         Self::Rotate,
         Self::Status,
+        Self::Doctor,
         Self::Teardown,
     ];
 
@@ -59,6 +61,7 @@ impl Command {
             Self::Bootstrap => "Bootstrap",
             Self::Rotate => "Rotate",
             Self::Status => "Status",
+            Self::Doctor => "Doctor",
             Self::Teardown => "Teardown",
         }
     }

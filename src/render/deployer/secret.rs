@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope};
 use crate::model::{InitialPassword, KmsKey, Model, SecretReference};
 use crate::render::served::{self, Served};
@@ -18,18 +18,22 @@ const SECRETS: &[Action] = &[
     ("secretsmanager:CreateSecret", &[Bootstrap]),
     (
         "secretsmanager:DescribeSecret",
-        &[Plan, Bootstrap, Status, Teardown],
+        &[Plan, Bootstrap, Status, Doctor, Teardown],
     ),
     (
         "secretsmanager:GetSecretValue",
-        &[Plan, Bootstrap, Status, Teardown],
+        &[Plan, Bootstrap, Status, Doctor, Teardown],
     ),
     ("secretsmanager:PutSecretValue", &[Bootstrap]),
-    ("secretsmanager:RotateSecret", &[Bootstrap]),
+    ("secretsmanager:RestoreSecret", &[Doctor]),
+    ("secretsmanager:RotateSecret", &[Bootstrap, Doctor]),
     ("secretsmanager:TagResource", &[Bootstrap]),
     ("secretsmanager:UntagResource", &[Bootstrap]),
     ("secretsmanager:UpdateSecret", &[Bootstrap]),
-    ("secretsmanager:UpdateSecretVersionStage", &[Bootstrap]),
+    (
+        "secretsmanager:UpdateSecretVersionStage",
+        &[Bootstrap, Doctor],
+    ),
 ];
 
 const DEPLOYED_SECRETS: &[Action] = &[
@@ -41,8 +45,8 @@ const DEPLOYED_SECRETS: &[Action] = &[
 
 /// The key of a rotation that is given up is noted on its secret until it is deleted.
 const NOTED_KEYS: &[Action] = &[
-    ("secretsmanager:TagResource", &[Rotate]),
-    ("secretsmanager:UntagResource", &[Rotate]),
+    ("secretsmanager:TagResource", &[Rotate, Doctor]),
+    ("secretsmanager:UntagResource", &[Rotate, Doctor]),
 ];
 
 /// A teardown also takes what earlier manifests left, which this one does not name:
@@ -68,16 +72,22 @@ const READ_SECRETS: &[Action] = &[
 ];
 
 /// Its full ARN goes into `secretarn`; its value is for the function alone.
-const ADMINISTRATORS: &[Action] = &[("secretsmanager:DescribeSecret", &[Plan, Bootstrap, Rotate])];
+const ADMINISTRATORS: &[Action] = &[(
+    "secretsmanager:DescribeSecret",
+    &[Plan, Bootstrap, Rotate, Doctor],
+)];
 
 /// What it holds is stored as the first value of another one.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
 
-const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate])];
+const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
 
 /// Through Secrets Manager: to read a secret takes one, to store it both.
 const USE_KEYS: &[Action] = &[
-    ("kms:Decrypt", &[Plan, Bootstrap, Rotate, Status, Teardown]),
+    (
+        "kms:Decrypt",
+        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
+    ),
     ("kms:GenerateDataKey", &[Bootstrap]),
 ];
 

@@ -1,6 +1,6 @@
 //! The stack, and the code and templates that it reads.
 
-use super::Command::{Bootstrap, Plan, Rotate, Status, Teardown};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope};
 use crate::render::name;
 
@@ -18,13 +18,13 @@ const STACK: &[Action] = &[
     ),
     (
         "cloudformation:DescribeStacks",
-        &[Plan, Bootstrap, Rotate, Status, Teardown],
+        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
     ),
     ("cloudformation:ExecuteChangeSet", &[Bootstrap]),
     ("cloudformation:GetTemplate", &[Plan, Bootstrap]),
     (
         "cloudformation:ListStackResources",
-        &[Plan, Bootstrap, Rotate, Teardown],
+        &[Plan, Bootstrap, Rotate, Doctor, Teardown],
     ),
     ("cloudformation:TagResource", &[Plan, Bootstrap]),
     ("cloudformation:UntagResource", &[Plan, Bootstrap]),

@@ -301,6 +301,7 @@ fn secrets_manager(name: &str) -> Option<Pair> {
         "UpdateSecretVersionStage" => ("relabel", ""),
         "CreateSecret" => ("create", ""),
         "DeleteSecret" => ("delete", ""),
+        "RestoreSecret" => ("restore", ""),
         "UpdateSecret" => ("change", ""),
         "RotateSecret" => ("rotate", ""),
         "CancelRotateSecret" => ("stop the rotation of", ""),

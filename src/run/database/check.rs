@@ -34,7 +34,7 @@ impl Answer {
 ///
 /// Returns [`Error::NotAsked`] where the function could not be asked, or the
 /// secret is not as it has to be.
-pub(super) async fn check(
+pub(in crate::run) async fn check(
     context: &Context<'_>,
     deployed: &Deployed,
     secret: &str,

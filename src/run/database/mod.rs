@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
+pub(super) use check::check;
 pub use observe::observe_database;
 pub(super) use observe::{observe_login, observe_secret_alone};
 pub use restore::restore_database;

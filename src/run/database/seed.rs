@@ -9,11 +9,8 @@ use super::super::{Context, Deployed};
 use super::check::check;
 use super::{Passwords, observe_database};
 use crate::model::{Database, Login};
-use crate::plan::{ObservedDatabase, SecretContent};
+use crate::plan::{FIRST, ObservedDatabase, SecretContent};
 use crate::port::{CURRENT, Secret};
-
-/// The label of a version whose login has not been tried yet.
-const FIRST: &str = "KEYROTA_FIRST";
 
 /// A secret that holds a login.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::stacks::{StackRecord, physical_ids};
 use super::template::{Resource, Scope, Template};
 use super::world::{ACCOUNT, REGION, Version, World, refused};
-use crate::port::{ChangeSetRequest, ErrorKind};
+use crate::port::{ChangeSetRequest, ErrorKind, Rotation};
 
 /// A resource that was made.
 #[derive(Clone, Debug)]
@@ -176,6 +176,13 @@ impl World {
                 let arn = text("SecretId");
                 let secret = self.live_secret(&arn).map_err(|error| error.message)?;
                 secret.rotates = true;
+                let rules = &resource.properties["RotationRules"];
+                let rule = |key: &str| rules[key].as_str().map(str::to_owned);
+                secret.rotation = Rotation {
+                    function: Some(text("RotationLambdaARN")),
+                    schedule: rule("ScheduleExpression"),
+                    window: rule("Duration"),
+                };
                 let name = secret.name.clone();
                 self.begin_trial(&name);
                 Ok(arn)

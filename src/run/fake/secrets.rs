@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Fake;
 use super::world::refused;
-use crate::port::{Deletion, ErrorKind, PENDING, Result, Secret, SecretValue, Secrets};
+use crate::port::{Deletion, ErrorKind, PENDING, Result, Rotation, Secret, SecretValue, Secrets};
 
 #[async_trait(?Send)]
 impl Secrets for Fake {
@@ -22,6 +22,7 @@ impl Secrets for Fake {
                 name: held.name.clone(),
                 tags: held.tags.clone(),
                 rotation_enabled: held.rotates,
+                rotation: held.rotation.clone(),
                 last_rotated: held.last_rotated,
                 next_rotation: held
                     .last_rotated
@@ -94,6 +95,21 @@ impl Secrets for Fake {
         .await
     }
 
+    async fn schedule(&self, id: &str, _: &str, rotation: &Rotation) -> Result<()> {
+        self.act("secretsmanager:RotateSecret", |world| {
+            let secret = world.live_secret(id)?;
+            if secret.in_rotation() {
+                return refused(ErrorKind::Conflict, "a rotation is not complete");
+            }
+            secret.rotates = true;
+            secret.rotation = rotation.clone();
+            let name = secret.name.clone();
+            world.begin_trial(&name);
+            Ok(())
+        })
+        .await
+    }
+
     async fn cancel_rotation(&self, id: &str) -> Result<()> {
         self.act("secretsmanager:CancelRotateSecret", |world| {
             let secret = world.live_secret(id)?;
@@ -152,6 +168,14 @@ impl Secrets for Fake {
                     Ok(Some(until))
                 }
             }
+        })
+        .await
+    }
+
+    async fn restore_secret(&self, id: &str) -> Result<()> {
+        self.act("secretsmanager:RestoreSecret", |world| {
+            world.secret_mut(id)?.deleted = None;
+            Ok(())
         })
         .await
     }

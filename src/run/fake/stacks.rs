@@ -215,6 +215,7 @@ impl Stacks for Fake {
                 name: stack.name.clone(),
                 status: StackStatus(stack.status.clone()),
                 reason: stack.reason.clone(),
+                since: None,
                 outputs: stack.outputs.clone(),
                 parameters: stack.parameters.clone(),
                 tags: stack.tags.clone(),

@@ -9,7 +9,7 @@ use super::database::Server;
 use super::rotation::{Process, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
-use crate::port::{BucketOwner, Error, ErrorKind};
+use crate::port::{BucketOwner, Error, ErrorKind, Rotation};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
@@ -53,6 +53,7 @@ pub struct SecretRecord {
     pub kms_key: Option<String>,
     pub tags: BTreeMap<String, String>,
     pub rotates: bool,
+    pub rotation: Rotation,
     pub last_rotated: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     pub versions: BTreeMap<String, Version>,

@@ -233,7 +233,7 @@ impl<'a> Attempt<'a> {
 /// Returns the reason in a JSON log line of level ERROR about a secret:
 /// `errorMessage`, which is also what Lambda's own lines call it. Those name the
 /// secret, if at all, within their text.
-fn error_in(message: &str, secret: &str) -> Option<String> {
+pub(in crate::run) fn error_in(message: &str, secret: &str) -> Option<String> {
     let line: Value = serde_json::from_str(message.trim()).ok()?;
     let about = match line.get("secret").and_then(Value::as_str) {
         Some(named) => named == secret,

@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::plan::ABANDONED_TAG;
 use crate::port::{CURRENT, Secret};
 
+pub(super) use attempt::error_in;
 pub use database::rotate_database;
 pub use key::rotate_secret;
 

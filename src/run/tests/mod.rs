@@ -3,6 +3,7 @@
 mod bootstrap;
 mod database;
 mod discover;
+mod doctor;
 mod restore;
 mod rotate;
 mod scenario;

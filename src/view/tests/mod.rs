@@ -3,6 +3,7 @@
 
 mod cost;
 mod credential;
+mod doctor;
 mod file;
 mod init;
 mod schedule;

@@ -8,6 +8,7 @@
 pub mod bench;
 mod client;
 mod cut;
+mod doctor;
 mod exec;
 pub mod function;
 mod outage;

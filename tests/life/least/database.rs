@@ -19,7 +19,8 @@ const ADMINISTRATOR: &str = "ops/administrator";
 const FIRST_PASSWORD: &str = "ops/first-password";
 
 /// What a command does itself for a database, and by other ways than for an access key.
-/// The rest it has CloudFormation do, whose handlers call the same for both.
+/// The rest it does alike, or has CloudFormation do, whose handlers call the same for
+/// both.
 const BY_ITSELF: [&str; 9] = [
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -34,7 +35,7 @@ const BY_ITSELF: [&str; 9] = [
 
 /// Returns what the scenarios of access keys show of a command for databases as well.
 pub async fn shown_with_keys(world: &World, part: &str) -> BTreeSet<String> {
-    if !["Plan", "Bootstrap", "Teardown"].contains(&part) {
+    if !["Plan", "Bootstrap", "Doctor", "Teardown"].contains(&part) {
         return BTreeSet::new();
     }
     let mut shown = prepare_state(world, SMALL).await.part(part).actions();

@@ -192,6 +192,16 @@ async fn each_action_of_plan_rotate_and_status_is_needed() {
 }
 
 #[tokio::test]
+async fn each_action_of_doctor_is_needed() {
+    let names = [
+        "doctor",
+        "doctor of what was left unfinished",
+        "doctor that mends",
+    ];
+    ablate(&names, 0, 1).await;
+}
+
+#[tokio::test]
 async fn each_action_for_a_large_stack_is_needed() {
     let names = [
         "plan of a large stack",
@@ -209,6 +219,9 @@ async fn each_action_for_a_database_is_needed() {
         "status of a database",
         "rotate a database",
         "rotate a database that was left unfinished",
+        "doctor of a database",
+        "doctor of a database that was left unfinished",
+        "doctor that mends a database",
         "plan of a database",
         "bootstrap of a database",
         "bootstrap of a database that rolls back",

@@ -5,7 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// What the Sids of the commands' statements begin with.
-pub const PARTS: [&str; 5] = ["Plan", "Bootstrap", "Rotate", "Status", "Teardown"];
+pub const PARTS: [&str; 6] = [
+    "Plan",
+    "Bootstrap",
+    "Rotate",
+    "Status",
+    "Doctor",
+    "Teardown",
+];
 
 /// A policy, or a part of one.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::database;
 use super::state::{
-    BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, LARGE,
+    AILING, BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, LARGE,
     LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, UNFINISHED,
 };
 
@@ -100,6 +100,41 @@ pub const SCENARIOS: &[Scenario] = &[
             "secretsmanager:UntagResource",
         ]),
     ),
+    scenario(
+        "doctor",
+        "Doctor",
+        "doctor --format json",
+        DEPLOYED,
+        Shows::TheRest,
+    ),
+    Scenario {
+        code: 5,
+        ..scenario(
+            "doctor of what was left unfinished",
+            "Doctor",
+            "doctor --format json",
+            UNFINISHED,
+            Shows::These(&["logs:FilterLogEvents"]),
+        )
+    },
+    Scenario {
+        anew: true,
+        ..scenario(
+            "doctor that mends",
+            "Doctor",
+            "doctor --fix --yes --format json",
+            AILING,
+            Shows::These(&[
+                "secretsmanager:RestoreSecret",
+                "secretsmanager:RotateSecret",
+                "lambda:InvokeFunction",
+                "secretsmanager:TagResource",
+                "secretsmanager:UpdateSecretVersionStage",
+                "iam:DeleteAccessKey",
+                "secretsmanager:UntagResource",
+            ]),
+        )
+    },
     scenario("plan of a new stack", "Plan", PLAN, SMALL, Shows::TheRest),
     scenario(
         "plan of a changed stack",
@@ -299,6 +334,34 @@ pub const SCENARIOS: &[Scenario] = &[
             "rotate a database that was left unfinished",
             "Rotate",
             "rotate --format json",
+            DATABASE_UNFINISHED,
+            Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
+        )
+    },
+    scenario(
+        "doctor of a database",
+        "Doctor",
+        "doctor --format json",
+        DATABASE_DEPLOYED,
+        Shows::TheRest,
+    ),
+    Scenario {
+        code: 5,
+        ..scenario(
+            "doctor of a database that was left unfinished",
+            "Doctor",
+            "doctor --format json",
+            DATABASE_UNFINISHED,
+            Shows::These(&["logs:FilterLogEvents"]),
+        )
+    },
+    Scenario {
+        code: 5,
+        anew: true,
+        ..scenario(
+            "doctor that mends a database",
+            "Doctor",
+            "doctor --fix --yes --format json",
             DATABASE_UNFINISHED,
             Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
         )

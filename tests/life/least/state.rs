@@ -20,6 +20,7 @@ pub enum State {
         large: bool,
     },
     Unfinished,
+    Ailing,
     Seeded,
     LeftBehind,
     Busy,
@@ -55,6 +56,8 @@ pub const CHANGED: State = State::Changed { large: false };
 pub const LARGE_CHANGED: State = State::Changed { large: true };
 /// A rotation is left with a value that can never be promoted.
 pub const UNFINISHED: State = State::Unfinished;
+/// As that, and rotated, with a secret that awaits deletion.
+pub const AILING: State = State::Ailing;
 /// A deployed secret is seeded with something else than is rendered.
 pub const SEEDED: State = State::Seeded;
 /// An earlier manifest has left a secret.
@@ -123,10 +126,9 @@ async fn prepare_keys(world: &World, state: State) {
     }
     let (before, after) = manifests(state, &key);
     world.manifest(&before);
-    let rotates = if state == DEPLOYED {
-        ""
-    } else {
-        " --no-rotate"
+    let rotates = match state {
+        DEPLOYED | AILING => "",
+        _ => " --no-rotate",
     };
     if !matches!(state, State::New { .. } | State::Busy) {
         let bootstrap = format!("bootstrap --yes --function-zip function.zip{rotates}");
@@ -135,6 +137,7 @@ async fn prepare_keys(world: &World, state: State) {
     world.manifest(&after);
     match state {
         State::Unfinished => leave_unfinished(world).await,
+        State::Ailing => ail(world).await,
         State::Seeded => seed_otherwise(world).await,
         State::LeftBehind => leave_behind(world).await,
         State::Busy => keep_busy(world).await,
@@ -236,6 +239,15 @@ async fn leave_unfinished(world: &World) {
         .secret_string(value.to_string())
         .version_stages("AWSPENDING");
     request.send().await.expect("the value is stored");
+}
+
+/// Leaves a rotation unfinished, in the place of the key before, and deletes a secret.
+async fn ail(world: &World) {
+    let before = world.key_in("prod/mailer", "AWSPREVIOUS").await;
+    let before = before.expect("a key before");
+    world.delete_key("mailer", &before.id).await;
+    leave_unfinished(world).await;
+    world.delete_secret("prod/batch").await;
 }
 
 /// Deploys the template with another seed, as somebody does by hand.

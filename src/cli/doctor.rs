@@ -1,0 +1,112 @@
+//! `keyrota doctor`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::Exit;
+use super::failure::Failed;
+use super::fleet::Stacks;
+use super::session::Session;
+use super::settings::Settings;
+use crate::model::Model;
+use crate::plan::{Diagnosis, DoctorReport, Fix};
+use crate::run::{self, Context};
+
+/// Find what is wrong, with the evidence and one remedy for each fault
+///
+/// Looks at the stack, each secret, each user's keys, and whether each credential
+/// authenticates, and changes nothing; exits with 5 where something is wrong.
+///
+/// With --fix it does what can lose no credential in use: restores secrets of the
+/// stack's, takes up or begins rotations that are due, switches rotation on as the
+/// manifest says, has the function retire old keys. Then it looks again.
+#[derive(Args, Debug)]
+pub(super) struct Doctor {
+    /// Do what can be done without a person, having asked
+    #[arg(long)]
+    fix: bool,
+    /// Go on without a question
+    #[arg(short, long, requires = "fix")]
+    yes: bool,
+}
+
+/// Mending a fault may show another that it hid: a secret that is restored may have
+/// its rotation switched off, and be overdue.
+const ROUNDS: usize = 5;
+
+pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Failed> {
+    let stacks = Stacks::load(settings)?;
+    let session = Session::open(settings, stacks.model()).await?;
+    let context = session.context(settings);
+    let models: Vec<&Model> = stacks.fleet.models().collect();
+    for model in &models {
+        run::guard_account(&context, model).await?;
+    }
+    let mut looks = vec![look(&context, &models).await?];
+    let mut tried: Vec<Diagnosis> = Vec::new();
+    let mut refused = false;
+    while verb.fix && looks.len() <= ROUNDS {
+        let last = looks.last().map(Vec::as_slice).unwrap_or_default();
+        let chosen: Vec<Vec<Diagnosis>> = last.iter().map(|it| untried(it, &tried)).collect();
+        if chosen.iter().all(Vec::is_empty) {
+            break;
+        }
+        settings.confirm(verb.yes, &question(chosen.iter().flatten()))?;
+        for (model, chosen) in models.iter().zip(chosen) {
+            let failures = run::treat(&context, model, &chosen).await?;
+            let is_aws = |error: &run::Error| matches!(error, run::Error::Aws(_));
+            refused |= failures.iter().any(is_aws);
+            tried.extend(chosen);
+        }
+        looks.push(look(&context, &models).await?);
+    }
+    settings.progress.finish();
+    let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
+    let report = DoctorReport::of(&looks);
+    settings.view.show(&report);
+    Ok(match report.is_well() {
+        true => Exit::Done,
+        false if refused => Exit::Failed,
+        false => Exit::Attention,
+    })
+}
+
+/// Looks at every stack, each by itself.
+async fn look(context: &Context<'_>, models: &[&Model]) -> Result<Vec<Vec<Diagnosis>>, Failed> {
+    let mut found = Vec::new();
+    for model in models {
+        found.push(run::examine(context, model).await?);
+    }
+    Ok(found)
+}
+
+/// Returns what may be mended and was not tried: what did not help will not help again.
+fn untried(found: &[Diagnosis], tried: &[Diagnosis]) -> Vec<Diagnosis> {
+    let fresh = |it: &&Diagnosis| it.fix.is_some() && !tried.iter().any(|held| held.is_same(it));
+    found.iter().filter(fresh).cloned().collect()
+}
+
+fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
+    let mut text = "This will:\n".to_owned();
+    let mut told = Vec::new();
+    for diagnosis in chosen {
+        let (Some(secret), Some(fix)) = (&diagnosis.secret, diagnosis.fix) else {
+            continue;
+        };
+        if told.contains(&(secret, fix)) {
+            continue;
+        }
+        told.push((secret, fix));
+        let what = match fix {
+            Fix::Restore => "take back the deletion of",
+            Fix::Resume => "take up the unfinished rotation of",
+            Fix::Schedule => "set the rotation of",
+            Fix::Rotate => "rotate",
+            Fix::Sweep => "have the function look at",
+        };
+        let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
+    }
+    text.push_str("Go on?");
+    text
+}

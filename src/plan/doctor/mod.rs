@@ -1,0 +1,162 @@
+//! What is wrong, by what was seen: evidence and one remedy for each fault.
+//!
+//! A fault is told where its cause is seen, and not again by what follows from it: a
+//! secret that awaits deletion has nothing said of its keys. Whatever could take a
+//! credential from somebody who uses it is left to a person.
+
+mod database;
+mod fault;
+mod key;
+mod report;
+mod secret;
+mod stack;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ObservedDatabase, ObservedEntry};
+use crate::model::{AccessKey, Database, Model, SecretName};
+use crate::port::Stack;
+use crate::render::Strategy;
+
+pub use fault::{FAULTS, Fault};
+pub use report::{DoctorFinding, DoctorReport};
+
+/// What was seen of a stack and of all that belongs to it.
+#[derive(Clone, Debug)]
+pub struct Examined<'a> {
+    /// The Region.
+    pub region: String,
+    /// The stack, if there is one.
+    pub stack: Option<Stack>,
+    /// The access keys that were looked at.
+    pub keys: Vec<ExaminedKey<'a>>,
+    /// The databases that were looked at.
+    pub databases: Vec<ExaminedDatabase<'a>>,
+}
+
+/// What was seen of an access key's entry.
+pub type ExaminedKey<'a> = Examination<'a, AccessKey, ObservedEntry>;
+/// What was seen of a database's.
+pub type ExaminedDatabase<'a> = Examination<'a, Database, ObservedDatabase>;
+
+/// What was seen of an entry.
+#[derive(Clone, Debug)]
+pub struct Examination<'a, E, T> {
+    /// What the manifest says.
+    pub entry: &'a E,
+    /// The secret and what belongs to it.
+    pub seen: T,
+    /// Whether the credential that clients read authenticates.
+    pub proof: Proof,
+    /// The last error that the function has logged of a rotation that is unfinished.
+    pub reported: Option<String>,
+}
+
+/// Whether a credential authenticates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// There is nothing to try, or nothing to try it with.
+    Untried,
+    /// It does.
+    Accepted,
+    /// It does not, and why.
+    Refused(String),
+    /// Nobody could say, and why.
+    Unknown(String),
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// What it is.
+    pub fault: &'static Fault,
+    /// What it is about, such as `secret prod/app`.
+    pub subject: String,
+    /// What was seen: times and key IDs, never a value.
+    pub evidence: String,
+    /// What to do about it, with the command.
+    pub remedy: String,
+    /// The entry's secret, where it is about an entry.
+    pub secret: Option<SecretName>,
+    /// What may be done about it without a person.
+    pub fix: Option<Fix>,
+}
+
+impl Diagnosis {
+    /// Returns whether two are the same fault of the same thing.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.fault.id == other.fault.id && self.subject == other.subject
+    }
+}
+
+/// What loses no credential in use, in the order in which it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fix {
+    /// The secret's deletion is taken back.
+    Restore,
+    /// The rotation that was left unfinished is taken up. Until it has ended, nothing
+    /// else about rotation can be asked for (`API_RotateSecret`).
+    Resume,
+    /// Schedule and function are set as the manifest says.
+    Schedule,
+    /// The secret is rotated.
+    Rotate,
+    /// The function looks at the secret, as it does every hour.
+    Sweep,
+}
+
+/// What an entry is looked at with.
+struct Scope<'a> {
+    model: &'a Model,
+    stack: &'a Stack,
+    now: Timestamp,
+    /// How long after its time an old key may still be as it was.
+    sweep: SignedDuration,
+}
+
+impl Scope<'_> {
+    /// Returns the ARN of the function that the stack has for a kind of entries.
+    fn function(&self, strategy: Strategy) -> Option<&str> {
+        let output = strategy.function_output(self.model);
+        self.stack.outputs.get(output).map(String::as_str)
+    }
+}
+
+/// Returns all that is wrong at a moment, the stack first. An old key may be as it was
+/// for `sweep` after its time, since the function looks at it now and then.
+pub fn diagnose(
+    model: &Model,
+    examined: &Examined<'_>,
+    now: Timestamp,
+    sweep: SignedDuration,
+) -> Vec<Diagnosis> {
+    let mut found = stack::diagnose(model, examined, now);
+    let Some(stack) = examined.stack.as_ref().filter(|held| stack::tells(held)) else {
+        return found;
+    };
+    if found
+        .iter()
+        .any(|held| *held.fault == fault::STACK_NOT_OURS)
+    {
+        return found;
+    }
+    let scope = Scope {
+        model,
+        stack,
+        now,
+        sweep,
+    };
+    for examination in &examined.keys {
+        found.extend(key::diagnose(&scope, examination));
+    }
+    for examination in &examined.databases {
+        found.extend(database::diagnose(&scope, examination));
+    }
+    if stack.status.is_busy() {
+        // What CloudFormation is at work on is nobody else's to change meanwhile.
+        for diagnosis in &mut found {
+            diagnosis.fix = None;
+        }
+    }
+    found
+}

@@ -1,0 +1,231 @@
+//! What is wrong with a secret and its rotation, whatever it holds.
+
+use jiff::Timestamp;
+
+use super::fault::{
+    KMS_KEY, NEVER_ROTATED, ROTATION_DIFFERS, ROTATION_OFF, ROTATION_OVERDUE, ROTATION_UNFINISHED,
+    SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK,
+};
+use super::{Diagnosis, Fix, Scope};
+use crate::model::{Duration, KmsKey, Schedule, SecretName};
+use crate::plan::ABANDONED_TAG;
+use crate::plan::preflight::check_kms_key;
+use crate::plan::status::{State, overdue};
+use crate::port::{EncryptionKey, Rotation, Secret};
+use crate::render;
+
+/// What the manifest says of how a secret rotates.
+pub(super) struct Wanted<'a> {
+    pub(super) name: &'a SecretName,
+    pub(super) schedule: &'a Schedule,
+    pub(super) window: Option<Duration>,
+    /// The stack's function for it.
+    pub(super) function: Option<&'a str>,
+}
+
+/// What may be done about a secret's rotation without a person.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct May {
+    /// Take an unfinished one up.
+    pub(super) resume: bool,
+    /// Turn the schedule on, which has the function try itself.
+    pub(super) schedule: bool,
+    /// Begin one.
+    pub(super) rotate: bool,
+}
+
+/// Returns the secret where it is there to be looked at, and what is wrong if not.
+pub(super) fn present<'a>(
+    scope: &Scope<'_>,
+    name: &SecretName,
+    secret: Option<&'a Secret>,
+) -> Result<&'a Secret, Diagnosis> {
+    let made = scope.stack.outputs.get(&render::secret_output(name));
+    let Some(secret) = secret else {
+        let (evidence, remedy) = match made {
+            None => (
+                "neither the account nor the deployed stack has it".to_owned(),
+                "`keyrota bootstrap` brings the stack to what the manifest says".to_owned(),
+            ),
+            Some(arn) => (
+                format!("the stack made {arn}, which is gone"),
+                format!(
+                    "CloudFormation does not make it again by itself: give the entry another name than `{name}` with `secret:`, then `keyrota bootstrap`"
+                ),
+            ),
+        };
+        return Err(SECRET_MISSING.of(name, evidence, remedy));
+    };
+    let ours = made.is_some_and(|arn| *arn == secret.arn);
+    if let Some(deleted) = secret.deleted {
+        let evidence = format!("it is marked as deleted, with the date {deleted:.0}");
+        let remedy = format!("`aws secretsmanager restore-secret --secret-id {name}`");
+        let found = SECRET_DELETED.of(name, evidence, remedy);
+        return Err(found.fixed_by(Fix::Restore, ours));
+    }
+    if !ours {
+        let evidence = match made {
+            None => format!("the stack made none, and there is {}", secret.arn),
+            Some(made) => format!("the stack made {made}, and there is {}", secret.arn),
+        };
+        let remedy = format!(
+            "give the entry another name than `{name}` with `secret:`, then `keyrota bootstrap`"
+        );
+        return Err(SECRET_NOT_IN_STACK.of(name, evidence, remedy));
+    }
+    Ok(secret)
+}
+
+/// Returns what is wrong with the customer managed key that the manifest names.
+pub(super) fn encryption_key(
+    name: &SecretName,
+    wanted: &KmsKey,
+    seen: Option<&Option<EncryptionKey>>,
+) -> Option<Diagnosis> {
+    let (KmsKey::Existing(arn), Some(key)) = (wanted, seen) else {
+        return None;
+    };
+    let evidence = check_kms_key(arn, key.as_ref())?;
+    let remedy = match key {
+        None => "name a key of this account and Region with `kms_key:`, then `keyrota bootstrap`"
+            .to_owned(),
+        Some(_) => format!(
+            "`aws kms cancel-key-deletion --key-id {arn}` keeps a key that is going, `aws kms enable-key --key-id {arn}` makes it usable again"
+        ),
+    };
+    Some(KMS_KEY.of(name, evidence, remedy))
+}
+
+/// Returns what is wrong with how a secret rotates. `note` is added to the evidence
+/// of what would begin a rotation.
+pub(super) fn rotation(
+    scope: &Scope<'_>,
+    wanted: &Wanted<'_>,
+    secret: &Secret,
+    reported: Option<&str>,
+    may: May,
+    note: Option<&str>,
+) -> Vec<Diagnosis> {
+    let name = wanted.name;
+    let noted = |evidence: String| match note {
+        Some(note) => format!("{evidence}; {note}"),
+        None => evidence,
+    };
+    let mut found = Vec::new();
+    let began = began(secret, reported);
+    let is_unfinished = began.is_some();
+    if let Some(evidence) = began {
+        let evidence = format!("{evidence}; {}", rotated(secret));
+        let remedy = format!(
+            "mend what keeps it from ending, then `keyrota rotate {name}` takes it up again"
+        );
+        let held = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
+        found.push(held.fixed_by(Fix::Resume, may.resume));
+    }
+    if !secret.rotation_enabled {
+        let evidence = format!(
+            "RotationEnabled is false; it was {}; {}",
+            told(&secret.rotation),
+            rotated(secret)
+        );
+        let remedy = format!(
+            "`keyrota doctor --fix` sets {}, unless somebody switched it off for a reason",
+            wanted.schedule
+        );
+        let held = ROTATION_OFF.of(name, evidence, remedy);
+        found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
+    } else if differs(wanted, &secret.rotation) {
+        let evidence = format!(
+            "it is {}; the manifest says {}",
+            told(&secret.rotation),
+            told(&wanted.rotation())
+        );
+        let remedy = "`keyrota bootstrap` where the manifest was changed; else `keyrota doctor --fix` sets it as the manifest says";
+        let held = ROTATION_DIFFERS.of(name, evidence, remedy);
+        found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
+    }
+    if is_unfinished {
+        return found;
+    }
+    if secret.last_rotated.is_none() {
+        let evidence = "Secrets Manager has no date of a rotation that ended well";
+        let remedy = format!("move the clients to the secret, then `keyrota rotate {name}`");
+        found.push(NEVER_ROTATED.of(name, evidence, remedy));
+    } else if secret.rotation_enabled && overdue(secret, scope.now).0 == State::Overdue {
+        let evidence = format!("{}; {}", due(secret.next_rotation), rotated(secret));
+        let remedy = format!("`keyrota rotate {name}` rotates it now");
+        let held = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
+        found.push(held.fixed_by(Fix::Rotate, may.rotate));
+    }
+    found
+}
+
+/// Returns what is left of a rotation that began and has not ended: its version, or the
+/// key of one that is being given up.
+fn began(secret: &Secret, reported: Option<&str>) -> Option<String> {
+    if let Some(version) = secret.unfinished() {
+        let said = match reported {
+            Some(reason) => format!("the function's log says: {reason}"),
+            None => "the function's log of the last day says nothing of it".to_owned(),
+        };
+        return Some(format!(
+            "AWSPENDING is on version {version} and AWSCURRENT is not; {said}"
+        ));
+    }
+    let key = secret.tags.get(ABANDONED_TAG)?;
+    Some(format!(
+        "{ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
+    ))
+}
+
+impl Wanted<'_> {
+    /// Returns what Secrets Manager is to be told.
+    fn rotation(&self) -> Rotation {
+        Rotation {
+            function: self.function.map(str::to_owned),
+            schedule: Some(self.schedule.to_string()),
+            window: self.window.map(|window| window.to_string()),
+        }
+    }
+}
+
+/// Returns whether a secret rotates otherwise than it should. A window that the
+/// manifest leaves to Secrets Manager may be told or not.
+fn differs(wanted: &Wanted<'_>, held: &Rotation) -> bool {
+    let schedule = held.schedule.as_deref().map(Schedule::parse);
+    let schedule = schedule.and_then(Result::ok);
+    let same_schedule = schedule.is_some_and(|held| held.calendar() == wanted.schedule.calendar());
+    let window = held.window.as_deref().map(Duration::parse);
+    let window = window.and_then(Result::ok);
+    let same_window = wanted.window.is_none() || window == wanted.window;
+    let same_function = wanted.function.is_none() || held.function.as_deref() == wanted.function;
+    !(same_schedule && same_window && same_function)
+}
+
+/// Says how a secret rotates.
+fn told(rotation: &Rotation) -> String {
+    let schedule = rotation.schedule.as_deref();
+    let window = rotation
+        .window
+        .as_deref()
+        .map_or(String::new(), |window| format!(" within {window}"));
+    let function = rotation
+        .function
+        .as_deref()
+        .map_or(String::new(), |arn| format!(" by {arn}"));
+    format!("{}{window}{function}", schedule.unwrap_or("on no schedule"))
+}
+
+fn rotated(secret: &Secret) -> String {
+    match secret.last_rotated {
+        Some(at) => format!("it last rotated {at:.0}"),
+        None => "it has never rotated".to_owned(),
+    }
+}
+
+fn due(next: Option<Timestamp>) -> String {
+    next.map_or_else(
+        || "no rotation is due".to_owned(),
+        |at| format!("a rotation was due by {at:.0}"),
+    )
+}

@@ -1,0 +1,99 @@
+//! What is wrong with the stack itself.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::fault::{STACK_BUSY, STACK_FAILED, STACK_MISSING, STACK_NOT_OURS, STACK_ROLLED_BACK};
+use super::{Diagnosis, Examined};
+use crate::model::Model;
+use crate::plan::check_owner;
+use crate::port::{Secret, Stack};
+
+/// An operation takes minutes; a function in a VPC may take twenty to go.
+const LONG: SignedDuration = SignedDuration::from_hours(1);
+
+/// Returns whether a stack has told what it made.
+pub(super) fn tells(stack: &Stack) -> bool {
+    !stack.status.is_review() && !stack.outputs.is_empty()
+}
+
+/// Returns what is wrong with the stack.
+pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -> Vec<Diagnosis> {
+    let subject = format!("stack {}", model.stack);
+    let Some(stack) = examined.stack.as_ref().filter(|it| !it.status.is_review()) else {
+        return vec![missing(subject, examined)];
+    };
+    let name = &stack.name;
+    if let Some(finding) = check_owner(model, stack) {
+        let remedy = finding.hint.unwrap_or_default();
+        let evidence = format!("{} does not carry this stack's tag", stack.id);
+        return vec![STACK_NOT_OURS.seen(subject, evidence, remedy)];
+    }
+    let status = stack.status.as_str();
+    let since = stack.since.map_or(String::new(), |at| {
+        format!(", its last operation began {at:.0}")
+    });
+    let reason = stack
+        .reason
+        .as_deref()
+        .map_or(String::new(), |reason| format!(": {reason}"));
+    let evidence = format!("it is {status}{since}{reason}");
+    let found = if stack.status.is_busy() {
+        let long = stack.since.is_none_or(|at| now.duration_since(at) > LONG);
+        (long || !tells(stack)).then(|| {
+            let remedy = format!(
+                "`aws cloudformation describe-stack-events --stack-name {name}` shows what it waits for"
+            );
+            STACK_BUSY.seen(subject, evidence, remedy)
+        })
+    } else if status == "UPDATE_ROLLBACK_FAILED" {
+        let remedy = format!(
+            "mend the cause, then `aws cloudformation continue-update-rollback --stack-name {name}`"
+        );
+        Some(STACK_FAILED.seen(subject, evidence, remedy))
+    } else if !stack.status.is_healthy() {
+        let remedy = "`keyrota teardown` removes what is left of it; then `keyrota bootstrap`";
+        Some(STACK_FAILED.seen(subject, evidence, remedy))
+    } else if !stack.status.succeeded() && status.contains("ROLLBACK") {
+        let remedy = "mend the cause, then `keyrota bootstrap` deploys what was rolled back";
+        Some(STACK_ROLLED_BACK.seen(subject, evidence, remedy))
+    } else {
+        None
+    };
+    found.into_iter().collect()
+}
+
+fn missing(subject: String, examined: &Examined<'_>) -> Diagnosis {
+    let keys = examined.keys.iter().map(|it| it.seen.secret.as_ref());
+    let keys = keys.map(|held| held.map(|held| &held.secret));
+    let databases = examined.databases.iter().map(|it| it.seen.secret.as_ref());
+    let databases = databases.map(|held| held.map(|held| &held.secret));
+    let left: Vec<&str> = keys
+        .chain(databases)
+        .flatten()
+        .map(|secret: &Secret| secret.name.as_str())
+        .collect();
+    let region = &examined.region;
+    let evidence = match left.as_slice() {
+        [] => format!("there is no such stack in {region}"),
+        left => format!(
+            "there is no such stack in {region}, and of an earlier one there is still {}",
+            some(left)
+        ),
+    };
+    let remedy = match left.is_empty() {
+        true => "`keyrota bootstrap` deploys it",
+        false => {
+            "`keyrota teardown` removes what is left, restorable for 30 days, and `keyrota bootstrap` deploys it anew"
+        }
+    };
+    STACK_MISSING.seen(subject, evidence, remedy)
+}
+
+/// Names a few, and says how many more there are.
+fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}

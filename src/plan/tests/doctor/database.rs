@@ -1,0 +1,305 @@
+//! Secrets with databases' logins.
+
+use std::collections::BTreeMap;
+
+use super::super::super::{
+    DatabaseAdministrator, Diagnosis, ExaminedDatabase, Fix, ObservedDatabase, ObservedLogin,
+    Proof, SecretContent, State, report_database,
+};
+use super::super::sample::{FUNCTION, NOW, at};
+use super::{deployed, expect, ids, look};
+use crate::model::{self, Content, Engine, Login, Place};
+use crate::port::{Rotation, Secret};
+
+const STORE: &str = "put-secret-value --secret-id prod/orders";
+
+struct Changed {
+    seen: ObservedDatabase,
+    proof: Proof,
+    reported: Option<String>,
+}
+
+impl Changed {
+    fn secret(&mut self) -> &mut Secret {
+        &mut self.held().secret
+    }
+
+    fn held(&mut self) -> &mut ObservedLogin {
+        self.seen.secret.as_mut().unwrap()
+    }
+
+    fn label(&mut self, version: &str, label: &str) {
+        let labels = self.secret().versions.entry(version.to_owned());
+        labels.or_default().push(label.to_owned());
+    }
+}
+
+fn login(engine: Engine, user: &str, host: &str) -> SecretContent<Login> {
+    let place = Place {
+        host,
+        port: 5432,
+        dbname: Some("orders"),
+        masterarn: None,
+    };
+    let login = Login::new(engine, user.to_owned(), "hush".into(), place);
+    SecretContent::Held(Content::Complete(login))
+}
+
+fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
+    let text = format!(
+        "version: 1\nstack: keys\naccount: '111122223333'\nregion: eu-west-1\n\
+         network: {{ subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }}\n\
+         databases:\n  - {{ secret: prod/orders, engine: postgres, host: db.internal, \
+         port: 5432, dbname: orders, username: app{more} }}\n"
+    );
+    let model = model::load(&text, None).unwrap().model;
+    let labels = |label: &str| vec![label.to_owned()];
+    let secret = Secret {
+        arn: "arn:own".to_owned(),
+        name: "prod/orders".to_owned(),
+        rotation_enabled: true,
+        rotation: Rotation {
+            function: Some(FUNCTION.to_owned()),
+            schedule: Some("rate(30 days)".to_owned()),
+            window: Some("3h".to_owned()),
+        },
+        last_rotated: Some(at("2026-11-01T09:00:00Z")),
+        next_rotation: Some(at("2026-12-01T09:00:00Z")),
+        versions: BTreeMap::from([
+            ("one".to_owned(), labels("AWSPREVIOUS")),
+            ("two".to_owned(), labels("AWSCURRENT")),
+        ]),
+        ..Secret::default()
+    };
+    let mut changed = Changed {
+        seen: ObservedDatabase {
+            secret_name: "prod/orders".to_owned(),
+            secret: Some(ObservedLogin {
+                secret,
+                current: login(Engine::Postgres, "app", "db.internal"),
+                pending_value: false,
+            }),
+            encryption_key: None,
+            administrator: None,
+        },
+        proof: Proof::Accepted,
+        reported: None,
+    };
+    change(&mut changed);
+    let entry = &model.databases[0];
+    let state = report_database(entry, &changed.seen, at(NOW)).state;
+    let database = ExaminedDatabase {
+        entry,
+        seen: changed.seen,
+        proof: changed.proof,
+        reported: changed.reported,
+    };
+    let stack = deployed(&model, "CREATE_COMPLETE");
+    let found = look(&model, Some(stack), Vec::new(), vec![database]);
+    // What `status` tells of has a finding that says what to do.
+    assert!(state == State::Ok || !found.is_empty(), "{state}");
+    found
+}
+
+fn found(change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
+    found_of("", change)
+}
+
+#[test]
+fn all_is_well() {
+    assert_eq!(found(|_| {}), []);
+}
+
+#[test]
+fn the_secret_cannot_be_read() {
+    let none = found(|it| it.seen.secret = None);
+    expect(&none, "secret-missing", None, &["arn:own"], "`secret:`");
+    let deleted = found(|it| it.secret().deleted = Some(at(NOW)));
+    expect(
+        &deleted,
+        "secret-deleted",
+        Some(Fix::Restore),
+        &[NOW],
+        "prod/orders",
+    );
+    let sealed = found(|it| it.held().current = SecretContent::Sealed);
+    expect(&sealed, "value-undecryptable", None, &[], "aws kms");
+    let text = found(|it| it.held().current = SecretContent::Held(Content::Foreign));
+    let restore = "`keyrota rotate --restore-previous prod/orders`";
+    expect(&text, "value-unusable", None, &["JSON"], restore);
+    let alone = found(|it| {
+        it.held().current = SecretContent::Held(Content::Foreign);
+        it.secret().versions.remove("one");
+    });
+    expect(&alone, "value-unusable", None, &["JSON"], STORE);
+}
+
+#[test]
+fn there_is_no_password_yet() {
+    let empty = |it: &mut Changed| {
+        let missing = vec!["host", "password", "port"];
+        it.held().current = SecretContent::Held(Content::Incomplete(missing));
+        it.proof = Proof::Untried;
+    };
+    expect(
+        &found(empty),
+        "no-credential",
+        None,
+        &[],
+        "`keyrota bootstrap`",
+    );
+    let tried = found(|it| {
+        empty(it);
+        it.label("three", "KEYROTA_FIRST");
+    });
+    let evidence = ["three", "never logged in"];
+    expect(
+        &tried,
+        "no-credential",
+        None,
+        &evidence,
+        "`keyrota bootstrap`",
+    );
+}
+
+#[test]
+fn the_login_is_anothers_or_elsewhere() {
+    let with = |content| found(|it| it.held().current = content);
+    let user = with(login(Engine::Postgres, "wiki", "db.internal"));
+    expect(
+        &user,
+        "value-of-another-user",
+        None,
+        &["`wiki`", "`app`"],
+        STORE,
+    );
+    let engine = with(login(Engine::MySql, "app", "db.internal"));
+    expect(
+        &engine,
+        "value-of-another-user",
+        None,
+        &["mysql", "postgres"],
+        STORE,
+    );
+    let host = with(login(Engine::Postgres, "app", "old.internal"));
+    let evidence = ["old.internal:5432", "db.internal:5432"];
+    expect(
+        &host,
+        "value-outdated",
+        None,
+        &evidence,
+        "`keyrota bootstrap`",
+    );
+}
+
+#[test]
+fn the_login_does_not_work() {
+    let refused = |it: &mut Changed| it.proof = Proof::Refused("wrong password".to_owned());
+    let wrong = found(refused);
+    let evidence = ["`app`", "db.internal:5432", "wrong password"];
+    let remedy = "`keyrota rotate prod/orders`";
+    expect(&wrong, "credential-refused", None, &evidence, remedy);
+    assert!(wrong[0].remedy.contains(STORE), "{wrong:#?}");
+    let unreached = found(|it| it.proof = Proof::Unknown("no route".to_owned()));
+    expect(
+        &unreached,
+        "login-untried",
+        None,
+        &["no route"],
+        "keyrota doctor",
+    );
+    // A rotation that is to begin would not get in either.
+    let overdue = found(|it| {
+        refused(it);
+        it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
+    });
+    let expected = [("credential-refused", None), ("rotation-overdue", None)];
+    assert_eq!(ids(&overdue), expected);
+}
+
+#[test]
+fn a_rotation_was_broken_off_after_its_password_was_sent() {
+    let cancelled = found(|it| {
+        it.proof = Proof::Refused("wrong password".to_owned());
+        it.label("three", "KEYROTA_SETTING");
+    });
+    let expected = [
+        ("credential-refused", None),
+        ("password-broken-off", Some(Fix::Sweep)),
+    ];
+    assert_eq!(ids(&cancelled), expected);
+    assert!(cancelled[1].evidence.contains("version three"));
+    assert!(cancelled[1].remedy.contains("`keyrota rotate prod/orders`"));
+    // Pending, it is unfinished, and no more: taken up, it goes on from there.
+    let pending = found(|it| {
+        it.proof = Proof::Refused("wrong password".to_owned());
+        it.label("three", "KEYROTA_SETTING");
+        it.label("three", "AWSPENDING");
+        it.reported = Some("the server went away".to_owned());
+    });
+    let expected = [
+        ("credential-refused", None),
+        ("rotation-unfinished", Some(Fix::Resume)),
+    ];
+    assert_eq!(ids(&pending), expected);
+    assert!(pending[1].evidence.contains("the server went away"));
+    // It may trail on the version that has become current.
+    assert_eq!(found(|it| it.label("two", "KEYROTA_SETTING")), []);
+}
+
+#[test]
+fn a_password_that_the_server_still_takes_is_not_made_void() {
+    let overdue = |retains: bool| {
+        found(|it| {
+            it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
+            if retains {
+                it.label("two", "KEYROTA_RETAINED");
+            }
+        })
+    };
+    let remedy = "`keyrota rotate prod/orders`";
+    let fix = Some(Fix::Rotate);
+    expect(&overdue(false), "rotation-overdue", fix, &[], remedy);
+    let evidence = ["the password before"];
+    expect(&overdue(true), "rotation-overdue", None, &evidence, remedy);
+    let unfinished = |sent: bool| {
+        found(|it| {
+            it.label("two", "KEYROTA_RETAINED");
+            it.label("three", "AWSPENDING");
+            if sent {
+                it.label("three", "KEYROTA_SETTING");
+            }
+        })
+    };
+    let id = "rotation-unfinished";
+    expect(&unfinished(false), id, None, &evidence, remedy);
+    expect(&unfinished(true), id, Some(Fix::Resume), &[], remedy);
+}
+
+#[test]
+fn rotation_is_off() {
+    let off = found(|it| it.secret().rotation_enabled = false);
+    expect(
+        &off,
+        "rotation-off",
+        Some(Fix::Schedule),
+        &[],
+        "rate(30 days)",
+    );
+}
+
+#[test]
+fn the_administrator_cannot_serve() {
+    let found = found_of(", rotate_as: ops/administrator", |it| {
+        let why = "does not exist".to_owned();
+        it.seen.administrator = Some(DatabaseAdministrator::Unusable(why));
+    });
+    let evidence = ["ops/administrator", "does not exist"];
+    expect(
+        &found,
+        "administrator-unusable",
+        None,
+        &evidence,
+        "db.internal:5432",
+    );
+}

@@ -1,0 +1,119 @@
+//! Each fault, from a stack on which all is well until a test changes something.
+
+mod database;
+mod key;
+mod page;
+mod rotation;
+mod stack;
+
+use jiff::SignedDuration;
+
+use super::super::{
+    Diagnosis, Examined, ExaminedDatabase, ExaminedKey, Fix, ObservedEntry, Proof, State, diagnose,
+    report,
+};
+use super::sample::{FUNCTION, NOW, at, entry, stack as sample_stack};
+use crate::model::Model;
+use crate::port::Stack;
+use crate::render::{FUNCTION_OUTPUT, secret_output};
+
+const TWO_HOURS: SignedDuration = SignedDuration::from_hours(2);
+
+/// The stack of a model with a function and each of the secrets, whose ARNs are all
+/// the one of the samples.
+fn deployed(model: &Model, status: &str) -> Stack {
+    let mut stack = sample_stack(status);
+    stack.since = Some(at("2026-11-01T08:00:00Z"));
+    let outputs = &mut stack.outputs;
+    outputs.insert(FUNCTION_OUTPUT.to_owned(), FUNCTION.to_owned());
+    let keys = model.access_keys.iter().map(secret_output);
+    for output in keys.chain(model.databases.iter().map(secret_output)) {
+        outputs.insert(output, "arn:own".to_owned());
+    }
+    stack
+}
+
+fn look<'a>(
+    model: &Model,
+    stack: Option<Stack>,
+    keys: Vec<ExaminedKey<'a>>,
+    databases: Vec<ExaminedDatabase<'a>>,
+) -> Vec<Diagnosis> {
+    let examined = Examined {
+        region: "eu-west-1".to_owned(),
+        stack,
+        keys,
+        databases,
+    };
+    diagnose(model, &examined, at(NOW), TWO_HOURS)
+}
+
+/// Returns what is found of one access key, whose entry says `more`, after a change.
+fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
+    let model = super::sample::model(more);
+    let mut changed = Changed {
+        stack: deployed(&model, "UPDATE_COMPLETE"),
+        seen: entry(),
+        proof: Proof::Accepted,
+        reported: None,
+    };
+    change(&mut changed);
+    let entry = &model.access_keys[0];
+    let state = report(entry, &changed.seen, at(NOW)).state;
+    let key = ExaminedKey {
+        entry,
+        seen: changed.seen,
+        proof: changed.proof,
+        reported: changed.reported,
+    };
+    let found = look(&model, Some(changed.stack), vec![key], Vec::new());
+    // What `status` tells of has a finding that says what to do.
+    assert!(state == State::Ok || !found.is_empty(), "{state}");
+    found
+}
+
+fn found(change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
+    found_of("", change)
+}
+
+/// What a test may change.
+struct Changed {
+    stack: Stack,
+    seen: ObservedEntry,
+    proof: Proof,
+    reported: Option<String>,
+}
+
+impl Changed {
+    fn secret(&mut self) -> &mut crate::port::Secret {
+        &mut self.held().secret
+    }
+
+    fn held(&mut self) -> &mut super::super::ObservedSecret {
+        self.seen.secret.as_mut().unwrap()
+    }
+}
+
+/// Returns each fault with what may be done about it.
+fn ids(found: &[Diagnosis]) -> Vec<(&'static str, Option<Fix>)> {
+    found.iter().map(|it| (it.fault.id, it.fix)).collect()
+}
+
+/// Expects one fault, whose evidence and remedy say these.
+#[track_caller]
+fn expect(found: &[Diagnosis], id: &str, fix: Option<Fix>, evidence: &[&str], remedy: &str) {
+    let [only] = found else {
+        panic!("{found:#?}");
+    };
+    assert_eq!((only.fault.id, only.fix), (id, fix), "{only:#?}");
+    for text in evidence {
+        assert!(only.evidence.contains(text), "{text}: {only:#?}");
+    }
+    assert!(only.remedy.contains(remedy), "{remedy}: {only:#?}");
+    assert!(!format!("{only:?}").contains("hush"), "{only:#?}");
+}
+
+#[test]
+fn all_is_well() {
+    assert_eq!(found(|_| {}), []);
+}

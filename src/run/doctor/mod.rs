@@ -1,0 +1,226 @@
+//! Looking for what is wrong.
+
+mod treat;
+
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use super::database::check;
+use super::error::{Error, Result};
+use super::rotate::error_in;
+use super::{CONCURRENCY, Context, Deployed, observe_database, observe_entry};
+use crate::model::{AccessKey, Database, Model, SecretName};
+use crate::plan::{
+    self, Diagnosis, Examined, ExaminedDatabase, ExaminedKey, ObservedDatabase, ObservedEntry,
+    Proof,
+};
+use crate::port::{CURRENT, ErrorKind, KeyPair, Secret, Stage};
+use crate::render::Strategy;
+
+pub use treat::treat;
+
+/// How far back the function's log is read for what keeps a rotation from ending.
+const LOG: SignedDuration = SignedDuration::from_hours(24);
+
+/// Looks at a stack and at all that belongs to it, and says what is wrong. Writes
+/// nothing.
+///
+/// # Errors
+///
+/// Returns the first call that was refused; what is missing is a finding.
+pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Vec<Diagnosis>> {
+    context.stage(Stage::Checking);
+    let deployed = deployed(context, model).await?;
+    let keys = stream::iter(&model.access_keys)
+        .map(|entry| examine_key(context, deployed.as_ref(), entry))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let databases = stream::iter(&model.databases)
+        .map(|entry| examine_database(context, deployed.as_ref(), entry))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(diagnose(context, model, deployed, keys, databases))
+}
+
+fn diagnose(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: Option<Deployed>,
+    keys: Vec<ExaminedKey<'_>>,
+    databases: Vec<ExaminedDatabase<'_>>,
+) -> Vec<Diagnosis> {
+    let examined = Examined {
+        region: context.region.to_owned(),
+        stack: deployed.map(|deployed| deployed.stack),
+        keys,
+        databases,
+    };
+    let sweep = SignedDuration::try_from(context.pace.sweep).unwrap_or(SignedDuration::MAX);
+    plan::diagnose(model, &examined, context.clock.now(), sweep)
+}
+
+/// Returns the stack in whatever state it is.
+async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deployed>> {
+    let name = model.stack.as_str();
+    let (stack, resources) =
+        future::try_join(context.cloud.stack(name), context.cloud.resources(name)).await?;
+    Ok(stack.map(|stack| Deployed {
+        stack,
+        resources,
+        changes: 0,
+    }))
+}
+
+async fn examine_key<'a>(
+    context: &Context<'_>,
+    deployed: Option<&Deployed>,
+    entry: &'a AccessKey,
+) -> Result<ExaminedKey<'a>> {
+    let mut seen = observe_entry(context, entry).await?;
+    if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
+        settle(context, &entry.secret).await?;
+        seen = observe_entry(context, entry).await?;
+    }
+    let proof = prove_key(context, entry, &seen).await?;
+    let secret = seen.secret.as_ref().map(|held| &held.secret);
+    let reported = reported(context, deployed, Strategy::AccessKeys, secret).await?;
+    Ok(ExaminedKey {
+        entry,
+        seen,
+        proof,
+        reported,
+    })
+}
+
+async fn examine_database<'a>(
+    context: &Context<'_>,
+    deployed: Option<&Deployed>,
+    entry: &'a Database,
+) -> Result<ExaminedDatabase<'a>> {
+    let mut seen = observe_database(context, entry).await?;
+    if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
+        settle(context, &entry.secret).await?;
+        seen = observe_database(context, entry).await?;
+    }
+    let proof = prove_login(context, deployed, entry, &seen).await?;
+    let secret = seen.secret.as_ref().map(|held| &held.secret);
+    let reported = reported(context, deployed, Strategy::Databases, secret).await?;
+    Ok(ExaminedDatabase {
+        entry,
+        seen,
+        proof,
+        reported,
+    })
+}
+
+/// Waits for a rotation that is under way, unless it has been for so long that it may
+/// not end: one in good health is no fault.
+async fn settle(context: &Context<'_>, secret: &SecretName) -> Result<()> {
+    let began = context.clock.now();
+    while let Some(secret) = context.cloud.secret(secret.as_str()).await?
+        && is_rotating(Some(&secret))
+        && waited(context, began) < context.pace.after_error
+    {
+        context.wait().await;
+    }
+    Ok(())
+}
+
+fn is_rotating(secret: Option<&Secret>) -> bool {
+    secret.is_some_and(|secret| secret.unfinished().is_some())
+}
+
+/// Asks AWS whose the current key is, where that is to be expected to go well. A key
+/// that a rotation has just made may not be known everywhere yet.
+async fn prove_key(
+    context: &Context<'_>,
+    entry: &AccessKey,
+    seen: &ObservedEntry,
+) -> Result<Proof> {
+    let (Some(credential), Some(user)) = (seen.credential(), &seen.user) else {
+        return Ok(Proof::Untried);
+    };
+    let listed = seen.keys.iter().find(|key| key.id == credential.accesskey);
+    if !listed.is_some_and(|key| key.active) || credential.username != entry.user.as_str() {
+        return Ok(Proof::Untried);
+    }
+    let key = KeyPair {
+        id: credential.accesskey.clone(),
+        secret: credential.secretkey.clone(),
+    };
+    let began = context.clock.now();
+    loop {
+        let error = match context.cloud.holder(&key).await {
+            Ok(caller) if caller.arn == user.arn => return Ok(Proof::Accepted),
+            Ok(caller) => return Ok(Proof::Refused(format!("it is {}'s", caller.arn))),
+            Err(error) => error,
+        };
+        let again = error.kind.is_transient() || error.kind == ErrorKind::Credentials;
+        if again && waited(context, began) < context.pace.after_error {
+            context.wait().await;
+        } else if error.kind == ErrorKind::Credentials {
+            return Ok(Proof::Refused(error.to_string()));
+        } else {
+            return Err(error.into());
+        }
+    }
+}
+
+/// Has the function log in, as it does for `bootstrap`: it changes nothing.
+async fn prove_login(
+    context: &Context<'_>,
+    deployed: Option<&Deployed>,
+    entry: &Database,
+    seen: &ObservedDatabase,
+) -> Result<Proof> {
+    let (Some(deployed), Some(held), Some(login)) = (deployed, &seen.secret, seen.login()) else {
+        return Ok(Proof::Untried);
+    };
+    let Some(version) = held.secret.version_with(CURRENT) else {
+        return Ok(Proof::Untried);
+    };
+    if login.username != entry.username || login.engine != entry.engine {
+        return Ok(Proof::Untried);
+    }
+    let (name, arn) = (entry.secret.as_str(), held.secret.arn.as_str());
+    match check(context, deployed, name, arn, version).await {
+        Ok(answer) => Ok(answer.refusal().map_or(Proof::Accepted, Proof::Refused)),
+        Err(Error::NotAsked { reason, .. }) => Ok(Proof::Unknown(reason)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns what the function last said of a rotation that is unfinished. To read the
+/// log is a help, and no condition.
+async fn reported(
+    context: &Context<'_>,
+    deployed: Option<&Deployed>,
+    strategy: Strategy,
+    secret: Option<&Secret>,
+) -> Result<Option<String>> {
+    let group = deployed.and_then(|deployed| deployed.log_group(strategy));
+    let secret = secret.filter(|secret| secret.unfinished().is_some());
+    let (Some(group), Some(secret)) = (group, secret) else {
+        return Ok(None);
+    };
+    let now = context.clock.now();
+    let since = now.checked_sub(LOG).unwrap_or(now);
+    match context.cloud.log_messages(group, since).await {
+        Ok(messages) => {
+            let mut errors = messages.iter().rev();
+            Ok(errors.find_map(|message| error_in(message, &secret.name)))
+        }
+        Err(error) if error.kind == ErrorKind::Denied => {
+            let unread = "what the function reports cannot be read";
+            context.warn(format!("{}: {unread}: {error}", secret.name));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn waited(context: &Context<'_>, since: Timestamp) -> std::time::Duration {
+    context.clock.now().duration_since(since).unsigned_abs()
+}

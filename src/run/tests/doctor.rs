@@ -1,0 +1,192 @@
+//! `doctor --fix`, interrupted everywhere.
+
+use std::time::Duration;
+
+use super::super::fake::{Fake, Fault, Step};
+use super::super::{Pace, examine, treat};
+use super::scenario::{Ended, Scenario, explore, tell};
+use crate::plan::Diagnosis;
+use crate::port::{CURRENT, Rotation};
+
+fn scenario() -> Scenario {
+    let scenario = Scenario::new("  - { user: ada, rotate_as: role }\n", |world| {
+        world.add_user("ada");
+    });
+    // Each look is a call, and each call is interrupted.
+    let pace = Pace {
+        poll: Duration::from_secs(5),
+        ..Pace::AWS
+    };
+    Scenario { pace, ..scenario }
+}
+
+/// Returns the account after a bootstrap.
+fn deployed(scenario: &Scenario) -> Fake {
+    let fake = scenario.fake();
+    scenario.bootstrap(&fake, None).unwrap().unwrap();
+    fake.world.borrow_mut().next_day();
+    fake
+}
+
+fn look(scenario: &Scenario, fake: &Fake) -> Vec<Diagnosis> {
+    let ended = scenario.run(fake, None, async |context| {
+        examine(context, &scenario.model).await
+    });
+    ended.unwrap().unwrap()
+}
+
+fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
+    found.iter().map(|it| it.fault.id).collect()
+}
+
+/// Looks, mends, and looks again, until nothing is left; fails with what did not go well.
+fn mend(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
+    scenario.run(fake, fault, async |context| {
+        let mut found = examine(context, &scenario.model).await?;
+        for _ in 0..3 {
+            let failures = treat(context, &scenario.model, &found).await?;
+            if let Some(error) = failures.into_iter().next() {
+                return Err(error);
+            }
+            found = examine(context, &scenario.model).await?;
+        }
+        Ok(found)
+    })
+}
+
+fn current(fake: &Fake) -> String {
+    let world = fake.world.borrow();
+    world.secrets["keys/ada"]
+        .field(CURRENT, "accesskey")
+        .unwrap()
+}
+
+/// Expects that a fault is found and mended, whatever fails on the way.
+fn mends(id: &str, rotates: bool, prepare: impl Fn(&Fake)) {
+    let scenario = scenario();
+    let prepared = deployed(&scenario);
+    let before = current(&prepared);
+    prepare(&prepared);
+    assert!(ids(&look(&scenario, &prepared)).contains(&id), "{id}");
+    let start = prepared.world.into_inner();
+    let explored = explore(
+        || Fake::new(start.clone()),
+        |fake, fault| mend(&scenario, fake, fault),
+        |fake, left| {
+            assert_eq!(ids(left), [""; 0]);
+            assert_eq!(current(fake) != before, rotates);
+            let world = fake.world.borrow();
+            assert!(world.orphans().is_empty());
+            assert!(world.secrets["keys/ada"].rotates);
+        },
+    );
+    tell(id, explored);
+}
+
+#[test]
+fn rotation_is_switched_on() {
+    mends("rotation-off", false, |fake| {
+        let mut world = fake.world.borrow_mut();
+        world.secrets.get_mut("keys/ada").unwrap().rotates = false;
+    });
+}
+
+#[test]
+fn a_schedule_is_set() {
+    mends("rotation-differs", false, |fake| {
+        let mut world = fake.world.borrow_mut();
+        let secret = world.secrets.get_mut("keys/ada").unwrap();
+        secret.rotation = Rotation::default();
+    });
+}
+
+#[test]
+fn a_secret_is_restored() {
+    mends("secret-deleted", false, |fake| {
+        let mut world = fake.world.borrow_mut();
+        let now = world.now;
+        let secret = world.secrets.get_mut("keys/ada").unwrap();
+        secret.deleted = Some(now);
+        // What the deletion hides is mended as well.
+        secret.rotates = false;
+    });
+}
+
+#[test]
+fn a_rotation_is_taken_up() {
+    for step in [Step::Create, Step::Finish] {
+        mends("rotation-unfinished", true, |fake| {
+            let mut world = fake.world.borrow_mut();
+            world.failing.insert(step, 1);
+            world
+                .rotate("keys/ada", "00000000-0000-4000-8000-abcdefabcdef")
+                .unwrap();
+            world.next_day();
+        });
+    }
+}
+
+#[test]
+fn a_rotation_is_begun_where_it_is_overdue() {
+    mends("rotation-overdue", true, |fake| {
+        let mut world = fake.world.borrow_mut();
+        for _ in 0..38 {
+            world.next_day();
+        }
+    });
+}
+
+/// Between the look and what is done about it, a person may have come.
+#[test]
+fn what_has_changed_since_is_left_alone() {
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    for _ in 0..38 {
+        fake.world.borrow_mut().next_day();
+    }
+    let found = look(&scenario, &fake);
+    assert_eq!(ids(&found), ["rotation-overdue"]);
+    let before = current(&fake);
+    {
+        // The old key is used again: a rotation would take it.
+        let mut world = fake.world.borrow_mut();
+        let now = world.now;
+        let old = world.keys.iter_mut().find(|(id, _)| **id != before);
+        old.unwrap().1.last_used = Some(now);
+    }
+    let failures = scenario.run(&fake, None, async |context| {
+        treat(context, &scenario.model, &found).await
+    });
+    assert!(failures.unwrap().unwrap().is_empty());
+    assert_eq!(current(&fake), before);
+    let found = look(&scenario, &fake);
+    assert!(found[0].fix.is_none(), "{found:#?}");
+}
+
+/// Looking calls nothing that writes.
+#[test]
+fn a_look_changes_nothing() {
+    const WRITES: [&str; 8] = [
+        "Rotate", "Restore", "Put", "Update", "Tag", "Untag", "Delete", "Create",
+    ];
+    let scenario = scenario();
+    let fake = deployed(&scenario);
+    fake.world
+        .borrow_mut()
+        .secrets
+        .get_mut("keys/ada")
+        .unwrap()
+        .rotates = false;
+    let before = format!("{:?}", fake.world.borrow().secrets);
+    look(&scenario, &fake);
+    assert_eq!(format!("{:?}", fake.world.borrow().secrets), before);
+    let calls = fake.log.borrow();
+    let looked = &calls[calls.len() - fake.calls()..];
+    for call in looked {
+        let action = call.split(':').next_back().unwrap();
+        assert!(
+            !WRITES.iter().any(|write| action.starts_with(write)),
+            "{call}"
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! What `doctor` found, in both forms.
+
+use std::fmt::Write as _;
+
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+use super::Show;
+use crate::model::Severity;
+use crate::plan::DoctorReport;
+
+impl Show for DoctorReport {
+    fn human(&self) -> String {
+        if self.findings.is_empty() {
+            return "Nothing is wrong.\n".to_owned();
+        }
+        let mut text = String::new();
+        for finding in &self.findings {
+            let severity = match finding.severity {
+                _ if finding.fixed => "fixed".green().bold().to_string(),
+                Severity::Error => "error".red().bold().to_string(),
+                Severity::Warning => "warning".yellow().bold().to_string(),
+            };
+            let _ = writeln!(
+                text,
+                "{severity}[{}] {}\n  {} {}",
+                finding.id,
+                finding.subject.bold(),
+                "seen:".cyan(),
+                finding.evidence
+            );
+            if !finding.fixed {
+                let _ = writeln!(text, "  {} {}", "remedy:".cyan(), finding.remedy);
+            }
+        }
+        let fixed = self.findings.iter().filter(|it| it.fixed).count();
+        let found = match self.findings.len() {
+            1 => "1 fault".to_owned(),
+            count => format!("{count} faults"),
+        };
+        let _ = match fixed {
+            0 => writeln!(text, "\n{found}."),
+            _ => writeln!(text, "\n{found}, {fixed} of them fixed."),
+        };
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}

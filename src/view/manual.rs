@@ -1,0 +1,31 @@
+//! The manual pages that `man` wrote, in both forms.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Show, WrittenFile};
+
+/// What `man -o` wrote.
+#[derive(Clone, Debug, Serialize)]
+pub struct ManualResult {
+    /// Where.
+    pub directory: String,
+    /// Each page.
+    pub files: Vec<WrittenFile>,
+}
+
+impl Show for ManualResult {
+    fn human(&self) -> String {
+        let mut text = String::new();
+        for file in &self.files {
+            let _ = writeln!(text, "{:9}  {}/{}", file.state, self.directory, file.path);
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}

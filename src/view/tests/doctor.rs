@@ -1,0 +1,58 @@
+//! What `doctor` found.
+
+use super::{script, shown};
+use crate::model::Severity;
+use crate::plan::{DoctorFinding, DoctorReport};
+
+fn finding(id: &'static str, severity: Severity, fixed: bool) -> DoctorFinding {
+    DoctorFinding {
+        id,
+        severity,
+        subject: "secret prod/app".to_owned(),
+        evidence: "RotationEnabled is false".to_owned(),
+        remedy: "`keyrota doctor --fix` switches it on".to_owned(),
+        fixed,
+    }
+}
+
+#[test]
+fn nothing_is_wrong() {
+    let report = DoctorReport::default();
+    assert_eq!(shown(&report), "Nothing is wrong.\n");
+    assert_eq!(script(&report), "{\n  \"findings\": []\n}");
+}
+
+#[test]
+fn faults() {
+    let mut report = DoctorReport {
+        findings: vec![
+            finding("rotation-off", Severity::Error, true),
+            finding("never-rotated", Severity::Warning, false),
+        ],
+    };
+    insta::assert_snapshot!(shown(&report), @"
+    fixed[rotation-off] secret prod/app
+      seen: RotationEnabled is false
+    warning[never-rotated] secret prod/app
+      seen: RotationEnabled is false
+      remedy: `keyrota doctor --fix` switches it on
+
+    2 faults, 1 of them fixed.
+    ");
+    report.findings.remove(0);
+    insta::assert_snapshot!(script(&report), @r#"
+    {
+      "findings": [
+        {
+          "evidence": "RotationEnabled is false",
+          "fixed": false,
+          "id": "never-rotated",
+          "remedy": "`keyrota doctor --fix` switches it on",
+          "severity": "warning",
+          "subject": "secret prod/app"
+        }
+      ]
+    }
+    "#);
+    assert!(shown(&report).ends_with("\n1 fault.\n"));
+}

@@ -1,0 +1,303 @@
+//! What `doctor` finds of faults that were really made, what it mends, and what it
+//! leaves to a person.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::world::{Ran, World};
+
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip";
+const DOCTOR: &str = "doctor --format json";
+const FIX: &str = "doctor --fix --yes --format json";
+
+fn manifest(entries: &[&str]) -> String {
+    let entries = entries.iter().map(|it| format!("  - {{ {it} }}\n"));
+    format!(
+        "version: 1\nstack: keys\naccess_keys:\n{}",
+        entries.collect::<String>()
+    )
+}
+
+async fn deployed(entries: &[&str], users: &[&str]) -> World {
+    let world = World::new().await;
+    for user in users {
+        world.make_user(user).await;
+    }
+    world.manifest(&manifest(entries));
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world
+}
+
+/// Returns each finding as its ID and subject, with whether it was fixed.
+fn found(ran: &Ran) -> Vec<(String, bool)> {
+    let document = ran.json();
+    let findings = document["findings"].as_array().expect("findings");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let mut found: Vec<(String, bool)> = findings
+        .iter()
+        .map(|it| {
+            assert!(["error", "warning"].contains(&text(&it["severity"]).as_str()));
+            assert!(!text(&it["evidence"]).is_empty() && !text(&it["remedy"]).is_empty());
+            let fixed = it["fixed"].as_bool().expect("whether it was fixed");
+            (
+                format!("{} {}", text(&it["id"]), text(&it["subject"])),
+                fixed,
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Expects that `doctor` finds these and changes nothing.
+async fn finds(world: &World, expected: &[&str]) -> Ran {
+    let ran = world.changes_nothing(DOCTOR).await;
+    let expected: Vec<(String, bool)> = expected
+        .iter()
+        .map(|it| ((*it).to_owned(), false))
+        .collect();
+    assert_eq!(found(&ran), expected, "{ran}");
+    ran.exits(if expected.is_empty() { 0 } else { 5 })
+}
+
+/// Expects that `doctor --fix` finds these, and whether each was fixed.
+async fn fixes(world: &World, code: i32, expected: &[(&str, bool)]) -> Ran {
+    let ran = world.keyrota(FIX).await;
+    let expected: Vec<(String, bool)> = expected
+        .iter()
+        .map(|(it, fixed)| ((*it).to_owned(), *fixed))
+        .collect();
+    assert_eq!(found(&ran), expected, "{ran}");
+    ran.exits(code)
+}
+
+async fn cancel(world: &World, secret: &str) {
+    let request = world.secretsmanager.cancel_rotate_secret();
+    let request = request.secret_id(secret).send().await;
+    request.expect("rotation is switched off");
+}
+
+#[tokio::test]
+async fn of_a_healthy_stack_nothing_is_found() {
+    let world = World::new().await;
+    world.manifest(&manifest(&[
+        "user: ada, create_user: true, kms_key: create",
+    ]));
+    let ran = finds(&world, &["stack-missing stack keys"]).await;
+    assert!(ran.stdout.contains("`keyrota bootstrap`"), "{ran}");
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    finds(&world, &[]).await;
+    let ran = world.keyrota("doctor").await.exits(0);
+    assert_eq!(ran.stdout, "Nothing is wrong.\n");
+    // There is nothing to ask about either.
+    let ran = world.changes_nothing("doctor --fix").await.exits(0);
+    assert_eq!(ran.stdout, "Nothing is wrong.\n");
+    world.keyrota("doctor --yes").await.exits(2);
+    world.keyrota("teardown --yes").await.exits(0);
+    finds(&world, &["stack-missing stack keys"]).await;
+}
+
+#[tokio::test]
+async fn rotation_that_was_switched_off_or_changed_is_set_as_the_manifest_says() {
+    let schedule = "schedule: cron(0 8 1 * ? *), window: 4h";
+    let entries = [
+        format!("user: off, secret: off, {schedule}"),
+        format!("user: other, secret: other, {schedule}"),
+    ];
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    let world = deployed(&entries, &["off", "other"]).await;
+    finds(&world, &[]).await;
+    let before = (
+        world.current_key("off").await,
+        world.current_key("other").await,
+    );
+
+    cancel(&world, "off").await;
+    let rules = aws_sdk_secretsmanager::types::RotationRulesType::builder();
+    let rules = rules.schedule_expression("rate(300 days)").build();
+    let request = world.secretsmanager.rotate_secret().secret_id("other");
+    let request = request.rotation_rules(rules).rotate_immediately(false);
+    request.send().await.expect("the schedule is changed");
+    let faults = ["rotation-differs secret other", "rotation-off secret off"];
+    let ran = finds(&world, &faults).await;
+    for text in [
+        "rate(300 days)",
+        "cron(0 8 1 * ? *)",
+        "RotationEnabled is false",
+    ] {
+        assert!(ran.stdout.contains(text), "{text}\n{ran}");
+    }
+    // Without an answer nothing is done.
+    let ran = world.changes_nothing("doctor --fix").await.exits(6);
+    ran.says(&["--yes"]);
+
+    fixes(&world, 0, &faults.map(|it| (it, true))).await;
+    finds(&world, &[]).await;
+    for secret in ["off", "other"] {
+        let held = world.secret(secret).await.expect("the secret");
+        assert!(held.rotation_enabled);
+        assert_eq!(held.schedule.as_deref(), Some("cron(0 8 1 * ? *)"));
+    }
+    // By that alone nothing has rotated, and what rotates goes on as it did.
+    let after = (
+        world.current_key("off").await,
+        world.current_key("other").await,
+    );
+    assert_eq!(before, after);
+    world.keyrota("rotate").await.exits(0);
+    finds(&world, &[]).await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_or_left_unfinished_is_taken_up() {
+    let world = deployed(
+        &[
+            "user: gone, secret: gone",
+            "user: left, secret: left, rotate_as: role",
+        ],
+        &["gone", "left"],
+    )
+    .await;
+    let (gone, left) = (
+        world.current_key("gone").await,
+        world.current_key("left").await,
+    );
+    cancel(&world, "gone").await;
+    world.delete_secret("gone").await;
+    world.deny_role("iam:CreateAccessKey").await;
+    world.keyrota("rotate left").await.exits(1);
+    let faults = [
+        "rotation-unfinished secret left",
+        "secret-deleted secret gone",
+    ];
+    let ran = finds(&world, &faults).await;
+    for text in ["AccessDenied", "AWSPENDING", "keyrota rotate left"] {
+        assert!(ran.stdout.contains(text), "{text}\n{ran}");
+    }
+
+    // As long as the cause stands, it cannot end. What the deletion hid is mended too.
+    let expected = [
+        ("rotation-off secret gone", true),
+        ("rotation-unfinished secret left", false),
+        ("secret-deleted secret gone", true),
+    ];
+    let ran = fixes(&world, 5, &expected).await;
+    ran.says(&["AccessDenied"]);
+    assert_eq!(world.current_key("gone").await, gone);
+    assert_eq!(world.current_key("left").await, left);
+    world.holder(&left).await.expect("the current key works");
+
+    world.allow_role().await;
+    fixes(&world, 0, &[("rotation-unfinished secret left", true)]).await;
+    assert_ne!(world.current_key("left").await, left);
+    finds(&world, &[]).await;
+    world.keyrota("status --check").await.exits(0);
+}
+
+#[tokio::test]
+async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
+    let users = [
+        "deleted", "foreign", "inactive", "refused", "other", "vanished",
+    ];
+    let entries = users.map(|user| format!("user: {user}, secret: {user}, rotate_as: role"));
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    let world = deployed(&entries, &users).await;
+    let deleted = world.current_key("deleted").await;
+    world.delete_key("deleted", &deleted.id).await;
+    let previous = world.key_in("foreign", "AWSPREVIOUS").await.expect("a key");
+    world.delete_key("foreign", &previous.id).await;
+    let foreign = world.make_key("foreign").await;
+    let inactive = world.current_key("inactive").await;
+    world.set_key_active("inactive", &inactive.id, false).await;
+    let refused = world.current_key("refused").await;
+    let arn = world.secret("refused").await.expect("the secret").arn;
+    let value = json!({
+        "accesskey": refused.id, "secretkey": "mistyped", "username": "refused", "secretarn": arn,
+    });
+    world.store("refused", &value).await;
+    let mut value = world.value("other", "AWSCURRENT").await.expect("a value");
+    value["username"] = "somebody".into();
+    world.store("other", &value).await;
+    for id in world.keys("vanished").await.expect("keys").into_keys() {
+        world.delete_key("vanished", &id).await;
+    }
+    let request = world.iam.delete_user().user_name("vanished");
+    request.send().await.expect("the user is deleted");
+
+    let faults = [
+        "credential-refused secret refused",
+        "current-key-inactive secret inactive",
+        "current-key-missing secret deleted",
+        "foreign-key user foreign",
+        // What was stored by hand has taken AWSPREVIOUS from it.
+        "foreign-key user refused",
+        "user-missing user vanished",
+        "value-of-another-user secret other",
+    ];
+    let ran = finds(&world, &faults).await;
+    for text in [
+        &format!("--access-key-id {}", foreign.id),
+        &format!(
+            "--status Active --user-name inactive --access-key-id {}",
+            inactive.id
+        ),
+        "keyrota rotate --restore-previous deleted",
+        "SignatureDoesNotMatch",
+        "put-secret-value --secret-id refused",
+        "aws iam create-user --user-name vanished",
+        "`somebody`",
+    ] {
+        assert!(ran.stdout.contains(text), "{text}\n{ran}");
+    }
+    // Nothing of it is for a program to decide, so that it does not even ask.
+    let ran = world.changes_nothing("doctor --fix --format json").await;
+    assert_eq!(found(&ran), faults.map(|it| (it.to_owned(), false)));
+    ran.exits(5);
+
+    // What it says to do helps.
+    world.delete_key("foreign", &foreign.id).await;
+    world.set_key_active("inactive", &inactive.id, true).await;
+    world
+        .keyrota("rotate --restore-previous deleted")
+        .await
+        .exits(0);
+    let rest = [
+        "credential-refused",
+        "foreign-key",
+        "user-missing",
+        "value-of-another-user",
+    ];
+    let ran = world.keyrota(DOCTOR).await.exits(5);
+    let ids = found(&ran).into_iter().map(|(it, _)| it);
+    let ids: Vec<String> = ids
+        .filter_map(|it| Some(it.split_once(' ')?.0.to_owned()))
+        .collect();
+    assert_eq!(ids, rest, "{ran}");
+}
+
+#[tokio::test]
+async fn an_old_key_that_no_sweep_has_seen_to_is_retired() {
+    let entry = "old_key: { deactivate_after: 1s, delete_after: 2s, hold_if_used_within: 1s }";
+    let entries = [format!("user: idle, secret: idle, {entry}")];
+    let world = deployed(&[&entries[0]], &["idle"]).await;
+    let current = world.current_key("idle").await;
+    let old = world.key_in("idle", "AWSPREVIOUS").await.expect("a key");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let ran = finds(&world, &["old-key-overdue user idle"]).await;
+    assert!(ran.stdout.contains(&old.id), "{ran}");
+    let expected = [
+        ("old-key-left user idle", true),
+        ("old-key-overdue user idle", true),
+    ];
+    let ran = world.keyrota(FIX).await.exits(0);
+    assert!(
+        found(&ran)
+            .iter()
+            .all(|it| expected.contains(&(it.0.as_str(), it.1))),
+        "{ran}"
+    );
+    let keys = world.keys("idle").await.expect("keys");
+    assert!(keys[&current.id] && !keys.get(&old.id).is_some_and(|active| *active));
+    world.holder(&current).await.expect("the current key works");
+}
