@@ -198,9 +198,9 @@ fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
     if !is_rendering(&above) {
         return BTreeSet::new();
     }
-    let above = above.into_iter().filter(|name| {
-        is_stack(name) || (name.starts_with("deployer-policy") && name.ends_with(".json"))
-    });
+    let above = above
+        .into_iter()
+        .filter(|name| is_stack(name) || is_deployers(name));
     above
         .chain(policies_in(directory))
         .filter(|path| !rendering.files.contains_key(path))
@@ -229,8 +229,12 @@ fn foreign(directory: &Path, rendering: &Rendering) -> Option<String> {
 }
 
 fn is_rendering(above: &[String]) -> bool {
-    above.iter().any(|name| is_stack(name))
-        && above.iter().any(|name| name == "deployer-policy.json")
+    above.iter().any(|name| is_stack(name)) && above.iter().any(|name| is_deployers(name))
+}
+
+/// `deployer-policy.json`, one of its parts, or that of one of several stacks.
+fn is_deployers(name: &str) -> bool {
+    name.starts_with("deployer-policy") && name.ends_with(".json")
 }
 
 fn policies_in(directory: &Path) -> impl Iterator<Item = String> {

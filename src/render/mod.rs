@@ -35,7 +35,9 @@ pub use name::{
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
 use review::{Beside, Holder};
-pub(crate) use spread::{both, spread};
+#[cfg(feature = "aws")]
+pub(crate) use spread::both;
+pub(crate) use spread::spread;
 pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]

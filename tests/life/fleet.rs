@@ -45,6 +45,12 @@ async fn a_fleet_lives_as_one_stack_does() {
         );
     }
 
+    // A policy of an entry that is gone goes too.
+    let stale = "rendered/policies/secret-prod-gone-0a1b2c3d.json";
+    world.home.write(stale, "{}");
+    world.keyrota("generate").await.exits(0);
+    assert!(!world.home.file(stale).exists());
+
     let planned = world
         .changes_nothing("plan --function-zip function.zip --format json")
         .await
