@@ -12,21 +12,32 @@ use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
 /// Where they are more than a role takes, none holds statements of two commands, so
 /// that each command can have a role of its own.
 pub fn parts(policy: &Policy) -> Vec<Policy> {
-    if policy.size() <= MAX_MANAGED {
+    let frame = frame();
+    let statements = policy.statements().iter();
+    // A comma comes with each.
+    let sized: Vec<(&Statement, usize)> = statements.map(|it| (it, it.size() + 1)).collect();
+    let whole: usize = sized.iter().map(|(_, length)| length).sum();
+    // None after the last.
+    if frame + whole <= MAX_MANAGED + 1 {
         return Vec::new();
     }
-    let frame = frame();
-    let pieces = policy.statements().iter().flat_map(|it| pieces(it, frame));
-    let pieces: Vec<Piece> = pieces.collect();
-    let parts = packed(&pieces);
-    if parts.len() <= MAX_ATTACHED {
-        return parts;
+    let pieces = sized.into_iter();
+    let pieces: Vec<Piece> = pieces
+        .flat_map(|(it, length)| pieces_of(it, length, frame))
+        .collect();
+    let mut parts = packed(&pieces);
+    if parts.len() > MAX_ATTACHED {
+        let of = |command: Command| {
+            let mine = |it: &&Piece| it.statement.sid().starts_with(command.name());
+            packed(pieces.iter().filter(mine))
+        };
+        parts = Command::ALL.into_iter().flat_map(of).collect();
     }
-    let of = |command: Command| {
-        let mine = |it: &&Piece| it.statement.sid().starts_with(command.name());
-        packed(pieces.iter().filter(mine))
-    };
-    Command::ALL.into_iter().flat_map(of).collect()
+    let statements = |part: Vec<&Piece>| part.iter().map(|it| it.statement.clone()).collect();
+    parts
+        .into_iter()
+        .map(|part| Policy::new(statements(part)))
+        .collect()
 }
 
 /// A statement that a policy holds, and its length there. A fleet has many policies with
@@ -37,19 +48,17 @@ struct Piece {
 }
 
 /// Puts each piece into the first policy that has room for it.
-fn packed<'pieces>(pieces: impl IntoIterator<Item = &'pieces Piece>) -> Vec<Policy> {
+fn packed<'pieces>(pieces: impl IntoIterator<Item = &'pieces Piece>) -> Vec<Vec<&'pieces Piece>> {
     let frame = frame();
-    let mut parts: Vec<(usize, Policy)> = Vec::new();
-    for Piece { statement, length } in pieces {
-        let room = parts
-            .iter_mut()
-            .find(|(taken, _)| taken + length <= MAX_MANAGED);
-        match room {
+    let mut parts: Vec<(usize, Vec<&Piece>)> = Vec::new();
+    for piece in pieces {
+        let fits = |taken: usize| taken + piece.length <= MAX_MANAGED;
+        match parts.iter_mut().find(|(taken, _)| fits(*taken)) {
             Some((taken, part)) => {
-                *taken += length;
-                part.add(statement.clone());
+                *taken += piece.length;
+                part.push(piece);
             }
-            None => parts.push((frame + length, Policy::new(vec![statement.clone()]))),
+            None => parts.push((frame + piece.length, vec![piece])),
         }
     }
     parts.into_iter().map(|(_, part)| part).collect()
@@ -61,8 +70,7 @@ fn frame() -> usize {
 
 /// Cuts a statement that no policy holds: by service first, since no action means
 /// anything on another service's resources, then within the list of resources.
-fn pieces(statement: &Statement, frame: usize) -> Vec<Piece> {
-    let length = statement.size() + 1;
+fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
     if frame + length <= MAX_MANAGED {
         return vec![Piece {
             statement: statement.clone(),
