@@ -60,14 +60,6 @@ pub fn both<One: Send, Other>(
     })
 }
 
-/// Drops what is made of many small pieces without anybody waiting for it.
-pub fn drop_aside(what: impl Send + 'static) {
-    if *PROCESSORS > 1 {
-        // Where there is no thread to have, it is dropped here.
-        let _ = thread::Builder::new().spawn(move || drop(what));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::spread;
