@@ -7,6 +7,7 @@ mod deployer;
 mod document;
 mod fleet;
 mod name;
+mod policy;
 mod resolve;
 mod review;
 mod role;
@@ -313,10 +314,10 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
 }
 
 /// The policy of the artifact bucket, which is one for all stacks, and its file.
-fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, document::Policy) {
+fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
     let Rendered { model, world, .. } = rendered;
     let bucket = artifact_bucket(model, world.account(), world.region());
-    let policy = document::artifact_bucket_policy(&bucket, world);
+    let policy = policy::artifact_bucket_policy(&bucket, world);
     ("policies/artifact-bucket.json", policy)
 }
 
@@ -352,7 +353,7 @@ fn policy_file<'documents>(
 ///
 /// Returns an error where the document cannot be written; it always can.
 pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Error> {
-    pretty(&document::artifact_bucket_policy(
+    pretty(&policy::artifact_bucket_policy(
         bucket,
         &resolve::World::of(model),
     ))

@@ -24,7 +24,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Rendered;
-use super::document::{Kind, Policy, Statement};
+use super::document::Kind;
+use super::policy::{Policy, Statement};
 use super::resolve::World;
 use crate::model::{AccessKey, Model};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Command;
-use crate::render::document::{self, Policy, Statement};
+use crate::render::policy::{self, Policy, Statement};
 use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
 
 /// Returns policies that together allow what one does, each short enough for a
@@ -80,7 +80,7 @@ fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
     let mut of_service: BTreeMap<&str, Vec<(&String, usize)>> = BTreeMap::new();
     let actions = by_service(statement);
     for arn in statement.resources() {
-        let length = document::length(arn);
+        let length = policy::length(arn);
         match service_of(arn) {
             _ if arn == "*" => {
                 for service in actions.keys() {

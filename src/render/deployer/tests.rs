@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::{Command, parts, policy};
 use crate::model;
-use crate::render::document::Policy;
 use crate::render::fleet::single;
+use crate::render::policy::Policy;
 use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
 use crate::render::{Templates, render_stack};
 

@@ -11,7 +11,8 @@ use super::sentence::{self, Setting};
 use super::statement::{self, Statement};
 use super::subject::Holder;
 use super::{prose, shown};
-use crate::render::document::{Document, Kind, Policy};
+use crate::render::document::{Document, Kind};
+use crate::render::policy::Policy;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, policy_file};
 

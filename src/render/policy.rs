@@ -1,0 +1,181 @@
+//! The policies that are made here, beside those that stand in a stack.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::document::mapping;
+use super::resolve::World;
+use super::tree::Value;
+
+/// A policy document with one effect a statement.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+impl Policy {
+    /// Returns the policy with these statements.
+    pub fn new(statement: Vec<Statement>) -> Self {
+        Self {
+            version: "2012-10-17",
+            statement,
+        }
+    }
+
+    /// Returns its statements.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statement
+    }
+
+    /// Adds a statement.
+    pub fn add(&mut self, statement: Statement) {
+        self.statement.push(statement);
+    }
+
+    /// Returns the length without white space, as IAM counts.
+    pub fn size(&self) -> usize {
+        length(self)
+    }
+}
+
+/// Returns how long a value is in JSON without white space.
+pub fn length(value: &impl Serialize) -> usize {
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, value);
+    written.map_or(usize::MAX, |()| length.0)
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<&Policy> for Value {
+    fn from(policy: &Policy) -> Self {
+        let statements = policy.statement.iter().map(Self::from).collect();
+        mapping(vec![
+            ("Version", policy.version.into()),
+            ("Statement", Self::Sequence(statements)),
+        ])
+    }
+}
+
+/// A statement of a [`Policy`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    sid: String,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'static str>,
+    action: Vec<String>,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<serde_json::Value>,
+}
+
+impl Statement {
+    /// Returns a statement that allows the actions.
+    pub fn allow<'a>(
+        sid: &str,
+        actions: impl IntoIterator<Item = &'a str>,
+        resource: Vec<String>,
+    ) -> Self {
+        Self {
+            sid: sid.to_owned(),
+            effect: "Allow",
+            principal: None,
+            action: actions.into_iter().map(str::to_owned).collect(),
+            resource,
+            condition: None,
+        }
+    }
+
+    /// Returns its name.
+    pub fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    /// Returns what it allows.
+    pub fn actions(&self) -> &[String] {
+        &self.action
+    }
+
+    /// Returns what it allows that on.
+    pub fn resources(&self) -> &[String] {
+        &self.resource
+    }
+
+    /// Returns the condition under which it does.
+    #[cfg(test)]
+    pub fn condition(&self) -> Option<&serde_json::Value> {
+        self.condition.as_ref()
+    }
+
+    /// Returns the statement for some of its actions and resources.
+    pub fn part(&self, sid: String, action: Vec<String>, resource: Vec<String>) -> Self {
+        // A copy of the whole would copy the lists that are replaced.
+        Self {
+            sid,
+            effect: self.effect,
+            principal: self.principal,
+            action,
+            resource,
+            condition: self.condition.clone(),
+        }
+    }
+
+    /// Returns the length without white space, as IAM counts.
+    pub fn size(&self) -> usize {
+        length(self)
+    }
+
+    /// Adds a condition.
+    #[must_use]
+    pub fn when(mut self, condition: serde_json::Value) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+}
+
+impl From<&Statement> for Value {
+    fn from(statement: &Statement) -> Self {
+        let texts = |texts: &[String]| {
+            Self::Sequence(texts.iter().map(|text| text.as_str().into()).collect())
+        };
+        let mut entries = vec![
+            ("Sid", statement.sid.as_str().into()),
+            ("Effect", statement.effect.into()),
+        ];
+        entries.extend(statement.principal.map(|one| ("Principal", one.into())));
+        entries.push(("Action", texts(&statement.action)));
+        entries.push(("Resource", texts(&statement.resource)));
+        let condition = statement.condition.clone();
+        entries.extend(condition.map(|one| ("Condition", one.into())));
+        mapping(entries)
+    }
+}
+
+/// Returns the policy of the artifact bucket: nothing without TLS.
+pub fn artifact_bucket_policy(bucket: &str, world: &World) -> Policy {
+    Policy::new(vec![Statement {
+        sid: "OnlyByTls".to_owned(),
+        effect: "Deny",
+        principal: Some("*"),
+        action: vec!["s3:*".to_owned()],
+        resource: vec![world.s3_arn(bucket), world.s3_arn(&format!("{bucket}/*"))],
+        condition: Some(serde_json::json!({ "Bool": { "aws:SecureTransport": "false" } })),
+    }])
+}
