@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::Failed;
+use super::file;
 use super::settings::Settings;
 use crate::model::{Finding, Model};
 use crate::port::{Event, Listener as _};
@@ -57,7 +58,7 @@ impl Stacks {
         let Some((text, false)) = self.record_text() else {
             return Ok(());
         };
-        store(&self.record, &text)?;
+        file::replace(&self.record, &text)?;
         let told = format!("wrote {}; keep it with the manifest", self.record.display());
         settings.progress.on(Event::Done(told));
         Ok(())
@@ -206,16 +207,4 @@ fn record_path(manifest: &Path) -> PathBuf {
 )]
 fn read(path: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(path)
-}
-
-/// Writes a file whole or not at all: a torn record would be worse than none.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line is where files are written"
-)]
-fn store(path: &Path, text: &str) -> Result<(), Failed> {
-    let beside = path.with_extension("yaml.new");
-    std::fs::write(&beside, text)
-        .and_then(|()| std::fs::rename(&beside, path))
-        .map_err(|error| Failed::file("write", path, &error))
 }

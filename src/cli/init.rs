@@ -1,7 +1,7 @@
 //! `keyrota init`.
 
 use std::io::{BufReader, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +9,7 @@ use clap::Args;
 use super::Exit;
 use super::ask::Asker;
 use super::failure::Failed;
+use super::file;
 use super::settings::Settings;
 use super::survey::{Surveyed, survey};
 use crate::aws::SystemClock;
@@ -299,56 +300,12 @@ fn check(path: &Path, text: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Returns what is to be replaced: where a link leads, since it is the link that would
-/// be replaced otherwise. A device or a folder is no manifest.
-fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
-    let failed = |error: std::io::Error| Failed::file("write", path, &error);
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
-        Err(error) => Err(failed(error)),
-        Ok(_) => {
-            let place = std::fs::canonicalize(path).map_err(failed)?;
-            match place.is_file() {
-                true => Ok(place),
-                false => {
-                    let message = format!("cannot write {}: it is no file", path.display());
-                    Err(Failed::new("file", message).hint("--manifest FILE names another one"))
-                }
-            }
-        }
-    }
-}
-
-/// Writes the file beside its place first, so that what is there is never half
-/// written over.
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Failed> {
-    let place = match force {
-        true => replaceable(path)?,
-        false => path.to_owned(),
-    };
-    let path = place.as_path();
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = parent.join(format!(".{name}.{}.new", std::process::id()));
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => exists(path),
-        _ => Failed::file("write", path, &error),
-    };
-    let written = std::fs::File::create_new(&beside)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| match force {
-            true => std::fs::rename(&beside, path),
-            // A link fails where there is something by that name; renaming would not.
-            false => std::fs::hard_link(&beside, path),
-        });
-    let _ = std::fs::remove_file(&beside);
-    written.map_err(failed)
+    match force {
+        true => file::replace(path, text),
+        false if file::create(path, text)? => Ok(()),
+        false => Err(exists(path)),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod doctor;
 mod exec;
 mod exit;
 mod failure;
+mod file;
 mod fleet;
 mod function;
 mod generate;

@@ -131,8 +131,8 @@ pub(crate) struct Rendered<'model> {
     pub file: &'model str,
     /// What tells its files from other stacks'; empty where there is one.
     pub prefix: &'model str,
-    /// The template, until it is among the files.
-    pub text: String,
+    /// The template is too long for a request.
+    pub long: bool,
     /// The template, read again: what CloudFormation will see.
     pub tree: tree::Value,
     /// Every policy document, as IAM will see it.
@@ -164,11 +164,15 @@ pub fn render_since(
     before: Option<&Before>,
 ) -> Result<Rendering, Error> {
     let mut rendered = Vec::new();
+    let mut stacks = Vec::new();
+    let mut files = BTreeMap::new();
     let mut reports = Vec::new();
     let mut refused = Vec::new();
     for outcome in spread(shards, |shard| render_stack(templates, shard)) {
         match outcome {
-            Ok((one, report)) => {
+            Ok((one, text, report)) => {
+                stacks.push(one.file.to_owned());
+                files.insert(one.file.to_owned(), text);
                 rendered.push(one);
                 reports.push(report);
             }
@@ -181,17 +185,11 @@ pub fn render_since(
         refused.extend(findings);
         return Err(Error::Refused(refused));
     }
-    let mut files = BTreeMap::new();
     let mut beside = Vec::new();
     for written in spread(&rendered, files_of) {
         let (made, deployer) = written?;
         files.extend(made);
         beside.push(deployer);
-    }
-    let mut stacks = Vec::new();
-    for one in &mut rendered {
-        stacks.push(one.file.to_owned());
-        files.insert(one.file.to_owned(), std::mem::take(&mut one.text));
     }
     if let Some(first) = rendered.first() {
         let (file, bucket) = bucket_policy(first);
@@ -243,7 +241,7 @@ fn checks(reports: &[Report], findings: &[Finding]) -> review::Checks {
 fn render_stack<'model>(
     templates: &'model Templates,
     shard: &'model Shard,
-) -> Result<(Rendered<'model>, Report), Error> {
+) -> Result<(Rendered<'model>, String, Report), Error> {
     let context = view::stack(&shard.model).map_err(|finding| Error::Refused(vec![finding]))?;
     let text = templates.stack(&context)?;
     checked(shard, templates.overlaid_names(), text)
@@ -254,7 +252,7 @@ fn checked<'model>(
     shard: &'model Shard,
     overlaid: &'model [String],
     text: String,
-) -> Result<(Rendered<'model>, Report), Error> {
+) -> Result<(Rendered<'model>, String, Report), Error> {
     let model = &shard.model;
     let tree = tree::read(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let world = resolve::World::of(model).with_resources(&tree);
@@ -275,13 +273,13 @@ fn checked<'model>(
         model,
         file: &shard.file,
         prefix: &shard.prefix,
-        text,
+        long: text.len() > TEMPLATE_IN_REQUEST,
         tree,
         world,
         overlaid,
     };
-    let report = check::check(&rendered, &longest);
-    Ok((rendered, report))
+    let report = check::check(&rendered, &text, &longest);
+    Ok((rendered, text, report))
 }
 
 /// Returns what is written of a stack for review beside its template, and the policy

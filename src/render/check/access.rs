@@ -2,8 +2,9 @@
 
 use super::network;
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, arn_parts};
+use super::stack::Stack;
 use super::statement::Statement;
+use super::template::arn_parts;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
 

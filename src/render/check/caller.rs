@@ -1,7 +1,8 @@
 //! Who may start the function, and call in for others.
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, arn_parts};
+use super::stack::Stack;
+use super::template::arn_parts;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
 

@@ -1,7 +1,8 @@
 //! The function and its log.
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Resource, Stack, literal, target};
+use super::stack::Stack;
+use super::template::{Resource, literal, target};
 use crate::model::KmsKey;
 use crate::model::Severity::{Error, Warning};
 use crate::render::tree::Value;
@@ -235,7 +236,7 @@ fn runtime(stack: &Stack<'_>, found: &mut Found) {
             found.add(function.at("Runtime"), "it is not provided.al2023");
         }
         let expected = stack.model().function.architecture.as_str();
-        let architectures = super::stack::items(function.get("Architectures"));
+        let architectures = super::template::items(function.get("Architectures"));
         if architectures.filter_map(literal).ne([expected]) {
             found.add(
                 function.at("Architectures"),

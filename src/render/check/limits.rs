@@ -1,7 +1,8 @@
 //! What CloudFormation and the services count.
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, items, literal};
+use super::stack::Stack;
+use super::template::{items, literal};
 use crate::model::Severity::Error;
 use crate::render::tree::Value;
 use crate::render::view;
@@ -78,7 +79,7 @@ pub(super) const THEME: Theme = Theme {
             remedy: SPLIT,
             source: QUOTAS,
             check: Some(|stack, found| {
-                let bytes = stack.rendered.text.len();
+                let bytes = stack.text.len();
                 found.hold(file(stack), "bytes of the template", bytes, MAX_TEMPLATE);
             }),
         },

@@ -22,7 +22,7 @@ const TOKEN_LENGTH: usize = 12;
 const TOKENS: [&str; 3] = ["IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"];
 
 pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
-    let text = stack.rendered.text.as_str();
+    let text = stack.text;
     let mut add = |at: usize, what: &str| {
         let line = text[..at].matches('\n').count() + 1;
         let message = format!("line {line} of the template has what looks like {what}");

@@ -24,6 +24,7 @@ mod rule;
 mod secret;
 mod stack;
 mod statement;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -86,10 +87,10 @@ pub(crate) struct Longest {
     pub world: World,
 }
 
-/// Holds a stack to every rule. [`conclude`] adds what can only be said of all the
+/// Holds a stack, and the text of its template, to every rule. [`conclude`] adds what can only be said of all the
 /// stacks of a manifest together.
-pub(crate) fn check(rendered: &Rendered<'_>, longest: &Longest) -> Report {
-    let stack = Stack::new(rendered, longest);
+pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &Longest) -> Report {
+    let stack = Stack::new(rendered, text, longest);
     let mut report = Report::default();
     for rule in rules() {
         let Some(check) = rule.check else { continue };
@@ -113,6 +114,6 @@ pub(crate) fn check(rendered: &Rendered<'_>, longest: &Longest) -> Report {
 /// policies whose references point nowhere cannot be resolved.
 pub(super) fn check_references(tree: &Value) -> Vec<Finding> {
     let mut found = Found::new(&reference::DANGLING);
-    reference::dangling(&stack::Template::new(tree), &mut found);
+    reference::dangling(&template::Template::new(tree), &mut found);
     found.into_findings()
 }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Resource, Stack, items, literal};
+use super::stack::Stack;
+use super::template::{Resource, items, literal};
 use crate::model::Severity::Error;
 use crate::model::{IamPath, SecretName, UserName};
 use crate::render::tree::Value;

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Resource, Source, Stack, items, literal};
+use super::stack::{Source, Stack};
 use super::statement::Statement;
+use super::template::{Resource, items, literal};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{Database, Tls};
 use crate::render::Strategy;

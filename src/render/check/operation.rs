@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::rule::{Rule, Theme};
-use super::stack::{items, literal, target};
+use super::template::{items, literal, target};
 use crate::model::Severity::{Error, Warning};
 use crate::render::{STACK_TAG, TOPIC, secret_output};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::limits::SPLIT;
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, holders, items};
+use super::stack::{Stack, holders};
+use super::template::items;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
 use crate::render::role;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Resource, Stack, account_of, target};
+use super::stack::Stack;
+use super::template::{Resource, account_of, target};
 use crate::model::Severity::Error;
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::render::document::Kind;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, Template, account_of, arn_parts, literal, target};
+use super::stack::Stack;
+use super::template::{Template, account_of, arn_parts, literal, target};
 use crate::model::Region;
 use crate::model::Severity::{Error, Warning};
 use crate::render::document::Kind;

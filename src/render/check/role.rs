@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Stack, items, literal, target};
+use super::stack::Stack;
+use super::template::{items, literal, target};
 use crate::model::Severity::Error;
 use crate::model::{KmsKey, SecretReference};
 use crate::render::Strategy;

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Entry, Resource, Source, Stack, holders, literal, target};
+use super::stack::{Entry, Source, Stack, holders};
+use super::template::{Resource, literal, target};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{Duration, RotateAs, Schedule, SecretReference};
 use crate::render::Strategy;

@@ -2,7 +2,8 @@
 
 use super::material;
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Entry, Resource, Source, Stack, literal};
+use super::stack::{Entry, Source, Stack};
+use super::template::{Resource, literal};
 use crate::model::Severity::Error;
 use crate::render::tree::Value;
 

@@ -1,319 +1,17 @@
-//! A typed view of a rendered template: resources by ID and type, and every
-//! reference between them, found in one walk.
+//! A rendered stack with all that the rules ask about it: its template, its policies,
+//! and the manifest's entries beside what became of them.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Longest;
 use super::statement::Statement;
-use crate::model::{AccessKey, AccountId, Database, Model};
+use super::template::{Resource, Template, items, literal, target};
+use crate::model::{AccessKey, Database, Model};
 use crate::render::document::Kind;
 use crate::render::resolve::World;
 use crate::render::served::{self, Served};
-use crate::render::tree::{Mapping, Value};
+use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy};
-
-/// What CloudFormation knows by itself (`pseudo-parameter-reference`).
-const PSEUDO: [&str; 8] = [
-    "AWS::AccountId",
-    "AWS::NotificationARNs",
-    "AWS::NoValue",
-    "AWS::Partition",
-    "AWS::Region",
-    "AWS::StackId",
-    "AWS::StackName",
-    "AWS::URLSuffix",
-];
-
-/// A template's parts.
-pub(super) struct Template<'tree> {
-    tree: &'tree Value,
-    pub resources: Vec<Resource<'tree>>,
-    by_id: HashMap<&'tree str, usize>,
-    by_type: HashMap<&'tree str, Vec<usize>>,
-    /// Everything that points somewhere, `DependsOn` included.
-    pub references: Vec<Reference<'tree>>,
-    /// Every text that names an ARN, with the resource it stands in.
-    pub arns: Vec<(Place<'tree>, &'tree str)>,
-}
-
-/// A resource of the template.
-#[derive(Clone, Copy)]
-pub(super) struct Resource<'tree> {
-    pub id: &'tree str,
-    pub kind: &'tree str,
-    pub whole: &'tree Value,
-    properties: Option<&'tree Mapping>,
-}
-
-impl<'tree> Resource<'tree> {
-    /// Returns a property.
-    pub fn get(&self, key: &str) -> Option<&'tree Value> {
-        self.properties?.get(key)
-    }
-
-    /// Returns a property that is a plain text, no reference.
-    pub fn text(&self, key: &str) -> Option<&'tree str> {
-        literal(self.get(key)?)
-    }
-
-    /// Returns an attribute beside the properties, such as `DeletionPolicy`.
-    pub fn attribute(&self, key: &str) -> Option<&'tree str> {
-        literal(self.whole.get(key)?)
-    }
-
-    /// Returns the place of a property, for a finding.
-    pub fn at(&self, path: &str) -> String {
-        format!("{}.{path}", self.id)
-    }
-
-    /// Returns the value of a tag.
-    pub fn tag(&self, key: &str) -> Option<&'tree Value> {
-        let mut tags = items(self.get("Tags"));
-        let tag = tags.find(|tag| tag.get("Key").and_then(literal) == Some(key))?;
-        tag.get("Value")
-    }
-
-    /// Returns the logical IDs that it waits for.
-    pub fn depends_on(&self) -> impl Iterator<Item = &'tree str> {
-        items(self.whole.get("DependsOn")).filter_map(literal)
-    }
-}
-
-/// Where something stands.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'tree> {
-    /// The resource, or the output.
-    pub id: &'tree str,
-    /// The property, where it is a resource.
-    pub property: &'tree str,
-}
-
-impl Place<'_> {
-    pub fn show(&self) -> String {
-        match self.property {
-            "" => self.id.to_owned(),
-            property => format!("{}.{property}", self.id),
-        }
-    }
-}
-
-/// Something that points at a resource or parameter.
-#[derive(Clone, Copy)]
-pub(super) struct Reference<'tree> {
-    pub from: Place<'tree>,
-    /// The resource that it stands in, by its number; none where that is an output.
-    pub within: Option<usize>,
-    pub target: &'tree str,
-    /// The resource that it points at, by its number; none where that is a parameter or
-    /// nothing.
-    pub to: Option<usize>,
-}
-
-impl<'tree> Template<'tree> {
-    /// Reads the tree once.
-    pub fn new(tree: &'tree Value) -> Self {
-        let mut template = Self {
-            tree,
-            resources: Vec::new(),
-            by_id: HashMap::new(),
-            by_type: HashMap::new(),
-            references: Vec::new(),
-            arns: Vec::new(),
-        };
-        for (id, whole) in template.section("Resources").into_iter().flatten() {
-            let Some(id) = id.as_str() else { continue };
-            let resource = Resource {
-                id,
-                kind: whole.get("Type").and_then(literal).unwrap_or_default(),
-                whole,
-                properties: whole.get("Properties").and_then(Value::as_mapping),
-            };
-            let index = template.resources.len();
-            template.by_id.insert(id, index);
-            template
-                .by_type
-                .entry(resource.kind)
-                .or_default()
-                .push(index);
-            for target in resource.depends_on() {
-                let property = "DependsOn";
-                template.refer(target, Place { id, property }, Some(index));
-            }
-            for (property, value) in resource.properties.into_iter().flatten() {
-                let property = property.as_str().unwrap_or_default();
-                template.walk(value, Place { id, property }, Some(index));
-            }
-            template.resources.push(resource);
-        }
-        for (id, output) in template.section("Outputs").into_iter().flatten() {
-            let id = id.as_str().unwrap_or_default();
-            template.walk(output, Place { id, property: "" }, None);
-        }
-        for reference in &mut template.references {
-            reference.to = template.by_id.get(reference.target).copied();
-        }
-        template
-    }
-
-    /// Returns one of the template's sections.
-    pub fn section(&self, name: &str) -> Option<&'tree Mapping> {
-        self.tree.get(name).and_then(Value::as_mapping)
-    }
-
-    /// Returns what stands beside the sections, such as `Description`.
-    pub fn top(&self, name: &str) -> Option<&'tree Value> {
-        self.tree.get(name)
-    }
-
-    /// Returns a resource by its logical ID.
-    pub fn resource(&self, id: &str) -> Option<&Resource<'tree>> {
-        self.by_id.get(id).map(|index| &self.resources[*index])
-    }
-
-    /// Returns the resources of a type, in the template's order.
-    pub fn of_type(&self, kind: &str) -> impl Iterator<Item = &Resource<'tree>> {
-        let indices = self.by_type.get(kind).into_iter().flatten();
-        indices.map(|index| &self.resources[*index])
-    }
-
-    /// Returns whether something of that name can be referred to.
-    pub fn knows(&self, name: &str) -> bool {
-        let parameter = || {
-            self.section("Parameters")
-                .is_some_and(|all| all.contains_key(name))
-        };
-        self.by_id.contains_key(name) || PSEUDO.contains(&name) || parameter()
-    }
-
-    fn refer(&mut self, target: &'tree str, from: Place<'tree>, within: Option<usize>) {
-        self.references.push(Reference {
-            from,
-            within,
-            target,
-            to: None,
-        });
-    }
-
-    fn walk(&mut self, value: &'tree Value, from: Place<'tree>, within: Option<usize>) {
-        if let Some(target) = target(value) {
-            self.refer(target, from, within);
-            return;
-        }
-        match value {
-            Value::String(text) if text.contains("arn:") => self.arns.push((from, text)),
-            Value::Tagged(tagged) if tagged.tag == "Sub" => {
-                self.substituted(&tagged.value, from, within);
-            }
-            Value::Tagged(tagged) => self.walk(&tagged.value, from, within),
-            Value::Sequence(items) => {
-                for item in items {
-                    self.walk(item, from, within);
-                }
-            }
-            Value::Mapping(entries) => {
-                for (key, value) in entries {
-                    match key.as_str() {
-                        Some("Fn::Sub") => self.substituted(value, from, within),
-                        _ => self.walk(value, from, within),
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// `!Sub TEXT`, or `!Sub [TEXT, VARIABLES]`.
-    fn substituted(&mut self, value: &'tree Value, from: Place<'tree>, within: Option<usize>) {
-        let text = literal(value).or_else(|| literal(value.get(0)?));
-        let variables = value.get(1).and_then(Value::as_mapping);
-        for value in variables.into_iter().flat_map(Mapping::values) {
-            self.walk(value, from, within);
-        }
-        let Some(text) = text else { return };
-        if text.contains("arn:") {
-            self.arns.push((from, text));
-        }
-        let mut rest = text;
-        while let Some((_, after)) = rest.split_once("${") {
-            let Some((name, next)) = after.split_once('}') else {
-                break;
-            };
-            let own = variables.is_some_and(|all| all.contains_key(name));
-            if !name.starts_with('!') && !own {
-                let target = name.split('.').next().unwrap_or(name);
-                self.refer(target, from, within);
-            }
-            rest = next;
-        }
-    }
-}
-
-/// Returns a text that is no reference.
-pub(super) fn literal(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// Returns the items of a list; one value alone stands for a list of it.
-pub(super) fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let (one, many) = match value {
-        Some(Value::Sequence(items)) => (None, items.as_slice()),
-        other => (other, [].as_slice()),
-    };
-    one.into_iter().chain(many)
-}
-
-/// Returns what `!Ref` or `!GetAtt` points at, short or long.
-pub(super) fn target(value: &Value) -> Option<&str> {
-    let (name, value) = match value {
-        Value::Tagged(tagged) if tagged.tag == "Ref" => ("Ref", &tagged.value),
-        Value::Tagged(tagged) if tagged.tag == "GetAtt" => ("Fn::GetAtt", &tagged.value),
-        Value::Mapping(entries) if entries.len() == 1 => {
-            let (key, value) = entries.iter().next()?;
-            (key.as_str()?, value)
-        }
-        _ => return None,
-    };
-    match name {
-        "Ref" => literal(value),
-        "Fn::GetAtt" => {
-            let first = literal(value).or_else(|| literal(value.get(0)?))?;
-            first.split('.').next()
-        }
-        _ => None,
-    }
-}
-
-/// Returns an ARN's partition, service, Region, account and resource. A
-/// placeholder such as `${AWS::Region}` is one piece, colons and all.
-pub(super) fn arn_parts(arn: &str) -> Option<[&str; 5]> {
-    let mut rest = arn.strip_prefix("arn:")?;
-    let mut parts = [""; 5];
-    let last = parts.len() - 1;
-    for part in &mut parts[..last] {
-        let mut inside = false;
-        let colon = rest.bytes().position(|byte| {
-            inside = match byte {
-                b'{' => true,
-                b'}' => false,
-                _ => inside,
-            };
-            byte == b':' && !inside
-        })?;
-        *part = &rest[..colon];
-        rest = &rest[colon + 1..];
-    }
-    parts[last] = rest;
-    Some(parts)
-}
-
-/// Returns the account that an ARN names by number.
-pub(super) fn account_of(arn: &str) -> Option<&str> {
-    let [_, _, _, account, _] = arn_parts(arn)?;
-    AccountId::parse(account).ok().map(|_| account)
-}
 
 /// What an entry of the manifest is.
 #[derive(Clone, Copy)]
@@ -344,6 +42,8 @@ impl Entry<'_> {
 /// A rendered stack with all that the rules ask about it.
 pub(super) struct Stack<'stack> {
     pub rendered: &'stack Rendered<'stack>,
+    /// The template's text.
+    pub text: &'stack str,
     pub template: Template<'stack>,
     pub longest: &'stack Longest,
     /// Every statement of every document.
@@ -354,7 +54,11 @@ pub(super) struct Stack<'stack> {
 }
 
 impl<'stack> Stack<'stack> {
-    pub fn new(rendered: &'stack Rendered<'stack>, longest: &'stack Longest) -> Self {
+    pub fn new(
+        rendered: &'stack Rendered<'stack>,
+        text: &'stack str,
+        longest: &'stack Longest,
+    ) -> Self {
         let template = Template::new(&rendered.tree);
         let mut secrets: HashMap<&str, Resource<'_>> = HashMap::new();
         for secret in template.of_type("AWS::SecretsManager::Secret") {
@@ -382,6 +86,7 @@ impl<'stack> Stack<'stack> {
             statements: Statement::all(&rendered.documents),
             named: named(rendered.model),
             rendered,
+            text,
             template,
         }
     }
@@ -470,30 +175,4 @@ fn named(model: &Model) -> HashSet<&str> {
     let probes = model.access_keys.iter().flat_map(|entry| &entry.probe);
     named.extend(probes.map(|probe| probe.resource()));
     named
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{account_of, arn_parts};
-
-    #[test]
-    fn arns_with_and_without_placeholders() {
-        assert_eq!(
-            arn_parts("arn:${AWS::Partition}:iam::${AWS::AccountId}:user/a:b"),
-            Some([
-                "${AWS::Partition}",
-                "iam",
-                "",
-                "${AWS::AccountId}",
-                "user/a:b"
-            ])
-        );
-        assert_eq!(arn_parts("arn:aws:s3"), None);
-        assert_eq!(
-            account_of("arn:aws:iam::111122223333:root"),
-            Some("111122223333")
-        );
-        assert_eq!(account_of("arn:aws:iam::${AWS::AccountId}:root"), None);
-        assert_eq!(account_of("arn:aws:s3:::bucket"), None);
-    }
 }

@@ -1,6 +1,6 @@
 //! Statements of policies, with what is asked of them.
 
-use super::stack::{items, literal};
+use super::template::{items, literal};
 use crate::render::document::{Document, Kind};
 use crate::render::tree::{Mapping, Value};
 

@@ -130,7 +130,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
             .documents
             .iter()
             .any(|document| document.kind == Kind::Managed),
-        long: rendered.text.len() > super::TEMPLATE_IN_REQUEST,
+        long: rendered.long,
     };
     let mut grants = stack::grants(&scope);
     grants.extend(iam::grants(&scope));

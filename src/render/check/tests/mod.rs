@@ -30,7 +30,7 @@ fn findings(manifest: &str, edit: impl Fn(&str) -> String) -> Vec<Finding> {
 fn reported(shard: &Shard, edit: impl Fn(&str) -> String) -> Result<(Rendered<'_>, Report), Error> {
     let context = view::stack(&shard.model).map_err(|finding| Error::Refused(vec![finding]))?;
     let text = templates().stack(&context)?;
-    checked(shard, &[], edit(&text))
+    checked(shard, &[], edit(&text)).map(|(rendered, _, report)| (rendered, report))
 }
 
 /// Returns the text with the first `find` replaced, which must be there.

@@ -1,0 +1,65 @@
+//! Files that are written whole or not at all.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::failure::Failed;
+
+/// Puts a text in the place of what a file holds, or makes the file.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failed> {
+    let place = replaceable(path)?;
+    beside(&place, text, |beside| std::fs::rename(beside, &place))
+        .map_err(|error| Failed::file("write", path, &error))
+}
+
+/// Makes a file, and returns whether there was none.
+pub(super) fn create(path: &Path, text: &str) -> Result<bool, Failed> {
+    // A link fails where there is something by that name; renaming would not.
+    match beside(path, text, |beside| std::fs::hard_link(beside, path)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Failed::file("write", path, &error)),
+    }
+}
+
+/// Writes the text beside its place first, so that what is there is never half written
+/// over.
+fn beside(
+    path: &Path,
+    text: &str,
+    put: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = parent.join(format!(".{name}.{}.new", std::process::id()));
+    let mut file = std::fs::File::create_new(&beside)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| put(&beside));
+    let _ = std::fs::remove_file(&beside);
+    written
+}
+
+/// Returns what is to be replaced: where a link leads, since it is the link that would
+/// be replaced otherwise. A device or a folder is no manifest.
+fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
+    let failed = |error: std::io::Error| Failed::file("write", path, &error);
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(failed(error)),
+        Ok(_) => {
+            let place = std::fs::canonicalize(path).map_err(failed)?;
+            match place.is_file() {
+                true => Ok(place),
+                false => {
+                    let message = format!("cannot write {}: it is no file", path.display());
+                    Err(Failed::new("file", message).hint("--manifest FILE names another one"))
+                }
+            }
+        }
+    }
+}
