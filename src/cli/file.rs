@@ -63,3 +63,24 @@ fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at what was written")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        replace(&file, "one").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, "two").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert!(!create(&link, "three").unwrap());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert!(replace(folder.path(), "text").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}
