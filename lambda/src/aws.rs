@@ -14,8 +14,9 @@ pub use keys::Iam;
 use keyrota_function_base::aws::http_client;
 
 use crate::clock::SystemClock;
+use crate::permission::Permission;
+use crate::pin::Pins;
 use crate::port::{CallError, Journal, KeyPair, Ports, Probe};
-use crate::tag::Permission;
 use probe::Buckets;
 
 /// The services, and time.
@@ -42,13 +43,15 @@ impl Services {
     }
 
     /// Returns the ports of one request, which is logged in `journal`.
-    pub fn with_journal<'services, J: Journal>(
+    pub fn with<'services, J: Journal>(
         &'services self,
         journal: &'services J,
+        pins: &'services Pins,
     ) -> Request<'services, J> {
         Request {
             services: self,
             journal,
+            pins,
         }
     }
 }
@@ -70,6 +73,7 @@ impl Probe for Services {
 pub struct Request<'services, J> {
     services: &'services Services,
     journal: &'services J,
+    pins: &'services Pins,
 }
 
 impl<J: Journal> Ports for Request<'_, J> {
@@ -94,6 +98,10 @@ impl<J: Journal> Ports for Request<'_, J> {
 
     fn probe(&self) -> &Self::Probe {
         self.services
+    }
+
+    fn pins(&self) -> &Pins {
+        self.pins
     }
 
     fn clock(&self) -> &Self::Clock {

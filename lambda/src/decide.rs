@@ -79,6 +79,18 @@ pub enum Origin {
     Announced,
 }
 
+/// What is known of the secret part that a superseded version stores for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// It was not tried yet.
+    Untried,
+    /// It authenticates as the pinned user, so that the version really holds the key.
+    Genuine,
+    /// It does not authenticate. Who can write the secret can write the ID of any key
+    /// into it.
+    Refuted,
+}
+
 /// One of a user's access keys. It has no date on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedKey {
@@ -90,6 +102,8 @@ pub struct ListedKey {
     pub origin: Origin,
     /// What is known of its use.
     pub usage: Usage,
+    /// Whether a superseded version that names it really holds it.
+    pub proof: Proof,
 }
 
 /// Whose credentials make the IAM calls.
@@ -130,7 +144,8 @@ impl Holdings {
 /// Why a key may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Because {
-    /// A superseded version of the secret names it: it is ours.
+    /// A superseded version of the secret names it, and it is inactive or was proven
+    /// to be the key that the version holds.
     Superseded,
     /// Nobody knows it and it is inactive: no client can be using it.
     Inactive,
@@ -175,6 +190,12 @@ pub enum Room {
         /// The key to ask about.
         key: AccessKeyId,
     },
+    /// Try whether the secret part that a superseded version stores for this key
+    /// authenticates, then decide again.
+    Prove {
+        /// The key to try.
+        key: AccessKeyId,
+    },
     /// Stop, having touched nothing.
     Stop(Obstacle),
 }
@@ -183,10 +204,10 @@ pub enum Room {
 ///
 /// AWSCURRENT's key and this rotation's own are never removed; where
 /// AWSCURRENT's key is not among the user's keys, nothing is. An active key is
-/// removed only where something that was written down says that it is ours: a
-/// version of the secret, an intent, or the tag by which the user is the
-/// stack's own. That it was never used says nothing by itself; it may be in an
-/// envelope for the day on which all else fails.
+/// removed only where something that a writer of the secret cannot forge says that it
+/// is ours: its secret part, which a version of the secret holds; an intent, recorded
+/// on the IAM user; or the pin by which the stack created the user. That it was never
+/// used says nothing by itself: somebody may keep it in reserve.
 ///
 /// An inactive AWSCURRENT stops a rotation that it would have to authorise
 /// itself, since IAM would refuse each call. Where the role or an administrator
@@ -221,7 +242,10 @@ pub fn room(holdings: &Holdings) -> Room {
     let first = |fits: &dyn Fn(&ListedKey) -> bool| {
         spare.iter().find(|key| fits(key)).map(|key| key.id.clone())
     };
-    if let Some(key) = first(&|key| holdings.superseded.contains(&key.id)) {
+    let superseded = |key: &ListedKey| holdings.superseded.contains(&key.id);
+    let is_certain =
+        |key: &ListedKey| key.activity == Activity::Inactive || key.proof == Proof::Genuine;
+    if let Some(key) = first(&|key| superseded(key) && is_certain(key)) {
         return Room::Remove {
             key,
             because: Because::Superseded,
@@ -233,7 +257,10 @@ pub fn room(holdings: &Holdings) -> Room {
             because: Because::Inactive,
         };
     }
-    // What is left is active, and no version names it.
+    if let Some(key) = first(&|key| superseded(key) && key.proof == Proof::Untried) {
+        return Room::Prove { key };
+    }
+    // What is left is active, and no version holds it.
     let ours = |key: &ListedKey| holdings.owns_user || key.origin == Origin::Announced;
     if let Some(key) = first(&|key| ours(key) && key.usage == Usage::Unread) {
         return Room::ReadUsage { key };

@@ -10,6 +10,7 @@ pub use sweep::SweepError;
 use crate::decide::AccessKeyId;
 use crate::event::EventError;
 use crate::pin::PinError;
+use crate::pins::PinsError;
 use crate::port::CallError;
 use crate::secret::Unreadable;
 
@@ -19,9 +20,12 @@ pub enum Error {
     /// The event makes no sense.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The tags pin nothing, or a value breaks away.
+    /// The secret is not pinned, or a value does not agree with its pin.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// The pins cannot be used.
+    #[error(transparent)]
+    Pins(#[from] PinsError),
     /// A new key was not found to be allowed what it must be allowed.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -192,6 +196,21 @@ pub enum Error {
         /// The key in the way.
         key: AccessKeyId,
     },
+    /// A version names the other key, but does not hold it.
+    #[error(
+        "make room for a new key of {user}: the user has two keys, and {key} is named by a superseded \
+         version of {secret} whose secret part does not authenticate, so it is not proven to be a key \
+         that a rotation made, and nothing was touched; find out who wrote that version; if nothing \
+         uses the key, delete it with `aws iam delete-access-key`, then rotate again"
+    )]
+    UnprovenKey {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// The key in the way.
+        key: AccessKeyId,
+    },
     /// No key may be removed.
     #[error(
         "make room for a new key of {user}: each of the user's keys is named by AWSCURRENT or \
@@ -224,14 +243,14 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
-    /// It could not be written down that a key is about to be made.
+    /// It could not be recorded that a key is about to be made.
     #[error(
-        "write down in the labels of {secret} that a key is made: {source}; none was made; if that lasts, \
+        "record in the tags of {user} that a key is made: {source}; none was made; if that lasts, \
          check the role's policy against `keyrota generate`"
     )]
-    IntentNotWritten {
-        /// The secret's name.
-        secret: String,
+    IntentNotRecorded {
+        /// The pinned user.
+        user: String,
         /// What AWS said.
         source: CallError,
     },
@@ -388,6 +407,7 @@ impl Error {
         match self {
             Self::Event(error) => error.name(),
             Self::Pin(error) => error.name(),
+            Self::Pins(error) => error.name(),
             Self::Probe(error) => error.name(),
             Self::Sweep(error) => error.name(),
             Self::UnknownVersion { .. } => "UnknownVersion",
@@ -404,10 +424,11 @@ impl Error {
             Self::CurrentKeyMissing { .. } => "CurrentKeyMissing",
             Self::CurrentKeyInactive { .. } => "CurrentKeyInactive",
             Self::ForeignKey { .. } => "ForeignKey",
+            Self::UnprovenKey { .. } => "UnprovenKey",
             Self::NoKeyToRemove { .. } => "NoKeyToRemove",
             Self::LabelsMoved { .. } => "LabelsMoved",
             Self::KeyNotRemoved { .. } => "KeyNotRemoved",
-            Self::IntentNotWritten { .. } => "IntentNotWritten",
+            Self::IntentNotRecorded { .. } => "IntentNotRecorded",
             Self::TooLittleTime { .. } => "TooLittleTime",
             Self::KeyQuotaReached { .. } => "KeyQuotaReached",
             Self::KeyNotCreated { .. } => "KeyNotCreated",

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | [`decide`] | nothing of ours: pure, no I/O, no dates |
 //! | [`retire`] | [`moment`]s, and one key: pure, no I/O |
-//! | [`event`], [`arn`], [`secret`], [`pin`], [`tag`] | what is written down, checked |
+//! | [`event`], [`arn`], [`secret`], [`pins`], [`pin`], [`permission`] | what is written down, checked |
 //! | [`mark`] | what the function itself writes down |
 //! | [`port`] | what the steps and the sweep need of the world |
 //! | [`step`] | the steps, over the ports |
@@ -25,17 +25,17 @@
 //!
 //! [`base`]: keyrota_function_base
 
-pub use keyrota_function_base::{arn, clock, dump, event, metric, moment};
+pub use keyrota_function_base::{arn, clock, dump, event, metric, moment, pins};
 
 pub mod aws;
 pub mod decide;
 pub mod error;
 pub mod log;
 pub mod mark;
+pub mod permission;
 pub mod pin;
 pub mod port;
 pub mod retire;
 pub mod secret;
 pub mod step;
 pub mod sweep;
-pub mod tag;

@@ -2,6 +2,7 @@
 //! the library together.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use keyrota_function::error::{Error, SweepError};
 use keyrota_function::event::{Event, Invocation, Payload};
 use keyrota_function::log::{Level, Lines};
 use keyrota_function::metric::Metric;
+use keyrota_function::pin::Pins;
+use keyrota_function::pins::PinsError;
 use keyrota_function::port::{Clock, Journal, Ports};
 use keyrota_function::step::{self, Deadline};
 use keyrota_function::sweep;
@@ -25,7 +28,10 @@ async fn main() -> ExitCode {
         Err(error) => return refuse(error),
     };
     let setting = |name| std::env::var(name).ok();
+    let handler = setting("_HANDLER").unwrap_or_default();
+    let package = PathBuf::from(setting("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned()));
     let function = Function {
+        pins: Pins::load(&handler, &package),
         services: Services::new(&environment),
         name: setting("AWS_LAMBDA_FUNCTION_NAME"),
         least: Level::from_setting(setting("AWS_LAMBDA_LOG_LEVEL").as_deref()),
@@ -44,6 +50,8 @@ async fn main() -> ExitCode {
 
 /// What outlives a request.
 struct Function {
+    /// Without pins, every request is refused, which Lambda and the log then tell.
+    pins: Result<Pins, PinsError>,
     services: Services,
     name: Option<String>,
     least: Level,
@@ -62,17 +70,23 @@ async fn handle(function: &Function, event: LambdaEvent<Payload>) -> Result<(), 
         Ok(invocation) => invocation,
         Err(error) => return Err(failed(&log, error.into())),
     };
+    let pins = match &function.pins {
+        Ok(pins) => pins,
+        Err(error) => return Err(failed(&log, (*error).into())),
+    };
     let left = left(&context);
     match invocation {
         Invocation::Step(event) => {
             let log = log.about(event.secret.name(), event.step.name());
-            rotate(&function.services, &log, &event, left)
+            let ports = function.services.with(&log, pins);
+            rotate(&ports, &event, left)
                 .await
                 .map_err(|error| failed(&log, error))
         }
         Invocation::Sweep(secrets) => {
             let log = log.sweeping();
-            sweep_up(&function.services, &log, &secrets, left)
+            let ports = function.services.with(&log, pins);
+            sweep_up(&ports, &secrets, left)
                 .await
                 .map_err(|error| match error {
                     // What it failed on is measured already.
@@ -93,18 +107,12 @@ fn failed(log: &Lines<io::Stdout>, error: Error) -> Error {
     error
 }
 
-async fn rotate(
-    services: &Services,
-    log: &Lines<io::Stdout>,
-    event: &Event,
-    left: Duration,
-) -> Result<(), Error> {
-    let ports = services.with_journal(log);
+async fn rotate(ports: &impl Ports, event: &Event, left: Duration) -> Result<(), Error> {
     let deadline = Deadline {
         at: ports.clock().now() + left.saturating_sub(ANSWERING),
     };
     // Boxed, since the future holds those of all the calls in it.
-    let step = Box::pin(step::run(&ports, event, deadline));
+    let step = Box::pin(step::run(ports, event, deadline));
     tokio::time::timeout(left, step).await.unwrap_or_else(|_| {
         let secret = event.secret.name().to_owned();
         Err(Error::OutOfTime {
@@ -114,17 +122,11 @@ async fn rotate(
     })
 }
 
-async fn sweep_up(
-    services: &Services,
-    log: &Lines<io::Stdout>,
-    secrets: &[SecretArn],
-    left: Duration,
-) -> Result<(), Error> {
-    let ports = services.with_journal(log);
+async fn sweep_up(ports: &impl Ports, secrets: &[SecretArn], left: Duration) -> Result<(), Error> {
     let deadline = Deadline {
         at: ports.clock().now() + left.saturating_sub(ANSWERING),
     };
-    let sweep = Box::pin(sweep::run(&ports, secrets, deadline));
+    let sweep = Box::pin(sweep::run(ports, secrets, deadline));
     tokio::time::timeout(left, sweep)
         .await
         .unwrap_or_else(|_| Err(SweepError::SweepOutOfTime { all: secrets.len() }.into()))

@@ -1,33 +1,48 @@
-//! What the function writes down before it makes a key, so that a key whose
-//! secret was lost with the process that made it can be told from one that
-//! somebody else made. Pure.
+//! What the function records on the IAM user about the keys that it makes. Pure.
 //!
-//! Access keys carry no description, and `CreateAccessKey` cannot be undone by
-//! a process that is no more. The one thing of ours that lasts and that the
-//! function may change is the secret, and staging labels are the part of it
-//! that no client reads. So, besides AWS's own three, there are two:
+//! Access keys carry no description. So that its own keys can be told from those that
+//! somebody else made, the function sets two tags on the user. Principals that may write
+//! the secret cannot write them; a label on the secret, or a key's ID in its value, they
+//! could forge.
 //!
-//! | label | on | says |
+//! | tag | value | says |
 //! | --- | --- | --- |
-//! | `KEYROTA_MAKING_` and a time | the AWSCURRENT version of that time | a key is made about now, beside AWSCURRENT's and no other |
-//! | `KEYROTA_MADE` | the version that stores the key made last | that version's key is ours, even if its rotation was cancelled |
+//! | `keyrota:making` | times, in seconds since 1970 | a key is made about then: one that was made then, whose secret part is nowhere, was lost with the process that made it |
+//! | `keyrota:keys` | IDs of keys | these keys were made, or adopted, for this secret |
 //!
-//! A label sits on one version, and a secret has room for twenty. Intents are
-//! taken away when the version that stores their key becomes AWSCURRENT: IAM
-//! would not have made that key while one of another intent was there.
+//! The first is set before `CreateAccessKey`, and removed when the version that stores
+//! the key becomes AWSCURRENT. Where processes died, it holds several times. The second
+//! is set while the new key is stored.
 //!
-//! Sources: "Secrets Manager quotas" in the Secrets Manager User Guide,
-//! `PutSecretValue` and `UpdateSecretVersionStage` in its API reference.
+//! Nothing is recorded for a user that the stack created: each of its keys is the
+//! stack's, and its tags stay as the template has them.
+//!
+//! One staging label remains, `KEYROTA_MADE`, on the version that stores the key that
+//! was made last. It says where to look for the key of a rotation that was cancelled,
+//! and proves nothing.
+//!
+//! Sources: "Tagging IAM users" in the IAM User Guide, "Secrets Manager quotas" in the
+//! Secrets Manager User Guide.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::decide::{CURRENT, PENDING, PREVIOUS, Stages, VersionId};
+use crate::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, Stages, VersionId};
 use crate::moment::Moment;
 
 /// The label of the version that stores the key that was made last.
 pub const MADE: &str = "KEYROTA_MADE";
 
-const MAKING: &str = "KEYROTA_MAKING_";
+/// The IAM user's tag that records when a key was about to be made.
+pub const MAKING: &str = "keyrota:making";
+
+/// The IAM user's tag that records the keys that were made or adopted.
+pub const KEYS: &str = "keyrota:keys";
+
+/// The most times or IDs that a tag holds. A tag's value has at most 256 characters. A
+/// user has two keys, and one more time stays for each process that never learnt
+/// whether it made a key.
+const MOST: usize = 8;
 
 /// How long after an intent its key may be made: five tries of a call that is
 /// given up after five seconds, with the waits between them, and the same again.
@@ -37,47 +52,57 @@ const LATEST: Duration = Duration::from_secs(60);
 /// second that IAM does not tell.
 const SKEW: Duration = Duration::from_secs(5);
 
-/// An intent that was written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
-    /// The whole label.
-    pub label: String,
-    /// The version that carries it.
-    pub version: VersionId,
-    at: Moment,
+/// What is recorded on the user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// When keys were about to be made, the oldest first.
+    pub intents: Vec<Moment>,
+    /// The keys that were made or adopted, the oldest first.
+    pub keys: Vec<AccessKeyId>,
 }
 
-/// Returns the label that says that a key is made at a moment.
-pub fn label(at: Moment) -> String {
-    format!("{MAKING}{}", at.0)
-}
-
-/// Returns the intents that a secret's labels tell of, in the order of their age.
-pub fn intents(stages: &Stages) -> Vec<Intent> {
-    let mut intents = Vec::new();
-    for (version, labels) in stages {
-        for label in labels {
-            let at = label.strip_prefix(MAKING).and_then(|at| at.parse().ok());
-            intents.extend(at.map(|at| Intent {
-                label: label.clone(),
-                version: version.clone(),
-                at: Moment(at),
-            }));
+impl Record {
+    /// Reads the user's tags. What makes no sense is left out: it then proves nothing.
+    pub fn read(tags: &BTreeMap<String, String>) -> Self {
+        let words = |tag| tags.get(tag).into_iter().flat_map(|value| value.split(' '));
+        Self {
+            intents: words(MAKING)
+                .filter_map(|word| word.parse().ok().map(Moment))
+                .collect(),
+            keys: words(KEYS).filter_map(AccessKeyId::parse).collect(),
         }
     }
-    intents.sort_by_key(|intent| intent.at);
-    intents
+
+    /// Returns the value of [`MAKING`] with one more time.
+    pub fn with_intent(&self, at: Moment) -> String {
+        with(
+            self.intents.iter().map(|at| at.0.to_string()),
+            at.0.to_string(),
+        )
+    }
+
+    /// Returns the value of [`KEYS`] with one more key.
+    pub fn with_key(&self, key: &AccessKeyId) -> String {
+        with(self.keys.iter().map(ToString::to_string), key.to_string())
+    }
+}
+
+/// Joins words and one more, without the oldest where there are too many.
+fn with(words: impl Iterator<Item = String>, more: String) -> String {
+    let mut words: Vec<String> = words.filter(|word| *word != more).collect();
+    words.push(more);
+    words.split_off(words.len().saturating_sub(MOST)).join(" ")
 }
 
 /// Whether a key was made when a run of the rotation said that it would make
 /// one. A key without a time was not.
-pub fn covers(intents: &[Intent], created: Option<Moment>) -> bool {
+pub fn covers(intents: &[Moment], created: Option<Moment>) -> bool {
     let Some(created) = created else {
         return false;
     };
     intents
         .iter()
-        .any(|intent| created.since(intent.at) <= LATEST && intent.at.since(created) <= SKEW)
+        .any(|at| created.since(*at) <= LATEST && at.since(created) <= SKEW)
 }
 
 /// Returns the version of the key that was made last, where none of AWS's own

@@ -1,87 +1,145 @@
-//! What the secret's tags pin, and whether a value keeps to it.
+//! What is pinned of one secret, and whether a value agrees with it.
 //!
-//! Whoever may write the secret's value could otherwise turn its rotation on
-//! another user, or have another secret's credential used. Tags are written by
-//! whoever may tag the secret: the stack.
+//! A principal that can write the secret's value, labels, or tags could otherwise
+//! direct its rotation at another user, or have the function use the credential in
+//! another secret. See [`pins`](keyrota_function_base::pins) for why the pins
+//! cannot be written by such a principal.
 
-use std::collections::BTreeMap;
+use serde::Deserialize;
 
 use crate::arn::SecretArn;
+use crate::moment::duration;
+use crate::permission::Permission;
 use crate::port::Description;
+use crate::retire::{Policy, Timetable};
 use crate::secret::{Content, Credential};
 
-/// The tag that names the IAM user.
-pub const USER: &str = "keyrota:user";
-/// The tag that says whose credentials make the IAM calls.
-pub const ROTATE_AS: &str = "keyrota:rotate-as";
-/// The tag that says whether the stack made the user.
-pub const OWNS_USER: &str = "keyrota:owns-user";
+/// The pins of all secrets that this function serves.
+pub type Pins = keyrota_function_base::pins::Pins<Entry>;
+
+/// What the file of pins says of one secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The IAM user's name.
+    pub user: String,
+    /// The user's path.
+    #[serde(default = "root")]
+    pub path: String,
+    /// Whether the stack created the user.
+    pub owns_user: bool,
+    /// Whose credentials make the IAM calls.
+    pub rotate_as: RotateAs,
+    /// When an old key is deactivated and deleted. Absent, it stays until the next
+    /// rotation.
+    #[serde(default)]
+    pub old_key: Option<Times>,
+    /// What a new key must be allowed to do.
+    #[serde(default)]
+    pub probe: Option<Probe>,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+/// The times of an old key, as the manifest writes them: `1d`, `4h`, `15m`, `60s`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// See [`Timetable::deactivate_after`].
+    pub deactivate_after: String,
+    /// See [`Timetable::delete_after`].
+    pub delete_after: String,
+    /// See [`Timetable::hold_if_used_within`].
+    pub hold_if_used_within: String,
+    /// See [`Timetable::force_after`].
+    #[serde(default)]
+    pub force_after: Option<String>,
+}
+
+/// A call that a new key must be allowed to make.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The action, as policies name it.
+    pub action: String,
+    /// The ARN that it is allowed on.
+    pub resource: String,
+    /// A bucket's Region. Absent, it is the secret's own.
+    #[serde(default)]
+    pub region: Option<String>,
+}
 
 /// Whose credentials make the IAM calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub enum RotateAs {
     /// The user's own: the key in AWSCURRENT.
+    #[serde(rename = "self")]
     Own,
-    /// The function's role's.
+    /// The execution role's.
+    #[serde(rename = "role")]
     Role,
     /// Those in the administrator's secret with this name or ARN.
+    #[serde(rename = "administrator")]
     Administrator(String),
 }
 
-/// What the secret's tags pin.
+/// What is pinned of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// The secret itself.
     pub secret: SecretArn,
     /// The only IAM user whose keys may be touched.
     pub user: String,
+    /// The user's path.
+    pub path: String,
     /// Whose credentials make the IAM calls.
     pub rotate_as: RotateAs,
-    /// Whether the stack made the user, so that each of its keys is ours.
+    /// Whether the stack created the user, so that each of its keys is ours.
     pub owns_user: bool,
+    /// When an old key is deactivated and deleted.
+    pub old_key: Policy,
+    /// What a new key must be allowed to do before it is promoted.
+    pub probe: Option<Permission>,
 }
 
-/// Tags that pin nothing, or a value that breaks away.
+/// A secret that is not pinned, or a value that does not agree with its pin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PinError {
-    /// A tag is absent.
+    /// The pins do not name the secret.
     #[error(
-        "rotate {secret}: it has no tag `{tag}`, so this function does not serve it; run \
-         `keyrota bootstrap` with the manifest that names this secret"
+        "rotate {secret}: the pins that were deployed with this function do not name it, so this \
+         function does not serve it; add it to the manifest, then run `keyrota bootstrap`"
     )]
-    TagMissing {
+    NotPinned {
         /// The secret's name.
         secret: String,
-        /// The tag's key.
-        tag: &'static str,
     },
-    /// A tag has a value that makes no sense.
+    /// A field of the pin makes no sense.
     #[error(
-        "rotate {secret}: its tag `{tag}` is {problem}; run `keyrota bootstrap`, which sets the \
-         tags from the manifest"
+        "rotate {secret}: `{field}` of its pin is not valid; run `keyrota bootstrap`, which deploys the \
+         function and its pins together"
     )]
-    TagInvalid {
+    PinInvalid {
         /// The secret's name.
         secret: String,
-        /// The tag's key.
-        tag: &'static str,
-        /// What is wrong with its value.
-        problem: &'static str,
+        /// The field.
+        field: &'static str,
     },
-    /// The secret's own ARN makes no sense.
+    /// Secrets Manager describes another secret than the event names.
     #[error(
-        "rotate {secret}: Secrets Manager describes it with an ARN that is not a secret's; check \
-         the endpoint in AWS_ENDPOINT_URL"
+        "rotate {secret}: the ARN in the event is not the full ARN of the secret that Secrets Manager \
+         describes; start the rotation with `keyrota rotate`"
     )]
-    ArnInvalid {
+    AnotherSecret {
         /// The secret's name.
         secret: String,
     },
     /// A value names another user.
     #[error(
-        "rotate {secret}: its {version} names another user than the tag `{USER}`, which says \
-         {user}; nothing was changed; correct `username` in the secret, or the manifest and then \
-         `keyrota bootstrap`"
+        "rotate {secret}: its {version} names another user than the manifest, which says {user}; nothing \
+         was changed; correct `username` in the secret, or the manifest and then run `keyrota bootstrap`"
     )]
     AnotherUser {
         /// The secret's name.
@@ -93,9 +151,9 @@ pub enum PinError {
     },
     /// A value names another secret to rotate with.
     #[error(
-        "rotate {secret}: the `secretarn` of its {version} is not what the tag `{ROTATE_AS}` \
-         stands for; nothing was changed; correct `secretarn` in the secret, or `rotate_as` in the \
-         manifest and then `keyrota bootstrap`"
+        "rotate {secret}: the `secretarn` of its {version} is not the secret that `rotate_as` in the \
+         manifest stands for; nothing was changed; correct `secretarn` in the secret, or `rotate_as` in \
+         the manifest and then run `keyrota bootstrap`"
     )]
     AnotherOrigin {
         /// The secret's name.
@@ -109,9 +167,9 @@ impl PinError {
     /// Returns the error's name for Lambda's `errorType`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::TagMissing { .. } => "TagMissing",
-            Self::TagInvalid { .. } => "TagInvalid",
-            Self::ArnInvalid { .. } => "ArnInvalid",
+            Self::NotPinned { .. } => "NotPinned",
+            Self::PinInvalid { .. } => "PinInvalid",
+            Self::AnotherSecret { .. } => "AnotherSecret",
             Self::AnotherUser { .. } => "AnotherUser",
             Self::AnotherOrigin { .. } => "AnotherOrigin",
         }
@@ -119,50 +177,54 @@ impl PinError {
 }
 
 impl Pin {
-    /// Reads what the secret's tags pin.
+    /// Returns what is pinned of the secret that an event names.
     ///
     /// # Errors
     ///
-    /// Fails where a tag is absent, makes no sense, or contradicts the secret.
-    pub fn read(event_secret: &SecretArn, description: &Description) -> Result<Self, PinError> {
-        let name = event_secret.name();
-        let secret = SecretArn::parse(&description.arn).ok_or_else(|| PinError::ArnInvalid {
-            secret: name.to_owned(),
-        })?;
-        let invalid = |tag, problem| PinError::TagInvalid {
-            secret: name.to_owned(),
-            tag,
-            problem,
-        };
-
-        let user = tag(name, &description.tags, USER)?;
-        if !is_user_name(user) {
-            return Err(invalid(USER, "not the name of an IAM user"));
+    /// Fails where the secret is not pinned, or where Secrets Manager describes
+    /// another one.
+    pub fn read(
+        pins: &Pins,
+        event_secret: &SecretArn,
+        description: &Description,
+    ) -> Result<Self, PinError> {
+        let secret = || event_secret.name().to_owned();
+        if description.arn != event_secret.as_str() {
+            return Err(PinError::AnotherSecret { secret: secret() });
         }
-        let rotate_as = match tag(name, &description.tags, ROTATE_AS)? {
-            "self" => RotateAs::Own,
-            "role" => RotateAs::Role,
-            own if own == secret.as_str() || own == secret.name() => {
-                return Err(invalid(
-                    ROTATE_AS,
-                    "the secret itself, which is written `self`",
-                ));
-            }
-            other if other.starts_with("arn:") && SecretArn::parse(other).is_none() => {
-                return Err(invalid(ROTATE_AS, "an ARN, but not a secret's"));
-            }
-            other => RotateAs::Administrator(other.to_owned()),
+        let entry = pins.of(event_secret.name());
+        let entry = entry.ok_or_else(|| PinError::NotPinned { secret: secret() })?;
+        let invalid = |field| PinError::PinInvalid {
+            secret: secret(),
+            field,
         };
-        let owns_user = match tag(name, &description.tags, OWNS_USER)? {
-            "true" => true,
-            "false" => false,
-            _ => return Err(invalid(OWNS_USER, "neither `true` nor `false`")),
+        if let RotateAs::Administrator(named) = &entry.rotate_as {
+            let itself = named == event_secret.as_str() || named == event_secret.name();
+            let is_wrong = named.starts_with("arn:") && SecretArn::parse(named).is_none();
+            if itself || is_wrong || named.is_empty() {
+                return Err(invalid("rotate_as"));
+            }
+        }
+        let old_key = match &entry.old_key {
+            None => Policy::UntilNextRotation,
+            Some(times) => Policy::Timed(timetable(times).ok_or_else(|| invalid("old_key"))?),
+        };
+        let probe = match &entry.probe {
+            None => None,
+            Some(probe) => {
+                let region = probe.region.as_deref().unwrap_or(event_secret.region());
+                let permission = Permission::parse(&probe.action, &probe.resource, region);
+                Some(permission.ok_or_else(|| invalid("probe"))?)
+            }
         };
         Ok(Self {
-            user: user.to_owned(),
-            rotate_as,
-            owns_user,
-            secret,
+            secret: event_secret.clone(),
+            user: entry.user.clone(),
+            path: entry.path.clone(),
+            rotate_as: entry.rotate_as.clone(),
+            owns_user: entry.owns_user,
+            old_key,
+            probe,
         })
     }
 
@@ -210,7 +272,7 @@ impl Pin {
     }
 
     fn check_origin(&self, version: &'static str, secret_arn: &str) -> Result<(), PinError> {
-        let keeps = match &self.rotate_as {
+        let agrees = match &self.rotate_as {
             RotateAs::Own | RotateAs::Role => secret_arn == self.secret.as_str(),
             RotateAs::Administrator(named) if named.starts_with("arn:") => secret_arn == named,
             RotateAs::Administrator(named) => SecretArn::parse(secret_arn).is_some_and(|origin| {
@@ -218,7 +280,7 @@ impl Pin {
                 origin.name() == named && origin.is_beside(&self.secret)
             }),
         };
-        if keeps {
+        if agrees {
             return Ok(());
         }
         Err(PinError::AnotherOrigin {
@@ -227,36 +289,38 @@ impl Pin {
         })
     }
 
-    /// Whether an ARN is the pinned user's:
-    /// `arn:PARTITION:iam::ACCOUNT:user/[PATH/]USER`, in the secret's partition
-    /// and account.
+    /// Returns the administrator's secret as the pin names it, where there is one.
+    /// A value's `secretarn` is compared with the pin and never used.
+    pub fn administrator(&self) -> Option<SecretArn> {
+        match &self.rotate_as {
+            RotateAs::Own | RotateAs::Role => None,
+            RotateAs::Administrator(named) => {
+                SecretArn::parse(named).or_else(|| Some(self.secret.beside(named)))
+            }
+        }
+    }
+
+    /// Whether an ARN is the pinned user's: `arn:PARTITION:iam::ACCOUNT:user/` with
+    /// the user's path and name, in the secret's partition and account.
     pub fn is_user_arn(&self, arn: &str) -> bool {
-        let prefix = format!(
-            "arn:{}:iam::{}:user/",
-            self.secret.partition(),
-            self.secret.account()
-        );
-        arn.strip_prefix(&prefix)
-            .is_some_and(|path| path.rsplit('/').next() == Some(self.user.as_str()))
+        let (partition, account) = (self.secret.partition(), self.secret.account());
+        let (path, user) = (&self.path, &self.user);
+        arn == format!("arn:{partition}:iam::{account}:user{path}{user}")
     }
 }
 
-fn tag<'tags>(
-    secret: &str,
-    tags: &'tags BTreeMap<String, String>,
-    key: &'static str,
-) -> Result<&'tags str, PinError> {
-    match tags.get(key).map(String::as_str) {
-        Some(value) if !value.is_empty() => Ok(value),
-        _ => Err(PinError::TagMissing {
-            secret: secret.to_owned(),
-            tag: key,
-        }),
-    }
-}
-
-/// Source: "IAM and AWS STS quotas" in the IAM User Guide.
-fn is_user_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+fn timetable(times: &Times) -> Option<Timetable> {
+    let force_after = match &times.force_after {
+        Some(text) => Some(duration(text)?),
+        None => None,
+    };
+    let timetable = Timetable {
+        deactivate_after: duration(&times.deactivate_after)?,
+        delete_after: duration(&times.delete_after)?,
+        hold_if_used_within: duration(&times.hold_if_used_within)?,
+        force_after,
+    };
+    let is_ordered = timetable.deactivate_after <= timetable.delete_after
+        && force_after.is_none_or(|force| timetable.deactivate_after <= force);
+    is_ordered.then_some(timetable)
 }

@@ -1,5 +1,7 @@
 //! What the steps need of the world, without a word of any SDK.
 
+use std::collections::BTreeMap;
+
 pub use keyrota_function_base::clock::Clock;
 pub use keyrota_function_base::moment::Moment;
 pub use keyrota_function_base::vault::{
@@ -12,7 +14,8 @@ use crate::decide::{AccessKeyId, Activity};
 use crate::error::Error;
 use crate::log::Note;
 use crate::metric::Metric;
-use crate::tag::Permission;
+use crate::permission::Permission;
+use crate::pin::Pins;
 
 /// An access key that signs requests. It has no `Debug`, which would show it.
 #[derive(Clone)]
@@ -98,6 +101,15 @@ pub trait Keys {
     /// `DeleteAccessKey`.
     async fn delete(&self, caller: &Caller, user: &str, key: &AccessKeyId)
     -> Result<(), CallError>;
+
+    /// `ListUserTags` as the execution role, all pages, by the tags' keys.
+    async fn tags(&self, user: &str) -> Result<BTreeMap<String, String>, CallError>;
+
+    /// `TagUser` as the execution role.
+    async fn tag(&self, user: &str, key: &'static str, value: &str) -> Result<(), CallError>;
+
+    /// `UntagUser` as the execution role.
+    async fn untag(&self, user: &str, key: &'static str) -> Result<(), CallError>;
 }
 
 /// STS.
@@ -152,6 +164,8 @@ pub trait Ports {
     fn authenticator(&self) -> &Self::Authenticator;
     /// Returns the services that a new key is for.
     fn probe(&self) -> &Self::Probe;
+    /// Returns the pins that were deployed with the function.
+    fn pins(&self) -> &Pins;
     /// Returns time.
     fn clock(&self) -> &Self::Clock;
     /// Returns the log.

@@ -12,12 +12,14 @@ mod finish;
 mod intent;
 mod mint;
 mod probe;
+mod proof;
 mod set;
 mod test;
 mod trial;
 
 pub(crate) use caller::caller;
 pub(crate) use create::advice;
+pub(crate) use proof::authenticates;
 
 pub use keyrota_function_base::clock::Deadline;
 

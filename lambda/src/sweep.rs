@@ -17,16 +17,15 @@ use keyrota_function_base::sweep::each;
 pub(crate) use key::{Succession, retire};
 
 use crate::arn::SecretArn;
-use crate::decide::{self, AccessKeyId, CURRENT, PREVIOUS, VersionId};
+use crate::decide::{self, CURRENT, PREVIOUS, VersionId};
 use crate::error::{Error, SweepError};
 use crate::log::Note;
 use crate::metric::Metric;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, Which};
 use crate::retire::{Policy, Timetable, Use};
-use crate::secret::Content;
+use crate::secret::{Content, Credential};
 use crate::step::{Deadline, Found, current_credential, describe_secret, find};
-use crate::tag;
 use key::Outcome;
 
 /// The time that a secret takes at most in ordinary times. With less left, none
@@ -92,14 +91,13 @@ async fn sweep<P: Ports>(
     if description.is_overdue(now) {
         findings.borrow_mut().overdue += 1;
     }
-    let pin = Pin::read(secret, &description)?;
-    let policy = tag::old_key(secret, &description);
+    let pin = Pin::read(ports.pins(), secret, &description)?;
     let (current, previous) = tokio::join!(
         find(ports, secret, Which::Labelled(CURRENT)),
         // What nobody asks for is not read.
         async {
-            match &policy {
-                Ok(Policy::Timed(_)) => find(ports, secret, Which::Labelled(PREVIOUS))
+            match pin.old_key {
+                Policy::Timed(_) => find(ports, secret, Which::Labelled(PREVIOUS))
                     .await
                     .map(Some),
                 _ => Ok(None),
@@ -110,7 +108,7 @@ async fn sweep<P: Ports>(
     if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
         findings.borrow_mut().ages.push(now.since(created));
     }
-    let (Policy::Timed(timetable), Some(previous)) = (policy?, previous?) else {
+    let (Policy::Timed(timetable), Some(previous)) = (pin.old_key, previous?) else {
         return Ok(());
     };
     if decide::is_rotating(&description.stages) {
@@ -142,7 +140,7 @@ async fn old_key<P: Ports>(
     let promoted = description.promotion(current.created);
     let credential = current_credential(pin, current.content)?;
     let (Some(current_version), Some((previous_version, previous)), Some(promoted)) =
-        (current.version, key_of(pin, previous), promoted)
+        (current.version, credential_of(pin, previous), promoted)
     else {
         return Ok(Outcome::Settled);
     };
@@ -158,12 +156,12 @@ async fn old_key<P: Ports>(
     retire(ports, &succession, Use::Unread).await
 }
 
-/// Returns the key that a version names, of the pinned user. A value that names
-/// another user says nothing of this one's keys.
-pub(crate) fn key_of(pin: &Pin, found: Found) -> Option<(VersionId, AccessKeyId)> {
+/// Returns what a version holds, of the pinned user. A value that names another user
+/// says nothing of this one's keys.
+pub(crate) fn credential_of(pin: &Pin, found: Found) -> Option<(VersionId, Credential)> {
     match found.content {
         Content::Complete(credential) if credential.username == pin.user => {
-            Some((found.version?, credential.access_key))
+            Some((found.version?, credential))
         }
         _ => None,
     }

@@ -47,7 +47,8 @@ impl SecretArn {
         })
     }
 
-    /// Returns the whole ARN.
+    /// Returns what Secrets Manager is asked for: the whole ARN, or the name of a
+    /// secret that is only known by it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -55,6 +56,11 @@ impl SecretArn {
     /// Returns the partition, such as `aws-cn`.
     pub fn partition(&self) -> &str {
         &self.partition
+    }
+
+    /// Returns the Region.
+    pub fn region(&self) -> &str {
+        &self.region
     }
 
     /// Returns the twelve digits of the account.
@@ -66,6 +72,17 @@ impl SecretArn {
     /// that Secrets Manager appends.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the secret with a name in the same account and Region. Secrets Manager
+    /// is asked for it by its name, since nobody here knows the six characters at the
+    /// end of its ARN.
+    pub fn beside(&self, name: &str) -> Self {
+        Self {
+            text: name.to_owned(),
+            name: name.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// Whether two secrets live in the same account and Region.

@@ -7,6 +7,7 @@
 //! | [`stage`] | versions and their labels: pure |
 //! | [`moment`] | the calendar: pure |
 //! | [`event`], [`arn`] | what is written down, checked |
+//! | [`pins`] | what the manifest says of each secret, as it was deployed |
 //! | [`vault`] | what a function needs of Secrets Manager, without a word of any SDK |
 //! | [`sweep`] | how all secrets are gone over, and not what for |
 //! | [`log`], [`metric`] | what may be said, and never a value |
@@ -22,6 +23,7 @@ pub mod lambda;
 pub mod log;
 pub mod metric;
 pub mod moment;
+pub mod pins;
 pub mod stage;
 pub mod sweep;
 pub mod vault;

@@ -1,7 +1,6 @@
 //! What a function needs of Secrets Manager, without a word of any SDK, and how
 //! a call to AWS fails.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -108,13 +107,11 @@ impl fmt::Display for CallError {
     }
 }
 
-/// A secret's metadata.
+/// A secret's metadata. Its tags are not among it: others can write them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// The secret's full ARN.
     pub arn: String,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
     /// Which labels each version carries.
     pub stages: Stages,
     /// Whether rotations are scheduled.

@@ -5,6 +5,7 @@ use keyrota_function_base::aws::http_client;
 pub use keyrota_function_base::aws::{Environment, EnvironmentError, SecretsManager, timestamp};
 
 use crate::clock::SystemClock;
+use crate::pin::Pins;
 use crate::port::{Journal, Ports};
 use crate::server::Server;
 
@@ -27,13 +28,15 @@ impl<S: Server> Services<S> {
     }
 
     /// Returns the ports of one request, which is logged in `journal`.
-    pub fn with_journal<'services, J: Journal>(
+    pub fn with<'services, J: Journal>(
         &'services self,
         journal: &'services J,
+        pins: &'services Pins,
     ) -> Request<'services, S, J> {
         Request {
             services: self,
             journal,
+            pins,
         }
     }
 }
@@ -42,6 +45,7 @@ impl<S: Server> Services<S> {
 pub struct Request<'services, S, J> {
     services: &'services Services<S>,
     journal: &'services J,
+    pins: &'services Pins,
 }
 
 impl<S: Server, J: Journal> Ports for Request<'_, S, J> {
@@ -56,6 +60,10 @@ impl<S: Server, J: Journal> Ports for Request<'_, S, J> {
 
     fn server(&self) -> &Self::Server {
         &self.services.server
+    }
+
+    fn pins(&self) -> &Pins {
+        self.pins
     }
 
     fn clock(&self) -> &Self::Clock {

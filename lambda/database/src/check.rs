@@ -34,7 +34,7 @@ pub struct Answer {
 /// server. That the server cannot be reached is an answer.
 pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<Answer, Error> {
     let description = describe(ports, &check.secret).await?;
-    let pin = Pin::read(&check.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &check.secret, &description)?;
     let found = find(ports, &check.secret, Which::Version(&check.version)).await?;
     pin.check_present(VERSION, &found.content)?;
     let Content::Complete(credential) = found.content else {

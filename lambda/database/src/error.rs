@@ -4,6 +4,7 @@
 
 use crate::event::EventError;
 use crate::pin::PinError;
+use crate::pins::PinsError;
 use crate::port::CallError;
 use crate::secret::Unreadable;
 use crate::server::ServerError;
@@ -14,9 +15,12 @@ pub enum Error {
     /// The event makes no sense.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The tags pin nothing, or a value breaks away.
+    /// The secret is not pinned, or a value does not agree with its pin.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// The pins cannot be used.
+    #[error(transparent)]
+    Pins(#[from] PinsError),
 
     /// The secret has no such version.
     #[error(
@@ -325,6 +329,7 @@ impl Error {
         match self {
             Self::Event(error) => error.name(),
             Self::Pin(error) => error.name(),
+            Self::Pins(error) => error.name(),
             Self::UnknownVersion { .. } => "UnknownVersion",
             Self::VersionNotPending { .. } => "VersionNotPending",
             Self::SecretUnread { .. } => "SecretUnread",

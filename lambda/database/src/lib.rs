@@ -11,7 +11,7 @@
 //! | room | knows |
 //! | --- | --- |
 //! | [`decide`], [`mark`] | versions and labels: pure, no I/O |
-//! | [`event`], [`secret`], [`pin`], [`tag`] | what is written down, checked |
+//! | [`event`], [`secret`], [`pins`], [`pin`] | what is written down, checked |
 //! | [`port`], [`server`] | what the steps need of the world |
 //! | [`step`], [`sweep`], [`check`] | the work, over the ports |
 //! | [`log`], [`error`] | what may be said, and never a value |
@@ -19,12 +19,12 @@
 //! | [`aws`] | the SDK, and nothing of servers |
 //! | [`base`] | what this function has in common with the one for access keys |
 //!
-//! What a value says of where the server is, is compared with the tags and never
-//! used: connections go to where the tags say.
+//! What a value says of where the server is, is compared with the pin and never used:
+//! connections go where the pin says.
 //!
 //! [`base`]: keyrota_function_base
 
-pub use keyrota_function_base::{arn, clock, metric, moment, stage, vault};
+pub use keyrota_function_base::{arn, clock, metric, moment, pins, stage, vault};
 
 pub mod aws;
 pub mod check;
@@ -40,4 +40,3 @@ pub mod secret;
 pub mod server;
 pub mod step;
 pub mod sweep;
-pub mod tag;

@@ -13,6 +13,8 @@ use keyrota_database_function::error::Error;
 use keyrota_database_function::event::{Payload, Work};
 use keyrota_database_function::log::{Level, Lines};
 use keyrota_database_function::metric::Metric;
+use keyrota_database_function::pin::Pins;
+use keyrota_database_function::pins::PinsError;
 use keyrota_database_function::port::{Clock, Journal, Ports};
 use keyrota_database_function::step::{self, Deadline};
 use keyrota_database_function::sweep;
@@ -29,7 +31,9 @@ async fn main() -> ExitCode {
         Err(error) => return refuse(error),
     };
     let task_root = PathBuf::from(setting("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned()));
+    let handler = setting("_HANDLER").unwrap_or_default();
     let function = Function {
+        pins: Pins::load(&handler, &task_root),
         services: Services::new(&environment, Engines::new(&task_root)),
         name: setting("AWS_LAMBDA_FUNCTION_NAME"),
         least: Level::from_setting(setting("AWS_LAMBDA_LOG_LEVEL").as_deref()),
@@ -48,6 +52,8 @@ async fn main() -> ExitCode {
 
 /// What outlives a request.
 struct Function {
+    /// Without pins, every request is refused, which Lambda and the log then tell.
+    pins: Result<Pins, PinsError>,
     services: Services<Engines>,
     name: Option<String>,
     least: Level,
@@ -89,7 +95,8 @@ async fn carry_out(
     work: &Work,
     left: Duration,
 ) -> Result<Value, Error> {
-    let ports = function.services.with_journal(log);
+    let pins = function.pins.as_ref().map_err(|error| *error)?;
+    let ports = function.services.with(log, pins);
     let deadline = Deadline {
         at: ports.clock().now() + left.saturating_sub(ANSWERING),
     };

@@ -1,27 +1,76 @@
-//! What the secret's tags pin, and whether a value keeps to it.
+//! What is pinned of one secret, and whether a value agrees with it.
 //!
-//! Whoever may write the secret's value could otherwise have a password sent to a
-//! server of their own, or turn the rotation on another user. Tags are written by
-//! whoever may tag the secret: the stack.
+//! A principal that can write the secret's value, labels, or tags could otherwise
+//! have a password sent to a server of their own, or direct the rotation at another
+//! user. See [`pins`](keyrota_function_base::pins) for why the pins cannot be written
+//! by such a principal.
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::arn::SecretArn;
+use crate::moment::duration;
 use crate::port::{Description, PasswordRule};
 use crate::secret::{Content, Credential, Place};
-use crate::server::{Endpoint, Engine};
-use crate::tag::{self, DBNAME, ENDPOINT, ENGINE, KIND, OLD_KEY, PASSWORD, ROTATE_AS, TLS, USER};
+use crate::server::{Endpoint, Engine, Verification};
+
+/// The pins of all secrets that this function serves.
+pub type Pins = keyrota_function_base::pins::Pins<Entry>;
+
+/// What the file of pins says of one secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The user whose password is rotated.
+    pub username: String,
+    /// The kind of server.
+    pub engine: Engine,
+    /// Where the server listens: a DNS name or an address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The database to connect to.
+    #[serde(default)]
+    pub dbname: Option<String>,
+    /// What is checked of the server's certificate.
+    pub tls: Verification,
+    /// The name of the file in the package that holds the certificate authorities.
+    /// Absent, the operating system's are trusted.
+    #[serde(default)]
+    pub tls_ca: Option<String>,
+    /// What new passwords look like.
+    pub password: Password,
+    /// Who changes the password.
+    pub rotate_as: RotateAs,
+    /// How long after its promotion the old password keeps working, where the server
+    /// allows that, such as `1d`. Absent, it does until the next rotation.
+    #[serde(default)]
+    pub deactivate_after: Option<String>,
+}
+
+/// What new passwords look like.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    /// How many characters they have.
+    pub length: u16,
+    /// Characters that they do not contain.
+    pub exclude: String,
+}
 
 /// Who changes the password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub enum RotateAs {
     /// The user itself.
+    #[serde(rename = "self")]
     Own,
     /// The user in the administrator's secret with this name or ARN.
+    #[serde(rename = "administrator")]
     Administrator(String),
 }
 
-/// What the secret's tags pin.
+/// What is pinned of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// The secret itself.
@@ -34,51 +83,47 @@ pub struct Pin {
     pub rule: PasswordRule,
     /// Who changes the password.
     pub rotate_as: RotateAs,
-    /// How long after its promotion the password before goes on working, where
-    /// the server let it; until the next rotation, where nothing is said.
+    /// How long after its promotion the old password keeps working, where the server
+    /// allows that; until the next rotation, where nothing is said.
     pub old_password: Option<Duration>,
 }
 
-/// Tags that pin nothing, or a value that breaks away.
+/// A secret that is not pinned, or a value that does not agree with its pin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PinError {
-    /// A tag is absent.
+    /// The pins do not name the secret.
     #[error(
-        "rotate {secret}: it has no tag `{tag}`, so this function does not serve it; run \
-         `keyrota bootstrap` with the manifest that names this secret"
+        "rotate {secret}: the pins that were deployed with this function do not name it, so this \
+         function does not serve it; add it to the manifest, then run `keyrota bootstrap`"
     )]
-    TagMissing {
-        /// The secret's name.
-        secret: String,
-        /// The tag's key.
-        tag: &'static str,
-    },
-    /// A tag has a value that makes no sense.
-    #[error(
-        "rotate {secret}: its tag `{tag}` is {problem}; run `keyrota bootstrap`, which sets the \
-         tags from the manifest"
-    )]
-    TagInvalid {
-        /// The secret's name.
-        secret: String,
-        /// The tag's key.
-        tag: &'static str,
-        /// What is wrong with its value.
-        problem: &'static str,
-    },
-    /// The secret's own ARN makes no sense.
-    #[error(
-        "rotate {secret}: Secrets Manager describes it with an ARN that is not a secret's; check \
-         the endpoint in AWS_ENDPOINT_URL"
-    )]
-    ArnInvalid {
+    NotPinned {
         /// The secret's name.
         secret: String,
     },
-    /// A value says something else than a tag.
+    /// A field of the pin makes no sense.
     #[error(
-        "rotate {secret}: the `{field}` of its {version} is not what the tag `{tag}` says, so nothing was \
-         sent anywhere; correct `{field}` in the secret, or the manifest and then `keyrota bootstrap`"
+        "rotate {secret}: `{field}` of its pin is not valid; run `keyrota bootstrap`, which deploys the \
+         function and its pins together"
+    )]
+    PinInvalid {
+        /// The secret's name.
+        secret: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// Secrets Manager describes another secret than the event names.
+    #[error(
+        "rotate {secret}: the ARN in the event is not the full ARN of the secret that Secrets Manager \
+         describes; start the rotation with `keyrota rotate`"
+    )]
+    AnotherSecret {
+        /// The secret's name.
+        secret: String,
+    },
+    /// A value does not agree with the pin.
+    #[error(
+        "rotate {secret}: the `{field}` of its {version} is not what the manifest says, so nothing was \
+         sent anywhere; correct `{field}` in the secret, or the manifest and then run `keyrota bootstrap`"
     )]
     Stray {
         /// The secret's name.
@@ -87,8 +132,6 @@ pub enum PinError {
         version: &'static str,
         /// The field of the value.
         field: &'static str,
-        /// The tag's key.
-        tag: &'static str,
     },
 }
 
@@ -96,96 +139,70 @@ impl PinError {
     /// Returns the error's name for Lambda's `errorType`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::TagMissing { .. } => "TagMissing",
-            Self::TagInvalid { .. } => "TagInvalid",
-            Self::ArnInvalid { .. } => "ArnInvalid",
+            Self::NotPinned { .. } => "NotPinned",
+            Self::PinInvalid { .. } => "PinInvalid",
+            Self::AnotherSecret { .. } => "AnotherSecret",
             Self::Stray { .. } => "Stray",
         }
     }
 }
 
 impl Pin {
-    /// Reads what the secret's tags pin.
+    /// Returns what is pinned of the secret that an event names.
     ///
     /// # Errors
     ///
-    /// Fails where a tag is absent, makes no sense, or contradicts the secret.
-    pub fn read(event_secret: &SecretArn, description: &Description) -> Result<Self, PinError> {
-        let name = event_secret.name();
-        let secret = SecretArn::parse(&description.arn).ok_or_else(|| PinError::ArnInvalid {
-            secret: name.to_owned(),
-        })?;
-        let optional = |tag| {
-            let text = description.tags.get(tag).map(String::as_str);
-            text.filter(|text| !text.is_empty())
-        };
-        let required = |tag| {
-            optional(tag).ok_or_else(|| PinError::TagMissing {
-                secret: name.to_owned(),
-                tag,
-            })
-        };
-        let invalid = |tag, problem| PinError::TagInvalid {
-            secret: name.to_owned(),
-            tag,
-            problem,
-        };
-        const ESCAPES: &str = "not text as the stack writes it";
-
-        if required(KIND)? != tag::DATABASE {
-            return Err(invalid(KIND, "not `database`"));
+    /// Fails where the secret is not pinned, or where Secrets Manager describes
+    /// another one.
+    pub fn read(
+        pins: &Pins,
+        event_secret: &SecretArn,
+        description: &Description,
+    ) -> Result<Self, PinError> {
+        let secret = || event_secret.name().to_owned();
+        if description.arn != event_secret.as_str() {
+            return Err(PinError::AnotherSecret { secret: secret() });
         }
-        let username = required(USER)?;
-        let username = tag::unescape(username).ok_or_else(|| invalid(USER, ESCAPES))?;
-        let engine = required(ENGINE)?;
-        let engine = [Engine::Postgres, Engine::MySql, Engine::MariaDb]
-            .into_iter()
-            .find(|known| known.name() == engine)
-            .ok_or_else(|| invalid(ENGINE, "none of `postgres`, `mysql` and `mariadb`"))?;
-        let (host, port) = tag::endpoint(required(ENDPOINT)?)
-            .ok_or_else(|| invalid(ENDPOINT, "not a host and a port"))?;
-        let dbname = match optional(DBNAME) {
-            Some(text) => Some(tag::unescape(text).ok_or_else(|| invalid(DBNAME, ESCAPES))?),
-            None => None,
+        let entry = pins.of(event_secret.name());
+        let entry = entry.ok_or_else(|| PinError::NotPinned { secret: secret() })?;
+        let invalid = |field| PinError::PinInvalid {
+            secret: secret(),
+            field,
         };
-        let (verification, authorities) = tag::tls(required(TLS)?).ok_or_else(|| {
-            let problem = "none of `verify-full`, `verify-ca` and `require`, perhaps with a file";
-            invalid(TLS, problem)
-        })?;
-        let rule = tag::password(required(PASSWORD)?)
-            .ok_or_else(|| invalid(PASSWORD, "not `length=… exclude=…`"))?;
-        let rotate_as = match required(ROTATE_AS)? {
-            "self" => RotateAs::Own,
-            own if own == secret.as_str() || own == secret.name() => {
-                let problem = "the secret itself, which is written `self`";
-                return Err(invalid(ROTATE_AS, problem));
+        if let RotateAs::Administrator(named) = &entry.rotate_as {
+            let itself = named == event_secret.as_str() || named == event_secret.name();
+            let is_wrong = named.starts_with("arn:") && SecretArn::parse(named).is_none();
+            if itself || is_wrong || named.is_empty() {
+                return Err(invalid("rotate_as"));
             }
-            other if other.starts_with("arn:") && SecretArn::parse(other).is_none() => {
-                return Err(invalid(ROTATE_AS, "an ARN, but not a secret's"));
-            }
-            other => RotateAs::Administrator(other.to_owned()),
-        };
-        let old_password = match optional(OLD_KEY) {
-            Some(text) => tag::old_key(text).ok_or_else(|| {
-                let problem = "neither `until_next_rotation` nor `deactivate_after=…`";
-                invalid(OLD_KEY, problem)
-            })?,
+        }
+        if entry.tls_ca.as_deref().is_some_and(|file| !is_file(file)) {
+            return Err(invalid("tls_ca"));
+        }
+        if entry.password.length == 0 {
+            return Err(invalid("password"));
+        }
+        let old_password = match &entry.deactivate_after {
+            Some(text) => Some(duration(text).ok_or_else(|| invalid("deactivate_after"))?),
             None => None,
         };
         Ok(Self {
-            username,
+            secret: event_secret.clone(),
+            username: entry.username.clone(),
             endpoint: Endpoint {
-                engine,
-                host: host.to_owned(),
-                port,
-                dbname,
-                verification,
-                authorities,
+                engine: entry.engine,
+                host: entry.host.clone(),
+                port: entry.port,
+                dbname: entry.dbname.clone(),
+                verification: entry.tls,
+                authorities: entry.tls_ca.clone(),
             },
-            rule,
-            rotate_as,
+            rule: PasswordRule {
+                length: entry.password.length,
+                exclude: entry.password.exclude.clone(),
+            },
+            rotate_as: entry.rotate_as.clone(),
             old_password,
-            secret,
         })
     }
 
@@ -194,15 +211,15 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where it says something else than the tags.
+    /// Fails where it does not agree with the pin.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
         let place = &credential.place;
         self.check_place(version, place)?;
         if place.dbname != self.endpoint.dbname {
-            return Err(self.stray(version, "dbname", DBNAME));
+            return Err(self.stray(version, "dbname"));
         }
         if place.master.is_none() && self.rotate_as != RotateAs::Own {
-            return Err(self.stray(version, "masterarn", ROTATE_AS));
+            return Err(self.stray(version, "masterarn"));
         }
         Ok(())
     }
@@ -211,7 +228,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where what there is says something else than the tags.
+    /// Fails where what there is does not agree with the pin.
     pub fn check_present(&self, version: &'static str, content: &Content) -> Result<(), PinError> {
         match content {
             Content::Nothing | Content::Unreadable(_) => Ok(()),
@@ -231,35 +248,33 @@ impl Pin {
         // Names in DNS do not tell capitals from small letters.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [
-            (
-                is(&place.engine, |it| it == engine.name()),
-                "engine",
-                ENGINE,
-            ),
-            (is(&place.host, is_host), "host", ENDPOINT),
-            (is(&place.port, |it| it == port), "port", ENDPOINT),
+            (is(&place.engine, |it| it == engine.name()), "engine"),
+            (is(&place.host, is_host), "host"),
+            (is(&place.port, |it| it == port), "port"),
             (
                 is(&place.dbname, |it| Some(it) == dbname.as_ref()),
                 "dbname",
-                DBNAME,
             ),
-            (
-                is(&place.username, |it| *it == self.username),
-                "username",
-                USER,
-            ),
-            (
-                is(&place.master, |it| self.is_master(it)),
-                "masterarn",
-                ROTATE_AS,
-            ),
+            (is(&place.username, |it| *it == self.username), "username"),
+            (is(&place.master, |it| self.is_master(it)), "masterarn"),
         ];
-        for (keeps, field, tag) in checks {
-            if !keeps {
-                return Err(self.stray(version, field, tag));
+        for (agrees, field) in checks {
+            if !agrees {
+                return Err(self.stray(version, field));
             }
         }
         Ok(())
+    }
+
+    /// Returns the administrator's secret as the pin names it, where there is one.
+    /// A value's `masterarn` is compared with the pin and never used.
+    pub fn administrator(&self) -> Option<SecretArn> {
+        match &self.rotate_as {
+            RotateAs::Own => None,
+            RotateAs::Administrator(named) => {
+                SecretArn::parse(named).or_else(|| Some(self.secret.beside(named)))
+            }
+        }
     }
 
     fn is_master(&self, master: &str) -> bool {
@@ -273,14 +288,19 @@ impl Pin {
         }
     }
 
-    fn stray(&self, version: &'static str, field: &'static str, tag: &'static str) -> PinError {
+    fn stray(&self, version: &'static str, field: &'static str) -> PinError {
         PinError::Stray {
             secret: self.secret.name().to_owned(),
             version,
             field,
-            tag,
         }
     }
+}
+
+/// Whether a name is a file's in the package, and no path.
+fn is_file(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
 }
 
 /// Whether what there is fits.

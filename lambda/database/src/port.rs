@@ -11,6 +11,7 @@ use crate::arn::SecretArn;
 use crate::error::Error;
 use crate::log::Note;
 use crate::metric::Metric;
+use crate::pin::Pins;
 use crate::server::Server;
 
 /// Where decisions are recorded.
@@ -40,6 +41,8 @@ pub trait Ports {
     fn vault(&self) -> &Self::Vault;
     /// Returns the database servers.
     fn server(&self) -> &Self::Server;
+    /// Returns the pins that were deployed with the function.
+    fn pins(&self) -> &Pins;
     /// Returns time.
     fn clock(&self) -> &Self::Clock;
     /// Returns the log.

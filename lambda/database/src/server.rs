@@ -3,9 +3,11 @@
 use std::fmt;
 
 use secrecy::SecretString;
+use serde::Deserialize;
 
 /// A kind of server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// PostgreSQL.
     Postgres,
@@ -16,13 +18,16 @@ pub enum Engine {
 }
 
 /// What is asked of the server's certificate. Without TLS nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Verification {
     /// An authority that is trusted, and the host's name.
+    #[serde(rename = "verify-full")]
     Full,
     /// An authority that is trusted.
+    #[serde(rename = "verify-ca")]
     Authority,
     /// Nothing: encrypted, to whoever answers.
+    #[serde(rename = "require")]
     None,
 }
 
@@ -174,7 +179,7 @@ pub struct ServerError {
 }
 
 impl Engine {
-    /// Returns the name that tags and values have.
+    /// Returns the name that manifests and values have.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",

@@ -88,7 +88,7 @@ async fn sweep<P: Ports>(
     if description.is_overdue(now) {
         findings.borrow_mut().overdue += 1;
     }
-    let pin = Pin::read(secret, &description)?;
+    let pin = Pin::read(ports.pins(), secret, &description)?;
     let current = find(ports, secret, Which::Labelled(CURRENT)).await?;
     if let (Content::Complete(_), Some(created)) = (&current.content, current.created) {
         findings.borrow_mut().ages.push(now.since(created));

@@ -1,11 +1,12 @@
 //! IAM's access keys.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::{BehaviorVersion, Builder, Config, Region};
-use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
+use aws_sdk_iam::types::{AccessKeyMetadata, StatusType, Tag};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use keyrota_function_base::aws::{
     Environment, classify, incomplete_answer, moment, no_retries, retries, timeouts,
@@ -20,6 +21,9 @@ const USAGE: &str = "iam:GetAccessKeyLastUsed";
 const CREATE: &str = "iam:CreateAccessKey";
 const UPDATE: &str = "iam:UpdateAccessKey";
 const DELETE: &str = "iam:DeleteAccessKey";
+const LIST_TAGS: &str = "iam:ListUserTags";
+const TAG: &str = "iam:TagUser";
+const UNTAG: &str = "iam:UntagUser";
 
 /// What `GetAccessKeyLastUsed` says in place of a service where a key was never
 /// used.
@@ -179,6 +183,56 @@ impl Keys for Iam {
             .await
             .map(drop)
             .map_err(|error| classify(DELETE, &error))
+    }
+
+    async fn tags(&self, user: &str) -> Result<BTreeMap<String, String>, CallError> {
+        let mut tags = BTreeMap::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .client()
+                .list_user_tags()
+                .user_name(user)
+                .set_marker(marker)
+                .customize()
+                .config_override(self.signed_by(&Caller::Role))
+                .send()
+                .await
+                .map_err(|error| classify(LIST_TAGS, &error))?;
+            tags.extend(page.tags.into_iter().map(|tag| (tag.key, tag.value)));
+            match page.marker {
+                Some(next) if page.is_truncated => marker = Some(next),
+                _ => return Ok(tags),
+            }
+        }
+    }
+
+    async fn tag(&self, user: &str, key: &'static str, value: &str) -> Result<(), CallError> {
+        let tag = Tag::builder().key(key).value(value).build();
+        let tag = tag.map_err(|_| incomplete_answer(TAG))?;
+        self.client()
+            .tag_user()
+            .user_name(user)
+            .tags(tag)
+            .customize()
+            .config_override(self.signed_by(&Caller::Role))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(TAG, &error))
+    }
+
+    async fn untag(&self, user: &str, key: &'static str) -> Result<(), CallError> {
+        self.client()
+            .untag_user()
+            .user_name(user)
+            .tag_keys(key)
+            .customize()
+            .config_override(self.signed_by(&Caller::Role))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify(UNTAG, &error))
     }
 }
 

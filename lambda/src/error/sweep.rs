@@ -18,7 +18,22 @@ pub enum SweepError {
         /// The next step.
         advice: &'static str,
     },
-    /// The key that is to outlive the old one does not work.
+    /// AWSPREVIOUS names the key, but does not hold it.
+    #[error(
+        "retire the old key {key} of {user}: the secret part that AWSPREVIOUS of {secret} holds does not \
+         authenticate, so the key is not proven to be one that was rotated, and nothing was touched; \
+         find out who wrote that version; if nothing uses the key, delete it with `aws iam \
+         delete-access-key`"
+    )]
+    OldKeyUnproven {
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+        /// The key that AWSPREVIOUS names.
+        key: AccessKeyId,
+    },
+    /// The key that has to outlive the old one does not work.
     #[error(
         "retire the old key {key} of {user}: the key {current} of AWSCURRENT is {problem}, so nothing \
          was touched; see to it that the secret {secret} holds an active key of {user}"
@@ -73,6 +88,7 @@ impl SweepError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::OldKeyNotRetired { .. } => "OldKeyNotRetired",
+            Self::OldKeyUnproven { .. } => "OldKeyUnproven",
             Self::NewKeyUnsound { .. } => "NewKeyUnsound",
             Self::SweepTooShort { .. } => "SweepTooShort",
             Self::SweepFailed { .. } => "SweepFailed",

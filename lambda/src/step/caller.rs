@@ -1,7 +1,6 @@
 //! Whose credentials make the IAM calls.
 
 use super::unread;
-use crate::arn::SecretArn;
 use crate::decide::CURRENT;
 use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
@@ -19,13 +18,13 @@ pub(crate) async fn caller<P: Ports>(
         RotateAs::Own => Ok(Caller::Key(current.key_pair())),
         RotateAs::Role => Ok(Caller::Role),
         RotateAs::Administrator(_) => {
-            // The current credential kept to the pin, so this is what it names.
             let unreadable = |administrator: &str| Error::AdministratorUnreadable {
                 secret: pin.secret.name().to_owned(),
                 administrator: administrator.to_owned(),
             };
-            let administrator = SecretArn::parse(&current.secret_arn)
-                .ok_or_else(|| unreadable("that `secretarn` names"))?;
+            let administrator = pin
+                .administrator()
+                .ok_or_else(|| unreadable("that `rotate_as` names"))?;
             let version = ports
                 .vault()
                 .read(&administrator, Which::Labelled(CURRENT))

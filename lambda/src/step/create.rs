@@ -7,22 +7,24 @@
 
 use super::abandon::abandon;
 use super::caller::caller;
-use super::intent::{self, Written};
+use super::intent::{self, Recorded};
 use super::mint;
+use super::proof;
 use super::{
     Admission, Deadline, admit, current_credential, describe, pending_credential, read,
     read_with_version,
 };
 use crate::decide::{
-    self, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin, PENDING, PREVIOUS, Room,
-    Usage, VersionId,
+    self, AccessKeyId, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin, PENDING,
+    PREVIOUS, Proof, Room, Usage, VersionId,
 };
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
-use crate::mark;
+use crate::mark::{self, Record};
 use crate::pin::{Pin, RotateAs};
 use crate::port::{AccessKey, CallError, Caller, Description, Fault, Journal, Keys, Ports, Which};
+use crate::retire::Policy;
 use crate::secret::{Content, Credential, Unreadable};
 
 /// What `createSecret` knows once it has read the secret.
@@ -33,8 +35,11 @@ pub(super) struct Scene<'event> {
     pub(super) caller: Caller,
     /// The version that `current` was read from.
     pub(super) current_version: VersionId,
-    /// The intents to make a key that runs before this one wrote down.
-    pub(super) intents: Vec<mark::Intent>,
+    /// What is recorded on the user.
+    pub(super) record: Record,
+    /// What the versions hold that this rotation supersedes, as far as it is a
+    /// credential of the pinned user. Its writers may have made it up.
+    pub(super) superseded: Vec<Credential>,
 }
 
 pub(super) async fn run<P: Ports>(
@@ -52,7 +57,7 @@ pub(super) async fn run<P: Ports>(
     if admit(ports, event, &description)? == Admission::Done {
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let (current_version, current) = current?;
     let current = current_credential(&pin, current)?;
     // What was read has a version; the labels are compared once more below.
@@ -63,19 +68,26 @@ pub(super) async fn run<P: Ports>(
     }
 
     let caller = caller(ports, &pin, &current).await?;
-    let scene = Scene {
+    let mut superseded = vec![previous?];
+    superseded.extend(left_behind(ports, event, &description).await?);
+    let superseded = superseded.into_iter().filter_map(|content| match content {
+        // A value that names another user says nothing of this one's keys.
+        Content::Complete(credential) if credential.username == pin.user => Some(credential),
+        _ => None,
+    });
+    let superseded = superseded.collect();
+    let mut scene = Scene {
         event,
         pin,
         current,
         caller,
         current_version,
-        intents: mark::intents(&description.stages),
+        record: Record::default(),
+        superseded,
     };
-    let mut superseded = vec![previous?];
-    superseded.extend(left_behind(ports, event, &description).await?);
-    let mut holdings = survey(ports, &scene, &superseded).await?;
-    let written = make_room(ports, &scene, &mut holdings).await?;
-    mint::run(ports, &scene, written, deadline).await
+    let mut holdings = survey(ports, &mut scene).await?;
+    let recorded = make_room(ports, &scene, &mut holdings).await?;
+    mint::run(ports, &scene, recorded, deadline).await
 }
 
 /// Ends the step for a version that has a value: another cannot be stored under
@@ -115,7 +127,7 @@ async fn already_made<P: Ports>(
 
 /// Returns what the versions hold that rotations before this one left behind:
 /// AWSPENDING on another version than this rotation's, and the key made last
-/// where its rotation was cancelled. Their keys are ours.
+/// where its rotation was cancelled.
 async fn left_behind<P: Ports>(
     ports: &P,
     event: &Event,
@@ -135,47 +147,89 @@ async fn left_behind<P: Ports>(
 
 /// Lists the user's keys, and says what is known of them. The labels are read
 /// again meanwhile, so that what follows rests on where AWSCURRENT is now.
-async fn survey<P: Ports>(
-    ports: &P,
-    scene: &Scene<'_>,
-    superseded: &[Content],
-) -> Result<Holdings, Error> {
-    let (listed, unmoved) = tokio::join!(
+async fn survey<P: Ports>(ports: &P, scene: &mut Scene<'_>) -> Result<Holdings, Error> {
+    let (listed, record, unmoved, early) = tokio::join!(
         ports.keys().list(&scene.caller, &scene.pin.user),
-        unmoved(ports, scene)
+        record(ports, &scene.pin),
+        unmoved(ports, scene),
+        prove_early(ports, scene),
     );
     let listed = listed.map_err(|source| keys_unread(&scene.pin, source))?;
+    scene.record = record?;
     unmoved?;
-    let superseded = superseded
-        .iter()
-        .filter_map(|content| match content {
-            // A value that names another user says nothing of this one's keys.
-            Content::Complete(credential) if credential.username == scene.pin.user => {
-                Some(credential.access_key.clone())
-            }
-            _ => None,
-        })
-        .collect();
+    let record = &scene.record;
     let known = |key: AccessKey| ListedKey {
-        origin: match mark::covers(&scene.intents, key.created) {
+        origin: match mark::covers(&record.intents, key.created) {
             true => Origin::Announced,
             false => Origin::Unknown,
+        },
+        proof: match &early {
+            _ if record.keys.contains(&key.id) => Proof::Genuine,
+            Some((proven, proof)) if *proven == key.id => *proof,
+            _ => Proof::Untried,
         },
         id: key.id,
         activity: key.activity,
         usage: Usage::Unread,
     };
+    let listed = listed.into_iter().map(known).collect();
+    let held = scene.superseded.iter().map(|held| &held.access_key);
     Ok(Holdings {
-        listed: listed.into_iter().map(known).collect(),
+        listed,
         current: scene.current.access_key.clone(),
         pending: None,
-        superseded,
+        // A key that was made for this secret, and is neither AWSCURRENT's nor this
+        // rotation's, was replaced, whatever became of the version that held it.
+        superseded: held.chain(&record.keys).cloned().collect(),
         owns_user: scene.pin.owns_user,
         hand: match scene.pin.rotate_as {
             RotateAs::Own => Hand::Own,
             RotateAs::Role | RotateAs::Administrator(_) => Hand::Another,
         },
     })
+}
+
+/// Returns what is recorded on the user. Nothing is for a user that the stack created.
+async fn record<P: Ports>(ports: &P, pin: &Pin) -> Result<Record, Error> {
+    if pin.owns_user {
+        return Ok(Record::default());
+    }
+    let tags = ports.keys().tags(&pin.user).await;
+    let tags = tags.map_err(|source| keys_unread(pin, source))?;
+    Ok(Record::read(&tags))
+}
+
+/// Tries the previous key while the user's keys are listed, where nothing is recorded on
+/// the user: that saves a call in series.
+async fn prove_early<P: Ports>(ports: &P, scene: &Scene<'_>) -> Option<(AccessKeyId, Proof)> {
+    let previous = scene.superseded.first()?;
+    let is_current = previous.access_key == scene.current.access_key;
+    if is_current || !scene.pin.owns_user || scene.pin.old_key != Policy::UntilNextRotation {
+        return None;
+    }
+    // An answer that does not come is asked for again, if it matters.
+    let genuine = proof::authenticates(ports, &scene.pin, previous)
+        .await
+        .ok()?;
+    let proof = match genuine {
+        true => Proof::Genuine,
+        // Another version may hold the same key.
+        false if scene.superseded.len() > 1 => Proof::Untried,
+        false => Proof::Refuted,
+    };
+    Some((previous.access_key.clone(), proof))
+}
+
+/// Tries whether a superseded version really holds a key that it names.
+async fn prove<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) -> Result<Proof, Error> {
+    let naming = scene.superseded.iter().filter(|it| it.access_key == *key);
+    for held in naming {
+        let proof = proof::authenticates(ports, &scene.pin, held).await;
+        if proof.map_err(|source| not_removed(&scene.pin, key, source))? {
+            return Ok(Proof::Genuine);
+        }
+    }
+    Ok(Proof::Refuted)
 }
 
 /// Checks that AWSCURRENT and AWSPENDING are where they were.
@@ -201,24 +255,24 @@ async fn make_room<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
     holdings: &mut Holdings,
-) -> Result<Written, Error> {
+) -> Result<Recorded, Error> {
     let (secret, user) = (
         || scene.pin.secret.name().to_owned(),
         || scene.pin.user.clone(),
     );
     let current = || scene.current.access_key.clone();
-    let mut written = None;
+    let mut recorded = None;
     loop {
         match decide::room(holdings) {
             Room::Free => {
-                return match written {
-                    Some(written) => Ok(written),
-                    None => intent::write(ports, scene).await,
+                return match recorded {
+                    Some(recorded) => Ok(recorded),
+                    None => intent::record(ports, scene).await,
                 };
             }
             Room::Remove { key, because } => {
                 let reason = match because {
-                    Because::Superseded => "a superseded version of the secret names it",
+                    Because::Superseded => "a superseded version of the secret holds it",
                     Because::Inactive => "it is inactive and nothing names it",
                     Because::Announced => {
                         "a run of this rotation said that it would make it, and its secret was lost"
@@ -230,12 +284,12 @@ async fn make_room<P: Ports>(
                     .note(Note::new("delete", reason).about(&key));
                 if because == Because::Superseded {
                     // The intent says that there is no key but AWSCURRENT's and
-                    // such as versions name, and this is one: so it need not
+                    // those that versions hold, and this is one: so it need not
                     // wait for the key to be gone.
                     let (removed, intent) =
-                        tokio::join!(remove(ports, scene, &key), intent::write(ports, scene));
+                        tokio::join!(remove(ports, scene, &key), intent::record(ports, scene));
                     removed?;
-                    written = Some(intent?);
+                    recorded = Some(intent?);
                 } else {
                     remove(ports, scene, &key).await?;
                 }
@@ -252,6 +306,13 @@ async fn make_room<P: Ports>(
                     listed.usage = usage.as_ref().map_or(Usage::Never, |_| Usage::Used);
                 }
             }
+            Room::Prove { key } => {
+                let proof = prove(ports, scene, &key).await?;
+                unmoved(ports, scene).await?;
+                for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
+                    listed.proof = proof;
+                }
+            }
             Room::Stop(Obstacle::CurrentMissing) => {
                 return Err(Error::CurrentKeyMissing {
                     secret: secret(),
@@ -263,6 +324,13 @@ async fn make_room<P: Ports>(
                 return Err(Error::CurrentKeyInactive {
                     user: user(),
                     key: current(),
+                });
+            }
+            Room::Stop(Obstacle::Foreign { key }) if holdings.superseded.contains(&key) => {
+                return Err(Error::UnprovenKey {
+                    secret: secret(),
+                    user: user(),
+                    key,
                 });
             }
             Room::Stop(Obstacle::Foreign { key }) => {

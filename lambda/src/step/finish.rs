@@ -1,4 +1,6 @@
-//! `finishSecret`: the new key becomes AWSCURRENT.
+//! `finishSecret`: the new key becomes AWSCURRENT, once it has authenticated in this
+//! very step. That `testSecret` ran before cannot be relied on: anyone who may invoke
+//! the function may send this event alone, with a version that was written by hand.
 //!
 //! AWSPENDING is left where it is: Secrets Manager removes it when the rotation
 //! ends, and removing it by a call of our own can make it look failed. The old
@@ -12,29 +14,20 @@ use super::trial::{Trial, authenticate};
 use super::{
     Admission, Deadline, Found, admit, current_credential, describe, find, pending_credential,
 };
-use crate::arn::SecretArn;
 use crate::decide::{self, CURRENT, PREVIOUS, Standing};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
-use crate::mark;
 use crate::metric::Metric;
-use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, Vault, Which};
 use crate::retire::{Policy, Timetable, Use};
 use crate::secret::{Content, Credential};
 use crate::sweep::{self, Succession};
-use crate::tag;
 
 /// The time that retiring the old key takes in ordinary times. With less left,
 /// it is left to the sweep.
 const RETIRING: Duration = Duration::from_secs(5);
-
-/// How long the test of a new key is good for. Secrets Manager calls this step
-/// right after `testSecret`; but where this step failed it may be tried again
-/// by itself much later, when the key may have been deleted by hand meanwhile.
-const FRESH: Duration = Duration::from_secs(300);
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -47,19 +40,16 @@ pub(super) async fn run<P: Ports>(
         find(ports, &event.secret, Which::Version(&event.token)),
     );
     let description = description?;
-    let timetable = at_once(ports, &event.secret, &description);
     if admit(ports, event, &description)? == Admission::Done {
-        if let Some(timetable) = timetable {
-            let retired = retire_again(ports, event, &description, timetable, current).await;
-            report(ports, event, retired);
-        }
+        // What the step is for is done, so what is wrong now is only reported.
+        let retired = retire_again(ports, event, &description, current).await;
+        report(ports, event, retired);
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let current = current?;
     pin.check_present(CURRENT, &current.content)?;
     let pending = pending?;
-    let tested = is_fresh(ports, pending.created);
     let pending = pending_credential("promote", &pin, pending.content)?;
     if let Content::Complete(current) = &current.content
         && current.access_key == pending.access_key
@@ -70,36 +60,28 @@ pub(super) async fn run<P: Ports>(
         });
     }
 
-    if !tested {
-        let trial = Trial {
-            event,
-            pin: &pin,
-            current: &current.content,
-            pending: &pending,
-        };
-        authenticate(ports, deadline, &trial).await?;
-    }
+    let trial = Trial {
+        event,
+        pin: &pin,
+        current: &current.content,
+        pending: &pending,
+    };
+    authenticate(ports, deadline, &trial).await?;
     // The key is stored, so that no intent has a key to explain any more. One
     // that stood would explain a key that somebody makes by hand in this minute.
-    let intents = mark::intents(&description.stages);
     let (promoted, ()) = tokio::join!(
         promote(ports, event, &description, &pending),
-        intent::take_away(ports, &event.secret, &intents)
+        intent::clear(ports, &pin)
     );
     promoted?;
     ports.journal().measure(&[Metric::Rotations(1)]);
-    if let Some(timetable) = timetable
+    if let Some(timetable) = at_once(&pin)
         && deadline.left(ports.clock()) >= RETIRING
     {
         let retired = retire(ports, event, &pin, timetable, &pending, current).await;
         report(ports, event, retired);
     }
     Ok(())
-}
-
-/// Whether a version is so new that its key was tested just now.
-fn is_fresh<P: Ports>(ports: &P, created: Option<Moment>) -> bool {
-    created.is_some_and(|created| ports.clock().moment().since(created) < FRESH)
 }
 
 /// Makes the version AWSCURRENT.
@@ -137,20 +119,11 @@ async fn promote<P: Ports>(
     })
 }
 
-/// Returns when the old key goes, where that begins at once. A tag that makes
-/// no sense is no reason to break off a rotation; the sweep fails on it.
-fn at_once<P: Ports>(
-    ports: &P,
-    secret: &SecretArn,
-    description: &Description,
-) -> Option<Timetable> {
-    match tag::old_key(secret, description) {
-        Ok(Policy::Timed(timetable)) if timetable.deactivate_after.is_zero() => Some(timetable),
-        Ok(_) => None,
-        Err(error) => {
-            ports.journal().trouble(secret, &error.into());
-            None
-        }
+/// Returns the times of the old key, where it is deactivated at once.
+fn at_once(pin: &Pin) -> Option<Timetable> {
+    match pin.old_key {
+        Policy::Timed(timetable) if timetable.deactivate_after.is_zero() => Some(timetable),
+        _ => None,
     }
 }
 
@@ -163,7 +136,7 @@ async fn retire<P: Ports>(
     promoted: &Credential,
     replaced: Found,
 ) -> Result<(), Error> {
-    let Some((previous_version, previous)) = sweep::key_of(pin, replaced) else {
+    let Some((previous_version, previous)) = sweep::credential_of(pin, replaced) else {
         return Ok(());
     };
     let succession = Succession {
@@ -184,15 +157,17 @@ async fn retire_again<P: Ports>(
     ports: &P,
     event: &Event,
     description: &Description,
-    timetable: Timetable,
     current: Result<Found, Error>,
 ) -> Result<(), Error> {
+    let pin = Pin::read(ports.pins(), &event.secret, description)?;
+    let Some(timetable) = at_once(&pin) else {
+        return Ok(());
+    };
     let previous = find(ports, &event.secret, Which::Labelled(PREVIOUS)).await?;
-    let pin = Pin::read(&event.secret, description)?;
     let current = current?;
     let created = current.created;
     let credential = current_credential(&pin, current.content)?;
-    let Some((previous_version, previous)) = sweep::key_of(&pin, previous) else {
+    let Some((previous_version, previous)) = sweep::credential_of(&pin, previous) else {
         return Ok(());
     };
     // Secrets Manager notes the end of a rotation when its last step is done.

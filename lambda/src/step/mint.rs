@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::create::{Scene, advice, remove};
-use super::intent::{self, Written};
+use super::intent::{self, Recorded};
 use super::{Deadline, read};
-use crate::decide::{self, AfterPut, PENDING, Put, ReadBack};
+use crate::decide::{self, AccessKeyId, AfterPut, PENDING, Put, ReadBack};
 use crate::error::Error;
 use crate::log::Note;
-use crate::mark::MADE;
+use crate::mark::{KEYS, MADE};
 use crate::port::{Clock, Fault, Journal, Keys, NewKey, Ports, Vault, Which};
 use crate::secret::{Content, Unreadable};
 
@@ -30,10 +30,10 @@ const WAITS: [Duration; 4] = [
 pub(super) async fn run<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
-    written: Written,
+    recorded: Recorded,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let key = create(ports, scene, &written, deadline).await?;
+    let key = create(ports, scene, &recorded, deadline).await?;
     let note = Note::new(
         "created",
         "the user has room for a key and this version has none",
@@ -46,7 +46,7 @@ pub(super) async fn run<P: Ports>(
 async fn create<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
-    written: &Written,
+    recorded: &Recorded,
     deadline: Deadline,
 ) -> Result<NewKey, Error> {
     let user = || scene.pin.user.clone();
@@ -54,7 +54,7 @@ async fn create<P: Ports>(
     loop {
         let left = deadline.left(ports.clock());
         if left < STORING {
-            intent::withdraw(ports, scene, written).await;
+            intent::withdraw(ports, scene, recorded).await;
             return Err(Error::TooLittleTime {
                 user: user(),
                 seconds: left.as_secs(),
@@ -76,11 +76,11 @@ async fn create<P: Ports>(
                 });
             }
             (Fault::LimitExceeded, _) => {
-                intent::withdraw(ports, scene, written).await;
+                intent::withdraw(ports, scene, recorded).await;
                 return Err(Error::KeyQuotaReached { user: user() });
             }
             _ => {
-                intent::withdraw(ports, scene, written).await;
+                intent::withdraw(ports, scene, recorded).await;
                 let advice = advice(&scene.pin, source.fault);
                 return Err(Error::KeyNotCreated {
                     user: user(),
@@ -104,11 +104,11 @@ async fn store<P: Ports>(
     let mut waits = WAITS.iter();
     let mut maybe_stored = false;
     loop {
-        let Err(source) = ports
-            .vault()
-            .put(scene.event, &value, &[PENDING, MADE])
-            .await
-        else {
+        let (put, ()) = tokio::join!(
+            ports.vault().put(scene.event, &value, &[PENDING, MADE]),
+            record(ports, scene, &key.id),
+        );
+        let Err(source) = put else {
             return Ok(());
         };
         let put = outcome(source.fault);
@@ -167,6 +167,15 @@ async fn store<P: Ports>(
                 });
             }
         }
+    }
+}
+
+/// Records on the user that the key is ours. Where that fails, the key has to be proven
+/// ours by its secret part.
+async fn record<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) {
+    if !scene.pin.owns_user {
+        let keys = scene.record.with_key(key);
+        let _ = ports.keys().tag(&scene.pin.user, KEYS, &keys).await;
     }
 }
 

@@ -7,10 +7,10 @@ use super::Deadline;
 use super::trial::{FIRST_WAIT, LONGEST_WAIT};
 use crate::error::{Error, ProbeError};
 use crate::log::Note;
+use crate::permission::Permission;
 use crate::pin::Pin;
 use crate::port::{Clock, Fault, Journal, Ports, Probe};
 use crate::secret::Credential;
-use crate::tag::Permission;
 
 /// How long a denial is waited out. IAM spreads a key and what it may do to each
 /// service apart, so that a good key may be denied for a while.
@@ -22,7 +22,7 @@ pub(super) async fn run<P: Ports>(
     deadline: Deadline,
     pin: &Pin,
     pending: &Credential,
-    permission: Permission,
+    permission: &Permission,
 ) -> Result<(), Error> {
     let pair = pending.key_pair();
     let note = |decision, reason| {
@@ -32,7 +32,7 @@ pub(super) async fn run<P: Ports>(
     let mut wait = FIRST_WAIT;
     let mut denied_since = None;
     loop {
-        let Err(source) = ports.probe().attempt(&pair, &permission).await else {
+        let Err(source) = ports.probe().attempt(&pair, permission).await else {
             note("passed", "the new key may do what it is for");
             return Ok(());
         };

@@ -13,7 +13,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     if admit(ports, event, &description)? == Admission::Done {
         return Ok(());
     }
-    Pin::read(&event.secret, &description)?;
+    Pin::read(ports.pins(), &event.secret, &description)?;
     let note = Note::new("nothing to set", "IAM accepts a key since it made it");
     ports.journal().note(note);
     Ok(())

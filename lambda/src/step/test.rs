@@ -17,7 +17,6 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports, Which};
 use crate::secret::Content;
-use crate::tag;
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -39,8 +38,7 @@ pub(super) async fn run<P: Ports>(
     if !absent && admit(ports, event, &description)? == Admission::Done {
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
-    let permission = tag::probe(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let (current, pending) = (current?, pending?);
     if let Content::Unreadable(problem) = current {
         let secret = event.secret.name().to_owned();
@@ -66,7 +64,7 @@ pub(super) async fn run<P: Ports>(
         pending: &pending,
     };
     authenticate(ports, deadline, &trial).await?;
-    match permission {
+    match &pin.probe {
         Some(permission) => probe::run(ports, deadline, &pin, &pending, permission).await,
         None => Ok(()),
     }

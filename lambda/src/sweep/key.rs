@@ -3,12 +3,13 @@
 use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use crate::error::{Error, SweepError};
 use crate::log::Note;
+use crate::mark::Record;
 use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{CallError, Caller, Clock, Fault, Journal, Keys, LastUsed, Ports};
 use crate::retire::{self, Because, Next, OldKey, State, Timetable, Use};
 use crate::secret::Credential;
-use crate::step::{advice, caller, describe_secret};
+use crate::step::{advice, authenticates, caller, describe_secret};
 
 /// A key that took the place of another.
 pub(crate) struct Succession<'secret> {
@@ -17,8 +18,8 @@ pub(crate) struct Succession<'secret> {
     pub(crate) current: &'secret Credential,
     /// The version that it was read from.
     pub(crate) current_version: &'secret VersionId,
-    /// The key that AWSPREVIOUS names.
-    pub(crate) previous: &'secret AccessKeyId,
+    /// What AWSPREVIOUS holds.
+    pub(crate) previous: &'secret Credential,
     /// The version that it was read from.
     pub(crate) previous_version: &'secret VersionId,
     /// When the one took the other's place.
@@ -51,7 +52,8 @@ pub(crate) async fn retire<P: Ports>(
         retire::next(&succession.timetable, succession.promoted, now, key)
     };
     // A changed field of a value makes a new version with the same key.
-    let same = *succession.previous == succession.current.access_key;
+    let previous = &succession.previous.access_key;
+    let same = *previous == succession.current.access_key;
     if same || next(State::Unread, used) != Next::ReadState {
         return Ok(Outcome::Settled);
     }
@@ -61,7 +63,7 @@ pub(crate) async fn retire<P: Ports>(
     let mut last_used = None;
     let mut todo = next(state, used);
     if todo == Next::ReadUse {
-        last_used = match ports.keys().usage(&caller, succession.previous).await {
+        last_used = match ports.keys().usage(&caller, previous).await {
             Ok(last_used) => last_used,
             Err(source) => return settled_if_gone(succession, source),
         };
@@ -80,19 +82,20 @@ pub(crate) async fn retire<P: Ports>(
                 Because::Idle => "its time is over and it is idle",
                 Because::PatienceOver => "still in use, but the time that it is held for is over",
             };
-            act(
-                ports,
-                succession,
-                &caller,
-                Act::Deactivate,
+            let action = Action {
+                act: Act::Deactivate,
                 reason,
                 last_used,
-            )
-            .await
+            };
+            act(ports, succession, &caller, state, action).await
         }
         Next::Delete => {
-            let reason = "its time is over and it is idle";
-            act(ports, succession, &caller, Act::Delete, reason, last_used).await
+            let action = Action {
+                act: Act::Delete,
+                reason: "its time is over and it is idle",
+                last_used,
+            };
+            act(ports, succession, &caller, state, action).await
         }
     }
 }
@@ -113,13 +116,13 @@ async fn read_state<P: Ports>(
     let unsound = |problem| SweepError::NewKeyUnsound {
         secret: succession.pin.secret.name().to_owned(),
         user: succession.pin.user.clone(),
-        key: succession.previous.clone(),
+        key: succession.previous.access_key.clone(),
         current: succession.current.access_key.clone(),
         problem,
     };
     match (
         activity(&succession.current.access_key),
-        activity(succession.previous),
+        activity(&succession.previous.access_key),
     ) {
         (None, _) => Err(unsound("not among the user's keys").into()),
         (_, None) => Ok(State::Gone),
@@ -136,19 +139,43 @@ enum Act {
     Delete,
 }
 
+/// What is done to an old key, and why.
+struct Action {
+    act: Act,
+    reason: &'static str,
+    last_used: Option<LastUsed>,
+}
+
+/// Acts on the old key, where it is ours.
 async fn act<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
     caller: &Caller,
-    act: Act,
-    reason: &'static str,
-    last_used: Option<LastUsed>,
+    state: State,
+    action: Action,
 ) -> Result<Outcome, Error> {
-    let (user, key) = (&succession.pin.user, succession.previous);
-    if !is_unmoved(ports, succession).await? {
+    let Action {
+        act,
+        reason,
+        last_used,
+    } = action;
+    let (user, key) = (&succession.pin.user, &succession.previous.access_key);
+    let (unmoved, ours) = tokio::join!(
+        is_unmoved(ports, succession),
+        is_ours(ports, succession, state)
+    );
+    if !unmoved? {
         let reason = "the secret's labels moved meanwhile";
         ports.journal().note(note(succession, "leave", reason));
         return Ok(Outcome::Settled);
+    }
+    if !ours.map_err(|source| not_retired(succession, source))? {
+        let error = SweepError::OldKeyUnproven {
+            secret: succession.pin.secret.name().to_owned(),
+            user: user.clone(),
+            key: key.clone(),
+        };
+        return Err(error.into());
     }
     let decision = match act {
         Act::Deactivate => "deactivate",
@@ -164,6 +191,27 @@ async fn act<P: Ports>(
         Ok(()) => Ok(Outcome::Settled),
         Err(source) => settled_if_gone(succession, source),
     }
+}
+
+/// Whether an active key that AWSPREVIOUS names is ours. Where the user's tags do not say
+/// so, it has to authenticate, which counts as a use: so that comes last, when nobody
+/// asks for its use any more. An inactive key serves nobody.
+async fn is_ours<P: Ports>(
+    ports: &P,
+    succession: &Succession<'_>,
+    state: State,
+) -> Result<bool, CallError> {
+    let Succession { pin, previous, .. } = succession;
+    if state != State::Active {
+        return Ok(true);
+    }
+    if !pin.owns_user {
+        let record = Record::read(&ports.keys().tags(&pin.user).await?);
+        if record.keys.contains(&previous.access_key) {
+            return Ok(true);
+        }
+    }
+    authenticates(ports, pin, previous).await
 }
 
 /// Whether every label is still where it was, and no rotation is under way.
@@ -192,7 +240,7 @@ fn not_retired(succession: &Succession<'_>, source: CallError) -> Error {
     };
     let error = SweepError::OldKeyNotRetired {
         user: succession.pin.user.clone(),
-        key: succession.previous.clone(),
+        key: succession.previous.access_key.clone(),
         source,
         advice,
     };
@@ -202,5 +250,5 @@ fn not_retired(succession: &Succession<'_>, source: CallError) -> Error {
 fn note(succession: &Succession<'_>, decision: &'static str, reason: &'static str) -> Note {
     Note::new(decision, reason)
         .of(&succession.pin.secret)
-        .about(succession.previous)
+        .about(&succession.previous.access_key)
 }

@@ -57,11 +57,8 @@ fn world(rotate_as: &str) -> World {
     let world = World::new(rotate_as, false);
     world.guarded.set(false);
     world.never_say(UNSPEAKABLE);
-    world.change_secret(|secret| {
-        let timetable = "deactivate_after=1h delete_after=1h hold_if_used_within=1h";
-        let tags = &mut secret.tags;
-        tags.insert("keyrota:old-key".to_owned(), timetable.to_owned());
-    });
+    let timetable = "deactivate_after=1h delete_after=1h hold_if_used_within=1h";
+    world.pin_old_key(timetable);
     world
 }
 
@@ -158,15 +155,15 @@ fn a_binary_value_and_a_sealed_one_are_answered_too() {
     assert!(world.said.borrow().contains("ValueUnreadable"));
 }
 
-/// A secret that the function does not serve: without tags, or none at all.
+/// A secret that the function does not serve: not pinned, or absent.
 #[test]
 fn a_secret_that_it_does_not_serve_is_not_touched() {
     for step in Step::ALL {
         let world = World::new("self", false);
-        world.change_secret(|secret| secret.tags.clear());
+        world.unpin();
         world.begin(TOKEN);
         let ended = run(&world, step);
-        assert_eq!(ended.name(), "TagMissing", "{}", step.name());
+        assert_eq!(ended.name(), "NotPinned", "{}", step.name());
         helpful(&ended, step.name());
         assert!(!world.actions().iter().any(|it| it.starts_with("iam:")));
 
@@ -181,7 +178,7 @@ fn a_secret_that_it_does_not_serve_is_not_touched() {
     let world = World::new("self", false);
     let ended = sweep_all(&world, &[ADMINISTRATOR_ARN]);
     assert_eq!(ended.name(), "SweepFailed");
-    assert!(world.said.borrow().contains("TagMissing"));
+    assert!(world.said.borrow().contains("NotPinned"));
     assert!(!world.actions().iter().any(|it| it.starts_with("iam:")));
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
+use keyrota_function::mark::Record;
 use keyrota_function::port::Fault;
 
 use crate::fake::{
@@ -110,26 +111,30 @@ fn an_intent_is_taken_back_where_no_key_was_made() {
     }
 }
 
-/// A secret has room for twenty labels.
+/// A tag's value has room for 256 characters.
 #[test]
 fn intents_do_not_pile_up() {
     let world = World::new("role", false);
-    let intents = |world: &World| {
-        let secrets = world.secrets.borrow();
-        let versions = secrets[SECRET_ARN].versions.values();
-        let labels = versions.flat_map(|version| &version.labels);
-        let ours = labels.filter(|label| label.starts_with("KEYROTA_MAKING_"));
-        ours.count()
-    };
+    let intents = |world: &World| Record::read(&world.tags.borrow()).intents.len();
     world.begin(TOKEN);
-    for _ in 0..30 {
+    for number in 1..=30 {
         world.befall_action("iam:CreateAccessKey", &[Mishap::DieBefore]);
         assert_eq!(run(&world, Step::Create).name(), "died");
         world.now.set(world.now.get() + Duration::from_secs(5));
-        assert!(intents(&world) <= 8);
+        assert_eq!(intents(&world), number.min(8));
     }
     assert_eq!(rotate(&world, TOKEN).name(), "done");
     assert_eq!(intents(&world), 0);
+}
+
+/// Each key of a user that the stack created is the stack's, so that nothing has to be
+/// recorded, and the user's tags stay as the template has them.
+#[test]
+fn nothing_is_recorded_on_a_user_of_the_stack() {
+    let world = World::new("role", true);
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    let tags = ["iam:ListUserTags", "iam:TagUser", "iam:UntagUser"];
+    assert!(!world.actions().iter().any(|action| tags.contains(action)));
 }
 
 /// Right after a rotation no intent stands that would explain it.

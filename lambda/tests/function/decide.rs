@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use keyrota_function::decide::{
     AccessKeyId, Activity, AfterPut, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin,
-    PENDING, PREVIOUS, Put, ReadBack, Room, Stages, Standing, Usage, VersionId, after_put, room,
-    standing,
+    PENDING, PREVIOUS, Proof, Put, ReadBack, Room, Stages, Standing, Usage, VersionId, after_put,
+    room, standing,
 };
 use proptest::prelude::*;
 
@@ -17,6 +17,7 @@ fn listed(number: u32, activity: Activity, usage: Usage) -> ListedKey {
         activity,
         origin: Origin::Unknown,
         usage,
+        proof: Proof::Untried,
     }
 }
 
@@ -55,19 +56,28 @@ fn one_key_leaves_room() {
 }
 
 #[test]
-fn the_previous_key_goes_whatever_its_use() {
-    for activity in [ACTIVE, INACTIVE] {
-        for usage in [Usage::Unread, Usage::Never, Usage::Used] {
-            let mut holdings = with(listed(2, activity, usage));
+fn the_previous_key_goes_whatever_its_use_once_it_is_proven() {
+    let remove = Room::Remove {
+        key: key_id(2),
+        because: Because::Superseded,
+    };
+    for usage in [Usage::Unread, Usage::Never, Usage::Used] {
+        for (activity, proof, expected) in [
+            (INACTIVE, Proof::Untried, remove.clone()),
+            (ACTIVE, Proof::Untried, Room::Prove { key: key_id(2) }),
+            (ACTIVE, Proof::Genuine, remove.clone()),
+            (
+                ACTIVE,
+                Proof::Refuted,
+                Room::Stop(Obstacle::Foreign { key: key_id(2) }),
+            ),
+        ] {
+            let mut holdings = with(ListedKey {
+                proof,
+                ..listed(2, activity, usage)
+            });
             holdings.superseded.insert(key_id(2));
-            let because = Because::Superseded;
-            assert_eq!(
-                room(&holdings),
-                Room::Remove {
-                    key: key_id(2),
-                    because
-                }
-            );
+            assert_eq!(room(&holdings), expected, "{activity:?} {proof:?}");
         }
     }
 }
@@ -290,8 +300,17 @@ fn an_id_is_not_a_secret() {
 fn any_key(number: u32) -> impl Strategy<Value = ListedKey> {
     let activity = prop_oneof![Just(ACTIVE), Just(INACTIVE)];
     let usage = prop_oneof![Just(Usage::Unread), Just(Usage::Never), Just(Usage::Used)];
-    (activity, usage, any::<bool>()).prop_map(move |(activity, usage, by_a_run)| {
-        let key = listed(number, activity, usage);
+    let proof = prop_oneof![
+        Just(Proof::Untried),
+        Just(Proof::Genuine),
+        Just(Proof::Refuted)
+    ];
+    let known = (activity, usage, proof, any::<bool>());
+    known.prop_map(move |(activity, usage, proof, by_a_run)| {
+        let key = ListedKey {
+            proof,
+            ..listed(number, activity, usage)
+        };
         if by_a_run { announced(key) } else { key }
     })
 }
@@ -364,7 +383,8 @@ proptest! {
         if let Room::Remove { key, because } = room(&holdings) {
             let victim = holdings.listed.iter().find(|listed| listed.id == key);
             let victim = victim.expect("a listed key");
-            let ours = holdings.superseded.contains(&key)
+            let held = holdings.superseded.contains(&key) && victim.proof == Proof::Genuine;
+            let ours = held
                 || victim.origin == Origin::Announced
                 || holdings.owns_user;
             prop_assert!(ours || victim.activity == INACTIVE, "{:?}", because);
@@ -373,13 +393,18 @@ proptest! {
 
     /// Doing what is said, again and again, comes to an end.
     #[test]
-    fn making_room_ends(mut holdings in any_holdings(), used: bool) {
-        for _ in 0..=8 {
+    fn making_room_ends(mut holdings in any_holdings(), used: bool, genuine: bool) {
+        for _ in 0..=12 {
             match room(&holdings) {
                 Room::Remove { key, .. } => holdings.listed.retain(|listed| listed.id != key),
                 Room::ReadUsage { key } => {
                     for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
                         listed.usage = if used { Usage::Used } else { Usage::Never };
+                    }
+                }
+                Room::Prove { key } => {
+                    for listed in holdings.listed.iter_mut().filter(|listed| listed.id == key) {
+                        listed.proof = if genuine { Proof::Genuine } else { Proof::Refuted };
                     }
                 }
                 Room::Free | Room::Stop(_) => return Ok(()),

@@ -7,6 +7,7 @@
 //! kills the process leaves its future pending for ever, and what is pending
 //! after the poll is dropped, as a process that dies drops it.
 
+mod forge;
 mod guard;
 mod keys;
 mod mishap;
@@ -15,6 +16,7 @@ mod sweep;
 mod vault;
 mod world;
 
+pub(crate) use forge::{Forgery, made_up};
 pub(crate) use mishap::Mishap;
 pub(crate) use rotation::{Ended, rotate, run, run_for, run_with};
 pub(crate) use sweep::{sweep, sweep_all};

@@ -86,10 +86,11 @@ fn a_label_moved_by_hand_is_not_moved_back() {
     assert_eq!(world.current_key(), spare.id);
 }
 
-/// Secrets Manager may try the last step again by itself, much later.
+/// Secrets Manager may try the last step again by itself, much later; and anyone who may
+/// invoke the function may send this event alone.
 #[test]
-fn a_key_that_was_stored_long_ago_is_tested_again() {
-    for (hours, tested) in [(0, 0), (1, 3)] {
+fn a_key_is_tested_in_the_step_that_promotes_it() {
+    for hours in [0, 1] {
         let world = World::new("role", false);
         world.begin(TOKEN);
         for step in [Step::Create, Step::Set, Step::Test] {
@@ -101,8 +102,20 @@ fn a_key_that_was_stored_long_ago_is_tested_again() {
         world.calls.borrow_mut().clear();
         assert_eq!(run(&world, Step::Finish).name(), "done");
         let identify = |action: &&&str| **action == "sts:GetCallerIdentity";
-        assert_eq!(world.actions().iter().filter(identify).count(), tested);
+        assert_eq!(world.actions().iter().filter(identify).count(), 3);
     }
+}
+
+/// With `PutSecretValue` and `lambda:InvokeFunction`, a version without any test.
+#[test]
+fn a_key_that_does_not_exist_is_not_promoted() {
+    let world = World::new("role", false);
+    let mut value = world.fields(CURRENT);
+    value["accesskey"] = serde_json::json!(key_id(77).as_str());
+    value["secretkey"] = serde_json::json!("made/up+secret+0123456789");
+    world.store(TOKEN, &[PENDING], &value.to_string());
+    assert_eq!(run(&world, Step::Finish).name(), "GivenUp");
+    assert_eq!(world.current_key(), key_id(1));
 }
 
 #[test]

@@ -51,7 +51,14 @@ fn a_line_is_an_object_with_the_fields_that_are_allowed() {
     }
     assert_eq!(
         decisions,
-        ["delete", "created", "nothing to set", "passed", "promote"]
+        [
+            "delete",
+            "created",
+            "nothing to set",
+            "passed",
+            "passed",
+            "promote"
+        ]
     );
 
     let said = world_with_error.said.borrow().clone();

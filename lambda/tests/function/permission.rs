@@ -14,17 +14,20 @@ const ROLE: &str = "sts:AssumeRole arn:aws:iam::111122223333:role/deploy";
 const LIST: &str = "s3:ListBucket";
 const ASSUME: &str = "sts:AssumeRole";
 
-fn tag(world: &World, text: &str) {
-    world.change_secret(|secret| {
-        let tags = &mut secret.tags;
-        tags.insert("keyrota:probe".to_owned(), text.to_owned());
-    });
+/// Pins what a new key must be allowed to do: an action, an ARN, and perhaps a Region.
+fn pin(world: &World, text: &str) {
+    let words: Vec<&str> = text.split(' ').collect();
+    let mut probe = serde_json::json!({ "action": words[0], "resource": words[1] });
+    if let Some(region) = words.get(2) {
+        probe["region"] = serde_json::json!(region);
+    }
+    world.pin("probe", probe);
 }
 
 /// Returns a world whose pending version has key 4.
 fn created(probe: &str) -> World {
     let world = World::new("self", false);
-    tag(&world, probe);
+    pin(&world, probe);
     world.begin(TOKEN);
     assert_eq!(run(&world, Step::Create).name(), "done");
     world.calls.borrow_mut().clear();
@@ -77,7 +80,7 @@ fn a_key_that_may_not_is_not_promoted() {
     }
     // Nor by a whole rotation.
     let world = World::new("self", false);
-    tag(&world, BUCKET);
+    pin(&world, BUCKET);
     world.allowed_at.set(None);
     assert_eq!(rotate(&world, TOKEN).name(), "ProbeDenied");
     assert_eq!(world.current_key(), key_id(1));
@@ -145,20 +148,21 @@ fn a_denial_is_final_where_no_time_is_left() {
 }
 
 #[test]
-fn a_tag_that_makes_no_sense_stops_it_before_any_call_with_the_key() {
-    let world = created("s3:ListBucket everything");
-    assert_eq!(test(&world), "TagInvalid");
+fn a_pin_that_makes_no_sense_stops_it_before_any_call_with_the_key() {
+    let world = created(BUCKET);
+    pin(&world, "s3:ListBucket everything");
+    assert_eq!(test(&world), "PinInvalid");
     assert_eq!(count(&world, "sts:GetCallerIdentity"), 0);
     // A test of the configuration finds it out too.
     let world = World::new("self", false);
-    tag(&world, "nonsense");
-    assert_eq!(test(&world), "TagInvalid");
+    pin(&world, "nonsense everything");
+    assert_eq!(test(&world), "PinInvalid");
 }
 
 #[test]
 fn a_test_of_the_configuration_has_no_key_to_try() {
     let world = World::new("self", false);
-    tag(&world, BUCKET);
+    pin(&world, BUCKET);
     let current = world.fields(CURRENT).to_string();
     world.store(TOKEN, &[PENDING], &current);
     assert_eq!(test(&world), "done");

@@ -27,10 +27,10 @@ use std::time::Duration;
 use keyrota_function::event::Step;
 use keyrota_function::port::Fault;
 
-use self::explore::{Function, explore};
+use self::explore::{Function, explore, explore_forged};
 use self::naive::Disturbed;
 use self::outcome::{Explored, Found};
-use self::start::{Start, one_key, short_worlds, sweeping_worlds, worlds};
+use self::start::{Start, forged_worlds, one_key, short_worlds, sweeping_worlds, worlds};
 use crate::fake::{Ended, Mishap, TOKEN, World, run_for};
 
 /// Explores each world, on as many threads as there are processors.
@@ -38,6 +38,17 @@ fn explore_all(
     worlds: Vec<Vec<Start>>,
     function: Function,
     faults: usize,
+) -> Result<Explored, Box<Found>> {
+    on_all_processors(worlds, |starts| explore(starts, function, faults))
+}
+
+fn explore_all_forged(worlds: Vec<Vec<Start>>) -> Result<Explored, Box<Found>> {
+    on_all_processors(worlds, |starts| explore_forged(starts, run_for))
+}
+
+fn on_all_processors(
+    worlds: Vec<Vec<Start>>,
+    explore: impl Fn(&[Start]) -> Result<Explored, Box<Found>> + Sync,
 ) -> Result<Explored, Box<Found>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let left = Mutex::new(worlds);
@@ -47,7 +58,7 @@ fn explore_all(
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(starts) = next() {
-                    let found = explore(&starts, function, faults);
+                    let found = explore(&starts);
                     let mut total = total.lock().expect("no panic");
                     match (total.as_mut(), found) {
                         (Ok(total), Ok(explored)) => total.add(&explored),
@@ -85,6 +96,14 @@ fn nor_is_it_where_sweeps_retire_old_keys() {
     let explored = expect_nothing(explore_all(sweeping_worlds(), run_for, 1));
     assert!(explored.states > 7_000, "{explored}");
     assert!(explored.sweeps > 80_000, "{explored}");
+}
+
+/// Somebody who may write the secret breaks its own credential at most: between any two
+/// calls they store values, move labels, send events, and make keys of the user.
+#[test]
+fn who_writes_the_secret_breaks_no_other_credential() {
+    let explored = expect_nothing(explore_all_forged(forged_worlds()));
+    assert!(explored.states > 10_000, "{explored}");
 }
 
 /// A part of the whole, in seconds: what must fail where a mistake is put in.

@@ -25,12 +25,8 @@ fn a_rotation_ends_with_a_new_current_key_in_each_way() {
         assert_eq!(world.ids(), [key_id(1), key_id(4)]);
         let fields = world.fields(CURRENT);
         assert_eq!(fields["note"], "kept as it is");
-        let calls = world.calls.borrow();
-        for (action, by) in calls
-            .iter()
-            .filter(|(action, _)| action.starts_with("iam:"))
-        {
-            assert_eq!(*by, signer, "{action} as {rotate_as}");
+        for (action, by) in world.key_calls() {
+            assert_eq!(by, signer, "{action} as {rotate_as}");
         }
     }
 }
@@ -49,10 +45,12 @@ fn no_call_is_made_that_is_not_needed() {
                 READ,
                 READ,
                 "iam:ListAccessKeys",
+                "iam:ListUserTags",
                 DESCRIBE,
-                "secretsmanager:UpdateSecretVersionStage",
+                "iam:TagUser",
                 "iam:CreateAccessKey",
                 "secretsmanager:PutSecretValue",
+                "iam:TagUser",
             ],
         ),
         (Step::Set, &[DESCRIBE]),
@@ -66,8 +64,11 @@ fn no_call_is_made_that_is_not_needed() {
                 DESCRIBE,
                 READ,
                 READ,
+                IDENTIFY,
+                IDENTIFY,
+                IDENTIFY,
                 "secretsmanager:UpdateSecretVersionStage",
-                "secretsmanager:UpdateSecretVersionStage",
+                "iam:UntagUser",
             ],
         ),
     ];

@@ -43,10 +43,7 @@ fn rotated(timetable: &str) -> World {
 }
 
 fn tag(world: &World, timetable: &str) {
-    world.change_secret(|secret| {
-        let tags = &mut secret.tags;
-        tags.insert("keyrota:old-key".to_owned(), timetable.to_owned());
-    });
+    world.pin_old_key(timetable);
 }
 
 fn old(world: &World) -> Option<Activity> {
@@ -107,13 +104,10 @@ fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
         ];
         assert_eq!(seen, expected, "{rotate_as}");
         assert_eq!(world.ids(), [key_id(4)]);
-        let calls = world.calls.borrow();
-        for (action, by) in calls
-            .iter()
-            .filter(|(action, _)| action.starts_with("iam:"))
-        {
-            assert_eq!(*by, signer, "{action} as {rotate_as}");
+        for (action, by) in world.key_calls() {
+            assert_eq!(by, signer, "{action} as {rotate_as}");
         }
+        let calls = world.calls.borrow();
         // Each was done once.
         for action in [UPDATE, DELETE] {
             assert_eq!(calls.iter().filter(|(it, _)| *it == action).count(), 1);
@@ -131,7 +125,8 @@ fn no_call_is_made_that_is_not_needed() {
     assert_eq!(calls(&world), [DESCRIBE, READ, READ]);
     world.pass(DAY);
     let all = [DESCRIBE, READ, READ, LIST, USAGE, DESCRIBE];
-    assert_eq!(calls(&world), [&all[..], &[UPDATE]].concat());
+    let update = ["iam:ListUserTags", UPDATE];
+    assert_eq!(calls(&world), [&all[..], &update].concat());
     // An inactive key is watched: nobody asks when it was last used.
     assert_eq!(calls(&world), [DESCRIBE, READ, READ, LIST]);
     world.pass(6 * DAY);

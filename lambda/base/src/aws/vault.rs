@@ -1,7 +1,7 @@
 //! Secrets Manager.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region};
@@ -71,14 +71,9 @@ impl Vault for SecretsManager {
             .send()
             .await
             .map_err(|error| classify(DESCRIBE, &error))?;
-        let tags = answer.tags.unwrap_or_default();
         let stages = answer.version_ids_to_stages.unwrap_or_default();
         Ok(Description {
             arn: answer.arn.ok_or_else(|| incomplete_answer(DESCRIBE))?,
-            tags: tags
-                .into_iter()
-                .filter_map(|tag| Some((tag.key?, tag.value?)))
-                .collect::<BTreeMap<_, _>>(),
             stages: stages
                 .into_iter()
                 .map(|(version, labels)| {

@@ -37,16 +37,13 @@ pub(super) async fn abandon<P: Ports>(ports: &P, event: &Event, reason: String) 
     }
 }
 
-/// Returns why a pending version that breaks away from the tags is of no use.
+/// Returns why a pending version that does not agree with the pin is of no use.
 /// Nothing was sent anywhere for it, and it cannot be corrected.
 pub(super) fn stray(error: &PinError) -> String {
     match error {
-        PinError::Stray {
-            version,
-            field,
-            tag,
-            ..
-        } => format!("the `{field}` of its {version} is not what the tag `{tag}` says"),
+        PinError::Stray { version, field, .. } => {
+            format!("the `{field}` of its {version} is not what the manifest says")
+        }
         other => other.to_string(),
     }
 }

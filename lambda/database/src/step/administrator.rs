@@ -1,11 +1,10 @@
 //! The administrator's login.
 
 use super::find;
-use crate::arn::SecretArn;
 use crate::error::Error;
-use crate::pin::{Pin, RotateAs};
+use crate::pin::Pin;
 use crate::port::{Ports, Which};
-use crate::secret::{Content, Credential, Place};
+use crate::secret::{Content, Place};
 use crate::server::{Endpoint, Engine, Login};
 use crate::stage::CURRENT;
 
@@ -15,8 +14,7 @@ pub(crate) struct Administrator {
     pub(crate) login: Login,
 }
 
-/// Returns the administrator's login, where one is pinned. `credential` keeps to
-/// the pin, so that its `masterarn` is the secret that the tag names.
+/// Returns the administrator's login, where one is pinned.
 ///
 /// # Errors
 ///
@@ -25,9 +23,8 @@ pub(crate) struct Administrator {
 pub(crate) async fn administrator<P: Ports>(
     ports: &P,
     pin: &Pin,
-    credential: &Credential,
 ) -> Result<Option<Administrator>, Error> {
-    let RotateAs::Administrator(_) = &pin.rotate_as else {
+    let Some(arn) = pin.administrator() else {
         return Ok(None);
     };
     let unfit = |administrator: &str, problem| Error::AdministratorUnfit {
@@ -35,12 +32,6 @@ pub(crate) async fn administrator<P: Ports>(
         administrator: administrator.to_owned(),
         problem,
     };
-    let arn = credential
-        .place
-        .master
-        .as_deref()
-        .and_then(SecretArn::parse);
-    let arn = arn.ok_or_else(|| unfit("that `masterarn` names", "is not named by its ARN"))?;
     let name = arn.name();
     let found = find(ports, &arn, Which::Labelled(CURRENT)).await?;
     let administrator = match found.content {
@@ -73,13 +64,13 @@ pub(crate) async fn administrator<P: Ports>(
 fn elsewhere(pinned: &Endpoint, place: &Place) -> Option<&'static str> {
     let host = place.host.as_deref().unwrap_or_default();
     if !host.eq_ignore_ascii_case(&pinned.host) {
-        return Some("is of another `host` than the tag `keyrota:endpoint` names");
+        return Some("is of another `host` than the manifest names");
     }
     if place.port != Some(pinned.port) {
-        return Some("is of another `port` than the tag `keyrota:endpoint` names");
+        return Some("is of another `port` than the manifest names");
     }
     if place.engine.as_deref() != Some(pinned.engine.name()) {
-        return Some("is of another `engine` than the tag `keyrota:engine` names");
+        return Some("is of another `engine` than the manifest names");
     }
     None
 }

@@ -31,7 +31,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     if admit(ports, event, &description).await? == Admission::Done {
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let current = current_credential(&pin, current?)?;
     let pending = pending?;
     if !matches!(pending, Content::Nothing) {

@@ -1,4 +1,6 @@
-//! `finishSecret`: the new password becomes AWSCURRENT.
+//! `finishSecret`: the new password becomes AWSCURRENT, once it has logged in in this
+//! very step. That `testSecret` ran before cannot be relied on: anyone who may invoke
+//! the function may send this event alone, with a version that was written by hand.
 //!
 //! AWSPENDING is left where it is: Secrets Manager removes it when the rotation
 //! ends, and removing it by a call of our own can make it look failed.
@@ -15,16 +17,10 @@ use crate::event::Event;
 use crate::log::Note;
 use crate::mark::SETTING;
 use crate::metric::Metric;
-use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, Vault, Which};
 use crate::stage::{self, CURRENT, Standing, VersionId};
 use crate::sweep;
-
-/// How long the test of a new password is good for. Secrets Manager calls this
-/// step right after `testSecret`; but where this step failed it may be tried
-/// again by itself much later, when the password may have been changed by hand.
-const FRESH: Duration = Duration::from_secs(300);
 
 /// The time that it takes in ordinary times to have the server forget the old
 /// password. With less left, it is left to the sweep.
@@ -47,19 +43,16 @@ pub(super) async fn run<P: Ports>(
         }
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let current = current?;
     let pending = pending?;
-    let is_fresh = is_fresh(ports, pending.created);
     let pending = pending_credential("promote", &pin, pending.content)?;
     if is_repeated(&pending, &current) {
         return Err(Error::PendingIsCurrent {
             secret: event.secret.name().to_owned(),
         });
     }
-    if !is_fresh || !is_set(&description, &event.token) {
-        attempt(ports, &pin, &pending, deadline).await?;
-    }
+    attempt(ports, &pin, &pending, deadline).await?;
 
     let note = Note::new("promote", "the new password was set and tested");
     ports.journal().note(note);
@@ -81,11 +74,6 @@ pub(super) async fn run<P: Ports>(
 /// server.
 fn is_set(description: &Description, token: &VersionId) -> bool {
     stage::carrier(&description.stages, SETTING) == Some(token)
-}
-
-/// Whether a version is so new that its password was tested just now.
-fn is_fresh<P: Ports>(ports: &P, created: Option<Moment>) -> bool {
-    created.is_some_and(|created| ports.clock().moment().since(created) < FRESH)
 }
 
 /// Makes a version AWSCURRENT.

@@ -51,7 +51,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     if admit(ports, event, &description).await? == Admission::Done {
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let current = current_credential(&pin, current?)?;
     let pending = pending?;
     if let Some(reason) = nothing_to_set(&current, &pending) {
@@ -79,7 +79,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         Err(error) => return Err(no_login(&scene.pin, PENDING, error)),
     }
     let resumed = resume(ports, &scene, &current).await?;
-    let administrator = administrator(ports, &scene.pin, &current).await?;
+    let administrator = administrator(ports, &scene.pin).await?;
     label(ports, event, &scene.description, SETTING).await?;
     if let Some(administrator) = administrator {
         let changed = change(ports, &scene, &administrator.endpoint, &administrator.login).await;

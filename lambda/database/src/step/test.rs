@@ -50,7 +50,7 @@ pub(super) async fn run<P: Ports>(
     if !absent && admit(ports, event, &description).await? == Admission::Done {
         return Ok(());
     }
-    let pin = Pin::read(&event.secret, &description)?;
+    let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let (current, pending) = (current?, pending?);
     pin.check_present(CURRENT, &current)?;
     pin.check_present(PENDING, &pending)?;

@@ -28,7 +28,7 @@ pub(crate) async fn discard<P: Ports>(
     promoted: Moment,
 ) -> Result<(), Error> {
     let secret = &pin.secret;
-    let administrator = administrator(ports, pin, current).await?;
+    let administrator = administrator(ports, pin).await?;
     // The labels as they are now: the server is told nothing while it may be
     // AWSCURRENT's own password that it would forget.
     let stages = describe(ports, secret).await?.stages;

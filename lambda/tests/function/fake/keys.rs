@@ -1,16 +1,17 @@
 //! IAM, STS, what a key is for, and time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
+use keyrota_function::permission::Permission;
 use keyrota_function::port::{
     AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed,
     Moment, NewKey, Probe,
 };
-use keyrota_function::tag::Permission;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::world::{ADMINISTRATOR, Key, SECRET_ARN, USER, World};
+use super::world::{ADMINISTRATOR, Key, USER, World};
 
 impl World {
     /// Returns whose key signed a request, if it is a good one.
@@ -40,20 +41,15 @@ impl World {
         }
     }
 
-    fn owns_user(&self) -> bool {
-        let secrets = self.secrets.borrow();
-        let tag = secrets
-            .get(SECRET_ARN)
-            .and_then(|secret| secret.tags.get("keyrota:owns-user"));
-        tag.is_some_and(|tag| tag == "true")
-    }
-
     fn change_own_key(
         &self,
         user: &str,
         key: &AccessKeyId,
         change: impl FnOnce(&mut Vec<Key>, usize),
     ) -> Result<(), Fault> {
+        if user != USER {
+            self.violated("a key of another user was deactivated or deleted");
+        }
         let mut users = self.users.borrow_mut();
         let keys = users.get_mut(user).ok_or(Fault::NotFound)?;
         let position = keys
@@ -126,6 +122,9 @@ impl Keys for World {
             if self.users.borrow().get(user).ok_or(Fault::NotFound)?.len() >= KEYS_PER_USER {
                 return Err(Fault::LimitExceeded);
             }
+            if user != USER {
+                self.violated("a key of another user was made");
+            }
             self.before.replace(self.keys());
             let key = self.give_key(user, false);
             Ok(NewKey {
@@ -167,6 +166,37 @@ impl Keys for World {
         };
         self.call("iam:DeleteAccessKey", &signer(caller), effect)
             .await
+    }
+
+    async fn tags(&self, user: &str) -> Result<BTreeMap<String, String>, CallError> {
+        let effect = || {
+            self.authorise(&Caller::Role, user)?;
+            Ok(self.tags.borrow().clone())
+        };
+        self.call("iam:ListUserTags", "role", effect).await
+    }
+
+    async fn tag(&self, user: &str, key: &'static str, value: &str) -> Result<(), CallError> {
+        let effect = || {
+            self.authorise(&Caller::Role, user)?;
+            // Source: "Tag naming limits" in the IAM User Guide.
+            if value.len() > 256 {
+                return Err(Fault::Refused);
+            }
+            let mut tags = self.tags.borrow_mut();
+            tags.insert(key.to_owned(), value.to_owned());
+            Ok(())
+        };
+        self.call("iam:TagUser", "role", effect).await
+    }
+
+    async fn untag(&self, user: &str, key: &'static str) -> Result<(), CallError> {
+        let effect = || {
+            self.authorise(&Caller::Role, user)?;
+            self.tags.borrow_mut().remove(key);
+            Ok(())
+        };
+        self.call("iam:UntagUser", "role", effect).await
     }
 }
 

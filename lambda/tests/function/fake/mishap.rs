@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use keyrota_function::decide::{PENDING, VersionId};
 use keyrota_function::port::{Answer, CallError, Fault};
 
+use super::forge::Forgery;
 use super::world::{TOKEN, World};
 
 /// What befalls a call.
@@ -20,6 +21,8 @@ pub(crate) enum Mishap {
     DieAfter,
     /// It is answered from before the last change.
     OutOfDate,
+    /// Right before it, somebody acts who may write the secret.
+    Forged(Forgery),
 }
 
 /// Whether it is time: by the number of the call to come, and its action.
@@ -157,6 +160,7 @@ impl World {
         match mishap {
             Some(Mishap::Before(fault)) => return Err(failure(action, fault)),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            Some(Mishap::Forged(forgery)) => self.forge(forgery),
             _ => {}
         }
         self.out_of_date.set(mishap == Some(Mishap::OutOfDate));

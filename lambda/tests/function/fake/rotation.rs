@@ -8,6 +8,7 @@ use std::time::Duration;
 use keyrota_function::error::Error;
 use keyrota_function::event::{Event, Step};
 use keyrota_function::log::{Level, Lines};
+use keyrota_function::pin::Pins;
 use keyrota_function::port::{Clock, Ports};
 use keyrota_function::step::{self, Deadline};
 use serde_json::json;
@@ -67,6 +68,10 @@ impl<'world> Ports for Request<'world> {
 
     fn probe(&self) -> &World {
         self.world
+    }
+
+    fn pins(&self) -> &Pins {
+        self.world.pins.get()
     }
 
     fn clock(&self) -> &World {

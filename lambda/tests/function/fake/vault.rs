@@ -67,15 +67,9 @@ impl Secret {
 
 /// What an operator or Secrets Manager itself does.
 impl World {
-    pub(crate) fn add_secret(&self, arn: &str, tags: &[(&str, &str)]) {
-        let tags = tags
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let secret = Secret {
-            tags: tags.collect(),
-            ..Secret::default()
-        };
-        self.secrets.borrow_mut().insert(arn.to_owned(), secret);
+    pub(crate) fn add_secret(&self, arn: &str) {
+        let mut secrets = self.secrets.borrow_mut();
+        secrets.insert(arn.to_owned(), Secret::default());
     }
 
     /// Changes the secret under rotation.
@@ -176,6 +170,21 @@ impl World {
             .collect()
     }
 
+    /// Returns the fields of the version with a label, or an empty object.
+    pub(super) fn fields_or_nothing(&self, label: &str) -> serde_json::Value {
+        let value = self.version(label).and_then(|version| version.value);
+        let fields = value.and_then(|value| serde_json::from_str(&value).ok());
+        fields.unwrap_or_else(|| serde_json::json!({}))
+    }
+
+    /// Puts a label on a version by hand, or takes it away.
+    pub(crate) fn relabel_by_hand(&self, label: &str, to: Option<&VersionId>) {
+        self.change_secret(|secret| match to {
+            Some(to) => secret.label(to, label),
+            None => secret.unlabel(label),
+        });
+    }
+
     /// Moves AWSCURRENT by hand.
     pub(crate) fn promote_by_hand(&self, id: &VersionId) {
         self.change_secret(|secret| secret.promote(id));
@@ -206,11 +215,14 @@ impl World {
         secret: &SecretArn,
         act: impl FnOnce(&mut Secret) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        act(self
-            .secrets
-            .borrow_mut()
-            .get_mut(secret.as_str())
-            .ok_or(Fault::NotFound)?)
+        let mut secrets = self.secrets.borrow_mut();
+        // Secrets Manager takes a name in the place of an ARN.
+        let asked = |arn: &str| {
+            let named = SecretArn::parse(arn).is_some_and(|it| it.name() == secret.as_str());
+            arn == secret.as_str() || named
+        };
+        let found = secrets.iter_mut().find(|(arn, _)| asked(arn));
+        act(found.ok_or(Fault::NotFound)?.1)
     }
 }
 
@@ -225,7 +237,6 @@ impl Vault for World {
                     .filter(|(_, it)| !it.labels.is_empty());
                 Ok(Description {
                     arn: secret.as_str().to_owned(),
-                    tags: found.tags.clone(),
                     stages: labelled
                         .map(|(id, it)| (id.clone(), it.labels.clone()))
                         .collect(),

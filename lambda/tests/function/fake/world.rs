@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, VersionId};
+use keyrota_function::mark::{KEYS, Record};
 use keyrota_function::moment::Moment;
+use keyrota_function::pin::Pins;
+use serde_json::{Value, json};
 
 use super::mishap::{Meddling, Mishap};
 use super::vault::Version;
@@ -46,7 +49,6 @@ pub(crate) struct Key {
 /// A secret.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secret {
-    pub(crate) tags: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<VersionId, Version>,
     /// When the last rotation ended.
     pub(crate) rotated: Option<Moment>,
@@ -56,6 +58,11 @@ pub(crate) struct Secret {
 
 /// The world.
 pub(crate) struct World {
+    /// What the pins say of the secret, and of nothing else.
+    pin: RefCell<Value>,
+    pub(super) pins: Cell<&'static Pins>,
+    /// The user's tags, which nobody but the function writes.
+    pub(crate) tags: RefCell<BTreeMap<String, String>>,
     pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
     pub(crate) users: RefCell<BTreeMap<String, Vec<Key>>>,
     /// Every call, with the ID of the key that signed it or `role`.
@@ -87,11 +94,26 @@ pub(crate) struct World {
     /// Whether what must hold at each instant is only written down when it does
     /// not, instead of ending the test.
     pub(crate) lenient: Cell<bool>,
+    /// How often somebody has acted who may write the secret: then its own credential may
+    /// be broken, and nothing else.
+    pub(crate) forged: Cell<u32>,
     /// What did not hold.
     pub(crate) violations: RefCell<Vec<String>>,
     /// Whether this call is answered from before the last change.
     pub(crate) out_of_date: Cell<bool>,
     pub(crate) made: Cell<u32>,
+}
+
+fn pins_of(pin: &Value) -> &'static Pins {
+    leaked(&json!({ SECRET: pin }))
+}
+
+/// Returns the pins, read as the function reads them. They are few and live as long as
+/// the tests do.
+fn leaked(secrets: &Value) -> &'static Pins {
+    let document = json!({ "version": 1, "secrets": secrets });
+    let pins = Pins::parse(document.to_string().as_bytes()).expect("pins");
+    Box::leak(Box::new(pins))
 }
 
 /// Returns the ID of the n-th key that is made.
@@ -104,7 +126,18 @@ impl World {
     /// and an administrator with a key each. Key 1 is AWSCURRENT's, key 2 the
     /// other user's, key 3 the administrator's.
     pub(crate) fn new(rotate_as: &str, owns_user: bool) -> Self {
+        let pin = json!({
+            "user": USER,
+            "owns_user": owns_user,
+            "rotate_as": match rotate_as {
+                "self" | "role" => json!(rotate_as),
+                other => json!({ "administrator": other }),
+            },
+        });
         let world = Self {
+            pins: Cell::new(pins_of(&pin)),
+            pin: RefCell::new(pin),
+            tags: RefCell::default(),
             secrets: RefCell::default(),
             users: RefCell::default(),
             calls: RefCell::default(),
@@ -123,6 +156,7 @@ impl World {
             guarded: Cell::new(false),
             before: RefCell::default(),
             lenient: Cell::new(false),
+            forged: Cell::new(0),
             violations: RefCell::default(),
             out_of_date: Cell::new(false),
             made: Cell::new(0),
@@ -135,21 +169,14 @@ impl World {
             "self" | "role" => SECRET_ARN,
             _ => ADMINISTRATOR_ARN,
         };
-        world.add_secret(
-            SECRET_ARN,
-            &[
-                ("keyrota:stack", "payments-keys"),
-                ("keyrota:user", USER),
-                ("keyrota:rotate-as", rotate_as),
-                (
-                    "keyrota:owns-user",
-                    if owns_user { "true" } else { "false" },
-                ),
-            ],
-        );
+        world.add_secret(SECRET_ARN);
         world.store("first", &[CURRENT], &world.value(&key, origin));
-        world.add_secret(ADMINISTRATOR_ARN, &[]);
-        let value = serde_json::json!({
+        if !owns_user {
+            // As a bootstrap leaves it.
+            world.record(&key);
+        }
+        world.add_secret(ADMINISTRATOR_ARN);
+        let value = json!({
             "accesskey": administrator.id.as_str(), "secretkey": administrator.secret,
         });
         world.store_in(
@@ -166,6 +193,9 @@ impl World {
     /// yet.
     pub(crate) fn fork(&self) -> Self {
         Self {
+            pin: self.pin.clone(),
+            pins: self.pins.clone(),
+            tags: self.tags.clone(),
             secrets: self.secrets.clone(),
             users: self.users.clone(),
             calls: RefCell::default(),
@@ -184,10 +214,60 @@ impl World {
             guarded: self.guarded.clone(),
             before: self.before.clone(),
             lenient: self.lenient.clone(),
+            forged: self.forged.clone(),
             violations: RefCell::default(),
             out_of_date: Cell::default(),
             made: self.made.clone(),
         }
+    }
+
+    /// Changes a field of the secret's pin; `null` removes it.
+    pub(crate) fn pin(&self, field: &str, value: Value) {
+        let mut pin = self.pin.borrow_mut();
+        let fields = pin.as_object_mut().expect("an object");
+        match value {
+            Value::Null => drop(fields.remove(field)),
+            value => drop(fields.insert(field.to_owned(), value)),
+        }
+        self.pins.set(pins_of(&pin));
+    }
+
+    /// Removes the secret from the pins.
+    pub(crate) fn unpin(&self) {
+        self.pins.set(leaked(&json!({})));
+    }
+
+    /// Pins when an old key goes: `until_next_rotation`, or fields of the pin such as
+    /// `deactivate_after=1d delete_after=7d`.
+    pub(crate) fn pin_old_key(&self, text: &str) {
+        let fields = text.split(' ').filter_map(|field| field.split_once('='));
+        let fields: serde_json::Map<String, Value> = fields
+            .map(|(name, time)| (name.to_owned(), json!(time)))
+            .collect();
+        self.pin(
+            "old_key",
+            match fields.is_empty() {
+                true => Value::Null,
+                false => Value::Object(fields),
+            },
+        );
+    }
+
+    /// Records on the user that a key is ours, as the function and a bootstrap do.
+    pub(crate) fn record(&self, key: &Key) {
+        let mut tags = self.tags.borrow_mut();
+        let keys = Record::read(&tags).with_key(&key.id);
+        tags.insert(KEYS.to_owned(), keys);
+    }
+
+    /// Whether an intent to make a key stands.
+    pub(crate) fn intends(&self) -> bool {
+        !Record::read(&self.tags.borrow()).intents.is_empty()
+    }
+
+    /// Whether the pin says that the stack created the user.
+    pub(super) fn owns_user(&self) -> bool {
+        self.pin.borrow()["owns_user"] == json!(true)
     }
 
     /// Makes a key of a user, beyond any quota.
@@ -256,6 +336,18 @@ impl World {
             let key = keys.iter().find(|key| key.id.as_str() == id)?;
             Some((user.clone(), key.clone()))
         })
+    }
+
+    /// Returns the calls of IAM that are about keys, with the ID of the key that signed
+    /// them or `role`. What is about the user's tags is the role's in any case.
+    pub(crate) fn key_calls(&self) -> Vec<(&'static str, String)> {
+        let calls = self.calls.borrow();
+        let of_keys = calls.iter().filter(|(action, by)| {
+            let is_tag = ["iam:ListUserTags", "iam:TagUser", "iam:UntagUser"].contains(action);
+            assert!(!is_tag || by == "role", "{action} as {by}");
+            action.starts_with("iam:") && !is_tag
+        });
+        of_keys.cloned().collect()
     }
 
     /// Returns the actions that were called.

@@ -10,7 +10,7 @@ use super::fault::{changes, mishaps};
 use super::outcome::{Explored, Found};
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{Ended, Mishap, USER, World, sweep};
+use crate::fake::{Ended, Forgery, Mishap, USER, World, sweep};
 
 /// A rotation function: it runs one step.
 pub(super) type Function = fn(&World, Step, &str) -> Ended;
@@ -18,6 +18,9 @@ pub(super) type Function = fn(&World, Step, &str) -> Ended;
 const DAY: Duration = Duration::from_secs(86_400);
 
 const LATER: Duration = Duration::from_secs(600);
+
+/// How often somebody acts who may write the secret.
+const FORGED: u32 = 2;
 
 /// How often a rotation is tried once the faults are over.
 const TRIES: usize = 3;
@@ -32,6 +35,8 @@ struct Reached {
 struct Search {
     function: Function,
     faults: usize,
+    /// Whether somebody acts who may write the secret, instead of faults.
+    forging: bool,
     reached: Vec<Reached>,
     known: HashSet<String>,
     explored: Explored,
@@ -43,9 +48,26 @@ pub(super) fn explore(
     function: Function,
     faults: usize,
 ) -> Result<Explored, Box<Found>> {
+    search(starts, function, faults, false)
+}
+
+/// The same, where between any two calls somebody acts who may write the secret and
+/// send events to the function. That breaks the secret's own credential at most; so
+/// nothing is said of whether a rotation succeeds.
+pub(super) fn explore_forged(starts: &[Start], function: Function) -> Result<Explored, Box<Found>> {
+    search(starts, function, 0, true)
+}
+
+fn search(
+    starts: &[Start],
+    function: Function,
+    faults: usize,
+    forging: bool,
+) -> Result<Explored, Box<Found>> {
     let mut search = Search {
         function,
         faults,
+        forging,
         reached: Vec::new(),
         known: HashSet::new(),
         explored: Explored {
@@ -59,7 +81,11 @@ pub(super) fn explore(
     let mut at = 0;
     while at < search.reached.len() {
         let state = search.reached[at].state.fork();
-        search.heal(at, &state)?;
+        if forging {
+            search.forge(at, &state)?;
+        } else {
+            search.heal(at, &state)?;
+        }
         match state.phase {
             Phase::Next { .. } => search.run_next(at, &state)?,
             Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state),
@@ -117,6 +143,43 @@ impl Search {
         Ok((ended, calls))
     }
 
+    /// Lets somebody act who may write the secret and send events to the function.
+    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        if state.world.forged.get() == FORGED {
+            return Ok(());
+        }
+        for forgery in Forgery::ALL {
+            let after = state.then(|state| state.world.forge(forgery));
+            self.arrive(after, Some(at), format!("{forgery:?}"));
+        }
+        let mut tokens: Vec<String> = state.versions();
+        tokens.push("token-that-is-none-0000000000000000".to_owned());
+        for token in tokens {
+            for step in Step::ALL {
+                let mut after = state.fork();
+                after.world.forged.set(after.world.forged.get() + 1);
+                let ended = (self.function)(&after.world, step, &token);
+                self.explored.executions += 1;
+                self.explored.calls += after.world.actions().len();
+                let how = format!("the event {} is sent: {}", step.name(), ended.name());
+                if let Some(violation) = after.world.violations.borrow().first() {
+                    return Err(self.found(at, &how, violation.clone()));
+                }
+                after.settle();
+                self.arrive(after.fork(), Some(at), how);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what may befall a call.
+    fn mishaps(&self, action: &str) -> Vec<Mishap> {
+        match self.forging {
+            false => mishaps(action).to_vec(),
+            true => Forgery::ALL.map(Mishap::Forged).to_vec(),
+        }
+    }
+
     /// Runs the next step without a fault, with each, and with each two.
     fn run_next(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         let mut plans: Vec<Vec<(usize, Mishap)>> = vec![Vec::new()];
@@ -126,7 +189,11 @@ impl Search {
                 return Ok(());
             };
             let (ended, calls) = self.run(at, &mut after, &plan)?;
-            if plan.len() < self.faults && !matches!(ended, Ended::Died) {
+            let most = match self.forging {
+                true => usize::from(state.world.forged.get() < FORGED),
+                false => self.faults,
+            };
+            if plan.len() < most && !matches!(ended, Ended::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 // A second fault after the last call that changes something
                 // changes nothing but the answer.
@@ -138,9 +205,9 @@ impl Search {
                         .map_or(0, |at| at + 1),
                 };
                 for (call, action) in calls.iter().enumerate().take(end).skip(first) {
-                    for mishap in mishaps(action) {
+                    for mishap in self.mishaps(action) {
                         let mut more = plan.clone();
-                        more.push((call, *mishap));
+                        more.push((call, mishap));
                         plans.push(more);
                     }
                 }
@@ -174,9 +241,11 @@ impl Search {
             if let Some(violation) = after.world.violations.borrow().first() {
                 return Err(self.found(at, &how, violation.clone()));
             }
-            if plan.is_none() {
+            let is_over = self.forging && state.world.forged.get() == FORGED;
+            if plan.is_none() && !is_over {
                 for (call, action) in calls.iter().enumerate() {
-                    plans.extend(mishaps(action).iter().map(|mishap| Some((call, *mishap))));
+                    let mishaps = self.mishaps(action).into_iter();
+                    plans.extend(mishaps.map(|mishap| Some((call, mishap))));
                 }
             }
             after.settle();

@@ -44,7 +44,8 @@ pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
         "sts:GetCallerIdentity" => IDENTIFY,
         "secretsmanager:DescribeSecret"
         | "secretsmanager:GetSecretValue"
-        | "iam:GetAccessKeyLastUsed" => READ,
+        | "iam:GetAccessKeyLastUsed"
+        | "iam:ListUserTags" => READ,
         _ => WRITE,
     }
 }

@@ -24,8 +24,7 @@ impl Start {
     pub(super) fn state(&self) -> State {
         let world = World::new(self.rotate_as, self.owns_user);
         world.lenient.set(true);
-        let tag = ("keyrota:old-key".to_owned(), self.old_key.to_owned());
-        world.change_secret(|secret| secret.tags.extend([tag]));
+        world.pin_old_key(self.old_key);
         let origin = match self.rotate_as {
             "self" | "role" => SECRET_ARN,
             _ => ADMINISTRATOR_ARN,
@@ -201,6 +200,25 @@ pub(super) fn worlds() -> Vec<Vec<Start>> {
 pub(super) fn sweeping_worlds() -> Vec<Vec<Start>> {
     vec![world("role", false, AT_ONCE), world("self", false, IN_TIME)]
 }
+
+/// Returns worlds in which somebody acts who may write the secret.
+pub(super) fn forged_worlds() -> Vec<Vec<Start>> {
+    let worlds = [
+        ("self", UNTIL_NEXT_ROTATION),
+        ("role", AT_ONCE),
+        ("ops/key-admin", UNTIL_NEXT_ROTATION),
+    ];
+    let worlds = worlds.map(|(way, old_key)| {
+        let mut starts = world(way, false, old_key);
+        starts.retain(|start| FORGED.iter().any(|name| start.name.starts_with(name)));
+        starts.iter_mut().for_each(|start| start.hands_off = true);
+        starts
+    });
+    worlds.into()
+}
+
+/// The states in which such a search begins.
+const FORGED: [&str; 3] = ["one key;", "the previous key;", "a foreign key in use;"];
 
 /// Returns the worlds of users that were there before.
 pub(super) fn short_worlds() -> Vec<Vec<Start>> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
+use keyrota_function::mark::Record;
 
 use crate::fake::{Key, SECRET_ARN, USER, World};
 
@@ -14,11 +15,6 @@ const LAPSED: i64 = 60;
 
 /// The days after which nothing more happens to an old key.
 const LONG_AGO: i64 = 3;
-
-/// How long the test of a key is good for.
-const FRESH: i64 = 300;
-
-const MAKING: &str = "KEYROTA_MAKING_";
 
 /// How far a rotation has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,10 +129,8 @@ impl State {
         let keys = world.users.borrow().get(USER).cloned().unwrap_or_default();
         let before = world.before.borrow();
 
-        let labelled = versions.values().filter(|version| {
-            let mut labels = version.labels.iter();
-            labels.any(|label| !label.starts_with(MAKING))
-        });
+        let labelled = versions.values();
+        let labelled = labelled.filter(|version| !version.labels.is_empty());
         let named = labelled.filter_map(|version| version.key.clone());
         let mut ids: BTreeSet<String> = named.collect();
         ids.extend(keys.iter().map(|key| key.id.to_string()));
@@ -144,11 +138,8 @@ impl State {
         let ids: Vec<String> = ids.into_iter().collect();
         let number = |id: &str| ids.iter().position(|known| known == id);
 
-        let intents: Vec<i64> = versions
-            .values()
-            .flat_map(|version| &version.labels)
-            .filter_map(|label| label.strip_prefix(MAKING)?.parse().ok())
-            .collect();
+        let record = Record::read(&world.tags.borrow());
+        let intents: Vec<i64> = record.intents.iter().map(|at| at.0).collect();
         let explained = |key: &Key| {
             intents
                 .iter()
@@ -169,6 +160,11 @@ impl State {
                 text.push(if key.foreign { 'F' } else { '-' });
                 text.push(if explained(key) { 'E' } else { '-' });
             }
+            text.push(if record.keys.contains(&key.id) {
+                'R'
+            } else {
+                '-'
+            });
             let unknown = key.known_at.saturating_sub(world.now.get());
             format!("{text}{} ", unknown.as_secs())
         };
@@ -177,7 +173,11 @@ impl State {
                 .map(|key| (key.id.clone(), key.activity))
                 .collect()
         };
-        let mut text = format!("guarded {} by hand {} ", world.guarded.get(), self.by_hand);
+        let (guarded, forged) = (world.guarded.get(), world.forged.get());
+        let mut text = format!(
+            "guarded {guarded} forged {forged} by hand {} ",
+            self.by_hand
+        );
         text.extend(keys.iter().map(describe));
         if shown(&keys) != shown(&before) {
             text.push_str(" before ");
@@ -193,24 +193,21 @@ impl State {
         }
         let mut lines: Vec<String> = Vec::new();
         for (id, version) in versions {
-            let labels: Vec<&String> = version
-                .labels
-                .iter()
-                .filter(|label| !label.starts_with(MAKING))
-                .collect();
+            let labels = &version.labels;
             if labels.is_empty() {
                 continue;
             }
             let value = version.value.as_deref().map(|value| match &version.key {
-                Some(id) => format!("{:?}", number(id)),
+                // Of a key that is there, the secret part is genuine or made up.
+                Some(id) => match world.find_key(id) {
+                    Some((_, key)) if !value.contains(&key.secret) => {
+                        format!("{:?} made up", number(id))
+                    }
+                    _ => format!("{:?}", number(id)),
+                },
                 None => value.to_owned(),
             });
             let mut line = format!("{labels:?}{value:?}");
-            // A key that was stored long ago is tested again.
-            let is_new = now - version.created.0 < FRESH;
-            if version.labels.contains(PENDING) && is_new {
-                line.push('!');
-            }
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
                 && id.as_str() == token
             {
@@ -253,16 +250,17 @@ impl State {
         )
     }
 
+    /// Returns the IDs of the secret's versions.
+    pub(super) fn versions(&self) -> Vec<String> {
+        let secrets = self.world.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let ids = secret.versions.keys();
+        ids.map(|id| id.as_str().to_owned()).collect()
+    }
+
     /// Whether an intent to make a key stands.
     pub(super) fn intends(&self) -> bool {
-        let secrets = self.world.secrets.borrow();
-        let versions = secrets
-            .get(SECRET_ARN)
-            .expect("the secret")
-            .versions
-            .values();
-        let mut labels = versions.flat_map(|version| &version.labels);
-        labels.any(|label| label.starts_with(MAKING))
+        self.world.intends()
     }
 
     /// Whether a key that is not ours and active takes the other place.

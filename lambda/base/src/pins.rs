@@ -1,0 +1,148 @@
+//! The pins: what the manifest says of each secret that the function serves.
+//!
+//! A secret's value, labels, and tags can be written by principals that hold
+//! permissions on that one secret only. So nothing in them says which user,
+//! server, or administrator the function acts on. The pins do. They are a file in
+//! the function's deployment package, `pins/DIGEST.json`, and the template names
+//! that file in the function's `Handler`. Who can change either can change the
+//! function's code as well.
+//!
+//! The name contains the file's SHA-256 digest. A package that was built for
+//! another template therefore does not have the file, and the function refuses
+//! every request.
+//!
+//! Source: `_HANDLER` and `LAMBDA_TASK_ROOT` in "Defined runtime environment
+//! variables" of the Lambda Developer Guide.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// The folder of the package that holds the file, and how the handler begins.
+const FOLDER: &str = "pins/";
+/// How the file's name, and the handler, ends.
+const SUFFIX: &str = ".json";
+/// The version of the file's format that this function reads.
+const VERSION: u32 = 1;
+
+/// What the manifest says of each secret, by the secret's name.
+#[derive(Clone, Debug)]
+pub struct Pins<Entry> {
+    secrets: BTreeMap<String, Entry>,
+}
+
+/// Why the pins cannot be used. Every request is refused then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PinsError {
+    /// The function's `Handler` does not name a file with pins.
+    #[error(
+        "read the pins: the function's handler is not `pins/DIGEST.json`, so the function serves no \
+         secret; deploy the template that keyrota rendered, or run `keyrota bootstrap`"
+    )]
+    NotNamed,
+    /// The package has no such file.
+    #[error(
+        "read the pins: the function's package does not hold the file that its handler names, so the \
+         package is not for this template and the function serves no secret; build the package again \
+         with `keyrota bundle` and the same manifest, or run `keyrota bootstrap`; while the stack is \
+         being updated this passes by itself"
+    )]
+    Absent,
+    /// The file is not the one that its name says.
+    #[error(
+        "read the pins: the digest of the file in the function's package is not the one in the \
+         handler, so the function serves no secret; run `keyrota bootstrap`"
+    )]
+    Altered,
+    /// The file cannot be read as pins.
+    #[error(
+        "read the pins: the file in the function's package is not in the format that this function \
+         reads, so the function serves no secret; run `keyrota bootstrap`, which deploys the function \
+         and its pins together"
+    )]
+    Unreadable,
+}
+
+impl PinsError {
+    /// Returns the error's name for Lambda's `errorType`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotNamed => "PinsNotNamed",
+            Self::Absent => "PinsAbsent",
+            Self::Altered => "PinsAltered",
+            Self::Unreadable => "PinsUnreadable",
+        }
+    }
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<Entry> {
+    version: u32,
+    secrets: BTreeMap<String, Entry>,
+}
+
+impl<Entry: DeserializeOwned> Pins<Entry> {
+    /// Loads the pins that `handler` names from the function's package, which is
+    /// unpacked in the folder `package`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the handler names no file with pins, or where the package does
+    /// not hold exactly that file.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the file is a part of the function, read once when it starts"
+    )]
+    pub fn load(handler: &str, package: &Path) -> Result<Self, PinsError> {
+        let digest = digest(handler).ok_or(PinsError::NotNamed)?;
+        let text = std::fs::read(package.join(handler)).map_err(|_| PinsError::Absent)?;
+        let found: String = Sha256::digest(&text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        if found != digest {
+            return Err(PinsError::Altered);
+        }
+        Self::parse(&text)
+    }
+
+    /// Reads the contents of the file.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it is not in the format of this version. A field that is not
+    /// known is an error, since it may restrict what the others allow.
+    pub fn parse(text: &[u8]) -> Result<Self, PinsError> {
+        let document: Document<Entry> =
+            serde_json::from_slice(text).map_err(|_| PinsError::Unreadable)?;
+        match document.version {
+            VERSION => Ok(Self {
+                secrets: document.secrets,
+            }),
+            _ => Err(PinsError::Unreadable),
+        }
+    }
+}
+
+impl<Entry> Pins<Entry> {
+    /// Returns what is pinned of the secret with this name.
+    pub fn of(&self, secret: &str) -> Option<&Entry> {
+        self.secrets.get(secret)
+    }
+}
+
+/// Returns the digest in a handler of the form `pins/DIGEST.json`, in which DIGEST
+/// is 64 lower-case hexadecimal digits.
+fn digest(handler: &str) -> Option<&str> {
+    let digest = handler.strip_prefix(FOLDER)?.strip_suffix(SUFFIX)?;
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    (digest.len() == 64 && digest.bytes().all(is_digit)).then_some(digest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! What a new key must be allowed to do before it is promoted.
+
+use std::fmt;
+
+/// A call that a new key must be allowed to make before it is promoted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// `s3:ListBucket` on this bucket.
+    ListBucket {
+        /// The partition, such as `aws-cn`.
+        partition: String,
+        /// The bucket's name.
+        bucket: String,
+        /// The Region that it is in.
+        region: String,
+    },
+    /// `sts:AssumeRole` of this role.
+    AssumeRole {
+        /// The role's ARN.
+        role: String,
+    },
+}
+
+impl Permission {
+    /// Reads an action and the ARN that it is allowed on. `region` is the Region of
+    /// a bucket. Returns nothing where that makes no sense.
+    pub fn parse(action: &str, resource: &str, region: &str) -> Option<Self> {
+        match action {
+            "s3:ListBucket" => list_bucket(resource, region),
+            "sts:AssumeRole" => assume_role(resource),
+            _ => None,
+        }
+    }
+
+    /// Returns the action, as policies name it.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::ListBucket { .. } => "s3:ListBucket",
+            Self::AssumeRole { .. } => "sts:AssumeRole",
+        }
+    }
+}
+
+/// Writes it as a sentence can say it: the action and its resource.
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = self.action();
+        match self {
+            Self::ListBucket {
+                partition, bucket, ..
+            } => write!(formatter, "{action} on arn:{partition}:s3:::{bucket}"),
+            Self::AssumeRole { role } => write!(formatter, "{action} on {role}"),
+        }
+    }
+}
+
+/// A bucket's name becomes a part of a host name, so it is held to the rules for it.
+/// Source: "General purpose bucket naming rules" in the S3 User Guide.
+fn list_bucket(arn: &str, region: &str) -> Option<Permission> {
+    let (partition, bucket) = arn.strip_prefix("arn:")?.split_once(":s3:::")?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = (3..=63).contains(&bucket.len())
+        && bucket.split('.').all(|label| {
+            let inner = label.starts_with('-') || label.ends_with('-');
+            !label.is_empty() && !inner && label.bytes().all(plain)
+        });
+    let region_fits = !region.is_empty() && region.bytes().all(plain);
+    let permission = Permission::ListBucket {
+        partition: partition.to_owned(),
+        bucket: bucket.to_owned(),
+        region: region.to_owned(),
+    };
+    (fits && region_fits).then_some(permission)
+}
+
+/// Source: "IAM identifiers" in the IAM User Guide.
+fn assume_role(arn: &str) -> Option<Permission> {
+    let (_, rest) = arn.strip_prefix("arn:")?.split_once(":iam::")?;
+    let (account, name) = rest.split_once(":role/")?;
+    let account_fits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-/".contains(&byte);
+    let name_fits = !name.is_empty() && !name.ends_with('/') && name.bytes().all(allowed);
+    let permission = Permission::AssumeRole {
+        role: arn.to_owned(),
+    };
+    (account_fits && name_fits).then_some(permission)
+}

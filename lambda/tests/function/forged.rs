@@ -1,0 +1,186 @@
+//! What principals can write who may write the secret, and nothing else: values and
+//! labels. None of it makes the function touch a key that is not the secret's own.
+
+use std::time::Duration;
+
+use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
+use keyrota_function::event::Step;
+use keyrota_function::mark::MADE;
+
+use crate::fake::{
+    ADMINISTRATOR_ARN, Key, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, made_up, rotate, run,
+    sweep,
+};
+
+const WAYS: [&str; 3] = ["self", "role", "ops/key-admin"];
+const DAY: Duration = Duration::from_secs(86_400);
+const TIMED: &str = "deactivate_after=1d delete_after=1d hold_if_used_within=1d";
+
+fn origin(rotate_as: &str) -> &'static str {
+    match rotate_as {
+        "self" | "role" => SECRET_ARN,
+        _ => ADMINISTRATOR_ARN,
+    }
+}
+
+/// Checks that a key is as it was.
+fn untouched(world: &World, key: &Key, case: &str) {
+    let found = world.find_key(key.id.as_str());
+    let (_, found) = found.unwrap_or_else(|| panic!("{case}: the key is gone"));
+    assert_eq!(found.activity, Activity::Active, "{case}");
+}
+
+/// `PutSecretValue` alone: the ID of a foreign key, with a made-up secret part, under
+/// each label by which the function finds keys that were replaced.
+#[test]
+fn a_foreign_key_that_a_version_names_is_not_deleted() {
+    for rotate_as in WAYS {
+        for owns_user in [true, false] {
+            for label in [PREVIOUS, MADE, PENDING] {
+                for used in [true, false] {
+                    // Of a user that the stack created, a key that was never used is
+                    // the stack's.
+                    if owns_user && !used {
+                        continue;
+                    }
+                    let case = format!("{rotate_as} {owns_user} {label} {used}");
+                    let world = World::new(rotate_as, owns_user);
+                    let foreign = world.give_foreign_key(used);
+                    let value = world.value(&made_up(&foreign), origin(rotate_as));
+                    world.store("forged", &[label], &value);
+                    let ended = rotate(&world, TOKEN);
+                    // A rotation takes AWSPENDING from the version that has it.
+                    let expected = match label {
+                        PENDING => "ForeignKey",
+                        _ => "UnprovenKey",
+                    };
+                    assert_eq!(ended.name(), expected, "{case}");
+                    untouched(&world, &foreign, &case);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nor_does_the_sweep_retire_it() {
+    for rotate_as in WAYS {
+        for timetable in [
+            TIMED,
+            "deactivate_after=1d delete_after=2d hold_if_used_within=1d",
+            "deactivate_after=0s delete_after=0s hold_if_used_within=0s",
+        ] {
+            let world = World::new(rotate_as, false);
+            world.pin_old_key(timetable);
+            let foreign = world.give_foreign_key(true);
+            let value = world.value(&made_up(&foreign), origin(rotate_as));
+            world.store("forged", &[PREVIOUS], &value);
+            for _ in 0..4 {
+                world.pass(DAY);
+                assert_eq!(sweep(&world).name(), "SweepFailed");
+                assert!(world.said.borrow().contains("OldKeyUnproven"));
+                untouched(&world, &foreign, timetable);
+            }
+        }
+    }
+}
+
+/// `finishSecret` retires at once where the manifest says so.
+#[test]
+fn nor_does_the_last_step() {
+    let world = World::new("role", false);
+    world.pin_old_key("deactivate_after=0s delete_after=0s hold_if_used_within=0s");
+    let foreign = world.give_foreign_key(true);
+    // The genuine key goes by hand, and AWSCURRENT names the foreign one.
+    world.guarded.set(false);
+    world.take_key(&key_id(1));
+    let ours = world.give_key(USER, false);
+    world.store(TOKEN, &[PENDING], &world.value(&ours, SECRET_ARN));
+    let forged = world.value(&made_up(&foreign), SECRET_ARN);
+    world.store("forged", &[CURRENT], &forged);
+    assert_eq!(run(&world, Step::Finish).name(), "done");
+    assert!(world.said.borrow().contains("OldKeyUnproven"));
+    untouched(&world, &foreign, "at once");
+}
+
+/// `UpdateSecretVersionStage` alone: the label by which earlier versions recorded that
+/// they were about to make a key.
+#[test]
+fn a_forged_intent_explains_no_key() {
+    for rotate_as in WAYS {
+        let world = World::new(rotate_as, false);
+        let reserve = world.give_foreign_key(false);
+        let made = reserve.created.0 - 86_400;
+        for time in [made, world.today().0] {
+            let label = format!("KEYROTA_MAKING_{time}");
+            world.change_secret(|secret| {
+                let version = secret.versions.values_mut().next().expect("a version");
+                version.labels.insert(label);
+            });
+        }
+        assert_eq!(rotate(&world, TOKEN).name(), "ForeignKey");
+        untouched(&world, &reserve, rotate_as);
+    }
+}
+
+/// The secret part proves that the version holds the key, whatever the user's tags say:
+/// stacks that an earlier version deployed have none.
+#[test]
+fn a_key_that_nothing_records_makes_room_once_it_is_proven() {
+    for rotate_as in WAYS {
+        let world = World::new(rotate_as, false);
+        world.tags.borrow_mut().clear();
+        let before = world.give_key(USER, true);
+        world.store(
+            "before",
+            &[PREVIOUS],
+            &world.value(&before, origin(rotate_as)),
+        );
+        assert_eq!(rotate(&world, TOKEN).name(), "done");
+        assert_eq!(world.ids(), [key_id(1), key_id(5)]);
+    }
+}
+
+/// A value that was stored by hand with a field more moves AWSPREVIOUS to a version with
+/// the same key; the key before it is recorded on the user, and named by no version.
+#[test]
+fn a_recorded_key_that_no_version_names_makes_room() {
+    let again = "22222222-3333-4444-5555-666666666666";
+    let world = World::new("role", false);
+    assert_eq!(rotate(&world, TOKEN).name(), "done");
+    let mut value = world.fields(CURRENT);
+    value["bucket"] = serde_json::json!("artifacts");
+    let current = world.carrier(CURRENT).expect("a version");
+    world.store("by-hand", &[], &value.to_string());
+    world.promote_by_hand(&keyrota_function::decide::VersionId::new("by-hand"));
+    assert_eq!(world.carrier(PREVIOUS), Some(current));
+    assert_eq!(rotate(&world, again).name(), "done");
+    assert_eq!(world.ids(), [key_id(4), key_id(5)]);
+    assert_eq!(world.fields(CURRENT)["bucket"], "artifacts");
+}
+
+/// Whatever `secretarn` says, the administrator's secret is the one that is pinned, and
+/// whatever `username` says, the user is.
+#[test]
+fn the_pins_decide_whose_keys_are_touched_and_by_whom() {
+    for (field, value) in [
+        ("username", OTHER.to_owned()),
+        ("secretarn", ADMINISTRATOR_ARN.to_owned()),
+        (
+            "secretarn",
+            ADMINISTRATOR_ARN.replace("ops/key-admin", "mine"),
+        ),
+    ] {
+        let world = World::new("self", false);
+        world.guarded.set(false);
+        let mut fields = world.fields(CURRENT);
+        fields[field] = serde_json::json!(value);
+        world.store("forged", &[CURRENT], &fields.to_string());
+        let ended = rotate(&world, TOKEN);
+        assert!(
+            ["AnotherUser", "AnotherOrigin"].contains(&ended.name()),
+            "{value}"
+        );
+        assert!(world.key_calls().is_empty());
+    }
+}
