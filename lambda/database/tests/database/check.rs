@@ -37,8 +37,8 @@ fn a_secret_that_is_at_fault_is_an_error() {
     value["host"] = json!("evil.example");
     world.store("stray", &["SOMETHING"], &value);
     assert_eq!(check(&world, "stray").name(), "Stray");
-    world.tag("keyrota:kind", None);
-    assert_eq!(check(&world, "first").name(), "TagMissing");
+    world.unpin();
+    assert_eq!(check(&world, "first").name(), "NotPinned");
     assert_eq!(
         world
             .calls

@@ -88,11 +88,9 @@ fn what_was_made_is_looked_at() {
 #[test]
 fn exclusions_that_leave_nothing_are_an_error() {
     let world = World::new(Setting::POSTGRES);
-    let all: String = (b'!'..=b'~').map(|byte| format!("={byte:02X}")).collect();
-    world.tag(
-        "keyrota:password",
-        Some(&format!("length=32 exclude={all}")),
-    );
+    let all: String = (b'!'..=b'~').map(char::from).collect();
+    let rule = serde_json::json!({ "length": 32, "exclude": all });
+    world.pin("password", rule);
     assert_eq!(create(&world), "PasswordNotMade");
     assert!(world.said.borrow().contains("is anything left"));
 }

@@ -7,6 +7,7 @@
 //! kills the process leaves its future pending for ever, and what is pending
 //! after the poll is dropped, as a process that dies drops it.
 
+mod forge;
 mod guard;
 mod mishap;
 mod rotation;
@@ -14,6 +15,7 @@ mod server;
 mod vault;
 mod world;
 
+pub(crate) use forge::Forgery;
 pub(crate) use mishap::{AnyFault, Mishap};
 pub(crate) use rotation::{Ended, check, rotate, run, run_for, sweep};
 pub(crate) use world::{ADMINISTRATOR_ARN, HOST, SECRET, SECRET_ARN, Setting, TOKEN, USER, World};

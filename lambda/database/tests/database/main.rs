@@ -7,7 +7,7 @@ mod create;
 mod decide;
 mod fake;
 mod finish;
+mod pin;
 mod proof;
 mod set;
 mod sweep;
-mod tag;

@@ -21,12 +21,19 @@ mod state;
 
 use std::sync::Mutex;
 
-use self::explore::explore;
+use self::explore::{explore, explore_forged};
 use self::outcome::{Explored, Found};
-use self::start::{Start, short_worlds, worlds};
+use self::start::{Start, forged_worlds, short_worlds, worlds};
 
 /// Explores each world, on as many threads as there are processors.
 fn explore_all(worlds: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<Found>> {
+    on_all_processors(worlds, |starts| explore(starts, faults))
+}
+
+fn on_all_processors(
+    worlds: Vec<Vec<Start>>,
+    explore: impl Fn(&[Start]) -> Result<Explored, Box<Found>> + Sync,
+) -> Result<Explored, Box<Found>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let left = Mutex::new(worlds);
     let total = Mutex::new(Ok(Explored::default()));
@@ -35,7 +42,7 @@ fn explore_all(worlds: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<F
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(starts) = next() {
-                    let found = explore(&starts, faults);
+                    let found = explore(&starts);
                     let mut total = total.lock().expect("no panic");
                     match (total.as_mut(), found) {
                         (Ok(total), Ok(explored)) => total.add(&explored),
@@ -64,6 +71,14 @@ fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
 fn the_user_is_never_locked_out() {
     let explored = expect_nothing(explore_all(worlds(), 2));
     assert!(explored.states > 1_000, "{explored}");
+}
+
+/// Somebody who may write the secret breaks its own credential at most: between any two
+/// calls they store values, move labels, and send events.
+#[test]
+fn who_writes_the_secret_breaks_no_other_credential() {
+    let explored = expect_nothing(on_all_processors(forged_worlds(), explore_forged));
+    assert!(explored.states > 10_000, "{explored}");
 }
 
 /// A part of the whole, in seconds: what must fail where a mistake is put in.

@@ -3,6 +3,7 @@
 use keyrota_database_function::port::{Answer, CallError, Fault};
 use keyrota_database_function::server::{self, ServerError};
 
+use super::forge::Forgery;
 use super::world::World;
 
 /// What befalls a call.
@@ -16,6 +17,8 @@ pub(crate) enum Mishap {
     DieBefore,
     /// The call is carried out and the process dies.
     DieAfter,
+    /// Right before it, somebody acts who may write the secret.
+    Forged(Forgery),
 }
 
 /// A fault of AWS or of the server.
@@ -82,6 +85,7 @@ impl World {
         match mishap {
             Some(Mishap::Before(fault)) => return Err(fault.into()),
             Some(Mishap::DieBefore) => std::future::pending::<()>().await,
+            Some(Mishap::Forged(forgery)) => self.forge(forgery),
             _ => {}
         }
         let answer = effect();

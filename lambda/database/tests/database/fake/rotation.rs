@@ -10,6 +10,7 @@ use keyrota_database_function::check::{self, Answer};
 use keyrota_database_function::error::Error;
 use keyrota_database_function::event::{Step, Work};
 use keyrota_database_function::log::{Level, Lines};
+use keyrota_database_function::pin::Pins;
 use keyrota_database_function::port::{Clock, Ports};
 use keyrota_database_function::step::{self, Deadline};
 use keyrota_database_function::sweep;
@@ -66,6 +67,10 @@ impl<'world> Ports for Request<'world> {
 
     fn server(&self) -> &World {
         self.world
+    }
+
+    fn pins(&self) -> &Pins {
+        self.world.pins.get()
     }
 
     fn clock(&self) -> &World {

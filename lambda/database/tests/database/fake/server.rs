@@ -9,7 +9,7 @@ use keyrota_database_function::server::{
 use secrecy::ExposeSecret;
 
 use super::mishap::server_error;
-use super::world::{ADMINISTRATOR, HOST, USER, World};
+use super::world::{ADMINISTRATOR, ADMINISTRATOR_ARN, HOST, USER, World};
 
 impl World {
     /// Notes what is sent where. What was to be sent after a login that was
@@ -17,14 +17,30 @@ impl World {
     /// waits for.
     fn approach(&self, endpoint: &Endpoint, login: &Login) {
         if endpoint.host != HOST || endpoint.port != 5432 {
-            self.violated("a password was sent to a server that the tags do not name");
+            self.violated("a password was sent to a server that is not pinned");
         }
         let password = login.password.expose_secret();
+        let is_administrator = login.username == ADMINISTRATOR;
+        if is_administrator && self.setting.rotate_as == "self" {
+            self.violated("an administrator logged in where none is pinned");
+        }
+        if is_administrator && !self.is_in_administrators_secret(password) {
+            self.violated("another password than the administrator's was sent as its own");
+        }
+        if !is_administrator && login.username != USER {
+            self.violated("a user logged in who is not pinned");
+        }
         if let Some(before) = &*self.broken_off.borrow()
             && before != password
         {
             self.violated("another password was offered after a failure that was no wrong one");
         }
+    }
+
+    fn is_in_administrators_secret(&self, password: &str) -> bool {
+        let secrets = self.secrets.borrow();
+        let mut versions = secrets[ADMINISTRATOR_ARN].versions.values();
+        versions.any(|version| version.password.as_deref() == Some(password))
     }
 
     fn log_in(&self, login: &Login) -> Result<(), Fault> {
@@ -74,6 +90,9 @@ impl Server for World {
             self.log_in(login)?;
             if let Some(fault) = self.refuses.get() {
                 return Err(fault);
+            }
+            if change.username != USER {
+                self.violated("the password of a user was changed who is not pinned");
             }
             let mut user = self.user.borrow_mut();
             let user = match &mut *user {

@@ -77,15 +77,9 @@ impl Secret {
 
 /// What an operator or Secrets Manager itself does.
 impl World {
-    pub(crate) fn add_secret(&self, arn: &str, tags: &[(&str, &str)]) {
-        let tags = tags
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let secret = Secret {
-            tags: tags.collect(),
-            ..Secret::default()
-        };
-        self.secrets.borrow_mut().insert(arn.to_owned(), secret);
+    pub(crate) fn add_secret(&self, arn: &str) {
+        let mut secrets = self.secrets.borrow_mut();
+        secrets.insert(arn.to_owned(), Secret::default());
     }
 
     /// Changes the secret under rotation.
@@ -94,13 +88,12 @@ impl World {
         change(secrets.get_mut(SECRET_ARN).expect("the secret"));
     }
 
-    /// Gives the secret a tag, or takes it away.
-    pub(crate) fn tag(&self, key: &str, value: Option<&str>) {
-        self.change_secret(|secret| {
-            match value {
-                Some(value) => secret.tags.insert(key.to_owned(), value.to_owned()),
-                None => secret.tags.remove(key),
-            };
+    /// Puts a label on a version by hand, or takes it away.
+    pub(super) fn move_label(&self, label: &str, to: Option<VersionId>) {
+        self.change_secret(|secret| match (to, label) {
+            (Some(to), CURRENT) => secret.promote(&to),
+            (Some(to), label) => secret.label(&to, label),
+            (None, label) => secret.unlabel(label),
         });
     }
 
@@ -174,7 +167,13 @@ impl World {
         act: impl FnOnce(&mut Secret) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut secrets = self.secrets.borrow_mut();
-        act(secrets.get_mut(secret.as_str()).ok_or(Fault::NotFound)?)
+        // Secrets Manager takes a name in the place of an ARN.
+        let asked = |arn: &str| {
+            let named = SecretArn::parse(arn).is_some_and(|it| it.name() == secret.as_str());
+            arn == secret.as_str() || named
+        };
+        let found = secrets.iter_mut().find(|(arn, _)| asked(arn));
+        act(found.ok_or(Fault::NotFound)?.1)
     }
 
     async fn ask<T>(
@@ -204,7 +203,6 @@ impl Vault for World {
             self.with_secret(secret, |found| {
                 Ok(Description {
                     arn: secret.as_str().to_owned(),
-                    tags: found.tags.clone(),
                     stages: stages(found),
                     rotation_enabled: true,
                     last_rotated: found.rotated,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keyrota_database_function::moment::Moment;
+use keyrota_database_function::pin::Pins;
 use keyrota_database_function::server::{Engine, Fault};
 use keyrota_database_function::stage::{CURRENT, VersionId};
 use serde_json::{Value, json};
@@ -29,11 +30,11 @@ const MORNING: i64 = 1_790_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) engine: Engine,
-    /// The tag `keyrota:rotate-as`.
+    /// `self`, or the administrator's secret.
     pub(crate) rotate_as: &'static str,
     /// Whether the server lets the old password go on working.
     pub(crate) retains: bool,
-    /// The tag `keyrota:old-key`.
+    /// When an old password goes, such as `deactivate_after=1d`, if in time.
     pub(crate) old_key: &'static str,
 }
 
@@ -60,7 +61,6 @@ impl Setting {
 /// A secret.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secret {
-    pub(crate) tags: BTreeMap<String, String>,
     pub(crate) versions: BTreeMap<VersionId, Version>,
     /// When the last rotation ended.
     pub(crate) rotated: Option<Moment>,
@@ -83,6 +83,9 @@ impl User {
 /// The world.
 pub(crate) struct World {
     pub(crate) setting: Setting,
+    /// What the pins say of the secret, and of nothing else.
+    pin: RefCell<Value>,
+    pub(super) pins: Cell<&'static Pins>,
     pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
@@ -110,13 +113,43 @@ pub(crate) struct World {
     pub(crate) lenient: Cell<bool>,
     pub(crate) violations: RefCell<Vec<String>>,
     pub(crate) made: Cell<u32>,
+    /// How often somebody has acted who may write the secret.
+    pub(crate) forged: Cell<u32>,
+}
+
+/// Returns the pins, read as the function reads them. They are few and live as long as
+/// the tests do.
+fn leaked(secrets: &Value) -> &'static Pins {
+    let document = json!({ "version": 1, "secrets": secrets });
+    let pins = Pins::parse(document.to_string().as_bytes()).expect("pins");
+    Box::leak(Box::new(pins))
 }
 
 impl World {
     /// Returns a world with a secret whose AWSCURRENT works.
     pub(crate) fn new(setting: Setting) -> Self {
+        let mut pin = json!({
+            "username": USER,
+            "engine": setting.engine.name(),
+            "host": HOST,
+            "port": 5432,
+            "dbname": "orders",
+            "tls": "verify-full",
+            "password": { "length": 32, "exclude": "/@\"'\\" },
+            "rotate_as": match setting.rotate_as {
+                "self" => json!("self"),
+                other => json!({ "administrator": other }),
+            },
+        });
+        let words = setting.old_key.split(' ');
+        let mut fields = words.filter_map(|word| word.split_once('='));
+        if let Some((_, time)) = fields.find(|(name, _)| *name == "deactivate_after") {
+            pin["deactivate_after"] = json!(time);
+        }
         let world = Self {
             setting,
+            pins: Cell::new(leaked(&json!({ SECRET: pin }))),
+            pin: RefCell::new(pin),
             secrets: RefCell::default(),
             user: RefCell::default(),
             down: Cell::default(),
@@ -133,22 +166,11 @@ impl World {
             lenient: Cell::default(),
             violations: RefCell::default(),
             made: Cell::default(),
+            forged: Cell::default(),
         };
         world.never_say(TOKEN);
-        let tags = [
-            ("keyrota:stack", "payments-keys"),
-            ("keyrota:kind", "database"),
-            ("keyrota:user", "orders =22app=22"),
-            ("keyrota:engine", setting.engine.name()),
-            ("keyrota:endpoint", "orders.internal:5432"),
-            ("keyrota:dbname", "orders"),
-            ("keyrota:tls", "verify-full"),
-            ("keyrota:password", "length=32 exclude=/@=22'=5C"),
-            ("keyrota:rotate-as", setting.rotate_as),
-            ("keyrota:old-key", setting.old_key),
-        ];
-        world.add_secret(SECRET_ARN, &tags);
-        world.add_secret(ADMINISTRATOR_ARN, &[]);
+        world.add_secret(SECRET_ARN);
+        world.add_secret(ADMINISTRATOR_ARN);
         let password = world.make_password();
         world.user.replace(Some(User {
             primary: password.clone(),
@@ -175,6 +197,8 @@ impl World {
     pub(crate) fn fork(&self) -> Self {
         Self {
             setting: self.setting,
+            pin: self.pin.clone(),
+            pins: self.pins.clone(),
             secrets: self.secrets.clone(),
             user: self.user.clone(),
             down: self.down.clone(),
@@ -191,7 +215,24 @@ impl World {
             lenient: self.lenient.clone(),
             violations: RefCell::default(),
             made: self.made.clone(),
+            forged: self.forged.clone(),
         }
+    }
+
+    /// Changes a field of the secret's pin; `null` removes it.
+    pub(crate) fn pin(&self, field: &str, value: Value) {
+        let mut pin = self.pin.borrow_mut();
+        let fields = pin.as_object_mut().expect("an object");
+        match value {
+            Value::Null => drop(fields.remove(field)),
+            value => drop(fields.insert(field.to_owned(), value)),
+        }
+        self.pins.set(leaked(&json!({ SECRET: *pin })));
+    }
+
+    /// Removes the secret from the pins.
+    pub(crate) fn unpin(&self) {
+        self.pins.set(leaked(&json!({})));
     }
 
     pub(crate) fn administrator_password(&self) -> String {

@@ -10,12 +10,15 @@ use super::fault::mishaps;
 use super::outcome::{Explored, Found};
 use super::start::Start;
 use super::state::{Phase, State};
-use crate::fake::{Ended, Mishap, World, run_for, sweep};
+use crate::fake::{Ended, Forgery, Mishap, World, run_for, sweep};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Later than the test of a password is good for.
 const LATER: Duration = Duration::from_secs(600);
+
+/// How often somebody acts who may write the secret.
+const FORGED: u32 = 3;
 
 /// How often a rotation is tried once the faults are over.
 const TRIES: usize = 3;
@@ -29,6 +32,8 @@ struct Reached {
 
 struct Search {
     faults: usize,
+    /// Whether somebody acts who may write the secret, instead of faults.
+    forging: bool,
     reached: Vec<Reached>,
     known: HashSet<String>,
     explored: Explored,
@@ -39,8 +44,20 @@ type Work = dyn Fn(&State) -> Ended;
 
 /// Explores every state that can be reached from some starting states.
 pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Found>> {
+    search(starts, faults, false)
+}
+
+/// The same, where between any two calls somebody acts who may write the secret and
+/// send events to the function. That breaks the secret's own credential at most; so
+/// nothing is said of whether a rotation succeeds.
+pub(super) fn explore_forged(starts: &[Start]) -> Result<Explored, Box<Found>> {
+    search(starts, 0, true)
+}
+
+fn search(starts: &[Start], faults: usize, forging: bool) -> Result<Explored, Box<Found>> {
     let mut search = Search {
         faults,
+        forging,
         reached: Vec::new(),
         known: HashSet::new(),
         explored: Explored {
@@ -54,8 +71,12 @@ pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<F
     let mut at = 0;
     while at < search.reached.len() {
         let state = search.reached[at].state.fork();
-        search.explored.only_broken_off += usize::from(state.is_only_broken_off());
-        search.heal(at, &state)?;
+        if forging {
+            search.forge(at, &state)?;
+        } else {
+            search.explored.only_broken_off += usize::from(state.is_only_broken_off());
+            search.heal(at, &state)?;
+        }
         match &state.phase {
             Phase::Next { step, token } => {
                 let (step, token) = (Step::ALL[*step], token.clone());
@@ -64,7 +85,9 @@ pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<F
             }
             Phase::Idle | Phase::Failed { .. } => search.meddle(at, &state)?,
         }
-        search.mend(at, &state)?;
+        if !forging {
+            search.mend(at, &state)?;
+        }
         let work = |state: &State| sweep(&state.world);
         search.run_with_faults(at, &state, SWEEP, &work)?;
         at += 1;
@@ -98,6 +121,38 @@ impl Search {
         Box::new(Found { path, what })
     }
 
+    /// Lets somebody act who may write the secret and send events to the function.
+    fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
+        if state.world.forged.get() == FORGED {
+            return Ok(());
+        }
+        for forgery in Forgery::ALL {
+            let after = state.then(|state| state.world.forge(forgery));
+            self.arrive(after, Some(at), format!("{forgery:?}"))?;
+        }
+        for token in state.versions() {
+            for step in Step::ALL {
+                let mut after = state.fork();
+                after.world.forged.set(after.world.forged.get() + 1);
+                let ended = run_for(&after.world, step, &token);
+                self.explored.executions += 1;
+                self.explored.calls += after.world.calls.borrow().len();
+                after.settle();
+                let how = format!("the event {} is sent: {}", step.name(), ended.name());
+                self.arrive(after, Some(at), how)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what may befall a call.
+    fn mishaps(&self, action: &str) -> Vec<Mishap> {
+        match self.forging {
+            false => mishaps(action).to_vec(),
+            true => Forgery::ALL.map(Mishap::Forged).to_vec(),
+        }
+    }
+
     /// Runs something once without a fault, with each, and a step with each two.
     fn run_with_faults(
         &mut self,
@@ -122,13 +177,17 @@ impl Search {
                 self.explored.executions += 1;
                 after.after(ended.is_done());
             }
-            let most = if name == SWEEP { 1 } else { self.faults };
+            let most = match (self.forging, name) {
+                (true, _) => usize::from(state.world.forged.get() < FORGED),
+                (false, SWEEP) => 1,
+                (false, _) => self.faults,
+            };
             if plan.len() < most && !matches!(ended, Ended::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
                 for (call, action) in calls.iter().enumerate().skip(first) {
-                    for mishap in mishaps(action) {
+                    for mishap in self.mishaps(action) {
                         let mut more = plan.clone();
-                        more.push((call, *mishap));
+                        more.push((call, mishap));
                         plans.push(more);
                     }
                 }

@@ -177,6 +177,17 @@ pub(super) fn short_worlds() -> Vec<Vec<Start>> {
     worlds
 }
 
+/// Returns worlds in which somebody acts who may write the secret.
+pub(super) fn forged_worlds() -> Vec<Vec<Start>> {
+    let settings = [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR];
+    let mut worlds: Vec<Vec<Start>> = settings.into_iter().map(world).collect();
+    for starts in &mut worlds {
+        starts.truncate(2);
+        starts.iter_mut().for_each(|start| start.hands_off = true);
+    }
+    worlds
+}
+
 fn world(setting: Setting) -> Vec<Start> {
     let start = |(name, prepare): &(&str, Prepare)| Start {
         name: format!("{name}; {setting:?}"),

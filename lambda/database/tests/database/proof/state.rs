@@ -12,9 +12,6 @@ use crate::fake::{SECRET_ARN, World};
 /// The days after which nothing more happens to an old password.
 const LONG_AGO: i64 = 2;
 
-/// How long the test of a password is good for.
-const FRESH: i64 = 300;
-
 /// How far a rotation has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -128,7 +125,8 @@ impl State {
                 known.len() - 1
             }
         };
-        let mut text = format!("{:?} {:?} ", world.guards(), self.by_hand.is_some());
+        let (by_hand, forged) = (self.by_hand.is_some(), world.forged.get());
+        let mut text = format!("{:?} {by_hand} {forged} ", world.guards());
         if let Some(user) = &*user {
             let primary = number(&user.primary);
             let secondary = user.secondary.as_deref().map(&mut number);
@@ -144,10 +142,6 @@ impl State {
                     |it| value.replace(&serde_json::json!(it).to_string(), ""),
                 );
                 text.push_str(&shape);
-            }
-            // One that was stored long ago is tested again.
-            if version.labels.contains(PENDING) && now - version.created.0 < FRESH {
-                text.push('!');
             }
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
                 && id.as_str() == token
@@ -173,6 +167,14 @@ impl State {
         };
         let _ = write!(text, " {days:?} {phase}");
         text
+    }
+
+    /// Returns the IDs of the secret's versions.
+    pub(super) fn versions(&self) -> Vec<String> {
+        let secrets = self.world.secrets.borrow();
+        let secret = secrets.get(SECRET_ARN).expect("the secret");
+        let ids = secret.versions.keys();
+        ids.map(|id| id.as_str().to_owned()).collect()
     }
 
     /// Lets time pass.

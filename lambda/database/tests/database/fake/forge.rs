@@ -1,0 +1,98 @@
+//! What a principal does that may write the secret under rotation in any way.
+
+use keyrota_database_function::mark::{RETAINED, SETTING};
+use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
+use serde_json::{Value, json};
+
+use super::world::{ADMINISTRATOR, ADMINISTRATOR_ARN, SECRET_ARN, World};
+
+/// Something that such a principal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forgery {
+    /// It stores a value with this field changed under this label.
+    Stored(&'static str, Field),
+    /// It stores a password of its own under the version that is AWSPENDING.
+    InPending,
+    /// It puts this label on the AWSCURRENT version.
+    OnCurrent(&'static str),
+    /// It puts this label on the AWSPREVIOUS version.
+    OnPrevious(&'static str),
+    /// It takes this label away.
+    Unlabel(&'static str),
+}
+
+/// A field of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// The password alone.
+    Password,
+    /// A server of its own.
+    Host,
+    /// The administrator's name.
+    Username,
+    /// An administrator's secret where none is pinned.
+    Master,
+}
+
+impl Forgery {
+    /// Everything that it may do.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Stored(CURRENT, Field::Password),
+        Self::Stored(CURRENT, Field::Host),
+        Self::Stored(CURRENT, Field::Username),
+        Self::Stored(CURRENT, Field::Master),
+        Self::Stored(PENDING, Field::Host),
+        Self::Stored(PREVIOUS, Field::Host),
+        Self::Stored(SETTING, Field::Host),
+        Self::Stored(SETTING, Field::Password),
+        Self::InPending,
+        Self::OnCurrent(SETTING),
+        Self::OnCurrent(RETAINED),
+        Self::OnPrevious(CURRENT),
+        Self::Unlabel(SETTING),
+        Self::Unlabel(PENDING),
+    ];
+}
+
+impl World {
+    /// Lets such a principal act. Its own credential may be broken from then on.
+    pub(crate) fn forge(&self, forgery: Forgery) {
+        self.forged.set(self.forged.get() + 1);
+        self.made.set(self.made.get() + 1);
+        let id = format!("forged-{:0>32}", self.made.get());
+        match forgery {
+            Forgery::Stored(label, field) => self.store(&id, &[label], &self.forged_value(field)),
+            Forgery::InPending => {
+                // A version that has a value keeps it.
+                let pending = self.carrier(PENDING).filter(|id| self.is_empty(id));
+                if let Some(id) = pending {
+                    let value = self.forged_value(Field::Password);
+                    self.store(id.as_str(), &[PENDING], &value);
+                }
+            }
+            Forgery::OnCurrent(label) => self.move_label(label, self.carrier(CURRENT)),
+            Forgery::OnPrevious(label) => {
+                if let Some(previous) = self.carrier(PREVIOUS) {
+                    self.move_label(label, Some(previous));
+                }
+            }
+            Forgery::Unlabel(label) => self.move_label(label, None),
+        }
+    }
+
+    fn is_empty(&self, id: &VersionId) -> bool {
+        let secrets = self.secrets.borrow();
+        secrets[SECRET_ARN].versions[id].value.is_none()
+    }
+
+    fn forged_value(&self, field: Field) -> Value {
+        let mut value = self.value("a password that somebody made up");
+        match field {
+            Field::Password => {}
+            Field::Host => value["host"] = json!("elsewhere.example"),
+            Field::Username => value["username"] = json!(ADMINISTRATOR),
+            Field::Master => value["masterarn"] = json!(ADMINISTRATOR_ARN.replace("ops", "mine")),
+        }
+        value
+    }
+}
