@@ -1,4 +1,5 @@
-//! The zip: `bootstrap`, and certificates if there are any, the same bytes each time.
+//! The zip: `bootstrap`, and certificates and pins if there are any, the same bytes each
+//! time.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -10,11 +11,15 @@ use super::authorities::{self, Authorities};
 use super::digest::{sha256_base64, sha256_hex};
 use super::elf;
 use super::fault::{Fault, Machine, Refused};
+use super::pinned::Pinned;
 
 /// The name that the `provided` runtimes start.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>
 const BOOTSTRAP: &str = "bootstrap";
+
+/// The folder of the files of pins.
+const PINS: &str = "pins/";
 
 /// The largest zip that Lambda takes, in bytes.
 ///
@@ -74,10 +79,44 @@ impl Bundle {
             });
         }
         Refused::unless_empty(faults)?;
-        let zip =
-            compress(executable, authorities).map_err(|error| Fault::NotZip(error.to_string()))?;
+        let files = authorities
+            .iter()
+            .map(|file| (authorities::path(&file.name), file.pem.as_slice()));
+        let zip = compress(executable, files.collect())
+            .map_err(|error| Fault::NotZip(error.to_string()))?;
         Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
         Ok(Self { zip, machine })
+    }
+
+    /// Returns the package with these files of pins, and no others.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it cannot be packed again: it may be too large then.
+    pub fn pinned(&self, pins: &[Pinned]) -> Result<Self, Refused> {
+        let unreadable = |error: zip::result::ZipError| Fault::NotZip(error.to_string());
+        let mut files = files(&self.zip).map_err(unreadable)?;
+        let executable = files.remove(BOOTSTRAP).unwrap_or_default();
+        files.retain(|path, _| !path.starts_with(PINS));
+        let mut files: BTreeMap<String, &[u8]> = files
+            .iter()
+            .map(|(path, content)| (path.clone(), content.as_slice()))
+            .collect();
+        files.extend(
+            pins.iter()
+                .map(|file| (file.path.clone(), file.text.as_bytes())),
+        );
+        let zip = compress(&executable, files).map_err(unreadable)?;
+        Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
+        let machine = self.machine;
+        Ok(Self { zip, machine })
+    }
+
+    /// Returns the SHA-256 of the executable in hexadecimal digits. Unlike the zip's, it
+    /// does not depend on the manifest.
+    pub fn executable_sha256(&self) -> String {
+        let mut files = files(&self.zip).unwrap_or_default();
+        sha256_hex(&files.remove(BOOTSTRAP).unwrap_or_default())
     }
 
     /// Accepts a zip that was made elsewhere, unchanged.
@@ -143,7 +182,23 @@ struct Limits {
     content: u64,
 }
 
-fn compress(executable: &[u8], authorities: &[Authorities]) -> zip::result::ZipResult<Vec<u8>> {
+/// Returns the files of a zip that was checked, by their paths.
+fn files(zip: &[u8]) -> zip::result::ZipResult<BTreeMap<String, Vec<u8>>> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        if entry.is_file() {
+            let name = entry.name()?.into_owned();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            files.insert(name, content);
+        }
+    }
+    Ok(files)
+}
+
+fn compress(executable: &[u8], files: BTreeMap<String, &[u8]>) -> zip::result::ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(COMPRESSION_LEVEL))
@@ -153,13 +208,9 @@ fn compress(executable: &[u8], authorities: &[Authorities]) -> zip::result::ZipR
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file(BOOTSTRAP, options)?;
     writer.write_all(executable)?;
-    let files: BTreeMap<_, _> = authorities
-        .iter()
-        .map(|file| (authorities::path(&file.name), &file.pem))
-        .collect();
-    for (path, pem) in files {
+    for (path, content) in files {
         writer.start_file(path, options.unix_permissions(0o644))?;
-        writer.write_all(pem)?;
+        writer.write_all(content)?;
     }
     Ok(writer.finish()?.into_inner())
 }
@@ -290,6 +341,36 @@ mod tests {
         let bundle = Bundle::pack(&Sample::default().bytes(), Machine::X86_64).unwrap();
         insta::assert_snapshot!(bundle.sha256_hex(), @"a7c131ce148a9e723d97e56d51d935dbf478d93e10ff4672b304c3933c78a01b");
         insta::assert_snapshot!(bundle.code_sha256(), @"p8ExzhSKnnI9l+VtUdk12/R42T4Q/0ZyswTDkzx4oBs=");
+    }
+
+    /// What a function may act on changes with the manifest, and its executable does not.
+    #[test]
+    fn pins_are_packed_beside_it_in_the_place_of_others() {
+        let pins = |text: &str| Pinned {
+            path: format!("pins/{}.json", sha256_hex(text.as_bytes())),
+            text: text.to_owned(),
+        };
+        let executable = Sample::default().bytes();
+        let file = Authorities {
+            name: "a.pem".to_owned(),
+            pem: b"a".to_vec(),
+        };
+        let bundle = Bundle::pack_with(&executable, &[file], Machine::X86_64).unwrap();
+        let one = bundle.pinned(&[pins("one")]).unwrap();
+        let two = one.pinned(&[pins("two")]).unwrap();
+        assert_eq!(two, bundle.pinned(&[pins("two")]).unwrap());
+        assert_ne!(one.sha256_hex(), two.sha256_hex());
+        assert_eq!(two.pinned(&[]).unwrap(), bundle);
+        let held = files(two.bytes()).unwrap();
+        let paths: Vec<&str> = held.keys().map(String::as_str).collect();
+        assert_eq!(paths, ["bootstrap", &pins("two").path, "tls/a.pem"]);
+        assert_eq!(held[&pins("two").path], b"two");
+        for bundle in [&bundle, &one, &two] {
+            assert_eq!(bundle.executable_sha256(), sha256_hex(&executable));
+            assert_eq!(bundle.machine(), Machine::X86_64);
+            let zip = bundle.bytes().to_vec();
+            assert_eq!(&Bundle::inspect(zip, Machine::X86_64).unwrap(), bundle);
+        }
     }
 
     #[test]

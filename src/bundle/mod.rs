@@ -11,6 +11,7 @@ mod authorities;
 mod digest;
 mod elf;
 mod fault;
+mod pinned;
 #[cfg(test)]
 pub(crate) mod sample;
 
@@ -19,3 +20,4 @@ pub use authorities::Authorities;
 pub use digest::{sha256_base64, sha256_hex};
 pub use elf::{NEWEST_GLIBC, check};
 pub use fault::{Fault, Machine, Refused, Version};
+pub use pinned::Pinned;

@@ -51,7 +51,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let passwords = asked.ask(settings)?;
     stacks.keep_record(settings)?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
-    let artifacts = source.artifacts(settings, fleet, &authorities).await?;
+    let packages = source.packages(settings, fleet, &authorities).await?;
     let mut deployed: Option<BootstrapResult> = None;
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
@@ -61,7 +61,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
                 .on(Event::Done(format!("stack {}:", model.stack)));
         }
         let order = run::Order {
-            artifacts: &artifacts,
+            artifacts: &packages.of(model)?,
             template,
             passwords: &passwords,
             rotates,

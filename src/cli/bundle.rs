@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 
 use super::Exit;
 use super::failure::Failed;
+use super::fleet::Stacks;
 use super::function;
 use super::settings::Settings;
-use crate::bundle::Authorities;
+use crate::bundle::{Authorities, Pinned};
 use crate::model::Architecture;
 use crate::port::{Event, Listener as _};
 use crate::render::Strategy;
@@ -17,8 +18,10 @@ use crate::view::BundleResult;
 /// Build a rotation function and pack its zip
 ///
 /// The same bytes each time. The executable is checked: the architecture asked
-/// for, no glibc newer than Lambda's, below the size limits. The function of
-/// databases comes with the manifest's `tls_ca` files.
+/// for, no glibc newer than Lambda's, below the size limits. The zip holds what the
+/// function may act on, from the manifest: it serves the templates that `generate`
+/// renders from the same manifest, and no others. The function of databases comes with
+/// the manifest's `tls_ca` files.
 #[derive(Args, Debug)]
 pub(super) struct BundleCommand {
     /// Where to write the zip; function.zip or database-function.zip where nothing
@@ -44,16 +47,14 @@ enum Kind {
 }
 
 pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exit, Failed> {
-    let (strategy, name, authorities) = match verb.kind {
-        Kind::AccessKeys => (Strategy::AccessKeys, "function.zip", Vec::new()),
-        Kind::Database => (
-            Strategy::Databases,
-            "database-function.zip",
-            authorities(settings)?,
-        ),
+    let (strategy, name) = match verb.kind {
+        Kind::AccessKeys => (Strategy::AccessKeys, "function.zip"),
+        Kind::Database => (Strategy::Databases, "database-function.zip"),
     };
+    let (authorities, pins) = from_manifest(settings, strategy)?;
     let output = verb.output.clone().unwrap_or_else(|| name.into());
     let bundle = function::build(settings, strategy, verb.architecture, &authorities).await?;
+    let bundle = bundle.pinned(&pins)?;
     if let Some(parent) = output.parent() {
         std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
     }
@@ -70,22 +71,44 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
         bytes: bundle.bytes().len(),
         sha256: bundle.sha256_hex(),
         code_sha256: bundle.code_sha256(),
+        executable_sha256: bundle.executable_sha256(),
     });
     Ok(Exit::Done)
 }
 
-/// Reads the files that the manifest names. A function can be bundled without one,
-/// and then trusts the operating system's authorities alone.
-fn authorities(settings: &Settings) -> Result<Vec<Authorities>, Failed> {
+/// Returns what a zip holds of the manifest: files of authorities, and the pins of each
+/// of its stacks. A function can be bundled without a manifest. Then it serves no secret
+/// until `bootstrap` packs the pins with it.
+fn from_manifest(
+    settings: &Settings,
+    strategy: Strategy,
+) -> Result<(Vec<Authorities>, Vec<Pinned>), Failed> {
     let manifest = &settings.manifest;
     if !manifest.exists() {
         let told = format!(
-            "there is no {}, so that no file of authorities is packed",
+            "there is no {}, so the zip holds no pins and no certificates: `bootstrap --function-zip` adds them, and a function that is deployed with this zip as it is rotates nothing",
             manifest.display()
         );
         settings.progress.on(Event::Warning(told));
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
-    let model = settings.load()?;
-    function::authorities(manifest, &model.databases)
+    let stacks = Stacks::load(settings)?;
+    let models = || stacks.fleet.shards.iter().map(|shard| &shard.model);
+    let mut pins = Vec::new();
+    for model in models().filter(|model| Strategy::of(model).any(|one| one == strategy)) {
+        pins.push(function::pins(model, strategy)?);
+    }
+    if pins.is_empty() {
+        let told = format!(
+            "{} has no entry that this function rotates, so the zip holds no pins",
+            manifest.display()
+        );
+        settings.progress.on(Event::Warning(told));
+    }
+    let databases = models().flat_map(|model| &model.databases);
+    let authorities = match strategy {
+        Strategy::AccessKeys => Vec::new(),
+        Strategy::Databases => function::authorities(manifest, databases)?,
+    };
+    Ok((authorities, pins))
 }

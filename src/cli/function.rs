@@ -8,14 +8,16 @@ use clap::Args;
 use super::failure::Failed;
 use super::settings::Settings;
 use crate::build::{self, Function};
-use crate::bundle::{Authorities, Bundle};
+use crate::bundle::{Authorities, Bundle, Pinned};
 use crate::model::{Architecture, Database, Finding, Model};
-use crate::render::{Fleet, Strategy};
+use crate::render::{Fleet, Pins, Strategy};
 use crate::run::{Artifact, Artifacts};
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
-    /// Deploy this zip, made by `keyrota bundle`, instead of building the function
+    /// Deploy the function in this zip, made by `keyrota bundle`, instead of building it
+    ///
+    /// What the function may act on is packed with it anew, from the manifest.
     #[arg(long, value_name = "FILE")]
     function_zip: Option<PathBuf>,
     /// The same for databases, made by `keyrota bundle --kind database`
@@ -94,17 +96,18 @@ impl FunctionSource {
         }
     }
 
-    /// Returns the zips of the functions that the stacks have, having checked them.
-    pub(super) async fn artifacts(
+    /// Returns the packages of the functions that the stacks have, having checked them,
+    /// without what is each stack's own.
+    pub(super) async fn packages(
         &self,
         settings: &Settings,
         fleet: &Fleet,
         authorities: &[Authorities],
-    ) -> Result<Artifacts, Failed> {
+    ) -> Result<Packages, Failed> {
         let models = || fleet.shards.iter().map(|shard| &shard.model);
-        let mut artifacts = Artifacts::default();
+        let mut packages = Packages::default();
         let Some(architecture) = models().next().map(|model| model.function.architecture) else {
-            return Ok(artifacts);
+            return Ok(packages);
         };
         for strategy in Strategy::ALL {
             let has = |model: &Model| Strategy::of(model).any(|one| one == strategy);
@@ -127,15 +130,42 @@ impl FunctionSource {
                     inspect(path, strategy, architecture, &files)?
                 }
             };
+            packages.0.insert(strategy, bundle);
+        }
+        Ok(packages)
+    }
+}
+
+/// The functions' packages, which are the same for all stacks of a manifest but for
+/// their pins.
+#[derive(Default)]
+pub(super) struct Packages(BTreeMap<Strategy, Bundle>);
+
+impl Packages {
+    /// Returns the packages of one stack's functions, with the stack's pins.
+    pub(super) fn of(&self, model: &Model) -> Result<Artifacts, Failed> {
+        let mut artifacts = Artifacts::default();
+        for (strategy, bundle) in &self.0 {
+            if !Strategy::of(model).any(|one| one == *strategy) {
+                continue;
+            }
+            let bundle = bundle.pinned(&[pins(model, *strategy)?])?;
             let artifact = Artifact {
                 sha256: bundle.sha256_hex(),
                 code_sha256: bundle.code_sha256(),
+                executable_sha256: bundle.executable_sha256(),
                 zip: bundle.bytes().to_vec(),
             };
-            artifacts.add(strategy, artifact);
+            artifacts.add(*strategy, artifact);
         }
         Ok(artifacts)
     }
+}
+
+/// Returns the file of pins of a stack's function.
+pub(super) fn pins(model: &Model, strategy: Strategy) -> Result<Pinned, Failed> {
+    let Pins { text, path } = Pins::of(model, strategy)?;
+    Ok(Pinned { path, text })
 }
 
 fn databases(fleet: &Fleet) -> impl Iterator<Item = &Database> {

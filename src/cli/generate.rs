@@ -18,8 +18,8 @@ const CHUNK: usize = 32;
 
 /// Render everything for review, offline
 ///
-/// Writes stack.yaml, the policies, the deployer's policy, and review.html, a page
-/// for whoever has to say yes. The same manifest gives the same bytes on any machine.
+/// Writes stack.yaml, the policies, the pins, the deployer's policy, and review.html, a
+/// page for the people who approve the deployment. The same manifest gives the same bytes on any machine.
 #[derive(Args, Debug)]
 pub(super) struct Generate {
     /// Where to write
@@ -196,7 +196,7 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
 /// Returns what an earlier rendering wrote and this one does not.
 fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
     // Only a folder that was rendered before is keyrota's to tidy; a `stack.yaml` and
-    // a folder `policies` may well be somebody else's.
+    // folders `policies` and `pins` may well be somebody else's.
     let above = names_in(directory);
     if !is_rendering(&above) {
         return BTreeSet::new();
@@ -205,7 +205,8 @@ fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
         .into_iter()
         .filter(|name| is_stack(name) || is_deployers(name));
     above
-        .chain(policies_in(directory))
+        .chain(json_in(directory, "policies"))
+        .chain(json_in(directory, "pins"))
         .filter(|path| !rendering.files.contains_key(path))
         .collect()
 }
@@ -225,10 +226,11 @@ fn foreign(directory: &Path, rendering: &Rendering) -> Option<String> {
         })
     };
     let mut stacks = above.into_iter().filter(|name| is_stack(name));
-    let mut policies = policies_in(directory);
+    let folders = ["policies", "pins"];
+    let mut files = folders.iter().flat_map(|folder| json_in(directory, folder));
     stacks
         .find(|name| directory.join(name).is_file() && !ours(name))
-        .or_else(|| policies.find(|path| !rendering.files.contains_key(path)))
+        .or_else(|| files.find(|path| !rendering.files.contains_key(path)))
 }
 
 fn is_rendering(above: &[String]) -> bool {
@@ -240,11 +242,13 @@ fn is_deployers(name: &str) -> bool {
     name.starts_with("deployer-policy") && name.ends_with(".json")
 }
 
-fn policies_in(directory: &Path) -> impl Iterator<Item = String> {
-    let names = names_in(&directory.join("policies")).into_iter();
+/// Returns the files in a folder of a rendering that only JSON is written to.
+fn json_in(directory: &Path, folder: &str) -> impl Iterator<Item = String> + use<> {
+    let names = names_in(&directory.join(folder)).into_iter();
+    let folder = folder.to_owned();
     names
         .filter(|name| name.ends_with(".json"))
-        .map(|name| format!("policies/{name}"))
+        .map(move |name| format!("{folder}/{name}"))
 }
 
 /// `stack.yaml`, or `stack-000.yaml`.

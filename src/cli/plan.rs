@@ -43,10 +43,11 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let context = session.context(settings);
     let cleared = stacks.clear(&context, Preflight { rotates: false }).await?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
-    let artifacts = source.artifacts(settings, fleet, &authorities).await?;
+    let packages = source.packages(settings, fleet, &authorities).await?;
     let mut result = PlanResult { stacks: Vec::new() };
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
+        let artifacts = packages.of(model)?;
         let changes = run::preview(&context, model, cleared, &artifacts, template).await?;
         result.stacks.push((model.stack.to_string(), changes));
     }

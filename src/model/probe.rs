@@ -36,6 +36,14 @@ impl Probe {
         }
     }
 
+    /// Returns the action, as policies name it.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::ListBucket { .. } => LIST_BUCKET,
+            Self::AssumeRole { .. } => ASSUME_ROLE,
+        }
+    }
+
     /// Returns the ARN of what is called.
     pub fn resource(&self) -> &str {
         self.arn().as_str()

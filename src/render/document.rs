@@ -268,7 +268,7 @@ fn inline<'tree>(
 }
 
 /// `FunctionRoleLog` becomes `function-role-log`.
-fn kebab(id: &str) -> String {
+pub(super) fn kebab(id: &str) -> String {
     let mut name = String::new();
     for one in id.chars() {
         if one.is_ascii_uppercase() && !name.is_empty() {

@@ -7,6 +7,7 @@ mod deployer;
 mod document;
 mod fleet;
 mod name;
+mod pins;
 mod policy;
 mod resolve;
 mod review;
@@ -33,6 +34,7 @@ pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
 };
+pub use pins::Pins;
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
 use review::{Beside, Holder};
@@ -242,7 +244,7 @@ fn render_stack<'model>(
     templates: &'model Templates,
     shard: &'model Shard,
 ) -> Result<(Rendered<'model>, String, Report), Error> {
-    let context = view::stack(&shard.model).map_err(|finding| Error::Refused(vec![finding]))?;
+    let context = view::stack(&shard.model)?;
     let text = templates.stack(&context)?;
     checked(shard, templates.overlaid_names(), text)
 }
@@ -295,6 +297,11 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
             continue;
         };
         files.insert(file, pretty(&*document.body)?);
+    }
+    for strategy in Strategy::of(rendered.model) {
+        let pins = Pins::of(rendered.model, strategy)?;
+        let function = document::kebab(strategy.function());
+        files.insert(format!("pins/{prefix}{function}.json"), pins.text);
     }
     let deployer = deployer::policy(rendered);
     let name = match prefix.strip_suffix('-') {

@@ -22,6 +22,9 @@ pub const FRAME: usize = 260;
 /// The same for a KMS key's two statements.
 pub const KEY_FRAME: usize = 520;
 
+/// The same for the statement with the condition on tags' keys.
+pub const RECORD_FRAME: usize = 380;
+
 /// The same for what the databases' function does without any secret: to have
 /// passwords made, and to stand in a VPC.
 pub const APART_FRAME: usize = 900;
@@ -46,7 +49,7 @@ pub struct Policy {
     pub statement: Statement,
 }
 
-/// What a policy allows; exactly one of them is there.
+/// What a policy allows; one of them is there, or both of what manages users.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Statement {
     /// The logical ID of the log group.
@@ -59,7 +62,12 @@ pub struct Statement {
     /// Logical IDs of secrets.
     rotate_secrets: Option<Vec<String>>,
     read_administrators: Option<Vec<Administrator>>,
+    /// Users whose keys the role manages, and that the stack created.
     manage_users: Option<Vec<User>>,
+    /// Users whose keys the role manages and records.
+    manage_and_record: Option<Vec<User>>,
+    /// Users whose keys others manage, and the role records.
+    record_keys: Option<Vec<User>>,
     use_key: Option<Key>,
 }
 
@@ -314,15 +322,21 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
         Purpose {
             name: "Users".to_owned(),
             description: "Manage the access keys of the users that rotate as the role",
-            frame: FRAME,
-            items: users(entries, world),
+            frame: FRAME + RECORD_FRAME,
+            items: users(entries, world, |entry| entry.user),
             statement: Box::new(|part| Statement {
-                manage_users: Some(
-                    part.iter()
-                        .flat_map(|item| &item.serves)
-                        .filter_map(|entry| entry.user.map(user))
-                        .collect(),
-                ),
+                manage_users: users_of(part, |entry| entry.user.filter(|it| it.create_user)),
+                manage_and_record: users_of(part, |entry| entry.user.filter(|it| !it.create_user)),
+                ..Statement::default()
+            }),
+        },
+        Purpose {
+            name: "Records".to_owned(),
+            description: "Record on the users which keys are rotated",
+            frame: RECORD_FRAME,
+            items: users(entries, world, |entry| entry.recorded),
+            statement: Box::new(|part| Statement {
+                record_keys: users_of(part, |entry| entry.recorded),
                 ..Statement::default()
             }),
         },
@@ -374,10 +388,17 @@ fn secret<'entry>(entry: Served<'entry>, world: &World) -> Item<'entry> {
     }
 }
 
-/// The users whose keys the role manages itself.
-fn users<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Item<'entry>> {
+/// Which user of an entry a purpose is about, if any.
+type UserOf<'entry> = fn(&Served<'entry>) -> Option<&'entry AccessKey>;
+
+/// The users that a purpose is about.
+fn users<'entry>(
+    entries: &[Served<'entry>],
+    world: &World,
+    user_of: UserOf<'entry>,
+) -> Vec<Item<'entry>> {
     let item = |entry: &Served<'entry>| {
-        let user = entry.user?;
+        let user = user_of(entry)?;
         Some(Item {
             length: world.iam_arn(&format!("user/{}", user.user)).len(),
             serves: vec![*entry],
@@ -438,6 +459,13 @@ fn secret_ids(part: &[Item<'_>]) -> Vec<String> {
     entries
         .map(|entry| name::secret_logical_id(entry.secret))
         .collect()
+}
+
+/// Returns the users of a part, where it has any.
+fn users_of<'entry>(part: &[Item<'entry>], user_of: UserOf<'entry>) -> Option<Vec<User>> {
+    let entries = part.iter().flat_map(|item| &item.serves);
+    let users: Vec<User> = entries.filter_map(user_of).map(user).collect();
+    (!users.is_empty()).then_some(users)
 }
 
 fn user(entry: &AccessKey) -> User {

@@ -17,6 +17,9 @@ pub struct Served<'entry> {
     pub administrator: Option<&'entry SecretReference>,
     /// The user whose keys the role makes itself.
     pub user: Option<&'entry AccessKey>,
+    /// The user on which the role only records which keys are rotated: one that the stack
+    /// did not create, and whose keys others manage.
+    pub recorded: Option<&'entry AccessKey>,
 }
 
 impl Served<'_> {
@@ -46,6 +49,7 @@ impl<'entry> From<&'entry AccessKey> for Served<'entry> {
                 RotateAs::Itself | RotateAs::Role => None,
             },
             user: (entry.rotate_as == RotateAs::Role).then_some(entry),
+            recorded: (!entry.create_user && entry.rotate_as != RotateAs::Role).then_some(entry),
         }
     }
 }
@@ -61,6 +65,7 @@ impl<'entry> From<&'entry Database> for Served<'entry> {
                 ChangeAs::Itself => None,
             },
             user: None,
+            recorded: None,
         }
     }
 }

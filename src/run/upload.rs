@@ -18,6 +18,9 @@ pub struct Artifact {
     pub sha256: String,
     /// The same as Lambda tells it, in base64.
     pub code_sha256: String,
+    /// The SHA-256 of the executable in it, in hexadecimal, which does not depend on the
+    /// manifest.
+    pub executable_sha256: String,
 }
 
 /// The functions' zips, by what they rotate.

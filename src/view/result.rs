@@ -350,6 +350,8 @@ pub struct BundleResult {
     pub sha256: String,
     /// The same in base64, as Lambda reports it.
     pub code_sha256: String,
+    /// The SHA-256 of the executable in it, which does not depend on the manifest.
+    pub executable_sha256: String,
 }
 
 impl Show for BundleResult {

@@ -6,7 +6,7 @@ use super::template::{Resource, literal, target};
 use crate::model::KmsKey;
 use crate::model::Severity::{Error, Warning};
 use crate::render::tree::Value;
-use crate::render::{BUCKET_PARAMETER, KMS_KEY, Strategy, TOPIC, served};
+use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC, served};
 
 const LAMBDA: &str = "AWS::Lambda::Function";
 const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
@@ -50,6 +50,27 @@ pub(super) const THEME: Theme = Theme {
                             let place = function.at(&format!("Code.{key}"));
                             found.add(place, format!("it is not the parameter {parameter}"));
                         }
+                    }
+                }
+            }),
+        },
+        Rule {
+            id: "function-pins",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A function's handler names the pins of this stack",
+            why: "The pins say which users, servers and administrators the function may act on. Without them it serves no secret.",
+            remedy: "set Handler to `{{handler}}`, as the template of keyrota does",
+            source: "keyrota: docs/threat-model.md",
+            check: Some(|stack, found| {
+                for (strategy, function) in stack.functions() {
+                    let pins = Pins::of(stack.model(), strategy).map(|pins| pins.path).ok();
+                    let handler = function.get("Handler").and_then(literal);
+                    if handler != pins.as_deref() {
+                        found.add(
+                            function.at("Handler"),
+                            "it is not the path of the stack's pins",
+                        );
                     }
                 }
             }),

@@ -11,11 +11,14 @@ use crate::render::Strategy;
 use crate::render::document::Kind;
 
 /// All that the access keys' function's role needs for all that a manifest can say.
-const KEY_ACTIONS: [&str; 14] = [
+const KEY_ACTIONS: [&str; 17] = [
     "iam:CreateAccessKey",
     "iam:DeleteAccessKey",
     "iam:GetAccessKeyLastUsed",
     "iam:ListAccessKeys",
+    "iam:ListUserTags",
+    "iam:TagUser",
+    "iam:UntagUser",
     "iam:UpdateAccessKey",
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -27,6 +30,9 @@ const KEY_ACTIONS: [&str; 14] = [
     "secretsmanager:PutSecretValue",
     "secretsmanager:UpdateSecretVersionStage",
 ];
+
+/// The tags of users that the function writes.
+const RECORDS: [&str; 2] = ["keyrota:making", "keyrota:keys"];
 
 /// The same for the databases'.
 const DATABASE_ACTIONS: [&str; 16] = [
@@ -102,6 +108,27 @@ pub(super) const THEME: Theme = Theme {
             remedy: "refer to a resource of the stack, or name it in the manifest",
             source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
             check: Some(resources),
+        },
+        Rule {
+            id: "function-role-tags",
+            severity: Error,
+            refused_by_aws: false,
+            title: "A function's role writes the two tags of users that record their keys, and no others",
+            why: "Where tags of a user decide what it may do, a role that may write any of them can give every permission that they decide.",
+            remedy: "keep the condition on aws:TagKeys",
+            source: "AWS IAM User Guide, access_tags_control-tags",
+            check: Some(|stack, found| {
+                for strategy in stack.strategies() {
+                    for statement in stack.role_statements(strategy) {
+                        let tags = ["iam:TagUser", "iam:UntagUser"];
+                        if tags.iter().any(|action| statement.does(action))
+                            && !statement.tags_only(&RECORDS)
+                        {
+                            found.add(statement.at(), "it is not narrowed to the tags of ours");
+                        }
+                    }
+                }
+            }),
         },
         Rule {
             id: "role-foreign-policy",
@@ -198,13 +225,11 @@ pub(super) const THEME: Theme = Theme {
 };
 
 /// What `templates/user-policy.yaml.hbs` allows, on the user alone.
-const OWN_KEYS: [&str; 7] = [
+const OWN_KEYS: [&str; 5] = [
     "iam:CreateAccessKey",
     "iam:DeleteAccessKey",
     "iam:GetAccessKeyLastUsed",
-    "iam:GetUser",
     "iam:ListAccessKeys",
-    "iam:TagUser",
     "iam:UpdateAccessKey",
 ];
 

@@ -92,6 +92,15 @@ impl<'stack> Statement<'stack> {
         self.actions.iter().any(|one| matches(one, action))
     }
 
+    /// Returns whether a request of the statement's can have no tags' keys but these.
+    pub fn tags_only(&self, keys: &[&str]) -> bool {
+        let operator = |name: &str| self.conditions.and_then(|all| all.get(name));
+        let allowed = operator("ForAllValues:StringEquals").and_then(|one| one.get("aws:TagKeys"));
+        let mut allowed = items(allowed).peekable();
+        allowed.peek().is_some()
+            && allowed.all(|one| literal(one).is_some_and(|key| keys.contains(&key)))
+    }
+
     /// Returns the values that a condition key is narrowed to; none where it is
     /// not narrowed. Keys are the same in either case (`reference_policies_elements_condition`).
     pub fn narrowed<'all>(&'all self, key: &'all str) -> impl Iterator<Item = &'stack str> + 'all {

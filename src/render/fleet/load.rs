@@ -122,6 +122,7 @@ enum Purpose {
     Secrets,
     Administrators,
     Users,
+    Records,
     Key(Option<String>),
 }
 
@@ -181,6 +182,9 @@ impl Load {
                 let held = self.add_served(Strategy::AccessKeys, &entry.into());
                 if entry.rotate_as == RotateAs::Role {
                     held.add(Purpose::Users, user);
+                }
+                if !entry.create_user && entry.rotate_as != RotateAs::Role {
+                    held.add(Purpose::Records, user);
                 }
             }
             Entry::Database(entry) => {
@@ -277,7 +281,9 @@ impl Load {
 
 fn frame(purpose: &Purpose) -> usize {
     match purpose {
-        Purpose::Secrets | Purpose::Administrators | Purpose::Users => role::FRAME,
+        Purpose::Secrets | Purpose::Administrators => role::FRAME,
+        Purpose::Users => role::FRAME + role::RECORD_FRAME,
+        Purpose::Records => role::RECORD_FRAME,
         Purpose::Key(arn) => role::KEY_FRAME + 2 * arn.as_ref().map_or(128, String::len),
     }
 }

@@ -32,6 +32,9 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
         let services = all.iter().map(|name| subject::service(name));
         return Some(Prose::words("in a call that came by ").then(prose::list(services, "or")));
     }
+    if let ("ForAllValues:StringEquals", "aws:TagKeys") = (operator.as_str(), key.as_str()) {
+        return Some(Prose::words("if every tag in the request is ").then(values(condition)));
+    }
     if !MATCHES.contains(&operator.as_str()) || all.is_empty() {
         return None;
     }

@@ -167,6 +167,7 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
             "FunctionRoleUsers" => {
                 "Lets the function manage access keys of the users that rotate as the role."
             }
+            "FunctionRoleRecords" => "Lets the function record on the users which keys it rotates.",
             _ if id.starts_with("FunctionRoleKey") => {
                 "Lets the function use the KMS key of the secrets."
             }

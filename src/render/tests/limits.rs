@@ -73,7 +73,7 @@ fn no_estimate_is_too_low() {
         ", kms_key: create",
         ", kms_key: \"arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-4e5f-6789-abcd-ef0123456789\"",
     ] {
-        for (count, strategy) in [1, 2, 40]
+        for (count, strategy) in [1, 2, 30]
             .into_iter()
             .flat_map(|count| Strategy::ALL.map(|strategy| (count, strategy)))
         {

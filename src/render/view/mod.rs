@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::resolve::World;
 use super::role::{self, Policy};
 use super::served::Served;
-use super::{Strategy, check, name};
-use crate::model::{AccessKey, Database, Finding, KmsKey, Model};
+use super::{Error, Pins, Strategy, check, name};
+use crate::model::{AccessKey, Database, KmsKey, Model};
 
 use entry::Entry;
 use rule::{Alarms, Sweep};
@@ -59,6 +59,8 @@ struct Function {
     log_group_id: &'static str,
     log_group: String,
     artifact_key: &'static str,
+    /// The path of its pins in the zip.
+    handler: String,
     network: Option<Network>,
     tags: Vec<Tag>,
 }
@@ -136,7 +138,7 @@ impl Stack {
 /// # Errors
 ///
 /// Returns the finding where the policies of a role pass IAM's limits.
-pub fn stack(model: &Model) -> Result<Stack, Finding> {
+pub fn stack(model: &Model) -> Result<Stack, Error> {
     let longest = World::longest(model);
     let mut keys: Vec<&AccessKey> = model.access_keys.iter().collect();
     keys.sort_by_key(|entry| &entry.secret);
@@ -157,6 +159,7 @@ pub fn stack(model: &Model) -> Result<Stack, Finding> {
     let policies = |strategy: Strategy, entries| {
         let in_vpc = strategy == Strategy::Databases && model.network.is_in_vpc();
         role::policies(strategy, in_vpc, entries, &longest)
+            .map_err(|finding| Error::Refused(vec![finding]))
     };
     let [key_policies, database_policies] = [
         policies(Strategy::AccessKeys, &served[0])?,
@@ -192,7 +195,7 @@ pub fn stack(model: &Model) -> Result<Stack, Finding> {
         role_path: model.role_path.as_ref().map(ToString::to_string),
         functions: Strategy::of(model)
             .map(|strategy| function(strategy, model, &tags))
-            .collect(),
+            .collect::<Result<_, _>>()?,
         second: (held.len() > 1).then(|| Second {
             function: Strategy::Databases.function(),
             artifact_key: Strategy::Databases.key_parameter(model),
@@ -217,10 +220,11 @@ fn description(model: &Model) -> String {
     format!("{}: {what}, by keyrota", model.stack)
 }
 
-fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Function {
+fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Function, Error> {
+    let handler = Pins::of(model, strategy)?.path;
     let network = &model.network;
     let database = strategy == Strategy::Databases;
-    Function {
+    Ok(Function {
         id: strategy.function(),
         database,
         role: strategy.role(),
@@ -228,13 +232,14 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Function {
         log_group_id: strategy.log_group(),
         log_group: strategy.log_group_name(&model.stack),
         artifact_key: strategy.key_parameter(model),
+        handler,
         network: (database && network.is_in_vpc()).then(|| Network {
             policy: format!("{}{}", strategy.role(), role::NETWORK),
             subnets: network.subnets.clone(),
             security_groups: network.security_groups.clone(),
         }),
         tags: tags.to_vec(),
-    }
+    })
 }
 
 /// The manifest's tags and the stack's, in the order of their keys.

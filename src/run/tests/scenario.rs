@@ -127,6 +127,7 @@ pub fn artifacts() -> Artifacts {
         let artifact = Artifact {
             sha256: crate::bundle::sha256_hex(zip),
             code_sha256: crate::bundle::sha256_hex(zip),
+            executable_sha256: crate::bundle::sha256_hex(zip),
             zip: zip.to_vec(),
         };
         artifacts.add(strategy, artifact);

@@ -146,6 +146,7 @@ fn bundle() {
         bytes: 4_711,
         sha256: "5ba9".to_owned(),
         code_sha256: "W6k=".to_owned(),
+        executable_sha256: "b00t".to_owned(),
     };
     insta::assert_snapshot!(shown(&result), @"function.zip  x86_64  4711 bytes  sha256 5ba9");
     insta::assert_snapshot!(script(&result), @r#"
@@ -153,6 +154,7 @@ fn bundle() {
       "architecture": "x86_64",
       "bytes": 4711,
       "code_sha256": "W6k=",
+      "executable_sha256": "b00t",
       "file": "function.zip",
       "sha256": "5ba9"
     }

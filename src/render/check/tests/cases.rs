@@ -96,7 +96,7 @@ fn limits() -> impl IntoIterator<Item = Case> {
         };
         "function-environment-size", EVERYTHING => |text| {
             let environment = format!("      Environment: {{ Variables: {{ X: {} }} }}\n", "x".repeat(4_096));
-            swap(text, "      Handler: bootstrap\n", &format!("      Handler: bootstrap\n{environment}"))
+            swap(text, "      Handler: ", &format!("{environment}      Handler: "))
         };
         "role-inline-size", EVERYTHING => |text| {
             let long = "x".repeat(10_240);
@@ -284,7 +284,7 @@ fn databases() -> impl IntoIterator<Item = Case> {
             swap(text, "Role: !GetAtt DatabaseFunctionRole.Arn", "Role: !GetAtt FunctionRole.Arn")
         };
         "function-in-vpc", BOTH => |text| {
-            swap(text, "      Handler: bootstrap\n", "      Handler: bootstrap\n      VpcConfig: { SubnetIds: [subnet-1, subnet-2], SecurityGroupIds: [sg-1] }\n")
+            swap(text, "      Handler: ", "      VpcConfig: { SubnetIds: [subnet-1, subnet-2], SecurityGroupIds: [sg-1] }\n      Handler: ")
         };
         "function-log-group", BOTH => |text| swap(text, "        LogGroup: !Ref DatabaseFunctionLogGroup\n", "        LogGroup: !Ref FunctionLogGroup\n");
         "outputs", BOTH => |text| {
@@ -423,11 +423,17 @@ fn rest() -> impl IntoIterator<Item = Case> {
         "inline-code", EVERYTHING => |text| {
             swap(text, "        S3Key: !Ref ArtifactKey\n", "        ZipFile: print()\n")
         };
+        "function-role-tags", EVERYTHING => |text| {
+            swap(text, "aws:TagKeys: [\"keyrota:making\", \"keyrota:keys\"]", "aws:TagKeys: [\"keyrota:making\", \"team\"]")
+        };
+        "function-pins", EVERYTHING => |text| {
+            swap(text, "Handler: \"pins/", "Handler: \"pins/0")
+        };
         "function-role", EVERYTHING => |text| {
             swap(text, "Role: !GetAtt FunctionRole.Arn", "Role: !Sub \"arn:aws:iam::${AWS::AccountId}:role/admin\"")
         };
         "function-environment", EVERYTHING => |text| {
-            swap(text, "      Handler: bootstrap\n", "      Handler: bootstrap\n      Layers: [!Ref ArtifactKey]\n      Environment: { Variables: { AWS_ENDPOINT_URL_IAM: https://example.com, LEVEL: info } }\n")
+            swap(text, "      Handler: ", "      Layers: [!Ref ArtifactKey]\n      Environment: { Variables: { AWS_ENDPOINT_URL_IAM: https://example.com, LEVEL: info } }\n      Handler: ")
         };
         "unchecked-part", EVERYTHING => |text| {
             with(text, "  Other: { Type: Custom::Thing }\n").replacen("Parameters:", "Transform: [Thing]\nParameters:", 1)
@@ -438,7 +444,7 @@ fn rest() -> impl IntoIterator<Item = Case> {
         "function-limits", EVERYTHING => |text| swap(&swap(text, "MemorySize: 256", "MemorySize: 64"), "Timeout: 120", "Timeout: 901");
         "function-timeout", EVERYTHING => |text| swap(text, "      Timeout: 120\n", "");
         "function-in-vpc", EVERYTHING => |text| {
-            swap(text, "      Handler: bootstrap\n", "      Handler: bootstrap\n      VpcConfig: { SubnetIds: [subnet-1], SecurityGroupIds: [sg-1] }\n")
+            swap(text, "      Handler: ", "      VpcConfig: { SubnetIds: [subnet-1], SecurityGroupIds: [sg-1] }\n      Handler: ")
         };
         "function-log-group", EVERYTHING => |text| swap(text, "        LogGroup: !Ref FunctionLogGroup\n", "");
         "log-retention", EVERYTHING => |text| {

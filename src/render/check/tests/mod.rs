@@ -28,7 +28,7 @@ fn findings(manifest: &str, edit: impl Fn(&str) -> String) -> Vec<Finding> {
 }
 
 fn reported(shard: &Shard, edit: impl Fn(&str) -> String) -> Result<(Rendered<'_>, Report), Error> {
-    let context = view::stack(&shard.model).map_err(|finding| Error::Refused(vec![finding]))?;
+    let context = view::stack(&shard.model)?;
     let text = templates().stack(&context)?;
     checked(shard, &[], edit(&text)).map(|(rendered, _, report)| (rendered, report))
 }

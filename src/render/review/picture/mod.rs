@@ -64,7 +64,7 @@ pub fn picture(mut cards: Vec<Card>, groups: &[Group]) -> Picture {
 type Allows = fn(&Holder, &Statement) -> bool;
 
 /// What the arrows stand for: from, to, what may be done, and by which permission.
-const ARROWS: [(&str, &str, &str, Allows); 20] = [
+const ARROWS: [(&str, &str, &str, Allows); 21] = [
     ("manager", "function", "starts", |holder, statement| {
         *holder == STARTED && by_service(statement, "secretsmanager")
     }),
@@ -114,6 +114,9 @@ const ARROWS: [(&str, &str, &str, Allows); 20] = [
         matches!(holder, Holder::Users(_))
     }),
     ("role", "users", "manages keys", |holder, statement| {
+        *holder == KEYS && on(statement, Kind::User) && does(statement, "iam:CreateAccessKey")
+    }),
+    ("role", "users", "records keys", |holder, statement| {
         *holder == KEYS && on(statement, Kind::User)
     }),
     ("role", "secrets", "reads, writes", |holder, statement| {
@@ -224,5 +227,17 @@ fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {
     let elsewhere = ELSEWHERE
         .iter()
         .filter_map(|(from, to, verb, href)| arrow(from, to, verb, (*href).to_owned(), true));
-    allowed.chain(elsewhere).collect()
+    first_of_each_pair(allowed.chain(elsewhere))
+}
+
+/// Returns one arrow from a card to another: the first, which says the most.
+fn first_of_each_pair(all: impl Iterator<Item = Arrow>) -> Vec<Arrow> {
+    let mut arrows: Vec<Arrow> = Vec::new();
+    for arrow in all {
+        let ends = |one: &Arrow| (one.from, one.to) == (arrow.from, arrow.to);
+        if !arrows.iter().any(ends) {
+            arrows.push(arrow);
+        }
+    }
+    arrows
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::card::{Card, Line};
 use super::layout::{draw, extents};
-use super::{ARROWS, Arrow, ELSEWHERE, measure};
+use super::{ARROWS, Arrow, ELSEWHERE, first_of_each_pair, measure};
 
 const CARDS: [(&str, usize); 21] = [
     ("deployer", 0),
@@ -63,7 +63,7 @@ fn arrows(cards: &[Card]) -> Vec<Arrow> {
             elsewhere: false,
         })
     };
-    all.filter_map(arrow).collect()
+    first_of_each_pair(all.filter_map(arrow))
 }
 
 fn overlap(one: [u32; 4], other: [u32; 4]) -> bool {

@@ -43,7 +43,7 @@ fn a_new_user_gains_and_one_that_is_gone_loses() {
     assert_eq!(
         told(&page, "gained"),
         [
-            "The rotation function may list, see the last use of, make, activate or deactivate and delete access keys of the user eve.",
+            "The rotation function may tag the user eve, list, see the last use of, make, activate or deactivate and delete access keys of it, and read the tags of it, but only if every tag in the request is keyrota:making or keyrota:keys.",
             "The rotation function may decrypt with and encrypt with the KMS key EncryptionKey, but only through Secrets Manager, and for the secret eve.",
             "The rotation function may look at, read, write and relabel the secret eve.",
             "The rotation function may decrypt with and encrypt with the key EncryptionKey, but only through Secrets Manager, and for the secret eve.",
@@ -52,7 +52,7 @@ fn a_new_user_gains_and_one_that_is_gone_loses() {
     let lost = told(&page, "lost");
     assert!(
         lost.iter()
-            .any(|one| one.starts_with("The user ada may look at and tag itself")),
+            .any(|one| one.starts_with("The user ada may list, see the last use of, make")),
         "{lost:?}"
     );
     assert!(

@@ -278,7 +278,7 @@ fn arrows_lead_to_what_allows_them() {
         ("Databases’ function changes Database servers", "databases"),
         (
             "Its role manages keys IAM users",
-            "function-ManageAccessKeys",
+            "function-ManageAndRecordKeys",
         ),
     ] {
         assert_eq!(both.get(arrow).map(String::as_str), Some(href), "{arrow}");
