@@ -59,6 +59,8 @@ struct Function {
     log_group_id: &'static str,
     log_group: String,
     artifact_key: &'static str,
+    artifact_version: &'static str,
+    version_condition: &'static str,
     network: Option<Network>,
     tags: Vec<Tag>,
 }
@@ -77,6 +79,7 @@ struct Network {
 struct Second {
     function: &'static str,
     artifact_key: &'static str,
+    artifact_version: &'static str,
     output: &'static str,
 }
 
@@ -196,6 +199,7 @@ pub fn stack(model: &Model) -> Result<Stack, Finding> {
         second: (held.len() > 1).then(|| Second {
             function: Strategy::Databases.function(),
             artifact_key: Strategy::Databases.key_parameter(model),
+            artifact_version: Strategy::Databases.version_parameter(model),
             output: Strategy::Databases.function_output(model),
         }),
         kms_key: key(model, &held),
@@ -228,6 +232,8 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Function {
         log_group_id: strategy.log_group(),
         log_group: strategy.log_group_name(&model.stack),
         artifact_key: strategy.key_parameter(model),
+        artifact_version: strategy.version_parameter(model),
+        version_condition: strategy.version_condition(model),
         network: (database && network.is_in_vpc()).then(|| Network {
             policy: format!("{}{}", strategy.role(), role::NETWORK),
             subnets: network.subnets.clone(),

@@ -423,6 +423,9 @@ fn rest() -> impl IntoIterator<Item = Case> {
         "inline-code", EVERYTHING => |text| {
             swap(text, "        S3Key: !Ref ArtifactKey\n", "        ZipFile: print()\n")
         };
+        "inline-code", EVERYTHING => |text| {
+            swap(text, "        S3ObjectVersion: !If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]\n", "")
+        };
         "function-role", EVERYTHING => |text| {
             swap(text, "Role: !GetAtt FunctionRole.Arn", "Role: !Sub \"arn:aws:iam::${AWS::AccountId}:role/admin\"")
         };
