@@ -57,8 +57,8 @@ pub fn deployed_version<'stack>(
     key: &str,
 ) -> Option<&'stack str> {
     let held = |parameter: &str| stack.parameters.get(parameter).map(String::as_str);
-    let same = held(BUCKET_PARAMETER) == Some(bucket)
-        && held(strategy.key_parameter(model)) == Some(key);
+    let same =
+        held(BUCKET_PARAMETER) == Some(bucket) && held(strategy.key_parameter(model)) == Some(key);
     let version = held(strategy.version_parameter(model));
     version.filter(|version| same && !version.is_empty())
 }

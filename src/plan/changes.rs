@@ -44,7 +44,9 @@ pub fn same_template(one: &str, other: &str) -> bool {
 pub fn as_told(told: &str, given: &str) -> bool {
     let (told, given) = (told.trim_end().lines(), given.trim_end().lines());
     told.clone().count() == given.clone().count()
-        && told.zip(given).all(|(told, given)| line_as_told(told, given))
+        && told
+            .zip(given)
+            .all(|(told, given)| line_as_told(told, given))
 }
 
 fn line_as_told(mut told: &str, mut given: &str) -> bool {
@@ -87,10 +89,12 @@ pub fn differs_from(given: Given<'_>, set: &ChangeSet, template: &str) -> Option
     if !as_told(template, given.template) {
         let told = template.lines().map(Some).chain([None]);
         let lines = told.zip(given.template.lines());
-        let place = lines.take_while(|(told, given)| {
-            told.is_some_and(|told| line_as_told(told, given))
-        });
-        return Some(format!("its template differs from line {} on", place.count() + 1));
+        let place =
+            lines.take_while(|(told, given)| told.is_some_and(|told| line_as_told(told, given)));
+        return Some(format!(
+            "its template differs from line {} on",
+            place.count() + 1
+        ));
     }
     let differs = |given: &BTreeMap<String, String>, held: &BTreeMap<String, String>| {
         let other = |(key, value): &(&String, &String)| {
@@ -243,7 +247,9 @@ mod tests {
     fn a_change_set_with_something_else_in_it_is_told() {
         let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             let pairs = pairs.iter();
-            pairs.map(|(key, value)| ((*key).into(), (*value).into())).collect()
+            pairs
+                .map(|(key, value)| ((*key).into(), (*value).into()))
+                .collect()
         };
         let (parameters, tags) = (map(&[("ArtifactKey", "a")]), map(&[("team", "a")]));
         let given = Given {
@@ -273,7 +279,10 @@ mod tests {
     fn a_new_stack_is_what_its_template_adds() {
         let template = "Resources:\n  B: { Type: X }\n  A: { Type: Y }\n";
         let added = additions(template).unwrap();
-        let told: Vec<_> = added.iter().map(|it| (&*it.action, &*it.logical_id, &*it.kind)).collect();
+        let told: Vec<_> = added
+            .iter()
+            .map(|it| (&*it.action, &*it.logical_id, &*it.kind))
+            .collect();
         assert_eq!(told, [("Add", "A", "Y"), ("Add", "B", "X")]);
     }
 

@@ -17,7 +17,11 @@ pub(super) async fn check_named(
         return Ok(None);
     };
     let seen = observe(context, name.as_str(), account).await?;
-    Ok(plan::check_named_bucket(name.as_str(), context.region, &seen))
+    Ok(plan::check_named_bucket(
+        name.as_str(),
+        context.region,
+        &seen,
+    ))
 }
 
 async fn observe(context: &Context<'_>, name: &str, account: &str) -> Result<ObservedBucket> {
@@ -40,11 +44,7 @@ async fn observe(context: &Context<'_>, name: &str, account: &str) -> Result<Obs
 ///
 /// Returns the call that was refused, and [`Error::Refused`] for a bucket in another
 /// Region.
-pub(super) async fn prepare(
-    context: &Context<'_>,
-    model: &Model,
-    account: &str,
-) -> Result<String> {
+pub(super) async fn prepare(context: &Context<'_>, model: &Model, account: &str) -> Result<String> {
     let bucket = render::artifact_bucket(model, account, context.region);
     if model.function.artifact_bucket.is_some() {
         return Ok(bucket);
@@ -61,7 +61,10 @@ pub(super) async fn prepare(
         }
     };
     let policy = render::artifact_bucket_policy(model, &bucket)?;
-    let changed = context.cloud.secure_bucket(&bucket, account, &policy).await?;
+    let changed = context
+        .cloud
+        .secure_bucket(&bucket, account, &policy)
+        .await?;
     match (created, changed) {
         (true, _) => context.done(format!("created the bucket {bucket}")),
         (false, true) => context.done(format!(

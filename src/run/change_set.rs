@@ -7,7 +7,9 @@ use super::upload::parameters;
 use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
 use crate::plan::{self, Given};
-use crate::port::{Change, ChangeSet, ChangeSetRequest, ObjectVersion, Stack, Stage, TemplateSource};
+use crate::port::{
+    Change, ChangeSet, ChangeSetRequest, ObjectVersion, Stack, Stage, TemplateSource,
+};
 use crate::render::{self, TEMPLATE_IN_REQUEST};
 
 /// A change set that CloudFormation computed from what was given, and nobody executed
@@ -213,7 +215,12 @@ async fn preview_template(
     if template.len() <= TEMPLATE_IN_REQUEST {
         return Ok((TemplateSource::Body(template.to_owned()), None));
     }
-    if context.cloud.bucket_region(bucket, account).await?.is_none() {
+    if context
+        .cloud
+        .bucket_region(bucket, account)
+        .await?
+        .is_none()
+    {
         return Err(Error::TemplateTooLong {
             stack: model.stack.to_string(),
             bytes: template.len(),
@@ -222,7 +229,10 @@ async fn preview_template(
     }
     let key = plan::preview_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
     let body = template.as_bytes().to_vec();
-    let version = context.cloud.put_object(bucket, &key, account, body).await?;
+    let version = context
+        .cloud
+        .put_object(bucket, &key, account, body)
+        .await?;
     let url = context.cloud.object_url(bucket, &key, version.as_deref());
     let stored = ObjectVersion {
         key,

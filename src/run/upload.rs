@@ -88,8 +88,8 @@ pub async fn upload(
     let mut chosen = BTreeMap::new();
     for (strategy, artifact) in artifacts.of(model)? {
         let key = plan::function_key(model, &artifact.sha256);
-        let deployed = stack
-            .and_then(|stack| plan::deployed_version(stack, model, strategy, &bucket, &key));
+        let deployed =
+            stack.and_then(|stack| plan::deployed_version(stack, model, strategy, &bucket, &key));
         let object = Object {
             bucket: &bucket,
             key: &key,

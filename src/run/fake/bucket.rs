@@ -73,7 +73,9 @@ pub struct Writer {
 impl World {
     fn bucket(&mut self, bucket: &str, account: &str) -> Result<&mut Bucket> {
         match self.buckets.get_mut(bucket) {
-            Some(found) if found.account != account => refused(ErrorKind::Denied, "HTTP status 403"),
+            Some(found) if found.account != account => {
+                refused(ErrorKind::Denied, "HTTP status 403")
+            }
             Some(found) => Ok(found),
             None => refused(ErrorKind::NotFound, "no such bucket"),
         }
@@ -118,10 +120,12 @@ impl World {
 #[async_trait(?Send)]
 impl Artifacts for Fake {
     async fn bucket_region(&self, bucket: &str, account: &str) -> Result<Option<String>> {
-        self.act("s3:HeadBucket", |world| match world.bucket(bucket, account) {
-            Ok(held) => Ok(Some(held.region.clone())),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        self.act("s3:HeadBucket", |world| {
+            match world.bucket(bucket, account) {
+                Ok(held) => Ok(Some(held.region.clone())),
+                Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
         })
         .await
     }

@@ -246,7 +246,9 @@ fn a_named_bucket_has_to_be_fit_and_stays_as_it_is() {
         (Some(theirs), "cannot be used"),
     ] {
         let scenario = named(|world| {
-            world.buckets.extend(bucket.map(|it| ("code".to_owned(), it)));
+            world
+                .buckets
+                .extend(bucket.map(|it| ("code".to_owned(), it)));
         });
         let fake = scenario.fake();
         let bootstrapped = scenario.bootstrap(&fake, None).unwrap().map(|_| ());
@@ -266,7 +268,11 @@ fn a_named_bucket_has_to_be_fit_and_stays_as_it_is() {
     let fake = scenario.fake();
     scenario.bootstrap(&fake, None).unwrap().unwrap();
     let calls = fake.log.borrow().clone();
-    for call in ["s3:CreateBucket", "s3:PutBucketPolicy", "s3:PutBucketVersioning"] {
+    for call in [
+        "s3:CreateBucket",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketVersioning",
+    ] {
         assert!(!calls.contains(&call), "{call}");
     }
     assert!(!fake.world.borrow().buckets["code"].closed);
