@@ -244,7 +244,20 @@ class Stacks(DeployingTest):
             (change["Action"], change["LogicalResourceId"], change["ResourceType"]),
             ("Add", "Topic", "AWS::SNS::Topic"),
         )
-        self.assertEqual(self.described()["StackStatus"], "REVIEW_IN_PROGRESS")
+        before = self.described()
+        self.assertEqual(before["StackStatus"], "REVIEW_IN_PROGRESS")
+        # Another one is for the same stack.
+        other = self.change_set({"Other": resource("SNS::Topic", {})})
+        self.assertEqual(other["StackId"], before["StackId"])
+        self.assertEqual(self.described()["StackId"], before["StackId"])
+        self.assertEqual(self.deploy(topic), "CREATE_COMPLETE")
+        self.assertEqual(self.described()["StackId"], before["StackId"])
+        with self.refused("ValidationError"):
+            self.formation.describe_stack_resource(
+                StackName=self.stack, LogicalResourceId="Other"
+            )
+        self.delete()
+        answer = self.change_set(topic)
         self.formation.delete_change_set(ChangeSetName=answer["ChangeSetId"])
         with self.refused("ChangeSetNotFound"):
             self.formation.describe_change_set(ChangeSetName=answer["ChangeSetId"])

@@ -14,7 +14,7 @@ mod state;
 use std::collections::BTreeSet;
 
 use excused::{Excuse, excuses};
-use policy::Policy;
+pub use policy::Policy;
 use scenario::{SCENARIOS, Scenario, Shows};
 use state::{DATABASE, Kind, LARGE, SMALL, prepare};
 

@@ -60,7 +60,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "json_response",
     ),
     "ministack.core.router": ("extract_access_key_id",),
-    "ministack.services.cloudformation": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation": (
+        "_ACTION_HANDLERS",
+        "_change_sets",
+        "_stack_events",
+    ),
     "ministack.services.cloudformation.handlers": ("_resolve_stack",),
     "ministack.services.cloudformation.helpers": (
         "TEMPLATE_URL_MAX_BYTES",

@@ -160,6 +160,31 @@ def _create_change_set(original: Operation) -> Operation:
                 "ValidationError",
                 f"Stack:{stack['StackId']} is in {status} state and can not be updated.",
             )
-        return _untaggable(parameters, stack) or original(parameters)
+        if refused := _untaggable(parameters, stack):
+            return refused
+        before = stack["StackId"] if stack and status == "REVIEW_IN_PROGRESS" else None
+        answer = original(parameters)
+        return _same_stack(answer, before, name) if kind == "CREATE" and before else answer
 
     return create_change_set
+
+
+def _same_stack(answer: Answer, before: str, name: str) -> Answer:
+    """Gives a stack in REVIEW_IN_PROGRESS the ID that it had before its newest change set.
+
+    ministack makes another one with each change set. "The REVIEW_IN_PROGRESS state" of a
+    stack lasts until a change set is executed:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    """
+    status, headers, body = answer
+    stack = handlers._resolve_stack(name)
+    if status != 200 or stack is None:
+        return answer
+    after = stack["StackId"]
+    stack["StackId"] = before
+    events = cloudformation._stack_events
+    events[before] = [*events.get(before, []), *events.pop(after, [])]
+    for change_set in cloudformation._change_sets.values():
+        if change_set["StackId"] == after:
+            change_set["StackId"] = before
+    return status, headers, body.replace(after.encode(), before.encode())
