@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::BuildError;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
@@ -9,50 +10,65 @@ use aws_sdk_s3::types::{
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
     VersioningConfiguration,
 };
+use futures_util::future;
 
 use super::Aws;
 use super::error::{failed, refused};
-use crate::port::{Artifacts, BucketOwner, Error, ErrorKind, ObjectVersion, Optional, Result};
+use crate::port::{Artifacts, Compared, Error, ErrorKind, ObjectVersion, Optional, Result};
 
-/// The tag of a bucket that was made here.
+/// The tag of a bucket that was created here. It is for people; nothing follows from it.
 const TAG: (&str, &str) = ("keyrota:artifacts", "true");
+
+/// The header that names a bucket's Region, whatever the answer (`API_HeadBucket`).
+const REGION: &str = "x-amz-bucket-region";
+
+/// What S3 calls the version of an object that was stored while its bucket kept none.
+/// Such an object can be overwritten, so that it counts as none.
+const NULL: &str = "null";
 
 #[async_trait(?Send)]
 impl Artifacts for Aws {
-    async fn bucket(&self, bucket: &str, account: &str) -> Result<Option<BucketOwner>> {
+    async fn bucket_region(&self, bucket: &str, account: &str) -> Result<Option<String>> {
         let head = self
             .s3
             .head_bucket()
             .bucket(bucket)
             .expected_bucket_owner(account);
-        let head = head
-            .send()
-            .await
-            .map_err(failed("s3:HeadBucket (s3:ListBucket)"))
-            .optional()?;
-        if head.is_none() {
-            return Ok(None);
+        let head = head.send().await;
+        // S3 does not serve a bucket of another Region, and says which it is.
+        if let Err(SdkError::ServiceError(refused)) = &head
+            && matches!(refused.raw().status().as_u16(), 301 | 400)
+            && let Some(region) = refused.raw().headers().get(REGION)
+            && Some(region) != self.region()
+        {
+            return Ok(Some(region.to_owned()));
         }
-        let tags = self
-            .s3
-            .get_bucket_tagging()
-            .bucket(bucket)
-            .expected_bucket_owner(account);
-        let tags = tags
-            .send()
-            .await
-            .map_err(failed("s3:GetBucketTagging"))
-            .optional()?;
-        let ours = |tag: &Tag| (tag.key(), tag.value()) == TAG;
-        let ours = tags.is_some_and(|tags| tags.tag_set().iter().any(ours));
-        Ok(Some(if ours {
-            BucketOwner::Keyrota
-        } else {
-            BucketOwner::Account
-        }))
+        match head.map_err(failed("s3:HeadBucket (s3:ListBucket)")) {
+            Ok(head) => {
+                let here = || self.region().unwrap_or("us-east-1").to_owned();
+                Ok(Some(head.bucket_region.unwrap_or_else(here)))
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            // The answer to HEAD has no body that would say more.
+            Err(error) if error.kind == ErrorKind::Denied => Err(Error {
+                message: format!(
+                    "{}: the bucket {bucket} belongs to another account than {account}, or the caller may not list it",
+                    error.message
+                ),
+                ..error
+            }),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn make_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()> {
+    async fn is_versioned(&self, bucket: &str, account: &str) -> Result<bool> {
+        let request = self.s3.get_bucket_versioning().bucket(bucket);
+        let answer = request.expected_bucket_owner(account).send().await;
+        let answer = answer.map_err(failed("s3:GetBucketVersioning"))?;
+        Ok(answer.status == Some(BucketVersioningStatus::Enabled))
+    }
+
+    async fn create_bucket(&self, bucket: &str, account: &str) -> Result<()> {
         let create = self.s3.create_bucket().bucket(bucket);
         // us-east-1 is the one Region that must not be named (`API_CreateBucket`).
         let create = match self.region() {
@@ -69,8 +85,6 @@ impl Artifacts for Aws {
                 other?;
             }
         }
-        self.close_bucket(bucket, account, policy).await?;
-        // The tag comes last: a bucket that carries it is complete.
         let tag = Tag::builder()
             .key(TAG.0)
             .value(TAG.1)
@@ -86,34 +100,62 @@ impl Artifacts for Aws {
         Ok(())
     }
 
-    async fn holds(
+    async fn secure_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<bool> {
+        let (blocked, encrypted, versioned, under_policy) = future::try_join4(
+            self.is_blocked(bucket, account),
+            self.is_encrypted(bucket, account),
+            self.is_versioned(bucket, account),
+            self.has_policy(bucket, account, policy),
+        )
+        .await?;
+        if !blocked {
+            self.block(bucket, account).await?;
+        }
+        if !encrypted {
+            self.encrypt(bucket, account).await?;
+        }
+        if !versioned {
+            self.keep_versions(bucket, account).await?;
+        }
+        if !under_policy {
+            self.put_policy(bucket, account, policy).await?;
+        }
+        Ok(!(blocked && encrypted && versioned && under_policy))
+    }
+
+    async fn compare(
         &self,
         bucket: &str,
         key: &str,
+        version: Option<&str>,
         account: &str,
         body: &[u8],
-    ) -> Result<Option<bool>> {
+    ) -> Result<Option<Compared>> {
         let get = self
             .s3
             .get_object()
             .bucket(bucket)
             .key(key)
+            .set_version_id(version.map(str::to_owned))
             .expected_bucket_owner(account);
-        let call = "s3:GetObject";
+        let call = match version {
+            Some(_) => "s3:GetObjectVersion",
+            None => "s3:GetObject",
+        };
         let Some(object) = get.send().await.map_err(failed(call)).optional()? else {
             return Ok(None);
         };
+        let version = object.version_id.filter(|version| version != NULL);
         // Whoever put it there may have made it as large as S3 takes it.
-        let length = object
-            .content_length()
-            .and_then(|one| usize::try_from(one).ok());
-        if length != Some(body.len()) {
-            return Ok(Some(false));
-        }
-        let held = object.body.collect().await;
-        let held =
-            held.map_err(|error| refused(call, ErrorKind::Unavailable, error.to_string()))?;
-        Ok(Some(held.into_bytes() == body))
+        let length = object.content_length;
+        let same_length = length.and_then(|one| usize::try_from(one).ok()) == Some(body.len());
+        let same = same_length && {
+            let held = object.body.collect().await;
+            let held =
+                held.map_err(|error| refused(call, ErrorKind::Unavailable, error.to_string()))?;
+            held.into_bytes() == body
+        };
+        Ok(Some(Compared { same, version }))
     }
 
     async fn put_object(
@@ -122,7 +164,7 @@ impl Artifacts for Aws {
         key: &str,
         account: &str,
         body: Vec<u8>,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let request = self
             .s3
             .put_object()
@@ -130,8 +172,8 @@ impl Artifacts for Aws {
             .key(key)
             .expected_bucket_owner(account)
             .body(ByteStream::from(body));
-        request.send().await.map_err(failed("s3:PutObject"))?;
-        Ok(())
+        let stored = request.send().await.map_err(failed("s3:PutObject"))?;
+        Ok(stored.version_id.filter(|version| version != NULL))
     }
 
     async fn versions(
@@ -208,34 +250,61 @@ impl Artifacts for Aws {
         Ok(())
     }
 
-    fn object_url(&self, bucket: &str, key: &str) -> String {
+    fn object_url(&self, bucket: &str, key: &str, version: Option<&str>) -> String {
+        // S3 makes version IDs of what needs no escape in a URL (VersionWorkflows).
+        let version = version.map_or_else(String::new, |it| format!("?versionId={it}"));
         if let Some(endpoint) = self.config.endpoint_url() {
-            return format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/'));
+            let endpoint = endpoint.trim_end_matches('/');
+            return format!("{endpoint}/{bucket}/{key}{version}");
         }
         let region = self.region().unwrap_or("us-east-1");
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        format!("https://{bucket}.s3.{region}.amazonaws.com{suffix}/{key}")
+        format!("https://{bucket}.s3.{region}.amazonaws.com{suffix}/{key}{version}")
     }
 }
 
+/// The settings of a bucket of our own, each looked at and put. A call of the latter kind
+/// may be made again.
 impl Aws {
-    /// Private, encrypted, versioned, and under the policy. Every call may be made again.
-    async fn close_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()> {
-        let block = PublicAccessBlockConfiguration::builder()
-            .block_public_acls(true)
-            .block_public_policy(true)
-            .ignore_public_acls(true)
-            .restrict_public_buckets(true)
-            .build();
+    async fn is_blocked(&self, bucket: &str, account: &str) -> Result<bool> {
+        let request = self.s3.get_public_access_block().bucket(bucket);
+        let answer = request.expected_bucket_owner(account).send().await;
+        let answer = answer
+            .map_err(failed("s3:GetBucketPublicAccessBlock"))
+            .optional()?;
+        let held = answer.and_then(|answer| answer.public_access_block_configuration);
+        Ok(held.as_ref() == Some(&everything_blocked()))
+    }
+
+    async fn block(&self, bucket: &str, account: &str) -> Result<()> {
         let request = self.s3.put_public_access_block().bucket(bucket);
         let request = request
-            .public_access_block_configuration(block)
+            .public_access_block_configuration(everything_blocked())
             .expected_bucket_owner(account);
         request
             .send()
             .await
             .map_err(failed("s3:PutBucketPublicAccessBlock"))?;
+        Ok(())
+    }
 
+    /// Returns whether the bucket encrypts with S3's own keys: with another's KMS key,
+    /// somebody else could make its objects unreadable.
+    async fn is_encrypted(&self, bucket: &str, account: &str) -> Result<bool> {
+        let request = self.s3.get_bucket_encryption().bucket(bucket);
+        let answer = request.expected_bucket_owner(account).send().await;
+        let answer = answer
+            .map_err(failed("s3:GetEncryptionConfiguration"))
+            .optional()?;
+        let held = answer.and_then(|answer| answer.server_side_encryption_configuration);
+        let algorithms = held.iter().flat_map(|held| held.rules()).map(|rule| {
+            let default = rule.apply_server_side_encryption_by_default();
+            default.map(ServerSideEncryptionByDefault::sse_algorithm)
+        });
+        Ok(algorithms.eq([Some(&ServerSideEncryption::Aes256)]))
+    }
+
+    async fn encrypt(&self, bucket: &str, account: &str) -> Result<()> {
         let default = ServerSideEncryptionByDefault::builder()
             .sse_algorithm(ServerSideEncryption::Aes256)
             .build()
@@ -255,7 +324,10 @@ impl Aws {
             .send()
             .await
             .map_err(failed("s3:PutEncryptionConfiguration"))?;
+        Ok(())
+    }
 
+    async fn keep_versions(&self, bucket: &str, account: &str) -> Result<()> {
         let versioning = VersioningConfiguration::builder()
             .status(BucketVersioningStatus::Enabled)
             .build();
@@ -267,12 +339,33 @@ impl Aws {
             .send()
             .await
             .map_err(failed("s3:PutBucketVersioning"))?;
+        Ok(())
+    }
 
+    async fn has_policy(&self, bucket: &str, account: &str, policy: &str) -> Result<bool> {
+        let request = self.s3.get_bucket_policy().bucket(bucket);
+        let answer = request.expected_bucket_owner(account).send().await;
+        let answer = answer.map_err(failed("s3:GetBucketPolicy")).optional()?;
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        let held = answer.and_then(|answer| answer.policy);
+        Ok(held.is_some_and(|held| read(&held).is_some() && read(&held) == read(policy)))
+    }
+
+    async fn put_policy(&self, bucket: &str, account: &str, policy: &str) -> Result<()> {
         let request = self.s3.put_bucket_policy().bucket(bucket);
         let request = request.policy(policy).expected_bucket_owner(account);
         request.send().await.map_err(failed("s3:PutBucketPolicy"))?;
         Ok(())
     }
+}
+
+fn everything_blocked() -> PublicAccessBlockConfiguration {
+    PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .block_public_policy(true)
+        .ignore_public_acls(true)
+        .restrict_public_buckets(true)
+        .build()
 }
 
 fn unbuilt(error: BuildError) -> Error {

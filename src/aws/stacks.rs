@@ -63,18 +63,8 @@ impl Stacks for Aws {
                 .into_iter()
                 .filter_map(|output| Some((output.output_key?, output.output_value?)))
                 .collect(),
-            parameters: stack
-                .parameters
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|held| Some((held.parameter_key?, held.parameter_value?)))
-                .collect(),
-            tags: stack
-                .tags
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|tag| Some((tag.key?, tag.value?)))
-                .collect(),
+            parameters: parameters(stack.parameters),
+            tags: tags(stack.tags),
         }))
     }
 
@@ -104,6 +94,14 @@ impl Stacks for Aws {
 
     async fn template(&self, name: &str) -> Result<String> {
         let request = self.cloudformation.get_template().stack_name(name);
+        let answer = request.template_stage(TemplateStage::Original).send().await;
+        let answer = answer.map_err(failed("cloudformation:GetTemplate"))?;
+        Ok(answer.template_body.unwrap_or_default())
+    }
+
+    async fn change_set_template(&self, stack: &str, id: &str) -> Result<String> {
+        let request = self.cloudformation.get_template().stack_name(stack);
+        let request = request.change_set_name(id);
         let answer = request.template_stage(TemplateStage::Original).send().await;
         let answer = answer.map_err(failed("cloudformation:GetTemplate"))?;
         Ok(answer.template_body.unwrap_or_default())
@@ -180,6 +178,8 @@ impl Stacks for Aws {
             status: String::new(),
             reason: None,
             changes: Vec::new(),
+            parameters: BTreeMap::new(),
+            tags: BTreeMap::new(),
         };
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("cloudformation:DescribeChangeSet"))?;
@@ -187,6 +187,8 @@ impl Stacks for Aws {
                 .status
                 .map_or_else(String::new, |status| status.as_str().to_owned());
             set.reason = page.status_reason;
+            set.parameters.extend(parameters(page.parameters));
+            set.tags.extend(tags(page.tags));
             let changes = page.changes.unwrap_or_default().into_iter();
             set.changes.extend(
                 changes
@@ -253,6 +255,24 @@ fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
             .replacement
             .map(|replacement| replacement.as_str().to_owned()),
     }
+}
+
+fn parameters(held: Option<Vec<Parameter>>) -> BTreeMap<String, String> {
+    let held = held.unwrap_or_default().into_iter();
+    // An empty value may be left out of the answer.
+    held.filter_map(|held| {
+        Some((
+            held.parameter_key?,
+            held.parameter_value.unwrap_or_default(),
+        ))
+    })
+    .collect()
+}
+
+fn tags(held: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+    let held = held.unwrap_or_default().into_iter();
+    held.filter_map(|tag| Some((tag.key?, tag.value?)))
+        .collect()
 }
 
 fn pairs<T>(map: &BTreeMap<String, String>, build: impl Fn(&str, &str) -> T) -> Vec<T> {

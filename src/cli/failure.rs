@@ -139,8 +139,14 @@ impl From<run::Error> for Failed {
             run::Error::OtherCode { .. } => Self::new("other-code", message).hint(
                 "it was given no credential in this run; find out who changed it, and put the zip back with `aws lambda update-function-code`",
             ),
+            run::Error::OtherChangeSet { .. } => Self::new("other-change-set", message).hint(
+                "find out who replaced it: the bucket's versions and CloudTrail say who wrote there; then run the same command again",
+            ),
+            run::Error::NotVersioned { .. } => Self::new("not-versioned", message).hint(
+                "find out who suspended versioning; for a bucket of yours, enable it with `aws s3api put-bucket-versioning`",
+            ),
             run::Error::TemplateTooLong { .. } => Self::new("template-too-long", message)
-                .hint("make the bucket and name it with function.artifact_bucket"),
+                .hint("`keyrota bootstrap` creates the bucket again, or name one with function.artifact_bucket"),
         }
     }
 }

@@ -19,7 +19,8 @@ use crate::view::PlanResult;
 
 /// Show what a deployment would change, and change nothing
 ///
-/// CloudFormation computes a change set, which is shown and removed again.
+/// CloudFormation computes a change set, which is shown and removed again. For a stack
+/// that does not exist, the rendered resources are shown, and no change set is made.
 #[derive(Args, Debug)]
 pub(super) struct Plan {
     /// Exit with 4 where there are changes

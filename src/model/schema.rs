@@ -293,7 +293,8 @@ struct Function {
     /// How long the log is kept.
     #[schemars(schema_with = "log_retention")]
     log_retention: Option<()>,
-    /// An existing bucket for the function's zip; one is made by default.
+    /// An existing bucket for the function's zip, in the stack's Region and with
+    /// versioning enabled; one is made by default.
     #[schemars(schema_with = "bucket")]
     artifact_bucket: Option<()>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_yaml::Value;
 
 use crate::model::Finding;
-use crate::port::{Change, Stack};
+use crate::port::{Change, ChangeSet, Stack};
 
 /// Returns whether the deployed stack differs from what would be deployed.
 ///
@@ -32,6 +32,108 @@ pub fn needs_update(
 pub fn same_template(one: &str, other: &str) -> bool {
     let read = serde_yaml::from_str::<Value>;
     matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Returns whether CloudFormation tells the same text as was given.
+///
+/// What is outside ASCII it tells as question marks
+/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1220>),
+/// so that a run of such characters is the same as a run of question marks. Nothing else
+/// may differ but ends of lines and what is blank at the end: the YAML of two different
+/// texts could mean one thing to us and another to CloudFormation.
+pub fn as_told(told: &str, given: &str) -> bool {
+    let (told, given) = (told.trim_end().lines(), given.trim_end().lines());
+    told.clone().count() == given.clone().count()
+        && told
+            .zip(given)
+            .all(|(told, given)| line_as_told(told, given))
+}
+
+fn line_as_told(mut told: &str, mut given: &str) -> bool {
+    if told == given {
+        return true;
+    }
+    let lossy = |one: char| one == '?' || !one.is_ascii();
+    let run = |text: &str| text.find(|one| !lossy(one)).unwrap_or(text.len());
+    loop {
+        let plain = given.find(lossy).unwrap_or(given.len());
+        let Some(rest) = told.strip_prefix(&given[..plain]) else {
+            return false;
+        };
+        (told, given) = (rest, &given[plain..]);
+        if given.is_empty() {
+            return told.is_empty();
+        }
+        let (ours, theirs) = (&given[..run(given)], &told[..run(told)]);
+        let lost = !ours.is_ascii() && !theirs.is_empty() && theirs.bytes().all(|it| it == b'?');
+        if ours != theirs && !lost {
+            return false;
+        }
+        (told, given) = (&told[theirs.len()..], &given[ours.len()..]);
+    }
+}
+
+/// What a change set was made from, as far as CloudFormation tells it again.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'given> {
+    /// The rendered template.
+    pub template: &'given str,
+    /// The stack's parameters.
+    pub parameters: &'given BTreeMap<String, String>,
+    /// The stack's tags.
+    pub tags: &'given BTreeMap<String, String>,
+}
+
+/// Returns what of a change set is not as it was given; nothing where all of it is.
+pub fn differs_from(given: Given<'_>, set: &ChangeSet, template: &str) -> Option<String> {
+    if !as_told(template, given.template) {
+        let told = template.lines().map(Some).chain([None]);
+        let lines = told.zip(given.template.lines());
+        let place =
+            lines.take_while(|(told, given)| told.is_some_and(|told| line_as_told(told, given)));
+        return Some(format!(
+            "its template differs from line {} on",
+            place.count() + 1
+        ));
+    }
+    let differs = |given: &BTreeMap<String, String>, held: &BTreeMap<String, String>| {
+        let other = |(key, value): &(&String, &String)| {
+            !held.get(*key).is_some_and(|held| as_told(held, value))
+        };
+        given.iter().find(other).map(|(key, _)| key.clone())
+    };
+    if let Some(name) = differs(given.parameters, &set.parameters) {
+        return Some(format!("its parameter {name} differs"));
+    }
+    let tag = differs(given.tags, &set.tags);
+    tag.map(|key| format!("its tag {key} differs"))
+}
+
+/// Returns what the deployment of a stack that does not exist adds, in the form and
+/// order of a change set.
+///
+/// # Errors
+///
+/// Returns why the template cannot be read.
+pub fn additions(template: &str) -> Result<Vec<Change>, serde_yaml::Error> {
+    let root: Value = serde_yaml::from_str(template)?;
+    let resources = root.get("Resources").and_then(Value::as_mapping);
+    let mut changes: Vec<Change> = resources
+        .into_iter()
+        .flatten()
+        .map(|(id, resource)| {
+            let kind = resource.get("Type").and_then(Value::as_str);
+            Change {
+                action: "Add".to_owned(),
+                logical_id: id.as_str().unwrap_or_default().to_owned(),
+                kind: kind.unwrap_or_default().to_owned(),
+                replacement: None,
+                properties: Vec::new(),
+            }
+        })
+        .collect();
+    changes.sort_by(|one, other| one.logical_id.cmp(&other.logical_id));
+    Ok(changes)
 }
 
 /// Returns a finding for each change that would overwrite or replace a secret's
@@ -111,6 +213,77 @@ mod tests {
             &parameters,
             &failed.tags
         ));
+    }
+
+    #[test]
+    fn what_cloudformation_tells_is_the_same_but_for_what_it_loses() {
+        for (told, given) in [
+            ("a: b\n", "a: b\n"),
+            ("a: b\r\n", "a: b\n"),
+            ("a: J?rgen", "a: Jürgen"),
+            ("a: J??rgen", "a: Jürgen"),
+            ("a: ?", "a: 결제"),
+            ("a: ????", "a: ?결제?"),
+            ("a: Jürgen", "a: Jürgen"),
+            ("a: ??????", "a: ??????"),
+        ] {
+            assert!(as_told(told, given), "{told} {given}");
+        }
+        for (told, given) in [
+            ("a: c\n", "a: b\n"),
+            ("a: b\nc: d", "a: b"),
+            ("a: b", "a: b\nc: d"),
+            ("a: ?????", "a: ??????"),
+            ("a: J*rgen", "a: Jürgen"),
+            ("a: Jrgen", "a: Jürgen"),
+            ("a: Järgen", "a: Jürgen"),
+            ("a: \"b\"", "a: b"),
+        ] {
+            assert!(!as_told(told, given), "{told} {given}");
+        }
+    }
+
+    #[test]
+    fn a_change_set_with_something_else_in_it_is_told() {
+        let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(key, value)| ((*key).into(), (*value).into()))
+                .collect()
+        };
+        let (parameters, tags) = (map(&[("ArtifactKey", "a")]), map(&[("team", "a")]));
+        let given = Given {
+            template: "A: 1\nB: 2\n",
+            parameters: &parameters,
+            tags: &tags,
+        };
+        let set = |parameters: &[(&str, &str)], tags: &[(&str, &str)]| ChangeSet {
+            status: "CREATE_COMPLETE".into(),
+            reason: None,
+            changes: Vec::new(),
+            parameters: map(parameters),
+            tags: map(tags),
+        };
+        let same = set(&[("ArtifactKey", "a"), ("Extra", "x")], &[("team", "a")]);
+        assert_eq!(differs_from(given, &same, "A: 1\nB: 2"), None);
+        let told = |set: &ChangeSet, template: &str| differs_from(given, set, template).unwrap();
+        assert!(told(&same, "A: 1\nB: 3").contains("line 2"));
+        assert!(told(&same, "A: 1").contains("line 2"));
+        let other = set(&[("ArtifactKey", "b")], &[("team", "a")]);
+        assert!(told(&other, given.template).contains("ArtifactKey"));
+        let other = set(&[("ArtifactKey", "a")], &[]);
+        assert!(told(&other, given.template).contains("team"));
+    }
+
+    #[test]
+    fn a_new_stack_is_what_its_template_adds() {
+        let template = "Resources:\n  B: { Type: X }\n  A: { Type: Y }\n";
+        let added = additions(template).unwrap();
+        let told: Vec<_> = added
+            .iter()
+            .map(|it| (&*it.action, &*it.logical_id, &*it.kind))
+            .collect();
+        assert_eq!(told, [("Add", "A", "Y"), ("Add", "B", "X")]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Decisions over what was observed: pure, synchronous, no port is called here.
 
 mod artifact;
+mod bucket;
 mod candidate;
 mod changes;
 mod database;
@@ -17,9 +18,14 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 
-pub use artifact::{artifact_prefix, function_key, template_key};
+pub use artifact::{
+    artifact_prefix, deployed_version, function_key, is_artifact, preview_key, template_key,
+};
+pub use bucket::{ObservedBucket, check_named_bucket, check_region};
 pub use candidate::{Candidate, age_in_days};
-pub use changes::{needs_update, refuse_seed_changes, same_template};
+pub use changes::{
+    Given, additions, as_told, differs_from, needs_update, refuse_seed_changes, same_template,
+};
 pub use database::{
     DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING,
     report_database,

@@ -132,36 +132,50 @@ pub struct ObjectVersion {
     pub version: String,
 }
 
-/// Whose a bucket is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BucketOwner {
-    /// It was made for artifacts by this program.
-    Keyrota,
-    /// It is the account's, made by somebody else.
-    Account,
+/// An object beside the body that it should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// It holds that body.
+    pub same: bool,
+    /// The version that was compared; none where the bucket keeps no versions, so that
+    /// the object can be overwritten.
+    pub version: Option<String>,
 }
 
 /// S3, as far as artifacts need it. Every call names the account that must
 /// own the bucket, so that a bucket of the same name elsewhere gets nothing.
 #[async_trait(?Send)]
 pub trait Artifacts {
-    /// Returns whose the bucket is; nothing where there is none.
-    async fn bucket(&self, bucket: &str, account: &str) -> Result<Option<BucketOwner>>;
-    /// Makes a private, encrypted, versioned bucket with a policy, or completes one
-    /// whose making was interrupted.
-    async fn make_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<()>;
-    /// Returns whether the object holds this body; nothing where it is not there
-    /// (`s3:GetObject`).
-    async fn holds(
+    /// Returns the bucket's Region; nothing where there is no such bucket
+    /// (`s3:ListBucket`).
+    async fn bucket_region(&self, bucket: &str, account: &str) -> Result<Option<String>>;
+    /// Returns whether every object that is stored in the bucket gets a version of its
+    /// own (`s3:GetBucketVersioning`).
+    async fn is_versioned(&self, bucket: &str, account: &str) -> Result<bool>;
+    /// Creates a bucket.
+    async fn create_bucket(&self, bucket: &str, account: &str) -> Result<()>;
+    /// Makes a bucket private, encrypted and versioned, and puts it under a policy;
+    /// returns whether it was not. Nothing is changed that is as it should be.
+    async fn secure_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<bool>;
+    /// Compares an object, or one version of it, with a body; returns nothing where it
+    /// is not there (`s3:GetObject`, `s3:GetObjectVersion`).
+    async fn compare(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        account: &str,
+        body: &[u8],
+    ) -> Result<Option<Compared>>;
+    /// Stores an object and returns its version; none where the bucket keeps no
+    /// versions (`s3:PutObject`).
+    async fn put_object(
         &self,
         bucket: &str,
         key: &str,
         account: &str,
-        body: &[u8],
-    ) -> Result<Option<bool>>;
-    /// Stores an object (`s3:PutObject`).
-    async fn put_object(&self, bucket: &str, key: &str, account: &str, body: Vec<u8>)
-    -> Result<()>;
+        body: Vec<u8>,
+    ) -> Result<Option<String>>;
     /// Returns every version of every object below a prefix (`s3:ListBucketVersions`).
     async fn versions(
         &self,
@@ -178,6 +192,6 @@ pub trait Artifacts {
     ) -> Result<()>;
     /// Deletes an empty bucket (`s3:DeleteBucket`).
     async fn delete_bucket(&self, bucket: &str, account: &str) -> Result<()>;
-    /// Returns the address that CloudFormation reads an object from.
-    fn object_url(&self, bucket: &str, key: &str) -> String;
+    /// Returns the address that CloudFormation reads an object from, in one version.
+    fn object_url(&self, bucket: &str, key: &str, version: Option<&str>) -> String;
 }

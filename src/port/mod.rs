@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use account::{
-    Artifacts, BucketOwner, Caller, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
+    Artifacts, Caller, Compared, Encryption, EncryptionKey, Functions, Identity, Invoked, Key,
     KeyPair, Keys, ObjectVersion, User,
 };
 pub use error::{Error, ErrorKind, Optional, Result};

@@ -137,6 +137,10 @@ pub struct ChangeSet {
     pub reason: Option<String>,
     /// What it would do.
     pub changes: Vec<Change>,
+    /// The stack's parameters after it.
+    pub parameters: BTreeMap<String, String>,
+    /// The stack's tags after it.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// One change of a change set.
@@ -165,6 +169,8 @@ pub trait Stacks {
     async fn resources(&self, name: &str) -> Result<Vec<StackResource>>;
     /// Returns its template as it was given.
     async fn template(&self, name: &str) -> Result<String>;
+    /// Returns the template that a change set was computed from, as it was given.
+    async fn change_set_template(&self, stack: &str, id: &str) -> Result<String>;
     /// Returns its events, the oldest first.
     async fn events(&self, id: &str) -> Result<Vec<StackEvent>>;
     /// Makes a change set and returns its ID.

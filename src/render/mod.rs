@@ -60,10 +60,14 @@ pub const FUNCTION_OUTPUT: &str = "FunctionArn";
 pub const BUCKET_PARAMETER: &str = "ArtifactBucket";
 /// The stack's parameter for the zip's key in it.
 pub const KEY_PARAMETER: &str = "ArtifactKey";
+/// The stack's parameter for the version of that object; empty for the newest.
+pub const VERSION_PARAMETER: &str = "ArtifactVersion";
 /// The output with the ARN of the databases' function, where there are two.
 pub const DATABASE_FUNCTION_OUTPUT: &str = "DatabaseFunctionArn";
 /// The parameter for the key of that function's zip.
 pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
+/// The parameter for the version of that object, likewise.
+pub const DATABASE_VERSION_PARAMETER: &str = "DatabaseArtifactVersion";
 /// The tag that every resource carries, with the stack's name.
 pub const STACK_TAG: &str = "keyrota:stack";
 /// The tag of a secret that tells the function what becomes of its old key.

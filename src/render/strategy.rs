@@ -83,6 +83,22 @@ impl Strategy {
         }
     }
 
+    /// Returns the stack's parameter for the version of that object.
+    pub fn version_parameter(self, model: &Model) -> &'static str {
+        match self.is_second(model) {
+            false => super::VERSION_PARAMETER,
+            true => super::DATABASE_VERSION_PARAMETER,
+        }
+    }
+
+    /// Returns the stack's condition that such a version is given.
+    pub fn version_condition(self, model: &Model) -> &'static str {
+        match self.is_second(model) {
+            false => "HasArtifactVersion",
+            true => "HasDatabaseArtifactVersion",
+        }
+    }
+
     /// Returns the stack's output with the ARN of its function, likewise.
     pub fn function_output(self, model: &Model) -> &'static str {
         match self.is_second(model) {

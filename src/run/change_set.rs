@@ -1,37 +1,46 @@
-//! Change sets: computed, shown, executed or removed.
+//! Change sets: computed, compared, shown, executed or removed.
 
 use std::collections::BTreeMap;
 
 use super::error::{Error, Result};
-use super::upload::store;
+use super::upload::parameters;
 use super::{Artifacts, Cleared, Context};
 use crate::model::Model;
-use crate::plan;
-use crate::port::{Change, ChangeSet, ChangeSetRequest, Stack, Stage, TemplateSource};
+use crate::plan::{self, Given};
+use crate::port::{
+    Change, ChangeSet, ChangeSetRequest, ObjectVersion, Stack, Stage, TemplateSource,
+};
 use crate::render::{self, TEMPLATE_IN_REQUEST};
 
-/// A change set that CloudFormation computed and nobody executed yet.
+/// A change set that CloudFormation computed from what was given, and nobody executed
+/// yet.
 pub(super) struct Computed {
+    /// Its ARN: a name could come to mean another one.
     pub(super) id: String,
     pub(super) changes: Vec<Change>,
+    request: ChangeSetRequest,
 }
 
 /// Returns the parameters and tags that the stack is deployed with.
 pub(super) fn inputs(
     model: &Model,
     bucket: &str,
-    keys: &BTreeMap<&'static str, String>,
+    zips: &BTreeMap<&'static str, String>,
 ) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
-    let keys = keys.iter();
-    let keys = keys.map(|(parameter, key)| ((*parameter).to_owned(), key.clone()));
+    let zips = zips.iter();
+    let zips = zips.map(|(parameter, value)| ((*parameter).to_owned(), value.clone()));
     let bucket = (render::BUCKET_PARAMETER.to_owned(), bucket.to_owned());
-    let parameters = keys.chain([bucket]).collect();
+    let parameters = zips.chain([bucket]).collect();
     let mut tags = model.tags.clone();
     tags.insert(render::STACK_TAG.to_owned(), model.stack.to_string());
     (parameters, tags)
 }
 
 /// Computes a change set; returns nothing where the stack is as it should be.
+///
+/// What CloudFormation computed it from is read again and compared: a template that
+/// goes through S3 is read there after it was stored, and what is executed has the
+/// caller's permissions.
 pub(super) async fn compute(
     context: &Context<'_>,
     model: &Model,
@@ -59,23 +68,43 @@ pub(super) async fn compute(
             true => "CAPABILITY_NAMED_IAM",
             false => "CAPABILITY_IAM",
         },
-        tags,
+        tags: tags.clone(),
     };
     let id = context.cloud.create_change_set(&request).await?;
     let set = settled(context, &request.stack, &id).await?;
     if set.status != "FAILED" {
+        let held = context.cloud.change_set_template(&request.stack, &id);
+        let given = Given {
+            template,
+            parameters: &parameters,
+            tags: &tags,
+        };
+        if let Some(difference) = plan::differs_from(given, &set, &held.await?) {
+            remove(context, &id, &request).await?;
+            return Err(Error::OtherChangeSet {
+                stack: request.stack,
+                template: match request.template {
+                    TemplateSource::Body(_) => "the request".to_owned(),
+                    TemplateSource::Url(url) => url,
+                },
+                difference,
+            });
+        }
         return Ok(Some(Computed {
             id,
             changes: set.changes,
+            request,
         }));
     }
-    remove(context, &id, model).await?;
+    remove(context, &id, &request).await?;
     // A rolled-back stack with the same template: there is nothing to change.
     if let Some(stack) = existing
         && stack.parameters == parameters
-        && plan::same_template(&context.cloud.template(&stack.name).await?, template)
     {
-        return Ok(None);
+        let deployed = context.cloud.template(&stack.name).await?;
+        if plan::as_told(&deployed, template) || plan::same_template(&deployed, template) {
+            return Ok(None);
+        }
     }
     Err(Error::ChangeSet {
         stack: model.stack.to_string(),
@@ -93,14 +122,18 @@ async fn settled(context: &Context<'_>, stack: &str, id: &str) -> Result<ChangeS
     }
 }
 
-/// Removes a change set, and the stack too where there was none before it:
-/// CloudFormation leaves one behind in REVIEW_IN_PROGRESS.
-pub(super) async fn remove(context: &Context<'_>, id: &str, model: &Model) -> Result<()> {
-    let name = model.stack.as_str();
+/// Removes a change set, and the stack too where it was made for one that did not
+/// exist: CloudFormation leaves one behind in REVIEW_IN_PROGRESS. `plan` computes none
+/// for such a stack, and may not delete any.
+async fn remove(context: &Context<'_>, id: &str, request: &ChangeSetRequest) -> Result<()> {
+    let name = request.stack.as_str();
     context.cloud.delete_change_set(name, id).await?;
+    if !request.create {
+        return Ok(());
+    }
     let stack = context.cloud.stack(name).await?;
-    if stack.is_some_and(|stack| stack.status.is_review()) {
-        context.cloud.delete_stack(name, &[]).await?;
+    if let Some(stack) = stack.filter(|stack| stack.status.is_review()) {
+        context.cloud.delete_stack(&stack.id, &[]).await?;
         while let Some(stack) = context.cloud.stack(name).await?
             && !stack.status.is_deleted()
         {
@@ -110,7 +143,18 @@ pub(super) async fn remove(context: &Context<'_>, id: &str, model: &Model) -> Re
     Ok(())
 }
 
-/// Returns what a deployment would change, and leaves nothing behind.
+impl Computed {
+    /// Removes it without executing it.
+    pub(super) async fn remove(&self, context: &Context<'_>) -> Result<()> {
+        remove(context, &self.id, &self.request).await
+    }
+}
+
+/// Stands for the version of a zip that is not stored yet.
+const NOT_STORED: &str = "not-uploaded-yet";
+
+/// Returns what a deployment would change, and leaves nothing behind. For a stack that
+/// does not exist that is what was rendered: a change set would make an empty stack.
 ///
 /// # Errors
 ///
@@ -123,16 +167,26 @@ pub async fn preview(
     artifacts: &Artifacts,
     template: &str,
 ) -> Result<Vec<Change>> {
+    let stack = cleared.observed.stack.as_ref();
+    let Some(stack) = stack.filter(|stack| !stack.status.is_review()) else {
+        let added = plan::additions(template);
+        return added.map_err(|error| render::Error::Malformed(error.to_string()).into());
+    };
     let account = cleared.observed.caller.account.as_str();
     let bucket = render::artifact_bucket(model, account, context.region);
-    let keys = artifacts.keys(model)?;
+    let mut zips = BTreeMap::new();
+    for (strategy, artifact) in artifacts.of(model)? {
+        let key = plan::function_key(model, &artifact.sha256);
+        let version = plan::deployed_version(stack, model, strategy, &bucket, &key);
+        let version = version.unwrap_or(NOT_STORED).to_owned();
+        zips.extend(parameters(model, strategy, key, version));
+    }
     let (source, uploaded) = preview_template(context, model, &bucket, account, template).await?;
-    let stack = cleared.observed.stack.as_ref();
-    let inputs = inputs(model, &bucket, &keys);
-    let computed = compute(context, model, stack, source, template, inputs).await;
+    let inputs = inputs(model, &bucket, &zips);
+    let computed = compute(context, model, Some(stack), source, template, inputs).await;
     let outcome = match computed {
         Ok(Some(computed)) => {
-            remove(context, &computed.id, model).await?;
+            computed.remove(context).await?;
             let refused = plan::refuse_seed_changes(&computed.changes);
             match refused.is_empty() {
                 true => Ok(computed.changes),
@@ -142,37 +196,48 @@ pub async fn preview(
         Ok(None) => Ok(Vec::new()),
         Err(error) => Err(error),
     };
-    if let Some(key) = uploaded {
-        for version in context.cloud.versions(&bucket, &key, account).await? {
-            context
-                .cloud
-                .delete_version(&bucket, &version, account)
-                .await?;
-        }
+    if let Some(version) = uploaded {
+        let deleted = context.cloud.delete_version(&bucket, &version, account);
+        deleted.await?;
     }
     outcome
 }
 
-/// A template too long for a request goes through the bucket if there is one,
-/// and is removed again unless it was there before.
+/// A template too long for a request goes through the bucket, below a prefix from which
+/// nothing is deployed, and is removed again in the version that was stored.
 async fn preview_template(
     context: &Context<'_>,
     model: &Model,
     bucket: &str,
     account: &str,
     template: &str,
-) -> Result<(TemplateSource, Option<String>)> {
+) -> Result<(TemplateSource, Option<ObjectVersion>)> {
     if template.len() <= TEMPLATE_IN_REQUEST {
         return Ok((TemplateSource::Body(template.to_owned()), None));
     }
-    if context.cloud.bucket(bucket, account).await?.is_none() {
+    if context
+        .cloud
+        .bucket_region(bucket, account)
+        .await?
+        .is_none()
+    {
         return Err(Error::TemplateTooLong {
+            stack: model.stack.to_string(),
             bytes: template.len(),
             bucket: bucket.to_owned(),
         });
     }
-    let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
-    let source = TemplateSource::Url(context.cloud.object_url(bucket, &key));
-    let stored = store(context, bucket, &key, account, template.as_bytes()).await?;
-    Ok((source, stored.then_some(key)))
+    let key = plan::preview_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
+    let body = template.as_bytes().to_vec();
+    let version = context
+        .cloud
+        .put_object(bucket, &key, account, body)
+        .await?;
+    let url = context.cloud.object_url(bucket, &key, version.as_deref());
+    let stored = ObjectVersion {
+        key,
+        // What S3 calls the version of an object in a bucket that keeps none.
+        version: version.unwrap_or_else(|| "null".to_owned()),
+    };
+    Ok((TemplateSource::Url(url), Some(stored)))
 }

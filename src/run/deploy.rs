@@ -1,6 +1,6 @@
 //! The stack: change set, execution, events.
 
-use super::change_set::{compute, inputs, remove};
+use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
 use super::{Cleared, Context, Uploaded};
 use crate::model::{Model, SecretName};
@@ -87,7 +87,7 @@ pub async fn deploy(
     template: &str,
 ) -> Result<Deployed> {
     let stack = cleared.observed.stack.as_ref();
-    let inputs = inputs(model, &uploaded.bucket, &uploaded.keys);
+    let inputs = inputs(model, &uploaded.bucket, &uploaded.parameters);
     let source = uploaded.template.clone();
     let computed = compute(context, model, stack, source, template, inputs).await?;
     let Some(computed) = computed else {
@@ -95,7 +95,7 @@ pub async fn deploy(
     };
     let refused = plan::refuse_seed_changes(&computed.changes);
     if !refused.is_empty() {
-        remove(context, &computed.id, model).await?;
+        computed.remove(context).await?;
         return Err(Error::Refused(refused));
     }
     context.stage(Stage::Deploying);

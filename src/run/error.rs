@@ -115,12 +115,32 @@ pub enum Error {
         /// What it should say.
         expected: String,
     },
-    /// The template is too long for a request, and there is no bucket yet.
+    /// A change set was not computed from what was given for it. It was removed.
     #[error(
-        "the template has {bytes} bytes, and a change set takes 51,200 unless the artifact bucket {bucket} exists"
+        "the change set of stack {stack} is not what was rendered: {difference} (CloudFormation read the template from {template}); it was removed, and nothing was executed"
+    )]
+    OtherChangeSet {
+        /// The stack.
+        stack: String,
+        /// Where CloudFormation read the template.
+        template: String,
+        /// What differs.
+        difference: String,
+    },
+    /// What is stored in the bucket gets no version, and could be replaced.
+    #[error("the bucket {bucket} keeps no versions, so that what was uploaded could be replaced")]
+    NotVersioned {
+        /// The bucket.
+        bucket: String,
+    },
+    /// The template is too long for a request, and the bucket is gone.
+    #[error(
+        "the stack {stack} exists, and the artifact bucket {bucket} does not: the template has {bytes} bytes, and a change set takes more than 51,200 only from a bucket"
     )]
     TemplateTooLong {
-        /// Its length.
+        /// The stack.
+        stack: String,
+        /// The template's length.
         bytes: usize,
         /// The bucket.
         bucket: String,

@@ -7,6 +7,7 @@
 
 mod account;
 mod bootstrap;
+mod bucket;
 mod change_set;
 mod database;
 mod deploy;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::bucket::check_named;
 use super::deploy::settle;
 use super::error::{Error, Result};
 use super::{Context, guard_account, observe};
@@ -27,7 +28,8 @@ pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) 
     guard_account(context, model).await?;
     settle(context, model).await?;
     let observed = observe_listed(context, model).await?;
-    let findings = plan::check(model, &observed, intent);
+    let mut findings = plan::check(model, &observed, intent);
+    findings.extend(check_named(context, model, &observed.caller.account).await?);
     if findings.iter().any(Finding::is_error) {
         return Err(Error::Refused(findings));
     }

@@ -15,7 +15,7 @@ use crate::model::{Content, Credential, Model};
 use crate::plan::{
     self, DatabaseSubject, Item, Step, Subject, Subjects, TeardownOptions, TeardownPlan,
 };
-use crate::port::{BucketOwner, CURRENT, Deletion, ErrorKind, Optional, StackResource, Stage};
+use crate::port::{CURRENT, Deletion, ErrorKind, Optional, StackResource, Stage};
 use crate::render::{self, STACK_TAG, Strategy};
 
 /// What a teardown did.
@@ -322,8 +322,9 @@ async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Res
     Ok(Item::new("stack", name, None))
 }
 
-/// Removes this stack's artifacts, and the bucket where it was made here and
-/// nobody else's are in it.
+/// Removes this stack's artifacts, and the bucket where it is keyrota's own and nobody
+/// else's are in it. Whose it is follows from the manifest and from the account that
+/// owns it; its tags are not asked, since others can write them.
 async fn remove_artifacts(
     context: &Context<'_>,
     model: &Model,
@@ -331,13 +332,21 @@ async fn remove_artifacts(
 ) -> Result<()> {
     let account = context.cloud.caller().await?.account;
     let bucket = render::artifact_bucket(model, &account, context.region);
-    let Some(owner) = context.cloud.bucket(&bucket, &account).await? else {
-        return Ok(());
-    };
-    let versions = context
-        .cloud
-        .versions(&bucket, &plan::artifact_prefix(model), &account)
-        .await?;
+    match context.cloud.bucket_region(&bucket, &account).await {
+        Ok(Some(region)) if region == context.region => {}
+        // In another Region the name is somebody's who took it.
+        Ok(_) => return Ok(()),
+        // So it is in another account, which is no reason to leave the rest.
+        Err(error) if error.kind == ErrorKind::Denied => {
+            let item = Item::new("bucket", bucket, Some(error.to_string()));
+            report.left_over.push(item);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let prefix = plan::artifact_prefix(model);
+    let mut versions = context.cloud.versions(&bucket, &prefix, &account).await?;
+    versions.retain(|version| plan::is_artifact(model, &version.key));
     for version in &versions {
         context
             .cloud
@@ -346,12 +355,10 @@ async fn remove_artifacts(
     }
     if !versions.is_empty() {
         let note = Some(format!("{} object versions deleted", versions.len()));
-        let name = format!("s3://{bucket}/{}", plan::artifact_prefix(model));
+        let name = format!("s3://{bucket}/{prefix}");
         report.deleted.push(Item::new("artifacts", name, note));
     }
-    // Without the tag it is somebody's, or was being made when a bootstrap was
-    // interrupted; the name says which, as it does for the upload.
-    if owner == BucketOwner::Account && model.function.artifact_bucket.is_some() {
+    if model.function.artifact_bucket.is_some() {
         return Ok(());
     }
     match context.cloud.delete_bucket(&bucket, &account).await {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::bucket;
 use super::error::{Error, Result};
 use super::{Cleared, Context};
 use crate::model::Model;
 use crate::plan;
-use crate::port::{BucketOwner, Stage, TemplateSource};
-use crate::render::{self, Strategy, TEMPLATE_IN_REQUEST};
+use crate::port::{Stage, TemplateSource};
+use crate::render::{Strategy, TEMPLATE_IN_REQUEST};
 
 /// The function's zip with its names.
 #[derive(Clone, Debug)]
@@ -43,16 +44,20 @@ impl Artifacts {
         };
         Strategy::of(model).map(one).collect()
     }
+}
 
-    /// Returns the stack's parameters for the zips' keys in the bucket.
-    pub(super) fn keys(&self, model: &Model) -> Result<BTreeMap<&'static str, String>> {
-        let artifacts = self.of(model)?.into_iter();
-        let keys = artifacts.map(|(strategy, artifact)| {
-            let key = plan::function_key(model, &artifact.sha256);
-            (strategy.key_parameter(model), key)
-        });
-        Ok(keys.collect())
-    }
+/// The stack's parameters for a function's zip: which object of the bucket, in which
+/// version.
+pub(super) fn parameters(
+    model: &Model,
+    strategy: Strategy,
+    key: String,
+    version: String,
+) -> [(&'static str, String); 2] {
+    [
+        (strategy.key_parameter(model), key),
+        (strategy.version_parameter(model), version),
+    ]
 }
 
 /// The code is in S3.
@@ -60,8 +65,8 @@ impl Artifacts {
 pub struct Uploaded {
     /// The bucket.
     pub bucket: String,
-    /// The stack's parameters for the zips' keys.
-    pub keys: BTreeMap<&'static str, String>,
+    /// The stack's parameters for the zips.
+    pub parameters: BTreeMap<&'static str, String>,
     /// Where CloudFormation reads the template.
     pub template: TemplateSource,
 }
@@ -70,7 +75,8 @@ pub struct Uploaded {
 ///
 /// # Errors
 ///
-/// Returns the call that was refused.
+/// Returns the call that was refused, and [`Error::NotVersioned`] where what is stored
+/// in the bucket gets no version.
 pub async fn upload(
     context: &Context<'_>,
     model: &Model,
@@ -80,70 +86,97 @@ pub async fn upload(
 ) -> Result<Uploaded> {
     context.stage(Stage::Uploading);
     let account = cleared.observed.caller.account.as_str();
-    let bucket = render::artifact_bucket(model, account, context.region);
-    // A bucket that keyrota's tag is missing from is somebody's, or was being
-    // made when a run was interrupted; the name says which.
-    let ours = model.function.artifact_bucket.is_none();
-    match context.cloud.bucket(&bucket, account).await? {
-        Some(BucketOwner::Keyrota) => {}
-        Some(BucketOwner::Account) if !ours => {}
-        _ => {
-            let policy = render::artifact_bucket_policy(model, &bucket)?;
-            context.cloud.make_bucket(&bucket, account, &policy).await?;
-            context.done(format!("made the bucket {bucket}"));
-        }
-    }
-    for (_, artifact) in artifacts.of(model)? {
+    let bucket = bucket::prepare(context, model, account).await?;
+    let stack = cleared.observed.stack.as_ref();
+    let mut chosen = BTreeMap::new();
+    for (strategy, artifact) in artifacts.of(model)? {
         let key = plan::function_key(model, &artifact.sha256);
-        put(context, &bucket, &key, account, &artifact.zip).await?;
+        let deployed =
+            stack.and_then(|stack| plan::deployed_version(stack, model, strategy, &bucket, &key));
+        let object = Object {
+            bucket: &bucket,
+            key: &key,
+            account,
+            body: &artifact.zip,
+        };
+        let version = store(context, object, deployed).await?;
+        chosen.extend(parameters(model, strategy, key, version));
     }
     let template = if template.len() <= TEMPLATE_IN_REQUEST {
         TemplateSource::Body(template.to_owned())
     } else {
         let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));
-        put(context, &bucket, &key, account, template.as_bytes()).await?;
-        TemplateSource::Url(context.cloud.object_url(&bucket, &key))
+        let object = Object {
+            bucket: &bucket,
+            key: &key,
+            account,
+            body: template.as_bytes(),
+        };
+        let version = store(context, object, None).await?;
+        TemplateSource::Url(context.cloud.object_url(&bucket, &key, Some(&version)))
     };
     Ok(Uploaded {
-        keys: artifacts.keys(model)?,
         bucket,
+        parameters: chosen,
         template,
     })
 }
 
-async fn put(
-    context: &Context<'_>,
-    bucket: &str,
-    key: &str,
-    account: &str,
-    body: &[u8],
-) -> Result<()> {
-    if !store(context, bucket, key, account, body).await? {
-        return Ok(());
-    }
-    context.done(format!("uploaded s3://{bucket}/{key}"));
-    Ok(())
+/// An object as it should be.
+#[derive(Clone, Copy)]
+struct Object<'a> {
+    bucket: &'a str,
+    key: &'a str,
+    account: &'a str,
+    body: &'a [u8],
 }
 
-/// Stores an object, unless it is there, and returns whether it did. What counts is
-/// what the object holds: whoever may write to a bucket that others share can put
-/// something else under a name that is known beforehand, for CloudFormation to deploy
-/// with the caller's rights.
-pub(super) async fn store(
+/// Returns the version of an object that holds what it should: the deployed one, the
+/// newest, or one that is stored now. What counts is what the version holds that is
+/// named to CloudFormation: whoever may write to the bucket can store something else
+/// under a name that is known beforehand, at any moment, for CloudFormation to deploy
+/// with the caller's permissions.
+async fn store(
     context: &Context<'_>,
-    bucket: &str,
-    key: &str,
-    account: &str,
-    body: &[u8],
-) -> Result<bool> {
-    match context.cloud.holds(bucket, key, account, body).await? {
-        Some(true) => return Ok(false),
-        Some(false) => context.warn(format!(
-            "s3://{bucket}/{key} held something else than its name says, and is written anew: find out who may write there"
-        )),
-        None => {}
+    object: Object<'_>,
+    deployed: Option<&str>,
+) -> Result<String> {
+    let Object {
+        bucket,
+        key,
+        account,
+        body,
+    } = object;
+    let compare = |version| context.cloud.compare(bucket, key, version, account, body);
+    if let Some(version) = deployed
+        && compare(Some(version)).await?.is_some_and(|held| held.same)
+    {
+        return Ok(version.to_owned());
     }
-    let body = body.to_vec();
-    context.cloud.put_object(bucket, key, account, body).await?;
-    Ok(true)
+    if let Some(held) = compare(None).await? {
+        match held.version {
+            Some(version) if held.same => return Ok(version),
+            _ if held.same => {}
+            _ => context.warn(format!(
+                "s3://{bucket}/{key} does not hold what its name says, and a new version is stored: find out who may write there"
+            )),
+        }
+    }
+    // A bucket that was set to keep versions a moment ago may not do it everywhere yet
+    // (manage-versioning-examples).
+    let began = context.clock.now();
+    loop {
+        let body = body.to_vec();
+        if let Some(version) = context.cloud.put_object(bucket, key, account, body).await? {
+            context.done(format!("uploaded s3://{bucket}/{key}"));
+            return Ok(version);
+        }
+        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        if waited >= context.pace.propagation {
+            return Err(Error::NotVersioned {
+                bucket: bucket.to_owned(),
+            });
+        }
+        context.wait().await;
+    }
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import unittest
+import uuid
+from typing import Any
 
 from deploying import DeployingTest, resource
 from local_aws import ACCOUNT, REGION, TRUST, eventually, zipped
@@ -240,7 +244,20 @@ class Stacks(DeployingTest):
             (change["Action"], change["LogicalResourceId"], change["ResourceType"]),
             ("Add", "Topic", "AWS::SNS::Topic"),
         )
-        self.assertEqual(self.described()["StackStatus"], "REVIEW_IN_PROGRESS")
+        before = self.described()
+        self.assertEqual(before["StackStatus"], "REVIEW_IN_PROGRESS")
+        # Another one is for the same stack.
+        other = self.change_set({"Other": resource("SNS::Topic", {})})
+        self.assertEqual(other["StackId"], before["StackId"])
+        self.assertEqual(self.described()["StackId"], before["StackId"])
+        self.assertEqual(self.deploy(topic), "CREATE_COMPLETE")
+        self.assertEqual(self.described()["StackId"], before["StackId"])
+        with self.refused("ValidationError"):
+            self.formation.describe_stack_resource(
+                StackName=self.stack, LogicalResourceId="Other"
+            )
+        self.delete()
+        answer = self.change_set(topic)
         self.formation.delete_change_set(ChangeSetName=answer["ChangeSetId"])
         with self.refused("ChangeSetNotFound"):
             self.formation.describe_change_set(ChangeSetName=answer["ChangeSetId"])
@@ -280,6 +297,93 @@ class Stacks(DeployingTest):
             with self.subTest(url):
                 self.assertEqual(self.deploy({}, TemplateURL=url), "CREATE_COMPLETE")
                 self.delete()
+
+    def test_a_change_set_is_made_from_the_version_that_is_named_and_tells_it(self) -> None:
+        storage = self.client("s3")
+        storage.create_bucket(Bucket=self.stack)
+        storage.put_bucket_versioning(
+            Bucket=self.stack, VersioningConfiguration={"Status": "Enabled"}
+        )
+        versions, bodies = [], []
+        for topic in ("One", "Two"):
+            template = {"Resources": {topic: resource("SNS::Topic", {})}}
+            bodies.append("# A comment.\n" + json.dumps(template))
+            stored = storage.put_object(Bucket=self.stack, Key="t", Body=bodies[-1].encode())
+            versions.append(stored["VersionId"])
+        url = f"https://{self.stack}.s3.{REGION}.amazonaws.com/t"
+        pinned = f"{url}?versionId={versions[0]}"
+        self.change_set({"Topic": resource("SNS::Topic", {})})
+        for address, body in ((pinned, bodies[0]), (url, bodies[1])):
+            with self.subTest(address):
+                told = self.formation.get_template(
+                    StackName=self.stack,
+                    ChangeSetName=self.change_set({}, TemplateURL=address)["ChangeSetId"],
+                    TemplateStage="Original",
+                )
+                self.assertEqual(told["TemplateBody"], body)
+        with self.refused("ValidationError"):
+            self.change_set({}, TemplateURL=f"{url}?versionId={uuid.uuid4()}")
+
+        # A version is read with a permission of its own.
+        def allowed(action: str) -> dict[str, Any]:
+            return {"Effect": "Allow", "Action": action, "Resource": "*"}
+
+        for number, (action, other) in enumerate(((pinned, url), (url, pinned))):
+            permission = ("s3:GetObjectVersion", "s3:GetObject")[number]
+            key = self.user(
+                f"reader-{number}-{self.stack}", allowed("cloudformation:*"), allowed(permission)
+            )
+            self.formation = self.client("cloudformation", key)
+            self.change_set({}, TemplateURL=action)
+            with self.refused("ValidationError", "Access Denied"):
+                self.change_set({}, TemplateURL=other)
+
+    def test_a_function_runs_the_version_that_is_named(self) -> None:
+        storage = self.client("s3")
+        storage.create_bucket(Bucket=self.stack)
+        storage.put_bucket_versioning(
+            Bucket=self.stack, VersioningConfiguration={"Status": "Enabled"}
+        )
+        versions, digests = [], []
+        for text in ("one", "two"):
+            body = zipped({"bootstrap": text})
+            stored = storage.put_object(Bucket=self.stack, Key="f.zip", Body=body)
+            versions.append(stored["VersionId"])
+            digests.append(base64.b64encode(hashlib.sha256(body).digest()).decode())
+        role = self.role(f"r-{self.stack}")
+
+        def function(version: str) -> dict[str, Any]:
+            code = {"S3Bucket": self.stack, "S3Key": "f.zip"}
+            properties = {
+                "FunctionName": self.stack,
+                "Runtime": "provided.al2023",
+                "Handler": "bootstrap",
+                "Role": role,
+                "Code": code | ({"S3ObjectVersion": version} if version else {}),
+            }
+            return {"Function": resource("Lambda::Function", properties)}
+
+        def runs() -> str:
+            function = self.client("lambda").get_function(FunctionName=self.stack)
+            return function["Configuration"]["CodeSha256"]
+
+        self.assertEqual(self.deploy(function(versions[0])), "CREATE_COMPLETE")
+        self.assertEqual(runs(), digests[0])
+        for version, digest in ((versions[1], digests[1]), (versions[0], digests[0])):
+            deployed = self.deploy(function(version), kind="UPDATE")
+            self.assertEqual(deployed, "UPDATE_COMPLETE")
+            self.assertEqual(runs(), digest)
+        gone = self.deploy(function(str(uuid.uuid4())), kind="UPDATE")
+        self.assertEqual(gone, "UPDATE_ROLLBACK_COMPLETE")
+        self.assertEqual(runs(), digests[0])
+        # With the newest version, no permission on versions is needed.
+        actions = ["cloudformation:*", "iam:*", "lambda:*", "s3:GetObject"]
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        self.formation = self.client("cloudformation", self.user(f"u-{self.stack}", allowed))
+        self.assertEqual(
+            self.deploy(function(versions[1]), kind="UPDATE"), "UPDATE_ROLLBACK_COMPLETE"
+        )
+        self.assertIn("s3:GetObjectVersion", self.failure("Function"))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,57 @@ class Bucket(LocalAwsTest):
         with self.refused("404"):
             self.storage.head_bucket(Bucket=self.name)
 
+    def test_a_bucket_of_another_owner_than_expected_is_refused(self) -> None:
+        self.storage.put_object(Bucket=self.name, Key="k", Body=b"x")
+        self.storage.head_bucket(Bucket=self.name, ExpectedBucketOwner=ACCOUNT)
+        other = "111122223333"
+        with self.refused("403"):
+            self.storage.head_bucket(Bucket=self.name, ExpectedBucketOwner=other)
+        for refused in (
+            lambda: self.storage.get_object(Bucket=self.name, Key="k", ExpectedBucketOwner=other),
+            lambda: self.storage.put_object(
+                Bucket=self.name, Key="k", Body=b"y", ExpectedBucketOwner=other
+            ),
+            lambda: self.storage.put_bucket_policy(
+                Bucket=self.name, Policy="{}", ExpectedBucketOwner=other
+            ),
+        ):
+            with self.refused("AccessDenied"):
+                refused()
+        held = self.storage.get_object(Bucket=self.name, Key="k")
+        self.assertEqual(held["Body"].read(), b"x")
+
+    def test_a_version_is_read_with_a_permission_of_its_own(self) -> None:
+        self.storage.put_bucket_versioning(
+            Bucket=self.name, VersioningConfiguration={"Status": "Enabled"}
+        )
+        stored = [
+            self.storage.put_object(Bucket=self.name, Key="k", Body=body)["VersionId"]
+            for body in (b"one", b"two")
+        ]
+        allowed = {"Effect": "Allow", "Resource": f"arn:aws:s3:::{self.name}/*"}
+        newest = self.client("s3", self.user("newest", {**allowed, "Action": "s3:GetObject"}))
+        any_of_them = {**allowed, "Action": "s3:GetObjectVersion"}
+        versions = self.client("s3", self.user("versions", any_of_them))
+        self.assertEqual(newest.get_object(Bucket=self.name, Key="k")["VersionId"], stored[1])
+        with self.refused("AccessDenied"):
+            newest.get_object(Bucket=self.name, Key="k", VersionId=stored[0])
+        held = versions.get_object(Bucket=self.name, Key="k", VersionId=stored[0])
+        self.assertEqual(held["Body"].read(), b"one")
+        with self.refused("AccessDenied"):
+            versions.get_object(Bucket=self.name, Key="k")
+        with self.refused("NoSuchVersion"):
+            gone = "00000000-0000-4000-8000-000000000000"
+            versions.get_object(Bucket=self.name, Key="k", VersionId=gone)
+
+    def test_what_is_not_set_is_said_so(self) -> None:
+        self.assertNotIn("Status", self.storage.get_bucket_versioning(Bucket=self.name))
+        with self.refused("NoSuchBucketPolicy"):
+            self.storage.get_bucket_policy(Bucket=self.name)
+        with self.refused("NoSuchPublicAccessBlockConfiguration"):
+            self.storage.delete_public_access_block(Bucket=self.name)
+            self.storage.get_public_access_block(Bucket=self.name)
+
     def test_a_bucket_for_tls_only_can_be_used(self) -> None:
         arn = f"arn:aws:s3:::{self.name}"
         policy = {

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod application;
+mod artifact;
 mod bundle;
 mod change;
 mod cut;

@@ -101,6 +101,7 @@ async fn after_an_update_that_rolled_back_the_next_goes_on() {
     let request = request.capabilities(Capability::CapabilityIam);
     let request = request.parameters(parameter("ArtifactBucket"));
     let request = request.parameters(parameter("ArtifactKey"));
+    let request = request.parameters(parameter("ArtifactVersion"));
     request.send().await.expect("the update begins");
     world
         .until_stack_is("payments-keys", "UPDATE_ROLLBACK_COMPLETE")
@@ -149,7 +150,7 @@ async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
     let world = World::new().await;
     world.make_user("ci-deployer").await;
     world.manifest(MANIFEST);
-    // What an interrupted plan leaves behind.
+    // What an earlier version's interrupted plan leaves behind, or somebody else.
     let request = world.cloudformation.create_change_set();
     let request = request
         .stack_name("payments-keys")
@@ -161,7 +162,9 @@ async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
     world
         .until_stack_is("payments-keys", "REVIEW_IN_PROGRESS")
         .await;
-    world.keyrota(PLAN).await.exits(4);
+    // A plan neither uses it nor removes it.
+    let ran = world.changes_nothing(PLAN).await.exits(4);
+    assert!(!ran.stdout.contains("\"Topic\""), "{ran}");
     let status = world.keyrota("status --format json").await.exits(0).json();
     assert_eq!(status["secrets"][0]["state"], "missing");
     world.keyrota(BOOTSTRAP).await.exits(0);

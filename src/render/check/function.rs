@@ -29,8 +29,8 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: false,
             title: "The function's code comes from the artifact bucket",
-            why: "Inline code is for Node.js and Python. What is deployed has to be the zip that was built and checked.",
-            remedy: "set Code to S3Bucket `!Ref ArtifactBucket` and S3Key `!Ref ArtifactKey`",
+            why: "Inline code is for Node.js and Python. What is deployed has to be the zip that was built and checked, in the version that was compared: whoever may write to the bucket can store another one under the same key.",
+            remedy: "set Code as the template `function` of keyrota does: S3Bucket `!Ref ArtifactBucket`, S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
             source: REFERENCE,
             check: Some(|stack, found| {
                 for function in stack.template.of_type(LAMBDA) {
@@ -50,6 +50,11 @@ pub(super) const THEME: Theme = Theme {
                             let place = function.at(&format!("Code.{key}"));
                             found.add(place, format!("it is not the parameter {parameter}"));
                         }
+                    }
+                    let version = strategy.version_parameter(stack.model());
+                    if code("S3ObjectVersion").and_then(unless_empty) != Some(version) {
+                        let place = function.at("Code.S3ObjectVersion");
+                        found.add(place, format!("it is not the parameter {version}"));
                     }
                 }
             }),
@@ -214,6 +219,21 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
+/// Returns the parameter of `!If [CONDITION, !Ref PARAMETER, !Ref AWS::NoValue]`.
+fn unless_empty(value: &Value) -> Option<&str> {
+    let Value::Tagged(tagged) = value else {
+        return None;
+    };
+    match tagged.value.as_sequence()?.as_slice() {
+        [_, parameter, otherwise]
+            if tagged.tag == "If" && target(otherwise) == Some("AWS::NoValue") =>
+        {
+            target(parameter)
+        }
+        _ => None,
+    }
+}
+
 fn names(stack: &Stack<'_>, found: &mut Found) {
     let of = |strategy: Strategy| {
         [
@@ -238,9 +258,13 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
         }
     }
     let parameters = stack.template.section("Parameters");
-    let zips = stack
-        .strategies()
-        .map(|strategy| strategy.key_parameter(stack.model()));
+    let zips = stack.strategies().flat_map(|strategy| {
+        let model = stack.model();
+        [
+            strategy.key_parameter(model),
+            strategy.version_parameter(model),
+        ]
+    });
     for parameter in [BUCKET_PARAMETER].into_iter().chain(zips) {
         if !parameters.is_some_and(|all| all.contains_key(parameter)) {
             found.add(

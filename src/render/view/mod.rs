@@ -61,6 +61,8 @@ struct Function {
     artifact_key: &'static str,
     /// The path of its pins in the zip.
     handler: String,
+    artifact_version: &'static str,
+    version_condition: &'static str,
     network: Option<Network>,
     tags: Vec<Tag>,
 }
@@ -79,6 +81,7 @@ struct Network {
 struct Second {
     function: &'static str,
     artifact_key: &'static str,
+    artifact_version: &'static str,
     output: &'static str,
 }
 
@@ -199,6 +202,7 @@ pub fn stack(model: &Model) -> Result<Stack, Error> {
         second: (held.len() > 1).then(|| Second {
             function: Strategy::Databases.function(),
             artifact_key: Strategy::Databases.key_parameter(model),
+            artifact_version: Strategy::Databases.version_parameter(model),
             output: Strategy::Databases.function_output(model),
         }),
         kms_key: key(model, &held),
@@ -233,6 +237,8 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Function,
         log_group: strategy.log_group_name(&model.stack),
         artifact_key: strategy.key_parameter(model),
         handler,
+        artifact_version: strategy.version_parameter(model),
+        version_condition: strategy.version_condition(model),
         network: (database && network.is_in_vpc()).then(|| Network {
             policy: format!("{}{}", strategy.role(), role::NETWORK),
             subnets: network.subnets.clone(),

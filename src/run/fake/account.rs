@@ -1,14 +1,11 @@
-//! KMS, Lambda, logs and S3.
+//! KMS, Lambda and logs.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Fake;
-use super::world::{Bucket, REGION, World, refused};
-use crate::port::{
-    Artifacts, BucketOwner, Encryption, EncryptionKey, ErrorKind, Functions, Invoked,
-    ObjectVersion, Result,
-};
+use super::world::refused;
+use crate::port::{Encryption, EncryptionKey, ErrorKind, Functions, Invoked, Result};
 
 #[async_trait(?Send)]
 impl Encryption for Fake {
@@ -77,98 +74,5 @@ impl Functions for Fake {
             Ok(world.logs.remove(group).is_some())
         })
         .await
-    }
-}
-
-impl World {
-    fn bucket(&mut self, bucket: &str) -> Result<&mut Bucket> {
-        match self.buckets.get_mut(bucket) {
-            Some(found) => Ok(found),
-            None => refused(ErrorKind::NotFound, "no such bucket"),
-        }
-    }
-}
-
-#[async_trait(?Send)]
-impl Artifacts for Fake {
-    async fn bucket(&self, bucket: &str, _: &str) -> Result<Option<BucketOwner>> {
-        self.act("s3:HeadBucket", |world| {
-            Ok(world.buckets.get(bucket).map(|held| held.owner))
-        })
-        .await
-    }
-
-    async fn make_bucket(&self, bucket: &str, _: &str, _: &str) -> Result<()> {
-        // Two calls: a bucket is complete when it carries its tag.
-        let empty = Bucket {
-            owner: BucketOwner::Account,
-            objects: std::collections::BTreeMap::new(),
-        };
-        self.act("s3:CreateBucket", |world| {
-            world.buckets.entry(bucket.to_owned()).or_insert(empty);
-            Ok(())
-        })
-        .await?;
-        self.act("s3:PutBucketTagging", |world| {
-            world.bucket(bucket)?.owner = BucketOwner::Keyrota;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn holds(&self, bucket: &str, key: &str, _: &str, body: &[u8]) -> Result<Option<bool>> {
-        self.act("s3:GetObject", |world| {
-            let held = world.buckets.get(bucket);
-            let held = held.and_then(|held| held.objects.get(key));
-            Ok(held.map(|held| held == body))
-        })
-        .await
-    }
-
-    async fn put_object(&self, bucket: &str, key: &str, _: &str, body: Vec<u8>) -> Result<()> {
-        self.act("s3:PutObject", |world| {
-            world.bucket(bucket)?.objects.insert(key.to_owned(), body);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn versions(&self, bucket: &str, prefix: &str, _: &str) -> Result<Vec<ObjectVersion>> {
-        self.act("s3:ListBucketVersions", |world| {
-            let keys = world.bucket(bucket)?.objects.keys();
-            let keys = keys.filter(|key| key.starts_with(prefix));
-            Ok(keys
-                .map(|key| ObjectVersion {
-                    key: key.clone(),
-                    version: "1".to_owned(),
-                })
-                .collect())
-        })
-        .await
-    }
-
-    async fn delete_version(&self, bucket: &str, version: &ObjectVersion, _: &str) -> Result<()> {
-        self.act("s3:DeleteObjectVersion", |world| {
-            world.bucket(bucket)?.objects.remove(&version.key);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn delete_bucket(&self, bucket: &str, _: &str) -> Result<()> {
-        self.act("s3:DeleteBucket", |world| match world.buckets.get(bucket) {
-            Some(held) if !held.objects.is_empty() => {
-                refused(ErrorKind::Conflict, "it is not empty")
-            }
-            _ => {
-                world.buckets.remove(bucket);
-                Ok(())
-            }
-        })
-        .await
-    }
-
-    fn object_url(&self, bucket: &str, key: &str) -> String {
-        format!("https://{bucket}.s3.{REGION}.amazonaws.com/{key}")
     }
 }

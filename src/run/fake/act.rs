@@ -127,6 +127,7 @@ impl Fake {
             let mut world = self.world.borrow_mut();
             world.pass(super::world::LATENCY);
             let answer = effect(&mut world);
+            world.intrude();
             world.watch(call);
             answer.map_err(|error| Error { call, ..error })
         };

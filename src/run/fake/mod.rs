@@ -4,6 +4,7 @@
 
 mod account;
 mod act;
+mod bucket;
 mod clock;
 mod database;
 mod keys;
@@ -17,6 +18,7 @@ mod watch;
 mod world;
 
 pub(super) use act::{Fake, Fault, Kind};
+pub(super) use bucket::{Bucket, Writer};
 pub(super) use rotation::Step;
 pub(super) use watch::Watch;
-pub(super) use world::{ACCOUNT, Bucket, Origin, REGION, World};
+pub(super) use world::{ACCOUNT, Origin, REGION, World};

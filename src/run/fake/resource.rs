@@ -6,8 +6,8 @@ use serde_yaml::Value;
 
 use super::stacks::{StackRecord, physical_ids};
 use super::template::{Resource, Scope, Template};
-use super::world::{ACCOUNT, REGION, Version, World, refused};
-use crate::port::{ChangeSetRequest, ErrorKind, Rotation};
+use super::world::{ACCOUNT, REGION, Version, World};
+use crate::port::{ChangeSetRequest, Rotation};
 
 /// A resource that was made.
 #[derive(Clone, Debug)]
@@ -64,17 +64,6 @@ impl World {
         stack.become_("REVIEW_IN_PROGRESS");
         self.stacks.push(stack);
         self.stacks.len() - 1
-    }
-
-    pub fn object_at(&self, url: &str) -> crate::port::Result<String> {
-        let found = self.buckets.iter().find_map(|(name, bucket)| {
-            let key = url.strip_prefix(&format!("https://{name}.s3.{REGION}.amazonaws.com/"))?;
-            bucket.objects.get(key)
-        });
-        match found {
-            Some(body) => Ok(String::from_utf8(body.clone()).unwrap()),
-            None => refused(ErrorKind::Invalid, "no such object"),
-        }
     }
 
     pub fn deploy_resources(
@@ -213,10 +202,11 @@ impl World {
     fn code(&mut self, properties: &Value, scope: &Scope<'_>, arn: &str) -> Result<(), String> {
         let bucket = scope.text(&properties["Code"]["S3Bucket"]);
         let key = scope.text(&properties["Code"]["S3Key"]);
+        let version = scope.optional(&properties["Code"]["S3ObjectVersion"]);
         let held = self.buckets.get(&bucket);
-        let body = held.and_then(|held| held.objects.get(&key));
-        let body = body.ok_or("the code is not in the bucket")?;
-        let digest = crate::bundle::sha256_hex(body);
+        let held = held.and_then(|held| held.get(&key, version.as_deref()));
+        let held = held.ok_or("the code is not in the bucket")?;
+        let digest = crate::bundle::sha256_hex(&held.body);
         self.functions.insert(arn.to_owned(), digest);
         Ok(())
     }

@@ -248,6 +248,16 @@ impl Stacks for Fake {
         .await
     }
 
+    async fn change_set_template(&self, _stack: &str, id: &str) -> Result<String> {
+        self.act("cloudformation:GetTemplate", |world| {
+            match world.change_sets.get(id) {
+                Some(set) => Ok(set.body.clone()),
+                None => refused(ErrorKind::NotFound, "no such change set"),
+            }
+        })
+        .await
+    }
+
     async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
         self.act("cloudformation:DescribeStackEvents", |world| {
             let found = world.find_stack(id).map(|index| &world.stacks[index]);
@@ -262,6 +272,7 @@ impl Stacks for Fake {
                 TemplateSource::Body(body) => body.clone(),
                 TemplateSource::Url(url) => world.object_at(url)?,
             };
+            let body = world.swapped_template.clone().unwrap_or(body);
             let index = match world.find_stack(&request.stack) {
                 Some(index) => {
                     let stack = &world.stacks[index];
@@ -303,6 +314,8 @@ impl Stacks for Fake {
                 status: status.to_owned(),
                 reason,
                 changes: set.changes.clone(),
+                parameters: set.request.parameters.clone(),
+                tags: set.request.tags.clone(),
             })
         })
         .await

@@ -90,6 +90,17 @@ impl Scope<'_> {
         }
     }
 
+    /// Returns the text of `!If [HasPARAMETER, !Ref PARAMETER, !Ref AWS::NoValue]`,
+    /// whose condition is that the parameter is not empty.
+    pub fn optional(&self, value: &Value) -> Option<String> {
+        let Value::Tagged(tagged) = value else {
+            panic!("!If expected, not {value:?}");
+        };
+        assert_eq!(tagged.tag, "If");
+        let given = self.text(&tagged.value[1]);
+        (!given.is_empty()).then_some(given)
+    }
+
     fn reference(&self, name: &str) -> String {
         match name {
             "AWS::Partition" => "aws".to_owned(),

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::bucket::{Bucket, Writer};
 use super::database::Server;
 use super::rotation::{Process, Step};
 use super::stacks::{ChangeSetRecord, StackRecord};
 use super::watch::Watch;
-use crate::port::{BucketOwner, Error, ErrorKind, Rotation};
+use crate::port::{Error, ErrorKind, Rotation};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
@@ -59,12 +60,6 @@ pub struct SecretRecord {
     pub versions: BTreeMap<String, Version>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Bucket {
-    pub owner: BucketOwner,
-    pub objects: BTreeMap<String, Vec<u8>>,
-}
-
 /// An account.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -75,6 +70,9 @@ pub struct World {
     pub stacks: Vec<StackRecord>,
     pub change_sets: BTreeMap<String, ChangeSetRecord>,
     pub buckets: BTreeMap<String, Bucket>,
+    pub writer: Option<Writer>,
+    /// What CloudFormation computes change sets from instead of what it is given.
+    pub swapped_template: Option<String>,
     /// Each KMS key's state.
     pub kms_keys: BTreeMap<String, String>,
     pub functions: BTreeMap<String, String>,
@@ -106,6 +104,8 @@ impl World {
             stacks: Vec::new(),
             change_sets: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            writer: None,
+            swapped_template: None,
             kms_keys: BTreeMap::new(),
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::super::fake::{ACCOUNT, Bucket, Fake, Fault, Kind, Origin, REGION, World};
 use super::super::{Bootstrapped, Error};
 use super::scenario::{Scenario, explore, tell};
-use crate::port::BucketOwner;
 
 fn check(fake: &Fake, done: &Bootstrapped) {
     let world = fake.world.borrow();
@@ -162,18 +161,15 @@ fn what_lies_under_the_name_of_the_code_is_not_trusted() {
     let code = crate::bundle::sha256_hex(b"the function");
     let key = crate::plan::function_key(&scenario.model, &code);
     let bucket = crate::render::artifact_bucket(&scenario.model, ACCOUNT, REGION);
-    let planted = Bucket {
-        owner: BucketOwner::Keyrota,
-        objects: [(key.clone(), b"another function".to_vec())].into(),
-    };
+    let mut planted = Bucket::new();
+    planted.put(&key, String::new(), b"another function".to_vec());
     let mut buckets = [(bucket.clone(), planted)].into();
     fake.world.borrow_mut().buckets.append(&mut buckets);
     let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
     check(&fake, &done);
-    assert_eq!(
-        fake.world.borrow().buckets[&bucket].objects[&key],
-        b"the function"
-    );
+    let world = fake.world.borrow();
+    let stored = world.buckets[&bucket].get(&key, None).unwrap();
+    assert_eq!(stored.body, b"the function");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The flows over an AWS in memory, with a fault at every call.
 
+mod artifact;
 mod bootstrap;
 mod database;
 mod discover;

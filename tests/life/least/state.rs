@@ -267,6 +267,7 @@ async fn seed_otherwise(world: &World) {
     let request = request.capabilities(Capability::CapabilityNamedIam);
     let request = request.parameters(parameter("ArtifactBucket"));
     let request = request.parameters(parameter("ArtifactKey"));
+    let request = request.parameters(parameter("ArtifactVersion"));
     request.send().await.expect("the update begins");
     world.until_stack_is(STACK, "UPDATE_COMPLETE").await;
 }

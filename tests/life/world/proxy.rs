@@ -120,6 +120,7 @@ struct Now {
     seen: Seen,
     told: BTreeSet<String>,
     watch: Option<mpsc::UnboundedSender<oneshot::Sender<()>>>,
+    watches_reads: bool,
 }
 
 /// What becomes of one request.
@@ -145,6 +146,7 @@ impl Proxy {
                 seen: Seen::default(),
                 told: BTreeSet::new(),
                 watch: None,
+                watches_reads: false,
             }),
         });
         let shared = Arc::clone(&state);
@@ -198,6 +200,13 @@ impl Proxy {
         receiver
     }
 
+    /// Has each request be looked at before it is answered, those too that change
+    /// nothing.
+    pub fn watch_everything(&self) -> Watch {
+        self.state.now().watches_reads = true;
+        self.watch()
+    }
+
     /// Returns what was said and must be said nowhere else.
     pub fn told(&self) -> BTreeSet<String> {
         self.state.now().told.clone()
@@ -237,7 +246,8 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).await?;
     state.now().told.extend(told::values(&request, &answer));
-    if request.changes() {
+    let watches_reads = state.now().watches_reads;
+    if request.changes() || watches_reads {
         state.looked_at().await;
     }
     match fate {

@@ -429,6 +429,9 @@ fn rest() -> impl IntoIterator<Item = Case> {
         "function-pins", EVERYTHING => |text| {
             swap(text, "Handler: \"pins/", "Handler: \"pins/0")
         };
+        "inline-code", EVERYTHING => |text| {
+            swap(text, "        S3ObjectVersion: !If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]\n", "")
+        };
         "function-role", EVERYTHING => |text| {
             swap(text, "Role: !GetAtt FunctionRole.Arn", "Role: !Sub \"arn:aws:iam::${AWS::AccountId}:role/admin\"")
         };

@@ -117,6 +117,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
         rotation,
         secrets,
         stacks,
+        storage,
     )
 
     once = threading.Lock()
@@ -151,6 +152,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     authorization.install()
     resources.install()
     stacks.install()
+    storage.install()
     handlers.install()
     processes.install(f"http://{_HOST}:{port}")
 

@@ -57,6 +57,7 @@ NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
     "AWS::KMS::Key": {"Enabled": ("kms:DisableKey", "kms:EnableKey")},
     "AWS::Lambda::Function": {
         "CapacityProviderConfig": ("lambda:PassCapacityProvider",),
+        "Code.S3ObjectVersion": ("s3:GetObjectVersion",),
         "CodeSigningConfigArn": (
             "lambda:DeleteFunctionCodeSigningConfig",
             "lambda:GetCodeSigningConfig",
@@ -121,7 +122,10 @@ NEEDED_FOR: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
 }
-"""What a handler calls only for resources that have a property, now or before."""
+"""What a handler calls only for resources that have a property, now or before.
+
+A dot leads to a property of a property.
+"""
 
 NEVER: dict[str, dict[str, str]] = {
     "AWS::IAM::Role": {
@@ -131,7 +135,6 @@ NEVER: dict[str, dict[str, str]] = {
         "iam:DeleteUserPermissionsBoundary": "a user without the boundary is another manifest's"
     },
     "AWS::KMS::Key": {"kms:DisableKeyRotation": "the template keeps the key's rotation on"},
-    "AWS::Lambda::Function": {"s3:GetObjectVersion": "the code is named without a version"},
     "AWS::Logs::LogGroup": {
         "logs:DeleteRetentionPolicy": "the template always says for how long logs are kept"
     },
@@ -198,9 +201,17 @@ def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
         actions |= set(handlers.get("read", ()))
     actions -= NEVER.get(kind, {}).keys()
     for name, only in NEEDED_FOR.get(kind, {}).items():
-        if not any(held.get(name) for held in properties):
+        if not any(_has(held, name) for held in properties):
             actions -= set(only)
     return sorted(actions)
+
+
+def _has(properties: Properties, name: str) -> bool:
+    """Says whether a property is there and not empty."""
+    value: Any = properties
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return bool(value)
 
 
 def _provision(original: Callable[..., Any]) -> Callable[..., Any]:

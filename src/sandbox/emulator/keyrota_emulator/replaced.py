@@ -60,9 +60,19 @@ NAMES: dict[str, tuple[str, ...]] = {
         "json_response",
     ),
     "ministack.core.router": ("extract_access_key_id",),
-    "ministack.services.cloudformation": ("_ACTION_HANDLERS",),
+    "ministack.services.cloudformation": (
+        "_ACTION_HANDLERS",
+        "_change_sets",
+        "_stack_events",
+    ),
     "ministack.services.cloudformation.handlers": ("_resolve_stack",),
-    "ministack.services.cloudformation.helpers": ("_error", "_extract_members", "_p"),
+    "ministack.services.cloudformation.helpers": (
+        "TEMPLATE_URL_MAX_BYTES",
+        "_error",
+        "_extract_members",
+        "_p",
+        "_resolve_document",
+    ),
     "ministack.services.cloudformation.provisioners": (
         "_REPLACING_PROPERTIES",
         "_RESOURCE_HANDLERS",
@@ -104,6 +114,13 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_reject_unreadable_zip",
         "os",
         "subprocess",
+    ),
+    "ministack.services.s3": (
+        "_bucket_owner_account",
+        "_error",
+        "_get_object_data",
+        "_parse_bucket_key",
+        "handle_request",
     ),
     "ministack.services.secretsmanager": (
         "_add_stage",

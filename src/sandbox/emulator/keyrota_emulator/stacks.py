@@ -12,14 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudformation
+from ministack.services import cloudformation, s3
 from ministack.services.cloudformation import handlers, helpers
 
 from . import authorization
 from .handlers import calling
+from .replaced import put
 
 _UPDATABLE = (
     "CREATE_COMPLETE",
@@ -41,6 +42,7 @@ def install() -> None:
     actions = cloudformation._ACTION_HANDLERS
     for name in ("CreateStack", "UpdateStack", "ValidateTemplate", "GetTemplateSummary"):
         actions[name] = _with_path_style_url(actions[name])
+    put(helpers, "_resolve_document", _resolve_document(helpers._resolve_document))
     actions["CreateStack"] = _create_stack(actions["CreateStack"])
     actions["CreateChangeSet"] = _create_change_set(
         _with_path_style_url(actions["CreateChangeSet"])
@@ -60,11 +62,43 @@ def _with_path_style_url(original: Operation) -> Operation:
         if match := _VIRTUAL_HOST.fullmatch(url.hostname or ""):
             path = f"/{match['bucket']}{url.path}"
             parameters = {**parameters, "TemplateURL": [url._replace(path=path).geturl()]}
-        if path and not _may("s3:GetObject", f"arn:aws:s3:::{path.lstrip('/')}"):
+        action = "s3:GetObjectVersion" if _version(url.query) else "s3:GetObject"
+        if path and not _may(action, f"arn:aws:s3:::{path.lstrip('/')}"):
             return helpers._error("ValidationError", "S3 error: Access Denied")
         return original(parameters)
 
     return operation
+
+
+def _version(query: str) -> str | None:
+    """Returns the version of an object that a URL names."""
+    return parse_qs(query).get("versionId", [None])[0]
+
+
+def _resolve_document(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Reads a template in the version that its URL names. ministack reads the newest.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetrievingObjectVersions.html
+    """
+
+    def resolve_document(
+        parameters: Parameters, body_key: str, url_key: str, label: str
+    ) -> tuple[str | None, Answer | None]:
+        url = urlsplit(helpers._p(parameters, url_key))
+        version = _version(url.query)
+        if version is None or helpers._p(parameters, body_key):
+            return original(parameters, body_key, url_key, label)
+        bucket, _, key = url.path.lstrip("/").partition("/")
+        data = s3._get_object_data(bucket, key, version)
+        if data is None:
+            message = "S3 error: The specified version does not exist."
+            return None, helpers._error("ValidationError", message)
+        if len(data) > helpers.TEMPLATE_URL_MAX_BYTES:
+            message = f"{label} may not exceed {helpers.TEMPLATE_URL_MAX_BYTES} bytes in size."
+            return None, helpers._error("ValidationError", message)
+        return data.decode("utf-8"), None
+
+    return resolve_document
 
 
 def _may(action: str, arn: str) -> bool:
@@ -126,6 +160,31 @@ def _create_change_set(original: Operation) -> Operation:
                 "ValidationError",
                 f"Stack:{stack['StackId']} is in {status} state and can not be updated.",
             )
-        return _untaggable(parameters, stack) or original(parameters)
+        if refused := _untaggable(parameters, stack):
+            return refused
+        before = stack["StackId"] if stack and status == "REVIEW_IN_PROGRESS" else None
+        answer = original(parameters)
+        return _same_stack(answer, before, name) if kind == "CREATE" and before else answer
 
     return create_change_set
+
+
+def _same_stack(answer: Answer, before: str, name: str) -> Answer:
+    """Gives a stack in REVIEW_IN_PROGRESS the ID that it had before its newest change set.
+
+    ministack makes another one with each change set. "The REVIEW_IN_PROGRESS state" of a
+    stack lasts until a change set is executed:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    """
+    status, headers, body = answer
+    stack = handlers._resolve_stack(name)
+    if status != 200 or stack is None:
+        return answer
+    after = stack["StackId"]
+    stack["StackId"] = before
+    events = cloudformation._stack_events
+    events[before] = [*events.get(before, []), *events.pop(after, [])]
+    for change_set in cloudformation._change_sets.values():
+        if change_set["StackId"] == after:
+            change_set["StackId"] = before
+    return status, headers, body.replace(after.encode(), before.encode())

@@ -1,0 +1,84 @@
+//! Whether a bucket can hold the artifacts.
+
+use crate::model::Finding;
+
+/// The manifest's key for the bucket.
+const PATH: &str = "function.artifact_bucket";
+const KIND: &str = "artifact-bucket";
+
+/// A bucket as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObservedBucket {
+    /// There is none of the name.
+    Missing,
+    /// It may not be looked at, and what S3 says.
+    Denied(String),
+    /// It is in another Region.
+    Elsewhere(String),
+    /// It is the account's, in the stack's Region.
+    There {
+        /// Every stored object gets a version of its own.
+        versioned: bool,
+    },
+}
+
+/// Returns what makes a bucket unfit that the manifest names. It is never changed, so
+/// that it has to be fit as it is.
+pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Option<Finding> {
+    let without = "or leave `function.artifact_bucket` out, and keyrota makes a bucket";
+    let (message, hint) = match seen {
+        ObservedBucket::There { versioned: true } => return None,
+        ObservedBucket::Missing => (
+            format!("there is no bucket `{name}`"),
+            format!("create it in {region} with versioning enabled, {without}"),
+        ),
+        ObservedBucket::Denied(why) => (
+            format!("the bucket `{name}` cannot be used: {why}"),
+            format!("name a bucket of this account, {without}"),
+        ),
+        ObservedBucket::Elsewhere(other) => return Some(check_region(name, region, other)),
+        ObservedBucket::There { versioned: false } => (
+            format!(
+                "the bucket `{name}` does not keep versions, so that an object in it could be replaced after it was compared"
+            ),
+            format!(
+                "enable versioning: aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled"
+            ),
+        ),
+    };
+    Some(Finding::error(KIND, PATH, message).hint(hint))
+}
+
+/// Returns the finding of a bucket in another Region than the stack's.
+pub fn check_region(name: &str, region: &str, other: &str) -> Finding {
+    let message = format!(
+        "the bucket `{name}` is in {other}, and Lambda reads code from buckets in the stack's Region, {region}"
+    );
+    let hint = format!("name a bucket in {region} with `function.artifact_bucket`");
+    Finding::error(KIND, PATH, message).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_versioned_bucket_of_the_region_will_do() {
+        let check = |seen| check_named_bucket("code", "eu-west-1", &seen);
+        assert_eq!(check(ObservedBucket::There { versioned: true }), None);
+        for (seen, says) in [
+            (ObservedBucket::Missing, "no bucket `code`"),
+            (ObservedBucket::Denied("403".into()), "403"),
+            (ObservedBucket::Elsewhere("us-east-2".into()), "us-east-2"),
+            (
+                ObservedBucket::There { versioned: false },
+                "does not keep versions",
+            ),
+        ] {
+            let finding = check(seen).unwrap();
+            assert_eq!(finding.path, "function.artifact_bucket");
+            assert!(finding.message.contains(says), "{}", finding.message);
+            assert!(finding.is_error() && finding.hint.is_some());
+        }
+    }
+}

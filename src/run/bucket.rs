@@ -1,0 +1,76 @@
+//! The bucket of the artifacts.
+
+use super::Context;
+use super::error::{Error, Result};
+use crate::model::{Finding, Model};
+use crate::plan::{self, ObservedBucket};
+use crate::port::ErrorKind;
+use crate::render;
+
+/// Returns what makes the bucket unfit that the manifest names, if it names one.
+pub(super) async fn check_named(
+    context: &Context<'_>,
+    model: &Model,
+    account: &str,
+) -> Result<Option<Finding>> {
+    let Some(name) = &model.function.artifact_bucket else {
+        return Ok(None);
+    };
+    let seen = observe(context, name.as_str(), account).await?;
+    Ok(plan::check_named_bucket(
+        name.as_str(),
+        context.region,
+        &seen,
+    ))
+}
+
+async fn observe(context: &Context<'_>, name: &str, account: &str) -> Result<ObservedBucket> {
+    Ok(match context.cloud.bucket_region(name, account).await {
+        Ok(None) => ObservedBucket::Missing,
+        Ok(Some(region)) if region != context.region => ObservedBucket::Elsewhere(region),
+        Ok(Some(_)) => ObservedBucket::There {
+            versioned: context.cloud.is_versioned(name, account).await?,
+        },
+        Err(error) if error.kind == ErrorKind::Denied => ObservedBucket::Denied(error.to_string()),
+        Err(error) => return Err(error.into()),
+    })
+}
+
+/// Returns the bucket for the artifacts. One of keyrota's own is created if need be, and
+/// gets its settings whoever made it: its name is known beforehand, and so is its tag.
+/// One that the manifest names was checked before, and is never changed.
+///
+/// # Errors
+///
+/// Returns the call that was refused, and [`Error::Refused`] for a bucket in another
+/// Region.
+pub(super) async fn prepare(context: &Context<'_>, model: &Model, account: &str) -> Result<String> {
+    let bucket = render::artifact_bucket(model, account, context.region);
+    if model.function.artifact_bucket.is_some() {
+        return Ok(bucket);
+    }
+    let created = match context.cloud.bucket_region(&bucket, account).await? {
+        Some(region) if region != context.region => {
+            let finding = plan::check_region(&bucket, context.region, &region);
+            return Err(Error::Refused(vec![finding]));
+        }
+        Some(_) => false,
+        None => {
+            context.cloud.create_bucket(&bucket, account).await?;
+            true
+        }
+    };
+    let policy = render::artifact_bucket_policy(model, &bucket)?;
+    let changed = context
+        .cloud
+        .secure_bucket(&bucket, account, &policy)
+        .await?;
+    match (created, changed) {
+        (true, _) => context.done(format!("created the bucket {bucket}")),
+        (false, true) => context.done(format!(
+            "restored the settings of the bucket {bucket}: public access block, encryption, versioning, and policy"
+        )),
+        (false, false) => {}
+    }
+    Ok(bucket)
+}

@@ -1,0 +1,486 @@
+//! What is deployed is what was rendered and built, whoever else may write to the
+//! bucket, and whoever may plan.
+
+use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketVersioningStatus, Tag, Tagging, VersioningConfiguration};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde_json::json;
+
+use crate::least::Policy;
+use crate::world::{ACCOUNT, Fault, Key, Proxy, REGION, Ran, World, config};
+
+const STACK: &str = "payments-keys";
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const SOON: &str = "bootstrap --no-rotate --yes --function-zip function.zip --format json";
+const PLAN: &str = "plan --function-zip function.zip --format json";
+const ENTRY: &str = "access_keys: [{ user: ci-deployer, secret: prod/ci-deployer }]\n";
+
+/// Gives everything to whoever may only plan.
+const EVIL: &str = "
+Resources:
+  Evil:
+    Type: AWS::IAM::UserPolicy
+    Properties:
+      UserName: planner
+      PolicyName: evil
+      PolicyDocument:
+        Version: '2012-10-17'
+        Statement: [{ Effect: Allow, Action: '*', Resource: '*' }]
+";
+
+/// An archive without a file.
+const EVIL_ZIP: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+fn manifest(rest: &str) -> String {
+    format!("version: 1\nstack: {STACK}\naccount: \"{ACCOUNT}\"\nregion: {REGION}\n{rest}")
+}
+
+/// Returns a manifest whose template is too long for a request.
+fn large() -> String {
+    let mut entries = "access_keys:\n".to_owned();
+    for index in 0..10 {
+        let name = format!("prod/{index}-{}", "long".repeat(110));
+        entries += &format!(
+            "  - {{ user: u{index}, secret: {name}, create_user: true, rotate_as: role }}\n"
+        );
+    }
+    manifest(&entries)
+}
+
+/// Renders, and returns the key of a user with one command's part of the deployer's
+/// policy.
+async fn planner(world: &World) -> Key {
+    world.keyrota("generate").await.exits(0);
+    let policy = Policy::read(&world.home.read("rendered/deployer-policy.json"));
+    let part = policy.part("Plan").to_text();
+    world.make_deployer("planner", &part).await
+}
+
+/// Somebody who acts while another deploys.
+struct Intruder {
+    s3: aws_sdk_s3::Client,
+    cloudformation: aws_sdk_cloudformation::Client,
+    /// The rendered template with something else in it.
+    template: String,
+}
+
+impl Intruder {
+    fn new(world: &World, key: &Key) -> Self {
+        let config = config(world.endpoint(), key);
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);
+        let template = world.home.read("rendered/stack.yaml");
+        let evil = template.replace("\nResources:\n", EVIL);
+        assert_ne!(template, evil);
+        Self {
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            template: evil,
+        }
+    }
+
+    /// Overwrites every object that is there with something else; returns the keys.
+    async fn overwrite(&self, world: &World) -> Vec<String> {
+        let bucket = bucket();
+        let request = world.s3.list_objects_v2().bucket(&bucket);
+        let Ok(listed) = request.send().await else {
+            return Vec::new();
+        };
+        let mut written = Vec::new();
+        for object in listed.contents() {
+            let key = object.key().expect("a key");
+            let body = match key.ends_with(".zip") {
+                true => EVIL_ZIP.to_vec(),
+                false => self.template.clone().into_bytes(),
+            };
+            let request = self.s3.put_object().bucket(&bucket).key(key);
+            let stored = request.body(ByteStream::from(body)).send().await;
+            written.extend(stored.is_ok().then(|| key.to_owned()));
+        }
+        written
+    }
+
+    /// Makes a change set of the other template; it need not succeed.
+    async fn change_set(&self, number: usize, kind: ChangeSetType) -> Option<String> {
+        let request = self.cloudformation.create_change_set().stack_name(STACK);
+        let request = request.change_set_name(format!("theirs-{number}"));
+        let request = request.change_set_type(kind).template_body(EVIL);
+        let request = request.capabilities(Capability::CapabilityNamedIam);
+        request.send().await.ok()?.id
+    }
+}
+
+/// Returns the bucket that keyrota makes for the stack.
+fn bucket() -> String {
+    // The first digits of the SHA-256 of the stack's name.
+    format!("keyrota-2e361558-{ACCOUNT}-{REGION}")
+}
+
+/// Runs a command while somebody acts after each of its calls, before it gets the answer.
+async fn meanwhile(world: &World, arguments: &str, mut act: impl AsyncFnMut(usize)) -> Ran {
+    let proxy = Proxy::start(world.endpoint(), Fault::None).await;
+    let mut watch = proxy.watch_everything();
+    let mut command = world.program(arguments);
+    command.env("AWS_ENDPOINT_URL", proxy.endpoint());
+    let ended = world.run(arguments, command);
+    tokio::pin!(ended);
+    let mut calls = 0;
+    loop {
+        tokio::select! {
+            ran = &mut ended => return ran,
+            Some(done) = watch.recv() => {
+                calls += 1;
+                act(calls).await;
+                // The command may be gone by now.
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+impl World {
+    /// Expects that the stack is what was rendered and the function what was built.
+    async fn deployed_ours(&self) {
+        let request = self.cloudformation.get_template().stack_name(STACK);
+        let held = request.send().await.expect("the template").template_body;
+        assert_eq!(held, Some(self.home.read("rendered/stack.yaml")));
+        let policies = self.iam.list_user_policies().user_name("planner");
+        let policies = policies.send().await.expect("policies").policy_names;
+        assert!(!policies.contains(&"evil".to_owned()), "{policies:?}");
+        let functions = self.lambda.list_functions().send().await;
+        let functions = functions.expect("functions");
+        assert_eq!(functions.functions().len(), 1);
+        let size = functions.functions()[0].code_size();
+        assert!(size > EVIL_ZIP.len() as i64, "{size}");
+    }
+
+    async fn versioning(&self, bucket: &str, status: BucketVersioningStatus) {
+        let configuration = VersioningConfiguration::builder().status(status).build();
+        let request = self.s3.put_bucket_versioning().bucket(bucket);
+        let request = request.versioning_configuration(configuration);
+        request.send().await.expect("versioning is set");
+    }
+}
+
+#[tokio::test]
+async fn who_may_plan_does_not_become_an_administrator() {
+    let world = World::new().await;
+    world.manifest(&large());
+    let key = planner(&world).await;
+    let intruder = Intruder::new(&world, &key);
+    // There is a change set of theirs already, and later some more.
+    let theirs = intruder.change_set(0, ChangeSetType::Create).await;
+    assert!(theirs.is_some());
+    let ran = meanwhile(&world, SOON, async |call| {
+        let written = intruder.overwrite(&world).await;
+        assert_eq!(written, Vec::<String>::new());
+        let kind = match call % 2 {
+            0 => ChangeSetType::Create,
+            _ => ChangeSetType::Update,
+        };
+        intruder.change_set(call, kind).await;
+    })
+    .await;
+    ran.exits(0);
+    world.deployed_ours().await;
+
+    // Nor while it is deployed again, or planned.
+    let changed = large().replace("rotate_as: role", "rotate_as: self");
+    world.manifest(&changed);
+    world.keyrota("generate").await.exits(0);
+    for (arguments, may_write) in [(PLAN, true), (SOON, false)] {
+        let mut below_plan = 0;
+        let ran = meanwhile(&world, arguments, async |_| {
+            for key in intruder.overwrite(&world).await {
+                assert!(key.starts_with("payments-keys/plan/"), "{key}");
+                below_plan += 1;
+            }
+        })
+        .await;
+        let ran = ran.exits(0);
+        assert!(!ran.stdout.contains("Evil"), "{ran}");
+        assert_eq!(below_plan > 0, may_write, "{ran}");
+        if may_write {
+            // The versions of theirs are all that is left of it.
+            let request = world.s3.list_object_versions().bucket(bucket());
+            let listed = request.prefix("payments-keys/plan/").send().await;
+            for version in listed.expect("versions").versions() {
+                let size = version.size().expect("a size");
+                assert_eq!(size, intruder.template.len() as i64);
+                let request = world.s3.delete_object().bucket(bucket());
+                let request = request.key(version.key().expect("a key"));
+                let request = request.version_id(version.version_id().expect("an ID"));
+                request.send().await.expect("it is deleted");
+            }
+        }
+    }
+    world.deployed_ours().await;
+}
+
+#[tokio::test]
+async fn who_writes_to_the_bucket_deploys_nothing() {
+    let world = World::new().await;
+    world.manifest(&large());
+    world.keyrota("generate").await.exits(0);
+    let writer = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "s3:*Object*", "Resource": "*" }],
+    });
+    let key = world.make_user_with("planner", &writer.to_string()).await;
+    let intruder = Intruder::new(&world, &key);
+    let mut written = 0;
+    for changes in [true, false] {
+        let ran = meanwhile(&world, SOON, async |_| {
+            written += intruder.overwrite(&world).await.len();
+        })
+        .await;
+        let document = ran.exits(0).json();
+        assert_eq!(document["changes"] != 0, changes, "{document:#}");
+        world.deployed_ours().await;
+    }
+    assert!(written > 0);
+    // Nor by waiting: a changed stack names the version that was compared.
+    let changed = large().replace("rotate_as: role", "rotate_as: self");
+    world.manifest(&changed);
+    world.keyrota("generate").await.exits(0);
+    world.keyrota(SOON).await.exits(0);
+    world.deployed_ours().await;
+}
+
+#[tokio::test]
+async fn who_may_plan_cannot_delete_or_change_what_is_deployed() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(&manifest(ENTRY));
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    let key = planner(&world).await;
+    let intruder = Intruder::new(&world, &key);
+    let theirs = intruder.change_set(0, ChangeSetType::Update).await;
+    let theirs = theirs.expect("a planner may make change sets");
+    let before = world.everything().await;
+
+    let denied = |code: Option<&str>| assert_eq!(code, Some("AccessDenied"));
+    let formation = &intruder.cloudformation;
+    let request = formation.delete_stack().stack_name(STACK);
+    denied(request.send().await.expect_err("it is refused").code());
+    let request = formation.execute_change_set().stack_name(STACK);
+    let request = request.change_set_name(&theirs);
+    denied(request.send().await.expect_err("it is refused").code());
+    let request = formation.update_stack().stack_name(STACK);
+    let request = request.template_body(EVIL);
+    let request = request.capabilities(Capability::CapabilityNamedIam);
+    denied(request.send().await.expect_err("it is refused").code());
+    assert_eq!(intruder.overwrite(&world).await, Vec::<String>::new());
+    let objects = world
+        .s3
+        .list_object_versions()
+        .bucket(bucket())
+        .send()
+        .await;
+    for version in objects.expect("objects").versions() {
+        let request = intruder.s3.delete_object().bucket(bucket());
+        let request = request.key(version.key().expect("a key"));
+        let request = request.version_id(version.version_id().expect("an ID"));
+        denied(request.send().await.expect_err("it is refused").code());
+    }
+    assert_eq!(world.everything().await, before);
+
+    // It is enough for what it is for.
+    world.act_as(&key);
+    world.manifest(&manifest(ENTRY).replace("account:", "tags: { team: a }\naccount:"));
+    let planned = world.changes_nothing(PLAN).await.exits(0).json();
+    assert_ne!(planned["changes"], json!([]));
+    world.act_as(&Key::root());
+    world.manifest(&manifest(ENTRY));
+    // Their change set is never executed.
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world.deployed_ours().await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_somebody_made_before_gets_its_settings() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.make_user("planner").await;
+    world.manifest(&manifest(ENTRY));
+    world.keyrota("generate").await.exits(0);
+    let bucket = bucket();
+    world.make_bucket(&bucket).await;
+    let tag = Tag::builder()
+        .key("keyrota:artifacts")
+        .value("true")
+        .build();
+    let tags = Tagging::builder().tag_set(tag.expect("a tag")).build();
+    let request = world.s3.put_bucket_tagging().bucket(&bucket);
+    let request = request.tagging(tags.expect("tags")).send().await;
+    request.expect("the bucket is tagged");
+    let request = world.s3.delete_public_access_block().bucket(&bucket);
+    request.send().await.expect("public access is not blocked");
+    let open = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Principal": "*", "Action": "s3:*",
+            "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+        }],
+    });
+    let request = world.s3.put_bucket_policy().bucket(&bucket);
+    let request = request.policy(open.to_string()).send().await;
+    request.expect("the bucket is open");
+
+    let ran = world.keyrota(BOOTSTRAP).await.exits(0);
+    ran.says(&["restored the settings", &bucket]);
+    world.deployed_ours().await;
+    let versioning = world
+        .s3
+        .get_bucket_versioning()
+        .bucket(&bucket)
+        .send()
+        .await;
+    let versioning = versioning.expect("versioning").status;
+    assert_eq!(versioning, Some(BucketVersioningStatus::Enabled));
+    let block = world
+        .s3
+        .get_public_access_block()
+        .bucket(&bucket)
+        .send()
+        .await;
+    let block = block.expect("a block").public_access_block_configuration;
+    let block = block.expect("a block");
+    let blocked = [
+        block.block_public_acls,
+        block.block_public_policy,
+        block.ignore_public_acls,
+        block.restrict_public_buckets,
+    ];
+    assert_eq!(blocked, [Some(true); 4]);
+    let policy = world.s3.get_bucket_policy().bucket(&bucket).send().await;
+    let policy = policy.expect("a policy").policy.expect("a policy");
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    let rendered = world.home.read("rendered/policies/artifact-bucket.json");
+    assert_eq!(read(&policy), read(&rendered));
+    // Once they are there, nothing is restored.
+    let ran = world.keyrota(BOOTSTRAP).await.exits(0);
+    assert!(!ran.stderr.contains("restored"), "{ran}");
+}
+
+#[tokio::test]
+async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.make_user("planner").await;
+    let named = format!("function: {{ artifact_bucket: shared-artifacts }}\n{ENTRY}");
+    world.manifest(&manifest(&named));
+    world.keyrota("generate").await.exits(0);
+    let refused = async |says: &str| {
+        for verb in [PLAN, BOOTSTRAP] {
+            let ran = world.changes_nothing(verb).await.exits(3);
+            assert_eq!(
+                ran.findings(),
+                ["artifact-bucket function.artifact_bucket"],
+                "{ran}"
+            );
+            assert!(ran.stdout.contains(says), "{ran}");
+        }
+    };
+    refused("there is no bucket").await;
+    world.make_bucket("shared-artifacts").await;
+    refused("does not keep versions").await;
+    let suspended = BucketVersioningStatus::Suspended;
+    world.versioning("shared-artifacts", suspended).await;
+    refused("does not keep versions").await;
+
+    let enabled = BucketVersioningStatus::Enabled;
+    world.versioning("shared-artifacts", enabled).await;
+    let theirs = world.s3.put_object().bucket("shared-artifacts");
+    let theirs = theirs
+        .key("payments-keys/report.csv")
+        .body(ByteStream::from_static(b"x"));
+    theirs.send().await.expect("it is stored");
+    // With the rendered policy alone, which allows no change of the bucket.
+    let policy = world.home.read("rendered/deployer-policy.json");
+    let deployer = world.make_deployer("deployer", &policy).await;
+    world.act_as(&deployer);
+    world.keyrota(PLAN).await.exits(0);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world.deployed_ours().await;
+    let policy = world.s3.get_bucket_policy().bucket("shared-artifacts");
+    let policy = policy.send().await.expect_err("there is none");
+    assert_eq!(policy.code(), Some("NoSuchBucketPolicy"));
+    world.keyrota("teardown --yes").await.exits(0);
+    let left = world.everything().await;
+    let left: Vec<&String> = left.iter().filter(|line| line.contains("s3://")).collect();
+    assert_eq!(
+        left,
+        ["object s3://shared-artifacts/payments-keys/report.csv"]
+    );
+}
+
+#[tokio::test]
+async fn a_new_large_stack_is_planned_before_there_is_a_bucket() {
+    let world = World::new().await;
+    world.manifest(&large());
+    let planned = world.changes_nothing(PLAN).await.exits(0).json();
+    let changes = planned["changes"].as_array().expect("changes");
+    assert!(changes.contains(&json!({
+        "action": "Add", "logical_id": "Function", "type": "AWS::Lambda::Function",
+        "replacement": null,
+    })));
+    let ids = changes
+        .iter()
+        .map(|it| it["logical_id"].as_str().expect("an ID"));
+    assert!(ids.is_sorted());
+    let document = world.keyrota(SOON).await.exits(0).json();
+    assert_eq!(document["changes"], changes.len());
+
+    // And with the stack there and the bucket gone, that is said.
+    world.manifest(&large().replace("rotate_as: role", "rotate_as: self"));
+    let bucket = bucket();
+    let versions = world.s3.list_object_versions().bucket(&bucket).send().await;
+    for version in versions.expect("versions").versions() {
+        let request = world.s3.delete_object().bucket(&bucket);
+        let request = request.key(version.key().expect("a key"));
+        let request = request.version_id(version.version_id().expect("an ID"));
+        request.send().await.expect("it is deleted");
+    }
+    let request = world.s3.delete_bucket().bucket(&bucket);
+    request.send().await.expect("the bucket is deleted");
+    let ran = world.changes_nothing(PLAN).await.exits(1);
+    ran.fails("template-too-long", &[STACK, &bucket, "keyrota bootstrap"]);
+}
+
+/// As the rendered template says, by the AWS CLI.
+#[tokio::test]
+async fn two_parameters_are_enough_to_deploy_by_hand() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.make_user("planner").await;
+    world.manifest(&manifest(ENTRY));
+    world.keyrota("generate").await.exits(0);
+    world.make_bucket("by-hand").await;
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    let zip = std::fs::read(world.home.file("function.zip")).expect("the zip");
+    let request = world.s3.put_object().bucket("by-hand").key("function.zip");
+    let request = request.body(ByteStream::from(zip)).send().await;
+    request.expect("it is stored");
+    let parameter = |name: &str, value: &str| {
+        let builder = aws_sdk_cloudformation::types::Parameter::builder();
+        builder.parameter_key(name).parameter_value(value).build()
+    };
+    let tag = aws_sdk_cloudformation::types::Tag::builder();
+    let request = world.cloudformation.create_stack().stack_name(STACK);
+    let request = request.template_body(world.home.read("rendered/stack.yaml"));
+    let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
+    let request = request.parameters(parameter("ArtifactKey", "function.zip"));
+    let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
+    let request = request.capabilities(Capability::CapabilityIam).send().await;
+    request.expect("the stack is made");
+    world.until_stack_is(STACK, "CREATE_COMPLETE").await;
+    let planned = world.keyrota(PLAN).await.exits(0).json();
+    let planned = planned["changes"].as_array().expect("changes");
+    assert_eq!(planned[0]["logical_id"], "Function");
+    let document = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(document["changes"], planned.len());
+    let planned = world.changes_nothing(PLAN).await.exits(0).json();
+    assert_eq!(planned["changes"], json!([]));
+    world.deployed_ours().await;
+}
