@@ -66,9 +66,11 @@ impl Scenario {
     async fn without(&self, world: &World, policy: &Policy, action: &str) -> Missed {
         self.allow(world, &policy.without(&[action])).await;
         let ran = world.keyrota(self.arguments).await;
-        // Secrets Manager does not say which of a key's actions it was refused.
-        let names = match action.split_once(':') {
-            Some(("kms", "Decrypt" | "GenerateDataKey")) => "Access to KMS is not allowed",
+        // Secrets Manager does not say which of a key's actions it was refused, nor
+        // CloudFormation what it may not read a template with.
+        let names = match (self.part, action) {
+            (_, "kms:Decrypt" | "kms:GenerateDataKey") => "Access to KMS is not allowed",
+            ("Plan", "s3:GetObjectVersion") => "S3 error: Access Denied",
             _ => action,
         };
         let said = ran.stdout.contains(names) || ran.stderr.contains(names);

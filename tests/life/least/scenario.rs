@@ -186,6 +186,8 @@ pub const SCENARIOS: &[Scenario] = &[
             "s3:GetBucketPublicAccessBlock",
             "s3:GetBucketVersioning",
             "s3:GetEncryptionConfiguration",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutEncryptionConfiguration",
             "s3:GetObjectVersion",
             "cloudformation:GetTemplate",
             "cloudformation:UntagResource",

@@ -1,6 +1,10 @@
 //! The states of the account that commands begin in.
 
 use aws_sdk_cloudformation::types::Capability;
+use aws_sdk_s3::types::{
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule,
+};
 use serde_json::json;
 
 use super::policy::Policy;
@@ -135,6 +139,9 @@ async fn prepare_keys(world: &World, state: State) {
         world.keyrota(&bootstrap).await.exits(0);
     }
     world.manifest(&after);
+    if state == CHANGED {
+        open_bucket(world).await;
+    }
     match state {
         State::Unfinished => leave_unfinished(world).await,
         State::Ailing => ail(world).await,
@@ -165,6 +172,23 @@ async fn make_boundary(world: &World) {
     let request = world.iam.create_policy().policy_name("boundary");
     let request = request.policy_document(everything.to_string());
     request.send().await.expect("the policy is made");
+}
+
+/// Takes settings of the artifacts' bucket away that S3 gives to every new one.
+async fn open_bucket(world: &World) {
+    let buckets = world.s3.list_buckets().send().await.expect("buckets");
+    let bucket = buckets.buckets()[0].name().expect("a name").to_owned();
+    let request = world.s3.delete_public_access_block().bucket(&bucket);
+    request.send().await.expect("public access is not blocked");
+    let default = ServerSideEncryptionByDefault::builder();
+    let default = default.sse_algorithm(ServerSideEncryption::AwsKms).build();
+    let rule = ServerSideEncryptionRule::builder();
+    let rule = rule.apply_server_side_encryption_by_default(default.expect("a default"));
+    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build());
+    let request = world.s3.put_bucket_encryption().bucket(&bucket);
+    let request =
+        request.server_side_encryption_configuration(rules.build().expect("a configuration"));
+    request.send().await.expect("the encryption is set");
 }
 
 /// Returns the manifest that is deployed and the one that there is afterwards.
