@@ -58,6 +58,15 @@ pub enum DatabaseAdministrator {
 }
 
 impl ObservedLogin {
+    /// Returns a secret of whose versions none was read.
+    pub const fn unread(secret: Secret) -> Self {
+        Self {
+            secret,
+            current: SecretContent::Absent,
+            pending_value: false,
+        }
+    }
+
     /// Returns the login, where there is one.
     pub fn login(&self) -> Option<&Login> {
         match &self.current {

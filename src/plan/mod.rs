@@ -6,6 +6,7 @@ mod changes;
 mod database;
 mod doctor;
 mod environment;
+mod evidence;
 mod made;
 mod observed;
 mod old_key;
@@ -29,9 +30,10 @@ pub use doctor::{
     FAULTS, Fault, Fix, Proof, diagnose,
 };
 pub use environment::{Environment, TLS_TAG, tls_of};
-pub use made::{MADE, MAKING};
+pub use evidence::{Evidence, STACK_ID_TAG, same_key};
+pub use made::{MADE, MAKING_TAG};
 pub use observed::{
-    Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+    Administrator, Claim, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
 pub use old_key::{Going, going};
 pub use placement::check_placement;
@@ -41,6 +43,6 @@ pub use status::{
     KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport, report,
 };
 pub use teardown::{
-    DatabaseSubject, ENCRYPTION_KEY_TAG, Item, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, encryption_keys, holds_user, plan_teardown,
+    Check, DatabaseSubject, Foreign, Item, Proven, Step, Subject, Subjects, TeardownOptions,
+    TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
 };

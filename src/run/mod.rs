@@ -17,6 +17,7 @@ mod error;
 mod fake;
 mod observe;
 mod preflight;
+mod proof;
 mod restore;
 mod rotate;
 mod seed;

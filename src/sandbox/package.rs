@@ -40,6 +40,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "schedule.py",
     "secrets.py",
     "stacks.py",
+    "tags.py",
 ];
 
 /// Writes the package next to the virtual environment and returns the folder

@@ -4,7 +4,7 @@ use super::fault::{
     ADMINISTRATOR, CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF,
     VALUE_OF_ANOTHER, VALUE_OUTDATED, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
 };
-use super::secret::{May, Wanted, encryption_key, present, rotation};
+use super::secret::{Left, May, Wanted, encryption_key, present, rotation};
 use super::{Diagnosis, ExaminedDatabase, Fix, Proof, Scope};
 use crate::model::{ChangeAs, Database, Login};
 use crate::plan::status::complete;
@@ -62,8 +62,11 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
         window: entry.window,
         function: scope.function(Strategy::Databases),
     };
-    let reported = examination.reported.as_deref();
-    found.extend(rotation(scope, &wanted, secret, reported, may, note));
+    let left = Left {
+        reported: examination.reported.as_deref(),
+        abandoned: None,
+    };
+    found.extend(rotation(scope, &wanted, secret, left, may, note));
     found
 }
 

@@ -23,6 +23,15 @@ pub(super) struct Wanted<'a> {
     pub(super) function: Option<&'a str>,
 }
 
+/// What is known of a rotation that did not end, beside the secret's labels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left<'a> {
+    /// What the function's log says of it.
+    pub(super) reported: Option<&'a str>,
+    /// The key of one that is being given up.
+    pub(super) abandoned: Option<&'a str>,
+}
+
 /// What may be done about a secret's rotation without a person.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct May {
@@ -102,7 +111,7 @@ pub(super) fn rotation(
     scope: &Scope<'_>,
     wanted: &Wanted<'_>,
     secret: &Secret,
-    reported: Option<&str>,
+    left: Left<'_>,
     may: May,
     note: Option<&str>,
 ) -> Vec<Diagnosis> {
@@ -112,7 +121,7 @@ pub(super) fn rotation(
         None => evidence,
     };
     let mut found = Vec::new();
-    let began = began(secret, reported);
+    let began = began(secret, left);
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
         let evidence = format!("{evidence}; {}", rotated(secret));
@@ -162,9 +171,9 @@ pub(super) fn rotation(
 
 /// Returns what is left of a rotation that began and has not ended: its version, or the
 /// key of one that is being given up.
-fn began(secret: &Secret, reported: Option<&str>) -> Option<String> {
+fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
     if let Some(version) = secret.unfinished() {
-        let said = match reported {
+        let said = match left.reported {
             Some(reason) => format!("the function's log says: {reason}"),
             None => "the function's log of the last day says nothing of it".to_owned(),
         };
@@ -172,9 +181,9 @@ fn began(secret: &Secret, reported: Option<&str>) -> Option<String> {
             "AWSPENDING is on version {version} and AWSCURRENT is not; {said}"
         ));
     }
-    let key = secret.tags.get(ABANDONED_TAG)?;
+    let key = left.abandoned?;
     Some(format!(
-        "{ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
+        "the user's tag {ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
     ))
 }
 

@@ -70,6 +70,8 @@ pub struct Bucket {
 pub struct World {
     pub now: Timestamp,
     pub users: BTreeMap<String, String>,
+    /// Each user's tags.
+    pub user_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub keys: BTreeMap<String, KeyRecord>,
     pub secrets: BTreeMap<String, SecretRecord>,
     pub stacks: Vec<StackRecord>,
@@ -77,6 +79,8 @@ pub struct World {
     pub buckets: BTreeMap<String, Bucket>,
     /// Each KMS key's state.
     pub kms_keys: BTreeMap<String, String>,
+    /// Each KMS key's tags.
+    pub kms_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub functions: BTreeMap<String, String>,
     /// Each log group's lines.
     pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
@@ -101,12 +105,14 @@ impl World {
         Self {
             now,
             users: BTreeMap::new(),
+            user_tags: BTreeMap::new(),
             keys: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stacks: Vec::new(),
             change_sets: BTreeMap::new(),
             buckets: BTreeMap::new(),
             kms_keys: BTreeMap::new(),
+            kms_tags: BTreeMap::new(),
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),
             profiles: BTreeMap::new(),

@@ -117,6 +117,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
         rotation,
         secrets,
         stacks,
+        tags,
     )
 
     once = threading.Lock()
@@ -152,6 +153,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     resources.install()
     stacks.install()
     handlers.install()
+    tags.install()
     processes.install(f"http://{_HOST}:{port}")
 
     config = Config()
