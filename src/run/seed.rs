@@ -3,8 +3,7 @@
 //! Making a key and storing it are two calls, and the secret part is shown once.
 //! Before the first, the IAM user is tagged with the moment and the keys that are
 //! there: a run that is interrupted between the two leaves a key that the next
-//! run can tell from everybody else's, and deletes. A user that the stack made needs
-//! no tag, since all its keys are ours.
+//! run can tell from everybody else's, and deletes.
 
 use futures_util::{StreamExt, stream};
 
@@ -169,13 +168,11 @@ async fn first_key(
         ));
     }
     let cloud = context.cloud;
-    if !owns_user {
-        let seeding = Seeding {
-            began: context.clock.now(),
-            before: staying,
-        };
-        cloud.tag_user(user, SEEDING_TAG, &seeding.to_tag()).await?;
-    }
+    let seeding = Seeding {
+        began: context.clock.now(),
+        before: staying,
+    };
+    cloud.tag_user(user, SEEDING_TAG, &seeding.to_tag()).await?;
     Ok(cloud.create_key(user).await?)
 }
 

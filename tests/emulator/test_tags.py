@@ -48,7 +48,7 @@ class Tags(DeployingTest):
                 "aws:cloudformation:stack-id": stack_id,
                 "aws:cloudformation:stack-name": self.stack,
             }
-            secret = self.secrets.describe_secret(SecretId=name)["Tags"]
+            secret = self.manager.describe_secret(SecretId=name)["Tags"]
             held = self.client("kms").list_resource_tags(KeyId=key)["Tags"]
             for tags, logical_id in (
                 ({it["Key"]: it["Value"] for it in secret}, "Secret"),
@@ -72,17 +72,17 @@ class Tags(DeployingTest):
         for code, call, arguments in (
             (
                 "InvalidParameterException",
-                self.secrets.create_secret,
+                self.manager.create_secret,
                 {"Name": f"new-{self.stack}", "SecretString": "{}", "Tags": [RESERVED]},
             ),
             (
                 "InvalidParameterException",
-                self.secrets.tag_resource,
+                self.manager.tag_resource,
                 {"SecretId": self.arn, "Tags": [RESERVED]},
             ),
             (
                 "InvalidParameterException",
-                self.secrets.untag_resource,
+                self.manager.untag_resource,
                 {"SecretId": self.arn, "TagKeys": [RESERVED["Key"]]},
             ),
             (
@@ -105,7 +105,7 @@ class Tags(DeployingTest):
         ):
             with self.subTest(call=call), self.refused(code):
                 call(**arguments)
-        held = self.secrets.describe_secret(SecretId=self.arn).get("Tags", [])
+        held = self.manager.describe_secret(SecretId=self.arn).get("Tags", [])
         self.assertNotIn(RESERVED["Key"], [it["Key"] for it in held])
 
     def test_a_policy_confines_the_tags_of_a_secret(self) -> None:

@@ -62,7 +62,7 @@ fn there_is_no_credential_yet() {
     let interrupted = found(|it| {
         empty(it);
         let tag = [("keyrota:seeding", "2026-11-02T08:00:00Z AKIAOLD")];
-        it.secret().tags.extend(tags(&tag));
+        it.seen.user.as_mut().unwrap().tags = tags(&tag);
     });
     expect(
         &interrupted,
