@@ -197,6 +197,7 @@ pub fn report_database(entry: &Database, seen: &ObservedDatabase, now: Timestamp
         last_rotated: secret.and_then(|secret| secret.last_rotated),
         next_rotation: secret.and_then(|secret| secret.next_rotation),
         keys: Vec::new(),
+        tags: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ mod placement;
 mod preflight;
 mod seeding;
 mod status;
+mod tags;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport, report,
 };
+pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
     Check, DatabaseSubject, Foreign, Item, Proven, Step, Subject, Subjects, TeardownOptions,
     TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,

@@ -43,6 +43,7 @@ pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;
+pub use view::{database_tags, key_tags};
 
 /// The logical ID of the access keys' function.
 pub const FUNCTION: &str = Strategy::AccessKeys.function();
@@ -66,6 +67,29 @@ pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
 pub const STACK_TAG: &str = "keyrota:stack";
 /// The tag of a secret that tells the function what becomes of its old key.
 pub const OLD_KEY_TAG: &str = "keyrota:old-key";
+
+/// The tag of a secret that tells the function what a new key must be allowed to do.
+const PROBE_TAG: &str = "keyrota:probe";
+
+/// The tags of keyrota's own on a secret: what the stack writes there, and what earlier
+/// versions noted there for a while.
+pub const SECRET_TAGS: [&str; 15] = [
+    STACK_TAG,
+    OLD_KEY_TAG,
+    PROBE_TAG,
+    "keyrota:user",
+    "keyrota:rotate-as",
+    "keyrota:owns-user",
+    "keyrota:kind",
+    "keyrota:engine",
+    "keyrota:endpoint",
+    "keyrota:dbname",
+    "keyrota:tls",
+    "keyrota:password",
+    "keyrota:seeding",
+    "keyrota:abandoned",
+    "keyrota:encryption-key",
+];
 
 /// CloudFormation takes this many bytes of a template in a request; a longer one
 /// goes through S3 (`cloudformation-limits`).

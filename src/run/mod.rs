@@ -22,6 +22,7 @@ mod restore;
 mod rotate;
 mod seed;
 mod status;
+mod tags;
 mod teardown;
 #[cfg(test)]
 mod tests;

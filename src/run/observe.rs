@@ -155,11 +155,15 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
             };
             match context.cloud.value(arn, label).await.optional() {
                 Ok(Some(Some(value))) => Ok(Held {
+                    missing: false,
                     agrees: value.version == version,
                     since: value.created,
                     content: SecretContent::Held(Credential::read(&value.text)),
                 }),
-                Ok(None | Some(None)) => Ok(Held::nothing()),
+                Ok(None | Some(None)) => Ok(Held {
+                    missing: true,
+                    ..Held::nothing()
+                }),
                 // Binary data is no value that anything here could have stored.
                 Err(error) if error.kind == ErrorKind::Invalid => Ok(Held {
                     content: SecretContent::Held(Content::Foreign),
@@ -182,7 +186,12 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
     )
     .await?;
     let all = [&current, &previous, &before, &pending, &made];
-    let agree = all.iter().all(|held| held.agrees);
+    let mut agree = all.iter().all(|held| held.agrees);
+    if agree && all.iter().any(|held| held.missing) {
+        // The version has no value, or the label left it: the labels tell which.
+        let now = context.cloud.secret(&secret.arn).await?;
+        agree = now.is_some_and(|now| now.versions == secret.versions);
+    }
     let seen = ObservedSecret {
         read: agree && all.iter().all(|held| held.tells_its_key()),
         current_since: current.since,
@@ -203,6 +212,8 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
 struct Held {
     /// It is on the version that was told of.
     agrees: bool,
+    /// There was no value under the label.
+    missing: bool,
     since: Option<Timestamp>,
     content: SecretContent,
 }
@@ -211,6 +222,7 @@ impl Held {
     const fn nothing() -> Self {
         Self {
             agrees: true,
+            missing: false,
             since: None,
             content: SecretContent::Absent,
         }

@@ -1,16 +1,18 @@
 //! What is wrong with a secret and its rotation, whatever it holds.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::fault::{
     KMS_KEY, NEVER_ROTATED, ROTATION_DIFFERS, ROTATION_OFF, ROTATION_OVERDUE, ROTATION_UNFINISHED,
-    SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK,
+    SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK, TAGS_CHANGED,
 };
 use super::{Diagnosis, Fix, Scope};
 use crate::model::{Duration, KmsKey, Schedule, SecretName};
-use crate::plan::ABANDONED_TAG;
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
+use crate::plan::{ABANDONED_TAG, tag_differences};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
@@ -83,6 +85,21 @@ pub(super) fn present<'a>(
         return Err(SECRET_NOT_IN_STACK.of(name, evidence, remedy));
     }
     Ok(secret)
+}
+
+/// Returns what is wrong with the tags of a secret.
+pub(super) fn tags(
+    name: &SecretName,
+    expected: &BTreeMap<String, String>,
+    secret: &Secret,
+) -> Option<Diagnosis> {
+    let differences = tag_differences(expected, secret);
+    if differences.is_empty() {
+        return None;
+    }
+    let evidence: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    let remedy = "`keyrota bootstrap` restores them; whoever changed them may tag this secret";
+    Some(TAGS_CHANGED.of(name, evidence.join("; "), remedy))
 }
 
 /// Returns what is wrong with the customer managed key that the manifest names.

@@ -59,7 +59,13 @@ pub fn entry() -> ObservedEntry {
             secret: Secret {
                 arn: "arn:own".to_owned(),
                 name: "keys/ada".to_owned(),
-                tags: tags(&[("keyrota:stack", "keys"), ("keyrota:user", "ada")]),
+                tags: tags(&[
+                    ("keyrota:stack", "keys"),
+                    ("keyrota:user", "ada"),
+                    ("keyrota:rotate-as", "self"),
+                    ("keyrota:owns-user", "false"),
+                    ("keyrota:old-key", "until_next_rotation"),
+                ]),
                 kms_key: None,
                 rotation_enabled: true,
                 rotation: Rotation {

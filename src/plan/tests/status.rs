@@ -192,8 +192,14 @@ fn a_key_that_could_not_be_stored_is_a_rotations() {
     }
     // Whoever may write the secret can put any label on it.
     let moment = at("2026-11-01T09:00:00Z").as_second();
-    for label in [format!("KEYROTA_MAKING_{moment}"), "KEYROTA_MADE".to_owned()] {
-        assert_eq!(role(|seen| put_label(seen, "two", &label)), KeyRole::Unknown);
+    for label in [
+        format!("KEYROTA_MAKING_{moment}"),
+        "KEYROTA_MADE".to_owned(),
+    ] {
+        assert_eq!(
+            role(|seen| put_label(seen, "two", &label)),
+            KeyRole::Unknown
+        );
     }
     // Used, it has a holder, who cannot be a rotation that never stored it.
     let used = |seen: &mut ObservedEntry| {

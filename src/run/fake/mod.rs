@@ -19,4 +19,4 @@ mod world;
 pub(super) use act::{Fake, Fault, Kind};
 pub(super) use rotation::Step;
 pub(super) use watch::Watch;
-pub(super) use world::{ACCOUNT, Bucket, Origin, REGION, World};
+pub(super) use world::{ACCOUNT, Bucket, Origin, REGION, Version, World};

@@ -93,7 +93,10 @@ fn another_entry_is_added_and_one_is_removed() {
     );
     // Nothing that others could not write says whose key it holds.
     assert_eq!(world.keys_of("ada").len(), 2);
-    let left = report.left_over.iter().find(|item| item.kind == "access key");
+    let left = report
+        .left_over
+        .iter()
+        .find(|item| item.kind == "access key");
     let note = left.unwrap().note.as_ref().unwrap();
     assert!(note.contains("list-access-keys --user-name ada"), "{note}");
 }

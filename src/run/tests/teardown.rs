@@ -113,9 +113,14 @@ fn a_key_is_deleted_where_that_is_asked_for() {
         delete_keys: true,
         ..WINDOW
     };
-    survives("existing user, keys too", &existing(), options, |fake, _| {
-        assert!(fake.world.borrow().keys_of("ada").is_empty());
-    });
+    survives(
+        "existing user, keys too",
+        &existing(),
+        options,
+        |fake, _| {
+            assert!(fake.world.borrow().keys_of("ada").is_empty());
+        },
+    );
 }
 
 #[test]
@@ -149,11 +154,16 @@ fn users_whose_keys_are_kept_stay() {
         keep_keys: true,
         ..WINDOW
     };
-    survives("created users, keys kept", &created(), options, |fake, _| {
-        let world = fake.world.borrow();
-        assert_eq!(world.keys_of("ada").len(), 2);
-        assert_eq!(world.keys_of("bob").len(), 2);
-    });
+    survives(
+        "created users, keys kept",
+        &created(),
+        options,
+        |fake, _| {
+            let world = fake.world.borrow();
+            assert_eq!(world.keys_of("ada").len(), 2);
+            assert_eq!(world.keys_of("bob").len(), 2);
+        },
+    );
 }
 
 #[test]
