@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::port::{Stack, StackResource};
 
-/// The tag by which CloudFormation says which stack made a resource ("Resource tag" in
-/// the CloudFormation User Guide).
-pub const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";
+pub use crate::render::STACK_ID_TAG;
 
 /// What is known about a stack, deployed or gone.
 #[derive(Clone, Copy, Debug)]

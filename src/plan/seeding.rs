@@ -11,18 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::ObservedEntry;
 use crate::port::Key;
 
-/// The tag of a user while its first key is being made. Earlier versions put it on the
-/// secret, where it is not believed.
-pub const SEEDING_TAG: &str = "keyrota:seeding";
-
 /// The label that marks the version with the key before, while `secretarn` is being
 /// corrected and AWSPREVIOUS is elsewhere.
 pub const BEFORE: &str = "KEYROTA_BEFORE";
 
-/// The tag of a user that names the key of a rotation that is being given up, once that
-/// key was proven to be ours. Earlier versions put it on the secret, where it is not
-/// believed.
-pub const ABANDONED_TAG: &str = "keyrota:abandoned";
+pub use crate::render::{ABANDONED_TAG, SEEDING_TAG};
 
 /// How far from the tag's moment a key of ours can have been made. AWS refuses
 /// requests whose clock is more than 15 minutes off ("Signature Version 4 signing

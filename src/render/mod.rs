@@ -71,6 +71,18 @@ pub const OLD_KEY_TAG: &str = "keyrota:old-key";
 /// The tag of a secret that tells the function what a new key must be allowed to do.
 const PROBE_TAG: &str = "keyrota:probe";
 
+/// The tag of a user while its first key is being made. Earlier versions put it on the
+/// secret, where it is not believed.
+pub const SEEDING_TAG: &str = "keyrota:seeding";
+/// The tag of a user that names the key of a rotation that is being given up, once that
+/// key was proven to be ours. Earlier versions put it on the secret, where it is not
+/// believed.
+pub const ABANDONED_TAG: &str = "keyrota:abandoned";
+
+/// The tag by which CloudFormation says which stack made a resource ("Resource tag" in
+/// the CloudFormation User Guide). AWS alone writes tags whose keys begin with `aws:`.
+pub const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";
+
 /// The tags of keyrota's own on a secret: what the stack writes there, and what earlier
 /// versions noted there for a while.
 pub const SECRET_TAGS: [&str; 15] = [
@@ -86,8 +98,8 @@ pub const SECRET_TAGS: [&str; 15] = [
     "keyrota:dbname",
     "keyrota:tls",
     "keyrota:password",
-    "keyrota:seeding",
-    "keyrota:abandoned",
+    SEEDING_TAG,
+    ABANDONED_TAG,
     "keyrota:encryption-key",
 ];
 
