@@ -10,10 +10,7 @@ use crate::port::{Key, User};
 /// the secret's labels can write it, so it proves nothing.
 pub const MADE: &str = "KEYROTA_MADE";
 
-/// The tag of the IAM user in which the function records that it makes a key now: the
-/// moments in seconds since 1970, separated by spaces. Nobody who may only write the
-/// secret can write it.
-pub const MAKING_TAG: &str = "keyrota:making";
+pub use crate::render::MAKING_TAG;
 
 /// How long after such a moment the key may have been made.
 const LATEST: SignedDuration = SignedDuration::from_secs(60);

@@ -15,7 +15,10 @@ use crate::model::UserName;
 use crate::port::{Deletion, Key, Secret, StackResource};
 use crate::render::STACK_TAG;
 
-use super::{Claim, Evidence, KeyRole, ObservedEntry, ObservedLogin, ObservedSecret, same_key};
+use super::{
+    ABANDONED_TAG, Claim, Evidence, KeyRole, MAKING_TAG, ObservedEntry, ObservedLogin,
+    ObservedSecret, SEEDING_TAG, same_key,
+};
 
 /// How a teardown is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +162,13 @@ pub enum Step {
         /// What is to be seen right before, where the key is not ours by IAM's own word.
         check: Option<Check>,
     },
+    /// Remove what was recorded on a user while a key was made or given up.
+    ForgetMark {
+        /// The IAM user.
+        user: String,
+        /// The tag's key.
+        tag: &'static str,
+    },
     /// Delete the stack, but for what is named.
     DeleteStack {
         /// The stack's name or ID.
@@ -301,6 +311,10 @@ pub fn plan_teardown(
     }));
     for subject in &subjects.access_keys {
         plan_keys(subject, evidence, options, &mut plan);
+    }
+    if !options.keep_keys {
+        plan.steps
+            .extend(subjects.access_keys.iter().flat_map(marks));
     }
     for UserKeys { user, keys } in &subjects.users {
         plan_own_keys(user, keys, options, &mut plan);
@@ -447,6 +461,21 @@ fn plan_keys(
             _ => plan.retained.push(item("not keyrota's")),
         }
     }
+}
+
+/// What was recorded on a user says which keys are ours, so that it must not outlive
+/// them: somebody may make a key soon after.
+fn marks(subject: &Subject) -> Vec<Step> {
+    let Some(user) = subject.seen.user.as_ref().filter(|_| !subject.owns_user) else {
+        return Vec::new();
+    };
+    let marks = [SEEDING_TAG, ABANDONED_TAG, MAKING_TAG];
+    let held = marks.into_iter().filter(|tag| user.tags.contains_key(*tag));
+    held.map(|tag| Step::ForgetMark {
+        user: subject.seen.user_name.clone(),
+        tag,
+    })
+    .collect()
 }
 
 /// Returns what has to be seen before a key goes that a secret names.

@@ -79,6 +79,11 @@ pub const SEEDING_TAG: &str = "keyrota:seeding";
 /// believed.
 pub const ABANDONED_TAG: &str = "keyrota:abandoned";
 
+/// The tag of a user in which the function records that it makes a key now: the moments
+/// in seconds since 1970, separated by spaces. Nobody who may only write the secret can
+/// write it.
+pub const MAKING_TAG: &str = "keyrota:making";
+
 /// The tag by which CloudFormation says which stack made a resource ("Resource tag" in
 /// the CloudFormation User Guide). AWS alone writes tags whose keys begin with `aws:`.
 pub const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";

@@ -396,6 +396,10 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
             }
         }
         Step::DeleteKey { user, id, check } => delete_key(context, &user, id, check).await,
+        Step::ForgetMark { user, tag } => {
+            context.cloud.untag_user(&user, tag).await?;
+            Ok(Outcome::Done)
+        }
         Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain)
             .await
             .map(Outcome::Deleted),

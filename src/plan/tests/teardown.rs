@@ -87,6 +87,7 @@ fn steps(plan: &TeardownPlan) -> Vec<String> {
     let short = |step: &Step| match step {
         Step::CancelRotation { secret, .. } => format!("cancel {secret}"),
         Step::DeleteKey { id, .. } => format!("delete {id}"),
+        Step::ForgetMark { tag, .. } => format!("forget {tag}"),
         Step::DeleteStack { retain, .. } => format!("delete stack but {retain:?}"),
         Step::DeleteSecret { deletion, .. } => format!("delete secret, {deletion:?}"),
         Step::DeleteEncryptionKey { id, days } => format!("delete {id} in {days}"),
@@ -366,6 +367,24 @@ fn what_an_unfinished_rotation_left_goes_with_the_same_care() {
     (secret.current, secret.read) = (SecretContent::Absent, false);
     let late = plan(&[], &left, WINDOW);
     assert!(!steps(&late).iter().any(|step| step.contains("AKIA")));
+}
+
+#[test]
+fn what_was_recorded_on_a_user_does_not_outlive_its_keys() {
+    let mut marked = subject();
+    let user = marked.seen.user.as_mut().unwrap();
+    user.tags = tags(&[
+        ("keyrota:seeding", "x"),
+        ("keyrota:making", "1"),
+        ("a", "b"),
+    ]);
+    let forgotten = ["forget keyrota:seeding", "forget keyrota:making"];
+    assert_eq!(steps(&plan(&[], &marked, WINDOW))[2..4], forgotten);
+    let gone = plan_without_stack(&[], &only(&marked), WINDOW);
+    assert_eq!(steps(&gone)[1..3], forgotten);
+    // A user of the stack's own goes with its tags.
+    marked.owns_user = true;
+    assert!(!steps(&plan(&[], &marked, WINDOW)).contains(&forgotten[0].to_owned()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, each, entries, generated, only_tags};
 use crate::model::{AccessKey, RotateAs};
-use crate::render::{ABANDONED_TAG, SEEDING_TAG, Strategy};
+use crate::render::{ABANDONED_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// With a boundary in the manifest: only with that boundary.
 const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
@@ -80,6 +80,9 @@ const ABANDONED: &[Action] = &[
     ("iam:UntagUser", &[Rotate, Doctor]),
 ];
 
+/// A teardown leaves no record of keys behind.
+const FORGET: &[Action] = &[("iam:UntagUser", &[Teardown])];
+
 /// Users that rotate themselves have a policy for it.
 const SELVES: &[Action] = &[
     ("iam:DeleteUserPolicy", &[Bootstrap, Teardown]),
@@ -139,6 +142,11 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             .when(only_tags(&[SEEDING_TAG, ABANDONED_TAG])),
         Grant::new("UserMarks", "user", users(&|_| true), ABANDONED)
             .when(only_tags(&[ABANDONED_TAG])),
+        Grant::new("UserMarks", "user", users(&|_| true), FORGET).when(only_tags(&[
+            SEEDING_TAG,
+            ABANDONED_TAG,
+            MAKING_TAG,
+        ])),
         Grant::new("UserPolicies", "user", users(&itself), SELVES),
         Grant::new("OwnUsers", "user", users(&made), MADE),
         Grant::new(
