@@ -12,6 +12,8 @@ const STACK: &str = "payments-keys";
 const MANIFEST: &str = "\
 version: 1
 stack: payments-keys
+account: '000000000000'
+region: us-east-1
 tags: { team: payments }
 access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
 ";
@@ -292,7 +294,7 @@ async fn marks_on_the_secret_are_not_believed() {
         assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
     }
     // A first key is being made, says the tag, just when the reserve was.
-    let now = jiff_now();
+    let now = now();
     attacker
         .tag("prod/mailer", &[("keyrota:seeding", &now)])
         .await;
@@ -310,7 +312,7 @@ async fn marks_on_the_secret_are_not_believed() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own clock")]
-fn jiff_now() -> String {
+fn now() -> String {
     format!("{:.0}", jiff::Timestamp::now())
 }
 
