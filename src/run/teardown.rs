@@ -83,16 +83,21 @@ pub async fn observe_teardown(
         context.region,
     );
     let subjects = subjects(context, model, &resources, &evidence).await?;
-    let encryption_keys = encryption_keys(context, model, &evidence, &subjects).await?;
+    let EncryptionKeys { ours, unseen } =
+        encryption_keys(context, model, &evidence, &subjects).await?;
     let id = stack.as_ref().map(|stack| stack.id.as_str());
-    Ok(plan::plan_teardown(
-        id,
-        &resources,
-        &evidence,
-        &encryption_keys,
-        &subjects,
-        options,
-    ))
+    let mut plan = plan::plan_teardown(id, &resources, &evidence, &ours, &subjects, options);
+    plan.left_over.extend(unseen);
+    Ok(plan)
+}
+
+/// The KMS keys that secrets of the stack's lead to.
+#[derive(Default)]
+struct EncryptionKeys {
+    /// The stack made them, and they are not going yet.
+    ours: Vec<String>,
+    /// Nobody could say whose they are.
+    unseen: Vec<Item>,
 }
 
 /// Returns the KMS keys that the stack made and that are not going yet. A secret may
@@ -102,7 +107,7 @@ async fn encryption_keys(
     model: &Model,
     evidence: &Evidence<'_>,
     subjects: &Subjects,
-) -> Result<Vec<String>> {
+) -> Result<EncryptionKeys> {
     let existing: BTreeSet<&str> = model
         .access_keys
         .iter()
@@ -118,26 +123,31 @@ async fn encryption_keys(
         .ours()
         .filter_map(|secret| secret.kms_key.as_deref());
     let used = used.filter(|key| !key.contains("alias/") && !existing.contains(key));
-    let mut staying: Vec<String> = Vec::new();
+    let mut found = EncryptionKeys::default();
+    let mut known: Vec<&str> = Vec::new();
     for id in listed.chain(used) {
-        let known = staying.iter().any(|known| plan::same_key(known, id));
-        if !known && is_the_stacks(context, evidence, id).await? && stays(context, id).await? {
-            staying.push(id.to_owned());
+        if known.iter().any(|known| plan::same_key(known, id)) {
+            continue;
+        }
+        known.push(id);
+        // Whoever may write the secret can have it lead to any key.
+        let made = match evidence.lists_key(id) {
+            true => Ok(true),
+            false => soft(context.cloud.encryption_key_tags(id).await)?
+                .map(|tags| tags.is_some_and(|tags| evidence.made_key(id, &tags))),
+        };
+        match made {
+            Ok(true) if stays(context, id).await? => found.ours.push(id.to_owned()),
+            Ok(_) => {}
+            Err(reason) => {
+                let note = format!(
+                    "it encrypts a secret of the stack, and was not touched, since nothing shows that the stack made it: {reason}"
+                );
+                found.unseen.push(Item::new("KMS key", id, Some(note)));
+            }
         }
     }
-    Ok(staying)
-}
-
-async fn is_the_stacks(context: &Context<'_>, evidence: &Evidence<'_>, id: &str) -> Result<bool> {
-    if evidence.lists_key(id) {
-        return Ok(true);
-    }
-    match context.cloud.encryption_key_tags(id).await {
-        Ok(tags) => Ok(tags.is_some_and(|tags| evidence.made_key(id, &tags))),
-        // A key that is not ours to look at is not ours.
-        Err(error) if error.kind == ErrorKind::Denied => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    Ok(found)
 }
 
 /// Returns whether a KMS key is there and not going yet.
@@ -223,10 +233,7 @@ fn soft<T>(looked: port::Result<T>) -> Result<std::result::Result<T, String>> {
 }
 
 fn is_its_own(error: &port::Error) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::Denied | ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Undecryptable
-    )
+    !error.kind.is_transient() && error.kind != ErrorKind::Credentials
 }
 
 /// As `soft`, of a look that takes several calls.
@@ -250,7 +257,7 @@ async fn key_subject(
     let (secret, unread) = look(context, name, evidence, observe_secret).await?;
     let (secret, ours) = match secret {
         Some(Looked::Ours(secret)) => (Some(secret), true),
-        Some(Looked::Other(secret)) => (Some(ObservedSecret::unread(secret)), false),
+        Some(Looked::Other(secret)) => (Some(ObservedSecret::unread(*secret)), false),
         None => (None, false),
     };
     Ok(Subject {
@@ -270,7 +277,7 @@ async fn database_subject(
     let (secret, unread) = look(context, name, evidence, observe_login).await?;
     let (secret, ours) = match secret {
         Some(Looked::Ours(secret)) => (Some(secret), true),
-        Some(Looked::Other(secret)) => (Some(ObservedLogin::unread(secret)), false),
+        Some(Looked::Other(secret)) => (Some(ObservedLogin::unread(*secret)), false),
         None => (None, false),
     };
     Ok(DatabaseSubject {
@@ -287,7 +294,7 @@ enum Looked<T> {
     /// The stack made it, and it was read.
     Ours(T),
     /// Nothing proves that. What it says is not asked for.
-    Other(Secret),
+    Other(Box<Secret>),
 }
 
 /// Looks at a secret of the manifest's, and into it where it is the stack's; also
@@ -304,7 +311,7 @@ async fn look<'a, T>(
         Err(reason) => return Ok((None, Some(reason))),
     };
     if !evidence.made_secret(&secret.arn, &secret.tags) {
-        return Ok((Some(Looked::Other(secret)), None));
+        return Ok((Some(Looked::Other(Box::new(secret))), None));
     }
     match soft_look(observe(context, name).await)? {
         Ok(seen) => Ok((seen.map(Looked::Ours), None)),
