@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_iam::config::retry::RetryConfig;
-use aws_sdk_iam::types::StatusType;
+use aws_sdk_iam::types::{StatusType, Tag};
 use jiff::Timestamp;
 
 use super::Aws;
@@ -15,10 +15,7 @@ impl Keys for Aws {
     async fn user(&self, user: &str) -> Result<Option<User>> {
         let answer = self.iam.get_user().user_name(user).send().await;
         let answer = answer.map_err(failed("iam:GetUser")).optional()?;
-        Ok(answer.and_then(|answer| answer.user).map(|user| User {
-            arn: user.arn,
-            path: user.path,
-        }))
+        Ok(answer.and_then(|answer| answer.user).map(user_of))
     }
 
     async fn users(&self) -> Result<Vec<User>> {
@@ -26,10 +23,7 @@ impl Keys for Aws {
         let mut users = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("iam:ListUsers"))?;
-            users.extend(page.users.into_iter().map(|user| User {
-                arn: user.arn,
-                path: user.path,
-            }));
+            users.extend(page.users.into_iter().map(user_of));
         }
         Ok(users)
     }
@@ -84,5 +78,30 @@ impl Keys for Aws {
         let answer = request.send().await;
         answer.map_err(failed("iam:DeleteAccessKey")).optional()?;
         Ok(())
+    }
+
+    async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()> {
+        const CALL: &str = "iam:TagUser";
+        let tag = Tag::builder().key(key).value(value).build();
+        let tag = tag.map_err(|error| refused(CALL, ErrorKind::Invalid, error.to_string()))?;
+        let request = self.iam.tag_user().user_name(user).tags(tag);
+        request.send().await.map_err(failed(CALL))?;
+        Ok(())
+    }
+
+    async fn untag_user(&self, user: &str, key: &str) -> Result<()> {
+        let request = self.iam.untag_user().user_name(user).tag_keys(key);
+        let answer = request.send().await;
+        answer.map_err(failed("iam:UntagUser")).optional()?;
+        Ok(())
+    }
+}
+
+fn user_of(user: aws_sdk_iam::types::User) -> User {
+    let tags = user.tags.unwrap_or_default().into_iter();
+    User {
+        arn: user.arn,
+        path: user.path,
+        tags: tags.map(|tag| (tag.key, tag.value)).collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! Secrets Manager.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, RotationRulesType, Tag};
 use jiff::Timestamp;
@@ -8,7 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Aws;
 use super::error::{failed, refused};
 use super::system::timestamp;
-use crate::port::{Deletion, ErrorKind, Optional, Result, Rotation, Secret, SecretValue, Secrets};
+use crate::port::{
+    Deletion, ErrorKind, Optional, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+};
 
 #[async_trait(?Send)]
 impl Secrets for Aws {
@@ -25,12 +29,8 @@ impl Secrets for Aws {
         Ok(answer.map(|answer| Secret {
             arn: answer.arn.unwrap_or_default(),
             name: answer.name.unwrap_or_default(),
-            tags: answer
-                .tags
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|tag| Some((tag.key?, tag.value?)))
-                .collect(),
+            tags: pairs(answer.tags),
+            kms_key: answer.kms_key_id,
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
             rotation: rotation(answer.rotation_lambda_arn, answer.rotation_rules),
             last_rotated: answer.last_rotated_date.as_ref().and_then(timestamp),
@@ -44,7 +44,7 @@ impl Secrets for Aws {
         }))
     }
 
-    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>> {
+    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>> {
         // The two filters are joined by "and", but each matches by prefix and
         // not on one tag: what was found is looked at again.
         let filter = |kind, text: &str| Filter::builder().key(kind).values(text).build();
@@ -55,17 +55,22 @@ impl Secrets for Aws {
             .filters(filter(FilterNameStringType::TagKey, key))
             .filters(filter(FilterNameStringType::TagValue, value));
         let mut pages = request.into_paginator().send();
-        let mut names = Vec::new();
+        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("secretsmanager:ListSecrets"))?;
             for secret in page.secret_list.unwrap_or_default() {
                 let carries = |tag: &Tag| tag.key() == Some(key) && tag.value() == Some(value);
                 if secret.tags().iter().any(carries) {
-                    names.extend(secret.name);
+                    found.push(TaggedSecret {
+                        arn: secret.arn.unwrap_or_default(),
+                        name: secret.name.unwrap_or_default(),
+                        deleted: secret.deleted_date.is_some(),
+                        tags: pairs(secret.tags),
+                    });
                 }
             }
         }
-        Ok(names)
+        Ok(found)
     }
 
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {
@@ -215,6 +220,12 @@ impl Secrets for Aws {
         answer.map_err(failed("secretsmanager:RestoreSecret"))?;
         Ok(())
     }
+}
+
+fn pairs(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+    let tags = tags.unwrap_or_default().into_iter();
+    tags.filter_map(|tag| Some((tag.key?, tag.value?)))
+        .collect()
 }
 
 /// Returns what rotates a secret. One that was set by a number of days is told of as

@@ -11,7 +11,7 @@ use super::fleet::{Overlay, Stacks};
 use super::function::FunctionSource;
 use super::session::Session;
 use super::settings::Settings;
-use crate::plan::Preflight;
+use crate::plan::{self, Preflight};
 use crate::port::{Event, Listener as _};
 use crate::render::{self, Before};
 use crate::run::{self, Cleared, Context};
@@ -45,12 +45,19 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
     let cleared = stacks.clear(&context, Preflight { rotates: false }).await?;
     let (source, fleet) = (&verb.function, &stacks.fleet);
     let packages = source.packages(settings, fleet, &authorities).await?;
-    let mut result = PlanResult { stacks: Vec::new() };
+    let mut result = PlanResult {
+        stacks: Vec::new(),
+        drift: Vec::new(),
+    };
     for ((shard, template), cleared) in shards.iter().zip(rendering.stacks()).zip(&cleared) {
         let model = &shard.model;
         let artifacts = packages.of(model)?;
         let changes = run::preview(&context, model, cleared, &artifacts, template).await?;
-        result.stacks.push((model.stack.to_string(), changes));
+        let drift = plan::tag_drift(model, &cleared.observed, &changes).into_iter();
+        let stack = model.stack.to_string();
+        let drift = drift.map(|drift| (stack.clone(), drift));
+        result.drift.extend(drift);
+        result.stacks.push((stack, changes));
     }
     if let Some(file) = &verb.review {
         let before = deployed(&context, &stacks, &cleared).await?;

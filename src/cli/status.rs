@@ -7,13 +7,13 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
-use crate::plan::{State, StatusReport};
+use crate::plan::{SecretReport, StatusReport};
 use crate::run;
 
 /// Show what is deployed and how each credential fares
 #[derive(Args, Debug)]
 pub(super) struct Status {
-    /// Exit with 5 where a credential is not `ok`
+    /// Exit with 5 where a credential is not `ok`, or tags differ from the manifest
     #[arg(long)]
     check: bool,
 }
@@ -30,11 +30,7 @@ pub(super) async fn run(settings: &Settings, verb: &Status) -> Result<Exit, Fail
     let deployed = reports.iter().all(|report| report.stack.is_some());
     let report = StatusReport::of_all(reports);
     settings.view.show(&report);
-    let fine = deployed
-        && report
-            .secrets
-            .iter()
-            .all(|secret| secret.state == State::Ok);
+    let fine = deployed && report.secrets.iter().all(SecretReport::is_fine);
     Ok(match verb.check && !fine {
         true => Exit::Attention,
         false => Exit::Done,

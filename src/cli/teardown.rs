@@ -69,14 +69,17 @@ fn question(plans: &[TeardownPlan]) -> String {
     let mut text = "This will:\n".to_owned();
     for step in plans.iter().flat_map(|plan| &plan.steps) {
         let _ = match step {
-            Step::CancelRotation { secret } => writeln!(text, "  cancel the rotation of {secret}"),
-            // A note to the next run, and nothing to ask about.
-            Step::NoteEncryptionKey { .. } => Ok(()),
+            Step::CancelRotation { secret, .. } => {
+                writeln!(text, "  cancel the rotation of {secret}")
+            }
             Step::DeleteKey { user, id, .. } => writeln!(text, "  delete the key {id} of {user}"),
+            // What nobody but keyrota reads.
+            Step::ForgetMark { .. } => Ok(()),
             Step::DeleteStack { stack, .. } => writeln!(text, "  delete the stack {stack}"),
             Step::DeleteSecret {
                 secret,
                 deletion: Deletion::Window(days),
+                ..
             } => {
                 writeln!(
                     text,
@@ -86,6 +89,7 @@ fn question(plans: &[TeardownPlan]) -> String {
             Step::DeleteSecret {
                 secret,
                 deletion: Deletion::Forced,
+                ..
             } => {
                 writeln!(text, "  delete the secret {secret} for good")
             }

@@ -58,6 +58,15 @@ pub enum DatabaseAdministrator {
 }
 
 impl ObservedLogin {
+    /// Returns a secret of whose versions none was read.
+    pub const fn unread(secret: Secret) -> Self {
+        Self {
+            secret,
+            current: SecretContent::Absent,
+            pending_value: false,
+        }
+    }
+
     /// Returns the login, where there is one.
     pub fn login(&self) -> Option<&Login> {
         match &self.current {
@@ -188,6 +197,7 @@ pub fn report_database(entry: &Database, seen: &ObservedDatabase, now: Timestamp
         last_rotated: secret.and_then(|secret| secret.last_rotated),
         next_rotation: secret.and_then(|secret| secret.next_rotation),
         keys: Vec::new(),
+        tags: Vec::new(),
     }
 }
 

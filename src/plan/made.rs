@@ -1,28 +1,26 @@
-//! Which keys an unfinished rotation made. A key carries no description, so the
-//! function puts staging labels of its own on the secret's versions: see
-//! `mark.rs` there.
+//! Which keys an unfinished rotation made. An access key carries no description, so the
+//! function records its intent before it makes one: see `mark.rs` there.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::port::{Key, Secret};
+use crate::port::{Key, User};
 
-/// The label that the function puts, beside AWSPENDING, on the version that it
-/// stores a new key in. It stays where that rotation does not end.
+/// The label that the function puts, beside AWSPENDING, on the version in which it
+/// stores a new key. It stays where that rotation does not end. Everybody who may move
+/// the secret's labels can write it, so it proves nothing.
 pub const MADE: &str = "KEYROTA_MADE";
 
-/// How the labels begin by which the function says, in seconds since 1970, that
-/// it makes a key now.
-pub const MAKING: &str = "KEYROTA_MAKING_";
+pub use crate::render::MAKING_TAG;
 
 /// How long after such a moment the key may have been made.
 const LATEST: SignedDuration = SignedDuration::from_secs(60);
 /// How far IAM's clock may lag behind the function's.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-/// Returns whether a key that no version names must come of a rotation that died
-/// before it could store it: it was made when one said that it would, and nobody
-/// ever used it.
-pub(super) fn is_orphan(secret: &Secret, key: &Key) -> bool {
+/// Returns whether a key that no version names must come from a rotation that ended
+/// before it could store the key: it was made when one had recorded that it would, and
+/// it was never used.
+pub(super) fn is_orphan(user: &User, key: &Key) -> bool {
     let (Some(created), None) = (key.created, key.last_used) else {
         return false;
     };
@@ -30,12 +28,9 @@ pub(super) fn is_orphan(secret: &Secret, key: &Key) -> bool {
         let after = created.duration_since(moment);
         after <= LATEST && after >= -SKEW
     };
-    let labels = secret.versions.values().flatten();
-    let mut moments = labels.filter_map(|label| moment(label));
+    let moments = user.tags.get(MAKING_TAG).into_iter();
+    let mut moments = moments
+        .flat_map(|tag| tag.split_whitespace())
+        .filter_map(|moment| Timestamp::from_second(moment.parse().ok()?).ok());
     moments.any(covers)
-}
-
-fn moment(label: &str) -> Option<Timestamp> {
-    let seconds = label.strip_prefix(MAKING)?.parse().ok()?;
-    Timestamp::from_second(seconds).ok()
 }

@@ -7,6 +7,7 @@ mod changes;
 mod database;
 mod doctor;
 mod environment;
+mod evidence;
 mod made;
 mod observed;
 mod old_key;
@@ -14,6 +15,7 @@ mod placement;
 mod preflight;
 mod seeding;
 mod status;
+mod tags;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -35,9 +37,10 @@ pub use doctor::{
     FAULTS, Fault, Fix, Proof, diagnose,
 };
 pub use environment::{Environment, TLS_TAG, tls_of};
-pub use made::{MADE, MAKING};
+pub use evidence::{Evidence, STACK_ID_TAG, same_key};
+pub use made::{MADE, MAKING_TAG};
 pub use observed::{
-    Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+    Administrator, Claim, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
 pub use old_key::{Going, going};
 pub use placement::check_placement;
@@ -46,7 +49,8 @@ pub use seeding::{ABANDONED_TAG, BEFORE, SEEDING_TAG, Seeding};
 pub use status::{
     KeyReport, KeyRole, Kind, SecretReport, StackReport, State, StatusReport, report,
 };
+pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
-    DatabaseSubject, ENCRYPTION_KEY_TAG, Item, Step, Subject, Subjects, TeardownOptions,
-    TeardownPlan, encryption_keys, holds_user, plan_teardown,
+    Check, DatabaseSubject, Foreign, Item, Proven, Step, Subject, Subjects, TeardownOptions,
+    TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
 };

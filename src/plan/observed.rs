@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 
 use crate::model::{Content, Credential};
-use crate::port::{Caller, EncryptionKey, Key, Secret, Stack, StackResource, User};
+use crate::port::{
+    CURRENT, Caller, EncryptionKey, Key, PENDING, PREVIOUS, Secret, Stack, StackResource, User,
+};
 
-use super::{KeyRole, ObservedDatabase, made};
+use super::{ABANDONED_TAG, BEFORE, KeyRole, MADE, ObservedDatabase, made};
 
 /// What was seen before anything was decided.
 #[derive(Clone, Debug)]
@@ -108,7 +110,32 @@ pub enum Profile {
     },
 }
 
+/// What a key is to its secret, and what says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What it is.
+    pub role: KeyRole,
+    /// The staging label of the version that names it: whoever may write the secret can
+    /// have a version name any key. Nothing where IAM's own record says so, or nothing
+    /// says anything.
+    pub label: Option<&'static str>,
+}
+
 impl ObservedSecret {
+    /// Returns a secret of whose versions none was read.
+    pub const fn unread(secret: Secret) -> Self {
+        Self {
+            secret,
+            current: SecretContent::Absent,
+            current_since: None,
+            previous_key: None,
+            before_key: None,
+            pending_key: None,
+            made_key: None,
+            read: false,
+        }
+    }
+
     /// Returns the complete credential, where there is one.
     pub fn credential(&self) -> Option<&Credential> {
         match &self.current {
@@ -155,25 +182,44 @@ impl ObservedEntry {
 
     /// Returns what a key is to the secret. By ID and staging label, never by age.
     pub fn role_of(&self, key: &Key) -> KeyRole {
+        self.claim_of(key).role
+    }
+
+    /// Returns what a key is to the secret, and what says so.
+    pub fn claim_of(&self, key: &Key) -> Claim {
+        let claim = |role, label| Claim { role, label };
         let Some(seen) = &self.secret else {
-            return KeyRole::Unknown;
+            return claim(KeyRole::Unknown, None);
         };
         let id = key.id.as_str();
         let is = |held: &Option<String>| held.as_deref() == Some(id);
-        let abandoned = seen.secret.tags.get(super::ABANDONED_TAG);
         if seen.credential().is_some_and(|held| held.accesskey == id) {
-            KeyRole::Current
-        } else if is(&seen.pending_key) || abandoned.is_some_and(|held| held == id) {
-            KeyRole::Pending
-        } else if is(&seen.previous_key) || is(&seen.before_key) {
-            KeyRole::Previous
-        } else if is(&seen.made_key)
-            || (seen.credential().is_some() && seen.read && made::is_orphan(&seen.secret, key))
+            claim(KeyRole::Current, Some(CURRENT))
+        } else if is(&seen.pending_key) {
+            claim(KeyRole::Pending, Some(PENDING))
+        } else if self.abandoned() == Some(id) {
+            claim(KeyRole::Pending, None)
+        } else if is(&seen.previous_key) {
+            claim(KeyRole::Previous, Some(PREVIOUS))
+        } else if is(&seen.before_key) {
+            claim(KeyRole::Previous, Some(BEFORE))
+        } else if is(&seen.made_key) {
+            claim(KeyRole::Pending, Some(MADE))
+        } else if let Some(user) = &self.user
+            && seen.credential().is_some()
+            && seen.read
+            && made::is_orphan(user, key)
         {
-            KeyRole::Pending
+            claim(KeyRole::Pending, None)
         } else {
-            KeyRole::Unknown
+            claim(KeyRole::Unknown, None)
         }
+    }
+
+    /// Returns the key of a rotation that is being given up, as IAM has it.
+    pub fn abandoned(&self) -> Option<&str> {
+        let tags = &self.user.as_ref()?.tags;
+        tags.get(ABANDONED_TAG).map(String::as_str)
     }
 
     /// Returns the keys that the secret does not know.

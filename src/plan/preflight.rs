@@ -1,11 +1,14 @@
 //! Whether a bootstrap may begin. All findings at once, before anything changes.
 
 use crate::model::{AccessKey, AccountId, Arn, Finding, InitialKey, KmsKey, Model, RotateAs};
-use crate::port::{Caller, EncryptionKey, Secret, Stack};
+use crate::port::{Caller, EncryptionKey, Key, Secret, Stack};
 use crate::render::{self, STACK_TAG};
 
 use super::database::check_database;
-use super::{Administrator, Observed, ObservedEntry, Profile, SecretContent, Seeding, holds_user};
+use super::{
+    Administrator, Observed, ObservedEntry, Profile, SEEDING_TAG, SecretContent, Seeding,
+    deletion_of, holds_user,
+};
 
 /// What a bootstrap intends, as far as the checks need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +240,7 @@ fn check_keys(
         .filter(|key| !seeding.as_ref().is_some_and(|seeding| seeding.made(key)))
         .collect();
     let names: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
+    findings.extend(claimed(seen, &foreign));
     let active = foreign.iter().any(|key| key.active);
     let free = "delete the key that nothing uses (aws iam delete-access-key)";
     if foreign.len() >= 2 {
@@ -273,6 +277,22 @@ fn check_keys(
             ),
         ));
     }
+}
+
+/// Says which key a run of an earlier version may have made and not stored. It noted
+/// that on the secret, where others can write it, so that nothing is done because of it.
+fn claimed(seen: &ObservedEntry, foreign: &[&Key]) -> Option<Finding> {
+    let claimed = Seeding::claimed(seen)?;
+    let key = foreign.iter().find(|key| key.active && claimed.made(key))?;
+    let (user, id) = (&seen.user_name, &key.id);
+    let message = format!(
+        "the secret's tag {SEEDING_TAG} says that a bootstrap of an earlier version made the key {id} and was interrupted, so that nobody has its secret part; others can write that tag, and the key was not touched"
+    );
+    let command = deletion_of(user, id);
+    Some(
+        Finding::warning("interrupted-seeding", format!("user {user}"), message)
+            .hint(format!("if nobody uses it: {command}")),
+    )
 }
 
 fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Finding>) {

@@ -1,23 +1,21 @@
-//! The making of a first key, as it is written on the secret while it goes on.
+//! The making of a first key, as it is recorded on the IAM user while it goes on.
 //!
 //! Making a key and storing it are two calls, and a key carries no description.
-//! What was there before, and when, is all that tells a key of ours from
-//! everybody else's once a run was interrupted between the two.
+//! Which keys existed before, and when, is all that tells a key of ours from
+//! everybody else's once a run was interrupted between the two. The record is a tag of
+//! the user and not of the secret, since whoever may tag the secret could write there
+//! that any key of the user is ours to delete.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::ObservedEntry;
 use crate::port::Key;
 
-/// The tag that stands on a secret while its first key is being made.
-pub const SEEDING_TAG: &str = "keyrota:seeding";
-
 /// The label that marks the version with the key before, while `secretarn` is being
 /// corrected and AWSPREVIOUS is elsewhere.
 pub const BEFORE: &str = "KEYROTA_BEFORE";
 
-/// The tag that names the key of a rotation that is being given up.
-pub const ABANDONED_TAG: &str = "keyrota:abandoned";
+pub use crate::render::{ABANDONED_TAG, SEEDING_TAG};
 
 /// How far from the tag's moment a key of ours can have been made. AWS refuses
 /// requests whose clock is more than 15 minutes off ("Signature Version 4 signing
@@ -34,10 +32,19 @@ pub struct Seeding {
 }
 
 impl Seeding {
-    /// Reads what an interrupted run wrote on the secret.
+    /// Reads what an interrupted run recorded on the user.
     pub fn of(seen: &ObservedEntry) -> Option<Self> {
-        let secret = seen.secret.as_ref()?;
-        let mut words = secret.secret.tags.get(SEEDING_TAG)?.split_whitespace();
+        Self::read(seen.user.as_ref()?.tags.get(SEEDING_TAG)?)
+    }
+
+    /// Reads what an interrupted run of an earlier version wrote on the secret. Others
+    /// can write that too: it may be told, and nothing may be done because of it.
+    pub fn claimed(seen: &ObservedEntry) -> Option<Self> {
+        Self::read(seen.secret.as_ref()?.secret.tags.get(SEEDING_TAG)?)
+    }
+
+    fn read(tag: &str) -> Option<Self> {
+        let mut words = tag.split_whitespace();
         Some(Self {
             began: words.next()?.parse().ok()?,
             before: words.map(str::to_owned).collect(),

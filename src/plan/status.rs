@@ -1,5 +1,6 @@
 //! How each credential fares.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use crate::model::{AccessKey, Content, OldKey};
 use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
-use super::{Going, ObservedEntry, SecretContent, going};
+use super::{Going, ObservedEntry, SecretContent, TagDifference, going, tag_differences};
 
 /// A secret counts as expired so long after a rotation was due.
 const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -24,6 +25,23 @@ pub struct StatusReport {
     pub stacks: Vec<StackReport>,
     /// Each secret.
     pub secrets: Vec<SecretReport>,
+}
+
+impl SecretReport {
+    /// Adds where the secret's tags differ from those that the stack writes.
+    #[must_use]
+    pub fn with_tags(self, expected: &BTreeMap<String, String>, secret: Option<&Secret>) -> Self {
+        let tags = secret.map(|secret| tag_differences(expected, secret));
+        Self {
+            tags: tags.unwrap_or_default(),
+            ..self
+        }
+    }
+
+    /// Returns whether nothing about it needs a person.
+    pub fn is_fine(&self) -> bool {
+        self.state == State::Ok && self.tags.is_empty()
+    }
 }
 
 impl StatusReport {
@@ -89,6 +107,9 @@ pub struct SecretReport {
     pub next_rotation: Option<Timestamp>,
     /// The user's keys.
     pub keys: Vec<KeyReport>,
+    /// Tags of the secret that are not as the manifest has them.
+    #[serde(rename = "tag_differences")]
+    pub tags: Vec<TagDifference>,
 }
 
 /// What a secret holds.
@@ -199,6 +220,7 @@ pub fn report(entry: &AccessKey, seen: &ObservedEntry, now: Timestamp) -> Secret
             .iter()
             .map(|key| report_key(key, seen, now))
             .collect(),
+        tags: Vec::new(),
     }
 }
 

@@ -2,17 +2,23 @@
 //!
 //! Keys and secrets come apart: a key that a client may be using is not deleted
 //! with the stack, and a secret goes with a window in which it can be restored.
+//!
+//! A tag of keyrota's own finds a secret, and authorises nothing: everybody who may tag
+//! a secret can write it. What may be deleted is decided by [`Evidence`], and whose keys
+//! an entry is about by the manifest.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::model::UserName;
 use crate::port::{Deletion, Key, Secret, StackResource};
+use crate::render::STACK_TAG;
 
-use super::{KeyRole, ObservedEntry, ObservedLogin, ObservedSecret};
-
-/// The tag that a teardown writes on secrets: the KMS key that the stack made.
-pub const ENCRYPTION_KEY_TAG: &str = "keyrota:encryption-key";
+use super::{
+    ABANDONED_TAG, Claim, Evidence, KeyRole, MAKING_TAG, ObservedEntry, ObservedLogin,
+    ObservedSecret, SEEDING_TAG, same_key,
+};
 
 /// How a teardown is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,48 +31,77 @@ pub struct TeardownOptions {
     pub delete_keys: bool,
 }
 
-/// A secret and its user, with what was seen of them.
+/// An entry of the manifest: a secret and its user, with what was seen of them.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// What was seen.
     pub seen: ObservedEntry,
-    /// The secret carries this stack's tag, so that it is ours to delete.
+    /// It is proven that the stack made the secret, so that it is ours to delete.
     pub ours: bool,
+    /// Why the secret could not be looked at, where it could not.
+    pub unread: Option<String>,
     /// The stack holds the user, and all its keys are ours.
     pub owns_user: bool,
-    /// The secret's tag says that the stack made the user, which it may hold no more.
-    pub made_user: bool,
 }
 
-/// A database's secret, with what was seen of it.
+/// A database's entry of the manifest, with what was seen of its secret.
 #[derive(Clone, Debug)]
 pub struct DatabaseSubject {
     /// The secret's name.
     pub secret_name: String,
-    /// Whose password it holds, as its tag has it.
+    /// Whose password it holds, as the manifest has it.
     pub username: String,
     /// The secret, if it exists.
     pub secret: Option<ObservedLogin>,
-    /// The secret carries this stack's tag, so that it is ours to delete.
+    /// As with an access key.
     pub ours: bool,
+    /// As with an access key.
+    pub unread: Option<String>,
+}
+
+/// A secret that carries the stack's tag, and that nothing proves to be the stack's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// It is scheduled for deletion already.
+    pub deleted: bool,
+}
+
+/// A user that the stack made and that the manifest does not name, with all its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserKeys {
+    /// The user's name.
+    pub user: String,
+    /// Its keys.
+    pub keys: Vec<Key>,
 }
 
 /// Everything that a teardown is about.
 #[derive(Clone, Debug, Default)]
 pub struct Subjects {
-    /// Secrets of access keys, with their users.
+    /// The manifest's access keys.
     pub access_keys: Vec<Subject>,
-    /// Secrets of databases.
+    /// The manifest's databases.
     pub databases: Vec<DatabaseSubject>,
+    /// Secrets that the stack made, and that the manifest does not name any more.
+    pub forgotten: Vec<Secret>,
+    /// Users that the stack made, and that the manifest does not name any more.
+    pub users: Vec<UserKeys>,
+    /// Secrets that say that they are the stack's.
+    pub foreign: Vec<Foreign>,
 }
 
-/// A secret of either kind, as far as both go the same way.
+/// A secret of any kind, as far as all go the same way.
 struct Kept<'a> {
     name: &'a str,
     secret: Option<&'a Secret>,
     /// It never held a credential.
     unused: bool,
     ours: bool,
+    unread: Option<&'a str>,
 }
 
 impl Subjects {
@@ -78,6 +113,7 @@ impl Subjects {
                 secret: held.map(|held| &held.secret),
                 unused: held.is_some_and(ObservedSecret::holds_no_key),
                 ours: subject.ours,
+                unread: subject.unread.as_deref(),
             }
         });
         let databases = self.databases.iter().map(|subject| {
@@ -87,17 +123,23 @@ impl Subjects {
                 secret: held.map(|held| &held.secret),
                 unused: held.is_some_and(ObservedLogin::holds_no_password),
                 ours: subject.ours,
+                unread: subject.unread.as_deref(),
             }
         });
-        keys.chain(databases)
+        let forgotten = self.forgotten.iter().map(|secret| Kept {
+            name: &secret.name,
+            secret: Some(secret),
+            unused: false,
+            ours: true,
+            unread: None,
+        });
+        keys.chain(databases).chain(forgotten)
     }
 
-    /// Returns the secrets that are ours and do not await deletion.
-    fn live(&self) -> impl Iterator<Item = (&str, &Secret)> {
-        self.secrets().filter_map(|kept| {
-            let secret = kept.secret.filter(|secret| secret.deleted.is_none())?;
-            kept.ours.then_some((kept.name, secret))
-        })
+    /// Returns the secrets that are ours, those awaiting deletion included.
+    pub fn ours(&self) -> impl Iterator<Item = &Secret> {
+        let ours = self.secrets().filter(|kept| kept.ours);
+        ours.filter_map(|kept| kept.secret)
     }
 }
 
@@ -108,14 +150,8 @@ pub enum Step {
     CancelRotation {
         /// The secret's name.
         secret: String,
-    },
-    /// Write on a secret which KMS key the stack made. The stack forgets it once it
-    /// is gone, and a teardown that is interrupted then would leave the key behind.
-    NoteEncryptionKey {
-        /// The secret's name.
-        secret: String,
-        /// The KMS key.
-        id: String,
+        /// Its ARN.
+        arn: String,
     },
     /// Delete a key.
     DeleteKey {
@@ -123,8 +159,15 @@ pub enum Step {
         user: String,
         /// The access key ID.
         id: String,
-        /// The secret that must not have come to hold it as AWSCURRENT meanwhile.
-        unless_current_in: Option<String>,
+        /// What is to be seen right before, where the key is not ours by IAM's own word.
+        check: Option<Check>,
+    },
+    /// Remove what was recorded on a user while a key was made or given up.
+    ForgetMark {
+        /// The IAM user.
+        user: String,
+        /// The tag's key.
+        tag: &'static str,
     },
     /// Delete the stack, but for what is named.
     DeleteStack {
@@ -137,6 +180,8 @@ pub enum Step {
     DeleteSecret {
         /// Its name.
         secret: String,
+        /// Its ARN, which another secret of the name has not.
+        arn: String,
         /// How.
         deletion: Deletion,
     },
@@ -149,10 +194,45 @@ pub enum Step {
     },
 }
 
+/// What has to hold of a key that a version of a secret names, right before it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The secret.
+    pub secret: String,
+    /// It must not have become AWSCURRENT meanwhile.
+    pub unless_current: bool,
+    /// What the version with a label holds has to authenticate as the key's user:
+    /// whoever may write the secret can have a version name any key. Nothing where the
+    /// key is inactive, or IAM's own record says that it is ours.
+    pub proof: Option<Proven>,
+}
+
+/// How a key is proven to be ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The staging label of the version that names the key.
+    pub label: &'static str,
+    /// The ARN of the user that the key has to be.
+    pub user_arn: String,
+    /// When the key was made: a new one is not known everywhere at once.
+    pub key: Key,
+}
+
 impl Step {
     /// Returns whether it turns a schedule off.
     pub const fn is_cancellation(&self) -> bool {
         matches!(self, Self::CancelRotation { .. })
+    }
+
+    /// Returns whether it deletes a secret for good.
+    const fn is_forced(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteSecret {
+                deletion: Deletion::Forced,
+                ..
+            }
+        )
     }
 }
 
@@ -208,25 +288,36 @@ pub fn holds_user(resources: &[StackResource], user: &str) -> bool {
 /// are not going yet.
 ///
 /// The stack goes before the secrets: deleting a schedule or a resource policy
-/// calls Secrets Manager, which refuses that for a secret awaiting deletion.
+/// calls Secrets Manager, which refuses that for a secret awaiting deletion. What can
+/// be known only while the stack is there goes before it: access keys, and secrets that
+/// neither the manifest nor the stack names any more.
 pub fn plan_teardown(
     stack: Option<&str>,
     resources: &[StackResource],
+    evidence: &Evidence<'_>,
     encryption_keys: &[String],
     subjects: &Subjects,
     options: TeardownOptions,
 ) -> TeardownPlan {
     let mut plan = TeardownPlan::default();
-    let live: Vec<&str> = subjects.live().map(|(name, _)| name).collect();
     let rotating = subjects
-        .live()
-        .filter(|(_, secret)| secret.rotation_enabled);
-    plan.steps.extend(rotating.map(|(name, _)| {
-        let secret = name.to_owned();
-        Step::CancelRotation { secret }
+        .secrets()
+        .filter(|kept| kept.ours)
+        .filter_map(|kept| kept.secret)
+        .filter(|secret| secret.deleted.is_none() && secret.rotation_enabled);
+    plan.steps.extend(rotating.map(|secret| {
+        let (secret, arn) = (secret.name.clone(), secret.arn.clone());
+        Step::CancelRotation { secret, arn }
     }));
     for subject in &subjects.access_keys {
-        plan_keys(subject, options, &mut plan);
+        plan_keys(subject, evidence, options, &mut plan);
+    }
+    if !options.keep_keys {
+        plan.steps
+            .extend(subjects.access_keys.iter().flat_map(marks));
+    }
+    for UserKeys { user, keys } in &subjects.users {
+        plan_own_keys(user, keys, options, &mut plan);
     }
     plan.retained.extend(
         subjects
@@ -234,6 +325,21 @@ pub fn plan_teardown(
             .iter()
             .filter_map(|subject| password_that_stays(subject, options.deletion)),
     );
+    let goes_early = |kept: &Kept<'_>| {
+        let forgotten = subjects.forgotten.iter();
+        let mut forgotten = forgotten.filter(|secret| !evidence.lists_secret(&secret.arn));
+        forgotten.any(|secret| kept.secret.is_some_and(|held| held.arn == secret.arn))
+    };
+    let (early, late): (Vec<Kept<'_>>, Vec<Kept<'_>>) = subjects.secrets().partition(goes_early);
+    for kept in &early {
+        let step = plan_secret(kept, options, &mut plan);
+        plan.steps.extend(step);
+    }
+    let unread: Vec<&str> = subjects
+        .secrets()
+        .filter(|kept| kept.unread.is_some())
+        .map(|kept| kept.name)
+        .collect();
     let end_of = |id: &String| Step::DeleteEncryptionKey {
         id: id.clone(),
         // Never before the last secret can no longer be restored.
@@ -242,112 +348,223 @@ pub fn plan_teardown(
             Deletion::Forced => 30,
         },
     };
-    if live.is_empty() {
-        // There is no secret to note it on, nor one that needs it.
-        plan.steps.extend(encryption_keys.iter().map(end_of));
-    }
+    let mut last = Vec::new();
     for id in encryption_keys {
-        plan.steps
-            .extend(live.iter().map(|name| Step::NoteEncryptionKey {
-                secret: (*name).to_owned(),
-                id: id.clone(),
-            }));
+        let encrypts = |kept: &Kept<'_>| {
+            let key = kept.secret.and_then(|secret| secret.kms_key.as_deref());
+            kept.ours && key.is_some_and(|key| same_key(key, id))
+        };
+        if !unread.is_empty() {
+            let note = format!(
+                "it may encrypt {}, which could not be looked at; aws kms schedule-key-deletion --key-id {id} --pending-window-in-days 30 has it deleted",
+                unread.join(", ")
+            );
+            plan.left_over.push(Item::new("KMS key", id, Some(note)));
+        } else if late.iter().any(encrypts) {
+            // Those secrets lead to it even when the stack is gone.
+            last.push(end_of(id));
+        } else {
+            plan.steps.push(end_of(id));
+        }
     }
     if let Some(stack) = stack {
-        let retain = users_that_stay(resources, &subjects.access_keys, options, &mut plan);
+        let retain = users_that_stay(resources, subjects, options, &mut plan);
         plan.steps.push(Step::DeleteStack {
             stack: stack.to_owned(),
             retain,
         });
     }
-    // A secret with a window can be looked at for the note again, one without
-    // cannot: the KMS key goes between them.
+    // A secret with a window still leads to its KMS key, one without does not: the KMS
+    // key goes between them.
     let mut at_once = Vec::new();
-    for kept in subjects.secrets() {
-        match plan_secret(&kept, options, &mut plan) {
-            Some((secret, Deletion::Forced)) => at_once.push(Step::DeleteSecret {
-                secret,
-                deletion: Deletion::Forced,
-            }),
-            Some((secret, deletion)) => plan.steps.push(Step::DeleteSecret { secret, deletion }),
-            None => {}
+    for kept in &late {
+        match plan_secret(kept, options, &mut plan) {
+            Some(step) if step.is_forced() => at_once.push(step),
+            step => plan.steps.extend(step),
         }
     }
-    if !live.is_empty() {
-        plan.steps.extend(encryption_keys.iter().map(end_of));
-    }
+    plan.steps.extend(last);
     plan.steps.extend(at_once);
+    for secret in &subjects.forgotten {
+        plan.left_over.extend(keys_of_forgotten(secret));
+    }
+    for foreign in &subjects.foreign {
+        plan_foreign(foreign, &mut plan);
+    }
     plan
 }
 
-/// Returns the KMS keys that the stack made: those it lists, and those noted on
-/// its secrets before it went. Some may be going already.
-pub fn encryption_keys(resources: &[StackResource], subjects: &Subjects) -> BTreeSet<String> {
-    let listed = resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::KMS::Key" && !resource.physical_id.is_empty())
-        .map(|resource| resource.physical_id.clone());
-    let noted = subjects.secrets().filter(|kept| kept.ours);
-    let noted = noted
-        .filter_map(|kept| kept.secret)
-        .filter_map(|secret| secret.tags.get(ENCRYPTION_KEY_TAG).cloned());
-    listed.chain(noted).collect()
-}
-
-fn plan_keys(subject: &Subject, options: TeardownOptions, plan: &mut TeardownPlan) {
+/// The keys of an entry's user, whom the manifest names.
+fn plan_keys(
+    subject: &Subject,
+    evidence: &Evidence<'_>,
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) {
     let seen = &subject.seen;
+    let user = &seen.user_name;
+    if subject.owns_user {
+        return plan_own_keys(user, &seen.keys, options, plan);
+    }
     for key in &seen.keys {
-        let role = seen.role_of(key);
-        let note = |text: &str| Some(format!("of user {}, {role}: {text}", seen.user_name));
+        let claim = seen.claim_of(key);
+        let role = claim.role;
+        let item = |text: &str| {
+            let note = format!("of user {user}, {role}: {text}");
+            Item::new("access key", &key.id, Some(note))
+        };
         if options.keep_keys {
-            plan.retained
-                .push(Item::new("access key", &key.id, note("kept as asked")));
+            plan.retained.push(item("kept as asked"));
             continue;
         }
-        let deleted = subject.owns_user
-            || match role {
-                _ if !subject.ours => false,
+        let goes = subject.ours
+            && match role {
                 KeyRole::Unknown => false,
-                _ if subject.made_user => true,
                 KeyRole::Current => options.delete_keys,
                 KeyRole::Pending => true,
                 KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),
             };
-        if deleted {
-            let spares = !subject.owns_user && !subject.made_user && role != KeyRole::Current;
-            plan.steps.push(Step::DeleteKey {
-                user: seen.user_name.clone(),
-                id: key.id.clone(),
-                unless_current_in: spares.then(|| seen.secret_name.clone()),
-            });
+        if goes && !evidence.is_deployed() {
+            let text = format!(
+                "the stack is not deployed, so that no key is deleted; {} deletes it",
+                deletion_of(user, &key.id)
+            );
+            plan.left_over.push(item(&text));
+            continue;
+        }
+        if goes {
+            match check_of(seen, key, claim) {
+                Some(check) => plan.steps.push(Step::DeleteKey {
+                    user: user.clone(),
+                    id: key.id.clone(),
+                    check: Some(check),
+                }),
+                None => plan.retained.push(item("there is no such user")),
+            }
             continue;
         }
         match role {
-            _ if !subject.ours => plan.retained.push(Item::new(
-                "access key",
-                &key.id,
-                note("its secret is not this stack's"),
-            )),
-            KeyRole::Current => {
-                let place = whereabouts(seen, options.deletion);
-                plan.retained
-                    .push(Item::new("access key", &key.id, note(&place)));
-            }
-            KeyRole::Previous => plan.left_over.push(Item::new(
-                "access key",
-                &key.id,
-                note("still in use after it was replaced; delete it when its client has moved"),
+            _ if subject.unread.is_some() => plan
+                .retained
+                .push(item("stays; its secret could not be looked at")),
+            _ if !subject.ours => plan.retained.push(item("its secret is not this stack's")),
+            KeyRole::Current => plan
+                .retained
+                .push(item(&whereabouts(seen, options.deletion))),
+            KeyRole::Previous => plan.left_over.push(item(
+                "still in use after it was replaced; delete it when its client has moved",
             )),
             _ if seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted) => {
                 let text = "stays; what its secret says cannot be read while that awaits deletion";
-                plan.retained
-                    .push(Item::new("access key", &key.id, note(text)));
+                plan.retained.push(item(text));
             }
-            _ => plan
-                .retained
-                .push(Item::new("access key", &key.id, note("not keyrota's"))),
+            _ => plan.retained.push(item("not keyrota's")),
         }
     }
+}
+
+/// What was recorded on a user says which keys are ours, so that it must not outlive
+/// them: somebody may make a key soon after.
+fn marks(subject: &Subject) -> Vec<Step> {
+    let Some(user) = subject.seen.user.as_ref().filter(|_| !subject.owns_user) else {
+        return Vec::new();
+    };
+    let marks = [SEEDING_TAG, ABANDONED_TAG, MAKING_TAG];
+    let held = marks.into_iter().filter(|tag| user.tags.contains_key(*tag));
+    held.map(|tag| Step::ForgetMark {
+        user: subject.seen.user_name.clone(),
+        tag,
+    })
+    .collect()
+}
+
+/// Returns what has to be seen before a key goes that a secret names.
+fn check_of(seen: &ObservedEntry, key: &Key, claim: Claim) -> Option<Check> {
+    let user_arn = &seen.user.as_ref()?.arn;
+    let secret = &seen.secret.as_ref()?.secret.arn;
+    let label = claim.label.filter(|_| key.active);
+    Some(Check {
+        secret: secret.clone(),
+        unless_current: claim.role != KeyRole::Current,
+        proof: label.map(|label| Proven {
+            label,
+            user_arn: user_arn.clone(),
+            key: key.clone(),
+        }),
+    })
+}
+
+/// The keys of a user that the stack made: each is ours.
+fn plan_own_keys(user: &str, keys: &[Key], options: TeardownOptions, plan: &mut TeardownPlan) {
+    for key in keys {
+        if options.keep_keys {
+            let note = format!("of user {user}: kept as asked");
+            let item = Item::new("access key", &key.id, Some(note));
+            plan.retained.push(item);
+        } else {
+            plan.steps.push(Step::DeleteKey {
+                user: user.to_owned(),
+                id: key.id.clone(),
+                check: None,
+            });
+        }
+    }
+}
+
+/// Returns the command that deletes a key.
+pub fn deletion_of(user: &str, id: &str) -> String {
+    format!("aws iam delete-access-key --user-name {user} --access-key-id {id}")
+}
+
+/// Whose key a secret holds that the manifest does not name is said by its tags and its
+/// value alone, which others can write.
+fn keys_of_forgotten(secret: &Secret) -> Option<Item> {
+    let is_database = secret
+        .tags
+        .get("keyrota:kind")
+        .is_some_and(|it| it == "database");
+    if secret.deleted.is_some() || is_database {
+        return None;
+    }
+    let user = secret
+        .tags
+        .get("keyrota:user")
+        .map(|tag| UserName::parse(tag));
+    let look = match user {
+        Some(Ok(user)) => format!(
+            "its tag names the user {user}, whose keys aws iam list-access-keys --user-name {user} lists"
+        ),
+        _ => "its tags name no user".to_owned(),
+    };
+    let note = format!(
+        "the manifest does not name the secret {}, so that nothing proves whose key it holds, and no key was touched; {look}",
+        secret.name
+    );
+    Some(Item::new("access key", "unknown", Some(note)))
+}
+
+/// A secret that says that it is the stack's, as everybody can have one say.
+fn plan_foreign(foreign: &Foreign, plan: &mut TeardownPlan) {
+    let Foreign { name, arn, deleted } = foreign;
+    if *deleted {
+        plan.retained.push(scheduled(name));
+    } else {
+        plan.left_over.push(unproven(name, arn));
+    }
+}
+
+fn unproven(name: &str, arn: &str) -> Item {
+    let note = format!(
+        "it carries this stack's tag, and nothing proves that the stack made it; neither it nor any key that it names was touched; if it is yours, aws secretsmanager delete-secret --secret-id {arn} deletes it"
+    );
+    Item::new("secret", name, Some(note))
+}
+
+fn scheduled(name: &str) -> Item {
+    let note = format!(
+        "already scheduled for deletion; aws secretsmanager restore-secret --secret-id {name} brings it back"
+    );
+    Item::new("secret", name, Some(note))
 }
 
 /// A key used after it was replaced has a client yet. It was replaced when the
@@ -392,18 +609,20 @@ fn password_that_stays(subject: &DatabaseSubject, deletion: Deletion) -> Option<
 /// Users of the stack's own that still have keys cannot be deleted, so they stay.
 fn users_that_stay(
     resources: &[StackResource],
-    subjects: &[Subject],
+    subjects: &Subjects,
     options: TeardownOptions,
     plan: &mut TeardownPlan,
 ) -> Vec<String> {
     if !options.keep_keys {
         return Vec::new();
     }
+    let named = subjects.access_keys.iter();
+    let named = named.map(|subject| (subject.seen.user_name.as_str(), &subject.seen.keys));
+    let others = subjects.users.iter().map(|it| (it.user.as_str(), &it.keys));
+    let keys: BTreeMap<&str, &Vec<Key>> = named.chain(others).collect();
     let has_keys = |resource: &&StackResource| {
-        resource.kind == "AWS::IAM::User"
-            && subjects.iter().any(|subject| {
-                subject.seen.user_name == resource.physical_id && !subject.seen.keys.is_empty()
-            })
+        let keys = keys.get(resource.physical_id.as_str());
+        resource.kind == "AWS::IAM::User" && keys.is_some_and(|keys| !keys.is_empty())
     };
     let staying: Vec<&StackResource> = resources.iter().filter(has_keys).collect();
     for user in &staying {
@@ -414,17 +633,25 @@ fn users_that_stay(
     staying.iter().map(|user| user.logical_id.clone()).collect()
 }
 
-/// Returns the secret to delete and how, where it is to be deleted.
-fn plan_secret(
-    kept: &Kept<'_>,
-    options: TeardownOptions,
-    plan: &mut TeardownPlan,
-) -> Option<(String, Deletion)> {
+/// Returns how a secret is deleted, where it is.
+fn plan_secret(kept: &Kept<'_>, options: TeardownOptions, plan: &mut TeardownPlan) -> Option<Step> {
+    let name = kept.name;
+    if let Some(reason) = kept.unread {
+        let note = format!(
+            "it could not be looked at, and was not touched: {reason}; run `keyrota teardown` again when it can"
+        );
+        plan.left_over.push(Item::new("secret", name, Some(note)));
+        return None;
+    }
     let secret = kept.secret?;
-    let name = kept.name.to_owned();
     if !kept.ours {
-        let note = Some("it is not this stack's".to_owned());
-        plan.retained.push(Item::new("secret", name, note));
+        let tagged = secret.tags.contains_key(STACK_TAG) && secret.deleted.is_none();
+        if tagged {
+            plan.left_over.push(unproven(name, &secret.arn));
+        } else {
+            let note = Some("it is not this stack's".to_owned());
+            plan.retained.push(Item::new("secret", name, note));
+        }
         return None;
     }
     // A secret that never held a credential holds nothing to restore; a window would
@@ -437,12 +664,13 @@ fn plan_secret(
     };
     match (secret.deleted, deletion) {
         (Some(_), Deletion::Window(_)) => {
-            let note = Some(format!(
-                "already scheduled for deletion; aws secretsmanager restore-secret --secret-id {name} brings it back"
-            ));
-            plan.retained.push(Item::new("secret", name, note));
+            plan.retained.push(scheduled(name));
             None
         }
-        _ => Some((name, deletion)),
+        _ => Some(Step::DeleteSecret {
+            secret: name.to_owned(),
+            arn: secret.arn.clone(),
+            deletion,
+        }),
     }
 }

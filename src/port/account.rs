@@ -1,6 +1,8 @@
 //! Who calls, and what exists in the account beside stacks and secrets:
 //! users' keys, the KMS key, the function, its logs and its code.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -43,6 +45,8 @@ pub struct User {
     pub arn: String,
     /// Its path, `/` for most.
     pub path: String,
+    /// Its tags; none where the user comes from the list of all users.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl User {
@@ -68,7 +72,7 @@ pub struct Key {
 /// IAM users and their access keys.
 #[async_trait(?Send)]
 pub trait Keys {
-    /// Returns the user (`iam:GetUser`).
+    /// Returns the user with its tags (`iam:GetUser`).
     async fn user(&self, user: &str) -> Result<Option<User>>;
     /// Returns the account's users (`iam:ListUsers`).
     async fn users(&self) -> Result<Vec<User>>;
@@ -80,6 +84,10 @@ pub trait Keys {
     async fn create_key(&self, user: &str) -> Result<KeyPair>;
     /// Deletes a key; one that is gone already is no failure (`iam:DeleteAccessKey`).
     async fn delete_key(&self, user: &str, id: &str) -> Result<()>;
+    /// Sets a tag of a user (`iam:TagUser`).
+    async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()>;
+    /// Removes a tag of a user (`iam:UntagUser`).
+    async fn untag_user(&self, user: &str, key: &str) -> Result<()>;
 }
 
 /// A customer managed KMS key.
@@ -96,6 +104,8 @@ pub struct EncryptionKey {
 pub trait Encryption {
     /// Returns the key (`kms:DescribeKey`).
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>>;
+    /// Returns the key's tags (`kms:ListResourceTags`); nothing where there is no such key.
+    async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>>;
     /// Has the key deleted after so many days, 7 to 30 (`kms:ScheduleKeyDeletion`).
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
 }

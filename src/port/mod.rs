@@ -18,7 +18,9 @@ pub use account::{
 };
 pub use error::{Error, ErrorKind, Optional, Result};
 pub use event::{Event, Listener, Stage};
-pub use secrets::{CURRENT, Deletion, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets};
+pub use secrets::{
+    CURRENT, Deletion, PENDING, PREVIOUS, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+};
 pub use stacks::{
     Change, ChangeSet, ChangeSetRequest, Stack, StackEvent, StackResource, StackStatus, Stacks,
     TemplateSource,

@@ -24,6 +24,8 @@ pub struct Secret {
     pub name: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The customer managed KMS key that encrypts it, where there is one.
+    pub kms_key: Option<String>,
     /// A schedule is on.
     pub rotation_enabled: bool,
     /// What rotates it, and when; also of a schedule that is off.
@@ -65,6 +67,19 @@ impl Secret {
     }
 }
 
+/// A secret in the list of those that carry a tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaggedSecret {
+    /// The full ARN.
+    pub arn: String,
+    /// The name.
+    pub name: String,
+    /// All its tags.
+    pub tags: BTreeMap<String, String>,
+    /// It awaits deletion.
+    pub deleted: bool,
+}
+
 /// A secret's value in one version.
 #[derive(Clone, Debug)]
 pub struct SecretValue {
@@ -90,8 +105,9 @@ pub enum Deletion {
 pub trait Secrets {
     /// Returns what is known of a secret, by name or ARN.
     async fn secret(&self, id: &str) -> Result<Option<Secret>>;
-    /// Returns the names of the secrets that carry a tag, those awaiting deletion included.
-    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>>;
+    /// Returns the secrets that carry a tag, those awaiting deletion included
+    /// (`secretsmanager:ListSecrets`).
+    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>>;
     /// Returns the value that carries a staging label; nothing where there is none.
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
     /// Stores a value with a staging label under a token of the caller's

@@ -1,6 +1,7 @@
 //! The one command: every stage in its order.
 
 use super::error::{Error, Result};
+use super::tags::restore_tags;
 use super::{
     Artifacts, Cleared, Context, Deployed, Passwords, Rotated, RotatedAll, Seeded, Verified,
     VerifiedLogin, deploy, rotate, seed, upload, verify, verify_database,
@@ -90,6 +91,7 @@ pub async fn bootstrap(
             code_sha256: code,
         });
     }
+    restore_tags(context, model, &deployed).await?;
     let seeded = seed(context, model, &deployed, passwords).await?;
     let (secrets, databases) = prove(context, model, &deployed, &seeded, rotates).await?;
     Ok(Bootstrapped {

@@ -18,10 +18,12 @@ mod error;
 mod fake;
 mod observe;
 mod preflight;
+mod proof;
 mod restore;
 mod rotate;
 mod seed;
 mod status;
+mod tags;
 mod teardown;
 #[cfg(test)]
 mod tests;

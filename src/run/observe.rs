@@ -70,10 +70,23 @@ pub(super) async fn observe_pair(
     user_name: &str,
     secret_name: &str,
 ) -> Result<ObservedEntry> {
-    let (user, keys, secret) = future::try_join3(
+    let (seen, secret) = future::try_join(
+        observe_user(context, user_name, secret_name),
+        observe_secret(context, secret_name),
+    )
+    .await?;
+    Ok(ObservedEntry { secret, ..seen })
+}
+
+/// Looks at a user and its keys, and not at the secret.
+pub(super) async fn observe_user(
+    context: &Context<'_>,
+    user_name: &str,
+    secret_name: &str,
+) -> Result<ObservedEntry> {
+    let (user, keys) = future::try_join(
         async { Ok(context.cloud.user(user_name).await?) },
         observe_keys(context, user_name),
-        observe_secret(context, secret_name),
     )
     .await?;
     Ok(ObservedEntry {
@@ -81,7 +94,7 @@ pub(super) async fn observe_pair(
         secret_name: secret_name.to_owned(),
         user,
         keys,
-        secret,
+        secret: None,
         encryption_key: None,
         administrator: None,
         profile: None,
@@ -101,22 +114,17 @@ async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
 /// moves them twice.
 pub(super) const LOOKS: usize = 5;
 
-async fn observe_secret(context: &Context<'_>, name: &str) -> Result<Option<ObservedSecret>> {
+/// Looks at a secret and at what its labelled versions hold.
+pub(super) async fn observe_secret(
+    context: &Context<'_>,
+    name: &str,
+) -> Result<Option<ObservedSecret>> {
     for look in 1.. {
         let Some(secret) = context.cloud.secret(name).await? else {
             return Ok(None);
         };
         if secret.deleted.is_some() {
-            return Ok(Some(ObservedSecret {
-                secret,
-                current: SecretContent::Absent,
-                current_since: None,
-                previous_key: None,
-                before_key: None,
-                pending_key: None,
-                made_key: None,
-                read: false,
-            }));
+            return Ok(Some(ObservedSecret::unread(secret)));
         }
         // Labels and values come by calls of their own. Where a rotation moved a
         // label between them, a key would be taken for another than it is.
@@ -147,11 +155,20 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
             };
             match context.cloud.value(arn, label).await.optional() {
                 Ok(Some(Some(value))) => Ok(Held {
+                    missing: false,
                     agrees: value.version == version,
                     since: value.created,
                     content: SecretContent::Held(Credential::read(&value.text)),
                 }),
-                Ok(None | Some(None)) => Ok(Held::nothing()),
+                Ok(None | Some(None)) => Ok(Held {
+                    missing: true,
+                    ..Held::nothing()
+                }),
+                // Binary data is no value that anything here could have stored.
+                Err(error) if error.kind == ErrorKind::Invalid => Ok(Held {
+                    content: SecretContent::Held(Content::Foreign),
+                    ..Held::nothing()
+                }),
                 Err(error) if error.kind == ErrorKind::Undecryptable => Ok(Held {
                     content: SecretContent::Sealed,
                     ..Held::nothing()
@@ -169,7 +186,12 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
     )
     .await?;
     let all = [&current, &previous, &before, &pending, &made];
-    let agree = all.iter().all(|held| held.agrees);
+    let mut agree = all.iter().all(|held| held.agrees);
+    if agree && all.iter().any(|held| held.missing) {
+        // The version has no value, or the label left it: the labels tell which.
+        let now = context.cloud.secret(&secret.arn).await?;
+        agree = now.is_some_and(|now| now.versions == secret.versions);
+    }
     let seen = ObservedSecret {
         read: agree && all.iter().all(|held| held.tells_its_key()),
         current_since: current.since,
@@ -190,6 +212,8 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
 struct Held {
     /// It is on the version that was told of.
     agrees: bool,
+    /// There was no value under the label.
+    missing: bool,
     since: Option<Timestamp>,
     content: SecretContent,
 }
@@ -198,6 +222,7 @@ impl Held {
     const fn nothing() -> Self {
         Self {
             agrees: true,
+            missing: false,
             since: None,
             content: SecretContent::Absent,
         }

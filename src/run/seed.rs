@@ -1,7 +1,7 @@
 //! The first key of each secret, and the four fields with the true `secretarn`.
 //!
 //! Making a key and storing it are two calls, and the secret part is shown once.
-//! Before the first, the secret is tagged with the moment and the keys that are
+//! Before the first, the IAM user is tagged with the moment and the keys that are
 //! there: a run that is interrupted between the two leaves a key that the next
 //! run can tell from everybody else's, and deletes.
 
@@ -14,6 +14,7 @@ use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{AccessKey, Credential, InitialKey, Model, RotateAs};
 use crate::plan::{
     Administrator, BEFORE, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent, Seeding,
+    holds_user,
 };
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
@@ -90,7 +91,7 @@ async fn seed_entry(
         }
         Some(_) => false,
         None => {
-            let key = first_key(context, entry, &seen, arn).await?;
+            let key = first_key(context, entry, &seen, deployed).await?;
             store(context, entry, arn, key.clone(), origin).await?;
             // The first rotation may use this key at once, and IAM takes a while
             // until a new key is known everywhere.
@@ -104,12 +105,10 @@ async fn seed_entry(
     if changed {
         seen = observe_entry(context, entry).await?;
     }
-    let tagged = seen
-        .secret
-        .as_ref()
-        .is_some_and(|held| held.secret.tags.contains_key(SEEDING_TAG));
-    if tagged {
-        context.cloud.untag(arn, SEEDING_TAG).await?;
+    let user = seen.user.as_ref();
+    if user.is_some_and(|user| user.tags.contains_key(SEEDING_TAG)) {
+        let name = entry.user.as_str();
+        context.cloud.untag_user(name, SEEDING_TAG).await?;
     }
     if restore_previous(context, &seen, arn).await? {
         seen = observe_entry(context, entry).await?;
@@ -136,17 +135,18 @@ async fn first_key(
     context: &Context<'_>,
     entry: &AccessKey,
     seen: &ObservedEntry,
-    arn: &str,
+    deployed: &Deployed,
 ) -> Result<KeyPair> {
     if let InitialKey::Profile(name) = &entry.initial_key {
         return Ok(context.cloud.profile_key(name).await?);
     }
     let user = entry.user.as_str();
     let interrupted = Seeding::of(seen);
+    // Every key of a user that the stack made is ours.
+    let owns_user = holds_user(&deployed.resources, user);
     let mut staying = Vec::new();
     for key in &seen.keys {
-        // Every key of a user that the stack made is ours.
-        let ours = (entry.create_user && key.last_used.is_none())
+        let ours = (owns_user && key.last_used.is_none())
             || interrupted.as_ref().is_some_and(|held| held.made(key));
         if ours {
             context.cloud.delete_key(user, &key.id).await?;
@@ -167,12 +167,12 @@ async fn first_key(
             ),
         ));
     }
+    let cloud = context.cloud;
     let seeding = Seeding {
         began: context.clock.now(),
         before: staying,
     };
-    let cloud = context.cloud;
-    cloud.tag(arn, SEEDING_TAG, &seeding.to_tag()).await?;
+    cloud.tag_user(user, SEEDING_TAG, &seeding.to_tag()).await?;
     Ok(cloud.create_key(user).await?)
 }
 

@@ -8,6 +8,7 @@ use super::observe::observe_pair;
 use super::{CONCURRENCY, Context};
 use crate::model::Model;
 use crate::plan::{self, StackReport, StatusReport};
+use crate::render;
 
 /// Looks at the stack and every secret of the manifest.
 ///
@@ -19,7 +20,10 @@ pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport
     let secrets = stream::iter(&model.access_keys)
         .map(|entry| async move {
             let seen = observe_pair(context, entry.user.as_str(), entry.secret.as_str()).await?;
-            Ok::<_, super::Error>(plan::report(entry, &seen, context.clock.now()))
+            let report = plan::report(entry, &seen, context.clock.now());
+            let expected = render::key_tags(model, entry, context.region);
+            let secret = seen.secret.as_ref().map(|held| &held.secret);
+            Ok::<_, super::Error>(report.with_tags(&expected, secret))
         })
         .buffered(CONCURRENCY)
         .try_collect::<Vec<_>>()
@@ -28,7 +32,10 @@ pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport
         .map(|entry| async move {
             let seen = observe_secret_alone(context, entry).await?;
             let now = context.clock.now();
-            Ok::<_, super::Error>(plan::report_database(entry, &seen, now))
+            let report = plan::report_database(entry, &seen, now);
+            let expected = render::database_tags(model, entry);
+            let secret = seen.secret.as_ref().map(|held| &held.secret);
+            Ok::<_, super::Error>(report.with_tags(&expected, secret))
         })
         .buffered(CONCURRENCY)
         .try_collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! Taking everything down, in an order that loses nothing by accident. Each
 //! step may be carried out again, and what is gone already is no failure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -9,13 +9,17 @@ use serde::Serialize;
 use super::database::observe_login;
 use super::deploy::{Begins, failed, follow, seen, settle};
 use super::error::{Error, Result};
-use super::observe::observe_pair;
+use super::observe::{observe_secret, observe_user};
+use super::proof::prove_stored;
 use super::{CONCURRENCY, Context, guard_account};
-use crate::model::{Content, Credential, Model};
+use crate::model::{AccessKey, Content, Credential, Database, KmsKey, Model};
 use crate::plan::{
-    self, DatabaseSubject, Item, Step, Subject, Subjects, TeardownOptions, TeardownPlan,
+    self, Check, DatabaseSubject, Evidence, Foreign, Item, ObservedEntry, ObservedLogin,
+    ObservedSecret, Step, Subject, Subjects, TeardownOptions, TeardownPlan, UserKeys,
 };
-use crate::port::{CURRENT, Deletion, ErrorKind, Optional, StackResource, Stage};
+use crate::port::{
+    self, CURRENT, Deletion, ErrorKind, Optional, Secret, StackResource, Stage,
+};
 use crate::render::{self, STACK_TAG, Strategy};
 
 /// What a teardown did.
@@ -70,17 +74,80 @@ pub async fn observe_teardown(
         return Err(Error::Refused(vec![finding]));
     }
     let resources = context.cloud.resources(name).await?;
-    let subjects = subjects(context, model, &resources).await?;
-    let mut staying = Vec::new();
-    for id in plan::encryption_keys(&resources, &subjects) {
-        if stays(context, &id).await? {
-            staying.push(id);
+    let caller = context.cloud.caller().await?;
+    let evidence = Evidence::new(
+        stack.as_ref(),
+        &resources,
+        name,
+        &caller.account,
+        context.region,
+    );
+    let subjects = subjects(context, model, &resources, &evidence).await?;
+    let EncryptionKeys { ours, unseen } =
+        encryption_keys(context, model, &evidence, &subjects).await?;
+    let id = stack.as_ref().map(|stack| stack.id.as_str());
+    let mut plan = plan::plan_teardown(id, &resources, &evidence, &ours, &subjects, options);
+    plan.left_over.extend(unseen);
+    Ok(plan)
+}
+
+/// The KMS keys that secrets of the stack's lead to.
+#[derive(Default)]
+struct EncryptionKeys {
+    /// The stack made them, and they are not going yet.
+    ours: Vec<String>,
+    /// Nobody could say whose they are.
+    unseen: Vec<Item>,
+}
+
+/// Returns the KMS keys that the stack made and that are not going yet. A secret may
+/// lead to one; only the key itself, or the stack, can say that it is the stack's.
+async fn encryption_keys(
+    context: &Context<'_>,
+    model: &Model,
+    evidence: &Evidence<'_>,
+    subjects: &Subjects,
+) -> Result<EncryptionKeys> {
+    let existing: BTreeSet<&str> = model
+        .access_keys
+        .iter()
+        .map(|entry| &entry.kms_key)
+        .chain(model.databases.iter().map(|entry| &entry.kms_key))
+        .filter_map(|key| match key {
+            KmsKey::Existing(arn) => Some(arn.as_str()),
+            KmsKey::AwsManaged | KmsKey::Create => None,
+        })
+        .collect();
+    let listed = evidence.listed_keys();
+    let used = subjects
+        .ours()
+        .filter_map(|secret| secret.kms_key.as_deref());
+    let used = used.filter(|key| !key.contains("alias/") && !existing.contains(key));
+    let mut found = EncryptionKeys::default();
+    let mut known: Vec<&str> = Vec::new();
+    for id in listed.chain(used) {
+        if known.iter().any(|known| plan::same_key(known, id)) {
+            continue;
+        }
+        known.push(id);
+        // Whoever may write the secret can have it lead to any key.
+        let made = match evidence.lists_key(id) {
+            true => Ok(true),
+            false => soft(context.cloud.encryption_key_tags(id).await)?
+                .map(|tags| tags.is_some_and(|tags| evidence.made_key(id, &tags))),
+        };
+        match made {
+            Ok(true) if stays(context, id).await? => found.ours.push(id.to_owned()),
+            Ok(_) => {}
+            Err(reason) => {
+                let note = format!(
+                    "it encrypts a secret of the stack, and was not touched, since nothing shows that the stack made it: {reason}"
+                );
+                found.unseen.push(Item::new("KMS key", id, Some(note)));
+            }
         }
     }
-    let id = stack.as_ref().map(|stack| stack.id.as_str());
-    Ok(plan::plan_teardown(
-        id, &resources, &staying, &subjects, options,
-    ))
+    Ok(found)
 }
 
 /// Returns whether a KMS key is there and not going yet.
@@ -89,100 +156,167 @@ async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
     Ok(key.is_some_and(|key| key.state != "PendingDeletion"))
 }
 
-/// The manifest's entries, and what the stack left behind of earlier ones. A
-/// secret's own tags say whose it is and what it holds, whatever the manifest says
-/// by now: a database's user may be called as an IAM user is.
+/// The manifest's entries, and what the stack has or had beside them.
 async fn subjects(
     context: &Context<'_>,
     model: &Model,
     resources: &[StackResource],
+    evidence: &Evidence<'_>,
 ) -> Result<Subjects> {
-    let keys = model.access_keys.iter();
-    let mut users: BTreeMap<String, String> = keys
-        .map(|entry| (entry.secret.to_string(), entry.user.to_string()))
-        .collect();
-    let databases = model.databases.iter();
-    let mut logins: BTreeMap<String, String> = databases
-        .map(|entry| (entry.secret.to_string(), entry.username.clone()))
-        .collect();
+    let access_keys: Vec<Subject> = stream::iter(&model.access_keys)
+        .map(|entry| key_subject(context, entry, resources, evidence))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let databases: Vec<DatabaseSubject> = stream::iter(&model.databases)
+        .map(|entry| database_subject(context, entry, evidence))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let mut subjects = Subjects {
+        access_keys,
+        databases,
+        ..Subjects::default()
+    };
+    let keys = model.access_keys.iter().map(|entry| entry.secret.as_str());
+    let databases = model.databases.iter().map(|entry| entry.secret.as_str());
+    let named: BTreeSet<&str> = keys.chain(databases).collect();
+    // The tag finds what an earlier manifest named, whoever wrote it.
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())
         .await?;
-    for name in tagged {
-        let Some(secret) = context.cloud.secret(&name).await? else {
+    for found in tagged {
+        if named.contains(found.name.as_str()) {
             continue;
+        }
+        let made = evidence.is_deployed() && evidence.made_secret(&found.arn, &found.tags);
+        let secret = match made {
+            true => soft(context.cloud.secret(&found.arn).await)?.ok().flatten(),
+            false => None,
         };
-        let tag = |key: &str| secret.tags.get(key).cloned();
-        let Some(user) = tag("keyrota:user") else {
-            continue;
-        };
-        match tag(KIND_TAG).as_deref() {
-            Some("database") => {
-                users.remove(&name);
-                logins.entry(name).or_insert(user);
-            }
-            _ => {
-                logins.remove(&name);
-                users.insert(name, user);
-            }
+        match secret {
+            Some(secret) => subjects.forgotten.push(secret),
+            None => subjects.foreign.push(Foreign {
+                name: found.name,
+                arn: found.arn,
+                deleted: found.deleted,
+            }),
         }
     }
-    let stack = model.stack.as_str();
-    Ok(Subjects {
-        access_keys: stream::iter(users)
-            .map(|(secret, user)| key_subject(context, stack, resources, secret, user))
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?,
-        databases: stream::iter(logins)
-            .map(|(secret, user)| database_subject(context, stack, secret, user))
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?,
-    })
+    let is_named = |user: &str| {
+        let mut entries = model.access_keys.iter();
+        entries.any(|entry| entry.user.as_str() == user)
+    };
+    for resource in resources {
+        let user = resource.physical_id.as_str();
+        if plan::holds_user(std::slice::from_ref(resource), user) && !is_named(user) {
+            let keys = context.cloud.keys(user).await.optional()?;
+            subjects.users.push(UserKeys {
+                user: user.to_owned(),
+                keys: keys.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(subjects)
 }
 
-/// The tag that says what a secret holds; those of access keys have none.
-const KIND_TAG: &str = "keyrota:kind";
+/// Takes what one secret may be the reason for out of the failures: who may write a
+/// secret can have it refuse us, and that must not keep the others. What is worth
+/// another try stays a failure.
+fn soft<T>(looked: port::Result<T>) -> Result<std::result::Result<T, String>> {
+    match looked {
+        Ok(found) => Ok(Ok(found)),
+        Err(error) if is_its_own(&error) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_its_own(error: &port::Error) -> bool {
+    !error.kind.is_transient() && error.kind != ErrorKind::Credentials
+}
+
+/// As `soft`, of a look that takes several calls.
+fn soft_look<T>(looked: Result<T>) -> Result<std::result::Result<T, String>> {
+    match looked {
+        Ok(found) => Ok(Ok(found)),
+        Err(Error::Aws(error)) if is_its_own(&error) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
 
 async fn key_subject(
     context: &Context<'_>,
-    stack: &str,
+    entry: &AccessKey,
     resources: &[StackResource],
-    secret: String,
-    user: String,
+    evidence: &Evidence<'_>,
 ) -> Result<Subject> {
-    let seen = observe_pair(context, &user, &secret).await?;
-    let tagged = |key: &str, value: &str| {
-        let tags = seen.secret.as_ref().map(|held| &held.secret.tags);
-        tags.is_some_and(|tags| tags.get(key).is_some_and(|tag| tag == value))
+    let (user, name) = (entry.user.as_str(), entry.secret.as_str());
+    let seen = observe_user(context, user, name).await?;
+    let owns_user = plan::holds_user(resources, user);
+    let (secret, unread) = look(context, name, evidence, observe_secret).await?;
+    let (secret, ours) = match secret {
+        Some(Looked::Ours(secret)) => (Some(secret), true),
+        Some(Looked::Other(secret)) => (Some(ObservedSecret::unread(*secret)), false),
+        None => (None, false),
     };
-    let ours = tagged(STACK_TAG, stack);
     Ok(Subject {
+        seen: ObservedEntry { secret, ..seen },
         ours,
-        owns_user: plan::holds_user(resources, &user),
-        made_user: ours && tagged("keyrota:owns-user", "true"),
-        seen,
+        unread,
+        owns_user,
     })
 }
 
 async fn database_subject(
     context: &Context<'_>,
-    stack: &str,
-    secret_name: String,
-    username: String,
+    entry: &Database,
+    evidence: &Evidence<'_>,
 ) -> Result<DatabaseSubject> {
-    let secret = observe_login(context, &secret_name).await?;
-    let tag = secret
-        .as_ref()
-        .and_then(|held| held.secret.tags.get(STACK_TAG));
+    let name = entry.secret.as_str();
+    let (secret, unread) = look(context, name, evidence, observe_login).await?;
+    let (secret, ours) = match secret {
+        Some(Looked::Ours(secret)) => (Some(secret), true),
+        Some(Looked::Other(secret)) => (Some(ObservedLogin::unread(*secret)), false),
+        None => (None, false),
+    };
     Ok(DatabaseSubject {
-        ours: tag.is_some_and(|tag| tag == stack),
-        secret_name,
-        username,
+        secret_name: name.to_owned(),
+        username: entry.username.clone(),
         secret,
+        ours,
+        unread,
     })
+}
+
+/// A secret of the manifest's.
+enum Looked<T> {
+    /// The stack made it, and it was read.
+    Ours(T),
+    /// Nothing proves that. What it says is not asked for.
+    Other(Box<Secret>),
+}
+
+/// Looks at a secret of the manifest's, and into it where it is the stack's; also
+/// returns why it could not be looked at, where it could not.
+async fn look<'a, T>(
+    context: &'a Context<'a>,
+    name: &'a str,
+    evidence: &Evidence<'_>,
+    observe: impl AsyncFnOnce(&'a Context<'a>, &'a str) -> Result<Option<T>>,
+) -> Result<(Option<Looked<T>>, Option<String>)> {
+    let secret = match soft(context.cloud.secret(name).await)? {
+        Ok(None) => return Ok((None, None)),
+        Ok(Some(secret)) => secret,
+        Err(reason) => return Ok((None, Some(reason))),
+    };
+    if !evidence.made_secret(&secret.arn, &secret.tags) {
+        return Ok((Some(Looked::Other(Box::new(secret))), None));
+    }
+    match soft_look(observe(context, name).await)? {
+        Ok(seen) => Ok((seen.map(Looked::Ours), None)),
+        Err(reason) => Ok((None, Some(reason))),
+    }
 }
 
 /// Carries a teardown out. Where rotations had to be cancelled the account is
@@ -218,13 +352,20 @@ pub async fn teardown(
     let groups = strategies.into_iter();
     let groups = groups.map(|strategy| strategy.log_group_name(&model.stack));
     for step in plan.steps {
-        let item = carry_out(context, step).await?;
-        if let Some(item) = item {
-            context.done(match &item.note {
-                Some(note) => format!("{} {}: {note}", item.kind, item.name),
-                None => format!("{} {} deleted", item.kind, item.name),
-            });
-            report.deleted.push(item);
+        match carry_out(context, step).await? {
+            Outcome::Done => {}
+            Outcome::Deleted(item) => {
+                context.done(match &item.note {
+                    Some(note) => format!("{} {}: {note}", item.kind, item.name),
+                    None => format!("{} {} deleted", item.kind, item.name),
+                });
+                report.deleted.push(item);
+            }
+            Outcome::Left(item) => {
+                let note = item.note.as_deref().unwrap_or_default();
+                context.warn(format!("{} {} stays: {note}", item.kind, item.name));
+                report.left_over.push(item);
+            }
         }
     }
     // The stack owns its log groups; a last line written after the stack had
@@ -238,48 +379,49 @@ pub async fn teardown(
     Ok(report)
 }
 
-async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
+/// What came of a step.
+enum Outcome {
+    /// There is nothing to report.
+    Done,
+    /// This is gone, or going.
+    Deleted(Item),
+    /// This is not to be touched after all.
+    Left(Item),
+}
+
+async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
     match step {
-        Step::CancelRotation { secret } => {
-            context.cloud.cancel_rotation(&secret).await?;
-            Ok(None)
-        }
-        Step::NoteEncryptionKey { secret, id } => {
-            context
-                .cloud
-                .tag(&secret, plan::ENCRYPTION_KEY_TAG, &id)
-                .await?;
-            Ok(None)
-        }
-        Step::DeleteKey {
-            user,
-            id,
-            unless_current_in,
-        } => {
-            if let Some(secret) = unless_current_in
-                && let Some(value) = context
-                    .cloud
-                    .value(&secret, CURRENT)
-                    .await
-                    .optional()?
-                    .flatten()
-                && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
-            {
-                context.warn(format!("the key {id} of {user} is in use by now and stays"));
-                return Ok(None);
+        Step::CancelRotation { secret, arn } => {
+            match soft(context.cloud.cancel_rotation(&arn).await)? {
+                Ok(()) => Ok(Outcome::Done),
+                Err(reason) => {
+                    context.warn(format!(
+                        "the rotation of {secret} is not cancelled: {reason}"
+                    ));
+                    Ok(Outcome::Done)
+                }
             }
-            context.cloud.delete_key(&user, &id).await?;
-            Ok(Some(Item::new(
-                "access key",
-                id,
-                Some(format!("of user {user}, deleted")),
-            )))
         }
-        Step::DeleteStack { stack, retain } => {
-            delete_stack(context, &stack, &retain).await.map(Some)
+        Step::DeleteKey { user, id, check } => delete_key(context, &user, id, check).await,
+        Step::ForgetMark { user, tag } => {
+            context.cloud.untag_user(&user, tag).await?;
+            Ok(Outcome::Done)
         }
-        Step::DeleteSecret { secret, deletion } => {
-            let until = context.cloud.delete_secret(&secret, deletion).await?;
+        Step::DeleteStack { stack, retain } => delete_stack(context, &stack, &retain)
+            .await
+            .map(Outcome::Deleted),
+        Step::DeleteSecret {
+            secret,
+            arn,
+            deletion,
+        } => {
+            let until = match soft(context.cloud.delete_secret(&arn, deletion).await)? {
+                Ok(until) => until,
+                Err(reason) => {
+                    let note = Some(format!("it could not be deleted: {reason}"));
+                    return Ok(Outcome::Left(Item::new("secret", secret, note)));
+                }
+            };
             let note = match (deletion, until) {
                 (Deletion::Window(_), Some(until)) => Some(format!(
                     "can be restored until {}: aws secretsmanager restore-secret --secret-id {secret}",
@@ -287,19 +429,58 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Option<Item>> {
                 )),
                 _ => None,
             };
-            Ok(Some(Item::new("secret", secret, note)))
+            Ok(Outcome::Deleted(Item::new("secret", secret, note)))
         }
         Step::DeleteEncryptionKey { id, days } => {
             if !stays(context, &id).await? {
-                return Ok(None);
+                return Ok(Outcome::Done);
             }
             context.cloud.schedule_key_deletion(&id, days).await?;
             let note = format!(
                 "goes in {days} days, when no secret can be restored any more; to read a restored one: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
             );
-            Ok(Some(Item::new("KMS key", id, Some(note))))
+            Ok(Outcome::Deleted(Item::new("KMS key", id, Some(note))))
         }
     }
+}
+
+/// Deletes a key, where what has to hold of it does.
+async fn delete_key(
+    context: &Context<'_>,
+    user: &str,
+    id: String,
+    check: Option<Check>,
+) -> Result<Outcome> {
+    let left = |id: String, reason: String| {
+        let command = plan::deletion_of(user, &id);
+        let note = format!("of user {user}: not deleted, since {reason}; {command} deletes it");
+        Ok(Outcome::Left(Item::new("access key", id, Some(note))))
+    };
+    if let Some(check) = check {
+        if check.unless_current
+            && let Some(value) = context
+                .cloud
+                .value(&check.secret, CURRENT)
+                .await
+                .optional()?
+                .flatten()
+            && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
+        {
+            context.warn(format!("the key {id} of {user} is in use by now and stays"));
+            return Ok(Outcome::Done);
+        }
+        if let Some(proof) = &check.proof
+            && let Err(reason) = prove_stored(context, &check.secret, proof).await?
+        {
+            return left(id, reason);
+        }
+    }
+    context.cloud.delete_key(user, &id).await?;
+    Ok(Outcome::Deleted(Item::new(
+        "access key",
+        id,
+        Some(format!("of user {user}, deleted")),
+    )))
 }
 
 /// Deletes a stack and tells of its events. What cannot be deleted at the first

@@ -41,6 +41,7 @@ const MODULES: &[(&str, &str)] = &modules![
     "secrets.py",
     "stacks.py",
     "storage.py",
+    "tags.py",
 ];
 
 /// Writes the package next to the virtual environment and returns the folder

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Show;
 use super::human::{items, table};
 use crate::model::Finding;
-use crate::plan::StackReport;
+use crate::plan::{Drift, StackReport};
 use crate::port::Change;
 use crate::run::TeardownReport;
 
@@ -180,6 +180,8 @@ impl Show for RotateResult {
 pub struct PlanResult {
     /// Each stack with its changes.
     pub stacks: Vec<(String, Vec<Change>)>,
+    /// What differs from what was deployed and no change set sees, with its stack.
+    pub drift: Vec<(String, Drift)>,
 }
 
 impl PlanResult {
@@ -192,12 +194,31 @@ impl PlanResult {
 
     /// Returns whether nothing would change.
     pub fn is_empty(&self) -> bool {
-        self.changes().next().is_none()
+        self.changes().next().is_none() && self.drift.is_empty()
+    }
+
+    /// Says what a bootstrap restores beside the changes.
+    fn drift(&self) -> String {
+        let mut text = String::new();
+        for (stack, drift) in &self.drift {
+            let stack = match self.stacks.len() {
+                1 => String::new(),
+                _ => format!("{stack}: "),
+            };
+            let _ = writeln!(text, "{stack}{}: {}", drift.logical_id, drift.difference);
+        }
+        text
     }
 }
 
 impl Show for PlanResult {
     fn human(&self) -> String {
+        if !self.drift.is_empty() && self.changes().next().is_none() {
+            return format!(
+                "{}\nNo change of the stack; `keyrota bootstrap` restores the above. Nothing was changed.\n",
+                self.drift()
+            );
+        }
         if self.is_empty() {
             return match self.stacks.len() {
                 1 => "No change: the stack is as the manifest says.\n".to_owned(),
@@ -226,6 +247,9 @@ impl Show for PlanResult {
             row
         });
         let mut text = table(&header, rows.collect());
+        if !self.drift.is_empty() {
+            let _ = write!(text, "\n{}", self.drift());
+        }
         let count = |action: &str| {
             let changes = self.changes();
             changes
@@ -250,7 +274,17 @@ impl Show for PlanResult {
             }
             change
         });
-        json!({ "changes": changes.collect::<Vec<_>>() })
+        let drift = self.drift.iter().map(|(stack, drift)| {
+            let mut drift = json!(drift);
+            if self.stacks.len() > 1 {
+                drift["stack"] = stack.as_str().into();
+            }
+            drift
+        });
+        json!({
+            "changes": changes.collect::<Vec<_>>(),
+            "drift": drift.collect::<Vec<_>>(),
+        })
     }
 }
 

@@ -83,6 +83,15 @@ impl Show for StatusReport {
             let reason = secret.reason.as_deref().unwrap_or_default();
             let _ = writeln!(text, "\n{}: {reason}", secret.name);
         }
+        for secret in self.secrets.iter().filter(|it| !it.tags.is_empty()) {
+            let tags: Vec<String> = secret.tags.iter().map(ToString::to_string).collect();
+            let _ = writeln!(
+                text,
+                "\n{}: {}; `keyrota bootstrap` restores the tags",
+                secret.name,
+                tags.join("; ")
+            );
+        }
         for secret in &self.secrets {
             for key in secret.keys.iter().filter(|key| key.held) {
                 let _ = writeln!(

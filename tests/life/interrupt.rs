@@ -114,11 +114,10 @@ impl<'a> Subject<'a> {
             .holder(&current)
             .await
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        let held = self.world.secret(&self.name).await.expect("the secret");
-        assert!(
-            !held.tags.contains_key("keyrota:seeding"),
-            "{what}: {held:?}"
-        );
+        let tags = self.world.user_tags(&self.name).await;
+        let marks = ["keyrota:seeding", "keyrota:abandoned"];
+        let marked = marks.iter().any(|mark| tags.contains_key(*mark));
+        assert!(!marked, "{what}: {tags:?}");
         let marks = format!("change set of {} ", self.name);
         let left: Vec<String> = self.world.everything().await;
         assert!(

@@ -16,6 +16,7 @@ mod doctor;
 mod emulator;
 mod exec;
 mod fleet;
+mod forged;
 mod generate;
 mod init;
 mod interrupt;

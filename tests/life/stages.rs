@@ -90,7 +90,8 @@ impl Life<'_> {
             assert_eq!(secret.tags["keyrota:old-key"], "until_next_rotation");
             assert!(!secret.tags.contains_key("keyrota:probe"));
             assert_eq!(secret.tags["team"], "payments");
-            assert!(!secret.tags.contains_key("keyrota:seeding"));
+            let tags = self.world.user_tags(entry.user).await;
+            assert!(!tags.contains_key("keyrota:seeding"), "{tags:?}");
             assert!(secret.rotation_enabled && secret.last_rotated);
             self.check_encryption(entry, secret.kms_key.as_deref())
                 .await;

@@ -4,7 +4,7 @@ use super::fault::{
     ADMINISTRATOR, CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF,
     VALUE_OF_ANOTHER, VALUE_OUTDATED, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
 };
-use super::secret::{May, Wanted, encryption_key, present, rotation};
+use super::secret::{Left, May, Wanted, encryption_key, present, rotation, tags};
 use super::{Diagnosis, ExaminedDatabase, Fix, Proof, Scope};
 use crate::model::{ChangeAs, Database, Login};
 use crate::plan::status::complete;
@@ -12,7 +12,7 @@ use crate::plan::{
     DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING, SecretContent,
 };
 use crate::port::{PREVIOUS, Secret};
-use crate::render::Strategy;
+use crate::render::{self, Strategy};
 
 /// Returns what is wrong with an entry.
 pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) -> Vec<Diagnosis> {
@@ -62,8 +62,13 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
         window: entry.window,
         function: scope.function(Strategy::Databases),
     };
-    let reported = examination.reported.as_deref();
-    found.extend(rotation(scope, &wanted, secret, reported, may, note));
+    let left = Left {
+        reported: examination.reported.as_deref(),
+        abandoned: None,
+    };
+    found.extend(rotation(scope, &wanted, secret, left, may, note));
+    let expected = render::database_tags(scope.model, entry);
+    found.extend(tags(&entry.secret, &expected, secret));
     found
 }
 

@@ -263,8 +263,14 @@ pub(super) static OLD_KEY_LEFT: Fault = fixable(
     SWEEP,
 );
 
+pub(super) static TAGS_CHANGED: Fault = warning(
+    "tags-changed",
+    "Tags of the secret are not as the manifest has them.",
+    "`keyrota bootstrap` restores them; find out who may write them",
+);
+
 /// Every fault, in the order in which they are looked for.
-pub static FAULTS: [&Fault; 30] = [
+pub static FAULTS: [&Fault; 31] = [
     &STACK_MISSING,
     &STACK_NOT_OURS,
     &STACK_FAILED,
@@ -278,6 +284,7 @@ pub static FAULTS: [&Fault; 30] = [
     &VALUE_UNDECRYPTABLE,
     &VALUE_OF_ANOTHER,
     &VALUE_OUTDATED,
+    &TAGS_CHANGED,
     &USER_MISSING,
     &KEY_MISSING,
     &KEY_INACTIVE,

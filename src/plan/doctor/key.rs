@@ -7,7 +7,7 @@ use super::fault::{
     OLD_KEY_IN_USE, OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
     VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
 };
-use super::secret::{May, Wanted, encryption_key, present, rotation};
+use super::secret::{Left, May, Wanted, encryption_key, present, rotation, tags};
 use super::{Diagnosis, ExaminedKey, Fault, Fix, Proof, Scope};
 use crate::model::{AccessKey, Credential, OldKey, RotateAs};
 use crate::plan::status::complete;
@@ -15,7 +15,7 @@ use crate::plan::{
     Administrator, Going, KeyRole, ObservedEntry, ObservedSecret, SecretContent, Seeding, going,
 };
 use crate::port::Key;
-use crate::render::{OLD_KEY_TAG, Strategy};
+use crate::render::{self, OLD_KEY_TAG, Strategy};
 
 /// Returns what is wrong with an entry.
 pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<Diagnosis> {
@@ -72,18 +72,16 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
         window: entry.window,
         function: scope.function(Strategy::AccessKeys),
     };
-    let reported = examination.reported.as_deref();
-    found.extend(rotation(
-        scope,
-        &wanted,
-        secret,
-        reported,
-        may,
-        note.as_deref(),
-    ));
+    let left = Left {
+        reported: examination.reported.as_deref(),
+        abandoned: seen.abandoned(),
+    };
+    found.extend(rotation(scope, &wanted, secret, left, may, note.as_deref()));
     for key in &seen.keys {
         found.extend(old_key(scope, entry, seen, held, key, works));
     }
+    let expected = render::key_tags(scope.model, entry, scope.region);
+    found.extend(tags(&entry.secret, &expected, secret));
     found
 }
 

@@ -109,6 +109,7 @@ pub enum Fix {
 struct Scope<'a> {
     model: &'a Model,
     stack: &'a Stack,
+    region: &'a str,
     now: Timestamp,
     /// How long after its time an old key may still be as it was.
     sweep: SignedDuration,
@@ -143,6 +144,7 @@ pub fn diagnose(
     let scope = Scope {
         model,
         stack,
+        region: &examined.region,
         now,
         sweep,
     };

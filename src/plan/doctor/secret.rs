@@ -1,16 +1,18 @@
 //! What is wrong with a secret and its rotation, whatever it holds.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::fault::{
     KMS_KEY, NEVER_ROTATED, ROTATION_DIFFERS, ROTATION_OFF, ROTATION_OVERDUE, ROTATION_UNFINISHED,
-    SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK,
+    SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK, TAGS_CHANGED,
 };
 use super::{Diagnosis, Fix, Scope};
 use crate::model::{Duration, KmsKey, Schedule, SecretName};
-use crate::plan::ABANDONED_TAG;
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
+use crate::plan::{ABANDONED_TAG, tag_differences};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
@@ -21,6 +23,15 @@ pub(super) struct Wanted<'a> {
     pub(super) window: Option<Duration>,
     /// The stack's function for it.
     pub(super) function: Option<&'a str>,
+}
+
+/// What is known of a rotation that did not end, beside the secret's labels.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left<'a> {
+    /// What the function's log says of it.
+    pub(super) reported: Option<&'a str>,
+    /// The key of one that is being given up.
+    pub(super) abandoned: Option<&'a str>,
 }
 
 /// What may be done about a secret's rotation without a person.
@@ -76,6 +87,21 @@ pub(super) fn present<'a>(
     Ok(secret)
 }
 
+/// Returns what is wrong with the tags of a secret.
+pub(super) fn tags(
+    name: &SecretName,
+    expected: &BTreeMap<String, String>,
+    secret: &Secret,
+) -> Option<Diagnosis> {
+    let differences = tag_differences(expected, secret);
+    if differences.is_empty() {
+        return None;
+    }
+    let evidence: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    let remedy = "`keyrota bootstrap` restores them; whoever changed them may tag this secret";
+    Some(TAGS_CHANGED.of(name, evidence.join("; "), remedy))
+}
+
 /// Returns what is wrong with the customer managed key that the manifest names.
 pub(super) fn encryption_key(
     name: &SecretName,
@@ -102,7 +128,7 @@ pub(super) fn rotation(
     scope: &Scope<'_>,
     wanted: &Wanted<'_>,
     secret: &Secret,
-    reported: Option<&str>,
+    left: Left<'_>,
     may: May,
     note: Option<&str>,
 ) -> Vec<Diagnosis> {
@@ -112,7 +138,7 @@ pub(super) fn rotation(
         None => evidence,
     };
     let mut found = Vec::new();
-    let began = began(secret, reported);
+    let began = began(secret, left);
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
         let evidence = format!("{evidence}; {}", rotated(secret));
@@ -162,9 +188,9 @@ pub(super) fn rotation(
 
 /// Returns what is left of a rotation that began and has not ended: its version, or the
 /// key of one that is being given up.
-fn began(secret: &Secret, reported: Option<&str>) -> Option<String> {
+fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
     if let Some(version) = secret.unfinished() {
-        let said = match reported {
+        let said = match left.reported {
             Some(reason) => format!("the function's log says: {reason}"),
             None => "the function's log of the last day says nothing of it".to_owned(),
         };
@@ -172,9 +198,9 @@ fn began(secret: &Secret, reported: Option<&str>) -> Option<String> {
             "AWSPENDING is on version {version} and AWSCURRENT is not; {said}"
         ));
     }
-    let key = secret.tags.get(ABANDONED_TAG)?;
+    let key = left.abandoned?;
     Some(format!(
-        "{ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
+        "the user's tag {ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
     ))
 }
 

@@ -3,6 +3,6 @@
 mod doctor;
 mod old_key;
 mod preflight;
-mod sample;
+pub mod sample;
 mod status;
 mod teardown;

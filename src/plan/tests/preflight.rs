@@ -141,12 +141,10 @@ fn the_keys() {
     assert_eq!(kinds("", &beside), ["foreign-key"]);
     // What an unfinished rotation made is the next one's to remove.
     let unfinished = |moment: &str| {
-        let label = format!("KEYROTA_MAKING_{}", at(moment).as_second());
+        let tag = at(moment).as_second().to_string();
         with(|seen| {
             seen.keys[1] = key("AKIAOTHER");
-            let secret = seen.secret.as_mut().unwrap();
-            let labels = secret.secret.versions.get_mut("two").unwrap();
-            labels.push(label);
+            seen.user.as_mut().unwrap().tags = tags(&[("keyrota:making", &tag)]);
         })
     };
     assert_eq!(kinds("", &unfinished("2026-11-01T09:00:00Z")), [""; 0]);
@@ -159,7 +157,7 @@ fn the_keys() {
             let secret = seen.secret.as_mut().unwrap();
             secret.current = SecretContent::Absent;
             secret.previous_key = None;
-            secret.secret.tags.extend(tags(&[("keyrota:seeding", tag)]));
+            seen.user.as_mut().unwrap().tags = tags(&[("keyrota:seeding", tag)]);
         })
     };
     assert_eq!(kinds("", &seeding("2026-11-01T09:00:00Z")), [""; 0]);

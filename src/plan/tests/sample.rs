@@ -52,13 +52,21 @@ pub fn entry() -> ObservedEntry {
         user: Some(User {
             arn: "arn:aws:iam::111122223333:user/ada".to_owned(),
             path: "/".to_owned(),
+            tags: BTreeMap::new(),
         }),
         keys: vec![key("AKIACURRENT"), key("AKIAPREVIOUS")],
         secret: Some(ObservedSecret {
             secret: Secret {
                 arn: "arn:own".to_owned(),
                 name: "keys/ada".to_owned(),
-                tags: tags(&[("keyrota:stack", "keys"), ("keyrota:user", "ada")]),
+                tags: tags(&[
+                    ("keyrota:stack", "keys"),
+                    ("keyrota:user", "ada"),
+                    ("keyrota:rotate-as", "self"),
+                    ("keyrota:owns-user", "false"),
+                    ("keyrota:old-key", "until_next_rotation"),
+                ]),
+                kms_key: None,
                 rotation_enabled: true,
                 rotation: Rotation {
                     function: Some(FUNCTION.to_owned()),

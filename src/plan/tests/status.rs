@@ -171,10 +171,11 @@ fn put_label(seen: &mut ObservedEntry, version: &str, label: &str) {
     labels.push(label.to_owned());
 }
 
-/// Says on a version that a key was made, so many seconds before 09:00.
-fn announce(seen: &mut ObservedEntry, version: &str, seconds: i64) {
+/// Records on the user that a key was made, so many seconds before 09:00.
+fn announce(seen: &mut ObservedEntry, seconds: i64) {
     let moment = at("2026-11-01T09:00:00Z").as_second() - seconds;
-    put_label(seen, version, &format!("KEYROTA_MAKING_{moment}"));
+    let recorded = format!("1700000000 {moment} x");
+    seen.user.as_mut().unwrap().tags = tags(&[("keyrota:making", &recorded)]);
 }
 
 #[test]
@@ -187,31 +188,38 @@ fn a_key_that_could_not_be_stored_is_a_rotations() {
         (-5, KeyRole::Pending),
         (-6, KeyRole::Unknown),
     ] {
-        assert_eq!(role(|seen| announce(seen, "two", seconds)), expected);
-        assert_eq!(role(|seen| announce(seen, "three", seconds)), expected);
+        assert_eq!(role(|seen| announce(seen, seconds)), expected);
     }
-    for label in ["KEYROTA_MAKING_", "KEYROTA_MAKING_x", "KEYROTA_MADE"] {
-        assert_eq!(role(|seen| put_label(seen, "two", label)), KeyRole::Unknown);
+    // Whoever may write the secret can put any label on it.
+    let moment = at("2026-11-01T09:00:00Z").as_second();
+    for label in [
+        format!("KEYROTA_MAKING_{moment}"),
+        "KEYROTA_MADE".to_owned(),
+    ] {
+        assert_eq!(
+            role(|seen| put_label(seen, "two", &label)),
+            KeyRole::Unknown
+        );
     }
     // Used, it has a holder, who cannot be a rotation that never stored it.
     let used = |seen: &mut ObservedEntry| {
-        announce(seen, "two", 0);
+        announce(seen, 0);
         seen.keys[1].last_used = Some(at(NOW));
     };
     assert_eq!(role(used), KeyRole::Unknown);
     let undated = |seen: &mut ObservedEntry| {
-        announce(seen, "two", 0);
+        announce(seen, 0);
         seen.keys[1].created = None;
     };
     assert_eq!(role(undated), KeyRole::Unknown);
     // A version that cannot be read may name it.
     let unread = |seen: &mut ObservedEntry| {
-        announce(seen, "two", 0);
+        announce(seen, 0);
         seen.secret.as_mut().unwrap().read = false;
     };
     assert_eq!(role(unread), KeyRole::Unknown);
     let sealed = |seen: &mut ObservedEntry| {
-        announce(seen, "two", 0);
+        announce(seen, 0);
         seen.secret.as_mut().unwrap().current = SecretContent::Sealed;
     };
     assert_eq!(role(sealed), KeyRole::Unknown);
@@ -244,8 +252,7 @@ fn keys_are_told_apart_by_id() {
         secret.current = complete("AKIACURRENT");
         secret.pending_key = Some("AKIAPENDING".to_owned());
         secret.before_key = Some("AKIABEFORE".to_owned());
-        let tag = [("keyrota:abandoned", "AKIAABANDONED")];
-        secret.secret.tags.extend(tags(&tag));
+        seen.user.as_mut().unwrap().tags = tags(&[("keyrota:abandoned", "AKIAABANDONED")]);
     });
     let roles: Vec<KeyRole> = report.keys.iter().map(|key| key.role).collect();
     assert_eq!(

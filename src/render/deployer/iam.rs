@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
-use super::{Action, Grant, Scope, each, entries, generated};
+use super::{Action, Grant, Scope, by_cloudformation, each, entries, generated, only_tags};
 use crate::model::{AccessKey, RotateAs};
-use crate::render::Strategy;
+use crate::render::{ABANDONED_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// With a boundary in the manifest: only with that boundary.
 const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
@@ -67,6 +67,22 @@ const USERS: &[Action] = &[
     ),
 ];
 
+/// What is recorded on a user while a key is made or given up: see `plan/seeding.rs`.
+/// That decides which key may be deleted, so that each command may write its own tags
+/// and no other.
+const SEEDING: &[Action] = &[
+    ("iam:TagUser", &[Bootstrap]),
+    ("iam:UntagUser", &[Bootstrap]),
+];
+
+const ABANDONED: &[Action] = &[
+    ("iam:TagUser", &[Rotate, Doctor]),
+    ("iam:UntagUser", &[Rotate, Doctor]),
+];
+
+/// A teardown leaves no record of keys behind.
+const FORGET: &[Action] = &[("iam:UntagUser", &[Teardown])];
+
 /// Users that rotate themselves have a policy for it.
 const SELVES: &[Action] = &[
     ("iam:DeleteUserPolicy", &[Bootstrap, Teardown]),
@@ -86,9 +102,14 @@ const MADE: &[Action] = &[
     ("iam:ListGroupsForUser", &[Bootstrap, Teardown]),
     ("iam:ListUserPolicies", &[Bootstrap, Teardown]),
     ("iam:ListUserTags", &[Bootstrap]),
+    ("iam:UpdateUser", &[Bootstrap]),
+];
+
+/// The tags of a user that the stack makes are the template's, so that CloudFormation
+/// alone writes them: on everything, as with secrets.
+const TAG_MADE: &[Action] = &[
     ("iam:TagUser", &[Bootstrap]),
     ("iam:UntagUser", &[Bootstrap]),
-    ("iam:UpdateUser", &[Bootstrap]),
 ];
 
 /// The handlers of users and of their policies both ask for them.
@@ -117,6 +138,15 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let made = |entry: &AccessKey| entry.create_user;
     let mut grants = vec![
         Grant::new("Users", "user", users(&|_| true), USERS),
+        Grant::new("UserMarks", "user", users(&|_| true), SEEDING)
+            .when(only_tags(&[SEEDING_TAG, ABANDONED_TAG])),
+        Grant::new("UserMarks", "user", users(&|_| true), ABANDONED)
+            .when(only_tags(&[ABANDONED_TAG])),
+        Grant::new("UserMarks", "user", users(&|_| true), FORGET).when(only_tags(&[
+            SEEDING_TAG,
+            ABANDONED_TAG,
+            MAKING_TAG,
+        ])),
         Grant::new("UserPolicies", "user", users(&itself), SELVES),
         Grant::new("OwnUsers", "user", users(&made), MADE),
         Grant::new(
@@ -138,6 +168,11 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Boundary", "user", users(&made), BOUND_USER),
         Grant::new("Boundary", "role", role.clone(), BOUND_ROLE),
     ];
+    if model.access_keys.iter().any(made) {
+        let all = vec!["*".to_owned()];
+        let tag = Grant::new("ByCloudFormation", "*", all, TAG_MADE);
+        grants.push(tag.when(by_cloudformation()));
+    }
     match &model.permissions_boundary {
         None => grants.extend(make),
         Some(boundary) => {

@@ -21,7 +21,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Rendered;
 use super::document::Kind;
@@ -111,6 +111,22 @@ impl Grant {
     }
 }
 
+/// Returns the condition that a call writes or removes these tags, at least one and no
+/// other. `ForAllValues` alone would hold of a call without tags
+/// (`reference_policies_condition-single-vs-multi-valued-context-keys`).
+fn only_tags<K: AsRef<str>>(keys: &[K]) -> Value {
+    let keys: BTreeSet<&str> = keys.iter().map(AsRef::as_ref).collect();
+    json!({
+        "ForAllValues:StringEquals": { "aws:TagKeys": keys },
+        "Null": { "aws:TagKeys": "false" },
+    })
+}
+
+/// Returns the condition that CloudFormation makes the call, in the caller's name.
+fn by_cloudformation() -> Value {
+    json!({ "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" } })
+}
+
 /// What the grants are made from.
 struct Scope<'a> {
     model: &'a Model,
@@ -143,6 +159,7 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
 
 /// A statement in the making.
 struct Draft<'a> {
+    purpose: &'static str,
     sid: String,
     condition: Option<&'a Value>,
     /// The kinds of resources that are in it, with them.
@@ -175,8 +192,13 @@ fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
         let found = drafts.iter().position(|draft| draft.takes(grant));
         let index = found.unwrap_or_else(|| {
             let purpose = if drafts.is_empty() { "" } else { grant.purpose };
+            let same = drafts.iter().filter(|draft| draft.purpose == purpose);
+            // Numbers are for the parts of a statement that is cut.
+            let nth = ('B'..='Z').nth(same.count().wrapping_sub(1));
+            let nth = nth.map(String::from).unwrap_or_default();
             drafts.push(Draft {
-                sid: format!("{}{purpose}", command.name()),
+                purpose,
+                sid: format!("{}{purpose}{nth}", command.name()),
                 condition: grant.condition.as_ref(),
                 kinds: Vec::new(),
                 actions: BTreeSet::new(),

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
-use super::{Action, Grant, Scope};
+use super::{Action, Grant, Scope, by_cloudformation, only_tags};
 use crate::model::{InitialPassword, KmsKey, Model, SecretReference};
 use crate::render::served::{self, Served};
-use crate::render::{STACK_TAG, name};
+use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
 /// By ARN, and by the bare name for the commands that meet secrets that are not
 /// there: such a secret has no suffix yet. No secret has an ARN that ends in the name
@@ -27,8 +27,6 @@ const SECRETS: &[Action] = &[
     ("secretsmanager:PutSecretValue", &[Bootstrap]),
     ("secretsmanager:RestoreSecret", &[Doctor]),
     ("secretsmanager:RotateSecret", &[Bootstrap, Doctor]),
-    ("secretsmanager:TagResource", &[Bootstrap]),
-    ("secretsmanager:UntagResource", &[Bootstrap]),
     ("secretsmanager:UpdateSecret", &[Bootstrap]),
     (
         "secretsmanager:UpdateSecretVersionStage",
@@ -43,10 +41,20 @@ const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
 
-/// The key of a rotation that is given up is noted on its secret until it is deleted.
-const NOTED_KEYS: &[Action] = &[
-    ("secretsmanager:TagResource", &[Rotate, Doctor]),
-    ("secretsmanager:UntagResource", &[Rotate, Doctor]),
+/// The tags of a secret are the template's, so that CloudFormation writes them. That is
+/// granted on everything, since lists of names would fill policies: CloudFormation tags
+/// what it makes or changes, which the caller needs the other permissions for.
+const TAG_SECRETS: &[Action] = &[
+    ("secretsmanager:TagResource", &[Bootstrap]),
+    ("secretsmanager:UntagResource", &[Bootstrap]),
+];
+
+/// What somebody has changed is restored by the command itself: the manifest's own tags
+/// and keyrota's are written again, and those of keyrota's that should not be there are
+/// removed. The secrets are those of the stack by the tag that AWS alone writes.
+const RESTORE_TAGS: &[Action] = &[
+    ("secretsmanager:TagResource", &[Bootstrap]),
+    ("secretsmanager:UntagResource", &[Bootstrap]),
 ];
 
 /// A teardown also takes what earlier manifests left, which this one does not name:
@@ -56,7 +64,6 @@ const TAGGED_SECRETS: &[Action] = &[
     ("secretsmanager:DeleteSecret", &[Teardown]),
     ("secretsmanager:DescribeSecret", &[Teardown]),
     ("secretsmanager:GetSecretValue", &[Teardown]),
-    ("secretsmanager:TagResource", &[Teardown]),
 ];
 
 /// Tells names, no values, and IAM grants it on everything only.
@@ -107,7 +114,7 @@ const OWN_KEY: &[Action] = &[
     ("kms:EnableKeyRotation", &[Bootstrap]),
     ("kms:GetKeyPolicy", &[Bootstrap]),
     ("kms:GetKeyRotationStatus", &[Bootstrap]),
-    ("kms:ListResourceTags", &[Bootstrap]),
+    ("kms:ListResourceTags", &[Bootstrap, Teardown]),
     ("kms:PutKeyPolicy", &[Bootstrap]),
     ("kms:ScheduleKeyDeletion", &[Teardown]),
     ("kms:TagResource", &[Bootstrap]),
@@ -141,19 +148,19 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     let deployed = each(&all, arn);
     let absent = each(&all, |entry| bare(entry.secret.as_str()));
     let both = deployed.iter().cloned().chain(absent).collect();
-    let keys = model.access_keys.iter();
-    let keys: BTreeSet<String> = keys
-        .map(|entry| world.secret_arn(entry.secret.as_str()))
-        .collect();
-    let of_keys = keys.into_iter().collect();
     let read = all.iter().copied();
     let read: Vec<Served<'_>> = read.filter(|entry| !entry.readers.is_empty()).collect();
     let tag = format!("secretsmanager:ResourceTag/{STACK_TAG}");
     let every = vec![world.arn("secretsmanager", "secret:*")];
-    vec![
+    let restored = restored(scope).into_iter().map(|condition| {
+        Grant::new("RestoreTags", "secret", every.clone(), RESTORE_TAGS).when(condition)
+    });
+    let restored: Vec<Grant> = restored.collect();
+    let grants = vec![
         Grant::new("Secrets", "secret", both, SECRETS),
         Grant::new("Secrets", "secret", deployed, DEPLOYED_SECRETS),
-        Grant::new("NotedKeys", "secret", of_keys, NOTED_KEYS),
+        Grant::new("ByCloudFormation", "*", vec!["*".to_owned()], TAG_SECRETS)
+            .when(by_cloudformation()),
         Grant::new("StacksSecrets", "secret", every, TAGGED_SECRETS).when(json!({
             "StringEquals": { tag: model.stack.as_str() }
         })),
@@ -171,7 +178,54 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
             first_passwords(model, |name| [world.secret_arn(name), bare(name)]),
             FIRST_PASSWORDS,
         ),
-    ]
+    ];
+    grants.into_iter().chain(restored).collect()
+}
+
+/// How long the tags of one statement are at most, so that a policy has room for it.
+const TAGS_AT_ONCE: usize = 1_500;
+
+/// Returns the conditions under which tags are restored, one tag a call: a tag that is
+/// the same on every secret has that value, another one has keyrota's key.
+fn restored(scope: &Scope<'_>) -> Vec<Value> {
+    let Scope { model, world, .. } = scope;
+    let stack = world.arn("cloudformation", &format!("stack/{}/*", model.stack));
+    let own = SECRET_TAGS.into_iter().filter(|key| *key != STACK_TAG);
+    let own = own.map(|key| (key, None));
+    let fixed = model
+        .tags
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let fixed = fixed.chain([(STACK_TAG, model.stack.as_str())]);
+    let fixed = fixed.map(|(key, value)| (key, Some(value)));
+    let mut groups: Vec<Vec<(&str, Option<&str>)>> = vec![Vec::new()];
+    let mut taken = 0;
+    for (key, value) in own.chain(fixed) {
+        let length = value.map_or(0, |value| key.len() + value.len() + 22) + key.len() + 3;
+        if taken + length > TAGS_AT_ONCE {
+            groups.push(Vec::new());
+            taken = 0;
+        }
+        taken += length;
+        if let Some(group) = groups.last_mut() {
+            group.push((key, value));
+        }
+    }
+    let condition = |group: Vec<(&str, Option<&str>)>| {
+        let keys: Vec<&str> = group.iter().map(|(key, _)| *key).collect();
+        let mut condition = only_tags(&keys);
+        condition["StringLike"] = json!({ (format!("aws:ResourceTag/{STACK_ID_TAG}")): stack });
+        let values = group.iter().filter_map(|(key, value)| {
+            let key = format!("aws:RequestTag/{key}");
+            Some((key, Value::from((*value)?)))
+        });
+        let values: Map<String, Value> = values.collect();
+        if !values.is_empty() {
+            condition["StringEqualsIfExists"] = Value::Object(values);
+        }
+        condition
+    };
+    groups.into_iter().map(condition).collect()
 }
 
 /// Returns what the entries have, each once.

@@ -1,12 +1,14 @@
 //! One entry as the templates see it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Tag, boundary};
 use crate::model::{AccessKey, Database, Duration, KmsKey, Model, Probe, RotateAs};
 use crate::render::role::Policies;
 use crate::render::served::Served;
-use crate::render::{OLD_KEY_TAG, Strategy, name};
+use crate::render::{OLD_KEY_TAG, PROBE_TAG, Strategy, name};
 
 /// An entry of either kind. What a kind does not have is empty.
 #[derive(Debug, Default, Serialize)]
@@ -67,13 +69,6 @@ pub fn access_key(
     if rotates_itself {
         depends_on.push(ids.policy());
     }
-    let owns_user = if entry.create_user { "true" } else { "false" };
-    let pins = [
-        ("keyrota:user", entry.user.to_string()),
-        ("keyrota:rotate-as", entry.rotate_as.as_str().to_owned()),
-        ("keyrota:owns-user", owns_user.to_owned()),
-        (OLD_KEY_TAG, entry.old_key.to_string()),
-    ];
     Entry {
         user: entry.user.to_string(),
         user_id: ids.user(),
@@ -83,7 +78,7 @@ pub fn access_key(
         permissions_boundary: boundary(model),
         rotates_itself,
         secret_description: format!("The access key of the IAM user {}", entry.user),
-        tags: pinned(tags, pins),
+        tags: pinned(tags, key_tags(entry)),
         probe: entry.probe.as_ref().map(probe),
         function: Strategy::AccessKeys.function(),
         schedule: entry.schedule.to_string(),
@@ -91,6 +86,40 @@ pub fn access_key(
         depends_on,
         ..held(&entry.into())
     }
+}
+
+/// Returns the tags of an access key's secret that the entry gives, but for its probe.
+fn key_tags(entry: &AccessKey) -> [(&'static str, String); 4] {
+    let owns_user = if entry.create_user { "true" } else { "false" };
+    [
+        ("keyrota:user", entry.user.to_string()),
+        ("keyrota:rotate-as", entry.rotate_as.as_str().to_owned()),
+        ("keyrota:owns-user", owns_user.to_owned()),
+        (OLD_KEY_TAG, entry.old_key.to_string()),
+    ]
+}
+
+/// Returns the tags that the stack writes on an access key's secret in a Region.
+pub fn tags_of_key(entry: &AccessKey, tags: &[Tag], region: &str) -> BTreeMap<String, String> {
+    let probe = entry.probe.as_ref().map(|wanted| {
+        let ProbeCall { call, here } = probe(wanted);
+        match here {
+            true => format!("{call} {region}"),
+            false => call,
+        }
+    });
+    let probe = probe.map(|call| (PROBE_TAG, call));
+    pairs(pinned(tags, key_tags(entry).into_iter().chain(probe)))
+}
+
+/// Returns the tags that the stack writes on a database's secret.
+pub fn tags_of_database(entry: &Database, tags: &[Tag]) -> BTreeMap<String, String> {
+    pairs(pinned(tags, entry.tags()))
+}
+
+fn pairs(tags: Vec<Tag>) -> BTreeMap<String, String> {
+    let tags = tags.into_iter();
+    tags.map(|tag| (tag.key, tag.value)).collect()
 }
 
 /// Returns a database's entry.

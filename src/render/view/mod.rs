@@ -4,6 +4,8 @@
 mod entry;
 mod rule;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::resolve::World;
@@ -246,6 +248,16 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Function,
         }),
         tags: tags.to_vec(),
     })
+}
+
+/// Returns the tags that the stack writes on an access key's secret in a Region.
+pub fn key_tags(model: &Model, entry: &AccessKey, region: &str) -> BTreeMap<String, String> {
+    entry::tags_of_key(entry, &tags(model), region)
+}
+
+/// Returns the tags that the stack writes on a database's secret.
+pub fn database_tags(model: &Model, entry: &Database) -> BTreeMap<String, String> {
+    entry::tags_of_database(entry, &tags(model))
 }
 
 /// The manifest's tags and the stack's, in the order of their keys.

@@ -52,11 +52,7 @@ pub(in crate::run) async fn observe_login(
             return Ok(None);
         };
         if secret.deleted.is_some() {
-            return Ok(Some(ObservedLogin {
-                secret,
-                current: SecretContent::Absent,
-                pending_value: false,
-            }));
+            return Ok(Some(ObservedLogin::unread(secret)));
         }
         // Labels and values come by calls of their own.
         let (current, pending) = future::try_join(
@@ -101,6 +97,11 @@ async fn read(
             content: SecretContent::Held(Login::read(&value.text)),
         }),
         Ok(None | Some(None)) => Ok(nothing),
+        // Binary data is no value that anything here could have stored.
+        Err(error) if error.kind == ErrorKind::Invalid => Ok(Held {
+            content: SecretContent::Held(Content::Foreign),
+            ..nothing
+        }),
         Err(error) if error.kind == ErrorKind::Undecryptable => Ok(Held {
             content: SecretContent::Sealed,
             ..nothing

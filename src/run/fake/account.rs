@@ -1,5 +1,7 @@
 //! KMS, Lambda and logs.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -16,6 +18,15 @@ impl Encryption for Fake {
                 enabled: state == "Enabled",
                 state: state.clone(),
             }))
+        })
+        .await
+    }
+
+    async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>> {
+        self.act("kms:ListResourceTags", |world| {
+            let mut keys = world.kms_keys.keys();
+            let key = keys.find(|key| key.ends_with(id)).cloned();
+            Ok(key.map(|key| world.kms_tags.get(&key).cloned().unwrap_or_default()))
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! IAM users and their keys, and STS.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -78,6 +80,7 @@ impl Keys for Fake {
             Ok(world.users.get(user).map(|arn| User {
                 arn: arn.clone(),
                 path: "/".to_owned(),
+                tags: world.user_tags.get(user).cloned().unwrap_or_default(),
             }))
         })
         .await
@@ -90,6 +93,7 @@ impl Keys for Fake {
                 .map(|arn| User {
                     arn: arn.clone(),
                     path: "/".to_owned(),
+                    tags: BTreeMap::new(),
                 })
                 .collect())
         })
@@ -144,6 +148,30 @@ impl Keys for Fake {
             world.watch_deleted_key(id);
             if world.keys.get(id).is_some_and(|key| key.user == user) {
                 world.keys.remove(id);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()> {
+        self.act("iam:TagUser", |world| {
+            let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
+            assert!(value.len() <= 256 && value.chars().all(accepted), "{value}");
+            if !world.users.contains_key(user) {
+                return refused(ErrorKind::NotFound, "no such user");
+            }
+            let tags = world.user_tags.entry(user.to_owned()).or_default();
+            tags.insert(key.to_owned(), value.to_owned());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn untag_user(&self, user: &str, key: &str) -> Result<()> {
+        self.act("iam:UntagUser", |world| {
+            if let Some(tags) = world.user_tags.get_mut(user) {
+                tags.remove(key);
             }
             Ok(())
         })

@@ -21,4 +21,4 @@ pub(super) use act::{Fake, Fault, Kind};
 pub(super) use bucket::{Bucket, Writer};
 pub(super) use rotation::Step;
 pub(super) use watch::Watch;
-pub(super) use world::{ACCOUNT, Origin, REGION, World};
+pub(super) use world::{ACCOUNT, Origin, REGION, Version, World};

@@ -156,6 +156,7 @@ impl World {
                 };
                 let secret = self.add_secret(&name);
                 secret.tags = tags(&resource.properties);
+                secret.tags.extend(stack_tags(stack, resource));
                 secret.kms_key = kms_key;
                 secret.versions.insert(version.clone(), held);
                 secret.promote(&version);
@@ -180,6 +181,9 @@ impl World {
                 let id = self.unique("key-");
                 let arn = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}");
                 self.kms_keys.insert(arn.clone(), "Enabled".to_owned());
+                let mut held = tags(&resource.properties);
+                held.extend(stack_tags(stack, resource));
+                self.kms_tags.insert(arn.clone(), held);
                 Ok(arn)
             }
             "AWS::Logs::LogGroup" => {
@@ -301,6 +305,7 @@ impl World {
                     return Err("DeleteConflict: it has keys".to_owned());
                 }
                 self.users.remove(id);
+                self.user_tags.remove(id);
             }
             "AWS::SecretsManager::RotationSchedule" => {
                 let Ok(secret) = self.secret_mut(id) else {
@@ -323,6 +328,16 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// What CloudFormation alone writes on what a stack makes.
+fn stack_tags(stack: &StackRecord, resource: &Resource) -> BTreeMap<String, String> {
+    let tag = |key: &str, value: &str| (format!("aws:cloudformation:{key}"), value.to_owned());
+    BTreeMap::from([
+        tag("stack-id", &stack.id),
+        tag("stack-name", &stack.name),
+        tag("logical-id", &resource.logical_id),
+    ])
 }
 
 fn tags(properties: &Value) -> BTreeMap<String, String> {

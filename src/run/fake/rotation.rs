@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::watch::field;
 use super::world::{Origin, World, refused};
-use crate::plan::{MADE, MAKING};
+use crate::plan::{MADE, MAKING_TAG};
 use crate::port::{CURRENT, ErrorKind, PENDING, PREVIOUS};
 
 /// How long a step takes.
@@ -270,13 +270,13 @@ impl World {
 
     /// Writes down that a key is made now; earlier intents go.
     fn announce(&mut self, secret: &str) {
-        let label = format!("{MAKING}{}", self.now.as_second());
-        let held = self.secrets.get_mut(secret).unwrap();
-        for version in held.versions.values_mut() {
-            version.labels.retain(|label| !label.starts_with(MAKING));
+        let held = &self.secrets[secret];
+        if held.tag("keyrota:owns-user") == "true" {
+            return;
         }
-        let current = held.labelled(CURRENT).unwrap().to_owned();
-        held.put_label(&label, Some(&current));
+        let user = held.tag("keyrota:user").to_owned();
+        let tags = self.user_tags.entry(user).or_default();
+        tags.insert(MAKING_TAG.to_owned(), self.now.as_second().to_string());
     }
 
     fn make_room(
@@ -293,8 +293,9 @@ impl World {
         let named = |label: &str| held.field(label, "accesskey").as_deref() == Some(&other);
         let owns = held.tag("keyrota:owns-user") == "true";
         let key = &self.keys[&other];
-        let labels = held.versions.values().flat_map(|version| &version.labels);
-        let mut moments = labels.filter_map(|label| label.strip_prefix(MAKING)?.parse().ok());
+        let tags = self.user_tags.get(user);
+        let moments = tags.and_then(|tags| tags.get(MAKING_TAG));
+        let mut moments = moments.into_iter().filter_map(|at| at.parse().ok());
         let made = key.created.as_second();
         let announced = moments.any(|at: i64| (at - 5..=at + 60).contains(&made));
         let lost = key.last_used.is_none() && (owns || announced);

@@ -6,7 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Fake;
 use super::world::refused;
-use crate::port::{Deletion, ErrorKind, PENDING, Result, Rotation, Secret, SecretValue, Secrets};
+use crate::port::{
+    Deletion, ErrorKind, PENDING, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+};
 
 #[async_trait(?Send)]
 impl Secrets for Fake {
@@ -21,6 +23,7 @@ impl Secrets for Fake {
                 arn: held.arn.clone(),
                 name: held.name.clone(),
                 tags: held.tags.clone(),
+                kms_key: held.kms_key.clone(),
                 rotation_enabled: held.rotates,
                 rotation: held.rotation.clone(),
                 last_rotated: held.last_rotated,
@@ -36,12 +39,19 @@ impl Secrets for Fake {
         .await
     }
 
-    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<String>> {
+    async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>> {
         self.act("secretsmanager:ListSecrets", |world| {
             let secrets = world.secrets.values();
             let secrets =
                 secrets.filter(|secret| secret.tags.get(key).is_some_and(|tag| tag == value));
-            Ok(secrets.map(|secret| secret.name.clone()).collect())
+            Ok(secrets
+                .map(|secret| TaggedSecret {
+                    arn: secret.arn.clone(),
+                    name: secret.name.clone(),
+                    deleted: secret.deleted.is_some(),
+                    tags: secret.tags.clone(),
+                })
+                .collect())
         })
         .await
     }

@@ -65,6 +65,8 @@ pub struct SecretRecord {
 pub struct World {
     pub now: Timestamp,
     pub users: BTreeMap<String, String>,
+    /// Each user's tags.
+    pub user_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub keys: BTreeMap<String, KeyRecord>,
     pub secrets: BTreeMap<String, SecretRecord>,
     pub stacks: Vec<StackRecord>,
@@ -75,6 +77,8 @@ pub struct World {
     pub swapped_template: Option<String>,
     /// Each KMS key's state.
     pub kms_keys: BTreeMap<String, String>,
+    /// Each KMS key's tags.
+    pub kms_tags: BTreeMap<String, BTreeMap<String, String>>,
     pub functions: BTreeMap<String, String>,
     /// Each log group's lines.
     pub logs: BTreeMap<String, Vec<(Timestamp, String)>>,
@@ -99,6 +103,7 @@ impl World {
         Self {
             now,
             users: BTreeMap::new(),
+            user_tags: BTreeMap::new(),
             keys: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stacks: Vec::new(),
@@ -107,6 +112,7 @@ impl World {
             writer: None,
             swapped_template: None,
             kms_keys: BTreeMap::new(),
+            kms_tags: BTreeMap::new(),
             functions: BTreeMap::new(),
             logs: BTreeMap::new(),
             profiles: BTreeMap::new(),

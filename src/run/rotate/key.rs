@@ -1,12 +1,13 @@
 //! Rotations of access keys. One that cannot end well is given up with its key.
 
 use super::super::error::{Error, Result};
+use super::super::proof::prove_stored;
 use super::super::{Context, Deployed, observe_entry};
 use super::Rotated;
 use super::attempt::{Attempt, Outcome};
 use crate::model::{AccessKey, Model};
-use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret};
-use crate::port::Stage;
+use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret, Proven, deletion_of};
+use crate::port::{PENDING, Stage};
 use crate::render::Strategy;
 
 /// Rotates one secret and waits until AWSCURRENT has moved.
@@ -79,11 +80,11 @@ impl Keys<'_> {
     }
 
     /// Takes an unfinished rotation back: its label first, without which it cannot
-    /// be finished, then its key. The key is ours, since our secret's pending
-    /// version holds it; its ID is noted on the secret first, since nothing names
-    /// it any more once the label is gone.
+    /// be finished, then its key. That a pending version names a key does not make it
+    /// ours, so the key is proven first. Its ID is then recorded on the user, since no
+    /// version names it any more once the label is gone.
     async fn give_up(&self, version: &str) -> Result<Outcome> {
-        let (context, arn) = (self.attempt.context, self.attempt.arn);
+        let context = self.attempt.context;
         let cloud = context.cloud;
         let seen = observe_entry(context, self.entry).await?;
         let Some(held) = &seen.secret else {
@@ -92,8 +93,11 @@ impl Keys<'_> {
         if let Some(outcome) = Outcome::of(&held.secret, version) {
             return Ok(outcome);
         }
-        if let Some(id) = &held.pending_key {
-            cloud.tag(arn, ABANDONED_TAG, id).await?;
+        if let Some(id) = &held.pending_key
+            && self.is_ours(&seen, id).await?
+        {
+            let user = self.entry.user.as_str();
+            cloud.tag_user(user, ABANDONED_TAG, id).await?;
         }
         let moved = self.attempt.take_label(version).await;
         let seen = observe_entry(context, self.entry).await?;
@@ -107,18 +111,44 @@ impl Keys<'_> {
         Ok(outcome.unwrap_or(Outcome::Vanished))
     }
 
+    /// Returns whether the key that the pending version names may be deleted. One that
+    /// is not in the user's list needs nothing, and an inactive one counts as spent.
+    async fn is_ours(&self, seen: &ObservedEntry, id: &str) -> Result<bool> {
+        let user = self.entry.user.as_str();
+        let listed = seen.keys.iter().find(|key| key.id == id);
+        let (Some(listed), Some(observed)) = (listed, &seen.user) else {
+            return Ok(false);
+        };
+        if !listed.active {
+            return Ok(true);
+        }
+        let proof = Proven {
+            label: PENDING,
+            user_arn: observed.arn.clone(),
+            key: listed.clone(),
+        };
+        let context = self.attempt.context;
+        match prove_stored(context, self.attempt.arn, &proof).await? {
+            Ok(()) => Ok(true),
+            Err(reason) => {
+                context.warn(format!(
+                    "{}: the key {id} of {user} stays, since {reason}; if nobody uses it, {} deletes it",
+                    self.attempt.name,
+                    deletion_of(user, id)
+                ));
+                Ok(false)
+            }
+        }
+    }
+
     /// Deletes the key of a rotation that was given up, unless that rotation was
     /// finished after all.
     async fn remove_abandoned(&self, seen: &ObservedEntry) -> Result<()> {
-        let Some(held) = &seen.secret else {
+        let (Some(held), Some(id)) = (&seen.secret, seen.abandoned()) else {
             return Ok(());
         };
-        let Some(id) = held.secret.tags.get(ABANDONED_TAG) else {
-            return Ok(());
-        };
-        let (context, arn) = (self.attempt.context, self.attempt.arn);
-        let cloud = context.cloud;
-        let is_held = |key: Option<&String>| key == Some(id);
+        let cloud = self.attempt.context.cloud;
+        let is_held = |key: Option<&String>| key.is_some_and(|key| key == id);
         let current = held.credential().map(|current| &current.accesskey);
         if held.credential().is_some()
             && !is_held(current)
@@ -128,7 +158,8 @@ impl Keys<'_> {
             cloud.delete_key(self.entry.user.as_str(), id).await?;
         }
         if !is_held(held.pending_key.as_ref()) {
-            cloud.untag(arn, ABANDONED_TAG).await?;
+            let user = self.entry.user.as_str();
+            cloud.untag_user(user, ABANDONED_TAG).await?;
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use futures_util::{StreamExt, stream};
 use super::error::Result;
 use super::{CONCURRENCY, Context, Deployed, Seeded};
 use crate::model::Model;
-use crate::plan::ABANDONED_TAG;
 use crate::port::{CURRENT, Secret};
 
 pub(super) use attempt::error_in;
@@ -47,7 +46,8 @@ pub async fn rotate(
     let access_keys = stream::iter(pairs)
         .map(|(entry, secret)| async move {
             let seen = &secret.seen;
-            let held = seen.secret.as_ref();
+            // A key that was given up is still to be deleted.
+            let held = seen.secret.as_ref().filter(|_| seen.abandoned().is_none());
             let held = held.map(|held| (&held.secret, held.pending_key.is_some()));
             match stays(context, secret.changed, held).await? {
                 Some(stays) => Ok(stays),
@@ -88,7 +88,6 @@ async fn stays(
     if !changed
         && let Some((secret, pends)) = held
         && secret.last_rotated.is_some()
-        && !secret.tags.contains_key(ABANDONED_TAG)
         && (secret.unfinished().is_none() || ends_as_trial(context, secret, pends).await?)
     {
         let version = secret.version_with(CURRENT);

@@ -14,7 +14,12 @@ fn check(fake: &Fake, done: &Bootstrapped) {
     for proven in &done.secrets {
         let secret = world.find_secret(&proven.arn).unwrap();
         assert!(secret.last_rotated.is_some());
-        assert!(!secret.tags.contains_key("keyrota:seeding"));
+        assert!(
+            world
+                .user_tags
+                .values()
+                .all(|tags| !tags.contains_key("keyrota:seeding"))
+        );
         let key = secret.field("AWSCURRENT", "accesskey").unwrap();
         assert_eq!(key, proven.verified.access_key_id);
         assert!(world.keys[&key].active);

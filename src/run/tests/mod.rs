@@ -5,6 +5,7 @@ mod bootstrap;
 mod database;
 mod discover;
 mod doctor;
+mod forged;
 mod restore;
 mod rotate;
 mod scenario;

@@ -168,7 +168,7 @@ fn a_rotation_that_is_finished_after_all_keeps_its_key() {
     let start = prepared.world.into_inner();
     let fake = Fake::new(start.clone());
     rotate(&scenario, &fake, None).unwrap().unwrap();
-    let (_, given_up) = fake.first("secretsmanager:TagResource").unwrap();
+    let (_, given_up) = fake.first("iam:TagUser").unwrap();
     let mut finished = 0;
     for milliseconds in (-60..160).step_by(5) {
         let fake = Fake::new(start.clone());

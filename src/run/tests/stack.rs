@@ -83,7 +83,7 @@ fn another_entry_is_added_and_one_is_removed() {
     // The secret stays when its entry goes, and teardown finds it by its tag.
     assert!(fake.world.borrow().secrets.contains_key("keys/ada"));
     fake.world.borrow_mut().watch.teardown = true;
-    last.teardown(&fake, None, WINDOW).unwrap().unwrap();
+    let report = last.teardown(&fake, None, WINDOW).unwrap().unwrap();
     let world = fake.world.borrow();
     assert!(
         world
@@ -91,7 +91,14 @@ fn another_entry_is_added_and_one_is_removed() {
             .values()
             .all(|secret| secret.deleted.is_some())
     );
-    assert_eq!(world.keys_of("ada").len(), 1);
+    // Nothing that others could not write says whose key it holds.
+    assert_eq!(world.keys_of("ada").len(), 2);
+    let left = report
+        .left_over
+        .iter()
+        .find(|item| item.kind == "access key");
+    let note = left.unwrap().note.as_ref().unwrap();
+    assert!(note.contains("list-access-keys --user-name ada"), "{note}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::super::{BundleResult, GenerateResult, PlanResult, Show as _, WrittenFile};
 use super::{script, shown};
 use crate::model::Finding;
+use crate::plan::Drift;
 use crate::port::Change;
 
 #[test]
@@ -22,6 +23,7 @@ fn plan() {
     ];
     let mut result = PlanResult {
         stacks: vec![("keys".to_owned(), changes)],
+        drift: Vec::new(),
     };
     insta::assert_snapshot!(shown(&result), @"
     ACTION  RESOURCE       TYPE
@@ -59,7 +61,8 @@ fn plan() {
           "replacement": null,
           "type": "AWS::SNS::Topic"
         }
-      ]
+      ],
+      "drift": []
     }
     "#);
     let other = vec![change("Add", "AWS::SecretsManager::Secret", None)];
@@ -75,8 +78,24 @@ fn plan() {
     assert_eq!(result.json()["changes"][1]["stack"], "keys-001");
     let none = PlanResult {
         stacks: vec![("keys".to_owned(), Vec::new())],
+        drift: Vec::new(),
     };
     insta::assert_snapshot!(shown(&none), @"No change: the stack is as the manifest says.");
+    let drift = Drift {
+        logical_id: "SecretProdApp".to_owned(),
+        kind: "AWS::SecretsManager::Secret",
+        difference: "the tag `keyrota:user` is `victim`, not `ada`".to_owned(),
+    };
+    let changed = PlanResult {
+        drift: vec![("keys".to_owned(), drift)],
+        ..none
+    };
+    insta::assert_snapshot!(shown(&changed), @"
+    SecretProdApp: the tag `keyrota:user` is `victim`, not `ada`
+
+    No change of the stack; `keyrota bootstrap` restores the above. Nothing was changed.
+    ");
+    assert_eq!(changed.json()["drift"][0]["logical_id"], "SecretProdApp");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn secret(state: State, reason: Option<&str>) -> SecretReport {
             key("AKIANEW", KeyRole::Current, at("2026-11-02T08:00:00Z")),
             key("AKIAOLD", KeyRole::Previous, None),
         ],
+        tags: Vec::new(),
     }
 }
 
@@ -94,6 +95,7 @@ fn status() {
           "rotation_enabled": true,
           "schedule": "rate(30 days)",
           "state": "ok",
+          "tag_differences": [],
           "username": "app"
         }
       ],

@@ -2,7 +2,7 @@
 
 use super::database;
 use super::state::{
-    AILING, BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, LARGE,
+    AILING, BUSY, CHANGED, DATABASE, DATABASE_DEPLOYED, DATABASE_UNFINISHED, DEPLOYED, GONE, LARGE,
     LARGE_CHANGED, LARGE_DEPLOYED, LEFT_BEHIND, SEEDED, SMALL, State, UNFINISHED,
 };
 
@@ -94,10 +94,10 @@ pub const SCENARIOS: &[Scenario] = &[
         "rotate mailer --format json",
         UNFINISHED,
         Shows::These(&[
-            "secretsmanager:TagResource",
+            "iam:TagUser",
             "secretsmanager:UpdateSecretVersionStage",
             "iam:DeleteAccessKey",
-            "secretsmanager:UntagResource",
+            "iam:UntagUser",
         ]),
     ),
     scenario(
@@ -128,10 +128,10 @@ pub const SCENARIOS: &[Scenario] = &[
                 "secretsmanager:RestoreSecret",
                 "secretsmanager:RotateSecret",
                 "lambda:InvokeFunction",
-                "secretsmanager:TagResource",
+                "iam:TagUser",
                 "secretsmanager:UpdateSecretVersionStage",
                 "iam:DeleteAccessKey",
-                "secretsmanager:UntagResource",
+                "iam:UntagUser",
             ]),
         )
     },
@@ -257,11 +257,21 @@ pub const SCENARIOS: &[Scenario] = &[
             "kms:Decrypt",
             "kms:DescribeKey",
             "secretsmanager:CancelRotateSecret",
-            "secretsmanager:TagResource",
+            "iam:UntagUser",
             "cloudformation:DescribeStackEvents",
             "cloudformation:DeleteStack",
         ]),
     ),
+    Scenario {
+        anew: true,
+        ..scenario(
+            "teardown after the stack",
+            "Teardown",
+            TEARDOWN,
+            GONE,
+            Shows::These(&["kms:ListResourceTags"]),
+        )
+    },
     Scenario {
         anew: true,
         ..scenario(

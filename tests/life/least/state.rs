@@ -27,6 +27,7 @@ pub enum State {
     Ailing,
     Seeded,
     LeftBehind,
+    Gone,
     Busy,
     /// With a database, and no access key.
     Database(Stage),
@@ -66,6 +67,8 @@ pub const AILING: State = State::Ailing;
 pub const SEEDED: State = State::Seeded;
 /// An earlier manifest has left a secret.
 pub const LEFT_BEHIND: State = State::LeftBehind;
+/// The stack is gone, and its secrets and KMS key are not.
+pub const GONE: State = State::Gone;
 /// CloudFormation is at work on the stack.
 pub const BUSY: State = State::Busy;
 pub const DATABASE: State = State::Database(Stage::New);
@@ -147,6 +150,7 @@ async fn prepare_keys(world: &World, state: State) {
         State::Ailing => ail(world).await,
         State::Seeded => seed_otherwise(world).await,
         State::LeftBehind => leave_behind(world).await,
+        State::Gone => lose_stack(world).await,
         State::Busy => keep_busy(world).await,
         State::New { .. } | State::Deployed { .. } | State::Changed { .. } | State::Database(_) => {
         }
@@ -307,6 +311,22 @@ async fn leave_behind(world: &World) {
     let request = request.tags(tag("keyrota:user", "mailer"));
     let request = request.secret_string("{}");
     request.send().await.expect("the secret is made");
+    // A rotation that was left has recorded that it makes a key.
+    let making = aws_sdk_iam::types::Tag::builder().key("keyrota:making");
+    let making = making.value("1795854000").build().expect("a tag");
+    let request = world.iam.tag_user().user_name("mailer").tags(making);
+    request.send().await.expect("the user is tagged");
+}
+
+/// Deletes the stack by itself, as an interrupted teardown does.
+async fn lose_stack(world: &World) {
+    let key = world.current_key("prod/uploader").await;
+    world.delete_key("uploader", &key.id).await;
+    let request = world.cloudformation.delete_stack().stack_name(STACK);
+    request.send().await.expect("the deletion begins");
+    while world.stack_status(STACK).await.is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 /// A stack that waits for somebody for a second, and rolls back.

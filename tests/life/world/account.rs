@@ -119,6 +119,14 @@ impl World {
         }
     }
 
+    /// Returns a user's tags.
+    pub async fn user_tags(&self, user: &str) -> BTreeMap<String, String> {
+        let request = self.iam.list_user_tags().user_name(user);
+        let answer = request.send().await.expect("the user's tags");
+        let tags = answer.tags.into_iter();
+        tags.map(|tag| (tag.key, tag.value)).collect()
+    }
+
     /// Makes a secret.
     pub async fn make_secret(&self, name: &str, value: &str) -> String {
         let request = self.secretsmanager.create_secret().name(name);

@@ -4,7 +4,7 @@ use super::World;
 
 impl World {
     /// Returns a line for each thing in the account, in a fixed order: stacks with
-    /// their change sets, buckets with their objects, users with their keys and
+    /// their change sets, buckets with their objects, users with their keys, tags, and
     /// policies, roles, secrets with their labels and tags, functions, log groups,
     /// and KMS keys.
     pub async fn everything(&self) -> Vec<String> {
@@ -64,6 +64,9 @@ impl World {
         for user in users {
             let name = user.user_name;
             lines.push(format!("user {name}"));
+            for (key, value) in self.user_tags(&name).await {
+                lines.push(format!("tag of user {name} {key}={value}"));
+            }
             for (id, active) in self.keys(&name).await.unwrap_or_default() {
                 let status = if active { "active" } else { "inactive" };
                 lines.push(format!("key of {name} {id} {status}"));

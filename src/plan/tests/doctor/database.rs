@@ -10,6 +10,7 @@ use super::super::sample::{FUNCTION, NOW, at};
 use super::{deployed, expect, ids, look};
 use crate::model::{self, Content, Engine, Login, Place};
 use crate::port::{Rotation, Secret};
+use crate::render;
 
 const STORE: &str = "put-secret-value --secret-id prod/orders";
 
@@ -63,6 +64,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
             schedule: Some("rate(30 days)".to_owned()),
             window: Some("3h".to_owned()),
         },
+        tags: render::database_tags(&model, &model.databases[0]),
         last_rotated: Some(at("2026-11-01T09:00:00Z")),
         next_rotation: Some(at("2026-12-01T09:00:00Z")),
         versions: BTreeMap::from([

@@ -15,7 +15,7 @@ use super::super::{
 use super::sample::{FUNCTION, NOW, at, entry, stack as sample_stack};
 use crate::model::Model;
 use crate::port::Stack;
-use crate::render::{FUNCTION_OUTPUT, secret_output};
+use crate::render::{self, FUNCTION_OUTPUT, secret_output};
 
 const TWO_HOURS: SignedDuration = SignedDuration::from_hours(2);
 
@@ -57,8 +57,9 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         proof: Proof::Accepted,
         reported: None,
     };
-    change(&mut changed);
     let entry = &model.access_keys[0];
+    changed.secret().tags = render::key_tags(&model, entry, "eu-west-1");
+    change(&mut changed);
     let state = report(entry, &changed.seen, at(NOW)).state;
     let key = ExaminedKey {
         entry,

@@ -25,7 +25,7 @@ fn a_rotation_was_left_unfinished() {
     expect(&told, "rotation-unfinished", fix, &["AccessDenied"], remedy);
     let given_up = found(|it| {
         let tag = [("keyrota:abandoned", "AKIAABANDONED")];
-        it.secret().tags.extend(tags(&tag));
+        it.seen.user.as_mut().unwrap().tags = tags(&tag);
     });
     expect(
         &given_up,

@@ -10,6 +10,7 @@ The parts, one concern each:
 * ``rotation``   RotateSecret, CancelRotateSecret, and the four steps behind them
 * ``schedule``   rotation rules, and when the next rotation is due
 * ``keys``       IAM access keys: the quota of two, their owner, their last use
+* ``tags``       tag keys that AWS alone may write
 * ``authorization``  policy variables, condition keys, and that each use of a key is seen
 * ``stacks``     CloudFormation's refusals by the state of a stack, templates in S3
 * ``resources``  CloudFormation resource types that ministack lacks or gets wrong

@@ -118,6 +118,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
         secrets,
         stacks,
         storage,
+        tags,
     )
 
     once = threading.Lock()
@@ -154,6 +155,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     stacks.install()
     storage.install()
     handlers.install()
+    tags.install()
     processes.install(f"http://{_HOST}:{port}")
 
     config = Config()

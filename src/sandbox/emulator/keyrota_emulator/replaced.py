@@ -104,7 +104,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_xml",
         "reset",
     ),
-    "ministack.services.kms": ("_resolve_key",),
+    "ministack.services.kms": ("_resolve_key", "handle_request"),
     "ministack.services.lambda_svc": (
         "_execute_function_with_config_scope",
         "_execution_record_for_config",
@@ -148,6 +148,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "handle_request",
         "reset",
     ),
+    "ministack.services.tagging": ("handle_request",),
 }
 """Each module of ministack with the names in it that must exist."""
 
@@ -162,10 +163,15 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("ministack.services.iam", "_IAM_HANDLERS"): (
         "CreateAccessKey",
+        "CreateUser",
         "DeleteAccessKey",
         "DeleteUser",
         "GetAccessKeyLastUsed",
         "ListAccessKeys",
+        "TagRole",
+        "TagUser",
+        "UntagRole",
+        "UntagUser",
     ),
     ("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS"): (
         "AWS::IAM::Role",

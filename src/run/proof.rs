@@ -1,0 +1,86 @@
+//! The proof that a key is ours before it is deleted: the secret part that is stored
+//! authenticates as the expected user.
+//!
+//! Whoever may write a secret can have one of its versions name any key, but cannot
+//! have made the other half of it. The proof does not show who made the key: whoever
+//! holds a whole key of the user can store it.
+
+use super::Context;
+use super::error::Result;
+use crate::model::{Content, Credential};
+use crate::plan::Proven;
+use crate::port::{ErrorKind, Key, KeyPair, Optional};
+
+/// Asks AWS with a stored credential who it is; returns why it is not the user's key,
+/// if so.
+///
+/// An inactive key authenticates nobody, and neither does a new one for a while, which
+/// is waited out. The call counts as a use of the key, so that evidence of its last use
+/// has to be read before.
+///
+/// # Errors
+///
+/// Returns a call that was not answered.
+pub(super) async fn prove(
+    context: &Context<'_>,
+    credential: &Credential,
+    listed: &Key,
+    user_arn: &str,
+) -> Result<std::result::Result<(), String>> {
+    let key = KeyPair {
+        id: credential.accesskey.clone(),
+        secret: credential.secretkey.clone(),
+    };
+    let began = context.clock.now();
+    loop {
+        let error = match context.cloud.holder(&key).await {
+            Ok(caller) if caller.arn == user_arn => return Ok(Ok(())),
+            Ok(caller) => return Ok(Err(format!("it is the key of {}", caller.arn))),
+            Err(error) => error,
+        };
+        let now = context.clock.now();
+        let since = |moment| now.duration_since(moment).unsigned_abs();
+        let is_new = listed
+            .created
+            .is_some_and(|created| since(created) < context.pace.propagation);
+        let may_help = match error.kind {
+            ErrorKind::Credentials => is_new,
+            kind => kind.is_transient(),
+        };
+        if may_help && since(began) < context.pace.propagation {
+            context.wait().await;
+        } else if error.kind == ErrorKind::Credentials {
+            return Ok(Err(format!(
+                "the secret part that is stored does not authenticate: {error}"
+            )));
+        } else {
+            return Err(error.into());
+        }
+    }
+}
+
+/// Proves the key that the version with a label names now; returns why it is not
+/// proven, if so.
+///
+/// # Errors
+///
+/// Returns a call that was not answered.
+pub(super) async fn prove_stored(
+    context: &Context<'_>,
+    secret: &str,
+    proof: &Proven,
+) -> Result<std::result::Result<(), String>> {
+    let unread = |reason: String| Ok(Err(format!("its secret part cannot be read: {reason}")));
+    let value = match context.cloud.value(secret, proof.label).await.optional() {
+        Ok(value) => value.flatten(),
+        Err(error) if error.kind.is_transient() => return Err(error.into()),
+        Err(error) => return unread(error.to_string()),
+    };
+    let content = value.map(|value| Credential::read(&value.text));
+    match content {
+        Some(Content::Complete(held)) if held.accesskey == proof.key.id => {
+            prove(context, &held, &proof.key, &proof.user_arn).await
+        }
+        _ => unread(format!("{} does not hold it any more", proof.label)),
+    }
+}

@@ -1,0 +1,55 @@
+//! The tags of the stack's secrets, brought back to what the manifest has: a change set
+//! does not see that somebody changed them.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::error::Result;
+use super::{CONCURRENCY, Context, Deployed};
+use crate::model::Model;
+use crate::plan::{TagDifference, tag_differences};
+use crate::render;
+
+/// Writes each tag that differs, and removes those of keyrota's own that should not be
+/// there. Tags under other keys are somebody else's and stay.
+///
+/// # Errors
+///
+/// Returns the first call that was refused. Run again, it goes on from there.
+pub(super) async fn restore_tags(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+) -> Result<()> {
+    let keys = model.access_keys.iter().map(|entry| {
+        let expected = render::key_tags(model, entry, context.region);
+        (&entry.secret, deployed.secret_arn(entry), expected)
+    });
+    let databases = model.databases.iter().map(|entry| {
+        let expected = render::database_tags(model, entry);
+        (&entry.secret, deployed.secret_arn(entry), expected)
+    });
+    let secrets: Vec<_> = keys.chain(databases).collect();
+    stream::iter(secrets)
+        .map(|(name, arn, expected)| async move {
+            let arn = arn?;
+            let secret = context.cloud.secret(arn).await?;
+            let differences = secret.map(|secret| tag_differences(&expected, &secret));
+            for difference in differences.unwrap_or_default() {
+                restore(context, arn, &difference).await?;
+                context.done(format!("{name}: {difference}; restored"));
+            }
+            Ok(())
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+async fn restore(context: &Context<'_>, arn: &str, difference: &TagDifference) -> Result<()> {
+    let TagDifference { key, expected, .. } = difference;
+    match expected {
+        Some(value) => context.cloud.tag(arn, key, value).await?,
+        None => context.cloud.untag(arn, key).await?,
+    }
+    Ok(())
+}

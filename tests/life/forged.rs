@@ -1,0 +1,376 @@
+//! What principals with few permissions write on secrets, and the administrator's
+//! commands after it: none of it makes the program touch what is not keyrota's.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_secretsmanager::types::Tag;
+use serde_json::{Value, json};
+
+use crate::world::{self, Key, Ran, World};
+
+const STACK: &str = "payments-keys";
+const MANIFEST: &str = "\
+version: 1
+stack: payments-keys
+account: '000000000000'
+region: us-east-1
+tags: { team: payments }
+access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
+";
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
+
+/// What somebody may do with a secret of their own.
+const OWN_SECRET: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [{
+    "Effect": "Allow",
+    "Action": [
+      "secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy",
+      "secretsmanager:PutSecretValue", "secretsmanager:TagResource",
+      "secretsmanager:UpdateSecretVersionStage", "kms:Decrypt", "kms:GenerateDataKey"
+    ],
+    "Resource": ["arn:aws:secretsmanager:*:*:secret:theirs/*", "arn:aws:kms:*:*:key/*"]
+  }]
+}"#;
+
+/// Returns a policy for actions on the stack's one secret.
+fn on_the_secret(actions: &[&str]) -> String {
+    let statement = json!({
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": "arn:aws:secretsmanager:*:*:secret:prod/mailer-??????",
+    });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+/// A principal with a policy of their own.
+struct Attacker(aws_sdk_secretsmanager::Client);
+
+impl Attacker {
+    async fn new(world: &World, policy: &str) -> Self {
+        let key = world.make_user_with("attacker", policy).await;
+        let config = world::config(world.endpoint(), &key);
+        Self(aws_sdk_secretsmanager::Client::new(&config))
+    }
+
+    async fn tag(&self, secret: &str, tags: &[(&str, &str)]) {
+        let tags = tags.iter().map(|(key, value)| tag(key, value));
+        let request = self.0.tag_resource().secret_id(secret);
+        let request = request.set_tags(Some(tags.collect()));
+        request.send().await.expect("the secret is tagged");
+    }
+
+    /// Stores a value under labels of their choice.
+    async fn store(&self, secret: &str, value: &Value, labels: &[&str]) {
+        let request = self.0.put_secret_value().secret_id(secret);
+        let request = request.secret_string(value.to_string());
+        let labels = labels.iter().map(|label| (*label).to_owned());
+        let request = request.set_version_stages(Some(labels.collect()));
+        request.send().await.expect("the value is stored");
+    }
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
+
+/// Returns a value that names a key, with a secret part that somebody made up.
+fn made_up(key: &str, user: &str, arn: &str) -> Value {
+    json!({ "accesskey": key, "secretkey": "made/up", "username": user, "secretarn": arn })
+}
+
+async fn deployed() -> World {
+    let world = World::new().await;
+    world.make_user("mailer").await;
+    world.manifest(MANIFEST);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world
+}
+
+/// Puts a key in the place of the key before, for the day on which all else fails.
+async fn reserve(world: &World) -> Key {
+    let previous = world.key_in("prod/mailer", "AWSPREVIOUS").await;
+    let previous = previous.expect("a key before");
+    world.delete_key("mailer", &previous.id).await;
+    world.make_key("mailer").await
+}
+
+async fn is_active(world: &World, user: &str, key: &Key) -> bool {
+    let keys = world.keys(user).await.expect("the user");
+    keys.get(&key.id) == Some(&true)
+}
+
+/// Returns the notes of a part of a report, by type and name.
+fn notes(ran: &Ran, part: &str) -> BTreeMap<(String, String), String> {
+    let document = ran.json();
+    let items = document[part].as_array().expect("items").iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    items
+        .map(|it| ((text(&it["type"]), text(&it["name"])), text(&it["note"])))
+        .collect()
+}
+
+async fn kms_state(world: &World, key: &str) -> String {
+    let answer = world.kms.describe_key().key_id(key).send().await;
+    let data = answer.expect("the key").key_metadata.expect("metadata");
+    data.key_state.expect("a state").as_str().to_owned()
+}
+
+/// Returns an account in which somebody has made secrets that say that they are the
+/// stack's, with somebody else's user, key, and KMS key.
+async fn with_claims(deployed: bool) -> (World, Key, String) {
+    let world = World::new().await;
+    world.make_user("mailer").await;
+    world.make_user("victim").await;
+    let victims = world.make_key("victim").await;
+    let kms_key = world.make_kms_key().await;
+    world.manifest(MANIFEST);
+    if deployed {
+        world.keyrota(BOOTSTRAP).await.exits(0);
+    }
+    let attacker = Attacker::new(&world, OWN_SECRET).await;
+    let claims = [
+        ("keyrota:stack", STACK),
+        ("keyrota:user", "victim"),
+        ("keyrota:owns-user", "true"),
+        ("keyrota:abandoned", victims.id.as_str()),
+        ("keyrota:encryption-key", kms_key.as_str()),
+    ];
+    let tags = || Some(claims.iter().map(|(key, value)| tag(key, value)).collect());
+    let value = made_up(&victims.id, "victim", "arn");
+    for (name, policy) in [("theirs/open", None), ("theirs/closed", Some("*"))] {
+        let request = attacker.0.create_secret().name(name).kms_key_id(&kms_key);
+        let request = request.secret_string(value.to_string()).set_tags(tags());
+        request.send().await.expect("the secret is made");
+        for label in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_MADE"] {
+            attacker.store(name, &value, &[label]).await;
+        }
+        let Some(action) = policy else { continue };
+        // Nobody is to look at it.
+        let denied = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Deny", "Principal": "*", "Resource": "*",
+                "Action": format!("secretsmanager:{action}"),
+            }],
+        });
+        let request = attacker.0.put_resource_policy().secret_id(name);
+        let request = request.resource_policy(denied.to_string());
+        request.send().await.expect("the policy is put");
+    }
+    (world, victims, kms_key)
+}
+
+async fn expect_untouched(world: &World, ran: &Ran, victims: &Key, kms_key: &str) {
+    assert!(is_active(world, "victim", victims).await, "{ran}");
+    assert_eq!(kms_state(world, kms_key).await, "Enabled", "{ran}");
+    let left = notes(ran, "left_over");
+    for name in ["theirs/open", "theirs/closed"] {
+        let note = left.get(&("secret".to_owned(), name.to_owned()));
+        let note = note.unwrap_or_else(|| panic!("{name} is not told\n{ran}"));
+        assert!(note.contains("delete-secret --secret-id arn:"), "{note}");
+    }
+}
+
+#[tokio::test]
+async fn a_teardown_touches_nothing_that_a_secret_claims() {
+    for deployed in [true, false] {
+        let (world, victims, kms_key) = with_claims(deployed).await;
+        let ran = world.keyrota(TEARDOWN).await.exits(0);
+        expect_untouched(&world, &ran, &victims, &kms_key).await;
+        assert_eq!(world.stack_status(STACK).await, None);
+        assert_eq!(world.secret("prod/mailer").await.map(|it| it.arn), None);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_does_not_stop_a_teardown_with_the_teardown_part() {
+    let (world, victims, kms_key) = with_claims(true).await;
+    world.keyrota("generate --output rendered").await.exits(0);
+    let policy = world.home.read("rendered/deployer-policy.json");
+    let policy = crate::least::part(&policy, "Teardown");
+    let deployer = world.make_user_with("deployer", &policy).await;
+    world.act_as(&deployer);
+    let ran = world.keyrota(TEARDOWN).await.exits(0);
+    expect_untouched(&world, &ran, &victims, &kms_key).await;
+    assert_eq!(world.stack_status(STACK).await, None);
+}
+
+/// What is left of a stack that is gone takes no key with it.
+#[tokio::test]
+async fn without_a_stack_a_teardown_takes_secrets_and_no_keys() {
+    let world = deployed().await;
+    let before = world.keys("mailer").await;
+    let request = world.cloudformation.delete_stack().stack_name(STACK);
+    request.send().await.expect("the deletion begins");
+    while world.stack_status(STACK).await.is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let ran = world.keyrota(TEARDOWN).await.exits(0);
+    assert_eq!(world.keys("mailer").await, before, "{ran}");
+    assert!(world.secret("prod/mailer").await.is_none(), "{ran}");
+    let left = notes(&ran, "left_over");
+    for id in before.expect("the user").keys() {
+        let note = &left[&("access key".to_owned(), id.clone())];
+        let command = format!("delete-access-key --user-name mailer --access-key-id {id}");
+        assert!(note.contains(&command), "{note}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_names_a_key_does_not_make_it_ours() {
+    for label in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_MADE", "AWSCURRENT"] {
+        let world = deployed().await;
+        let reserve = reserve(&world).await;
+        let actions = ["secretsmanager:PutSecretValue"];
+        let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+        let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+        let value = made_up(&reserve.id, "mailer", &arn);
+        attacker.store("prod/mailer", &value, &[label]).await;
+        let ran = world.keyrota(TEARDOWN).await.exits(0);
+        assert!(
+            is_active(&world, "mailer", &reserve).await,
+            "{label}: {ran}"
+        );
+        let left = notes(&ran, "left_over");
+        let note = left.get(&("access key".to_owned(), reserve.id.clone()));
+        let note = note.unwrap_or_else(|| panic!("{label}: it is not told\n{ran}"));
+        assert!(note.contains("aws iam delete-access-key"), "{note}");
+    }
+}
+
+/// A version that no rotation can end well with is given up, and its key is not.
+#[tokio::test]
+async fn a_pending_value_that_names_a_key_does_not_make_it_ours() {
+    let world = deployed().await;
+    let reserve = reserve(&world).await;
+    let actions = ["secretsmanager:PutSecretValue"];
+    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+    // The function refuses another user's at once.
+    let value = made_up(&reserve.id, "another", &arn);
+    for command in ["rotate", BOOTSTRAP, "doctor --fix --yes"] {
+        attacker.store("prod/mailer", &value, &["AWSPENDING"]).await;
+        let ran = world.keyrota(command).await;
+        assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+    }
+    let held = world.secret("prod/mailer").await.expect("the secret");
+    let current = world.current_key("prod/mailer").await;
+    let holder = world.holder(&current).await;
+    assert!(holder.is_ok(), "{holder:?} {held:?}");
+}
+
+#[tokio::test]
+async fn a_label_that_says_that_a_key_is_ours_is_not_believed() {
+    let world = deployed().await;
+    let reserve = reserve(&world).await;
+    let actions = ["secretsmanager:PutSecretValue"];
+    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+    let value = made_up(&reserve.id, "mailer", &arn);
+    attacker
+        .store("prod/mailer", &value, &["KEYROTA_MADE"])
+        .await;
+    for command in [BOOTSTRAP, "doctor --fix --yes"] {
+        let ran = world.keyrota(command).await;
+        assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+    }
+}
+
+#[tokio::test]
+async fn marks_on_the_secret_are_not_believed() {
+    let world = deployed().await;
+    let reserve = reserve(&world).await;
+    let actions = [
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:TagResource",
+    ];
+    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+    let abandoned = [("keyrota:abandoned", reserve.id.as_str())];
+    attacker.tag("prod/mailer", &abandoned).await;
+    for command in ["rotate", "doctor --fix --yes"] {
+        let ran = world.keyrota(command).await;
+        assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+    }
+    // A first key is being made, says the tag, just when the reserve was.
+    let now = now();
+    attacker
+        .tag("prod/mailer", &[("keyrota:seeding", &now)])
+        .await;
+    attacker
+        .store("prod/mailer", &json!({}), &["AWSCURRENT"])
+        .await;
+    let ran = world.keyrota(BOOTSTRAP).await;
+    assert!(is_active(&world, "mailer", &reserve).await, "{ran}");
+    let findings = ran.findings();
+    let told = findings
+        .iter()
+        .any(|it| it == "interrupted-seeding user mailer");
+    assert!(told, "{findings:?}");
+    assert!(ran.stdout.contains(&reserve.id), "{ran}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own clock")]
+fn now() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}
+
+#[tokio::test]
+async fn changed_tags_are_told_and_restored() {
+    let world = deployed().await;
+    let right = world.secret("prod/mailer").await.expect("the secret").tags;
+    let status = "status --check --format json";
+    world.keyrota(status).await.exits(0);
+    let actions = ["secretsmanager:TagResource"];
+    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+    let changed = [
+        ("keyrota:user", "victim"),
+        (
+            "keyrota:probe",
+            "sts:AssumeRole arn:aws:iam::000000000000:role/x",
+        ),
+        ("team", "theirs"),
+        ("owner", "somebody"),
+    ];
+    attacker.tag("prod/mailer", &changed).await;
+
+    let document = world.keyrota(status).await.exits(5).json();
+    let differences = document["secrets"][0]["tag_differences"].as_array();
+    let keys: Vec<&str> = differences
+        .expect("differences")
+        .iter()
+        .filter_map(|it| it["key"].as_str())
+        .collect();
+    assert_eq!(keys, ["keyrota:user", "team", "keyrota:probe"]);
+    let plan = "plan --detailed-exitcode --function-zip function.zip --format json";
+    let document = world.keyrota(plan).await.exits(4).json();
+    assert_eq!(document["changes"], json!([]));
+    assert_eq!(document["drift"].as_array().map(Vec::len), Some(3));
+    let ran = world.keyrota("doctor --format json").await.exits(5);
+    assert_eq!(ran.json()["findings"][0]["id"], "tags-changed", "{ran}");
+
+    // The part of the policy that is for it is enough.
+    world.keyrota("generate --output rendered").await.exits(0);
+    let policy = world.home.read("rendered/deployer-policy.json");
+    let policy = crate::least::part(&policy, "Bootstrap");
+    let deployer = world.make_deployer("deployer", &policy).await;
+    world.act_as(&deployer);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    let mut restored = world.secret("prod/mailer").await.expect("the secret").tags;
+    assert_eq!(restored.remove("owner").as_deref(), Some("somebody"));
+    assert_eq!(restored, right);
+    // And for nothing else: it writes no tag of its own choice, on no other secret.
+    let config = world::config(world.endpoint(), &deployer);
+    let client = aws_sdk_secretsmanager::Client::new(&config);
+    world.make_secret("other", "{}").await;
+    for (secret, key, value) in [
+        ("prod/mailer", "team", "theirs"),
+        ("prod/mailer", "owner", "me"),
+        ("other", "team", "payments"),
+    ] {
+        let request = client.tag_resource().secret_id(secret);
+        let answer = request.tags(tag(key, value)).send().await;
+        assert!(answer.is_err(), "{secret} {key}={value}");
+    }
+}
