@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
+use super::dump::CoreLimit;
 use super::failure::Failed;
 use crate::model::{self, Model};
 use crate::view::{Color, Format, Progress, View};
@@ -57,11 +58,13 @@ pub(super) struct Settings {
     pub(super) verbose: bool,
     pub(super) view: View,
     pub(super) progress: Progress,
+    /// What the caller allows of core dumps, for a command that `exec` starts.
+    pub(super) core_limit: CoreLimit,
 }
 
 impl Settings {
     /// Resolves the flags. Taking the struct apart makes a forgotten one an error.
-    pub(super) fn resolve(global: Global) -> Self {
+    pub(super) fn resolve(global: Global, core_limit: CoreLimit) -> Self {
         let Global {
             manifest,
             environment,
@@ -82,6 +85,7 @@ impl Settings {
             verbose,
             view: View::new(format, color),
             progress: Progress::new(quiet, verbose),
+            core_limit,
         }
     }
 

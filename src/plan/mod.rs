@@ -28,7 +28,7 @@ pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, ExaminedDatabase, ExaminedKey,
     FAULTS, Fault, Fix, Proof, diagnose,
 };
-pub use environment::{Environment, TLS_TAG, tls_of};
+pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use made::{MADE, MAKING};
 pub use observed::{
     Administrator, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,

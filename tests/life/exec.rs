@@ -68,6 +68,18 @@ async fn a_command_takes_the_programs_place() {
     let ran = Ran::new("exec", output).exits(0);
     assert!(ran.stdout.starts_with(&format!("{id}\nsh -c ")), "{ran}");
 
+    // It keeps the limit on core dumps that it would have had, and may leave some.
+    let exec = format!("exec {} exec app -- ", env!("CARGO_BIN_EXE_keyrota"));
+    let dumpable = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))";
+    let script = format!("ulimit -Sc 7; {exec} sh -c 'ulimit -Sc; ulimit -Hc'");
+    let ran = world.shell(&script).await.exits(0);
+    let hard = world.shell("ulimit -Hc").await.exits(0).stdout;
+    assert_eq!(ran.stdout, format!("7\n{hard}"));
+    let ran = world
+        .shell(&format!("{exec} python3 -c '{dumpable}'"))
+        .await;
+    assert_eq!(ran.exits(0).stdout, "1\n");
+
     let mut command = with(&world, "app", "kill -TERM $$");
     let status = command.status().await.expect("keyrota can be started");
     assert_eq!(status.signal(), Some(15));

@@ -85,6 +85,20 @@ fn expect_unseen(key: &Key) {
     }
 }
 
+/// Fails if a process may leave a core dump.
+fn expect_no_core(process: &Child) {
+    let folder = std::path::PathBuf::from(format!("/proc/{}", process.id().expect("it runs")));
+    #[expect(clippy::disallowed_methods, reason = "a test looks at a process")]
+    let Ok(limits) = std::fs::read_to_string(folder.join("limits")) else {
+        return;
+    };
+    let limit = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"))
+        .expect("a limit");
+    assert_eq!(limit.split_whitespace().next(), Some("0"), "{limits}");
+}
+
 /// Sends a request by hand and returns the status and the headers of the answer.
 async fn ask(address: &str, method: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -155,6 +169,7 @@ async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
         );
     }
     expect_unseen(&key);
+    expect_no_core(&sandbox.child);
 
     // With these lines every other command works against it.
     home.write(
