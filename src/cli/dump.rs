@@ -44,7 +44,11 @@ mod tests {
 
     #[test]
     fn there_is_no_dump_and_the_limit_comes_back() {
-        let before = getrlimit(Resource::Core);
+        let before = Rlimit {
+            current: Some(7),
+            ..getrlimit(Resource::Core)
+        };
+        setrlimit(Resource::Core, before.clone()).unwrap();
         let limit = forbid();
         let now = getrlimit(Resource::Core);
         assert_eq!(now.current, Some(0));

@@ -1,6 +1,7 @@
 //! `keyrota sandbox`, the process: what it prints, and how it ends.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -17,8 +18,26 @@ struct Running {
 
 /// Starts it and reads the lines that it prints.
 async fn start(home: &Home, arguments: &str) -> Running {
-    let mut command = home.program(arguments);
-    command.env("XDG_CACHE_HOME", options().cache);
+    let program = home.program(arguments);
+    // Core dumps are allowed, so that it has to forbid them itself.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"ulimit -Sc 7; exec "$0" "$@""#])
+        .arg(program.as_std().get_program())
+        .args(program.as_std().get_args())
+        .env_clear()
+        .envs(
+            program
+                .as_std()
+                .get_envs()
+                .map(|(name, value)| (name, value.expect("a value"))),
+        )
+        .env("XDG_CACHE_HOME", options().cache)
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().expect("keyrota can be started");
     let output = child.stdout.take().expect("its output");
     let mut lines = BufReader::new(output).lines();
