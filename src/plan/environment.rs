@@ -66,7 +66,7 @@ impl Environment {
     /// caller's environment names none.
     pub fn with_key(credential: &Credential, region: Option<&str>) -> Self {
         let mut set = vec![
-            ("AWS_ACCESS_KEY_ID", credential.accesskey.clone().into()),
+            ("AWS_ACCESS_KEY_ID", credential.accesskey.as_str().into()),
             ("AWS_SECRET_ACCESS_KEY", credential.secretkey.clone()),
         ];
         // Some SDKs read the one and some the other.
@@ -164,7 +164,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::model::Place;
+    use crate::model::{AccessKeyId, Place};
 
     fn shown(environment: &Environment) -> String {
         let debug = format!("{environment:?}");
@@ -190,7 +190,12 @@ mod tests {
 
     #[test]
     fn a_key_and_nothing_that_leads_to_others() {
-        let credential = Credential::new("AKIA".into(), "hush".into(), "ada".into(), "arn".into());
+        let credential = Credential::new(
+            AccessKeyId::of_iam("AKIA"),
+            "hush".into(),
+            "ada".into(),
+            "arn".into(),
+        );
         let with = Environment::with_key(&credential, Some("eu-west-1"));
         insta::assert_snapshot!(shown(&with), @"
         AWS_ACCESS_KEY_ID=AKIA
@@ -230,13 +235,15 @@ mod tests {
         -PGREQUIRESSL
         ");
         let mysql = login(Engine::MySql, Some("orders"));
-        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Tls::VerifyFull)), @"
+        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Tls::VerifyFull)), @r#"
         MYSQL_HOST=db.internal
         MYSQL_TCP_PORT=6543
         MYSQL_USER=app
         MYSQL_PWD=hush
         MYSQL_DATABASE=orders
-        ");
+        MYSQL_HOME/my.cnf: "[client]\nloose-ssl-mode=VERIFY_IDENTITY\n[client-mariadb]\nssl-verify-server-cert\n"
+        MARIADB_HOME/my.cnf: "[client-mariadb]\nssl-verify-server-cert\n"
+        "#);
         // Another's is not to be taken for this one's.
         for (engine, name) in [
             (Engine::Postgres, "PGDATABASE"),

@@ -161,7 +161,7 @@ impl ObservedEntry {
         let id = key.id.as_str();
         let is = |held: &Option<String>| held.as_deref() == Some(id);
         let abandoned = seen.secret.tags.get(super::ABANDONED_TAG);
-        if seen.credential().is_some_and(|held| held.accesskey == id) {
+        if seen.credential().is_some_and(|held| held.accesskey == *id) {
             KeyRole::Current
         } else if is(&seen.pending_key) || abandoned.is_some_and(|held| held == id) {
             KeyRole::Pending

@@ -57,7 +57,7 @@ async fn a_command_has_the_current_key_and_no_other_credential() {
 #[tokio::test]
 async fn a_command_takes_the_programs_place() {
     let world = World::new().await;
-    let value = r#"{"accesskey":"AKIA","secretkey":"hush","username":"ada","secretarn":"arn"}"#;
+    let value = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush","username":"ada","secretarn":"arn:own"}"#;
     make(&world, "app", value, &[]).await;
 
     let mut command = with(&world, "app", "echo $$; tr '\\0' ' ' < /proc/$$/cmdline");
