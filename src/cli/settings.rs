@@ -9,7 +9,7 @@ use super::Exit;
 use super::dump::CoreLimit;
 use super::failure::Failed;
 use crate::model::{self, Model};
-use crate::view::{Color, Format, Progress, View};
+use crate::view::{Color, Format, Progress, Questions, View};
 
 #[derive(Args, Debug)]
 pub(super) struct Global {
@@ -124,8 +124,7 @@ impl Settings {
         if !std::io::stdin().is_terminal() {
             return declined("there is no terminal to ask on, and nothing was changed");
         }
-        let _ = write!(anstream::stderr(), "{question} [y/N] ");
-        let _ = anstream::stderr().flush();
+        let _ = write!(Questions, "{question} [y/N] ");
         let mut answer = String::new();
         match std::io::stdin().read_line(&mut answer) {
             Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{items, table};
+use super::text::{Styling as _, document, visible};
 use crate::model::Finding;
 use crate::plan::StackReport;
 use crate::port::Change;
@@ -103,8 +103,8 @@ impl Show for BootstrapResult {
             0 => writeln!(
                 text,
                 "\nStack {} is {} ({changes}).",
-                self.stack.name.bold(),
-                self.stack.status
+                visible(&self.stack.name).bold(),
+                visible(&self.stack.status)
             ),
             count => writeln!(text, "\n{count} stacks are deployed ({changes})."),
         };
@@ -380,7 +380,7 @@ pub struct CredentialsResult {
 
 impl Show for CredentialsResult {
     fn human(&self) -> String {
-        format!("{}\n", self.json())
+        document(&self.json())
     }
 
     fn json(&self) -> Value {
