@@ -16,6 +16,7 @@ mod emulator;
 mod exec;
 mod fleet;
 mod generate;
+mod hostile;
 mod init;
 mod interrupt;
 mod least;
