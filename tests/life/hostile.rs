@@ -109,5 +109,17 @@ async fn nothing_acts_on_a_terminal_and_no_pasted_secret_is_shown() {
         assert_eq!(world.value("app", "AWSCURRENT").await, Some(value));
         assert_eq!(world.keys("ci-deployer").await, keys);
     }
+    // What AWS says of a name repeats it.
+    for form in FORMS {
+        let mut command = world.program(&format!("credentials {form}"));
+        command.arg(HOSTILE);
+        let ran = world.run("credentials", command).await.exits(1);
+        expect_plain(&ran, form.contains("always"));
+        let escape = match form.contains("json") {
+            true => "\\u001b[8m\\u009b1m\\u007f\\u202e\\u200b",
+            false => "\\u{1b}[8m\\u{9b}1m\\u{7f}\\u{202e}\\u{200b}",
+        };
+        assert!(format!("{ran}").contains(escape), "{ran}");
+    }
     try_commands(&world, &["teardown --yes"]).await;
 }
