@@ -32,7 +32,7 @@ impl CoreLimit {
     /// Gives the program that takes this one's place the limit that its caller set.
     /// A program that is started is dumpable again by itself ("execve(2)").
     pub(super) fn restore(&self) {
-        let _ = setrlimit(Resource::Core, self.0.clone());
+        let _ = setrlimit(Resource::Core, self.0);
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
             current: Some(7),
             ..getrlimit(Resource::Core)
         };
-        setrlimit(Resource::Core, before.clone()).unwrap();
+        setrlimit(Resource::Core, before).unwrap();
         let limit = forbid();
         let now = getrlimit(Resource::Core);
         assert_eq!(now.current, Some(0));

@@ -4,7 +4,8 @@
 //! others, and a terminal obeys control characters wherever they come from. So
 //! everything that this program prints passes [`finish`], which writes each
 //! character that does more than stand there as an escape (`\u{1b}`). No caller has
-//! to remember to escape anything; `clippy.toml` allows the streams here alone.
+//! to remember to escape anything: a lint (`clippy.toml`) and a test allow the streams
+//! here alone.
 //!
 //! Colour is ours, and has to get through. It is written between marks that hold a
 //! random number of this process, which nobody outside knows, and becomes a control
@@ -226,7 +227,6 @@ pub(super) fn write_err(text: &str) {
 }
 
 /// Returns whether somebody looks at stderr.
-#[expect(clippy::disallowed_methods, reason = "this is the way to stderr")]
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }

@@ -52,6 +52,37 @@ fn check(result: &dyn Show) {
     expect_harmless(&result.human(), &result.json());
 }
 
+/// The streams are written to in one place, which escapes.
+#[test]
+fn nothing_is_printed_elsewhere() {
+    const STREAMS: [&str; 5] = [
+        "io::stdout()",
+        "io::stderr()",
+        "anstream::stdout()",
+        "anstream::stderr()",
+        "File::from(std::io::",
+    ];
+    fn look(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                #[expect(clippy::disallowed_methods, reason = "a test looks at the sources")]
+                let text = std::fs::read_to_string(&path).unwrap();
+                if STREAMS.iter().any(|stream| text.contains(stream)) {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    look(&source, &mut found);
+    found.retain(|path| !path.ends_with("src/view/tests/hostile.rs"));
+    assert_eq!(found, [source.join("view/text.rs").display().to_string()]);
+}
+
 fn stack() -> StackReport {
     StackReport {
         name: text(),
