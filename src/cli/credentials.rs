@@ -25,7 +25,7 @@ pub(super) async fn run(settings: &Settings, verb: &CredentialsCommand) -> Resul
     let context = session.context(settings);
     match Held::read(context.cloud, &verb.secret).await? {
         Held::Key(credential) => settings.view.show(&CredentialsResult {
-            id: credential.accesskey,
+            id: credential.accesskey.into(),
             secret: credential.secretkey,
         }),
         Held::Login(_) => {

@@ -1,29 +1,34 @@
 //! `keyrota exec`.
 
 use std::ffi::OsString;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
 use secrecy::ExposeSecret;
 
-use super::Exit;
 use super::failure::Failed;
 use super::held::Held;
 use super::session::Session;
 use super::settings::Settings;
+use super::{Exit, file};
+use crate::bundle::sha256_hex;
 use crate::model::Tls;
-use crate::plan::{Environment, TLS_TAG, tls_of};
+use crate::plan::{Environment, OptionFile, TLS_TAG, tls_of};
 use crate::port::{ErrorKind, Event, Listener as _, Secrets};
+use crate::sandbox::Options;
 
 /// Run a command with a secret's current credential in its environment
 ///
 /// An access key goes into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a
 /// PostgreSQL login into PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD and
 /// PGSSLMODE, a MySQL or MariaDB login into MYSQL_HOST, MYSQL_TCP_PORT,
-/// MYSQL_USER, MYSQL_DATABASE and MYSQL_PWD. The command takes keyrota's place,
-/// so that signals and the exit code are its own; 127 where there is no such
-/// command, 126 where it cannot be run.
+/// MYSQL_USER, MYSQL_DATABASE and MYSQL_PWD. MYSQL_HOME and MARIADB_HOME name
+/// folders with an option file, my.cnf, that makes their clients ask for TLS. The
+/// command takes keyrota's place, so that signals and the exit code are its own;
+/// 127 where there is no such command, 126 where it cannot be run.
 #[derive(Args, Debug)]
 pub(super) struct ExecCommand {
     /// The secret's name or ARN
@@ -48,8 +53,9 @@ pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit,
             Environment::with_login(&login, tls)
         }
     };
+    let folders = option_folders(&environment.option_files)?;
     settings.progress.finish();
-    Err(replace(&verb.command, &environment))
+    Err(replace(settings, &verb.command, &environment, &folders))
 }
 
 /// Returns what is asked of the server's certificate. The tag says so; without
@@ -75,8 +81,38 @@ async fn tls<S: Secrets + ?Sized>(
     Ok(tls_of(tag.as_deref()))
 }
 
+/// Writes option files, and returns the variables that name their folders. These are
+/// in the user's cache, since the command outlives this program; a folder has the
+/// name of what its file says, so that there are only a few.
+fn option_folders(files: &[OptionFile]) -> Result<Vec<(&'static str, PathBuf)>, Failed> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let cache = Options::of_this_process()?.cache.join("keyrota");
+    let written = files.iter().map(|file| {
+        let mut name = sha256_hex(file.text.as_bytes());
+        name.truncate(16);
+        let folder = cache.join(format!("client-options-{name}"));
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder
+            .create(&folder)
+            .map_err(|error| Failed::file("make", &folder, &error))?;
+        file::replace(&folder.join("my.cnf"), &file.text)?;
+        Ok((file.variable, folder))
+    });
+    written.collect::<Result<_, Failed>>().map_err(|failed| {
+        failed.hint("the file makes the client ask for TLS; XDG_CACHE_HOME names another folder")
+    })
+}
+
 /// Has the command take this process's place; returns only where it cannot.
-fn replace(words: &[OsString], environment: &Environment) -> Failed {
+fn replace(
+    settings: &Settings,
+    words: &[OsString],
+    environment: &Environment,
+    folders: &[(&'static str, PathBuf)],
+) -> Failed {
     let Some((program, arguments)) = words.split_first() else {
         return Failed::new("usage", "no command is given").exit(Exit::Usage);
     };
@@ -93,6 +129,8 @@ fn replace(words: &[OsString], environment: &Environment) -> Failed {
         }
         command.env(name, value);
     }
+    command.envs(folders.iter().map(|(name, folder)| (name, folder)));
+    settings.core_limit.restore();
     let error = command.exec();
     let program = program.to_string_lossy();
     let failed = Failed::new("exec", format!("cannot run {program}: {error}"));

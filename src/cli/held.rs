@@ -1,7 +1,7 @@
 //! What a secret holds, for the two commands that let it out.
 
 use super::failure::Failed;
-use crate::model::{Content, Credential, Login};
+use crate::model::{Content, Credential, Login, malformed};
 use crate::port::{CURRENT, Secrets};
 
 /// A credential, in use.
@@ -31,6 +31,11 @@ impl Held {
         match (key, login) {
             (Content::Complete(key), _) => Ok(Self::Key(key)),
             (_, Content::Complete(login)) => Ok(Self::Login(login)),
+            (Content::Malformed(field), _) => {
+                let what = format!("cannot be used: in its value, {}", malformed(field));
+                let hint = "store the four fields again; `keyrota doctor` says how";
+                Err(refused(what).hint(hint))
+            }
             // A first value has a user's name and, of a database, the engine.
             (_, Content::Incomplete(missing)) if !missing.contains(&"engine") => {
                 incomplete(missing)

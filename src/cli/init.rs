@@ -19,7 +19,7 @@ use crate::model::{
 use crate::plan::Candidate;
 use crate::port::{Clock, Event, Listener};
 use crate::render::{self, Fleet, Record, Templates};
-use crate::view::InitResult;
+use crate::view::{InitResult, Questions, stderr_is_terminal};
 
 /// How long to look around in the account before going on without.
 const LOOKING: Duration = Duration::from_secs(20);
@@ -89,7 +89,7 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
         .map(Region::parse)
         .transpose()
         .map_err(|why| Failed::new("usage", format!("--region: {why}")).exit(Exit::Usage))?;
-    let asking = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let asking = std::io::stdin().is_terminal() && stderr_is_terminal();
     if !asking {
         require_flags(&verb)?;
     }
@@ -241,7 +241,7 @@ async fn questions(known: Known, candidates: Vec<Candidate>) -> Result<Draft, Fa
     std::thread::spawn(move || {
         let mut asker = Asker {
             input: BufReader::new(std::io::stdin()),
-            output: anstream::stderr(),
+            output: Questions,
         };
         let _ = sender.send(known.ask(&candidates, &mut asker));
     });

@@ -9,6 +9,7 @@ mod cost;
 mod credentials;
 mod demo;
 mod doctor;
+mod dump;
 mod exec;
 mod exit;
 mod failure;
@@ -74,8 +75,9 @@ enum Command {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> std::process::ExitCode {
+    let core_limit = dump::forbid();
     let arguments = Arguments::parse();
-    let settings = Settings::resolve(arguments.global);
+    let settings = Settings::resolve(arguments.global, core_limit);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

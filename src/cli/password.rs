@@ -13,6 +13,7 @@ use crate::model::{Database, Finding, InitialPassword, SecretReference};
 use crate::port::{CURRENT, ErrorKind};
 use crate::render::Shard;
 use crate::run::{Cleared, Context, Passwords};
+use crate::view::stderr_is_terminal;
 
 /// First passwords that are there already, and the entries to ask for.
 pub(super) struct Asked<'a> {
@@ -98,7 +99,7 @@ impl Asked<'_> {
 }
 
 fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    std::io::stdin().is_terminal() && stderr_is_terminal()
 }
 
 fn prompt(question: &str) -> Result<SecretString, String> {

@@ -165,7 +165,7 @@ async fn rotate_key(
     result: &mut RotatedSecret,
 ) -> Result<(), run::Error> {
     let seen = run::observe_entry(context, entry).await?;
-    result.old_access_key_id = seen.credential().map(|held| held.accesskey.clone());
+    result.old_access_key_id = seen.credential().map(|held| held.accesskey.to_string());
     let rotated = run::rotate_secret(context, model, deployed, entry, &seen).await?;
     result.version_id = Some(rotated.version.clone());
     let verified = run::verify(context, entry, Some(&rotated)).await?;

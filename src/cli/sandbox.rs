@@ -11,7 +11,9 @@ use crate::view::SandboxResult;
 /// Run a local AWS until interrupted
 ///
 /// Prints the export lines that send every other command to it, and nothing
-/// else on stdout. It listens on 127.0.0.1 only and keeps nothing.
+/// else on stdout. It listens on 127.0.0.1 only and keeps nothing. The access key
+/// in these lines is another one at each start; requests without it, and requests
+/// from web pages, are refused.
 #[derive(Args, Debug)]
 pub(super) struct SandboxCommand {
     /// The port on 127.0.0.1; any free one where none is given
@@ -29,8 +31,8 @@ pub(super) async fn run(settings: &Settings, verb: &SandboxCommand) -> Result<Ex
     settings.progress.finish();
     settings.view.show(&SandboxResult {
         endpoint_url: sandbox.endpoint.clone(),
-        access_key_id: sandbox.access_key_id.clone(),
-        secret_access_key: sandbox.secret_access_key.clone(),
+        access_key_id: sandbox.root.id.clone(),
+        secret_access_key: sandbox.root.secret.clone(),
         region: sandbox.region.clone(),
     });
     Err(sandbox.wait().await.into())

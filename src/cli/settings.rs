@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
+use super::dump::CoreLimit;
 use super::failure::Failed;
 use crate::model::{self, Model};
-use crate::view::{Color, Format, Progress, View};
+use crate::view::{Color, Format, Progress, Questions, View};
 
 #[derive(Args, Debug)]
 pub(super) struct Global {
@@ -57,11 +58,13 @@ pub(super) struct Settings {
     pub(super) verbose: bool,
     pub(super) view: View,
     pub(super) progress: Progress,
+    /// What the caller allows of core dumps, for a command that `exec` starts.
+    pub(super) core_limit: CoreLimit,
 }
 
 impl Settings {
     /// Resolves the flags. Taking the struct apart makes a forgotten one an error.
-    pub(super) fn resolve(global: Global) -> Self {
+    pub(super) fn resolve(global: Global, core_limit: CoreLimit) -> Self {
         let Global {
             manifest,
             environment,
@@ -82,6 +85,7 @@ impl Settings {
             verbose,
             view: View::new(format, color),
             progress: Progress::new(quiet, verbose),
+            core_limit,
         }
     }
 
@@ -120,8 +124,7 @@ impl Settings {
         if !std::io::stdin().is_terminal() {
             return declined("there is no terminal to ask on, and nothing was changed");
         }
-        let _ = write!(anstream::stderr(), "{question} [y/N] ");
-        let _ = anstream::stderr().flush();
+        let _ = write!(Questions, "{question} [y/N] ");
         let mut answer = String::new();
         match std::io::stdin().read_line(&mut answer) {
             Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),

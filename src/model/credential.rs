@@ -1,13 +1,78 @@
 //! The value of an access key's secret: four text fields in a JSON object.
+//!
+//! Whoever may write the secret writes these, and somebody may have pasted a secret
+//! into the wrong field. So a field is shown only if it has the form of what belongs
+//! there; the function that rotates the secret holds access key IDs to the same rule
+//! (`AccessKeyId::parse` in `lambda/src/decide.rs`).
+
+use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+
+/// An access key's ID: the half of a key that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccessKeyId(String);
+
+impl AccessKeyId {
+    /// Returns the ID, or nothing where the text cannot be one.
+    ///
+    /// An ID is 16 to 128 upper-case letters and digits. A secret access key that was
+    /// pasted into the wrong field has lower-case letters in it.
+    ///
+    /// Source: `AccessKeyId` in "AccessKey" of the IAM API Reference.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        let fits = (16..=128).contains(&text.len()) && text.bytes().all(plain);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// Returns an ID that IAM named.
+    pub fn of_iam(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// Returns the ID as IAM writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccessKeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl From<AccessKeyId> for String {
+    fn from(id: AccessKeyId) -> Self {
+        id.0
+    }
+}
+
+impl PartialEq<str> for AccessKeyId {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<String> for AccessKeyId {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<AccessKeyId> for String {
+    fn eq(&self, other: &AccessKeyId) -> bool {
+        *self == other.0
+    }
+}
 
 /// What a secret of an access key holds. `Debug` shows no secret part.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// The access key ID.
-    pub accesskey: String,
+    pub accesskey: AccessKeyId,
     /// The secret part.
     pub secretkey: SecretString,
     /// The IAM user the key belongs to.
@@ -35,21 +100,62 @@ pub enum Content<T = Credential> {
     Complete(T),
     /// JSON that lacks a field; the names of those that are missing or empty.
     Incomplete(Vec<&'static str>),
+    /// JSON with every field, of which this one cannot be what belongs there. What it
+    /// says instead is not kept, since that may be a secret.
+    Malformed(&'static str),
     /// Not a JSON object.
     Foreign,
 }
 
 const FIELDS: [&str; 4] = ["accesskey", "secretkey", "username", "secretarn"];
 
+/// Returns what belongs in a field.
+fn expected(field: &str) -> &'static str {
+    match field {
+        "accesskey" => "an access key ID",
+        "username" => "the name of an IAM user",
+        "secretarn" => "an ARN",
+        _ => "what belongs there",
+    }
+}
+
+/// Says that a field holds something else than what belongs there.
+pub fn malformed(field: &str) -> String {
+    format!("`{field}` is not {}", expected(field))
+}
+
+/// Returns whether a text has the form of an IAM user's name ("IAM identifiers" in the
+/// IAM User Guide).
+fn is_user_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Returns whether a text has the form of an ARN ("Amazon Resource Names" in the IAM
+/// User Guide), with the characters that Secrets Manager's have.
+fn is_arn(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":/_+=.@-".contains(&byte);
+    text.starts_with("arn:") && text.len() <= 2048 && text.bytes().all(allowed)
+}
+
 impl Credential {
     /// Returns a credential of four fields.
-    pub fn new(id: String, secret: SecretString, username: String, secretarn: String) -> Self {
+    pub fn new(id: AccessKeyId, secret: SecretString, username: String, secretarn: String) -> Self {
         Self {
             accesskey: id,
             secretkey: secret,
             username,
             secretarn,
             extra: Extra::default(),
+        }
+    }
+
+    /// Names the user in a sentence. A secret access key has 40 characters and may have
+    /// the form of a name, so that a name of that length is not shown.
+    pub fn names_user(&self) -> String {
+        match self.username.len() {
+            40 => "another user".to_owned(),
+            _ => format!("the user `{}`", self.username),
         }
     }
 
@@ -78,6 +184,15 @@ impl Credential {
             return Content::Incomplete(missing);
         }
         let [accesskey, secretkey, username, secretarn] = taken.each_mut().map(std::mem::take);
+        let Some(accesskey) = AccessKeyId::parse(&accesskey) else {
+            return Content::Malformed("accesskey");
+        };
+        if !is_user_name(&username) {
+            return Content::Malformed("username");
+        }
+        if !is_arn(&secretarn) {
+            return Content::Malformed("secretarn");
+        }
         Content::Complete(Self {
             accesskey,
             secretkey: secretkey.into(),
@@ -109,7 +224,7 @@ mod tests {
 
     #[test]
     fn keeps_what_it_does_not_know_and_shows_nothing() {
-        let text = r#"{"accesskey":"AKIA","secretkey":"hush","username":"ada","secretarn":"arn","note":"hush2"}"#;
+        let text = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush","username":"ada","secretarn":"arn:own","note":"hush2"}"#;
         let Content::Complete(credential) = Credential::read(&text.into()) else {
             panic!("complete");
         };
@@ -117,6 +232,67 @@ mod tests {
         assert!(!shown.contains("hush"), "{shown}");
         let again: Value = serde_json::from_str(credential.to_text().expose_secret()).unwrap();
         assert_eq!(again, serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn an_id_is_what_the_function_takes_for_one() {
+        let longest = "A".repeat(128);
+        for id in ["AKIA0123456789ABCDEF", "ASIA012345678901", &longest] {
+            assert_eq!(AccessKeyId::parse(id).unwrap().as_str(), id);
+        }
+        let too_long = "A".repeat(129);
+        for text in [
+            "",
+            "AKIA",
+            "AKIA01234567890",
+            &too_long,
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AKIA0123456789abcdef",
+            "AKIA0123456789ABCDE ",
+            "AKIA0123456789ABCDE\n",
+            "AKIA0123456789ABCDE\u{1b}",
+            "\u{391}KIA0123456789ABCDEF",
+        ] {
+            assert_eq!(AccessKeyId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_another_form_is_named_and_not_kept() {
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        for field in ["accesskey", "username", "secretarn"] {
+            for held in [secret, "\u{1b}[31mred", "a b", "a\nb", "\u{202e}"] {
+                let mut value = serde_json::json!({
+                    "accesskey": "AKIA0123456789ABCDEF", "secretkey": "hush",
+                    "username": "ada", "secretarn": "arn:own",
+                });
+                value[field] = held.into();
+                let content = Credential::read(&value.to_string().into());
+                assert!(
+                    matches!(content, Content::Malformed(it) if it == field),
+                    "{content:?}"
+                );
+                let shown = format!("{content:?}");
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+        assert_eq!(
+            malformed("accesskey"),
+            "`accesskey` is not an access key ID"
+        );
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_secret_is_not_shown() {
+        let named = |name: &str| {
+            let id = AccessKeyId::of_iam("AKIA0123456789ABCDEF");
+            Credential::new(id, "hush".into(), name.into(), "arn:own".into()).names_user()
+        };
+        assert_eq!(named("ada"), "the user `ada`");
+        assert_eq!(
+            named("wJalrXUtnFEMIxK7MDENGxbPxRfiCYEXAMPLEKEY"),
+            "another user"
+        );
     }
 
     #[test]

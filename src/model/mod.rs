@@ -23,7 +23,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use credential::{Content, Credential};
+pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
     ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file,
     tag_text,

@@ -24,6 +24,18 @@ pub struct Environment {
     pub set: Vec<(&'static str, SecretString)>,
     /// Variables that are taken away.
     pub removed: Vec<&'static str>,
+    /// Files with what no variable can say.
+    pub option_files: Vec<OptionFile>,
+}
+
+/// A file `my.cnf`, and the variable that names the folder it is in. It holds
+/// nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionFile {
+    /// The variable.
+    pub variable: &'static str,
+    /// What the file says.
+    pub text: String,
 }
 
 /// Variables of AWS's SDKs that would lead to other credentials than the key, or
@@ -54,7 +66,7 @@ impl Environment {
     /// caller's environment names none.
     pub fn with_key(credential: &Credential, region: Option<&str>) -> Self {
         let mut set = vec![
-            ("AWS_ACCESS_KEY_ID", credential.accesskey.clone().into()),
+            ("AWS_ACCESS_KEY_ID", credential.accesskey.as_str().into()),
             ("AWS_SECRET_ACCESS_KEY", credential.secretkey.clone()),
         ];
         // Some SDKs read the one and some the other.
@@ -64,6 +76,7 @@ impl Environment {
         Self {
             set,
             removed: OTHER_CREDENTIALS.to_vec(),
+            option_files: Vec::new(),
         }
     }
 
@@ -72,6 +85,7 @@ impl Environment {
     pub fn with_login(login: &Login, tls: Tls) -> Self {
         let text = |text: &str| SecretString::from(text);
         let port = text(&login.port().to_string());
+        let mut option_files = Vec::new();
         let (mut set, mut removed, dbname) = match login.engine {
             Engine::Postgres => (
                 vec![
@@ -84,23 +98,65 @@ impl Environment {
                 OTHER_SERVERS.to_vec(),
                 "PGDATABASE",
             ),
-            Engine::MySql | Engine::MariaDb => (
-                vec![
-                    ("MYSQL_HOST", text(&login.host)),
-                    ("MYSQL_TCP_PORT", port),
-                    ("MYSQL_USER", text(&login.username)),
-                    ("MYSQL_PWD", login.password.clone()),
-                ],
-                vec!["MYSQL_DATABASE"],
-                "MYSQL_DATABASE",
-            ),
+            Engine::MySql | Engine::MariaDb => {
+                option_files.extend(mysql_option_files(tls));
+                (
+                    vec![
+                        ("MYSQL_HOST", text(&login.host)),
+                        ("MYSQL_TCP_PORT", port),
+                        ("MYSQL_USER", text(&login.username)),
+                        ("MYSQL_PWD", login.password.clone()),
+                    ],
+                    vec!["MYSQL_DATABASE"],
+                    "MYSQL_DATABASE",
+                )
+            }
         };
         if let Some(name) = &login.dbname {
             removed.retain(|variable| *variable != dbname);
             set.push((dbname, text(name)));
         }
-        Self { set, removed }
+        Self {
+            set,
+            removed,
+            option_files,
+        }
     }
+}
+
+/// Returns the option files that make the clients of MySQL and MariaDB ask no less
+/// of the server. Either client may be used with either server.
+///
+/// Neither has a variable for TLS. MySQL's reads `my.cnf` in the folder that
+/// MYSQL_HOME names; so does MariaDB's, unless MARIADB_HOME names another one. A
+/// MariaDB too old to know that variable reads MySQL's file: it warns of the option
+/// that is not its own (`loose`), and takes its own from `client-mariadb`, a group
+/// that MySQL does not read.
+///
+/// MariaDB's client can encrypt without insisting on it, or insist and verify the
+/// certificate and the host's name. Nothing lies between, so that it verifies
+/// whatever is asked.
+///
+/// Sources: "Using Option Files" and "Command Options for Encrypted Connections" in
+/// the MySQL Reference Manual; "Configuring MariaDB with Option Files" and "Secure
+/// Connections Overview" in the MariaDB documentation.
+fn mysql_option_files(tls: Tls) -> [OptionFile; 2] {
+    const MARIADB: &str = "[client-mariadb]\nssl-verify-server-cert\n";
+    let mode = match tls {
+        Tls::VerifyFull => "VERIFY_IDENTITY",
+        Tls::VerifyCa => "VERIFY_CA",
+        Tls::Require => "REQUIRED",
+    };
+    [
+        OptionFile {
+            variable: "MYSQL_HOME",
+            text: format!("[client]\nloose-ssl-mode={mode}\n{MARIADB}"),
+        },
+        OptionFile {
+            variable: "MARIADB_HOME",
+            text: MARIADB.to_owned(),
+        },
+    ]
 }
 
 #[cfg(test)]
@@ -108,7 +164,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::model::Place;
+    use crate::model::{AccessKeyId, Place};
 
     fn shown(environment: &Environment) -> String {
         let debug = format!("{environment:?}");
@@ -116,7 +172,10 @@ mod tests {
         let set = environment.set.iter();
         let set = set.map(|(name, value)| format!("{name}={}", value.expose_secret()));
         let removed = environment.removed.iter().map(|name| format!("-{name}"));
-        set.chain(removed).collect::<Vec<_>>().join("\n")
+        let files = environment.option_files.iter();
+        let files = files.map(|file| format!("{}/my.cnf: {:?}", file.variable, file.text));
+        let lines = set.chain(removed).chain(files);
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     fn login(engine: Engine, dbname: Option<&str>) -> Login {
@@ -131,7 +190,12 @@ mod tests {
 
     #[test]
     fn a_key_and_nothing_that_leads_to_others() {
-        let credential = Credential::new("AKIA".into(), "hush".into(), "ada".into(), "arn".into());
+        let credential = Credential::new(
+            AccessKeyId::of_iam("AKIA"),
+            "hush".into(),
+            "ada".into(),
+            "arn".into(),
+        );
         let with = Environment::with_key(&credential, Some("eu-west-1"));
         insta::assert_snapshot!(shown(&with), @"
         AWS_ACCESS_KEY_ID=AKIA
@@ -171,13 +235,15 @@ mod tests {
         -PGREQUIRESSL
         ");
         let mysql = login(Engine::MySql, Some("orders"));
-        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Tls::VerifyFull)), @"
+        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Tls::VerifyFull)), @r#"
         MYSQL_HOST=db.internal
         MYSQL_TCP_PORT=6543
         MYSQL_USER=app
         MYSQL_PWD=hush
         MYSQL_DATABASE=orders
-        ");
+        MYSQL_HOME/my.cnf: "[client]\nloose-ssl-mode=VERIFY_IDENTITY\n[client-mariadb]\nssl-verify-server-cert\n"
+        MARIADB_HOME/my.cnf: "[client-mariadb]\nssl-verify-server-cert\n"
+        "#);
         // Another's is not to be taken for this one's.
         for (engine, name) in [
             (Engine::Postgres, "PGDATABASE"),

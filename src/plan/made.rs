@@ -10,12 +10,39 @@ use crate::port::{Key, User};
 /// the secret's labels can write it, so it proves nothing.
 pub const MADE: &str = "KEYROTA_MADE";
 
-pub use crate::render::MAKING_TAG;
+pub use crate::render::{KEYS_TAG, MAKING_TAG};
 
 /// How long after such a moment the key may have been made.
 const LATEST: SignedDuration = SignedDuration::from_secs(60);
 /// How far IAM's clock may lag behind the function's.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// The most IDs that the tag holds: its value has at most 256 characters.
+const MOST: usize = 8;
+
+/// Returns whether it is recorded on the user that a key was made or adopted for the
+/// secret. Nobody can write that who may only write the secret.
+pub(super) fn is_recorded(user: &User, key: &str) -> bool {
+    let mut ids = user
+        .tags
+        .get(KEYS_TAG)
+        .into_iter()
+        .flat_map(|ids| ids.split(' '));
+    ids.any(|id| id == key)
+}
+
+/// Returns the tag's value with one more key, without the oldest where there are too
+/// many.
+pub fn with_key(user: &User, key: &str) -> String {
+    let ids = user
+        .tags
+        .get(KEYS_TAG)
+        .into_iter()
+        .flat_map(|ids| ids.split(' '));
+    let mut ids: Vec<&str> = ids.filter(|id| !id.is_empty() && *id != key).collect();
+    ids.push(key);
+    ids[ids.len().saturating_sub(MOST)..].join(" ")
+}
 
 /// Returns whether a key that no version names must come from a rotation that ended
 /// before it could store the key: it was made when one had recorded that it would, and

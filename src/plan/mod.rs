@@ -36,9 +36,9 @@ pub use doctor::{
     Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, ExaminedDatabase, ExaminedKey,
     FAULTS, Fault, Fix, Proof, diagnose,
 };
-pub use environment::{Environment, TLS_TAG, tls_of};
+pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
-pub use made::{MADE, MAKING_TAG};
+pub use made::{KEYS_TAG, MADE, MAKING_TAG, with_key};
 pub use observed::{
     Administrator, Claim, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };

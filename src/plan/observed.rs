@@ -193,7 +193,7 @@ impl ObservedEntry {
         };
         let id = key.id.as_str();
         let is = |held: &Option<String>| held.as_deref() == Some(id);
-        if seen.credential().is_some_and(|held| held.accesskey == id) {
+        if seen.credential().is_some_and(|held| held.accesskey == *id) {
             claim(KeyRole::Current, Some(CURRENT))
         } else if is(&seen.pending_key) {
             claim(KeyRole::Pending, Some(PENDING))
@@ -211,6 +211,13 @@ impl ObservedEntry {
             && made::is_orphan(user, key)
         {
             claim(KeyRole::Pending, None)
+        } else if let Some(user) = &self.user
+            && seen.credential().is_some()
+            && seen.read
+            && made::is_recorded(user, id)
+        {
+            // It was made for the secret, and whatever version held it is gone.
+            claim(KeyRole::Previous, None)
         } else {
             claim(KeyRole::Unknown, None)
         }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{AccessKey, Content, OldKey};
+use crate::model::{AccessKey, Content, OldKey, malformed};
 use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
@@ -272,7 +272,7 @@ fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
     if credential.username != seen.user_name {
         return because(
             State::Broken,
-            format!("its value names the user `{}`", credential.username),
+            format!("its value names {}", credential.names_user()),
         );
     }
     match seen.keys.iter().find(|key| key.id == *id) {
@@ -291,6 +291,9 @@ pub(super) fn complete<T>(content: &SecretContent<T>) -> Result<&T, String> {
         SecretContent::Held(Content::Complete(held)) => Ok(held),
         SecretContent::Held(Content::Incomplete(missing)) => {
             Err(format!("its value lacks {}", missing.join(", ")))
+        }
+        SecretContent::Held(Content::Malformed(field)) => {
+            Err(format!("in its value, {}", malformed(field)))
         }
         SecretContent::Held(Content::Foreign) => Err("its value is not a JSON object".into()),
         SecretContent::Absent => Err("it has no value".into()),

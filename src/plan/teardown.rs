@@ -16,7 +16,7 @@ use crate::port::{Deletion, Key, Secret, StackResource};
 use crate::render::STACK_TAG;
 
 use super::{
-    ABANDONED_TAG, Claim, Evidence, KeyRole, MAKING_TAG, ObservedEntry, ObservedLogin,
+    ABANDONED_TAG, Claim, Evidence, KEYS_TAG, KeyRole, MAKING_TAG, ObservedEntry, ObservedLogin,
     ObservedSecret, SEEDING_TAG, same_key,
 };
 
@@ -469,7 +469,7 @@ fn marks(subject: &Subject) -> Vec<Step> {
     let Some(user) = subject.seen.user.as_ref().filter(|_| !subject.owns_user) else {
         return Vec::new();
     };
-    let marks = [SEEDING_TAG, ABANDONED_TAG, MAKING_TAG];
+    let marks = [SEEDING_TAG, ABANDONED_TAG, MAKING_TAG, KEYS_TAG];
     let held = marks.into_iter().filter(|tag| user.tags.contains_key(*tag));
     held.map(|tag| Step::ForgetMark {
         user: subject.seen.user_name.clone(),

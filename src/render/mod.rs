@@ -89,6 +89,9 @@ pub const ABANDONED_TAG: &str = "keyrota:abandoned";
 /// in seconds since 1970, separated by spaces. Nobody who may only write the secret can
 /// write it.
 pub const MAKING_TAG: &str = "keyrota:making";
+/// The IAM user's tag that records which keys were made or adopted for the secret, by
+/// their IDs: the function and a bootstrap write it.
+pub const KEYS_TAG: &str = "keyrota:keys";
 
 /// The tag by which CloudFormation says which stack made a resource ("Resource tag" in
 /// the CloudFormation User Guide). AWS alone writes tags whose keys begin with `aws:`.

@@ -233,7 +233,8 @@ impl Held {
         match &self.content {
             SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
             SecretContent::Held(Content::Incomplete(missing)) => missing.contains(&"accesskey"),
-            SecretContent::Held(Content::Foreign) | SecretContent::Sealed => false,
+            SecretContent::Held(Content::Malformed(_) | Content::Foreign)
+            | SecretContent::Sealed => false,
         }
     }
 }
@@ -249,7 +250,7 @@ fn left_over(secret: &Secret) -> Option<&str> {
 
 fn key_id(content: SecretContent) -> Option<String> {
     match content {
-        SecretContent::Held(Content::Complete(credential)) => Some(credential.accesskey),
+        SecretContent::Held(Content::Complete(credential)) => Some(credential.accesskey.into()),
         _ => None,
     }
 }

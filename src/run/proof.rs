@@ -28,7 +28,7 @@ pub(super) async fn prove(
     user_arn: &str,
 ) -> Result<std::result::Result<(), String>> {
     let key = KeyPair {
-        id: credential.accesskey.clone(),
+        id: credential.accesskey.to_string(),
         secret: credential.secretkey.clone(),
     };
     let began = context.clock.now();

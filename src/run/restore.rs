@@ -4,7 +4,7 @@
 use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{Context, Deployed, observe_entry};
-use crate::model::{AccessKey, Content, Credential};
+use crate::model::{AccessKey, Content, Credential, malformed};
 use crate::plan::ObservedEntry;
 use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 
@@ -48,7 +48,9 @@ pub async fn restore(
         .map_err(refused)?;
     prove(context, &seen, &key).await.map_err(refused)?;
     let access_key_id = key.id.clone();
-    let replaced = seen.credential().map(|current| current.accesskey.clone());
+    let replaced = seen
+        .credential()
+        .map(|current| current.accesskey.to_string());
     make_current(context, arn, &labels).await?;
 
     let seen = observe_entry(context, entry).await?;
@@ -115,13 +117,17 @@ async fn key_before(
             let missing = missing.join(", ");
             return Ok(Err(format!("the version before lacks {missing}")));
         }
+        Content::Malformed(field) => {
+            let reason = malformed(field);
+            return Ok(Err(format!("in the version before, {reason}")));
+        }
         Content::Foreign => {
             return Ok(Err("the version before is not a JSON object".to_owned()));
         }
     };
     if held.username != entry.user.as_str() {
-        let other = held.username;
-        return Ok(Err(format!("the version before names the user `{other}`")));
+        let other = held.names_user();
+        return Ok(Err(format!("the version before names {other}")));
     }
     if let Some(current) = seen.credential() {
         if current.accesskey == held.accesskey {
@@ -136,7 +142,7 @@ async fn key_before(
         }
     }
     Ok(Ok(KeyPair {
-        id: held.accesskey,
+        id: held.accesskey.into(),
         secret: held.secretkey,
     }))
 }

@@ -11,10 +11,12 @@ use super::database::{Passwords, SeededLogin, seed_database};
 use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
-use crate::model::{AccessKey, Credential, InitialKey, Model, RotateAs};
+use crate::model::{
+    AccessKey, AccessKeyId, Content, Credential, InitialKey, Model, RotateAs, malformed,
+};
 use crate::plan::{
-    Administrator, BEFORE, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent, Seeding,
-    holds_user,
+    Administrator, BEFORE, KEYS_TAG, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent,
+    Seeding, holds_user, with_key,
 };
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
@@ -79,9 +81,18 @@ async fn seed_entry(
     if seen.secret.as_ref().is_some_and(sealed) {
         return Err(refused(entry, "its value cannot be decrypted".into()));
     }
+    // Nothing is stored over what somebody has written by hand.
+    if let Some(SecretContent::Held(Content::Malformed(field))) =
+        seen.secret.as_ref().map(|held| &held.current)
+    {
+        return Err(refused(
+            entry,
+            format!("in its value, {}", malformed(field)),
+        ));
+    }
     let changed = match seen.credential() {
         Some(credential) if credential.username != entry.user.as_str() => {
-            let reason = format!("its value names the user `{}`", credential.username);
+            let reason = format!("its value names {}", credential.names_user());
             return Err(refused(entry, reason));
         }
         Some(credential) if credential.secretarn != origin => {
@@ -92,6 +103,7 @@ async fn seed_entry(
         Some(_) => false,
         None => {
             let key = first_key(context, entry, &seen, deployed).await?;
+            record(context, entry, &seen, &key.id).await?;
             store(context, entry, arn, key.clone(), origin).await?;
             // The first rotation may use this key at once, and IAM takes a while
             // until a new key is known everywhere.
@@ -176,6 +188,23 @@ async fn first_key(
     Ok(cloud.create_key(user).await?)
 }
 
+/// Records on the user that a key was made or adopted for the secret, before it is
+/// stored: the function goes by that when the key was replaced. Nothing is recorded on
+/// users that the stack creates, whose keys are all the stack's.
+async fn record(
+    context: &Context<'_>,
+    entry: &AccessKey,
+    seen: &ObservedEntry,
+    key: &str,
+) -> Result<()> {
+    if let Some(user) = seen.user.as_ref().filter(|_| !entry.create_user) {
+        let keys = with_key(user, key);
+        let name = entry.user.as_str();
+        context.cloud.tag_user(name, KEYS_TAG, &keys).await?;
+    }
+    Ok(())
+}
+
 async fn store(
     context: &Context<'_>,
     entry: &AccessKey,
@@ -184,7 +213,13 @@ async fn store(
     origin: String,
 ) -> Result<()> {
     let id = key.id.clone();
-    let text = Credential::new(key.id, key.secret, entry.user.to_string(), origin).to_text();
+    let text = Credential::new(
+        AccessKeyId::of_iam(key.id),
+        key.secret,
+        entry.user.to_string(),
+        origin,
+    )
+    .to_text();
     let token = context.clock.token();
     let Err(error) = context.cloud.put_value(arn, &token, CURRENT, &text).await else {
         context.done(format!("stored the key {id} in {}", entry.secret));
@@ -249,7 +284,8 @@ async fn restore_previous(context: &Context<'_>, seen: &ObservedEntry, arn: &str
     let previous = held.secret.version_with(PREVIOUS);
     let current = held.credential().map(|current| &current.accesskey);
     // Where a rotation has ended since, AWSPREVIOUS is right as it is.
-    if previous != Some(before) && held.previous_key.as_ref() == current {
+    if previous != Some(before) && held.previous_key.as_deref() == current.map(AccessKeyId::as_str)
+    {
         let moved = context
             .cloud
             .move_label(arn, PREVIOUS, previous, Some(before));

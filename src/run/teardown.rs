@@ -17,9 +17,7 @@ use crate::plan::{
     self, Check, DatabaseSubject, Evidence, Foreign, Item, ObservedEntry, ObservedLogin,
     ObservedSecret, Step, Subject, Subjects, TeardownOptions, TeardownPlan, UserKeys,
 };
-use crate::port::{
-    self, CURRENT, Deletion, ErrorKind, Optional, Secret, StackResource, Stage,
-};
+use crate::port::{self, CURRENT, Deletion, ErrorKind, Optional, Secret, StackResource, Stage};
 use crate::render::{self, STACK_TAG, Strategy};
 
 /// What a teardown did.

@@ -53,7 +53,7 @@ pub async fn verify(
                 rotated.version
             )));
         }
-        if rotated.old_key.as_ref() == Some(&credential.accesskey) {
+        if rotated.old_key.as_deref() == Some(credential.accesskey.as_str()) {
             return Err(refused(format!(
                 "AWSCURRENT still holds {}",
                 credential.accesskey
@@ -63,7 +63,7 @@ pub async fn verify(
     let user = seen.user.as_ref().map(|user| user.arn.clone());
     let user = user.ok_or_else(|| refused(format!("there is no user {}", entry.user)))?;
     let key = KeyPair {
-        id: credential.accesskey.clone(),
+        id: credential.accesskey.to_string(),
         secret: credential.secretkey.clone(),
     };
     authenticate(context, &key, &user).await.map_err(refused)?;

@@ -128,7 +128,8 @@ impl Environment {
             .home
             .join(format!("requirements-{}.txt", short_hash(requirements)));
         write(&file, requirements)?;
-        let arguments = "-m pip install --disable-pip-version-check --no-input --requirement";
+        let arguments =
+            "-m pip install --disable-pip-version-check --no-input --require-hashes --requirement";
         let mut arguments: Vec<&OsStr> = arguments.split(' ').map(OsStr::new).collect();
         arguments.push(file.as_os_str());
         run(options, self.python().as_os_str(), &arguments, listener).await

@@ -4,13 +4,16 @@
 //! it gets a virtual environment of its own with pinned requirements, in the
 //! user's cache. It listens on 127.0.0.1 only, sees nothing of the caller's
 //! environment, and ends with its parent: it watches its standard input, whose
-//! other end closes however the parent ends.
+//! other end closes however the parent ends. Everything on this machine can reach
+//! the port; so its root has a random key, which the emulator reads from there,
+//! and what no program of the caller's would send is refused.
 
 mod environment;
 mod error;
 mod health;
 mod package;
 mod python;
+mod root_key;
 mod server;
 
 use std::ffi::OsString;
@@ -20,6 +23,7 @@ use crate::port::{Event, Listener, Stage};
 
 pub use error::Error;
 pub use python::Rejected;
+pub use root_key::RootKey;
 pub use server::Sandbox;
 
 /// How a sandbox is started.

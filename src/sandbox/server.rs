@@ -10,10 +10,12 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
 
+use super::root_key::RootKey;
 use super::{Error, Options, health, package};
 
 /// How long the emulator may take to answer for the first time. It takes a
@@ -32,18 +34,13 @@ const GRACE_POLL: Duration = Duration::from_millis(5);
 /// How many of its log's last lines an error shows.
 const TAIL: usize = 15;
 
-/// The name and the secret of the emulator's root: what every local AWS takes.
-const ROOT: &str = "test";
-
 /// A local AWS that answers. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     /// Where it answers, for every service.
     pub endpoint: String,
     /// The access key of its root, whom no policy holds back.
-    pub access_key_id: String,
-    /// The secret of that key.
-    pub secret_access_key: String,
+    pub root: RootKey,
     /// The Region that clients are told.
     pub region: String,
     process: Process,
@@ -120,7 +117,9 @@ pub async fn start(options: &Options, python: &Path, package: &Path) -> Result<S
 /// Starts a command as the emulator.
 async fn serve(command: Command, options: &Options, patience: Duration) -> Result<Sandbox, Error> {
     let deadline = Instant::now() + patience;
+    let root = RootKey::random().map_err(Error::io("make the key of the local AWS's root"))?;
     let mut process = Process::start(command, &options.search_path)?;
+    process.tell(&root).await;
     let started = tokio::time::timeout_at(deadline, process.answering_port(options.port)).await;
     let port = match started {
         Ok(Ok(Some(port))) => port,
@@ -139,8 +138,7 @@ async fn serve(command: Command, options: &Options, patience: Duration) -> Resul
     };
     Ok(Sandbox {
         endpoint: format!("http://{}:{port}", Ipv4Addr::LOCALHOST),
-        access_key_id: ROOT.to_owned(),
-        secret_access_key: ROOT.to_owned(),
+        root,
         region: options.region.clone(),
         process,
     })
@@ -186,6 +184,16 @@ impl Process {
             child,
             folder,
         })
+    }
+
+    /// Writes the root's key to the child's input, where nobody else can look at it.
+    /// A child that does not read has ended, which is noticed afterwards.
+    async fn tell(&mut self, root: &RootKey) {
+        if let Some(input) = &mut self.input {
+            let line = root.line();
+            let _ = input.write_all(line.expose_secret().as_bytes()).await;
+            let _ = input.flush().await;
+        }
     }
 
     /// Waits until the child answers, and returns its port; none where it has

@@ -67,6 +67,7 @@ async fn two_run_side_by_side_and_end_when_they_are_dropped() {
     let (first, second) = tokio::join!(start(&options, &recorder), start(&options, &recorder));
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_ne!(first.endpoint, second.endpoint);
+    assert_ne!(first.root.id, second.root.id);
     let endpoint = first.endpoint.clone();
     drop(first);
     assert!(TcpStream::connect(address(&endpoint)).await.is_err());
@@ -239,6 +240,8 @@ async fn what_pip_says_is_shown() {
         panic!("{error}");
     };
     assert!(doing.contains("-m pip install "), "{doing}");
+    // Nothing is installed whose hash is not in the requirements.
+    assert!(doing.contains(" --require-hashes "), "{doing}");
     assert_eq!(
         tail,
         &["ERROR: No matching distribution found for ministack"]

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use comfy_table::CellAlignment;
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Show;
 use super::human::aligned;
+use super::text::Styling as _;
 use crate::cost::{Estimate, Item};
 
 /// Decimals of money for people: a call costs fractions of a cent.

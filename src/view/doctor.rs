@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Show;
+use super::text::{Styling as _, paragraph, visible};
 use crate::model::Severity;
 use crate::plan::DoctorReport;
 
@@ -25,12 +25,13 @@ impl Show for DoctorReport {
                 text,
                 "{severity}[{}] {}\n  {} {}",
                 finding.id,
-                finding.subject.bold(),
+                visible(&finding.subject).bold(),
                 "seen:".cyan(),
-                finding.evidence
+                paragraph(&finding.evidence)
             );
             if !finding.fixed {
-                let _ = writeln!(text, "  {} {}", "remedy:".cyan(), finding.remedy);
+                let remedy = paragraph(&finding.remedy);
+                let _ = writeln!(text, "  {} {remedy}", "remedy:".cyan());
             }
         }
         let fixed = self.findings.iter().filter(|it| it.fixed).count();

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use jiff::Timestamp;
-use owo_colors::OwoColorize;
 
+use super::Failure;
+use super::text::{Styling as _, paragraph, visible};
 use crate::model::{Finding, Severity};
 use crate::plan::Item;
 
@@ -23,16 +24,28 @@ pub(super) fn findings(findings: &[Finding]) -> String {
             .map_or(String::new(), |line| format!("line {line}: "));
         let path = match finding.path.as_str() {
             "" => String::new(),
-            path => format!("{path}: "),
+            path => format!("{}: ", visible(path)),
         };
         let _ = writeln!(
             text,
             "{severity}[{}] {line}{path}{}",
-            finding.kind, finding.message
+            finding.kind,
+            paragraph(&finding.message)
         );
         if let Some(hint) = &finding.hint {
-            let _ = writeln!(text, "  {} {hint}", "hint:".cyan());
+            let _ = writeln!(text, "  {} {}", "hint:".cyan(), paragraph(hint));
         }
+    }
+    text
+}
+
+/// Returns a failure below whatever was found.
+pub(super) fn failure(failure: &Failure) -> String {
+    let mut text = findings(&failure.findings);
+    let message = paragraph(&failure.message);
+    let _ = writeln!(text, "{} {message}", "error:".red().bold());
+    if let Some(hint) = &failure.hint {
+        let _ = writeln!(text, "{} {}", "hint:".cyan().bold(), paragraph(hint));
     }
     text
 }
@@ -55,7 +68,7 @@ pub(super) fn aligned(
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(header.iter().map(|cell| cell.to_uppercase()));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| visible(cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -93,8 +106,9 @@ pub(super) fn items(heading: &str, items: &[Item]) -> String {
         let note = item
             .note
             .as_deref()
-            .map_or(String::new(), |note| format!(" ({note})"));
-        let _ = writeln!(text, "  {:width$}  {}{note}", item.kind, item.name);
+            .map_or(String::new(), |note| format!(" ({})", visible(note)));
+        let name = visible(&item.name);
+        let _ = writeln!(text, "  {:width$}  {name}{note}", item.kind);
     }
     text
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{moment, table};
+use super::text::{Styling as _, visible};
 use crate::model::Draft;
 use crate::plan::{Candidate, age_in_days};
 use crate::port::Key;
@@ -53,10 +53,10 @@ impl Show for InitResult {
                     text,
                     "{} {}: {obstacle}",
                     "warning:".yellow().bold(),
-                    candidate.name
+                    visible(&candidate.name)
                 );
             } else if let Some(remark) = candidate.remark() {
-                let _ = writeln!(text, "{}: {remark}", candidate.name);
+                let _ = writeln!(text, "{}: {remark}", visible(&candidate.name));
             }
         }
         let users = match self.draft.users.len() {
@@ -66,7 +66,7 @@ impl Show for InitResult {
         let _ = writeln!(
             text,
             "Wrote {}: the stack {} with {users}.\nNext: keyrota generate, then keyrota plan and keyrota bootstrap.",
-            self.manifest.bold(),
+            visible(&self.manifest).bold(),
             self.draft.stack
         );
         text

@@ -13,13 +13,13 @@ mod schedule;
 mod status;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tour;
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::sync::OnceLock;
 
 use anstream::ColorChoice;
-use owo_colors::OwoColorize;
 
 use crate::model::Finding;
 
@@ -31,6 +31,7 @@ pub use result::{
     GenerateResult, PlanResult, RotateResult, RotatedSecret, SandboxResult, WrittenFile,
 };
 pub use schedule::{RefusedSchedule, ScheduleResult};
+pub use text::{Questions, stderr_is_terminal};
 pub use tour::Tour;
 
 /// The form of the result.
@@ -82,8 +83,7 @@ static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// Writes to stdout, at once: what is in a buffer when the program ends may be lost
 /// without a word. A reader that has gone away has read all it wanted.
 fn write_out(text: &str) {
-    let mut out = anstream::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match text::write_out(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             let _ = UNWRITTEN.set(error.to_string());
         }
@@ -113,7 +113,7 @@ impl View {
     pub fn show(&self, result: &dyn Show) {
         let text = match self.format {
             Format::Human => result.human(),
-            Format::Json => format!("{:#}\n", result.json()),
+            Format::Json => text::document(&result.json()),
         };
         write_out(&text);
     }
@@ -151,20 +151,15 @@ impl View {
 
     /// Writes findings that refuse nothing to stderr.
     pub fn warn(&self, findings: &[Finding]) {
-        let _ = anstream::stderr().write_all(human::findings(findings).as_bytes());
+        text::write_err(&human::findings(findings));
     }
 
     /// Tells of a failure: to stderr for people, to stdout for scripts.
     pub fn fail(&self, failure: &Failure) {
         if self.format == Format::Json {
-            write_out(&format!("{:#}\n", json::failure(failure)));
+            write_out(&text::document(&json::failure(failure)));
             return;
         }
-        let mut text = human::findings(&failure.findings);
-        text.push_str(&format!("{} {}\n", "error:".red().bold(), failure.message));
-        if let Some(hint) = &failure.hint {
-            text.push_str(&format!("{} {hint}\n", "hint:".cyan().bold()));
-        }
-        let _ = anstream::stderr().write_all(text.as_bytes());
+        text::write_err(&human::failure(failure));
     }
 }

@@ -1,12 +1,11 @@
 //! Progress on stderr: a spinner on a terminal, plain lines elsewhere.
 
 use std::cell::RefCell;
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use owo_colors::OwoColorize;
 
+use super::text::{self, Styling as _, paragraph, visible};
 use crate::port::{Event, Listener, Stage};
 
 /// How much is told.
@@ -33,7 +32,7 @@ impl Progress {
             (false, true) => Volume::Verbose,
             (false, false) => Volume::Normal,
         };
-        let moving = volume == Volume::Normal && std::io::stderr().is_terminal();
+        let moving = volume == Volume::Normal && text::stderr_is_terminal();
         Self {
             volume,
             spinner: moving.then(spinner),
@@ -54,9 +53,7 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
-        let write = || {
-            let _ = writeln!(anstream::stderr(), "{text}");
-        };
+        let write = || text::write_err(&format!("{}\n", paragraph(text)));
         match &self.spinner {
             Some(spinner) => spinner.suspend(write),
             None => write(),
@@ -67,7 +64,7 @@ impl Progress {
         match &self.spinner {
             Some(spinner) => {
                 spinner.enable_steady_tick(Duration::from_millis(120));
-                spinner.set_message(text.to_owned());
+                spinner.set_message(visible(text).into_owned());
             }
             None => self.line(text),
         }
@@ -106,7 +103,7 @@ impl Listener for Progress {
                 if let Some(spinner) = &self.spinner
                     && let Some(last) = self.last.borrow().as_deref()
                 {
-                    spinner.set_message(format!("{last}: {}", text.trim()));
+                    spinner.set_message(visible(&format!("{last}: {}", text.trim())).into_owned());
                 }
             }
             Event::Resource {

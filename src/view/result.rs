@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{items, table};
+use super::text::{Styling as _, document, visible};
 use crate::model::Finding;
 use crate::plan::{Drift, StackReport};
 use crate::port::Change;
@@ -103,8 +103,8 @@ impl Show for BootstrapResult {
             0 => writeln!(
                 text,
                 "\nStack {} is {} ({changes}).",
-                self.stack.name.bold(),
-                self.stack.status
+                visible(&self.stack.name).bold(),
+                visible(&self.stack.status)
             ),
             count => writeln!(text, "\n{count} stacks are deployed ({changes})."),
         };
@@ -416,7 +416,7 @@ pub struct CredentialsResult {
 
 impl Show for CredentialsResult {
     fn human(&self) -> String {
-        format!("{}\n", self.json())
+        document(&self.json())
     }
 
     fn json(&self) -> Value {
@@ -428,29 +428,40 @@ impl Show for CredentialsResult {
     }
 }
 
-/// How to reach a local AWS. Its credentials are the emulator's own and open
-/// nothing else.
-#[derive(Clone, Debug, Serialize)]
+/// How to reach a local AWS. Its root's key is random and opens nothing else; it
+/// is what was asked for.
+#[derive(Clone, Debug)]
 pub struct SandboxResult {
     /// Where every service answers.
     pub endpoint_url: String,
     /// The access key ID of the emulator's root.
     pub access_key_id: String,
     /// Its secret part.
-    pub secret_access_key: String,
+    pub secret_access_key: SecretString,
     /// The Region.
     pub region: String,
 }
 
 impl Show for SandboxResult {
     fn human(&self) -> String {
-        format!(
-            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\nexport AWS_REGION={}\n",
-            self.endpoint_url, self.access_key_id, self.secret_access_key, self.region
-        )
+        let secret = self.secret_access_key.expose_secret();
+        let lines = [
+            ("AWS_ENDPOINT_URL", self.endpoint_url.as_str()),
+            ("AWS_ACCESS_KEY_ID", &self.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("AWS_REGION", &self.region),
+            ("AWS_DEFAULT_REGION", &self.region),
+        ];
+        let lines = lines.map(|(name, value)| format!("export {name}={value}\n"));
+        lines.concat()
     }
 
     fn json(&self) -> Value {
-        json!(self)
+        json!({
+            "endpoint_url": self.endpoint_url,
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key.expose_secret(),
+            "region": self.region,
+        })
     }
 }

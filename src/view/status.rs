@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::Show;
 use super::human::{moment, table};
+use super::text::{Styling as _, paragraph, visible};
 use crate::plan::{KeyReport, KeyRole, State, StatusReport};
 
 impl Show for StatusReport {
@@ -19,7 +19,8 @@ impl Show for StatusReport {
             .take(usize::from(self.stacks.is_empty()))
             .chain(&self.stacks)
         {
-            let _ = writeln!(text, "Stack {} is {}.", stack.name.bold(), stack.status);
+            let (name, status) = (visible(&stack.name), visible(&stack.status));
+            let _ = writeln!(text, "Stack {} is {status}.", name.bold());
         }
         if text.is_empty() {
             text.push_str("The stack is not deployed.\n");
@@ -81,7 +82,7 @@ impl Show for StatusReport {
             .filter(|secret| secret.state != State::Ok)
         {
             let reason = secret.reason.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "\n{}: {reason}", secret.name);
+            let _ = writeln!(text, "\n{}: {}", visible(&secret.name), paragraph(reason));
         }
         for secret in self.secrets.iter().filter(|it| !it.tags.is_empty()) {
             let tags: Vec<String> = secret.tags.iter().map(ToString::to_string).collect();
@@ -97,7 +98,8 @@ impl Show for StatusReport {
                 let _ = writeln!(
                     text,
                     "\n{}: the old key {} is still in use and is held back; its client has not moved to the secret",
-                    secret.name, key.id
+                    visible(&secret.name),
+                    visible(&key.id)
                 );
             }
         }

@@ -2,12 +2,11 @@
 //! does.
 
 use std::cell::RefCell;
-use std::io::Write;
 
-use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::text::Styling as _;
 use super::{Format, Show, View};
 
 /// Tells of a tour while it goes on, and keeps what was checked.
@@ -78,7 +77,7 @@ impl Tour {
 
     fn say(&self, text: &str) {
         if self.aloud {
-            let _ = writeln!(anstream::stdout(), "{text}");
+            super::write_out(&format!("{text}\n"));
         }
     }
 }

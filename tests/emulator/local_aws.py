@@ -7,6 +7,8 @@ import io
 import json
 import os
 import pathlib
+import secrets
+import string
 import subprocess
 import sys
 import tempfile
@@ -17,13 +19,25 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import botocore.session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 PACKAGE_FOLDER = pathlib.Path(__file__).parents[2] / "src" / "sandbox" / "emulator"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-ROOT = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+ROOT_LINE = os.environ.setdefault(
+    "KEYROTA_TEST_ROOT",
+    "AKIA{} {}".format(
+        "".join(secrets.choice(string.ascii_uppercase) for _ in range(16)),
+        "".join(secrets.choice(string.ascii_letters) for _ in range(40)),
+    ),
+)
+"""Root's key as every emulator of these tests is told it; a test's own processes inherit it."""
+
+ROOT = dict(zip(("AccessKeyId", "SecretAccessKey"), ROOT_LINE.split()))
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -54,6 +68,23 @@ def environment(directory: str) -> dict[str, str]:
 def command(*arguments: str) -> list[str]:
     """Returns the emulator's command line."""
     return [sys.executable, "-m", "keyrota_emulator", *arguments]
+
+
+def tell_root_key(emulator: subprocess.Popen[str]) -> None:
+    """Writes the line that an emulator begins with."""
+    emulator.stdin.write(ROOT_LINE + "\n")
+    emulator.stdin.flush()
+
+
+def signed(
+    port: int, method: str, path: str, credentials: dict[str, str] = ROOT, **headers: str
+) -> dict[str, str]:
+    """Returns the headers of a request without a body, its signature among them."""
+    url = f"http://127.0.0.1:{port}{path}"
+    request = AWSRequest(method, url, headers=headers, data=b"")
+    key = Credentials(credentials["AccessKeyId"], credentials["SecretAccessKey"])
+    SigV4Auth(key, "keyrota", REGION).add_auth(request)
+    return dict(request.headers)
 
 
 def eventually(what: Callable[[], Result], seconds: float = 10.0) -> Result:
@@ -99,6 +130,7 @@ class LocalAwsTest(unittest.TestCase):
             env=environment(directory.name),
         )
         cls.addClassCleanup(cls._stop)
+        tell_root_key(cls.emulator)
         cls.port = int(cls.emulator.stdout.readline())
 
     @classmethod

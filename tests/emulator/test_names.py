@@ -80,11 +80,18 @@ class Names(unittest.TestCase):
 
     def test_the_pin_is_the_same_everywhere(self) -> None:
         pins = (PACKAGE_FOLDER / "requirements.txt").read_text()
-        self.assertIn(f"\nministack=={replaced.VERSION}\n", pins)
+        self.assertIn(f"\nministack=={replaced.VERSION} \\\n", pins)
+
+    def test_every_pin_has_hashes(self) -> None:
+        marker = r"( ; python_full_version [<>]=? '3\.11')?"
+        pin = re.compile(rf"[a-z0-9-]+==\S+{marker}( --hash=sha256:[0-9a-f]{{64}})+")
         for name in ("requirements.txt", "requirements-test.txt"):
-            for line in (PACKAGE_FOLDER / name).read_text().splitlines():
-                if line and not line.startswith("#"):
-                    self.assertRegex(line, r"^[a-z0-9-]+==\S+( ; python_version [<>]=? \"3.11\")?$")
+            text = (PACKAGE_FOLDER / name).read_text()
+            lines = re.sub(r" *\\\n *", " ", text).splitlines()
+            pins = [line for line in lines if not line.startswith("#")]
+            self.assertGreater(len(pins), 5)
+            for line in pins:
+                self.assertRegex(line, rf"^{pin.pattern}$")
 
     def test_the_installed_one_passes(self) -> None:
         with tempfile.TemporaryDirectory() as directory:

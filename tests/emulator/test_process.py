@@ -19,11 +19,15 @@ from botocore.config import Config
 from local_aws import (
     ACCOUNT,
     REGION,
+    ROOT,
+    ROOT_LINE,
     SESSION,
     LocalAwsTest,
     command,
     environment,
     eventually,
+    signed,
+    tell_root_key,
     zipped,
 )
 
@@ -98,8 +102,8 @@ def client(service: str, port: int) -> Any:
         service,
         region_name=REGION,
         endpoint_url=f"http://127.0.0.1:{port}",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=ROOT["AccessKeyId"],
+        aws_secret_access_key=ROOT["SecretAccessKey"],
         config=Config(retries={"max_attempts": 0}, read_timeout=20),
     )
 
@@ -148,6 +152,8 @@ class Serving(LocalAwsTest):
                 expected = {*LAMBDA_VARIABLES, *OF_MINISTACK, *own, "AWS_ENDPOINT_URL"}
                 self.assertEqual(set(seen) - expected, set())
                 self.assertNotIn(str(self.directory), seen["PATH"])
+                for secret in ROOT.values():
+                    self.assertNotIn(secret, str(seen))
 
     @unittest.skipUnless(os.path.exists("/proc/net/tcp"), "needs Linux's /proc")
     def test_it_listens_on_the_loopback_only(self) -> None:
@@ -168,7 +174,9 @@ class Serving(LocalAwsTest):
 
     def reset(self) -> None:
         url = f"http://127.0.0.1:{self.port}/_ministack/reset"
-        urllib.request.urlopen(urllib.request.Request(url, method="POST")).read()
+        headers = signed(self.port, "POST", "/_ministack/reset")
+        request = urllib.request.Request(url, method="POST", headers=headers)
+        urllib.request.urlopen(request).read()
 
     def test_health_and_reset(self) -> None:
         url = f"http://127.0.0.1:{self.port}/_ministack/health"
@@ -190,6 +198,21 @@ class Serving(LocalAwsTest):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(len(result.stderr.splitlines()), 1)
         self.assertIn(f"cannot listen on 127.0.0.1:{self.port}", result.stderr)
+
+    def test_it_needs_roots_key(self) -> None:
+        for said in ("", "test test\n", "\n", ROOT_LINE.lower() + "\n", "x" * 1000):
+            with self.subTest(said):
+                result = subprocess.run(
+                    command("--port", "0"),
+                    input=said,
+                    capture_output=True,
+                    text=True,
+                    env=environment(str(self.directory)),
+                )
+                self.assertEqual(result.returncode, 1)
+                self.assertEqual(result.stdout, "")
+                self.assertIn("standard input is not root's key", result.stderr)
+                self.assertEqual(len(result.stderr.splitlines()), 1)
 
     def test_nothing_else_can_be_bound(self) -> None:
         program = (
@@ -260,6 +283,7 @@ class Ending(unittest.TestCase):
         self.addCleanup(emulator.wait)
         self.addCleanup(emulator.kill)
         self.addCleanup(emulator.stdout.close)
+        tell_root_key(emulator)
         return emulator, int(emulator.stdout.readline())
 
     def test_at_the_end_of_its_input(self) -> None:
@@ -284,6 +308,8 @@ class Ending(unittest.TestCase):
             "import subprocess, sys, time\n"
             f"emulator = subprocess.Popen({command('--port', '0')!r}, stdin=subprocess.PIPE,"
             " stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)\n"
+            f"emulator.stdin.write({ROOT_LINE + chr(10)!r})\n"
+            "emulator.stdin.flush()\n"
             "print(emulator.pid, emulator.stdout.readline().strip(), flush=True)\n"
             "time.sleep(1000)\n"
         )

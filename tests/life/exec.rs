@@ -57,7 +57,7 @@ async fn a_command_has_the_current_key_and_no_other_credential() {
 #[tokio::test]
 async fn a_command_takes_the_programs_place() {
     let world = World::new().await;
-    let value = r#"{"accesskey":"AKIA","secretkey":"hush","username":"ada","secretarn":"arn"}"#;
+    let value = r#"{"accesskey":"AKIA0123456789ABCDEF","secretkey":"hush","username":"ada","secretarn":"arn:own"}"#;
     make(&world, "app", value, &[]).await;
 
     let mut command = with(&world, "app", "echo $$; tr '\\0' ' ' < /proc/$$/cmdline");
@@ -67,6 +67,18 @@ async fn a_command_takes_the_programs_place() {
     let output = child.wait_with_output().await.expect("it ends");
     let ran = Ran::new("exec", output).exits(0);
     assert!(ran.stdout.starts_with(&format!("{id}\nsh -c ")), "{ran}");
+
+    // It keeps the limit on core dumps that it would have had, and may leave some.
+    let exec = format!("exec {} exec app -- ", env!("CARGO_BIN_EXE_keyrota"));
+    let dumpable = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))";
+    let script = format!("ulimit -Sc 7; {exec} sh -c 'ulimit -Sc; ulimit -Hc'");
+    let ran = world.shell(&script).await.exits(0);
+    let hard = world.shell("ulimit -Hc").await.exits(0).stdout;
+    assert_eq!(ran.stdout, format!("7\n{hard}"));
+    let ran = world
+        .shell(&format!("{exec} python3 -c '{dumpable}'"))
+        .await;
+    assert_eq!(ran.exits(0).stdout, "1\n");
 
     let mut command = with(&world, "app", "kill -TERM $$");
     let status = command.status().await.expect("keyrota can be started");

@@ -18,6 +18,7 @@ mod exec;
 mod fleet;
 mod forged;
 mod generate;
+mod hostile;
 mod init;
 mod interrupt;
 mod least;

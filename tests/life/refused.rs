@@ -39,7 +39,7 @@ async fn no_credentials_and_wrong_ones_are_told_apart_from_all_else() {
     });
     let ran = world.keyrota(BOOTSTRAP).await.exits(1);
     ran.fails("credentials", &["InvalidClientTokenId"]);
-    world.act_as(&Key::root());
+    world.act_as(&world.root());
     assert_eq!(world.everything().await, before);
 
     let mut command = world.program(BOOTSTRAP);

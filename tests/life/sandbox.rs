@@ -1,9 +1,10 @@
 //! `keyrota sandbox`, the process: what it prints, and how it ends.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -15,10 +16,28 @@ struct Running {
     exports: BTreeMap<String, String>,
 }
 
-/// Starts it and reads the four lines that it prints.
+/// Starts it and reads the lines that it prints.
 async fn start(home: &Home, arguments: &str) -> Running {
-    let mut command = home.program(arguments);
-    command.env("XDG_CACHE_HOME", options().cache);
+    let program = home.program(arguments);
+    // Core dumps are allowed, so that it has to forbid them itself.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"ulimit -Sc 7; exec "$0" "$@""#])
+        .arg(program.as_std().get_program())
+        .args(program.as_std().get_args())
+        .env_clear()
+        .envs(
+            program
+                .as_std()
+                .get_envs()
+                .map(|(name, value)| (name, value.expect("a value"))),
+        )
+        .env("XDG_CACHE_HOME", options().cache)
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().expect("keyrota can be started");
     let output = child.stdout.take().expect("its output");
     let mut lines = BufReader::new(output).lines();
@@ -28,6 +47,7 @@ async fn start(home: &Home, arguments: &str) -> Running {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_REGION",
+        "AWS_DEFAULT_REGION",
     ] {
         let Some(line) = lines.next_line().await.expect("its output") else {
             let mut said = String::new();
@@ -66,6 +86,74 @@ impl Running {
     }
 }
 
+/// Fails if the argument list or the environment of any process on this machine
+/// has the key in it.
+fn expect_unseen(key: &Key) {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return;
+    };
+    for process in processes.flatten() {
+        for file in ["cmdline", "environ"] {
+            #[expect(clippy::disallowed_methods, reason = "a test looks at processes")]
+            let Ok(seen) = std::fs::read(process.path().join(file)) else {
+                continue;
+            };
+            let seen = String::from_utf8_lossy(&seen);
+            assert!(!seen.contains(&key.secret), "{file} of {process:?}");
+        }
+    }
+}
+
+/// Fails if a process may leave a core dump.
+fn expect_no_core(process: &Child) {
+    let folder = std::path::PathBuf::from(format!("/proc/{}", process.id().expect("it runs")));
+    #[expect(clippy::disallowed_methods, reason = "a test looks at a process")]
+    let Ok(limits) = std::fs::read_to_string(folder.join("limits")) else {
+        return;
+    };
+    let limit = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"))
+        .expect("a limit");
+    assert_eq!(limit.split_whitespace().next(), Some("0"), "{limits}");
+}
+
+/// Sends a request by hand and returns the status and the headers of the answer.
+async fn ask(address: &str, method: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let text = format!(
+        "{method} /_ministack/health HTTP/1.1\r\n{headers}connection: close\r\n\
+         content-length: 0\r\n\r\n"
+    );
+    let sent = stream.write_all(text.as_bytes()).await;
+    sent.expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer.to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn it_refuses_web_pages_and_foreign_hosts() {
+    let sandbox = start(&Home::new(), "sandbox").await;
+    let address = sandbox.address();
+    let own = format!("host: {address}\r\n");
+    let answer = ask(&address, "GET", &own).await;
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    assert!(!answer.contains("access-control-"), "{answer}");
+    let page = "origin: https://attacker.example\r\n";
+    let preflight = "access-control-request-method: POST\r\n";
+    for (method, headers) in [
+        ("GET", "host: attacker.example\r\n".to_owned()),
+        ("GET", format!("{own}{page}")),
+        ("OPTIONS", format!("{own}{page}{preflight}")),
+        ("OPTIONS", own.clone()),
+    ] {
+        let answer = ask(&address, method, &headers).await;
+        assert!(answer.starts_with("http/1.1 403"), "{headers}{answer}");
+        assert!(!answer.contains("access-control-"), "{answer}");
+    }
+}
+
 async fn expect_gone(address: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(address).await.is_ok() {
@@ -75,7 +163,7 @@ async fn expect_gone(address: &str) {
 }
 
 #[tokio::test]
-async fn it_prints_four_lines_serves_and_ends_by_ctrl_c() {
+async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
     let home = Home::new();
     let mut sandbox = start(&home, "sandbox").await;
     assert!(sandbox.address().starts_with("127.0.0.1:"));
@@ -86,7 +174,23 @@ async fn it_prints_four_lines_serves_and_ends_by_ctrl_c() {
     let answer = holder(&sandbox.exports["AWS_ENDPOINT_URL"], &key).await;
     assert_eq!(answer, Ok("arn:aws:iam::000000000000:root".into()));
 
-    // With these four lines every other command works against it.
+    // Its root has this key alone, and no process of the sandbox shows it to others.
+    let endpoint = &sandbox.exports["AWS_ENDPOINT_URL"];
+    for (id, secret) in [("test", "test"), (key.id.as_str(), "test")] {
+        let guessed = Key {
+            id: id.into(),
+            secret: secret.into(),
+        };
+        let refused = holder(endpoint, &guessed).await.expect_err("a refusal");
+        assert!(
+            ["InvalidClientTokenId", "SignatureDoesNotMatch"].contains(&refused.as_str()),
+            "{refused}"
+        );
+    }
+    expect_unseen(&key);
+    expect_no_core(&sandbox.child);
+
+    // With these lines every other command works against it.
     home.write(
         "keyrota.yaml",
         "version: 1\nstack: a\naccess_keys: [{ user: b }]\n",
@@ -109,6 +213,7 @@ async fn its_emulator_does_not_outlive_it() {
     let home = Home::new();
     let mut sandbox = start(&home, "sandbox --region eu-west-1").await;
     assert_eq!(sandbox.exports["AWS_REGION"], "eu-west-1");
+    assert_eq!(sandbox.exports["AWS_DEFAULT_REGION"], "eu-west-1");
     sandbox.child.start_kill().expect("it can be killed");
     sandbox.child.wait().await.expect("it ends");
     expect_gone(&sandbox.address()).await;
@@ -118,6 +223,10 @@ async fn its_emulator_does_not_outlive_it() {
 async fn a_port_can_be_asked_for_and_a_taken_one_is_named() {
     let (one, two) = (Home::new(), Home::new());
     let mut first = start(&one, "sandbox").await;
+    let other = start(&two, "sandbox").await;
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        assert_ne!(first.exports[name], other.exports[name]);
+    }
     let address = first.address();
     let port = address.rsplit(':').next().expect("a port");
     let arguments = format!("sandbox --port {port} --format json");

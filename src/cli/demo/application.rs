@@ -76,7 +76,7 @@ impl<'scene> Application<'scene> {
         let value = self.scene.application.value(SECRET, CURRENT).await.ok()??;
         match Credential::read(&value.text) {
             Content::Complete(credential) => Some(KeyPair {
-                id: credential.accesskey,
+                id: credential.accesskey.into(),
                 secret: credential.secretkey,
             }),
             _ => None,

@@ -53,8 +53,8 @@ impl Scene {
         tour: &Tour,
     ) -> Result<Self, Failed> {
         let root = KeyPair {
-            id: sandbox.access_key_id.clone(),
-            secret: sandbox.secret_access_key.clone().into(),
+            id: sandbox.root.id.clone(),
+            secret: sandbox.root.secret.clone(),
         };
         let owner = client(sandbox, root).await;
         let account = owner.caller().await?.account;
@@ -205,6 +205,7 @@ fn environment(
             operator.secret.expose_secret().to_owned(),
         ),
         ("AWS_REGION", sandbox.region.clone()),
+        ("AWS_DEFAULT_REGION", sandbox.region.clone()),
         ("AWS_SHARED_CREDENTIALS_FILE", files),
     ]
 }

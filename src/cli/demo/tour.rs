@@ -232,8 +232,10 @@ impl Keyring {
         Ok(Self {
             active: active.map(|key| key.id.clone()).collect(),
             all: keys.into_iter().map(|key| key.id).collect(),
-            current: held.as_ref().map(|held| held.accesskey.clone()),
-            previous: read(scene, PREVIOUS).await?.map(|held| held.accesskey),
+            current: held.as_ref().map(|held| held.accesskey.to_string()),
+            previous: read(scene, PREVIOUS)
+                .await?
+                .map(|held| held.accesskey.into()),
             held,
         })
     }
@@ -254,7 +256,7 @@ async fn read(scene: &Scene, label: &str) -> Result<Option<Credential>, Failed> 
 async fn authenticates(scene: &Scene, seen: &Keyring) -> bool {
     let Some(held) = &seen.held else { return false };
     let key = crate::port::KeyPair {
-        id: held.accesskey.clone(),
+        id: held.accesskey.to_string(),
         secret: held.secretkey.clone(),
     };
     let caller = scene.owner.holder(&key).await;

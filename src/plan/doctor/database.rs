@@ -100,11 +100,9 @@ fn login<'a>(entry: &Database, held: &'a ObservedLogin) -> Result<&'a Login, Dia
         return Err(of_another(login.engine.as_str(), entry.engine.as_str()));
     }
     if login.username != entry.username {
-        let quoted = |user: &str| format!("the user `{user}`");
-        return Err(of_another(
-            &quoted(&login.username),
-            &quoted(&entry.username),
-        ));
+        // The name in the value is not shown: it may be a password in the wrong field.
+        let wanted = format!("`{}`", entry.username);
+        return Err(of_another("another user", &wanted));
     }
     Ok(login)
 }

@@ -128,8 +128,9 @@ fn credential<'a>(
     })?;
     if credential.username != entry.user.as_str() {
         let evidence = format!(
-            "its value names the user `{}`, and the manifest `{}`",
-            credential.username, entry.user
+            "its value names {}, and the manifest `{}`",
+            credential.names_user(),
+            entry.user
         );
         return Err(VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, seen)));
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::{Observed, ObservedEntry, ObservedSecret, SecretContent};
-use crate::model::{self, Content, Credential, Model};
+use crate::model::{self, AccessKeyId, Content, Credential, Model};
 use crate::port::{Caller, Key, Rotation, Secret, Stack, StackResource, StackStatus, User};
 
 pub const FUNCTION: &str = "arn:aws:lambda:eu-west-1:111122223333:function:keys-Function";
@@ -34,7 +34,12 @@ pub fn key(id: &str) -> Key {
 }
 
 pub fn complete(id: &str) -> SecretContent {
-    let credential = Credential::new(id.into(), "hush".into(), "ada".into(), "arn:own".into());
+    let credential = Credential::new(
+        AccessKeyId::of_iam(id),
+        "hush".into(),
+        "ada".into(),
+        "arn:own".into(),
+    );
     SecretContent::Held(Content::Complete(credential))
 }
 

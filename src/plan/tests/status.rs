@@ -53,6 +53,10 @@ fn the_credential_does_not_work() {
     let missing = Content::Incomplete(vec!["accesskey", "secretkey"]);
     assert_eq!(held(missing), "its value lacks accesskey, secretkey");
     assert_eq!(held(Content::Foreign), "its value is not a JSON object");
+    assert_eq!(
+        held(Content::Malformed("accesskey")),
+        "in its value, `accesskey` is not an access key ID"
+    );
     let broken = |change: fn(&mut ObservedEntry)| {
         let (found, why) = state(change);
         assert_eq!(found, State::Broken);

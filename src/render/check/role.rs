@@ -7,8 +7,8 @@ use super::stack::Stack;
 use super::template::{items, literal, target};
 use crate::model::Severity::Error;
 use crate::model::{KmsKey, SecretReference};
-use crate::render::Strategy;
 use crate::render::document::Kind;
+use crate::render::{KEYS_TAG, MAKING_TAG, Strategy};
 
 /// All that the access keys' function's role needs for all that a manifest can say.
 const KEY_ACTIONS: [&str; 17] = [
@@ -32,7 +32,7 @@ const KEY_ACTIONS: [&str; 17] = [
 ];
 
 /// The tags of users that the function writes.
-const RECORDS: [&str; 2] = ["keyrota:making", "keyrota:keys"];
+const RECORDS: [&str; 2] = [MAKING_TAG, KEYS_TAG];
 
 /// The same for the databases'.
 const DATABASE_ACTIONS: [&str; 16] = [

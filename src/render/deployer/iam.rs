@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, each, entries, generated, only_tags};
 use crate::model::{AccessKey, RotateAs};
-use crate::render::{ABANDONED_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
+use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// With a boundary in the manifest: only with that boundary.
 const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
@@ -138,14 +138,18 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let made = |entry: &AccessKey| entry.create_user;
     let mut grants = vec![
         Grant::new("Users", "user", users(&|_| true), USERS),
-        Grant::new("UserMarks", "user", users(&|_| true), SEEDING)
-            .when(only_tags(&[SEEDING_TAG, ABANDONED_TAG])),
+        Grant::new("UserMarks", "user", users(&|_| true), SEEDING).when(only_tags(&[
+            SEEDING_TAG,
+            ABANDONED_TAG,
+            KEYS_TAG,
+        ])),
         Grant::new("UserMarks", "user", users(&|_| true), ABANDONED)
             .when(only_tags(&[ABANDONED_TAG])),
         Grant::new("UserMarks", "user", users(&|_| true), FORGET).when(only_tags(&[
             SEEDING_TAG,
             ABANDONED_TAG,
             MAKING_TAG,
+            KEYS_TAG,
         ])),
         Grant::new("UserPolicies", "user", users(&itself), SELVES),
         Grant::new("OwnUsers", "user", users(&made), MADE),

@@ -5,7 +5,7 @@ use futures_util::future;
 use super::super::Context;
 use super::super::error::Result;
 use super::super::observe::{LOOKS, observe_kms_key};
-use crate::model::{ChangeAs, Content, Database, Login};
+use crate::model::{ChangeAs, Content, Database, Login, malformed};
 use crate::plan::{DatabaseAdministrator, ObservedDatabase, ObservedLogin, SecretContent};
 use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Secret};
 
@@ -145,6 +145,7 @@ async fn observe_administrator(
         Content::Incomplete(missing) => {
             return unusable(&format!("lacks {}", missing.join(", ")));
         }
+        Content::Malformed(field) => return unusable(&malformed(field)),
         Content::Foreign => return unusable("does not hold a JSON object"),
     };
     let same = login.engine == entry.engine
@@ -152,10 +153,10 @@ async fn observe_administrator(
         && login.port() == entry.port;
     if !same {
         return unusable(&format!(
-            "is for {} on {}:{}, and not for the server of the entry",
-            login.engine.as_str(),
-            login.host,
-            login.port()
+            "is for another server than {} on {}:{}",
+            entry.engine.as_str(),
+            entry.host,
+            entry.port
         ));
     }
     Ok(Some(DatabaseAdministrator::Usable { arn: secret.arn }))

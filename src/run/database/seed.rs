@@ -50,8 +50,11 @@ pub(in crate::run) async fn seed_database(
     })?;
     let (login, told) = match seen.login() {
         Some(login) if login.username != entry.username || login.engine != entry.engine => {
-            let (engine, user) = (login.engine.as_str(), &login.username);
-            let reason = format!("its value is the login of `{user}` to {engine}");
+            let (engine, wanted) = (login.engine.as_str(), &entry.username);
+            let reason = match login.username == *wanted {
+                true => format!("its value is the login of `{wanted}` to {engine}"),
+                false => format!("its value is the login of another user than `{wanted}`"),
+            };
             return Err(refused(reason));
         }
         Some(login) if login.is_at(place) => {

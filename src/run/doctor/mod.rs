@@ -147,7 +147,7 @@ async fn prove_key(
         return Ok(Proof::Untried);
     }
     let key = KeyPair {
-        id: credential.accesskey.clone(),
+        id: credential.accesskey.to_string(),
         secret: credential.secretkey.clone(),
     };
     let began = context.clock.now();

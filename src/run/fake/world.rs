@@ -179,7 +179,7 @@ impl World {
 
     /// Makes a key and returns its ID.
     pub fn add_key(&mut self, user: &str, origin: Origin) -> String {
-        let id = self.unique("AKIAKEY");
+        let id = self.unique("AKIA0123456789KEY");
         let record = KeyRecord {
             user: user.to_owned(),
             secret: format!("hush-{id}"),

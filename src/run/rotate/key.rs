@@ -42,7 +42,7 @@ pub async fn rotate_secret(
         None => None,
     };
     Ok(Rotated {
-        old_key: Some(credential.accesskey.clone()),
+        old_key: Some(credential.accesskey.to_string()),
         version: match taken_up {
             Some(version) => version,
             None => attempt.attempt.run().await?,
@@ -148,16 +148,16 @@ impl Keys<'_> {
             return Ok(());
         };
         let cloud = self.attempt.context.cloud;
-        let is_held = |key: Option<&String>| key.is_some_and(|key| key == id);
-        let current = held.credential().map(|current| &current.accesskey);
+        let is_held = |key: Option<&str>| key == Some(id);
+        let current = held.credential().map(|current| current.accesskey.as_str());
         if held.credential().is_some()
             && !is_held(current)
-            && !is_held(held.previous_key.as_ref())
-            && !is_held(held.pending_key.as_ref())
+            && !is_held(held.previous_key.as_deref())
+            && !is_held(held.pending_key.as_deref())
         {
             cloud.delete_key(self.entry.user.as_str(), id).await?;
         }
-        if !is_held(held.pending_key.as_ref()) {
+        if !is_held(held.pending_key.as_deref()) {
             let user = self.entry.user.as_str();
             cloud.untag_user(user, ABANDONED_TAG).await?;
         }

@@ -222,22 +222,24 @@ fn credentials_and_sandbox() {
     "#);
     let sandbox = SandboxResult {
         endpoint_url: "http://127.0.0.1:4566".to_owned(),
-        access_key_id: "test".to_owned(),
-        secret_access_key: "test".to_owned(),
+        access_key_id: "AKIAROOT".to_owned(),
+        secret_access_key: "hush/+".into(),
         region: "eu-west-1".to_owned(),
     };
+    assert!(!format!("{sandbox:?}").contains("hush"));
     insta::assert_snapshot!(shown(&sandbox), @"
     export AWS_ENDPOINT_URL=http://127.0.0.1:4566
-    export AWS_ACCESS_KEY_ID=test
-    export AWS_SECRET_ACCESS_KEY=test
+    export AWS_ACCESS_KEY_ID=AKIAROOT
+    export AWS_SECRET_ACCESS_KEY=hush/+
     export AWS_REGION=eu-west-1
+    export AWS_DEFAULT_REGION=eu-west-1
     ");
     insta::assert_snapshot!(script(&sandbox), @r#"
     {
-      "access_key_id": "test",
+      "access_key_id": "AKIAROOT",
       "endpoint_url": "http://127.0.0.1:4566",
       "region": "eu-west-1",
-      "secret_access_key": "test"
+      "secret_access_key": "hush/+"
     }
     "#);
 }

@@ -5,6 +5,7 @@ mod cost;
 mod credential;
 mod doctor;
 mod file;
+mod hostile;
 mod init;
 mod schedule;
 mod status;
@@ -13,7 +14,7 @@ use super::{Failure, Show, human, json};
 use crate::model::Finding;
 
 fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+    anstream::adapter::strip_str(&super::text::finish(text)).to_string()
 }
 
 fn shown(result: &dyn Show) -> String {

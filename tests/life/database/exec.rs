@@ -1,5 +1,7 @@
 //! `exec` with the engines' own clients, through rotations.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::bench::{self, Engine};
 use super::site::Site;
 
@@ -44,4 +46,55 @@ async fn mariadb() {
         --execute "SELECT CONCAT(SUBSTRING_INDEX(USER(), '@', 1), ' at ', DATABASE())" \
         "$MYSQL_DATABASE""#;
     works_through_rotations(Engine::MariaDb, "mariadb", script).await;
+}
+
+/// Runs a client that is told nothing of TLS but, if at all, whose certificates to
+/// trust: the option file that `exec` writes has to make it ask for TLS.
+async fn asks_for_tls(engine: Engine, client: &str) {
+    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let exec = async |arguments: &str| {
+        let script = format!(
+            r#"exec "$CLIENT" --protocol=tcp --raw --batch --skip-column-names \
+                --user="$MYSQL_USER" {arguments} --execute "SHOW STATUS LIKE 'Ssl_cipher'""#
+        );
+        let mut command = site.world.program("exec prod/orders-db -- sh -c");
+        command
+            .arg(script)
+            .env("CLIENT", site.server.program(client))
+            .env("AUTHORITY", site.server.authority());
+        site.world.run("exec", command).await
+    };
+    let ran = exec(r#"--ssl-ca="$AUTHORITY""#).await.exits(0);
+    let (_, cipher) = ran.stdout.trim_end().split_once('\t').expect("a cipher");
+    assert!(!cipher.is_empty(), "{ran}");
+    assert_eq!(ran.stderr, "", "no client warns of an option");
+    // Nobody vouches for the server's certificate.
+    let ran = exec("").await.exits(1);
+    assert!(ran.stderr.to_lowercase().contains("certificate"), "{ran}");
+
+    // The folders are the user's alone, and hold nothing secret.
+    let cache = site.world.home.file(".cache/keyrota");
+    let mut files = 0;
+    for folder in std::fs::read_dir(cache).expect("the cache").flatten() {
+        let mode = folder.metadata().expect("a folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test looks at what was written"
+        )]
+        let text = std::fs::read_to_string(folder.path().join("my.cnf")).expect("a file");
+        assert!(text.contains("ssl-verify-server-cert"), "{text}");
+        files += 1;
+    }
+    assert_eq!(files, 2);
+}
+
+#[tokio::test]
+async fn mariadb_asks_for_tls() {
+    asks_for_tls(Engine::MariaDb, "mariadb").await;
+}
+
+#[tokio::test]
+async fn mysql_asks_for_tls() {
+    asks_for_tls(Engine::MySql, "mysql").await;
 }

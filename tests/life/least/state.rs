@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::policy::Policy;
 use super::{DEPLOYER, database};
-use crate::world::{ACCOUNT, Key, REGION, World};
+use crate::world::{ACCOUNT, REGION, World};
 
 /// A state of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl State {
 /// returns the policy that is rendered for one.
 pub async fn prepare(world: &World, state: State) -> Policy {
     world.reset().await;
-    world.act_as(&Key::root());
+    world.act_as(&world.root());
     match state {
         State::Database(stage) => database::prepare(world, stage).await,
         _ => prepare_keys(world, state).await,

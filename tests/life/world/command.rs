@@ -111,6 +111,20 @@ impl World {
         command
     }
 
+    /// Runs a shell script with the program's environment.
+    pub async fn shell(&self, script: &str) -> Ran {
+        let program = self.program("");
+        let environment = program.as_std().get_envs();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script])
+            .current_dir(self.home.path())
+            .env_clear()
+            .envs(environment.filter_map(|(name, value)| Some((name, value?))));
+        let output = command.output().await.expect("a shell can be started");
+        Ran::new(script, output)
+    }
+
     /// Runs the program and expects that the account is as it was before.
     pub async fn changes_nothing(&self, arguments: &str) -> Ran {
         let before = self.everything().await;

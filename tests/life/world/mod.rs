@@ -11,6 +11,7 @@ mod proxy;
 mod request;
 mod rule;
 mod shared;
+mod signed;
 mod told;
 
 use std::cell::RefCell;
@@ -20,13 +21,15 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use keyrota::port::{Event, Listener};
-use keyrota::sandbox::{self, Sandbox};
+use keyrota::sandbox::{self, RootKey, Sandbox};
+use secrecy::ExposeSecret;
 
 pub use command::Ran;
 pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
 pub use shared::{function_zip, options, tools};
+use signed::Signed;
 
 /// The account of every local AWS.
 pub const ACCOUNT: &str = "000000000000";
@@ -41,12 +44,11 @@ pub struct Key {
     pub secret: String,
 }
 
-impl Key {
-    /// Returns the emulator's root, whom no policy holds back.
-    pub fn root() -> Self {
+impl From<&RootKey> for Key {
+    fn from(root: &RootKey) -> Self {
         Self {
-            id: "test".into(),
-            secret: "test".into(),
+            id: root.id.clone(),
+            secret: root.secret.expose_secret().to_owned(),
         }
     }
 }
@@ -93,14 +95,15 @@ impl World {
             .await
             .expect("the local AWS starts");
         let home = Home::new();
-        let config = config(&sandbox.endpoint, &Key::root());
+        let root = Key::from(&sandbox.root);
+        let config = config(&sandbox.endpoint, &root);
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(true)
             .build();
         Self {
             home,
-            caller: RefCell::new(Key::root()),
-            concealed: RefCell::default(),
+            concealed: RefCell::new(BTreeSet::from([root.secret.clone()])),
+            caller: RefCell::new(root),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
@@ -124,22 +127,16 @@ impl World {
         std::fs::read_to_string(self.sandbox.log()).expect("the emulator's log")
     }
 
+    /// Returns the emulator's root, whom no policy holds back.
+    pub fn root(&self) -> Key {
+        Key::from(&self.sandbox.root)
+    }
+
     /// Empties the account.
     pub async fn reset(&self) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let address = self.endpoint().strip_prefix("http://").expect("http");
-        let request = format!(
-            "POST /_ministack/reset HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Length: 0\r\n\r\n"
-        );
-        let mut stream = tokio::net::TcpStream::connect(address)
-            .await
-            .expect("a connection");
-        let sent = stream.write_all(request.as_bytes()).await;
-        sent.expect("it is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let path = "/_ministack/reset";
+        let request = Signed::new("keyrota", "POST", path);
+        request.send(self.endpoint(), &self.root(), "").await;
     }
 
     /// Gives the program another caller's key from now on.

@@ -2,10 +2,9 @@
 
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::World;
+use super::signed::Signed;
 
 impl World {
     /// Returns the input of each target of the stack's hourly rules. EventBridge
@@ -50,32 +49,14 @@ impl World {
         failed
     }
 
-    /// Calls EventBridge, for which the tests have no client: the local AWS does
-    /// not look at the signature of its root.
+    /// Calls EventBridge, for which the tests have no client.
     async fn events(&self, action: &str, body: &Value) -> Value {
-        let address = self.endpoint().strip_prefix("http://").expect("http");
-        let body = body.to_string();
-        let request = format!(
-            "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\
-             X-Amz-Target: AWSEvents.{action}\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/{}/events/aws4_request, \
-             SignedHeaders=host, Signature=0\r\n\r\n{body}",
-            body.len(),
-            super::REGION,
-        );
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("it is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
-        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
-        // A body in chunks has lengths around it.
-        let (from, to) = (body.find('{'), body.rfind('}'));
-        let text = &body[from.expect("JSON")..=to.expect("JSON")];
-        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        let target = format!("AWSEvents.{action}");
+        let request = Signed::new("events", "POST", "/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", &target);
+        let (root, body) = (self.root(), body.to_string());
+        let answer = request.send(self.endpoint(), &root, &body).await;
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }
 }

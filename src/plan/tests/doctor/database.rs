@@ -172,7 +172,7 @@ fn the_login_is_anothers_or_elsewhere() {
         &user,
         "value-of-another-user",
         None,
-        &["`wiki`", "`app`"],
+        &["another user", "`app`"],
         STORE,
     );
     let engine = with(login(Engine::MySql, "app", "db.internal"));

@@ -3,7 +3,7 @@
 use super::super::super::{Administrator, Fix, Proof, SecretContent};
 use super::super::sample::{NOW, at, key, tags};
 use super::{Changed, expect, found, found_of, ids};
-use crate::model::{Content, Credential};
+use crate::model::{AccessKeyId, Content, Credential};
 use crate::port::EncryptionKey;
 
 const RESTORE: &str = "`keyrota rotate --restore-previous keys/ada`";
@@ -112,7 +112,12 @@ fn the_value_is_not_one_that_clients_can_use() {
 fn the_value_is_another_users_or_anothers_to_rotate() {
     let of = |user: &str, origin: &str| {
         let (user, origin) = (user.to_owned(), origin.to_owned());
-        let held = Credential::new("AKIACURRENT".into(), "hush".into(), user, origin);
+        let held = Credential::new(
+            AccessKeyId::of_iam("AKIACURRENT"),
+            "hush".into(),
+            user,
+            origin,
+        );
         SecretContent::Held(Content::Complete(held))
     };
     let another = found(|it| it.held().current = of("bob", "arn:own"));

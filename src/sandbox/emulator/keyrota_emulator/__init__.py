@@ -3,6 +3,9 @@
 The parts, one concern each:
 
 * ``__main__``   start-up: the environment, the one listener, the parent that is watched
+* ``gateway``    the entrance: foreign hosts, web pages, and unsigned requests are refused
+* ``root``       root's one key, and the sessions that functions get
+* ``loopback``   who is at the other end of a connection
 * ``processes``  the functions' processes: what they see, and that none outlives the emulator
 * ``replaced``   every name of ministack that is leaned on or replaced, checked at start-up
 * ``secrets``    Secrets Manager: versions, labels and tokens as its API reference has them

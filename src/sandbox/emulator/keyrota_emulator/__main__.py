@@ -3,15 +3,16 @@
     python -m keyrota_emulator --port PORT [--verbose]
     python -m keyrota_emulator --check
 
-The parent holds the other end of standard input: at its end of file, whatever ended the
+The parent holds the other end of standard input. Its one line, ``ID SECRET``, is the access
+key of the root of account 000000000000: neither the command line nor the environment, which
+the functions' processes could look at, has it. At the end of the input, whatever ended the
 parent, and at SIGTERM or SIGINT, the emulator kills the functions' processes, removes its
-temporary directory, and is gone. Nothing is read from standard input and, unless the port
-was left to the emulator (``--port 0``: the port is then the one line on standard output),
-nothing is written to standard output; warnings go to standard error.
+temporary directory, and is gone. Unless the port was left to the emulator (``--port 0``: the
+port is then the one line on standard output), nothing is written to standard output; warnings
+go to standard error.
 
-Health: GET /_ministack/health. Reset: POST /_ministack/reset. The access key ``test`` with
-the secret ``test`` is the root of account 000000000000; every other key is one that IAM
-here has created.
+Health: GET /_ministack/health. Reset: POST /_ministack/reset, signed by root. Every other
+access key is one that IAM here has created.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any
 from .replaced import SERVICES, problems
 
 _HOST = "127.0.0.1"
+_LONGEST_LINE = 128
 _KEPT_VARIABLES = ("LANG", "LC_ALL", "PATH", "TZ")
 
 
@@ -42,7 +44,7 @@ def main() -> int:
     action.add_argument("--check", action="store_true", help="only verify the pinned ministack")
     parser.add_argument("--verbose", action="store_true", help="log what ministack logs")
     arguments = parser.parse_args()
-    listener = None
+    listener = key = None
     if not arguments.check:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,6 +53,7 @@ def main() -> int:
         except (OSError, OverflowError) as error:
             print(f"cannot listen on {_HOST}:{arguments.port}: {error}", file=sys.stderr)
             return 1
+        key = _first_line()
     directory = tempfile.mkdtemp(prefix="keyrota-emulator-")
     port = listener.getsockname()[1] if listener else 0
     _set_environment(directory, port, arguments.verbose)
@@ -58,11 +61,18 @@ def main() -> int:
     found = problems()
     for problem in found:
         print(problem, file=sys.stderr)
-    if found or listener is None:
+    if found or listener is None or key is None:
         shutil.rmtree(directory, ignore_errors=True)
         return 1 if found else 0
-    _serve(listener, directory, announce=arguments.port == 0)
-    return 0
+    return _serve(listener, directory, key, announce=arguments.port == 0)
+
+
+def _first_line() -> str:
+    """Returns the first line of standard input, and leaves what follows it there."""
+    line = b""
+    while len(line) < _LONGEST_LINE and (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode("latin-1")
 
 
 def _set_environment(directory: str, port: int, verbose: bool) -> None:
@@ -98,8 +108,10 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
             raise PermissionError(f"the emulator binds {_HOST} only, not {address[0]}")
 
 
-def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
+def _serve(listener: socket.socket, directory: str, key_line: str, announce: bool) -> int:
     """Installs the additions and serves ministack until the process ends.
+
+    Returns an exit code where root's key is none.
 
     ministack's own ``main`` would bind the port itself, write a PID file and print to
     standard output; the application it serves is the same.
@@ -110,10 +122,12 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
 
     from . import (
         authorization,
+        gateway,
         handlers,
         keys,
         processes,
         resources,
+        root,
         rotation,
         secrets,
         stacks,
@@ -121,6 +135,11 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
         tags,
     )
 
+    key = root.parse(key_line)
+    if key is None:
+        shutil.rmtree(directory, ignore_errors=True)
+        print("the first line of standard input is not root's key, ID SECRET", file=sys.stderr)
+        return 1
     once = threading.Lock()
 
     def end(*_: object) -> None:
@@ -139,7 +158,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
 
     async def run() -> None:
         rotation.use_loop(asyncio.get_running_loop())
-        await serve(app, config, shutdown_trigger=asyncio.Event().wait)
+        await serve(gateway.guarded(app), config, shutdown_trigger=asyncio.Event().wait)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -147,6 +166,8 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
 
     port = listener.getsockname()[1]
     listener.listen()
+    root.install(key)
+    gateway.install()
     secrets.install()
     rotation.install()
     keys.install()
@@ -165,6 +186,7 @@ def _serve(listener: socket.socket, directory: str, announce: bool) -> None:
     if announce:
         print(port, flush=True)
     asyncio.run(run())
+    return 0
 
 
 if __name__ == "__main__":

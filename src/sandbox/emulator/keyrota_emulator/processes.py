@@ -3,21 +3,28 @@
 ministack runs a function as a local process and hands it the whole environment of the
 server. Here such a process sees what Lambda gives it and AWS_ENDPOINT_URL, and nothing
 else: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+
+It takes its events from the Runtime API, an HTTP server on a port of its own, which knows no
+credentials. So that server answers this user's processes alone, and no web page: anybody
+else could take an event away, or answer it in the function's place.
 """
 
 from __future__ import annotations
 
+import http.server
 import os
 import signal
 import socketserver
 import subprocess
 import threading
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from . import loopback
 from .replaced import put
 
 _lock = threading.Lock()
@@ -62,6 +69,11 @@ def install(endpoint_url: str) -> None:
     # The Runtime API writes an event's head and body apart. The kernel would hold the body
     # back until the head is acknowledged, 40 ms later, at each invocation.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    # No other server in this process is made of these classes.
+    socketserver.BaseServer.verify_request = _verify_request
+    http.server.BaseHTTPRequestHandler.parse_request = _parse_request(
+        http.server.BaseHTTPRequestHandler.parse_request
+    )
     environment = {
         "AWS_ENDPOINT_URL": endpoint_url,
         "LANG": "en_US.UTF-8",
@@ -71,6 +83,28 @@ def install(endpoint_url: str) -> None:
     for module in (lambda_runtime, lambda_svc):
         put(module, "os", _Substitute(os, environ=environment))
         put(module, "subprocess", _Substitute(subprocess, Popen=FunctionProcess))
+
+
+def _verify_request(
+    _server: socketserver.BaseServer, _request: Any, client_address: tuple[str, int]
+) -> bool:
+    return loopback.is_own(client_address[1])
+
+
+def _parse_request(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Refuses what only a browser sends, and another name for this machine than its loopback."""
+
+    def parse_request(handler: http.server.BaseHTTPRequestHandler) -> bool:
+        if not original(handler):
+            return False
+        headers = handler.headers
+        of_page = any(name in headers for name in loopback.OF_BROWSERS)
+        if of_page or not loopback.is_named(headers.get("Host", "")):
+            handler.send_error(403)
+            return False
+        return True
+
+    return parse_request
 
 
 def end_all() -> None:

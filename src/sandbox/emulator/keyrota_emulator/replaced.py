@@ -35,7 +35,16 @@ SERVICES = (
 """What keyrota's stacks use; ministack's other services stay off, and with them their ports."""
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "ministack.app": ("SERVICE_REGISTRY", "app", "pin_request_origin"),
+    "ministack.app": (
+        "SERVICE_HANDLERS",
+        "SERVICE_REGISTRY",
+        "_handle_admin_reset",
+        "_handle_post_body_shortcuts",
+        "_handle_pre_body_request",
+        "_handle_special_data_plane_request",
+        "app",
+        "pin_request_origin",
+    ),
     "ministack.core.iam_actions": (
         "SERVICE_TO_IAM_NAMESPACE",
         "extract_resource_arn",
@@ -44,15 +53,29 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ministack.core.iam_evaluator": (
         "AuthError",
         "EvalContext",
+        "ResolvedCredential",
+        "_SESSION_TOKEN_NOT_CHECKED",
         "_gather_role_policies",
+        "_validate_session_token",
+        "_verified_key",
+        "authenticate",
         "enforce",
         "evaluate",
         "evaluate_resource_policy",
+        "is_root_access_key",
+        "pin_signed_body",
+        "pin_signed_request",
+        "resolve_credential",
         "resolve_principal",
         "validate_policy_document",
         "validate_role_arn",
     ),
-    "ministack.core.lambda_runtime": ("os", "subprocess"),
+    "ministack.core.lambda_runtime": (
+        "_account_region_from_function_config",
+        "execution_credentials",
+        "os",
+        "subprocess",
+    ),
     "ministack.core.responses": (
         "error_response_json",
         "get_account_id",
@@ -112,6 +135,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_functions",
         "_get_func_record_for_ref",
         "_reject_unreadable_zip",
+        "execution_credentials",
         "os",
         "subprocess",
     ),
@@ -121,6 +145,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_get_object_data",
         "_parse_bucket_key",
         "handle_request",
+        "resolve_credential",
     ),
     "ministack.services.secretsmanager": (
         "_add_stage",
@@ -149,10 +174,12 @@ NAMES: dict[str, tuple[str, ...]] = {
         "reset",
     ),
     "ministack.services.tagging": ("handle_request",),
+    "ministack.services.sts": ("is_root_access_key", "register_session", "resolve_credential"),
 }
 """Each module of ministack with the names in it that must exist."""
 
 ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("ministack.app", "SERVICE_HANDLERS"): SERVICES,
     ("ministack.app", "SERVICE_REGISTRY"): SERVICES,
     ("ministack.services.cloudformation", "_ACTION_HANDLERS"): (
         "CreateChangeSet",

@@ -1,0 +1,62 @@
+//! No core dumps: an image of this program's memory would hold the secrets that it
+//! was working with.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The limit on core dumps that the caller had set.
+#[derive(Clone, Debug)]
+pub(super) struct CoreLimit(Rlimit);
+
+/// Sees to it that this process leaves no core dump, and returns the limit that was
+/// set before. Where the machine does not let it, there is nothing else to do.
+///
+/// Only the soft limit is lowered: it can be raised again for another program.
+pub(super) fn forbid() -> CoreLimit {
+    let before = getrlimit(Resource::Core);
+    let none = Rlimit {
+        current: Some(0),
+        maximum: before.maximum,
+    };
+    let _ = setrlimit(Resource::Core, none);
+    // A limit does not hold for a dump that goes to a program ("core(5)").
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    CoreLimit(before)
+}
+
+impl CoreLimit {
+    /// Gives the program that takes this one's place the limit that its caller set.
+    /// A program that is started is dumpable again by itself ("execve(2)").
+    pub(super) fn restore(&self) {
+        let _ = setrlimit(Resource::Core, self.0);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+
+    use super::*;
+
+    #[test]
+    fn there_is_no_dump_and_the_limit_comes_back() {
+        let before = Rlimit {
+            current: Some(7),
+            ..getrlimit(Resource::Core)
+        };
+        setrlimit(Resource::Core, before).unwrap();
+        let limit = forbid();
+        let now = getrlimit(Resource::Core);
+        assert_eq!(now.current, Some(0));
+        assert_eq!(now.maximum, before.maximum);
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+        limit.restore();
+        assert_eq!(getrlimit(Resource::Core), before);
+        // The other tests of this process are as they were.
+        set_dumpable_behavior(DumpableBehavior::Dumpable).unwrap();
+    }
+}

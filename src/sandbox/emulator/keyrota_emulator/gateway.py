@@ -1,0 +1,158 @@
+"""The entrance: who may send a request at all, and that no service acts on an unsigned one.
+
+Every process of this machine, and every page that a browser shows, can reach a port of
+127.0.0.1. So a request is refused here, before ministack sees it,
+
+* if its ``Host`` is not this machine's loopback: a page whose own name resolves to
+  127.0.0.1 (DNS rebinding) sends that name. The port is not looked at, since a proxy
+  before the emulator has another one, and a forged name is what gives a page away;
+* if it carries what only browsers send for a page (``Origin``, ``Sec-Fetch-Site``), or is
+  a preflight. No answer has a header of CORS;
+* if it is not signed in its ``Authorization`` header with SigV4. ministack checks that
+  signature, root's like any other; presigned URLs are refused, since nothing needs them;
+* if its path is one of ministack's own (they begin with ``/_``), but for two: the health,
+  which says nothing, and the reset, which only root may ask for.
+
+What ministack serves without credentials (function URLs, websites in S3, OAuth, load
+balancers, downloads, messages that were sent) is off altogether.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from ministack import app
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id
+from ministack.core.router import extract_access_key_id
+
+from . import loopback
+from .replaced import put
+
+HEALTH = "/_ministack/health"
+RESET = "/_ministack/reset"
+
+_SIGNED = b"AWS4-HMAC-SHA256 "
+_SIGNED_IN_QUERY = ("x-amz-algorithm", "x-amz-credential", "x-amz-signature", "awsaccesskeyid")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Handler = Callable[..., Awaitable[Any]]
+
+
+def install() -> None:
+    """Turns off what ministack serves without credentials."""
+    put(app, "_handle_pre_body_request", _serve_nothing)
+    put(app, "_handle_post_body_shortcuts", _serve_nothing)
+    put(app, "_handle_special_data_plane_request", _serve_nothing)
+    for service, handler in app.SERVICE_HANDLERS.items():
+        app.SERVICE_HANDLERS[service] = _signed_only(handler)
+
+
+def guarded(application: Application) -> Application:
+    """Returns an application that sees only the requests that may be sent."""
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await application(scope, receive, send)
+        elif scope["type"] != "http":
+            # ASGI has a refused handshake closed before it was accepted.
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] == HEALTH and scope["method"] == "GET":
+            await _answer(send, *(_foreign(scope) or (200, "{}")))
+        elif refused := _foreign(scope) or _unsigned(scope):
+            await _answer(send, *refused)
+        elif scope["path"] == RESET and scope["method"] == "POST":
+            await _answer(send, *await _reset(scope))
+        elif scope["path"].startswith("/_"):
+            await _answer(send, 403, "This path is not served.")
+        else:
+            await application(scope, receive, _without_cors(send))
+
+    return gateway
+
+
+def _foreign(scope: Scope) -> tuple[int, str] | None:
+    """Returns why a request is not one of a program on this machine."""
+    headers = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+    ]
+    hosts = [value for name, value in headers if name == "host"]
+    if len(hosts) != 1 or not loopback.is_named(hosts[0]):
+        return 403, "The Host header does not name 127.0.0.1, localhost, or [::1]."
+    if any(name in loopback.OF_BROWSERS for name, _ in headers) or scope["method"] == "OPTIONS":
+        return 403, "Requests of web pages are not served."
+    return None
+
+
+def _unsigned(scope: Scope) -> tuple[int, str] | None:
+    """Returns why a request is not signed in the one way that is served."""
+    headers = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    if any(name.lower() in _SIGNED_IN_QUERY for name in query):
+        return 403, "Presigned requests are not served."
+    if len(headers) != 1 or not headers[0].startswith(_SIGNED):
+        return 403, "Missing Authentication Token: sign the request with SigV4."
+    return None
+
+
+async def _reset(scope: Scope) -> tuple[int, str]:
+    """Forgets everything, if it is root who asks. The request has no body."""
+    raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
+    headers = scope["headers"]
+    iam_evaluator.pin_signed_request("POST", raw_path.decode("latin-1"), {}, headers)
+    iam_evaluator.pin_signed_body(b"")
+    authorization = next(value for name, value in headers if name.lower() == b"authorization")
+    key_id = extract_access_key_id({"authorization": authorization.decode("latin-1")})
+    caller = iam_evaluator.authenticate(key_id, get_account_id())
+    if getattr(caller, "principal_type", None) != "Root":
+        return 403, "Only root may reset the account."
+    await app._handle_admin_reset(RESET, "POST", {})
+    return 200, "{}"
+
+
+async def _serve_nothing(*_: Any, **__: Any) -> None:
+    """Stands for ministack's routes that ask for no credentials."""
+    return None
+
+
+def _signed_only(handler: Handler) -> Handler:
+    """Has a service act only where the request's signature has been found to be right."""
+
+    async def handle(*arguments: Any) -> Any:
+        if not iam_evaluator._verified_key.get():
+            text = b"The request's signature has not been checked."
+            return 403, {"Content-Type": "text/plain"}, text
+        return await handler(*arguments)
+
+    return handle
+
+
+def _without_cors(send: Send) -> Send:
+    async def send_without_cors(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                (name, value)
+                for name, value in message.get("headers", [])
+                if not name.lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_without_cors
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    body = text.encode()
+    headers = [
+        (b"content-type", b"application/json" if status == 200 else b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
