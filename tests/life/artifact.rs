@@ -290,7 +290,7 @@ async fn who_may_plan_cannot_delete_or_change_what_is_deployed() {
     world.manifest(&manifest(ENTRY).replace("account:", "tags: { team: a }\naccount:"));
     let planned = world.changes_nothing(PLAN).await.exits(0).json();
     assert_ne!(planned["changes"], json!([]));
-    world.act_as(&Key::root());
+    world.act_as(&world.root());
     world.manifest(&manifest(ENTRY));
     // Their change set is never executed.
     world.keyrota(BOOTSTRAP).await.exits(0);

@@ -19,9 +19,6 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 const LATER: Duration = Duration::from_secs(600);
 
-/// How often somebody acts who may write the secret.
-const FORGED: u32 = 2;
-
 /// How often a rotation is tried once the faults are over.
 const TRIES: usize = 3;
 
@@ -35,8 +32,8 @@ struct Reached {
 struct Search {
     function: Function,
     faults: usize,
-    /// Whether somebody acts who may write the secret, instead of faults.
-    forging: bool,
+    /// How often somebody acts who may write the secret, if they do instead of faults.
+    forging: Option<u32>,
     reached: Vec<Reached>,
     known: HashSet<String>,
     explored: Explored,
@@ -48,7 +45,7 @@ pub(super) fn explore(
     function: Function,
     faults: usize,
 ) -> Result<Explored, Box<Found>> {
-    search(starts, function, faults, false)
+    search(starts, function, faults, None)
 }
 
 /// The same, where between any two calls somebody acts who may write the secret and
@@ -62,7 +59,7 @@ fn search(
     starts: &[Start],
     function: Function,
     faults: usize,
-    forging: bool,
+    forging: Option<u32>,
 ) -> Result<Explored, Box<Found>> {
     let mut search = Search {
         function,
@@ -81,7 +78,7 @@ fn search(
     let mut at = 0;
     while at < search.reached.len() {
         let state = search.reached[at].state.fork();
-        if forging {
+        if forging.is_some() {
             search.forge(at, &state)?;
         } else {
             search.heal(at, &state)?;
@@ -145,7 +142,7 @@ impl Search {
 
     /// Lets somebody act who may write the secret and send events to the function.
     fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
-        if state.world.forged.get() == FORGED {
+        if self.is_forged_out(state) {
             return Ok(());
         }
         for forgery in Forgery::ALL {
@@ -175,9 +172,14 @@ impl Search {
     /// Returns what may befall a call.
     fn mishaps(&self, action: &str) -> Vec<Mishap> {
         match self.forging {
-            false => mishaps(action).to_vec(),
-            true => Forgery::ALL.map(Mishap::Forged).to_vec(),
+            None => mishaps(action).to_vec(),
+            Some(_) => Forgery::ALL.map(Mishap::Forged).to_vec(),
         }
+    }
+
+    /// Whether somebody has acted as often as they do.
+    fn is_forged_out(&self, state: &State) -> bool {
+        self.forging == Some(state.world.forged.get())
     }
 
     /// Runs the next step without a fault, with each, and with each two.
@@ -190,8 +192,8 @@ impl Search {
             };
             let (ended, calls) = self.run(at, &mut after, &plan)?;
             let most = match self.forging {
-                true => usize::from(state.world.forged.get() < FORGED),
-                false => self.faults,
+                Some(_) => usize::from(!self.is_forged_out(state)),
+                None => self.faults,
             };
             if plan.len() < most && !matches!(ended, Ended::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
@@ -241,8 +243,7 @@ impl Search {
             if let Some(violation) = after.world.violations.borrow().first() {
                 return Err(self.found(at, &how, violation.clone()));
             }
-            let is_over = self.forging && state.world.forged.get() == FORGED;
-            if plan.is_none() && !is_over {
+            if plan.is_none() && !self.is_forged_out(state) {
                 for (call, action) in calls.iter().enumerate() {
                     let mishaps = self.mishaps(action).into_iter();
                     plans.extend(mishaps.map(|mishap| Some((call, mishap))));
