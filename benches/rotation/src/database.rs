@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::Stdio;
 
 use keyrota_test_servers::{Options, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::task::block_in_place;
 
 use crate::authority::{Authority, HOST};
 use crate::error::Error;
-use crate::stub::account::{Account, STACK};
+use crate::stub::account::Account;
 
 /// The file in a function's zip with the authorities that it trusts.
 const AUTHORITIES: &str = "authorities.pem";
@@ -127,27 +127,30 @@ impl Database {
             "username": USER,
             "password": FIRST_PASSWORD,
         });
-        // What the stack writes for a user that changes its own password.
-        let mut tags = vec![
-            ("keyrota:stack", STACK.to_owned()),
-            ("keyrota:kind", "database".to_owned()),
-            ("keyrota:user", USER.to_owned()),
-            ("keyrota:engine", engine.to_owned()),
-            ("keyrota:endpoint", format!("{HOST}:{port}")),
-            ("keyrota:tls", format!("verify-full {AUTHORITIES}")),
-            (
-                "keyrota:password",
-                "length=32 exclude=/@=22=27=5C".to_owned(),
-            ),
-            ("keyrota:rotate-as", "self".to_owned()),
-            ("keyrota:old-key", "until_next_rotation".to_owned()),
-        ];
         if let Some(dbname) = self.engine.dbname() {
             value["dbname"] = dbname.into();
-            tags.push(("keyrota:dbname", dbname.to_owned()));
         }
-        let account = Account::of_password(&value, tags.into_iter().collect());
+        let account = Account::of_password(&value);
         account.map_err(|refusal| Error::Usage(refusal.message))
+    }
+
+    /// Returns what the function's pins say of the secret, for a user that changes its
+    /// own password.
+    pub fn pin(&self) -> Value {
+        let mut pin = json!({
+            "username": USER,
+            "engine": self.engine.name(),
+            "host": HOST,
+            "port": self.server.port(),
+            "tls": "verify-full",
+            "tls_ca": AUTHORITIES,
+            "password": { "length": 32, "exclude": "/@\"'\\" },
+            "rotate_as": "self",
+        });
+        if let Some(dbname) = self.engine.dbname() {
+            pin["dbname"] = dbname.into();
+        }
+        pin
     }
 
     /// Asks the server whether it lets the user in with a password. The engine's

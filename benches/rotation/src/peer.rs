@@ -10,8 +10,8 @@ pub struct Peer {
     pub name: &'static str,
     pub program: PathBuf,
     pub arguments: Vec<String>,
-    /// What `_HANDLER` says.
-    pub handler: &'static str,
+    /// What `_HANDLER` says; nothing where it names the function's pins.
+    pub handler: Option<&'static str>,
     /// The folder that it is started in, which is its own.
     pub task_root: PathBuf,
 }
@@ -32,7 +32,7 @@ impl Peer {
             name: "ours",
             program,
             arguments: Vec::new(),
-            handler: "bootstrap",
+            handler: None,
             task_root,
         })
     }
@@ -53,7 +53,7 @@ impl Peer {
             name: "Python",
             program: interpreter.to_owned(),
             arguments: ["-m", "awslambdaric", handler].map(str::to_owned).into(),
-            handler,
+            handler: Some(handler),
             task_root,
         })
     }
@@ -65,10 +65,15 @@ fn own_folder(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     Ok(own)
 }
 
+/// Writes a file of a function.
+///
+/// # Errors
+///
+/// Returns that it cannot be written.
 #[expect(
     clippy::disallowed_methods,
     reason = "functions are started from files"
 )]
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::fs::write(path, bytes).map_err(Error::io("write", path))
 }

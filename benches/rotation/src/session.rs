@@ -66,7 +66,8 @@ impl<'run> Session<'run> {
         let stub = Stub::start(scene.authority, scene.account()?, delay).await?;
         let root = &peer.task_root;
         let address = host.address();
-        let environment = lambda::environment(&address, root, peer.handler, scene.authority, &stub);
+        let handler = scene.handler(peer);
+        let environment = lambda::environment(&address, root, &handler, scene.authority, &stub);
         Ok(Self {
             peer: peer.name,
             scene,

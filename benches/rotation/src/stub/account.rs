@@ -1,7 +1,6 @@
 //! The account that is rotated in: one user and the secret with its key, or the
 //! secret with the password of a database's user.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,18 +20,6 @@ pub const SECRET_ARN: &str =
 /// The access key of the function's role.
 pub const ROLE_KEY: &str = "ASIAFUNCTIONROLE0000";
 
-/// The stack's name.
-pub const STACK: &str = "bench";
-
-/// What the stack writes for a user that rotates its own key.
-const TAGS: [(&str, &str); 5] = [
-    ("keyrota:stack", STACK),
-    ("keyrota:user", USER),
-    ("keyrota:rotate-as", "self"),
-    ("keyrota:owns-user", "false"),
-    ("keyrota:old-key", "until_next_rotation"),
-];
-
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What a secret holds.
@@ -51,7 +38,6 @@ pub struct Account {
     /// Without a key where the secret holds a password.
     pub user: User,
     holds: Holds,
-    tags: BTreeMap<&'static str, String>,
     rotations: u64,
     passwords: u64,
 }
@@ -72,44 +58,31 @@ impl Account {
             "username": USER,
             "secretarn": SECRET_ARN,
         });
-        let tags = TAGS.map(|(key, value)| (key, value.to_owned()));
-        Self::new(user, Holds::Key, &value, tags.into())
+        // As a bootstrap leaves it.
+        user.tag("keyrota:keys", &key.id);
+        Self::new(user, Holds::Key, &value)
     }
 
     /// Returns an account before the first rotation of a database's secret, whose
-    /// value and tags are given.
+    /// value is given.
     ///
     /// # Errors
     ///
     /// Does not fail in an account without secrets.
-    pub fn of_password(
-        value: &Value,
-        tags: BTreeMap<&'static str, String>,
-    ) -> Result<Self, Refusal> {
-        Self::new(User::new(USER), Holds::Password, value, tags)
+    pub fn of_password(value: &Value) -> Result<Self, Refusal> {
+        Self::new(User::new(USER), Holds::Password, value)
     }
 
-    fn new(
-        user: User,
-        holds: Holds,
-        value: &Value,
-        tags: BTreeMap<&'static str, String>,
-    ) -> Result<Self, Refusal> {
+    fn new(user: User, holds: Holds, value: &Value) -> Result<Self, Refusal> {
         let mut secret = Secret::default();
         secret.put(&token(0), &value.to_string(), &[CURRENT])?;
         Ok(Self {
             secret,
             user,
             holds,
-            tags,
             rotations: 0,
             passwords: 0,
         })
-    }
-
-    /// Returns the secret's tags.
-    pub fn tags(&self) -> &BTreeMap<&'static str, String> {
-        &self.tags
     }
 
     /// Makes a password.

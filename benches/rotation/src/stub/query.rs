@@ -68,8 +68,35 @@ fn of_the_user(user: &mut User, action: &str, form: &Form) -> Result<String, Ref
             user.set_active(id()?, active).map(|()| String::new())
         }
         "DeleteAccessKey" => user.delete(id()?).map(|()| String::new()),
+        "ListUserTags" => Ok(tags(user)),
+        "TagUser" => {
+            // The function sets one tag at a time.
+            let field = |name: &str| form.get(&format!("Tags.member.1.{name}"));
+            if let (Some(key), Some(value)) = (field("Key"), field("Value")) {
+                user.tag(key, value);
+            }
+            Ok(String::new())
+        }
+        "UntagUser" => {
+            if let Some(key) = form.get("TagKeys.member.1") {
+                user.untag(key);
+            }
+            Ok(String::new())
+        }
         _ => Err(Refusal::new("InvalidAction", action)),
     }
+}
+
+fn tags(user: &User) -> String {
+    let mut text = "<Tags>".to_owned();
+    for (key, value) in user.tags() {
+        // Text grows without fail.
+        let _ = write!(
+            text,
+            "<member><Key>{key}</Key><Value>{value}</Value></member>"
+        );
+    }
+    text + "</Tags><IsTruncated>false</IsTruncated>"
 }
 
 fn list(user: &User) -> String {

@@ -42,17 +42,11 @@ pub fn answer(
 }
 
 fn describe(account: &Account) -> Value {
-    let tags: Vec<Value> = account
-        .tags()
-        .iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
     let mut answer = json!({
         "ARN": SECRET_ARN,
         "Name": SECRET_NAME,
         "RotationEnabled": true,
         "RotationRules": { "ScheduleExpression": "rate(1 day)" },
-        "Tags": tags,
         "VersionIdsToStages": account.secret.labels(),
     });
     if let Some(ended) = account.secret.last_rotated() {

@@ -1,5 +1,6 @@
 //! An IAM user's access keys.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::refusal::Refusal;
@@ -27,6 +28,7 @@ pub struct User {
     pub name: String,
     keys: Vec<Key>,
     made: u64,
+    tags: BTreeMap<String, String>,
 }
 
 impl User {
@@ -35,11 +37,27 @@ impl User {
             name: name.to_owned(),
             keys: Vec::new(),
             made: 0,
+            tags: BTreeMap::new(),
         }
     }
 
     pub fn keys(&self) -> &[Key] {
         &self.keys
+    }
+
+    /// Returns the user's tags.
+    pub fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+
+    /// Sets a tag.
+    pub fn tag(&mut self, key: &str, value: &str) {
+        self.tags.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Removes a tag.
+    pub fn untag(&mut self, key: &str) {
+        self.tags.remove(key);
     }
 
     /// Moves all that has happened back in time.

@@ -51,8 +51,14 @@ pub(super) fn explore(
 /// The same, where between any two calls somebody acts who may write the secret and
 /// send events to the function. That breaks the secret's own credential at most; so
 /// nothing is said of whether a rotation succeeds.
-pub(super) fn explore_forged(starts: &[Start], function: Function) -> Result<Explored, Box<Found>> {
-    search(starts, function, 0, true)
+///
+/// `times` is how often they act.
+pub(super) fn explore_forged(
+    starts: &[Start],
+    function: Function,
+    times: u32,
+) -> Result<Explored, Box<Found>> {
+    search(starts, function, 0, Some(times))
 }
 
 fn search(
