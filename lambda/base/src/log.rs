@@ -120,11 +120,52 @@ impl<W: Write> Page<W> {
 
     fn write_object(&self, object: &impl Serialize) {
         // A log that cannot be written is no reason to break off a rotation.
-        let Ok(mut text) = serde_json::to_vec(object) else {
+        let Ok(text) = serde_json::to_string(object) else {
             return;
         };
-        text.push(b'\n');
+        let mut line = ascii(&text);
+        line.push('\n');
         let mut writer = self.writer.borrow_mut();
-        let _ = writer.write_all(&text).and_then(|()| writer.flush());
+        let _ = writer
+            .write_all(line.as_bytes())
+            .and_then(|()| writer.flush());
+    }
+}
+
+/// Returns JSON with an escape for every character that is not printable ASCII. What AWS
+/// or a server says can hold names that others chose, and a terminal that shows the log
+/// must not obey them: `serde_json` leaves DEL, C1, and bidirectional controls as they are.
+/// Outside of strings, JSON is ASCII.
+fn ascii(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            ' '..='~' => escaped.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    escaped.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ascii;
+
+    #[test]
+    fn a_line_is_printable_and_says_the_same() {
+        let value = serde_json::json!({
+            "a": "x\u{1b}[31m \u{7f} \u{9b} \u{202e} 키 \u{1f511} \"\\"
+        });
+        let line = ascii(&value.to_string());
+        assert!(
+            line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{line}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read, value);
     }
 }

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_rotation_of_a_password_takes_place_once_another_is_current() {
         let value = json!({ "password": "first" });
-        let mut account = Account::of_password(&value, BTreeMap::new()).unwrap();
+        let mut account = Account::of_password(&value).unwrap();
         assert_eq!(rotate_to(&mut account, &value), None);
         let second = json!({ "password": "second" });
         let rotated = rotate_to(&mut account, &second);
