@@ -52,15 +52,15 @@ fn calls(all: u64, reads: u64, puts: u64) -> Calls {
 
 /// Returns the calls of so many rotations.
 ///
-/// createSecret makes seven: DescribeSecret twice, GetSecretValue for AWSCURRENT,
-/// AWSPREVIOUS and AWSPENDING, the label of the intent, PutSecretValue. setSecret
-/// makes one. testSecret makes three: DescribeSecret, GetSecretValue twice.
-/// finishSecret makes five: the same three, and a label moved and one removed.
+/// createSecret makes six: DescribeSecret twice, GetSecretValue for AWSCURRENT,
+/// AWSPREVIOUS and AWSPENDING, PutSecretValue. setSecret makes one. testSecret makes
+/// three: DescribeSecret, GetSecretValue twice. finishSecret makes four: the same three,
+/// and a label moved. Calls of IAM and STS cost nothing.
 /// Reading an administrator's key is one more, of a secret that is not the stack's.
 pub(super) fn of_rotations(entry: &AccessKey, count: Decimal) -> Calls {
     let administrator = administrator(entry);
     // AWSPENDING is read where it has no value yet, so that nothing is decrypted.
-    let once = calls(16 + administrator, 6, PUTS);
+    let once = calls(14 + administrator, 6, PUTS);
     once.plus(at_once(entry)).times(count)
 }
 

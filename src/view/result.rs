@@ -205,7 +205,8 @@ impl PlanResult {
                 1 => String::new(),
                 _ => format!("{stack}: "),
             };
-            let _ = writeln!(text, "{stack}{}: {}", drift.logical_id, drift.difference);
+            let (id, difference) = (visible(&drift.logical_id), visible(&drift.difference));
+            let _ = writeln!(text, "{}{id}: {difference}", visible(&stack));
         }
         text
     }

@@ -89,8 +89,8 @@ impl Show for StatusReport {
             let _ = writeln!(
                 text,
                 "\n{}: {}; `keyrota bootstrap` restores the tags",
-                secret.name,
-                tags.join("; ")
+                visible(&secret.name),
+                visible(&tags.join("; "))
             );
         }
         for secret in &self.secrets {
