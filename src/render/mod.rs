@@ -348,8 +348,7 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
     }
     for strategy in Strategy::of(rendered.model) {
         let pins = Pins::of(rendered.model, strategy)?;
-        let function = document::kebab(strategy.function());
-        files.insert(format!("pins/{prefix}{function}.json"), pins.text);
+        files.insert(Pins::file(prefix, strategy), pins.text);
     }
     let deployer = deployer::policy(rendered);
     let name = match prefix.strip_suffix('-') {

@@ -106,6 +106,13 @@ enum Way<'model> {
 }
 
 impl Pins {
+    /// Returns where `generate` writes the pins of a stack's function. `prefix` tells a
+    /// stack's files from other stacks'.
+    pub(super) fn file(prefix: &str, strategy: Strategy) -> String {
+        let function = super::document::kebab(strategy.function());
+        format!("pins/{prefix}{function}.json")
+    }
+
     /// Returns the pins of a stack's function.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ mod least;
 mod life;
 mod manifest;
 mod offline;
+mod pins;
 mod refused;
 mod restore;
 mod sandbox;

@@ -35,7 +35,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::spread::{both, spread};
-use super::{Error, Rendered, TemplateError};
+use super::{Error, Pins, Rendered, Strategy, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
 use arrangement::{Arrangement, Rota};
@@ -96,7 +96,19 @@ struct Secrets<'a> {
     words: String,
     several: bool,
     arrangements: &'a [Arrangement<'a>],
+    pins: Vec<PinFile>,
+    more_pins: String,
 }
+
+/// The pins of one function: where they are shown, and where in its package they are.
+#[derive(Serialize)]
+struct PinFile {
+    file: String,
+    handler: String,
+}
+
+/// Files of pins that the page names; a large fleet has one for each stack.
+const PIN_FILES: usize = 20;
 
 #[derive(Serialize)]
 struct Calendar {
@@ -175,7 +187,10 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         },
         picture,
     };
+    let (pins, more_pins) = pin_files(stacks)?;
     let listed = Secrets {
+        pins,
+        more_pins,
         words: secrets_words(secrets, arrangements.len()),
         several,
         arrangements: &arrangements,
@@ -255,6 +270,26 @@ fn setting(stacks: &[Rendered<'_>]) -> Setting {
             .map(|one| one.world.region().to_owned())
             .unwrap_or_default(),
     }
+}
+
+/// Returns the files of pins, and what is said of those that are not named.
+fn pin_files(stacks: &[Rendered<'_>]) -> Result<(Vec<PinFile>, String), Error> {
+    let mut files = Vec::new();
+    for stack in stacks {
+        for strategy in Strategy::of(stack.model) {
+            files.push(PinFile {
+                file: Pins::file(stack.prefix, strategy),
+                handler: Pins::of(stack.model, strategy)?.path,
+            });
+        }
+    }
+    let more = files.len().saturating_sub(PIN_FILES);
+    files.truncate(PIN_FILES);
+    let words = match more {
+        0 => String::new(),
+        more => format!("And {} more, one for each function.", prose::number(more)),
+    };
+    Ok((files, words))
 }
 
 fn secrets_words(secrets: usize, arrangements: usize) -> String {

@@ -156,7 +156,8 @@ async fn another_host_in_a_version() {
         let right = site.value("AWSCURRENT").await;
         value["password"] = right["password"].clone();
         site.world.store(SECRET, &value).await;
-        site.fails_to_rotate(&["port", "what the manifest says"]).await;
+        site.fails_to_rotate(&["port", "what the manifest says"])
+            .await;
         site.bootstrap().await.exits(0);
         assert_eq!(site.value("AWSCURRENT").await["port"], right["port"]);
         assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));

@@ -1,0 +1,127 @@
+//! The pins on the local AWS: a function serves what was packed with it for its template,
+//! and nothing else.
+
+use aws_sdk_cloudformation::types::Capability;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_s3::primitives::ByteStream;
+use keyrota::bundle::{Bundle, Machine, Pinned, sha256_hex};
+use serde_json::Value;
+
+use crate::world::{World, function_zip};
+
+const STACK: &str = "payments-keys";
+const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
+const MANIFEST: &str = "version: 1\nstack: payments-keys\naccess_keys:\n  - { user: ci-deployer, secret: prod/ci-deployer, rotate_as: role }\n";
+
+/// Returns the function's zip with the pins that `generate` wrote, as `keyrota bundle`
+/// packs it.
+fn packed(world: &World) -> Vec<u8> {
+    let text = world.home.read("rendered/pins/function.json");
+    let path = format!("pins/{}.json", sha256_hex(text.as_bytes()));
+    let bundle = bare();
+    let packed = bundle.pinned(&[Pinned { path, text }]).expect("a zip");
+    assert_eq!(packed.executable_sha256(), bundle.executable_sha256());
+    packed.bytes().to_vec()
+}
+
+/// Returns the function's zip without pins.
+fn bare() -> Bundle {
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    let zip = std::fs::read(function_zip()).expect("the shared zip");
+    Bundle::inspect(zip, Machine::X86_64).expect("a zip")
+}
+
+/// Changes the deployed function's code alone.
+async fn replace_code(world: &World, zip: Vec<u8>) {
+    let functions = world.lambda.list_functions().send().await;
+    let functions = functions.expect("functions").functions.unwrap_or_default();
+    let name = functions[0].function_name().expect("a name");
+    let request = world.lambda.update_function_code().function_name(name);
+    let request = request.zip_file(Blob::new(zip)).send().await;
+    request.expect("the code is replaced");
+}
+
+/// By the AWS CLI's two parameters, with the zip that belongs to the template.
+#[tokio::test]
+async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    world.keyrota("generate").await.exits(0);
+    let template = world.home.read("rendered/stack.yaml");
+    let pins = world.home.read("rendered/pins/function.json");
+    let digest = sha256_hex(pins.as_bytes());
+    assert!(
+        template.contains(&format!("Handler: \"pins/{digest}.json\"")),
+        "{template}"
+    );
+    world.make_bucket("by-hand").await;
+    let request = world.s3.put_object().bucket("by-hand").key("function.zip");
+    let request = request.body(ByteStream::from(packed(&world))).send().await;
+    request.expect("it is stored");
+    let parameter = |name: &str, value: &str| {
+        let builder = aws_sdk_cloudformation::types::Parameter::builder();
+        builder.parameter_key(name).parameter_value(value).build()
+    };
+    let tag = aws_sdk_cloudformation::types::Tag::builder();
+    let request = world.cloudformation.create_stack().stack_name(STACK);
+    let request = request.template_body(template);
+    let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
+    let request = request.parameters(parameter("ArtifactKey", "function.zip"));
+    let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
+    let request = request.capabilities(Capability::CapabilityIam).send().await;
+    request.expect("the stack is made");
+    world.until_stack_is(STACK, "CREATE_COMPLETE").await;
+
+    let key = world.make_key("ci-deployer").await;
+    let arn = world
+        .secret("prod/ci-deployer")
+        .await
+        .expect("the secret")
+        .arn;
+    let value = serde_json::json!({
+        "accesskey": key.id, "secretkey": key.secret, "username": "ci-deployer", "secretarn": arn,
+    });
+    world.store("prod/ci-deployer", &value).await;
+    let ran = world.keyrota("rotate --format json").await.exits(0).json();
+    assert_eq!(ran["secrets"][0]["verified"], true);
+    let held = world
+        .value("prod/ci-deployer", "AWSCURRENT")
+        .await
+        .expect("a value");
+    assert_ne!(held["accesskey"], Value::from(key.id));
+}
+
+/// A zip for another manifest, and one without pins: nothing is rotated, and the error
+/// says why.
+#[tokio::test]
+async fn a_zip_for_another_template_rotates_nothing() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: self"));
+    world.keyrota("generate").await.exits(0);
+    let other = packed(&world);
+    world.manifest(MANIFEST);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    let before = world.value("prod/ci-deployer", "AWSCURRENT").await;
+    for zip in [other, bare().bytes().to_vec()] {
+        replace_code(&world, zip).await;
+        let ran = world.keyrota("rotate --format json").await.exits(1);
+        assert!(
+            ran.stderr.contains("PinsAbsent") || ran.stdout.contains("package"),
+            "{ran}"
+        );
+        assert_eq!(world.value("prod/ci-deployer", "AWSCURRENT").await, before);
+        assert!(
+            world
+                .logged()
+                .await
+                .iter()
+                .any(|line| line.contains("PinsAbsent"))
+        );
+    }
+    // A deployment puts it right.
+    world.keyrota("generate").await.exits(0);
+    replace_code(&world, packed(&world)).await;
+    world.keyrota("rotate --format json").await.exits(0);
+}
