@@ -290,7 +290,7 @@ async fn who_may_plan_cannot_delete_or_change_what_is_deployed() {
     world.manifest(&manifest(ENTRY).replace("account:", "tags: { team: a }\naccount:"));
     let planned = world.changes_nothing(PLAN).await.exits(0).json();
     assert_ne!(planned["changes"], json!([]));
-    world.act_as(&Key::root());
+    world.act_as(&world.root());
     world.manifest(&manifest(ENTRY));
     // Their change set is never executed.
     world.keyrota(BOOTSTRAP).await.exits(0);
@@ -409,10 +409,8 @@ async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
     world.keyrota("teardown --yes").await.exits(0);
     let left = world.everything().await;
     let left: Vec<&String> = left.iter().filter(|line| line.contains("s3://")).collect();
-    assert_eq!(
-        left,
-        ["object s3://shared-artifacts/payments-keys/report.csv"]
-    );
+    let report = "object s3://shared-artifacts/payments-keys/report.csv ";
+    assert!(left.len() == 1 && left[0].starts_with(report), "{left:?}");
 }
 
 #[tokio::test]
