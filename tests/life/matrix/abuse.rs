@@ -12,7 +12,13 @@ pub const LABELS: [&[&str]; 4] = [
     &["AWSCURRENT"],
     &["AWSPENDING"],
     &["AWSPREVIOUS"],
-    &["KEYROTA_MADE", "KEYROTA_FIRST", "KEYROTA_BEFORE", "KEYROTA_SETTING", "KEYROTA_RETAINED"],
+    &[
+        "KEYROTA_MADE",
+        "KEYROTA_FIRST",
+        "KEYROTA_BEFORE",
+        "KEYROTA_SETTING",
+        "KEYROTA_RETAINED",
+    ],
 ];
 
 /// How many values there are.
@@ -27,7 +33,10 @@ pub const fn needs_reserve(value: usize) -> bool {
 pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) -> String {
     let user = scene.entry.user();
     let other = scene.others().next().expect("another entry");
-    let reserve = scene.reserve.as_ref().map_or("AKIANOBODYS00000000", |it| &it.id);
+    let reserve = scene
+        .reserve
+        .as_ref()
+        .map_or("AKIANOBODYS00000000", |it| &it.id);
     let arn = match scene.entry {
         Entry::Clerk => scene.arns[ADMINISTRATOR].as_str(),
         _ => scene.arn(),
@@ -108,7 +117,11 @@ pub async fn moves(scene: &Scene, label: &str) -> Vec<Call> {
         if let Some(holder) = holder.replace(version.to_owned()) {
             fields["RemoveFromVersionId"] = holder.into();
         }
-        calls.push(on_it(scene, "secretsmanager.UpdateSecretVersionStage", fields));
+        calls.push(on_it(
+            scene,
+            "secretsmanager.UpdateSecretVersionStage",
+            fields,
+        ));
     }
     calls
 }
@@ -128,7 +141,10 @@ pub fn fixed(scene: &Scene) -> Vec<Call> {
         ("keyrota:seeding", "2026-11-28T00:00:00Z"),
         ("keyrota:old-key", "deactivate_after=0 delete_after=0"),
         ("keyrota:encryption-key", scene.kms_key.as_str()),
-        ("keyrota:probe", "sts:AssumeRole arn:aws:iam::000000000000:role/x"),
+        (
+            "keyrota:probe",
+            "sts:AssumeRole arn:aws:iam::000000000000:role/x",
+        ),
         ("team", "theirs"),
     ];
     let tag = |(key, value): &(&str, &str)| json!({ "Key": key, "Value": value });
@@ -145,14 +161,22 @@ pub fn fixed(scene: &Scene) -> Vec<Call> {
         }],
     });
     vec![
-        on_it(scene, "secretsmanager.TagResource", json!({ "Tags": written })),
+        on_it(
+            scene,
+            "secretsmanager.TagResource",
+            json!({ "Tags": written }),
+        ),
         // Of AWS alone.
         on_it(
             scene,
             "secretsmanager.TagResource",
             json!({ "Tags": [{ "Key": "aws:cloudformation:stack-id", "Value": stack }] }),
         ),
-        on_it(scene, "secretsmanager.UntagResource", json!({ "TagKeys": keys })),
+        on_it(
+            scene,
+            "secretsmanager.UntagResource",
+            json!({ "TagKeys": keys }),
+        ),
         on_it(
             scene,
             "secretsmanager.UpdateSecret",
@@ -180,7 +204,11 @@ pub fn fixed(scene: &Scene) -> Vec<Call> {
             "secretsmanager.GetSecretValue",
             json!({ "VersionStage": "AWSPREVIOUS" }),
         ),
-        on_it(scene, "secretsmanager.DeleteSecret", json!({ "RecoveryWindowInDays": 7 })),
+        on_it(
+            scene,
+            "secretsmanager.DeleteSecret",
+            json!({ "RecoveryWindowInDays": 7 }),
+        ),
         on_it(scene, "secretsmanager.RestoreSecret", json!({})),
     ]
 }
@@ -188,7 +216,10 @@ pub fn fixed(scene: &Scene) -> Vec<Call> {
 /// Returns events for the function: every step and a sweep, for every secret, with the
 /// version that is there and with one that is not.
 pub async fn events(scene: &Scene) -> Vec<Call> {
-    let mut events = vec![json!({}), json!({ "keyrota": "sweep", "secrets": [scene.arns[FOREIGN]] })];
+    let mut events = vec![
+        json!({}),
+        json!({ "keyrota": "sweep", "secrets": [scene.arns[FOREIGN]] }),
+    ];
     let all: Vec<&String> = scene.arns.values().collect();
     events.push(json!({ "keyrota": "sweep", "secrets": all }));
     events.push(json!({ "keyrota": "check", "secret": scene.arns[FOREIGN] }));
@@ -224,7 +255,11 @@ pub fn elsewhere(scene: &Scene) -> Vec<Call> {
         });
         calls.push(Call::Json(SECRETS, "secretsmanager.PutSecretValue", store));
     }
-    for user in Entry::ALL.map(Entry::user).into_iter().chain([OUTSIDER, "administrator"]) {
+    for user in Entry::ALL
+        .map(Entry::user)
+        .into_iter()
+        .chain([OUTSIDER, "administrator"])
+    {
         let named = || vec![("UserName", user.to_owned())];
         calls.push(Call::Form("iam", "CreateAccessKey", named()));
         let mut tag = named();
@@ -248,7 +283,11 @@ pub fn elsewhere(scene: &Scene) -> Vec<Call> {
     update.push(("Capabilities.member.1", "CAPABILITY_IAM".to_owned()));
     calls.push(Call::Form("cloudformation", "UpdateStack", update));
     let schedule = json!({ "KeyId": scene.kms_key, "PendingWindowInDays": 7 });
-    calls.push(Call::Json("kms", "TrentService.ScheduleKeyDeletion", schedule));
+    calls.push(Call::Json(
+        "kms",
+        "TrentService.ScheduleKeyDeletion",
+        schedule,
+    ));
     for key in [
         "payments-keys/function/theirs.zip",
         "payments-keys/template/theirs.yaml",

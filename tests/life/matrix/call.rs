@@ -80,11 +80,15 @@ impl Principal {
             }
             Call::Invoke(function, event) => {
                 let path = format!("/2015-03-31/functions/{function}/invocations");
-                return self.sends(world, Signed::new("lambda", "POST", &path), event).await;
+                return self
+                    .sends(world, Signed::new("lambda", "POST", &path), event)
+                    .await;
             }
             Call::Put(bucket, key) => {
                 let path = format!("/{bucket}/{key}");
-                return self.sends(world, Signed::new("s3", "PUT", &path), "theirs").await;
+                return self
+                    .sends(world, Signed::new("s3", "PUT", &path), "theirs")
+                    .await;
             }
             Call::Get(bucket, key) => {
                 let path = format!("/{bucket}/{key}");

@@ -77,7 +77,9 @@ impl Scene {
         for entry in Entry::ALL {
             world.make_user(entry.user()).await;
         }
-        world.make_administrator("administrator", ADMINISTRATOR).await;
+        world
+            .make_administrator("administrator", ADMINISTRATOR)
+            .await;
         let mut outsiders = [
             world.make_user_with(OUTSIDER, KEY_ADMINISTRATOR).await,
             world.make_key(OUTSIDER).await,
