@@ -153,7 +153,7 @@ pub fn fixed(scene: &Scene) -> Vec<Call> {
     let everyone = json!({
         "Version": "2012-10-17",
         "Statement": [{
-            "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
+            "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::000000000000:user/attacker" },
             "Action": "secretsmanager:*", "Resource": "*",
         }, {
             "Effect": "Deny", "Principal": "*", "Resource": "*",
@@ -282,6 +282,14 @@ pub fn elsewhere(scene: &Scene) -> Vec<Call> {
     update.push(("TemplateBody", EVIL.to_owned()));
     update.push(("Capabilities.member.1", "CAPABILITY_IAM".to_owned()));
     calls.push(Call::Form("cloudformation", "UpdateStack", update));
+    let mut change = stack();
+    change.push(("ChangeSetName", "theirs".to_owned()));
+    let mut execute = change.clone();
+    execute.push(("DisableRollback", "false".to_owned()));
+    change.push(("TemplateBody", EVIL.to_owned()));
+    change.push(("Capabilities.member.1", "CAPABILITY_IAM".to_owned()));
+    calls.push(Call::Form("cloudformation", "CreateChangeSet", change));
+    calls.push(Call::Form("cloudformation", "ExecuteChangeSet", execute));
     let schedule = json!({ "KeyId": scene.kms_key, "PendingWindowInDays": 7 });
     calls.push(Call::Json(
         "kms",

@@ -26,6 +26,8 @@ struct Row {
     actions: &'static [&'static str],
     /// Every value under every label, and not a part of them.
     whole: bool,
+    /// The part of the deployer's policy that they hold instead.
+    part: Option<&'static str>,
 }
 
 const fn row(name: &'static str, entry: Entry, actions: &'static [&'static str]) -> Row {
@@ -34,6 +36,7 @@ const fn row(name: &'static str, entry: Entry, actions: &'static [&'static str])
         entry,
         actions,
         whole: false,
+        part: None,
     }
 }
 
@@ -110,7 +113,15 @@ struct Attack<'row> {
 impl<'row> Attack<'row> {
     async fn new(row: &'row Row) -> Self {
         let scene = Scene::new(row.entry).await;
-        let policy = row.policy(&scene);
+        let policy = match row.part {
+            Some(part) => {
+                let generate = "generate --output rendered";
+                scene.world.keyrota(generate).await.exits(0);
+                let policy = scene.world.home.read("rendered/deployer-policy.json");
+                crate::least::part(&policy, part)
+            }
+            None => row.policy(&scene),
+        };
         let key = scene.world.make_user_with("attacker", &policy).await;
         Self {
             row,
@@ -284,6 +295,10 @@ impl<'row> Attack<'row> {
     fn learned(&self) {
         let mut secrets = self.scene.world.concealed();
         secrets.remove(&self.attacker.key.secret);
+        if self.row.part.is_some() {
+            // Each part reads the stack's own secrets.
+            secrets.retain(|secret| !self.own.contains(secret));
+        }
         let reads = [
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutResourcePolicy",
@@ -336,6 +351,115 @@ impl Attack<'_> {
             self.make(&event).await;
         }
     }
+}
+
+/// Tries everything as a person who may run one command, and no other.
+async fn command(part: &'static str, changes: bool) {
+    let row = Row {
+        part: Some(part),
+        ..row(part, Entry::Robot, &[])
+    };
+    let mut attack = Attack::new(&row).await;
+    for entry in Entry::ALL {
+        let held = attack.scene.own_secrets(entry.secret()).await;
+        attack.own.extend(held);
+    }
+    let before = attack.scene.outside_stack().await;
+    let all = attack.scene.world.everything().await;
+    let mut calls = abuse::elsewhere(&attack.scene);
+    calls.push(abuse::put(&attack.scene, "{}", &["AWSCURRENT"], 903));
+    calls.extend(abuse::fixed(&attack.scene));
+    calls.extend(abuse::events(&attack.scene).await);
+    for label in abuse::LABELS.concat() {
+        calls.extend(abuse::moves(&attack.scene, label).await);
+    }
+    for call in calls {
+        attack.make(&call).await;
+    }
+    attack.expect(&before, attack.scene.outside_stack().await, part);
+    if !changes {
+        let mut after = attack.scene.world.everything().await;
+        after.retain(|line| !line.starts_with("change set of "));
+        attack.expect(&all, after, part);
+    }
+    // What they have heard by now is what these secrets held by now.
+    for entry in Entry::ALL {
+        let held = attack.scene.own_secrets(entry.secret()).await;
+        attack.own.extend(held);
+    }
+    attack.learned();
+    attack.commands().await;
+    assert!(attack.accepted > 0, "{part}: nothing was tried");
+}
+
+#[tokio::test]
+async fn the_part_plan() {
+    command("Plan", false).await;
+}
+
+#[tokio::test]
+async fn the_part_status() {
+    command("Status", false).await;
+}
+
+#[tokio::test]
+async fn the_part_rotate() {
+    command("Rotate", true).await;
+}
+
+#[tokio::test]
+async fn the_part_doctor() {
+    command("Doctor", true).await;
+}
+
+/// Who may write an administrator's secret stops what it rotates, and no more.
+#[tokio::test]
+async fn put_secret_value_of_an_administrators_secret() {
+    let scene = Scene::new(Entry::Clerk).await;
+    let world = &scene.world;
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Action": "secretsmanager:PutSecretValue",
+            "Resource": scene.arns[scene::ADMINISTRATOR],
+        }],
+    });
+    let key = world.make_user_with("attacker", &policy.to_string()).await;
+    let attacker = Principal::new(key.clone());
+    let right = world.value(scene::ADMINISTRATOR, "AWSCURRENT").await;
+    let current = world.current_key("prod/clerk").await;
+    for index in 0..abuse::VALUES {
+        let before = scene.outside().await;
+        let text = abuse::value(&scene, &key, index).await;
+        let call = Call::Json(
+            "secretsmanager",
+            "secretsmanager.PutSecretValue",
+            json!({
+                "SecretId": scene.arns[scene::ADMINISTRATOR], "SecretString": text,
+                "ClientRequestToken": format!("00000000-0000-4000-8000-{index:012}"),
+            }),
+        );
+        assert!(attacker.makes(world, &call).await, "value {index}");
+        let outside = |lines: Vec<String>| -> Vec<String> {
+            let of_it = |line: &String| line.contains(scene::ADMINISTRATOR);
+            lines.into_iter().filter(|line| !of_it(line)).collect()
+        };
+        scene.provoke().await;
+        let after = outside(scene.outside().await);
+        assert_eq!(after, outside(before), "value {index}");
+        assert_eq!(world.current_key("prod/clerk").await, current);
+    }
+    let mut secrets = world.concealed();
+    secrets.remove(&key.secret);
+    assert_eq!(attacker.learned(secrets.iter()), None);
+    // The others rotate, and this one again once its administrator is back.
+    world
+        .keyrota("rotate prod/mailer prod/robot")
+        .await
+        .exits(0);
+    let right = right.expect("the administrator's value");
+    world.store(scene::ADMINISTRATOR, &right).await;
+    world.keyrota("rotate prod/clerk").await.exits(0);
 }
 
 const PUT: &[&str] = &["secretsmanager:PutSecretValue"];

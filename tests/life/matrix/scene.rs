@@ -145,6 +145,23 @@ impl Scene {
         lines
     }
 
+    /// Returns what a part of the deployer's policy must leave as it is: everything but
+    /// the stack's secrets, the keys of its users, what is recorded of these, and change
+    /// sets that nobody executes.
+    pub async fn outside_stack(&self) -> Vec<String> {
+        let mut lines = self.world.everything().await;
+        lines.retain(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let own = |entry: Entry| {
+                words.contains(&entry.secret())
+                    || line.starts_with(&format!("key of {} ", entry.user()))
+                    || line.starts_with(&format!("tag of user {} keyrota:", entry.user()))
+            };
+            !Entry::ALL.into_iter().any(own) && !line.starts_with("change set of ")
+        });
+        lines
+    }
+
     /// Returns the secret parts that the attacked secret holds now.
     pub async fn own_secrets(&self, secret: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
