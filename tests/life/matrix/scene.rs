@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use crate::world::{ACCOUNT, KEY_ADMINISTRATOR, Key, World};
 
 pub const STACK: &str = "payments-keys";
-/// The old key of `mailer` goes as soon as anything makes it go.
+/// The old key of `mailer` goes as soon as anything makes it go. What waits for a key
+/// that never works gives up soon.
 const MANIFEST: &str = "\
 version: 1
 stack: payments-keys
 account: '000000000000'
 region: us-east-1
 tags: { team: payments }
+function: { timeout: 10s }
 access_keys:
   - { user: mailer, secret: prod/mailer, rotate_as: self,
       old_key: { deactivate_after: 0, delete_after: 0, hold_if_used_within: 0 } }
