@@ -409,10 +409,8 @@ async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
     world.keyrota("teardown --yes").await.exits(0);
     let left = world.everything().await;
     let left: Vec<&String> = left.iter().filter(|line| line.contains("s3://")).collect();
-    assert_eq!(
-        left,
-        ["object s3://shared-artifacts/payments-keys/report.csv"]
-    );
+    let report = "object s3://shared-artifacts/payments-keys/report.csv ";
+    assert!(left.len() == 1 && left[0].starts_with(report), "{left:?}");
 }
 
 #[tokio::test]

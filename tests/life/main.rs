@@ -24,6 +24,7 @@ mod interrupt;
 mod least;
 mod life;
 mod manifest;
+mod matrix;
 mod offline;
 mod pins;
 mod refused;

@@ -196,16 +196,20 @@ impl World {
         })
     }
 
-    /// Returns the JSON that a staging label's version holds; nothing where there
-    /// is none, or where its KMS key is going, so that nobody can read it.
+    /// Returns the JSON that a staging label's version holds, or its text where that
+    /// is none; nothing where there is no such version, or where its KMS key is going,
+    /// so that nobody can read it.
     pub async fn value(&self, name: &str, label: &str) -> Option<Value> {
         let request = self.secretsmanager.get_secret_value().secret_id(name);
         match request.version_stage(label).send().await {
             Ok(answer) => {
                 let text = answer.secret_string.expect("text");
-                let value: Value = serde_json::from_str(&text).expect("JSON");
+                let Ok(value) = serde_json::from_str::<Value>(&text) else {
+                    return Some(Value::String(text));
+                };
                 for field in ["secretkey", "password"] {
-                    if let Some(secret) = value[field].as_str() {
+                    let secret = value[field].as_str().unwrap_or_default();
+                    if !secret.is_empty() {
                         self.conceal(secret);
                     }
                 }
@@ -246,7 +250,7 @@ impl World {
     }
 
     /// Returns the names of all secrets, those awaiting deletion included.
-    pub(super) async fn secret_names(&self) -> Vec<String> {
+    pub async fn secret_names(&self) -> Vec<String> {
         let request = self.secretsmanager.list_secrets();
         let request = request.include_planned_deletion(true);
         let mut pages = request.into_paginator().send();

@@ -1,12 +1,22 @@
 //! All that an account holds, as lines that can be compared.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::World;
+
+/// Returns a short name of a text, for lines that have to differ where it does.
+fn digest(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
 
 impl World {
     /// Returns a line for each thing in the account, in a fixed order: stacks with
-    /// their change sets, buckets with their objects, users with their keys, tags, and
-    /// policies, roles, secrets with their labels and tags, functions, log groups,
-    /// and KMS keys.
+    /// their parameters and change sets, buckets with their objects, users with their
+    /// keys, tags, and policies, roles and managed policies with what they allow, secrets
+    /// with their versions, tags, and policies, functions with their code and
+    /// configuration, rules, log groups, and KMS keys.
     pub async fn everything(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.stacks(&mut lines).await;
@@ -28,6 +38,14 @@ impl World {
                 continue;
             }
             lines.push(format!("stack {name} {status}"));
+            for parameter in stack.parameters() {
+                let (key, value) = (parameter.parameter_key(), parameter.parameter_value());
+                lines.push(format!(
+                    "parameter of {name} {}={}",
+                    key.unwrap_or(""),
+                    value.unwrap_or("")
+                ));
+            }
             let stack_id = stack.stack_id().map(str::to_owned);
             let request = self.cloudformation.list_change_sets().stack_name(&name);
             let sets = request.send().await.expect("change sets").summaries;
@@ -50,7 +68,13 @@ impl World {
             let request = self.s3.list_object_versions().bucket(&name);
             let objects = request.send().await.expect("objects");
             for object in objects.versions() {
-                lines.push(format!("object s3://{name}/{}", object.key().unwrap_or("")));
+                let (key, version) = (object.key(), object.version_id());
+                lines.push(format!(
+                    "object s3://{name}/{} {} {}",
+                    key.unwrap_or(""),
+                    version.unwrap_or(""),
+                    object.e_tag().unwrap_or("")
+                ));
             }
             for marker in objects.delete_markers() {
                 lines.push(format!("marker s3://{name}/{}", marker.key().unwrap_or("")));
@@ -73,18 +97,74 @@ impl World {
             }
             let policies = self.iam.list_user_policies().user_name(&name).send().await;
             for policy in policies.expect("policies").policy_names {
-                lines.push(format!("policy of {name} {policy}"));
+                let request = self.iam.get_user_policy().user_name(&name);
+                let held = request.policy_name(&policy).send().await;
+                let text = digest(&held.expect("the policy").policy_document);
+                lines.push(format!("policy of {name} {policy} {text}"));
+            }
+            let request = self.iam.list_attached_user_policies().user_name(&name);
+            let attached = request.send().await.expect("attached policies");
+            for policy in attached.attached_policies() {
+                let arn = policy.policy_arn().unwrap_or("");
+                lines.push(format!("policy of {name} {arn}"));
             }
         }
+        self.roles(lines).await;
+    }
+
+    async fn roles(&self, lines: &mut Vec<String>) {
         let roles = self.iam.list_roles().send().await.expect("roles").roles;
-        lines.extend(roles.iter().map(|role| format!("role {}", role.role_name)));
+        for role in roles {
+            let name = role.role_name;
+            let trust = digest(&role.assume_role_policy_document.unwrap_or_default());
+            lines.push(format!("role {name} {trust}"));
+            let policies = self.iam.list_role_policies().role_name(&name).send().await;
+            for policy in policies.expect("policies").policy_names {
+                let request = self.iam.get_role_policy().role_name(&name);
+                let held = request.policy_name(&policy).send().await;
+                let text = digest(&held.expect("the policy").policy_document);
+                lines.push(format!("policy of role {name} {policy} {text}"));
+            }
+            let request = self.iam.list_attached_role_policies().role_name(&name);
+            let attached = request.send().await.expect("attached policies");
+            for policy in attached.attached_policies() {
+                let arn = policy.policy_arn().unwrap_or("");
+                lines.push(format!("policy of role {name} {arn}"));
+            }
+        }
+        let request = self.iam.list_policies();
+        let request = request.scope(aws_sdk_iam::types::PolicyScopeType::Local);
+        let policies = request.send().await.expect("managed policies");
+        for policy in policies.policies() {
+            let arn = policy.arn().expect("an ARN");
+            let version = policy.default_version_id().expect("a version");
+            let request = self.iam.get_policy_version().policy_arn(arn);
+            let held = request.version_id(version).send().await;
+            let held = held.expect("the version").policy_version;
+            let text = held.and_then(|held| held.document).unwrap_or_default();
+            lines.push(format!("managed policy {arn} {}", digest(&text)));
+        }
     }
 
     async fn secrets(&self, lines: &mut Vec<String>) {
         for name in self.secret_names().await {
             let held = self.secret(&name).await.expect("it was listed");
             let state = if held.deleted { " deleted" } else { "" };
-            lines.push(format!("secret {name}{state}"));
+            let (key, schedule) = (held.kms_key, held.schedule);
+            lines.push(format!(
+                "secret {name} {} {key:?} {schedule:?} {}{state}",
+                held.arn, held.rotation_enabled
+            ));
+            for label in held.labels.keys().filter(|_| !held.deleted) {
+                let value = self.value(&name, label).await.unwrap_or_default();
+                let value = digest(&value.to_string());
+                lines.push(format!("value of {name} {label} {value}"));
+            }
+            if !held.deleted {
+                let request = self.secretsmanager.get_resource_policy().secret_id(&name);
+                let policy = request.send().await.expect("the policy").resource_policy;
+                lines.extend(policy.map(|it| format!("policy of {name} {}", digest(&it))));
+            }
             for (label, version) in held.labels {
                 lines.push(format!("version of {name} {label} {version}"));
             }
@@ -98,7 +178,17 @@ impl World {
         let functions = self.lambda.list_functions().send().await;
         for function in functions.expect("functions").functions() {
             let name = function.function_name().unwrap_or("");
-            lines.push(format!("function {name}"));
+            let environment = function.environment().and_then(|it| it.variables());
+            let variables = environment.map(std::collections::HashMap::len);
+            lines.push(format!(
+                "function {name} {} {} {} {variables:?}",
+                function.code_sha256().unwrap_or(""),
+                function.handler().unwrap_or(""),
+                function.role().unwrap_or("")
+            ));
+        }
+        for input in self.sweep_inputs().await {
+            lines.push(format!("rule {}", digest(&input)));
         }
         let groups = self.logs.describe_log_groups().send().await;
         for group in groups.expect("log groups").log_groups() {

@@ -29,7 +29,7 @@ pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
 pub use shared::{function_zip, options, tools};
-use signed::Signed;
+pub use signed::Signed;
 
 /// The account of every local AWS.
 pub const ACCOUNT: &str = "000000000000";
@@ -153,6 +153,11 @@ impl World {
     /// Has every command's output looked through for a secret from now on.
     pub fn conceal(&self, secret: &str) {
         self.concealed.borrow_mut().insert(secret.to_owned());
+    }
+
+    /// Returns every secret that was ever seen.
+    pub fn concealed(&self) -> BTreeSet<String> {
+        self.concealed.borrow().clone()
     }
 
     /// Asks AWS who a key's holder is; the error is AWS's code.

@@ -36,7 +36,19 @@ impl<'a> Signed<'a> {
 
     /// Sends it with a body, and returns the body of the answer, which is one of
     /// success.
-    pub async fn send(mut self, endpoint: &str, key: &Key, body: &str) -> String {
+    pub async fn send(self, endpoint: &str, key: &Key, body: &str) -> String {
+        let answer = self.answer(endpoint, key, body).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        // A body in chunks has lengths around it.
+        match (body.find('{'), body.rfind('}')) {
+            (Some(from), Some(to)) => body[from..=to].to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// Sends it with a body, and returns the whole answer, whatever it is.
+    pub async fn answer(mut self, endpoint: &str, key: &Key, body: &str) -> String {
         let address = endpoint.strip_prefix("http://").expect("http");
         self.headers.push(("host", address));
         let identity = credentials(key).into();
@@ -68,14 +80,8 @@ impl<'a> Signed<'a> {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let sent = stream.write_all(text.as_bytes()).await;
         sent.expect("it is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        // A body in chunks has lengths around it.
-        match (body.find('{'), body.rfind('}')) {
-            (Some(from), Some(to)) => body[from..=to].to_owned(),
-            _ => String::new(),
-        }
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer).into_owned()
     }
 }
