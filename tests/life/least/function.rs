@@ -12,11 +12,9 @@ const TIMED: &str = "{ deactivate_after: 1s, delete_after: 1h, hold_if_used_with
 /// What nothing is seen to miss, and why it is granted.
 const EXCUSED: &[(&str, &str)] = &[
     (
-        "iam:GetUser",
-        "the function needs it of nobody; it is part of the policy ManageOwnAccessKeys as it \
-         is published",
+        "iam:UntagUser",
+        "what stays recorded lapses within a minute, and the next rotation removes it",
     ),
-    ("iam:TagUser", "as iam:GetUser"),
     (
         "kms:DescribeKey",
         "Secrets Manager's page rotating-secrets-required-permissions-function asks for it",
@@ -101,6 +99,7 @@ impl Held {
         match &self.holder {
             Holder::User(user) => user,
             Holder::Role(_) if names_key || self.name.contains("Administrators") => "batch",
+            Holder::Role(_) if self.name.contains("Records") => "uploader",
             Holder::Role(_) => "mailer",
         }
     }
