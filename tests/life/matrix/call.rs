@@ -22,6 +22,11 @@ pub enum Call {
 }
 
 impl Call {
+    /// Returns whether it is an event that names one of some secrets.
+    pub fn names_one_of(&self, arns: &[&str]) -> bool {
+        matches!(self, Self::Invoke(_, event) if arns.iter().any(|arn| event.contains(arn)))
+    }
+
     /// Returns the IAM action that allows it.
     pub fn action(&self) -> String {
         match self {
