@@ -220,7 +220,7 @@ impl<'row> Attack<'row> {
     async fn values(&mut self, row: usize) {
         for label in 0..abuse::LABELS.len() {
             for value in 0..abuse::VALUES {
-                if !self.row.whole && (value + label + row) % 10 != 0 {
+                if !self.row.whole && !(value + label + row).is_multiple_of(10) {
                     continue;
                 }
                 let reserve = abuse::needs_reserve(value);
