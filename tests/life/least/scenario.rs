@@ -207,6 +207,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "lambda:UpdateFunctionCode",
             "lambda:UpdateFunctionConfiguration",
             "logs:UntagResource",
+            "secretsmanager:UntagResource",
             "secretsmanager:UpdateSecret",
             // A new topic's own policy allows these two to everyone in the account.
             "sns:SetTopicAttributes",
