@@ -313,8 +313,10 @@ pub fn plan_teardown(
         plan_keys(subject, evidence, options, &mut plan);
     }
     if !options.keep_keys {
-        plan.steps
-            .extend(subjects.access_keys.iter().flat_map(marks));
+        // Another stack's rotation may record its keys on the same user.
+        let recorded = subjects.access_keys.iter();
+        let recorded = recorded.filter(|subject| evidence.is_deployed() || subject.ours);
+        plan.steps.extend(recorded.flat_map(marks));
     }
     for UserKeys { user, keys } in &subjects.users {
         plan_own_keys(user, keys, options, &mut plan);

@@ -382,6 +382,13 @@ fn what_was_recorded_on_a_user_does_not_outlive_its_keys() {
     assert_eq!(steps(&plan(&[], &marked, WINDOW))[2..4], forgotten);
     let gone = plan_without_stack(&[], &only(&marked), WINDOW);
     assert_eq!(steps(&gone)[1..3], forgotten);
+    // Without a stack and a secret of its own it may be another stack's record.
+    let elsewhere = Subject {
+        ours: false,
+        ..marked.clone()
+    };
+    let elsewhere = plan_without_stack(&[], &only(&elsewhere), WINDOW);
+    assert_eq!(elsewhere.steps, []);
     // A user of the stack's own goes with its tags.
     marked.owns_user = true;
     assert!(!steps(&plan(&[], &marked, WINDOW)).contains(&forgotten[0].to_owned()));
