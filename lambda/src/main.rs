@@ -70,22 +70,21 @@ async fn handle(function: &Function, event: LambdaEvent<Payload>) -> Result<(), 
         Ok(invocation) => invocation,
         Err(error) => return Err(failed(&log, error.into())),
     };
+    let log = match &invocation {
+        Invocation::Step(event) => log.about(event.secret.name(), event.step.name()),
+        Invocation::Sweep(_) => log.sweeping(),
+    };
     let pins = match &function.pins {
         Ok(pins) => pins,
         Err(error) => return Err(failed(&log, (*error).into())),
     };
     let left = left(&context);
+    let ports = function.services.with(&log, pins);
     match invocation {
-        Invocation::Step(event) => {
-            let log = log.about(event.secret.name(), event.step.name());
-            let ports = function.services.with(&log, pins);
-            rotate(&ports, &event, left)
-                .await
-                .map_err(|error| failed(&log, error))
-        }
+        Invocation::Step(event) => rotate(&ports, &event, left)
+            .await
+            .map_err(|error| failed(&log, error)),
         Invocation::Sweep(secrets) => {
-            let log = log.sweeping();
-            let ports = function.services.with(&log, pins);
             sweep_up(&ports, &secrets, left)
                 .await
                 .map_err(|error| match error {
