@@ -136,9 +136,12 @@ impl From<run::Error> for Failed {
                 Self::new("not-verified", message).hint("`keyrota status` shows the keys")
             }
             run::Error::NoArtifact { .. } => Self::new("bundle", message),
-            run::Error::OtherCode { .. } => Self::new("other-code", message).hint(
-                "it was given no credential in this run; find out who changed it, and put the zip back with `aws lambda update-function-code`",
-            ),
+            run::Error::OtherCode {
+                function, object, ..
+            } => Self::new("other-code", message).hint(format!(
+                "this run stored no credential for it; find out who changed the code, deploy the uploaded zip with `aws lambda update-function-code --function-name {function} --s3-bucket {} --s3-key {} --s3-object-version {}`, and run `keyrota bootstrap` again",
+                object.bucket, object.key, object.version
+            )),
             run::Error::OtherChangeSet { .. } => Self::new("other-change-set", message).hint(
                 "find out who replaced it: the bucket's versions and CloudTrail say who wrote there; then run the same command again",
             ),

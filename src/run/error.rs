@@ -1,5 +1,6 @@
 //! How carrying a plan out can fail.
 
+use super::StoredZip;
 use crate::model::Finding;
 use crate::port;
 
@@ -114,6 +115,8 @@ pub enum Error {
         code: String,
         /// What it should say.
         expected: String,
+        /// Where the code is that the stack names.
+        object: StoredZip,
     },
     /// A change set was not computed from what was given for it. It was removed.
     #[error(

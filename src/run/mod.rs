@@ -51,7 +51,7 @@ pub use rotate::{Rotated, RotatedAll, rotate, rotate_database, rotate_secret};
 pub use seed::{Seeded, SeededSecret, seed};
 pub use status::status;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
-pub use upload::{Artifact, Artifacts, Uploaded, upload};
+pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
 pub use verify::{Verified, verify};
 
 /// What every stage needs: the ports, and how patient to be.

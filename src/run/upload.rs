@@ -71,6 +71,29 @@ pub struct Uploaded {
     pub template: TemplateSource,
 }
 
+/// A zip in S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredZip {
+    /// The bucket.
+    pub bucket: String,
+    /// The object.
+    pub key: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl Uploaded {
+    /// Returns where the zip of a function of the stack is.
+    pub(super) fn object(&self, model: &Model, strategy: Strategy) -> StoredZip {
+        let parameter = |name| self.parameters.get(name).cloned().unwrap_or_default();
+        StoredZip {
+            bucket: self.bucket.clone(),
+            key: parameter(strategy.key_parameter(model)),
+            version: parameter(strategy.version_parameter(model)),
+        }
+    }
+}
+
 /// Makes the bucket if need be, and uploads what is not there yet.
 ///
 /// # Errors

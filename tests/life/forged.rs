@@ -197,6 +197,42 @@ async fn a_claim_does_not_stop_a_teardown_with_the_teardown_part() {
     assert_eq!(world.stack_status(STACK).await, None);
 }
 
+/// The part's permissions alone, used without the command, do not reach a secret or a
+/// KMS key on which somebody wrote the stack's tag.
+#[tokio::test]
+async fn a_tag_gives_the_teardown_part_nothing_to_delete() {
+    let (world, _, kms_key) = with_claims(true).await;
+    let tag_key = aws_sdk_kms::types::Tag::builder().tag_key("keyrota:stack");
+    let tag_key = tag_key.tag_value(STACK).build().expect("a tag");
+    let request = world.kms.tag_resource().key_id(&kms_key).tags(tag_key);
+    request.send().await.expect("the KMS key is tagged");
+    world.manifest(&MANIFEST.replace("rotate_as: role", "rotate_as: role, kms_key: create"));
+    world.keyrota("generate --output rendered").await.exits(0);
+    let policy = world.home.read("rendered/deployer-policy.json");
+    let policy = crate::least::part(&policy, "Teardown");
+    assert!(policy.contains("kms:ScheduleKeyDeletion"), "{policy}");
+    let deployer = world.make_user_with("deployer", &policy).await;
+    let config = world::config(world.endpoint(), &deployer);
+    let secrets = aws_sdk_secretsmanager::Client::new(&config);
+    let request = secrets.delete_secret().secret_id("theirs/open");
+    let refused = request.send().await.expect_err("it is not the stack's");
+    assert!(
+        format!("{refused:?}").contains("AccessDenied"),
+        "{refused:?}"
+    );
+    let request = secrets.get_secret_value().secret_id("theirs/open");
+    request.send().await.expect_err("it is not the stack's");
+    let kms = aws_sdk_kms::Client::new(&config);
+    let request = kms.schedule_key_deletion().key_id(&kms_key);
+    let refused = request.send().await.expect_err("it is not the stack's");
+    assert!(
+        format!("{refused:?}").contains("AccessDenied"),
+        "{refused:?}"
+    );
+    let request = secrets.delete_secret().secret_id("prod/mailer");
+    request.send().await.expect("this one is the stack's");
+}
+
 /// What is left of a stack that is gone takes no key with it.
 #[tokio::test]
 async fn without_a_stack_a_teardown_takes_secrets_and_no_keys() {

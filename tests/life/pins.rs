@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use keyrota::bundle::{Bundle, Machine, Pinned, sha256_hex};
 use serde_json::Value;
 
-use crate::world::{World, function_zip};
+use crate::world::{Key, World, function_zip};
 
 const STACK: &str = "payments-keys";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
@@ -41,6 +41,40 @@ async fn replace_code(world: &World, zip: Vec<u8>) {
     request.expect("the code is replaced");
 }
 
+/// Deploys the rendered template as the AWS CLI does, with the two parameters that it
+/// has no defaults for.
+async fn deploy_by_hand(world: &World, zip: Vec<u8>) {
+    world.make_bucket("by-hand").await;
+    let request = world.s3.put_object().bucket("by-hand").key("function.zip");
+    let request = request.body(ByteStream::from(zip)).send().await;
+    request.expect("it is stored");
+    let parameter = |name: &str, value: &str| {
+        let builder = aws_sdk_cloudformation::types::Parameter::builder();
+        builder.parameter_key(name).parameter_value(value).build()
+    };
+    let tag = aws_sdk_cloudformation::types::Tag::builder();
+    let request = world.cloudformation.create_stack().stack_name(STACK);
+    let request = request.template_body(world.home.read("rendered/stack.yaml"));
+    let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
+    let request = request.parameters(parameter("ArtifactKey", "function.zip"));
+    let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
+    let request = request.capabilities(Capability::CapabilityIam).send().await;
+    request.expect("the stack is made");
+    world.until_stack_is(STACK, "CREATE_COMPLETE").await;
+}
+
+/// Stores a key of the user as the secret's first value.
+async fn store_first_key(world: &World) -> Key {
+    let key = world.make_key("ci-deployer").await;
+    let secret = world.secret("prod/ci-deployer").await.expect("the secret");
+    let value = serde_json::json!({
+        "accesskey": key.id, "secretkey": key.secret, "username": "ci-deployer",
+        "secretarn": secret.arn,
+    });
+    world.store("prod/ci-deployer", &value).await;
+    key
+}
+
 /// By the AWS CLI's two parameters, with the zip that belongs to the template.
 #[tokio::test]
 async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
@@ -55,34 +89,8 @@ async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
         template.contains(&format!("Handler: \"pins/{digest}.json\"")),
         "{template}"
     );
-    world.make_bucket("by-hand").await;
-    let request = world.s3.put_object().bucket("by-hand").key("function.zip");
-    let request = request.body(ByteStream::from(packed(&world))).send().await;
-    request.expect("it is stored");
-    let parameter = |name: &str, value: &str| {
-        let builder = aws_sdk_cloudformation::types::Parameter::builder();
-        builder.parameter_key(name).parameter_value(value).build()
-    };
-    let tag = aws_sdk_cloudformation::types::Tag::builder();
-    let request = world.cloudformation.create_stack().stack_name(STACK);
-    let request = request.template_body(template);
-    let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
-    let request = request.parameters(parameter("ArtifactKey", "function.zip"));
-    let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
-    let request = request.capabilities(Capability::CapabilityIam).send().await;
-    request.expect("the stack is made");
-    world.until_stack_is(STACK, "CREATE_COMPLETE").await;
-
-    let key = world.make_key("ci-deployer").await;
-    let arn = world
-        .secret("prod/ci-deployer")
-        .await
-        .expect("the secret")
-        .arn;
-    let value = serde_json::json!({
-        "accesskey": key.id, "secretkey": key.secret, "username": "ci-deployer", "secretarn": arn,
-    });
-    world.store("prod/ci-deployer", &value).await;
+    deploy_by_hand(&world, packed(&world)).await;
+    let key = store_first_key(&world).await;
     let ran = world.keyrota("rotate --format json").await.exits(0).json();
     assert_eq!(ran["secrets"][0]["verified"], true);
     let held = world
@@ -90,6 +98,56 @@ async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
         .await
         .expect("a value");
     assert_ne!(held["accesskey"], Value::from(key.id));
+}
+
+/// The hint of the function's error is enough where the stack names the wrong zip.
+#[tokio::test]
+async fn bootstrap_replaces_a_wrong_zip_that_was_deployed_by_hand() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    world.keyrota("generate").await.exits(0);
+    deploy_by_hand(&world, bare().bytes().to_vec()).await;
+    let key = store_first_key(&world).await;
+    let ran = world.keyrota("rotate --format json").await.exits(1);
+    let error = &ran.json()["secrets"][0]["error"];
+    let error = error.as_str().unwrap_or_default();
+    assert!(error.contains("run `keyrota bootstrap`"), "{ran}");
+    assert_eq!(world.current_key("prod/ci-deployer").await.id, key.id);
+    let ran = world.keyrota(BOOTSTRAP).await.exits(0).json();
+    assert_eq!(ran["secrets"][0]["verified"], true);
+    world.keyrota("rotate --format json").await.exits(0);
+}
+
+/// `bootstrap` names the command that puts the uploaded code back, and after that
+/// command it succeeds.
+#[tokio::test]
+async fn code_that_was_replaced_by_hand_is_put_back_by_the_named_command() {
+    let world = World::new().await;
+    world.make_user("ci-deployer").await;
+    world.manifest(MANIFEST);
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    replace_code(&world, bare().bytes().to_vec()).await;
+    let ran = world.keyrota(BOOTSTRAP).await.exits(1);
+    let hint = ran.json()["error"]["hint"]
+        .as_str()
+        .map(str::to_owned)
+        .unwrap_or_else(|| panic!("{ran}"));
+    let option = |name: &str| {
+        let (_, rest) = hint
+            .split_once(name)
+            .unwrap_or_else(|| panic!("{name}: {hint}"));
+        let value = rest.trim_start().split([' ', '`']).next();
+        value.expect("a value").to_owned()
+    };
+    let request = world.lambda.update_function_code();
+    let request = request.function_name(option("--function-name"));
+    let request = request.s3_bucket(option("--s3-bucket"));
+    let request = request.s3_key(option("--s3-key"));
+    let request = request.s3_object_version(option("--s3-object-version"));
+    request.send().await.expect("the code is put back");
+    world.keyrota(BOOTSTRAP).await.exits(0);
+    world.keyrota("rotate --format json").await.exits(0);
 }
 
 /// A zip for another manifest, and one without pins: nothing is rotated, and the error

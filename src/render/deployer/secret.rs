@@ -57,9 +57,10 @@ const RESTORE_TAGS: &[Action] = &[
     ("secretsmanager:UntagResource", &[Bootstrap]),
 ];
 
-/// A teardown also takes what earlier manifests left, which this one does not name:
-/// it goes by the stack's tag, and so for every secret of the stack.
-const TAGGED_SECRETS: &[Action] = &[
+/// A teardown also deletes the secrets that earlier manifests left and this one does not
+/// name. They are the stack's by the tag that only AWS writes: a condition on a tag of
+/// keyrota's would let this part delete any secret on which somebody wrote that tag.
+const STACKS_SECRETS: &[Action] = &[
     ("secretsmanager:CancelRotateSecret", &[Teardown]),
     ("secretsmanager:DeleteSecret", &[Teardown]),
     ("secretsmanager:DescribeSecret", &[Teardown]),
@@ -116,11 +117,14 @@ const OWN_KEY: &[Action] = &[
     ("kms:GetKeyRotationStatus", &[Bootstrap]),
     ("kms:ListResourceTags", &[Bootstrap, Teardown]),
     ("kms:PutKeyPolicy", &[Bootstrap]),
-    ("kms:ScheduleKeyDeletion", &[Teardown]),
     ("kms:TagResource", &[Bootstrap]),
     ("kms:UntagResource", &[Bootstrap]),
     ("kms:UpdateKeyDescription", &[Bootstrap]),
 ];
+
+/// A principal that may tag a KMS key can make it look like the stack's, so that deleting one
+/// requires the tag that only AWS writes.
+const DELETE_KEY: &[Action] = &[("kms:ScheduleKeyDeletion", &[Teardown])];
 
 const ALIAS: &[Action] = &[
     ("kms:CreateAlias", &[Bootstrap]),
@@ -150,7 +154,6 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     let both = deployed.iter().cloned().chain(absent).collect();
     let read = all.iter().copied();
     let read: Vec<Served<'_>> = read.filter(|entry| !entry.readers.is_empty()).collect();
-    let tag = format!("secretsmanager:ResourceTag/{STACK_TAG}");
     let every = vec![world.arn("secretsmanager", "secret:*")];
     let restored = restored(scope).into_iter().map(|condition| {
         Grant::new("RestoreTags", "secret", every.clone(), RESTORE_TAGS).when(condition)
@@ -161,9 +164,7 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Secrets", "secret", deployed, DEPLOYED_SECRETS),
         Grant::new("ByCloudFormation", "*", vec!["*".to_owned()], TAG_SECRETS)
             .when(by_cloudformation()),
-        Grant::new("StacksSecrets", "secret", every, TAGGED_SECRETS).when(json!({
-            "StringEquals": { tag: model.stack.as_str() }
-        })),
+        Grant::new("StacksSecrets", "secret", every, STACKS_SECRETS).when(made_by_stack(scope)),
         Grant::everywhere(FIND),
         Grant::new("Readers", "secret", each(&read, arn), READ_SECRETS),
         Grant::new(
@@ -188,8 +189,7 @@ const TAGS_AT_ONCE: usize = 1_500;
 /// Returns the conditions under which tags are restored, one tag a call: a tag that is
 /// the same on every secret has that value, another one has keyrota's key.
 fn restored(scope: &Scope<'_>) -> Vec<Value> {
-    let Scope { model, world, .. } = scope;
-    let stack = world.arn("cloudformation", &format!("stack/{}/*", model.stack));
+    let model = scope.model;
     let own = SECRET_TAGS.into_iter().filter(|key| *key != STACK_TAG);
     let own = own.map(|key| (key, None));
     let fixed = model
@@ -214,7 +214,10 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
     let condition = |group: Vec<(&str, Option<&str>)>| {
         let keys: Vec<&str> = group.iter().map(|(key, _)| *key).collect();
         let mut condition = only_tags(&keys);
-        condition["StringLike"] = json!({ (format!("aws:ResourceTag/{STACK_ID_TAG}")): stack });
+        if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), made_by_stack(scope))
+        {
+            held.extend(more);
+        }
         let values = group.iter().filter_map(|(key, value)| {
             let key = format!("aws:RequestTag/{key}");
             Some((key, Value::from((*value)?)))
@@ -226,6 +229,14 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
         condition
     };
     groups.into_iter().map(condition).collect()
+}
+
+/// Returns the condition that CloudFormation made the resource for a stack of this name.
+/// The stack's ID is not known before it is deployed, so that its last part is open.
+fn made_by_stack(scope: &Scope<'_>) -> Value {
+    let stack = format!("stack/{}/*", scope.model.stack);
+    let stack = scope.world.arn("cloudformation", &stack);
+    json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }
 
 /// Returns what the entries have, each once.
@@ -303,6 +314,7 @@ fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
             "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
         })),
         Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
+        Grant::new("DeleteKey", "key", key.clone(), DELETE_KEY).when(made_by_stack(scope)),
         Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
             json!({ "kms:ViaService": world.via_secrets_manager() }),
         )),

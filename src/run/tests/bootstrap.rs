@@ -187,6 +187,11 @@ fn code_that_was_not_built_here_gets_no_credential() {
         *code = "another".to_owned();
     }
     let ended = scenario.bootstrap(&fake, None).unwrap();
-    assert!(matches!(ended, Err(Error::OtherCode { .. })));
+    let Err(Error::OtherCode { object, .. }) = ended else {
+        panic!("{ended:?}");
+    };
+    let bucket = &fake.world.borrow().buckets[&object.bucket];
+    let stored = bucket.get(&object.key, Some(&object.version)).unwrap();
+    assert_eq!(stored.body, b"the function");
     assert!(fake.world.borrow().keys[&key].active);
 }
