@@ -161,6 +161,19 @@ fn every_command_is_described_with_its_own_options_only() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads the repository")]
+fn the_readme_names_every_command() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = readme.split_once("\n## Commands\n").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    for command in Arguments::command().get_subcommands() {
+        let name = format!("`{}`", command.get_name());
+        assert!(table.contains(&name), "{name}");
+    }
+}
+
+#[test]
 fn text_outside_of_code_is_escaped() {
     assert_eq!(
         escaped("a * in `a * b <C>` <D>"),
