@@ -19,6 +19,8 @@ pub mod bundle;
 #[cfg(feature = "aws")]
 pub mod cli;
 pub mod cost;
+#[cfg(test)]
+mod documentation;
 pub mod model;
 pub mod plan;
 pub mod port;

@@ -2,27 +2,29 @@
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// The reference of exit codes is made from the comments of the variants.
+#[cfg_attr(test, derive(clap::ValueEnum))]
 #[repr(u8)]
 pub enum Exit {
-    /// Done.
+    /// The command succeeded
     Done = 0,
-    /// Failed.
+    /// The command failed
     Failed = 1,
-    /// The command line was not understood; clap ends with the same code.
+    /// The command line is invalid
     Usage = 2,
-    /// The manifest, an expression or the rendered stack was refused.
+    /// The manifest, a schedule expression, the account, or the rendered stack was refused; every finding is listed
     Refused = 3,
-    /// There are differences.
+    /// There are differences (`plan --detailed-exitcode`, `generate --check`)
     Different = 4,
-    /// Something needs attention.
+    /// Something needs attention (`status --check`, `doctor`)
     Attention = 5,
-    /// Declined at the prompt, or no terminal and no `--yes`.
+    /// The confirmation prompt was declined, or there is no terminal and no `--yes`
     Declined = 6,
-    /// `exec` could not run the command, as shells say it.
+    /// `exec` found the command but could not run it, as shells report it
     CommandNotRun = 126,
-    /// `exec` found no such command, as shells say it.
+    /// `exec` did not find the command, as shells report it
     CommandNotFound = 127,
-    /// Interrupted, with the state left resumable.
+    /// The command was interrupted; run it again to continue
     Interrupted = 130,
 }
 

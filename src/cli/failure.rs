@@ -161,7 +161,7 @@ impl From<render::Error> for Failed {
             earlier @ render::Error::Before { .. } => Self::new("against", earlier.to_string())
                 .hint("it has to be a template that keyrota rendered"),
             overlaid @ render::Error::Template(_) => Self::new("template", overlaid.to_string())
-                .hint("docs/templates.md lists the templates, their variables, and how each value is written"),
+                .hint("docs/reference/templates.md lists the templates, their variables, and how each value is written"),
             other => Self::new("template", other.to_string()),
         }
     }

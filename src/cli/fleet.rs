@@ -191,7 +191,7 @@ fn templates_in(directory: &Path) -> Result<BTreeMap<String, String>, Failed> {
     if templates.is_empty() {
         let message = format!("{} holds no template NAME{TEMPLATE}", directory.display());
         return Err(Failed::new("template", message)
-            .hint("README.md, \"Templates of your own\", says what can be overlaid"));
+            .hint("docs/reference/templates.md lists the templates that can be overridden"));
     }
     Ok(templates)
 }

@@ -22,6 +22,8 @@ mod init;
 mod man;
 mod password;
 mod plan;
+#[cfg(test)]
+mod reference;
 mod rotate;
 mod sandbox;
 mod schedule;

@@ -130,7 +130,7 @@ struct Manifest {
     /// The path of the function's role and of its managed policies, such as `/keyrota/`.
     #[schemars(schema_with = "role_path")]
     role_path: Option<()>,
-    /// Rules of the check (docs/rules.md) whose findings are accepted, each with the reason.
+    /// Rules of the check (docs/reference/rules.md) whose findings are accepted, each with the reason.
     exceptions: Option<Vec<Exception>>,
     /// The IAM users whose access keys rotate.
     access_keys: Option<Vec<AccessKey>>,

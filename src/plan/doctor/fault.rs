@@ -1,4 +1,4 @@
-//! The faults that `keyrota doctor` knows; docs/doctor.md is made from this table.
+//! The faults that `keyrota doctor` knows; docs/reference/doctor.md is made from this table.
 
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};

@@ -15,7 +15,7 @@ const UNKNOWN: Rule = Rule {
     refused_by_aws: false,
     title: "An exception names a rule that there is",
     why: "A misspelt one accepts nothing.",
-    remedy: "docs/rules.md lists the rules",
+    remedy: "docs/reference/rules.md lists the rules",
     source: "keyrota: exceptions",
     check: None,
 };

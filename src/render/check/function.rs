@@ -21,7 +21,7 @@ pub(super) const THEME: Theme = Theme {
             title: "What the deploying side looks for is there: each function, its role, log group and permission, the topic, and the parameters",
             why: "`bootstrap`, `status` and `teardown` know them by their logical IDs.",
             remedy: "keep the logical ID that the template of keyrota has",
-            source: "keyrota: the names in the README",
+            source: "keyrota: docs/reference/stack.md",
             check: Some(names),
         },
         Rule {
@@ -66,7 +66,7 @@ pub(super) const THEME: Theme = Theme {
             title: "A function's handler names the pins of this stack",
             why: "The pins say which users, servers and administrators the function may act on. Without them it serves no secret.",
             remedy: "set Handler to `{{handler}}`, as the template of keyrota does",
-            source: "keyrota: docs/threat-model.md",
+            source: "keyrota: docs/explanation/threat-model.md",
             check: Some(|stack, found| {
                 for (strategy, function) in stack.functions() {
                     let pins = Pins::of(stack.model(), strategy).map(|pins| pins.path).ok();

@@ -3,7 +3,7 @@
 //! It reads the template that will be deployed, not the model it came from: an
 //! organisation may lay templates of its own over ours, and what those get wrong
 //! has to be found too. Every finding is returned, with its place and a way on.
-//! One file a theme; `docs/rules.md` is made from the same table.
+//! One file a theme; `docs/reference/rules.md` is made from the same table.
 
 mod access;
 mod caller;

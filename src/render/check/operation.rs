@@ -100,7 +100,7 @@ pub(super) const THEME: Theme = Theme {
             title: "Each function's ARN and every secret's are outputs",
             why: "Scripts and other stacks find them there.",
             remedy: "keep the outputs FunctionArn and SecretArn… as the template of keyrota has them",
-            source: "keyrota: the names in the README",
+            source: "keyrota: docs/reference/stack.md",
             check: Some(|stack, found| {
                 let outputs = stack.template.section("Outputs");
                 let shown = |id: &str| outputs?.get(id)?.get("Value").and_then(target);

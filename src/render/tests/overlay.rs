@@ -112,7 +112,7 @@ fn every_variable_is_documented() {
                 || ["user", "secret", "secrets", "arn", "user_id"].contains(&name.as_str())
         });
     }
-    let page = super::read(&source("docs/templates.md"));
+    let page = super::read(&source("docs/reference/templates.md"));
     for name in names {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }

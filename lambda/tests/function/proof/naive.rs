@@ -1,7 +1,7 @@
 //! A rotation function as it is commonly published, written again over our
 //! ports: to measure ourselves against, and to see that the search finds what
-//! is wrong with it. What makes it naive is numbered as in ARCHITECTURE.md's
-//! list of what goes wrong in such functions.
+//! is wrong with it. What makes it naive is numbered as in the list of what goes
+//! wrong in such functions, in docs/explanation/design/function.md.
 
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, KEYS_PER_USER, PENDING, carrier};
