@@ -35,4 +35,5 @@ mod stages;
 mod status;
 mod stuck;
 mod sweep;
+mod upgrade;
 mod world;

@@ -25,7 +25,7 @@ fn packed(world: &World) -> Vec<u8> {
 }
 
 /// Returns the function's zip without pins.
-fn bare() -> Bundle {
+pub fn bare() -> Bundle {
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     let zip = std::fs::read(function_zip()).expect("the shared zip");
     Bundle::inspect(zip, Machine::X86_64).expect("a zip")
@@ -41,9 +41,8 @@ async fn replace_code(world: &World, zip: Vec<u8>) {
     request.expect("the code is replaced");
 }
 
-/// Deploys the rendered template as the AWS CLI does, with the two parameters that it
-/// has no defaults for.
-async fn deploy_by_hand(world: &World, zip: Vec<u8>) {
+/// Deploys a template as the AWS CLI does, with the two parameters that have no default.
+pub async fn deploy_by_hand(world: &World, template: String, zip: Vec<u8>) {
     world.make_bucket("by-hand").await;
     let request = world.s3.put_object().bucket("by-hand").key("function.zip");
     let request = request.body(ByteStream::from(zip)).send().await;
@@ -54,7 +53,7 @@ async fn deploy_by_hand(world: &World, zip: Vec<u8>) {
     };
     let tag = aws_sdk_cloudformation::types::Tag::builder();
     let request = world.cloudformation.create_stack().stack_name(STACK);
-    let request = request.template_body(world.home.read("rendered/stack.yaml"));
+    let request = request.template_body(template);
     let request = request.parameters(parameter("ArtifactBucket", "by-hand"));
     let request = request.parameters(parameter("ArtifactKey", "function.zip"));
     let request = request.tags(tag.key("keyrota:stack").value(STACK).build());
@@ -89,7 +88,7 @@ async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
         template.contains(&format!("Handler: \"pins/{digest}.json\"")),
         "{template}"
     );
-    deploy_by_hand(&world, packed(&world)).await;
+    deploy_by_hand(&world, template, packed(&world)).await;
     let key = store_first_key(&world).await;
     let ran = world.keyrota("rotate --format json").await.exits(0).json();
     assert_eq!(ran["secrets"][0]["verified"], true);
@@ -107,7 +106,8 @@ async fn bootstrap_replaces_a_wrong_zip_that_was_deployed_by_hand() {
     world.make_user("ci-deployer").await;
     world.manifest(MANIFEST);
     world.keyrota("generate").await.exits(0);
-    deploy_by_hand(&world, bare().bytes().to_vec()).await;
+    let template = world.home.read("rendered/stack.yaml");
+    deploy_by_hand(&world, template, bare().bytes().to_vec()).await;
     let key = store_first_key(&world).await;
     let ran = world.keyrota("rotate --format json").await.exits(1);
     let error = &ran.json()["secrets"][0]["error"];

@@ -157,24 +157,28 @@ fn a_key_that_somebody_made_meanwhile_stays() {
     assert!(fake.world.borrow().keys.contains_key(&theirs));
 }
 
-/// Whoever may write to a bucket that others share knows under which name the code
-/// will be looked for.
+/// The name of the code in the bucket is known beforehand, and others may write there.
 #[test]
 fn what_lies_under_the_name_of_the_code_is_not_trusted() {
-    let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
-    let fake = scenario.fake();
-    let code = crate::bundle::sha256_hex(b"the function");
-    let key = crate::plan::function_key(&scenario.model, &code);
-    let bucket = crate::render::artifact_bucket(&scenario.model, ACCOUNT, REGION);
-    let mut planted = Bucket::new();
-    planted.put(&key, String::new(), b"another function".to_vec());
-    let mut buckets = [(bucket.clone(), planted)].into();
-    fake.world.borrow_mut().buckets.append(&mut buckets);
-    let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
-    check(&fake, &done);
-    let world = fake.world.borrow();
-    let stored = world.buckets[&bucket].get(&key, None).unwrap();
-    assert_eq!(stored.body, b"the function");
+    for versioned in [false, true] {
+        let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
+        let fake = scenario.fake();
+        let code = crate::bundle::sha256_hex(b"the function");
+        let key = crate::plan::function_key(&scenario.model, &code);
+        let bucket = crate::render::artifact_bucket(&scenario.model, ACCOUNT, REGION);
+        let mut planted = Bucket {
+            versioned,
+            ..Bucket::new()
+        };
+        planted.put(&key, "planted".to_owned(), b"another function".to_vec());
+        let mut buckets = [(bucket.clone(), planted)].into();
+        fake.world.borrow_mut().buckets.append(&mut buckets);
+        let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
+        check(&fake, &done);
+        let world = fake.world.borrow();
+        let stored = world.buckets[&bucket].get(&key, None).unwrap();
+        assert_eq!(stored.body, b"the function");
+    }
 }
 
 #[test]
