@@ -20,6 +20,8 @@ access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
 
+const PUT: &[&str] = &["secretsmanager:PutSecretValue"];
+
 /// What somebody may do with a secret of their own.
 const OWN_SECRET: &str = r#"{
   "Version": "2012-10-17",
@@ -94,6 +96,21 @@ async fn reserve(world: &World) -> Key {
     let previous = previous.expect("a key before");
     world.delete_key("mailer", &previous.id).await;
     world.make_key("mailer").await
+}
+
+/// Returns an account with a key in reserve, and somebody who holds permissions on the
+/// stack's one secret.
+async fn attacked(actions: &[&str]) -> (World, Key, Attacker) {
+    let world = deployed().await;
+    let reserve = reserve(&world).await;
+    let attacker = Attacker::new(&world, &on_the_secret(actions)).await;
+    (world, reserve, attacker)
+}
+
+/// Returns a value of the stack's one secret that names a key.
+async fn naming(world: &World, key: &Key, user: &str) -> Value {
+    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+    made_up(&key.id, user, &arn)
 }
 
 async fn is_active(world: &World, user: &str, key: &Key) -> bool {
@@ -257,12 +274,8 @@ async fn without_a_stack_a_teardown_takes_secrets_and_no_keys() {
 #[tokio::test]
 async fn a_value_that_names_a_key_does_not_make_it_ours() {
     for label in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_MADE", "AWSCURRENT"] {
-        let world = deployed().await;
-        let reserve = reserve(&world).await;
-        let actions = ["secretsmanager:PutSecretValue"];
-        let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
-        let arn = world.secret("prod/mailer").await.expect("the secret").arn;
-        let value = made_up(&reserve.id, "mailer", &arn);
+        let (world, reserve, attacker) = attacked(PUT).await;
+        let value = naming(&world, &reserve, "mailer").await;
         attacker.store("prod/mailer", &value, &[label]).await;
         let ran = world.keyrota(TEARDOWN).await.exits(0);
         assert!(
@@ -279,13 +292,9 @@ async fn a_value_that_names_a_key_does_not_make_it_ours() {
 /// A version that no rotation can end well with is given up, and its key is not.
 #[tokio::test]
 async fn a_pending_value_that_names_a_key_does_not_make_it_ours() {
-    let world = deployed().await;
-    let reserve = reserve(&world).await;
-    let actions = ["secretsmanager:PutSecretValue"];
-    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
-    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
+    let (world, reserve, attacker) = attacked(PUT).await;
     // The function refuses another user's at once.
-    let value = made_up(&reserve.id, "another", &arn);
+    let value = naming(&world, &reserve, "another").await;
     for command in ["rotate", BOOTSTRAP, "doctor --fix --yes"] {
         attacker.store("prod/mailer", &value, &["AWSPENDING"]).await;
         let ran = world.keyrota(command).await;
@@ -299,12 +308,8 @@ async fn a_pending_value_that_names_a_key_does_not_make_it_ours() {
 
 #[tokio::test]
 async fn a_label_that_says_that_a_key_is_ours_is_not_believed() {
-    let world = deployed().await;
-    let reserve = reserve(&world).await;
-    let actions = ["secretsmanager:PutSecretValue"];
-    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
-    let arn = world.secret("prod/mailer").await.expect("the secret").arn;
-    let value = made_up(&reserve.id, "mailer", &arn);
+    let (world, reserve, attacker) = attacked(PUT).await;
+    let value = naming(&world, &reserve, "mailer").await;
     attacker
         .store("prod/mailer", &value, &["KEYROTA_MADE"])
         .await;
@@ -316,13 +321,11 @@ async fn a_label_that_says_that_a_key_is_ours_is_not_believed() {
 
 #[tokio::test]
 async fn marks_on_the_secret_are_not_believed() {
-    let world = deployed().await;
-    let reserve = reserve(&world).await;
-    let actions = [
+    let (world, reserve, attacker) = attacked(&[
         "secretsmanager:PutSecretValue",
         "secretsmanager:TagResource",
-    ];
-    let attacker = Attacker::new(&world, &on_the_secret(&actions)).await;
+    ])
+    .await;
     let abandoned = [("keyrota:abandoned", reserve.id.as_str())];
     attacker.tag("prod/mailer", &abandoned).await;
     for command in ["rotate", "doctor --fix --yes"] {

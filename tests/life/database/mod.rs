@@ -6,14 +6,14 @@
 //! themselves.
 
 pub mod bench;
-mod client;
+pub mod client;
 mod cut;
 mod doctor;
 mod exec;
 pub mod function;
 mod outage;
 mod retained;
-mod rotation;
+pub mod rotation;
 mod site;
 mod soak;
 mod trouble;

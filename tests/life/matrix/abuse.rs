@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::account::{Account, FOREIGN, OUTSIDER};
 use super::call::Call;
-use super::scene::{ADMINISTRATOR, Entry, FOREIGN, OUTSIDER, STACK, Scene};
 
 const SECRETS: &str = "secretsmanager";
 
@@ -21,69 +21,19 @@ pub const LABELS: [&[&str]; 4] = [
     ],
 ];
 
-/// How many values there are.
-pub const VALUES: usize = 10;
-
-/// Returns whether a value is about the key in reserve.
-pub const fn needs_reserve(value: usize) -> bool {
-    matches!(value, 0 | 5 | 8)
-}
-
-/// Returns a value that somebody stores who wants something else to be done.
-pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) -> String {
-    let user = scene.entry.user();
-    let other = scene.others().next().expect("another entry");
-    let reserve = scene
-        .reserve
-        .as_ref()
-        .map_or("AKIANOBODYS00000000", |it| &it.id);
-    let arn = match scene.entry {
-        Entry::Clerk => scene.arns[ADMINISTRATOR].as_str(),
-        _ => scene.arn(),
-    };
-    let named = |key: &str, user: &str, arn: &str| scene.naming(key, user, arn);
-    let value = match index {
-        0 => named(reserve, user, arn),
-        1 => named(&scene.outsiders[0].id, user, arn),
-        2 => named(&scene.outsiders[1].id, OUTSIDER, arn),
-        3 => {
-            let current = scene.world.current_key(other.secret()).await;
-            named(&current.id, other.user(), &scene.arns[other.secret()])
-        }
-        4 => {
-            let current = scene.world.current_key(other.secret()).await;
-            named(&current.id, user, arn)
-        }
-        // Another administrator, and a server.
-        5 => named(reserve, user, &scene.arns[FOREIGN]),
-        6 => json!({
-            "accesskey": attacker.id, "secretkey": attacker.secret, "username": user,
-            "secretarn": scene.arns[FOREIGN], "masterarn": scene.arns[FOREIGN],
-            "engine": "postgres", "host": "theirs.example", "port": 5432,
-        }),
-        7 => json!({
-            "accesskey": attacker.id, "secretkey": attacker.secret, "username": "attacker",
-            "secretarn": scene.arn(),
-        }),
-        8 => json!({ "accesskey": reserve, "username": user }),
-        _ => return "no JSON at all".to_owned(),
-    };
-    value.to_string()
-}
-
 /// Returns the call that stores a value under labels.
-pub fn put(scene: &Scene, value: &str, labels: &[&str], token: u32) -> Call {
+pub fn put(account: &Account, value: &str, labels: &[&str], token: u32) -> Call {
     let body = json!({
-        "SecretId": scene.arn(), "SecretString": value, "VersionStages": labels,
+        "SecretId": account.arn(), "SecretString": value, "VersionStages": labels,
         "ClientRequestToken": self::token(token),
     });
     Call::Json(SECRETS, "secretsmanager.PutSecretValue", body)
 }
 
 /// Returns the call that stores a value as AWSCURRENT, by the other way.
-pub fn update(scene: &Scene, value: &str, token: u32) -> Call {
+pub fn update(account: &Account, value: &str, token: u32) -> Call {
     let body = json!({
-        "SecretId": scene.arn(), "SecretString": value,
+        "SecretId": account.arn(), "SecretString": value,
         "ClientRequestToken": self::token(token),
     });
     Call::Json(SECRETS, "secretsmanager.UpdateSecret", body)
@@ -93,8 +43,8 @@ fn token(number: u32) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
 }
 
-fn on_it(scene: &Scene, name: &'static str, more: Value) -> Call {
-    let mut body = json!({ "SecretId": scene.arn() });
+fn on_it(account: &Account, name: &'static str, more: Value) -> Call {
+    let mut body = json!({ "SecretId": account.arn() });
     let fields = more.as_object().expect("an object").clone();
     body.as_object_mut().expect("an object").extend(fields);
     Call::Json(SECRETS, name, body)
@@ -102,9 +52,9 @@ fn on_it(scene: &Scene, name: &'static str, more: Value) -> Call {
 
 /// Returns the calls that put a label on each version that the secret has, one after
 /// the other.
-pub async fn moves(scene: &Scene, label: &str) -> Vec<Call> {
-    let request = scene.world.secretsmanager.list_secret_version_ids();
-    let request = request.secret_id(scene.arn()).include_deprecated(true);
+pub async fn moves(account: &Account, label: &str) -> Vec<Call> {
+    let request = account.world.secretsmanager.list_secret_version_ids();
+    let request = request.secret_id(account.arn()).include_deprecated(true);
     let versions = request.send().await.expect("versions");
     let mut holder = versions
         .versions()
@@ -118,7 +68,7 @@ pub async fn moves(scene: &Scene, label: &str) -> Vec<Call> {
             fields["RemoveFromVersionId"] = holder.into();
         }
         calls.push(on_it(
-            scene,
+            account,
             "secretsmanager.UpdateSecretVersionStage",
             fields,
         ));
@@ -127,26 +77,11 @@ pub async fn moves(scene: &Scene, label: &str) -> Vec<Call> {
 }
 
 /// Returns the calls of one permission on the secret that need nothing but names.
-pub fn fixed(scene: &Scene) -> Vec<Call> {
-    let reserve = scene.reserve.as_ref().map_or("-", |it| &it.id);
-    let foreign = scene.arns[FOREIGN].as_str();
-    let stack = format!("arn:aws:cloudformation:us-east-1:000000000000:stack/{STACK}/theirs");
-    let tags = [
-        ("keyrota:user", OUTSIDER),
-        ("keyrota:stack", "another"),
-        ("keyrota:rotate-as", foreign),
-        ("keyrota:owns-user", "true"),
-        ("keyrota:abandoned", reserve),
-        ("keyrota:keys", reserve),
-        ("keyrota:seeding", "2026-11-28T00:00:00Z"),
-        ("keyrota:old-key", "deactivate_after=0 delete_after=0"),
-        ("keyrota:encryption-key", scene.kms_key.as_str()),
-        (
-            "keyrota:probe",
-            "sts:AssumeRole arn:aws:iam::000000000000:role/x",
-        ),
-        ("team", "theirs"),
-    ];
+pub fn fixed(account: &Account, tags: &[(&str, &str)]) -> Vec<Call> {
+    let stack = format!(
+        "arn:aws:cloudformation:us-east-1:000000000000:stack/{}/theirs",
+        account.target.stack
+    );
     let tag = |(key, value): &(&str, &str)| json!({ "Key": key, "Value": value });
     let written: Vec<Value> = tags.iter().map(tag).collect();
     let keys: Vec<&str> = tags.iter().map(|(key, _)| *key).collect();
@@ -162,92 +97,92 @@ pub fn fixed(scene: &Scene) -> Vec<Call> {
     });
     vec![
         on_it(
-            scene,
+            account,
             "secretsmanager.TagResource",
             json!({ "Tags": written }),
         ),
         // Of AWS alone.
         on_it(
-            scene,
+            account,
             "secretsmanager.TagResource",
             json!({ "Tags": [{ "Key": "aws:cloudformation:stack-id", "Value": stack }] }),
         ),
         on_it(
-            scene,
+            account,
             "secretsmanager.UntagResource",
             json!({ "TagKeys": keys }),
         ),
         on_it(
-            scene,
+            account,
             "secretsmanager.UpdateSecret",
-            json!({ "KmsKeyId": scene.kms_key, "Description": "theirs" }),
+            json!({ "KmsKeyId": account.kms_key, "Description": "theirs" }),
         ),
         on_it(
-            scene,
+            account,
             "secretsmanager.RotateSecret",
             json!({ "RotationRules": { "ScheduleExpression": "rate(4 hours)" } }),
         ),
         on_it(
-            scene,
+            account,
             "secretsmanager.PutResourcePolicy",
             json!({ "ResourcePolicy": everyone.to_string() }),
         ),
         on_it(
-            scene,
+            account,
             "secretsmanager.ReplicateSecretToRegions",
             json!({ "AddReplicaRegions": [{ "Region": "eu-west-1" }] }),
         ),
-        on_it(scene, "secretsmanager.CancelRotateSecret", json!({})),
-        on_it(scene, "secretsmanager.GetSecretValue", json!({})),
+        on_it(account, "secretsmanager.CancelRotateSecret", json!({})),
+        on_it(account, "secretsmanager.GetSecretValue", json!({})),
         on_it(
-            scene,
+            account,
             "secretsmanager.GetSecretValue",
             json!({ "VersionStage": "AWSPREVIOUS" }),
         ),
         on_it(
-            scene,
+            account,
             "secretsmanager.DeleteSecret",
             json!({ "RecoveryWindowInDays": 7 }),
         ),
-        on_it(scene, "secretsmanager.RestoreSecret", json!({})),
+        on_it(account, "secretsmanager.RestoreSecret", json!({})),
     ]
 }
 
 /// Returns events for the function: every step and a sweep, for every secret, with the
 /// version that is there and with one that is not.
-pub async fn events(scene: &Scene) -> Vec<Call> {
+pub async fn events(account: &Account) -> Vec<Call> {
     let mut events = vec![
         json!({}),
-        json!({ "keyrota": "sweep", "secrets": [scene.arns[FOREIGN]] }),
+        json!({ "keyrota": "sweep", "secrets": [account.arns[FOREIGN]] }),
     ];
-    let all: Vec<&String> = scene.arns.values().collect();
+    let all: Vec<&String> = account.arns.values().collect();
     events.push(json!({ "keyrota": "sweep", "secrets": all }));
-    events.push(json!({ "keyrota": "check", "secret": scene.arns[FOREIGN] }));
-    let mut names: Vec<&str> = scene.arns.keys().copied().collect();
+    events.push(json!({ "keyrota": "check", "secret": account.arns[FOREIGN] }));
+    let mut names: Vec<&str> = account.arns.keys().copied().collect();
     // The attacked one last, with whatever was stored in it.
-    names.sort_by_key(|name| *name == scene.entry.secret());
+    names.sort_by_key(|name| *name == account.target.secret);
     for name in names {
-        let held = scene.world.secret(name).await.unwrap_or_default();
+        let held = account.world.secret(name).await.unwrap_or_default();
         let mut tokens = vec![token(900)];
         tokens.extend(held.labels.into_values());
         tokens.dedup();
         for token in tokens {
             for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
                 events.push(json!({
-                    "Step": step, "SecretId": scene.arns[name], "ClientRequestToken": token,
+                    "Step": step, "SecretId": account.arns[name], "ClientRequestToken": token,
                 }));
             }
         }
     }
-    let call = |event: Value| Call::Invoke(scene.function.clone(), event.to_string());
+    let call = |event: Value| Call::Invoke(account.function.clone(), event.to_string());
     events.into_iter().map(call).collect()
 }
 
 /// Returns calls on what belongs to others, which nobody with one permission may make,
 /// and those that only read.
-pub fn elsewhere(scene: &Scene) -> Vec<Call> {
+pub fn elsewhere(account: &Account) -> Vec<Call> {
     let mut calls = Vec::new();
-    for arn in scene.arns.values() {
+    for arn in account.arns.values() {
         let read = json!({ "SecretId": arn });
         calls.push(Call::Json(SECRETS, "secretsmanager.GetSecretValue", read));
         let store = json!({
@@ -255,12 +190,8 @@ pub fn elsewhere(scene: &Scene) -> Vec<Call> {
         });
         calls.push(Call::Json(SECRETS, "secretsmanager.PutSecretValue", store));
     }
-    for user in Entry::ALL
-        .map(Entry::user)
-        .into_iter()
-        .chain([OUTSIDER, "administrator"])
-    {
-        let named = || vec![("UserName", user.to_owned())];
+    for user in account.target.users {
+        let named = || vec![("UserName", (*user).to_owned())];
         calls.push(Call::Form("iam", "CreateAccessKey", named()));
         let mut tag = named();
         tag.extend([
@@ -269,14 +200,14 @@ pub fn elsewhere(scene: &Scene) -> Vec<Call> {
         ]);
         calls.push(Call::Form("iam", "TagUser", tag));
     }
-    for key in &scene.outsiders {
+    for key in &account.outsiders {
         let fields = vec![
             ("UserName", OUTSIDER.to_owned()),
             ("AccessKeyId", key.id.clone()),
         ];
         calls.push(Call::Form("iam", "DeleteAccessKey", fields));
     }
-    let stack = || vec![("StackName", STACK.to_owned())];
+    let stack = || vec![("StackName", account.target.stack.to_owned())];
     calls.push(Call::Form("cloudformation", "DeleteStack", stack()));
     let mut update = stack();
     update.push(("TemplateBody", EVIL.to_owned()));
@@ -290,21 +221,21 @@ pub fn elsewhere(scene: &Scene) -> Vec<Call> {
     change.push(("Capabilities.member.1", "CAPABILITY_IAM".to_owned()));
     calls.push(Call::Form("cloudformation", "CreateChangeSet", change));
     calls.push(Call::Form("cloudformation", "ExecuteChangeSet", execute));
-    let schedule = json!({ "KeyId": scene.kms_key, "PendingWindowInDays": 7 });
+    let schedule = json!({ "KeyId": account.kms_key, "PendingWindowInDays": 7 });
     calls.push(Call::Json(
         "kms",
         "TrentService.ScheduleKeyDeletion",
         schedule,
     ));
     for key in [
-        "payments-keys/function/theirs.zip",
-        "payments-keys/template/theirs.yaml",
-        "theirs",
+        format!("{}/function/theirs.zip", account.target.stack),
+        format!("{}/template/theirs.yaml", account.target.stack),
+        "theirs".to_owned(),
     ] {
-        calls.push(Call::Put(scene.bucket.clone(), key.to_owned()));
-        calls.push(Call::Get(scene.bucket.clone(), key.to_owned()));
+        calls.push(Call::Put(account.bucket.clone(), key.clone()));
+        calls.push(Call::Get(account.bucket.clone(), key.clone()));
     }
-    let read = json!({ "logGroupName": format!("/keyrota/{STACK}") });
+    let read = json!({ "logGroupName": format!("/keyrota/{}", account.target.stack) });
     calls.push(Call::Json("logs", "Logs_20140328.FilterLogEvents", read));
     calls
 }

@@ -27,6 +27,11 @@ impl Call {
         matches!(self, Self::Invoke(_, event) if arns.iter().any(|arn| event.contains(arn)))
     }
 
+    /// Returns whether it is a call on a secret.
+    pub fn is_on(&self, arn: &str) -> bool {
+        matches!(self, Self::Json(_, _, body) if body["SecretId"] == arn)
+    }
+
     /// Returns the IAM action that allows it.
     pub fn action(&self) -> String {
         match self {

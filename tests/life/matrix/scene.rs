@@ -1,13 +1,15 @@
 //! The stack that is attacked, and what stands beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, KEY_ADMINISTRATOR, Key, World};
+use super::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
+use crate::world::{ACCOUNT, Key, World};
 
-pub const STACK: &str = "payments-keys";
+const STACK: &str = "payments-keys";
 /// The old key of `mailer` goes as soon as anything makes it go. What waits for a key
 /// that never works gives up soon.
 const MANIFEST: &str = "\
@@ -25,9 +27,6 @@ access_keys:
 ";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 pub const ADMINISTRATOR: &str = "ops/administrator";
-/// A secret of somebody else, with a key that may do everything to users.
-pub const FOREIGN: &str = "ops/foreign";
-pub const OUTSIDER: &str = "outsider";
 
 /// The entries of the stack, each rotated by other credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,20 +56,34 @@ impl Entry {
     }
 }
 
-/// The account, deployed, with everything that nobody may touch.
+const TARGET: Target = Target {
+    stack: STACK,
+    secret: "",
+    secrets: &[
+        "prod/mailer",
+        "prod/robot",
+        "prod/clerk",
+        ADMINISTRATOR,
+        FOREIGN,
+    ],
+    users: &["mailer", "robot", "clerk", OUTSIDER, "administrator"],
+};
+
+/// The account, deployed, with three users whose keys are rotated.
 pub struct Scene {
-    pub world: World,
+    account: Account,
     /// The entry whose secret somebody may write.
     pub entry: Entry,
     /// Another key of that entry's user, for the day on which all else fails.
     pub reserve: Option<Key>,
-    pub outsiders: [Key; 2],
-    pub arns: BTreeMap<&'static str, String>,
-    pub kms_key: String,
-    pub function: String,
-    pub bucket: String,
-    /// What there was before the stack.
-    pub before: Vec<String>,
+}
+
+impl Deref for Scene {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        &self.account
+    }
 }
 
 impl Scene {
@@ -82,47 +95,45 @@ impl Scene {
         world
             .make_administrator("administrator", ADMINISTRATOR)
             .await;
-        let mut outsiders = [
-            world.make_user_with(OUTSIDER, KEY_ADMINISTRATOR).await,
-            world.make_key(OUTSIDER).await,
-        ];
-        outsiders.sort_by(|one, other| one.id.cmp(&other.id));
+        let outsiders = make_outsider(&world).await;
         let value = json!({
             "accesskey": outsiders[0].id, "secretkey": outsiders[0].secret, "username": OUTSIDER,
         });
         world.make_secret(FOREIGN, &value.to_string()).await;
-        let kms_key = world.make_kms_key().await;
-        world.make_bucket("foreign-bucket").await;
         world.manifest(MANIFEST);
-        let before = world.everything().await;
-        world.keyrota(BOOTSTRAP).await.exits(0);
-        let mut arns = BTreeMap::new();
-        let entries = Entry::ALL.map(Entry::secret);
-        for name in entries.into_iter().chain([ADMINISTRATOR, FOREIGN]) {
-            let arn = world.secret(name).await.expect("the secret").arn;
-            arns.insert(name, arn);
-        }
-        let functions = world.lambda.list_functions().send().await;
-        let functions = functions.expect("functions").functions.unwrap_or_default();
-        let buckets = world.s3.list_buckets().send().await.expect("buckets");
-        let mut buckets = buckets.buckets().iter().filter_map(|it| it.name());
-        let bucket = buckets.find(|it| *it != "foreign-bucket");
+        let target = Target {
+            secret: entry.secret(),
+            ..TARGET
+        };
+        let bootstrap = async |world: &World| {
+            world.keyrota(BOOTSTRAP).await.exits(0);
+        };
         Self {
+            account: Account::deploy(world, target, outsiders, bootstrap).await,
             entry,
             reserve: None,
-            outsiders,
-            arns,
-            kms_key,
-            function: functions[0].function_name().expect("a name").to_owned(),
-            bucket: bucket.expect("the bucket").to_owned(),
-            before,
-            world,
         }
     }
 
-    /// Returns the ARN of the secret that somebody may write.
-    pub fn arn(&self) -> &str {
-        &self.arns[self.entry.secret()]
+    /// Returns the tags that somebody writes who wants something else to be done.
+    pub fn tags(&self) -> Vec<(&str, &str)> {
+        let reserve = self.reserve.as_ref().map_or("-", |it| &it.id);
+        vec![
+            ("keyrota:user", OUTSIDER),
+            ("keyrota:stack", "another"),
+            ("keyrota:rotate-as", self.arns[FOREIGN].as_str()),
+            ("keyrota:owns-user", "true"),
+            ("keyrota:abandoned", reserve),
+            ("keyrota:keys", reserve),
+            ("keyrota:seeding", "2026-11-28T00:00:00Z"),
+            ("keyrota:old-key", "deactivate_after=0 delete_after=0"),
+            ("keyrota:encryption-key", self.kms_key.as_str()),
+            (
+                "keyrota:probe",
+                "sts:AssumeRole arn:aws:iam::000000000000:role/x",
+            ),
+            ("team", "theirs"),
+        ]
     }
 
     /// Returns the entries that nobody attacks.
@@ -179,7 +190,7 @@ impl Scene {
     /// AWSCURRENT, recorded or not, and a key in reserve or none.
     pub async fn heal(&mut self, with_reserve: bool, recorded: bool) {
         let (user, secret) = (self.entry.user(), self.entry.secret());
-        let world = &self.world;
+        let world = &self.account.world;
         for id in world.keys(user).await.unwrap_or_default().keys() {
             world.delete_key(user, id).await;
         }
@@ -195,12 +206,15 @@ impl Scene {
             request.send().await.expect("the label is taken away");
         }
         let key = world.make_key(user).await;
-        if recorded {
-            let tag = Tag::builder().key("keyrota:keys").value(&key.id);
-            let request = world.iam.tag_user().user_name(user);
-            let request = request.tags(tag.build().expect("a tag"));
-            request.send().await.expect("the key is recorded");
-        }
+        // Without a record there is the intent of a rotation that died long ago.
+        let (tag, recorded) = match recorded {
+            true => ("keyrota:keys", key.id.as_str()),
+            false => ("keyrota:making", "1"),
+        };
+        let tag = Tag::builder().key(tag).value(recorded);
+        let request = world.iam.tag_user().user_name(user);
+        let request = request.tags(tag.build().expect("a tag"));
+        request.send().await.expect("it is recorded");
         let value = json!({
             "accesskey": key.id, "secretkey": key.secret, "username": user,
             "secretarn": match self.entry {

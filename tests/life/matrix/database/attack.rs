@@ -1,0 +1,258 @@
+//! What somebody tries on a database's secret, and the administrator's commands after it.
+
+use std::collections::BTreeSet;
+
+use super::scene::{Attacked, Scene};
+use super::value;
+use crate::database::bench::Engine;
+use crate::matrix::call::{Call, Principal};
+use crate::matrix::comparison::{expect_nothing_learned, expect_same};
+use crate::matrix::{abuse, permission};
+
+const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
+
+/// The labels that a value is stored under, one after the other. The password in
+/// AWSCURRENT works, or it does not, so that another version's is tried.
+const LABELS: [(&[&str], bool); 3] = [
+    (&["AWSCURRENT"], true),
+    (&["AWSPENDING", "KEYROTA_SETTING"], true),
+    (&["AWSPREVIOUS", "KEYROTA_SETTING", "KEYROTA_FIRST"], false),
+];
+
+/// An attack under way.
+pub struct Attack {
+    pub scene: Scene,
+    name: &'static str,
+    actions: &'static [&'static str],
+    attacker: Principal,
+    /// What was outside before anything was tried.
+    outside: Vec<String>,
+    /// What the one secret has held.
+    own: BTreeSet<String>,
+    accepted: usize,
+    token: u32,
+}
+
+impl Attack {
+    pub async fn new(
+        name: &'static str,
+        engine: Engine,
+        attacked: Attacked,
+        actions: &'static [&'static str],
+    ) -> Self {
+        let scene = Scene::new(engine, attacked).await;
+        let policy = permission::policy(&scene, actions);
+        let key = scene.world.make_user_with("attacker", &policy).await;
+        Self {
+            outside: scene.outside().await,
+            scene,
+            name,
+            actions,
+            attacker: Principal::new(key),
+            own: BTreeSet::new(),
+            accepted: 0,
+            token: 0,
+        }
+    }
+
+    /// Gives them other permissions than before.
+    pub async fn hold(&mut self, name: &'static str, actions: &'static [&'static str]) {
+        (self.name, self.actions, self.accepted) = (name, actions, 0);
+        self.scene.heal(true).await;
+        let policy = permission::policy(&self.scene, actions);
+        self.scene.world.allow("attacker", &policy).await;
+        self.outside = self.scene.outside().await;
+    }
+
+    fn allows(&self, action: &str) -> bool {
+        self.actions.contains(&action)
+    }
+
+    async fn make(&mut self, call: &Call) {
+        if self.attacker.makes(&self.scene.world, call).await {
+            self.accepted += 1;
+        }
+    }
+
+    /// Remembers what the one secret holds, where they may come to read it.
+    async fn remember(&mut self) {
+        if self.allows("secretsmanager:PutResourcePolicy") {
+            self.own.extend(self.scene.own_secrets().await);
+        }
+    }
+
+    fn fixed(&self) -> Vec<Call> {
+        let tags = self.scene.tags();
+        let tags: Vec<(&str, &str)> = tags
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        abuse::fixed(&self.scene, &tags)
+    }
+
+    fn store(&mut self, index: usize, label: &str) -> Call {
+        self.token += 1;
+        let text = value::value(&self.scene, index);
+        match self.allows("secretsmanager:PutSecretValue") {
+            true => abuse::put(&self.scene, &text, &[label], self.token),
+            false => abuse::update(&self.scene, &text, self.token),
+        }
+    }
+
+    /// Tries what they do not hold: AWS refuses it, and nothing is as before but that.
+    pub async fn denied(&mut self) {
+        let before = self.scene.world.everything().await;
+        let mut calls = abuse::elsewhere(&self.scene);
+        calls.extend(self.fixed());
+        calls.extend(abuse::events(&self.scene).await.into_iter().take(1));
+        calls.push(abuse::put(&self.scene, "{}", &["AWSCURRENT"], 902));
+        calls.extend(abuse::moves(&self.scene, "AWSPREVIOUS").await);
+        for call in calls {
+            let own = call.is_on(self.scene.arn()) || matches!(call, Call::Invoke(..));
+            if own && self.allows(&call.action()) {
+                continue;
+            }
+            let made = self.attacker.makes(&self.scene.world, &call).await;
+            assert!(!made, "{}: {call:?} is not refused", self.name);
+        }
+        let after = self.scene.world.everything().await;
+        expect_same(&before, &after, &format!("{}: denied calls", self.name));
+    }
+
+    /// Expects everything outside as it was, and nobody at the attacker's server.
+    async fn unchanged(&self, what: &str) {
+        let what = format!("{}: {what}", self.name);
+        self.scene.expect_no_caller(&what);
+        expect_same(&self.outside, &self.scene.outside().await, &what);
+        if self.scene.attacked == Attacked::Administrator {
+            // Rotated or not, the entry's own password works.
+            let entry = self.scene.attacked.rotated();
+            self.scene.expect_logins(&[entry], &what).await;
+        }
+    }
+
+    /// Tries something, and what the administrator does makes of it.
+    async fn tries(&mut self, what: &str, calls: &[Call]) {
+        self.remember().await;
+        for call in calls {
+            self.make(call).await;
+        }
+        if self.allows("lambda:InvokeFunction") {
+            let mut events = abuse::events(&self.scene).await;
+            events.retain(|event| event.names_one_of(&[self.scene.arn()]));
+            for event in events {
+                self.make(&event).await;
+            }
+        }
+        self.scene.provoke().await;
+        self.unchanged(what).await;
+    }
+
+    /// Stores values under each label.
+    pub async fn values(&mut self, values: impl IntoIterator<Item = usize>) {
+        for index in values {
+            for (labels, whole) in LABELS {
+                let only_current = !self.allows("secretsmanager:PutSecretValue");
+                if only_current && labels != ["AWSCURRENT"] {
+                    continue;
+                }
+                self.scene.heal(whole).await;
+                let calls: Vec<Call> = labels
+                    .iter()
+                    .map(|label| self.store(index, label))
+                    .collect();
+                let what = format!("value {index} under {labels:?}");
+                self.tries(&what, &calls).await;
+            }
+        }
+    }
+
+    /// Moves labels to each version.
+    pub async fn labels(&mut self) {
+        for labels in abuse::LABELS {
+            self.scene.heal(labels.len() == 1).await;
+            let mut calls = Vec::new();
+            for label in labels {
+                calls.extend(abuse::moves(&self.scene, label).await);
+            }
+            self.tries(&format!("moving {labels:?}"), &calls).await;
+        }
+    }
+
+    /// Sends every event there is.
+    pub async fn events(&mut self) {
+        for event in abuse::events(&self.scene).await {
+            self.make(&event).await;
+        }
+        self.unchanged("events").await;
+    }
+
+    /// Leaves the secret as the attacker wants it.
+    pub async fn spoil(&mut self) {
+        self.scene.heal(true).await;
+        self.remember().await;
+        let mut calls = Vec::new();
+        for label in ["AWSPREVIOUS", "AWSPENDING", "KEYROTA_SETTING"] {
+            calls.push(self.store(1, label));
+        }
+        calls.extend(self.fixed());
+        calls.retain(|call| self.allows(&call.action()));
+        for call in calls {
+            self.make(&call).await;
+        }
+        self.scene.provoke_by_command().await;
+        self.unchanged("every call").await;
+    }
+
+    /// Has the administrator run what looks at the stack, and what puts it right.
+    pub async fn look(&mut self) {
+        for command in ["status", "doctor", "doctor --fix --yes"] {
+            let ran = self.scene.world.keyrota(command).await;
+            self.unchanged(&format!("{ran}")).await;
+        }
+        let ran = self.scene.bootstrap().await;
+        self.unchanged(&format!("{ran}")).await;
+        expect_nothing_learned(&self.scene, &self.attacker, &self.own, self.name);
+        assert!(self.accepted > 0, "{}: nothing was tried", self.name);
+    }
+
+    /// Has the administrator rotate everything and take it down. The others rotate as
+    /// ever, and what was there before there was a stack is as it was.
+    pub async fn end(&mut self) {
+        let others = self.scene.others();
+        let mut before = Vec::new();
+        for other in &others {
+            before.push(self.scene.world.value(other, "AWSCURRENT").await);
+        }
+        let ran = self.scene.world.keyrota("rotate").await;
+        for (other, old) in others.iter().zip(before) {
+            let new = self.scene.world.value(other, "AWSCURRENT").await;
+            assert_ne!(new, old, "{}: {other} was not rotated\n{ran}", self.name);
+        }
+        let what = format!("{}: {ran}", self.name);
+        self.scene
+            .expect_logins(&self.scene.bystanders(), &what)
+            .await;
+
+        let mut before = self.scene.before.clone();
+        before.extend(self.scene.roles());
+        let ran = self.scene.world.keyrota(TEARDOWN).await;
+        let mut after = self.scene.outside().await;
+        let secret = self.scene.attacked.secret();
+        let theirs = |line: &String| {
+            line.contains(" attacker") || line.split(' ').any(|word| word == secret)
+        };
+        after.retain(|line| !theirs(line));
+        before.retain(|line| !theirs(line));
+        let what = format!("{}: teardown: {ran}", self.name);
+        self.scene.expect_no_caller(&what);
+        expect_same(&before, &after, &what);
+        if self.scene.attacked == Attacked::Administrator {
+            assert!(
+                self.scene.world.secret(secret).await.is_some(),
+                "{what}: the administrator's secret is gone"
+            );
+        }
+        self.scene.world.check_logs_for_secrets().await;
+    }
+}

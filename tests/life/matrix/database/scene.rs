@@ -1,0 +1,368 @@
+//! A stack that rotates passwords of databases, and what stands beside it: on the server,
+//! other users and an administrator; elsewhere, a server of the attacker's.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::ops::Deref;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::database::bench::{self, Bench, Engine, FIRST, User};
+use crate::database::client::log_in;
+use crate::database::function::{self, AUTHORITY};
+use crate::database::rotation::rotate;
+use crate::matrix::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
+use crate::world::{Ran, World};
+
+pub const STACK: &str = "databases";
+pub const ADMINISTRATOR: &str = "ops/administrator";
+/// A secret of somebody else, with the login of a user of no manifest.
+const PASSER_BY: &str = "ops/passer-by";
+const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --format json";
+
+/// The secrets that somebody may write, each with the user on the server whose password
+/// it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attacked {
+    /// An entry that rotates itself.
+    Orders,
+    /// An entry that the administrator rotates.
+    Reports,
+    /// The administrator's own secret.
+    Administrator,
+}
+
+impl Attacked {
+    pub const fn secret(self) -> &'static str {
+        match self {
+            Self::Orders => "prod/orders",
+            Self::Reports => "prod/reports",
+            Self::Administrator => ADMINISTRATOR,
+        }
+    }
+
+    const fn role(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Reports => "reports",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// Returns the secret whose rotation uses it.
+    pub const fn rotated(self) -> &'static str {
+        match self {
+            Self::Administrator => "prod/reports",
+            other => other.secret(),
+        }
+    }
+}
+
+/// The account, deployed, and the servers.
+pub struct Scene {
+    account: Account,
+    pub server: Bench,
+    pub attacked: Attacked,
+    /// The database that all users have.
+    database: String,
+    /// Where a server of the attacker's would listen.
+    theirs: TcpListener,
+    healed: u32,
+}
+
+impl Deref for Scene {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        &self.account
+    }
+}
+
+impl Scene {
+    pub async fn new(engine: Engine, attacked: Attacked) -> Self {
+        let server = Bench::from(bench::shared(engine));
+        let database = bench::make_user(&server).dbname;
+        let world = World::without_function().await;
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        let pem = std::fs::read(server.authority()).expect("the authority");
+        world.home.write(AUTHORITY, &pem);
+        world.home.write("database.zip", function::zip(&pem));
+        world.conceal(FIRST);
+        let mut manifest = format!(
+            "version: 1\nstack: {STACK}\naccount: '000000000000'\nregion: us-east-1\n\
+             function: {{ architecture: {} }}\ndatabases:\n",
+            function::architecture().as_str()
+        );
+        let theirs = TcpListener::bind("127.0.0.1:0").expect("a port");
+        theirs.set_nonblocking(true).expect("it can be asked");
+        let outsiders = make_outsider(&world).await;
+        for role in ["orders", "billing", "reports"] {
+            let user = user(&database, role);
+            bench::make_again(&server, &user, FIRST);
+            let rotate_as = match role {
+                "reports" => format!(", rotate_as: {ADMINISTRATOR}"),
+                _ => String::new(),
+            };
+            manifest.push_str(&format!(
+                "  - {{ secret: prod/{role}, engine: {}, host: localhost, port: {}, \
+                 dbname: {database}, username: {}, initial_password: env:FIRST_PASSWORD, \
+                 tls_ca: {AUTHORITY}{rotate_as} }}\n",
+                bench::name(engine),
+                server.port(),
+                json!(user.name),
+            ));
+        }
+        for (role, secret) in [
+            ("administrator", ADMINISTRATOR),
+            ("foreign", FOREIGN),
+            ("passer-by", PASSER_BY),
+        ] {
+            let user = user(&database, role);
+            let password = format!("0f {role}, for nobody else");
+            bench::make_again(&server, &user, &password);
+            if secret != PASSER_BY {
+                let name = bench::quoted(&server, &user.name);
+                bench::sql(&server, &rights(engine).replace("{0}", &name));
+            }
+            world.conceal(&password);
+            let value = login(&server, &database, &user.name, &password);
+            world.make_secret(secret, &value.to_string()).await;
+        }
+        world.manifest(&manifest);
+        let target = Target {
+            stack: STACK,
+            secret: attacked.secret(),
+            secrets: &[
+                "prod/orders",
+                "prod/billing",
+                "prod/reports",
+                ADMINISTRATOR,
+                FOREIGN,
+                PASSER_BY,
+            ],
+            users: &[OUTSIDER],
+        };
+        let bootstrap = async |world: &World| {
+            bootstrap(world).await.exits(0);
+        };
+        Self {
+            account: Account::deploy(world, target, outsiders, bootstrap).await,
+            server,
+            attacked,
+            database,
+            theirs,
+            healed: 0,
+        }
+    }
+
+    /// Returns the name of a user on the server.
+    pub fn name_of(&self, role: &str) -> String {
+        user(&self.database, role).name
+    }
+
+    /// Returns the port at which nobody may call.
+    pub fn their_port(&self) -> u16 {
+        self.theirs.local_addr().expect("an address").port()
+    }
+
+    /// Returns a value as the attacked secret holds it, with a password.
+    pub fn value_with(&self, password: &str) -> Value {
+        let name = self.name_of(self.attacked.role());
+        let mut value = login(&self.server, &self.database, &name, password);
+        if self.attacked == Attacked::Reports {
+            value["masterarn"] = self.arns[ADMINISTRATOR].as_str().into();
+        }
+        value
+    }
+
+    /// Returns the tags that somebody writes who wants something else to be done.
+    pub fn tags(&self) -> Vec<(String, String)> {
+        let tags = [
+            ("keyrota:user", self.name_of("billing").replace('\'', ".")),
+            ("keyrota:stack", STACK.to_owned()),
+            ("keyrota:kind", "access-key".to_owned()),
+            (
+                "keyrota:endpoint",
+                format!("127.0.0.1:{}", self.their_port()),
+            ),
+            ("keyrota:dbname", "theirs".to_owned()),
+            ("keyrota:tls", "require".to_owned()),
+            ("keyrota:password", "length=1 exclude=".to_owned()),
+            ("keyrota:rotate-as", self.arns[FOREIGN].clone()),
+            ("keyrota:owns-user", "true".to_owned()),
+            ("keyrota:abandoned", self.outsiders[0].id.clone()),
+            ("keyrota:keys", self.outsiders[0].id.clone()),
+            ("keyrota:encryption-key", self.kms_key.clone()),
+        ];
+        tags.map(|(key, value)| (key.to_owned(), value)).into()
+    }
+
+    /// Returns what must be as it was: everything but the one secret and the password
+    /// that it holds, and, of an attacked administrator, of the entry that it rotates.
+    pub async fn outside(&self) -> Vec<String> {
+        let own = [self.attacked.secret(), self.attacked.rotated()];
+        let mut lines = self.world.everything().await;
+        lines.retain(|line| !line.split(' ').any(|word| own.contains(&word)));
+        lines.extend(self.roles());
+        lines
+    }
+
+    /// Returns the users of the server that are not the attacked secret's, with what the
+    /// server keeps of their passwords, and what they may do.
+    pub fn roles(&self) -> Vec<String> {
+        let rows = match self.server.engine() {
+            Engine::Postgres => {
+                "SELECT rolname, rolpassword, rolsuper, rolcreaterole, rolcreatedb, \
+                 rolcanlogin, rolvaliduntil FROM pg_authid"
+            }
+            Engine::MariaDb | Engine::MySql => {
+                "SELECT CONCAT_WS('|', user, host, priv) FROM mysql.global_priv"
+            }
+        };
+        let mut own = vec![self.attacked.role()];
+        if self.attacked == Attacked::Administrator {
+            own.push(Attacked::Reports.role());
+        }
+        let own: Vec<String> = own
+            .into_iter()
+            .map(|role| format!("{}|", self.name_of(role)))
+            .collect();
+        let is_own = |line: &str| own.iter().any(|own| line.starts_with(own.as_str()));
+        let of_this_test = format!("{}'", self.database);
+        bench::sql(&self.server, rows)
+            .lines()
+            .filter(|line| line.starts_with(&of_this_test) && !is_own(line))
+            .map(|line| format!("role {line}"))
+            .collect()
+    }
+
+    /// Returns the passwords that the attacked secret holds now.
+    pub async fn own_secrets(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let name = self.attacked.secret();
+        let held = self.world.secret(name).await.unwrap_or_default();
+        for label in held.labels.keys().filter(|_| !held.deleted) {
+            let value = self.world.value(name, label).await.unwrap_or_default();
+            found.extend(value["password"].as_str().map(str::to_owned));
+        }
+        found
+    }
+
+    /// Puts the secret right again, as its owner would by hand. Where it is not `whole`,
+    /// the password in AWSCURRENT does not work.
+    pub async fn heal(&mut self, whole: bool) {
+        self.healed += 1;
+        let secret = self.attacked.secret();
+        let password = format!("h3aled {}", self.healed);
+        self.world.conceal(&password);
+        for name in [secret, self.attacked.rotated()] {
+            let held = self.world.secret(name).await.expect("the secret");
+            if held.deleted {
+                let request = self.world.secretsmanager.restore_secret().secret_id(name);
+                request.send().await.expect("the secret is restored");
+            }
+            for label in ["AWSPENDING", "KEYROTA_SETTING", "KEYROTA_RETAINED"] {
+                if let Some(version) = held.labels.get(label) {
+                    let request = self.world.secretsmanager.update_secret_version_stage();
+                    let request = request.secret_id(name).version_stage(label);
+                    let request = request.remove_from_version_id(version);
+                    request.send().await.expect("the label is removed");
+                }
+            }
+        }
+        let request = self.world.secretsmanager.delete_resource_policy();
+        let request = request.secret_id(secret);
+        request.send().await.expect("there is no policy");
+        self.world.store(secret, &self.value_with(&password)).await;
+        let on_server = match whole {
+            true => password,
+            false => format!("an0ther {}", self.healed),
+        };
+        let user = user(&self.database, self.attacked.role());
+        bench::set_password(&self.server, &user, &on_server);
+    }
+
+    /// Has Secrets Manager rotate, and sweeps all secrets, which may fail.
+    pub async fn provoke(&self) {
+        rotate(&self.world, self.attacked.rotated()).await;
+        self.world.try_sweep().await;
+    }
+
+    /// Has the administrator do the same, where the secret may be in any state.
+    pub async fn provoke_by_command(&self) {
+        let rotate = format!("rotate {}", self.attacked.rotated());
+        self.world.keyrota(&rotate).await;
+        self.world.try_sweep().await;
+    }
+
+    /// Expects that nobody has connected to the attacker's server.
+    pub fn expect_no_caller(&self, what: &str) {
+        match self.theirs.accept() {
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{what}"),
+            Ok((_, caller)) => panic!("{what}: {caller} called at the attacker's server"),
+        }
+    }
+
+    /// Bootstraps, with the password that the users were made with.
+    pub async fn bootstrap(&self) -> Ran {
+        bootstrap(&self.world).await
+    }
+
+    /// Expects that the logins in the secrets that nobody attacks work.
+    pub async fn expect_logins(&self, secrets: &[&str], what: &str) {
+        for secret in secrets {
+            let value = self.world.value(secret, "AWSCURRENT").await;
+            let value = value.unwrap_or_else(|| panic!("{what}: nothing is in {secret}"));
+            let answer = tokio::time::timeout(PATIENCE, log_in(&self.server, &value)).await;
+            assert_eq!(answer, Ok(Ok(())), "{what}: {secret}");
+        }
+    }
+
+    /// Returns the entries that rotate although the one secret is attacked.
+    pub fn others(&self) -> Vec<&'static str> {
+        let entries = ["prod/orders", "prod/billing", "prod/reports"];
+        let attacked = self.attacked.rotated();
+        entries.into_iter().filter(|it| *it != attacked).collect()
+    }
+
+    /// Returns the secrets of the account that nobody may write.
+    pub fn bystanders(&self) -> Vec<&'static str> {
+        let secrets = self.target.secrets.iter().copied();
+        let attacked = self.attacked.secret();
+        secrets.filter(|it| *it != attacked).collect()
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn bootstrap(world: &World) -> Ran {
+    let mut command = world.program(BOOTSTRAP);
+    command.env("FIRST_PASSWORD", FIRST);
+    world.run(BOOTSTRAP, command).await
+}
+
+fn user(database: &str, role: &str) -> User {
+    User {
+        name: format!("{database}'\"{role}"),
+        dbname: database.to_owned(),
+    }
+}
+
+fn login(server: &Bench, database: &str, username: &str, password: &str) -> Value {
+    json!({
+        "engine": bench::name(server.engine()), "host": "localhost", "port": server.port(),
+        "dbname": database, "username": username, "password": password,
+    })
+}
+
+/// Returns what makes a user one who changes the passwords of others.
+fn rights(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres => "ALTER ROLE {0} CREATEROLE",
+        Engine::MariaDb => {
+            "GRANT CREATE USER ON *.* TO {0}; GRANT SELECT ON mysql.global_priv TO {0}"
+        }
+        Engine::MySql => "GRANT CREATE USER ON *.* TO {0}",
+    }
+}
