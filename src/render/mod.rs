@@ -257,10 +257,6 @@ pub fn render_since(
         before,
     })?;
     files.insert(review::FILE.to_owned(), review);
-    // A manifest is rendered once or twice in a process. To take a fleet's trees apart
-    // again, piece by piece, would take a tenth of its time, for memory that is given
-    // back when the process ends.
-    std::mem::forget((rendered, beside));
     Ok(Rendering {
         stacks,
         files,
