@@ -21,7 +21,6 @@ mod resource;
 mod rhythm;
 mod sentence;
 mod shown;
-mod statement;
 mod subject;
 mod template;
 #[cfg(test)]
@@ -161,6 +160,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     };
     let permissions = || permission::groups(stacks, beside, &setting);
     let (groups, entries) = both(permissions, entries);
+    let groups = groups.map_err(|error| Error::Malformed(error.to_string()))?;
     let (cards, arrangements, inventory, difference) = entries?;
     let picture = picture::picture(cards, &groups);
     let rotas = arrangement::rotas(&arrangements);
