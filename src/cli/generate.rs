@@ -61,13 +61,10 @@ pub(super) fn run(settings: &Settings, verb: &Generate) -> Result<Exit, Failed> 
         }
     }
     settings.view.show(&result);
-    let exit = match verb.check && !result.is_up_to_date() {
+    Ok(match verb.check && !result.is_up_to_date() {
         true => Exit::Different,
         false => Exit::Done,
-    };
-    // The process ends here, and its memory is given back as a whole.
-    std::mem::forget((rendering, stacks, result));
-    Ok(exit)
+    })
 }
 
 fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {

@@ -52,7 +52,7 @@ pub struct Database {
 }
 
 /// A kind of database server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Engine {
     /// PostgreSQL.
     Postgres,
@@ -100,7 +100,7 @@ impl Engine {
 }
 
 /// Where the first password comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InitialPassword {
     /// Whoever bootstraps is asked.
     Prompt,
@@ -111,7 +111,7 @@ pub enum InitialPassword {
 }
 
 /// What is asked of a server's certificate. Without TLS nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tls {
     /// An authority that is trusted, and the host's name.
     VerifyFull,
@@ -133,7 +133,7 @@ impl Tls {
 }
 
 /// What new passwords look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PasswordRule {
     /// How many characters.
     pub length: u16,
@@ -169,7 +169,7 @@ impl Default for PasswordRule {
 }
 
 /// Who changes the password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeAs {
     /// The user itself.
     Itself,

@@ -165,7 +165,7 @@ impl AsRef<SecretName> for AccessKey {
 }
 
 /// Where the first key comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InitialKey {
     /// A new key.
     Create,
@@ -174,7 +174,7 @@ pub enum InitialKey {
 }
 
 /// Whose credentials make the IAM calls of a rotation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RotateAs {
     /// The user's own current key.
     Itself,
@@ -185,7 +185,7 @@ pub enum RotateAs {
 }
 
 /// A secret that the stack does not own, by name or full ARN.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretReference {
     /// By name, in the stack's own account and Region.
     Name(SecretName),
@@ -204,7 +204,7 @@ impl SecretReference {
 }
 
 /// What a secret is encrypted with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KmsKey {
     /// `aws/secretsmanager`, the account's default.
     AwsManaged,

@@ -7,7 +7,7 @@ use super::reader::Field;
 use super::{Duration, Finding, Schedule};
 
 /// What becomes of the key that was replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OldKey {
     /// It stays active until the next rotation needs its place.
     UntilNextRotation,
@@ -17,7 +17,7 @@ pub enum OldKey {
 
 /// How a replaced key goes: deactivated first, deleted later, and neither while a
 /// client needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Retirement {
     /// Until it is deactivated.
     pub deactivate_after: Duration,

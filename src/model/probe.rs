@@ -11,7 +11,7 @@ pub(super) const KEYS: &[&str] = &["action", "resource", "region"];
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// The call, one of a short list: each reads only, or has no effect that lasts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Probe {
     /// To list a bucket.
     ListBucket {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::resolve::{self, ResolveError, World};
+use super::statement::{self, Statement, UnknownEffect};
 use super::tree::Value;
 use super::{Strategy, name, policy};
 
@@ -21,6 +22,24 @@ pub struct Document {
     pub kind: Kind,
     /// The document; one for all of those that are alike.
     pub body: Arc<Value>,
+    /// The statements of the document, likewise.
+    pub statements: Arc<[Statement]>,
+}
+
+/// Why the documents of a stack cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// A reference points nowhere.
+    #[error(transparent)]
+    Reference(#[from] ResolveError),
+    /// A statement neither allows nor denies.
+    #[error("{place}: {error}")]
+    Effect {
+        /// The place of the statement.
+        place: String,
+        /// Its effect.
+        error: UnknownEffect,
+    },
 }
 
 /// How long a policy document is.
@@ -56,6 +75,23 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Returns the property of the resource that holds such a document.
+    const fn property(self) -> &'static str {
+        match self {
+            Self::Trust => "AssumeRolePolicyDocument",
+            Self::Key => "KeyPolicy",
+            Self::Secret => "ResourcePolicy",
+            _ => "PolicyDocument",
+        }
+    }
+
+    /// Returns the place of a statement by its index, for a finding about the resource.
+    pub fn place(self, resource: &str, index: usize) -> String {
+        format!("{resource}.{}.Statement[{index}]", self.property())
+    }
+}
+
 /// A policy document as it stands in the stack.
 struct Standing<'tree> {
     kind: Kind,
@@ -79,8 +115,8 @@ enum Name<'tree> {
 ///
 /// # Errors
 ///
-/// Returns a reference that points nowhere.
-pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveError> {
+/// Returns a reference that points nowhere, or a statement that neither allows nor denies.
+pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, DocumentError> {
     let mut documents: Vec<Document> = Vec::new();
     let mut last: Option<Cow<'_, Value>> = None;
     for one in standing(stack) {
@@ -103,12 +139,16 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             _ => None,
         };
         // Users' policies are mostly the same.
-        let body = match documents
+        let same = documents
             .last()
-            .filter(|_| last.as_ref() == Some(&one.body))
-        {
-            Some(same) => Arc::clone(&same.body),
-            None => Arc::new(world.resolve(&one.body)?),
+            .filter(|_| last.as_ref() == Some(&one.body));
+        let (body, statements) = match same {
+            Some(same) => (Arc::clone(&same.body), Arc::clone(&same.statements)),
+            None => {
+                let body = world.resolve(&one.body)?;
+                let statements = statements(&body, one.kind, one.resource)?;
+                (Arc::new(body), statements)
+            }
         };
         last = Some(one.body);
         documents.push(Document {
@@ -117,9 +157,21 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, ResolveE
             holder,
             kind: one.kind,
             body,
+            statements,
         });
     }
     Ok(documents)
+}
+
+fn statements(body: &Value, kind: Kind, resource: &str) -> Result<Arc<[Statement]>, DocumentError> {
+    let values = statement::values(body).iter().enumerate();
+    let read = values.map(|(index, value)| {
+        statement::read(value).map_err(|error| DocumentError::Effect {
+            place: kind.place(resource, index),
+            error,
+        })
+    });
+    read.collect()
 }
 
 /// Returns how long each policy document is.

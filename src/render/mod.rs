@@ -9,11 +9,13 @@ mod fleet;
 mod name;
 mod pins;
 mod policy;
+mod quota;
 mod resolve;
 mod review;
 mod role;
 mod served;
 mod spread;
+mod statement;
 mod strategy;
 mod template;
 #[cfg(test)]
@@ -29,12 +31,14 @@ use crate::model::{Finding, Model};
 pub use check::{
     EXPLAINED, Exception, Explained, Report, Rule, THEMES, Theme, check_readers, rules,
 };
+use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
 pub use name::{
     artifact_bucket, key_alias, log_group_name, schedule_logical_id, secret_logical_id,
     secret_output, user_logical_id, user_policy_logical_id,
 };
 pub use pins::Pins;
+pub use quota::MAX_TEMPLATE_IN_REQUEST;
 pub use resolve::ResolveError;
 pub use review::{Before, FILE as REVIEW};
 use review::{Beside, Holder};
@@ -117,10 +121,6 @@ pub const SECRET_TAGS: [&str; 15] = [
     "keyrota:encryption-key",
 ];
 
-/// CloudFormation takes this many bytes of a template in a request; a longer one
-/// goes through S3 (`cloudformation-limits`).
-pub const TEMPLATE_IN_REQUEST: usize = 51_200;
-
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
@@ -186,7 +186,7 @@ pub(crate) struct Rendered<'model> {
     /// The template, read again: what CloudFormation will see.
     pub tree: tree::Value,
     /// Every policy document, as IAM will see it.
-    pub documents: Vec<document::Document>,
+    pub documents: Vec<Document>,
     /// What the manifest says of the account and Region.
     pub world: resolve::World,
     /// Names of the templates that are not keyrota's own.
@@ -257,10 +257,6 @@ pub fn render_since(
         before,
     })?;
     files.insert(review::FILE.to_owned(), review);
-    // A manifest is rendered once or twice in a process. To take a fleet's trees apart
-    // again, piece by piece, would take a tenth of its time, for memory that is given
-    // back when the process ends.
-    std::mem::forget((rendered, beside));
     Ok(Rendering {
         stacks,
         files,
@@ -306,11 +302,17 @@ fn checked<'model>(
     let model = &shard.model;
     let tree = tree::read(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let world = resolve::World::of(model).with_resources(&tree);
-    let documents = document::documents(&tree, &world).map_err(|error| {
-        // Where a reference points says more than that it cannot be resolved.
-        match check::check_references(&tree) {
-            findings if findings.is_empty() => Error::Reference(error),
-            findings => Error::Refused(findings),
+    let documents = document::documents(&tree, &world).map_err(|error| match error {
+        DocumentError::Reference(error) => {
+            // Where a reference points says more than that it cannot be resolved.
+            match check::check_references(&tree) {
+                findings if findings.is_empty() => Error::Reference(error),
+                findings => Error::Refused(findings),
+            }
+        }
+        DocumentError::Effect { place, error } => {
+            let finding = Finding::error("statement-effect", place, error.to_string());
+            Error::Refused(vec![finding.hint("write Effect: Allow or Effect: Deny")])
         }
     })?;
     let longest = resolve::World::longest(model).with_resources_of(&world);
@@ -323,7 +325,7 @@ fn checked<'model>(
         model,
         file: &shard.file,
         prefix: &shard.prefix,
-        long: text.len() > TEMPLATE_IN_REQUEST,
+        long: text.len() > quota::MAX_TEMPLATE_IN_REQUEST,
         tree,
         world,
         overlaid,
@@ -339,7 +341,7 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
         prefix, documents, ..
     } = rendered;
     let mut files = BTreeMap::new();
-    let mut users: Option<&document::Document> = None;
+    let mut users: Option<&Document> = None;
     for document in documents {
         let Some(file) = policy_file(document, prefix, &mut users) else {
             continue;
@@ -376,9 +378,9 @@ fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
 /// Returns the file of a policy, where none before it shows the same. `users` is the
 /// first of the users' policies in the stack.
 fn policy_file<'documents>(
-    document: &'documents document::Document,
+    document: &'documents Document,
     prefix: &str,
-    users: &mut Option<&'documents document::Document>,
+    users: &mut Option<&'documents Document>,
 ) -> Option<String> {
     let mut name = document.name.clone();
     // The users' policies are one and the same, unless a template of an

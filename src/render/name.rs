@@ -6,10 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::quota::MAX_LOGICAL_ID;
 use crate::model::{AccessKey, Model, SecretName, StackName};
-
-/// CloudFormation's longest logical ID.
-const MAX_LOGICAL_ID: usize = 255;
 
 /// The names of what a stack makes for an entry's secret.
 pub struct SecretIds(Identity);

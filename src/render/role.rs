@@ -3,18 +3,11 @@
 
 use serde::Serialize;
 
+use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
 use super::resolve::{KEY_ID_LENGTH, World};
 use super::served::Served;
 use super::{Strategy, name};
 use crate::model::{AccessKey, Finding, KmsKey, SecretName, SecretReference};
-
-/// A role's inline policies together, in characters without white space
-/// (`reference_iam-quotas`).
-pub const MAX_INLINE: usize = 10_240;
-/// One managed policy, counted alike.
-pub const MAX_MANAGED: usize = 6_144;
-/// Managed policies attached to one role.
-pub const MAX_ATTACHED: usize = 10;
 
 /// What a document has beside its ARNs, at most; `limits_hold` in this room's
 /// tests holds it to the truth.
@@ -167,7 +160,7 @@ pub fn policies<'entry>(
     policies.add_apart(strategy, in_vpc);
     let apart = policies.all.len();
     let role = strategy.role();
-    if frame(strategy) + sizes.sum::<usize>() <= MAX_INLINE {
+    if frame(strategy) + sizes.sum::<usize>() <= MAX_ROLE_INLINE {
         for purpose in &purposes {
             let id = format!("{role}{}", purpose.name);
             policies.add(role, purpose, id, &purpose.items, false);

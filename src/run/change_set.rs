@@ -10,7 +10,7 @@ use crate::plan::{self, Given};
 use crate::port::{
     Change, ChangeSet, ChangeSetRequest, ObjectVersion, Stack, Stage, TemplateSource,
 };
-use crate::render::{self, TEMPLATE_IN_REQUEST};
+use crate::render::{self, MAX_TEMPLATE_IN_REQUEST};
 
 /// A change set that CloudFormation computed from what was given, and nobody executed
 /// yet.
@@ -212,7 +212,7 @@ async fn preview_template(
     account: &str,
     template: &str,
 ) -> Result<(TemplateSource, Option<ObjectVersion>)> {
-    if template.len() <= TEMPLATE_IN_REQUEST {
+    if template.len() <= MAX_TEMPLATE_IN_REQUEST {
         return Ok((TemplateSource::Body(template.to_owned()), None));
     }
     if context

@@ -8,7 +8,7 @@ use super::{Cleared, Context};
 use crate::model::Model;
 use crate::plan;
 use crate::port::{Stage, TemplateSource};
-use crate::render::{Strategy, TEMPLATE_IN_REQUEST};
+use crate::render::{MAX_TEMPLATE_IN_REQUEST, Strategy};
 
 /// The function's zip with its names.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ pub async fn upload(
         let version = store(context, object, deployed).await?;
         chosen.extend(parameters(model, strategy, key, version));
     }
-    let template = if template.len() <= TEMPLATE_IN_REQUEST {
+    let template = if template.len() <= MAX_TEMPLATE_IN_REQUEST {
         TemplateSource::Body(template.to_owned())
     } else {
         let key = plan::template_key(model, &crate::bundle::sha256_hex(template.as_bytes()));

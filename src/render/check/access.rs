@@ -7,6 +7,7 @@ use super::statement::Statement;
 use super::template::arn_parts;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
+use crate::render::statement::Principal;
 
 pub(super) const THEME: Theme = Theme {
     title: "What policies allow",
@@ -114,7 +115,7 @@ pub(super) fn administers(stack: &Stack<'_>, statement: &Statement<'_>) -> bool 
     statement.allows
         && statement.document.kind == Kind::Key
         && statement.actions == ["kms:*"]
-        && statement.principals == [("AWS", stack.world().iam_arn("root").as_str())]
+        && statement.principals == [Principal::Aws(stack.world().iam_arn("root"))]
 }
 
 fn wildcards(stack: &Stack<'_>, found: &mut Found) {
@@ -124,12 +125,15 @@ fn wildcards(stack: &Stack<'_>, found: &mut Found) {
         let principals = statement
             .principals
             .iter()
-            .map(|(_, principal)| ("principal", *principal));
-        let actions = statement.actions.iter().map(|action| ("action", *action));
+            .map(|one| ("principal", one.name()));
+        let actions = statement
+            .actions
+            .iter()
+            .map(|action| ("action", action.as_str()));
         let resources = statement
             .resources
             .iter()
-            .map(|resource| ("resource", *resource));
+            .map(|resource| ("resource", resource.as_str()));
         for (what, text) in principals.chain(actions).chain(resources) {
             if !text.contains(['*', '?']) {
                 continue;
@@ -149,7 +153,7 @@ fn wildcards(stack: &Stack<'_>, found: &mut Found) {
 
 fn unpinned(stack: &Stack<'_>, found: &mut Found) {
     for statement in stack.statements.iter().filter(|one| one.allows) {
-        for arn in &statement.resources {
+        for arn in statement.resources {
             let parts = arn_parts(arn).unwrap_or_default();
             if parts[..4].iter().any(|part| part.contains(['*', '?'])) {
                 found.add(statement.at(), format!("`{arn}` is not pinned"));

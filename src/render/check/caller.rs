@@ -5,6 +5,7 @@ use super::stack::Stack;
 use super::template::arn_parts;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
+use crate::render::statement::Principal;
 
 pub(super) const THEME: Theme = Theme {
     title: "Who may call",
@@ -62,7 +63,10 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 let kinds = [Kind::Topic, Kind::Key, Kind::Secret, Kind::Other];
                 for statement in stack.allowing(&kinds) {
-                    let mut services = statement.principals.iter().filter(|one| one.0 == "Service");
+                    let mut services = statement
+                        .principals
+                        .iter()
+                        .filter(|one| one.kind() == "Service");
                     let own = stack.world().account();
                     let mine = |arn: &str| arn_parts(arn).is_some_and(|parts| parts[3] == own);
                     let all = |key: &str, fits: &dyn Fn(&str) -> bool| {
@@ -70,7 +74,7 @@ pub(super) const THEME: Theme = Theme {
                     };
                     let narrowed = all("aws:SourceAccount", &|account| account == own)
                         || all("aws:SourceArn", &mine);
-                    if let Some((_, service)) = services.next()
+                    if let Some(service) = services.next().map(Principal::name)
                         && !narrowed
                     {
                         found.add(statement.at(), format!("`{service}` may come for anybody"));

@@ -4,19 +4,8 @@ use super::rule::{Found, Rule, Theme};
 use super::stack::Stack;
 use super::template::{items, literal};
 use crate::model::Severity::Error;
+use crate::render::quota;
 use crate::render::tree::Value;
-use crate::render::view;
-
-/// Resources a stack.
-pub const MAX_RESOURCES: usize = 500;
-/// Parameters a stack.
-const MAX_PARAMETERS: usize = 200;
-/// Outputs of a stack.
-pub const MAX_OUTPUTS: usize = 200;
-/// Bytes of a template that is read from S3.
-pub const MAX_TEMPLATE: usize = 1_000_000;
-/// All environment variables of a function together, in bytes.
-const MAX_ENVIRONMENT: usize = 4_096;
 
 /// What to do where a stack is too large.
 pub(super) const SPLIT: &str =
@@ -36,7 +25,12 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = stack.template.resources.len();
-                found.hold(file(stack), "resources in one stack", count, MAX_RESOURCES);
+                found.hold(
+                    file(stack),
+                    "resources in one stack",
+                    count,
+                    quota::MAX_RESOURCES,
+                );
             }),
         },
         Rule {
@@ -53,7 +47,7 @@ pub(super) const THEME: Theme = Theme {
                     file(stack),
                     "parameters of one stack",
                     count,
-                    MAX_PARAMETERS,
+                    quota::MAX_PARAMETERS,
                 );
             }),
         },
@@ -67,7 +61,12 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = size(stack, "Outputs");
-                found.hold(file(stack), "outputs of one stack", count, MAX_OUTPUTS);
+                found.hold(
+                    file(stack),
+                    "outputs of one stack",
+                    count,
+                    quota::MAX_OUTPUTS,
+                );
             }),
         },
         Rule {
@@ -80,7 +79,12 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let bytes = stack.text.len();
-                found.hold(file(stack), "bytes of the template", bytes, MAX_TEMPLATE);
+                found.hold(
+                    file(stack),
+                    "bytes of the template",
+                    bytes,
+                    quota::MAX_TEMPLATE,
+                );
             }),
         },
         Rule {
@@ -110,7 +114,7 @@ pub(super) const THEME: Theme = Theme {
                             rule.at("EventPattern"),
                             what,
                             length,
-                            view::MAX_EVENT_PATTERN,
+                            quota::MAX_EVENT_PATTERN,
                         );
                     }
                 }
@@ -131,7 +135,7 @@ pub(super) const THEME: Theme = Theme {
                         rule.at("Targets"),
                         "targets of the rule",
                         count,
-                        view::MAX_TARGETS,
+                        quota::MAX_TARGETS,
                     );
                 }
             }),
@@ -155,7 +159,12 @@ pub(super) const THEME: Theme = Theme {
                             _ => continue,
                         };
                         let place = rule.at(&format!("Targets[{index}].Input"));
-                        found.hold(place, "characters of the input", length, view::MAX_INPUT);
+                        found.hold(
+                            place,
+                            "characters of the input",
+                            length,
+                            quota::MAX_TARGET_INPUT,
+                        );
                     }
                 }
             }),
@@ -174,33 +183,25 @@ pub(super) const THEME: Theme = Theme {
                     let variables = variables.and_then(|all| all.get("Variables"));
                     let bytes = variables.map_or(0, |all| written(stack, all));
                     let what = "bytes of the environment variables";
-                    found.hold(function.at("Environment"), what, bytes, MAX_ENVIRONMENT);
+                    found.hold(
+                        function.at("Environment"),
+                        what,
+                        bytes,
+                        quota::MAX_ENVIRONMENT,
+                    );
                 }
             }),
         },
     ],
 };
 
-/// The longest descriptions, in characters.
-const DESCRIPTIONS: [(&str, &str, usize); 9] = [
-    ("AWS::CloudWatch::Alarm", "AlarmDescription", 1_024),
-    ("AWS::Events::Rule", "Description", 512),
-    ("AWS::IAM::ManagedPolicy", "Description", 1_000),
-    ("AWS::IAM::Role", "Description", 1_000),
-    ("AWS::KMS::Key", "Description", 8_192),
-    ("AWS::Lambda::Function", "Description", 256),
-    ("AWS::SNS::Topic", "DisplayName", 100),
-    ("AWS::SecretsManager::Secret", "Description", 2_048),
-    ("AWS::SecretsManager::Secret", "Name", 512),
-];
-
 fn descriptions(stack: &Stack<'_>, found: &mut Found) {
     let template = &stack.template;
     let what = "characters of the description";
     if let Some(text) = template.top("Description").and_then(literal) {
-        found.hold("Description", what, text.len(), 1_024);
+        found.hold("Description", what, text.len(), quota::MAX_DESCRIPTION);
     }
-    for (section, limit) in [("Parameters", 4_000), ("Outputs", 1_024)] {
+    for (section, limit) in quota::MAX_SECTION_DESCRIPTIONS {
         for (id, part) in template.section(section).into_iter().flatten() {
             let Some(text) = part.get("Description").and_then(literal) else {
                 continue;
@@ -209,7 +210,7 @@ fn descriptions(stack: &Stack<'_>, found: &mut Found) {
             found.hold(place, what, text.chars().count(), limit);
         }
     }
-    for (kind, key, limit) in DESCRIPTIONS {
+    for (kind, key, limit) in quota::MAX_TEXTS {
         for resource in template.of_type(kind) {
             let length = resource.text(key).map_or(0, |text| text.chars().count());
             found.hold(resource.at(key), what, length, limit);

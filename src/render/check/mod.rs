@@ -37,8 +37,6 @@ use crate::model::Finding;
 pub use access::{EXPLAINED, Explained};
 pub use exception::Exception;
 pub(crate) use exception::conclude;
-pub(super) use limits::{MAX_OUTPUTS, MAX_RESOURCES, MAX_TEMPLATE};
-pub(super) use policy::MAX_KEY;
 pub use reader::check_readers;
 use rule::Found;
 pub use rule::{Rule, Theme};

@@ -7,10 +7,8 @@ use super::stack::Stack;
 use super::template::{Resource, items, literal};
 use crate::model::Severity::Error;
 use crate::model::{IamPath, SecretName, UserName};
+use crate::render::quota;
 use crate::render::tree::Value;
-
-/// Tags a resource.
-const MAX_TAGS: usize = 50;
 
 pub(super) const THEME: Theme = Theme {
     title: "Names and tags",
@@ -270,6 +268,11 @@ fn tags(stack: &Stack<'_>, found: &mut Found) {
             }
         }
         let count = items(resource.get("Tags")).count();
-        found.hold(resource.at("Tags"), "tags of the resource", count, MAX_TAGS);
+        found.hold(
+            resource.at("Tags"),
+            "tags of the resource",
+            count,
+            quota::MAX_TAGS,
+        );
     }
 }

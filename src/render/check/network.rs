@@ -234,14 +234,14 @@ fn denied(stack: &Stack<'_>, found: &mut Found) {
 /// Returns whether a statement has what Lambda does for a function in a VPC, all of
 /// it denied to that function's code.
 pub(super) fn is_lambdas(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
-    let known = |action: &&str| ACTIONS.contains(action);
+    let known = |action: &String| ACTIONS.contains(&action.as_str());
     let mut mine = stack
         .strategies()
         .filter(|strategy| stack.carries(*strategy, &statement.document.resource));
     statement.actions.iter().all(known)
         && mine.any(|strategy| {
             let function = function_arn(stack, strategy);
-            let denied = |action: &&str| is_denied(stack, strategy, &function, action);
+            let denied = |action: &String| is_denied(stack, strategy, &function, action);
             statement.actions.iter().all(denied)
         })
 }

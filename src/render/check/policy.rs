@@ -8,20 +8,7 @@ use super::stack::{Stack, holders};
 use super::template::items;
 use crate::model::Severity::Error;
 use crate::render::document::Kind;
-use crate::render::role;
-
-/// Inline policies of a user together, in characters.
-const MAX_USER_INLINE: usize = 2_048;
-/// A role's trust policy.
-const MAX_TRUST: usize = 2_048;
-/// A key policy.
-pub const MAX_KEY: usize = 32_768;
-/// A secret's resource policy.
-const MAX_SECRET: usize = 20_480;
-/// A function's policy.
-const MAX_FUNCTION: usize = 20_480;
-/// A topic's policy.
-const MAX_TOPIC: usize = 30_720;
+use crate::render::quota;
 
 const IAM: &str = "AWS IAM User Guide, reference_iam-quotas";
 const COUNTED: &str = "IAM refuses more. It counts characters without white space.";
@@ -40,7 +27,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 let what = "characters of the role's inline policies";
                 for (role, size) in together(stack, Kind::RoleInline) {
-                    found.hold(role, what, size, role::MAX_INLINE);
+                    found.hold(role, what, size, quota::MAX_ROLE_INLINE);
                 }
             }),
         },
@@ -55,7 +42,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 let what = "characters of the user's inline policies";
                 for (user, size) in together(stack, Kind::UserInline) {
-                    found.hold(user, what, size, MAX_USER_INLINE);
+                    found.hold(user, what, size, quota::MAX_USER_INLINE);
                 }
             }),
         },
@@ -69,7 +56,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of a managed policy";
-                each(stack, Kind::Managed, what, role::MAX_MANAGED, found);
+                each(stack, Kind::Managed, what, quota::MAX_MANAGED, found);
             }),
         },
         Rule {
@@ -92,7 +79,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the role's trust policy";
-                each(stack, Kind::Trust, what, MAX_TRUST, found);
+                each(stack, Kind::Trust, what, quota::MAX_TRUST, found);
             }),
         },
         Rule {
@@ -108,7 +95,7 @@ pub(super) const THEME: Theme = Theme {
                     stack,
                     Kind::Key,
                     "bytes of the key's policy",
-                    MAX_KEY,
+                    quota::MAX_KEY_POLICY,
                     found,
                 );
             }),
@@ -123,7 +110,7 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS Secrets Manager User Guide, reference_limits",
             check: Some(|stack, found| {
                 let what = "characters of the secret's policy";
-                each(stack, Kind::Secret, what, MAX_SECRET, found);
+                each(stack, Kind::Secret, what, quota::MAX_SECRET_POLICY, found);
             }),
         },
         Rule {
@@ -139,7 +126,7 @@ pub(super) const THEME: Theme = Theme {
                     stack,
                     Kind::Topic,
                     "bytes of the topic's policy",
-                    MAX_TOPIC,
+                    quota::MAX_TOPIC_POLICY,
                     found,
                 );
             }),
@@ -154,7 +141,13 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS Lambda Developer Guide, gettingstarted-limits",
             check: Some(|stack, found| {
                 let what = "bytes of the function's policy";
-                each(stack, Kind::Function, what, MAX_FUNCTION, found);
+                each(
+                    stack,
+                    Kind::Function,
+                    what,
+                    quota::MAX_FUNCTION_POLICY,
+                    found,
+                );
             }),
         },
     ],
@@ -203,7 +196,7 @@ fn attached(stack: &Stack<'_>, found: &mut Found) {
             role.id,
             "managed policies of the role",
             count,
-            role::MAX_ATTACHED,
+            quota::MAX_ATTACHED,
         );
     }
 }

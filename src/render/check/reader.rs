@@ -9,6 +9,7 @@ use crate::model::Severity::Error;
 use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
 use crate::render::document::Kind;
 use crate::render::served::Served;
+use crate::render::statement::Principal;
 use crate::render::tree::Value;
 
 const ID: &str = "foreign-reader-default-key";
@@ -133,11 +134,15 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
         let Some(secret) = secret.filter(|secret| secret.get("KmsKeyId").is_none()) else {
             continue;
         };
-        for (_, reader) in statement.principals.iter().filter(|one| one.0 == "AWS") {
+        let principals = statement
+            .principals
+            .iter()
+            .filter(|one| one.kind() == "AWS");
+        for reader in principals.map(Principal::name) {
             // A bare number stands for the account's root.
             let owner = account_of(reader).unwrap_or(reader);
             let number = AccountId::parse(owner).is_ok();
-            if number && owner != account.as_str() && !ours.contains(&(secret.id, *reader)) {
+            if number && owner != account.as_str() && !ours.contains(&(secret.id, reader)) {
                 found.add(statement.at(), refusal(reader, account));
             }
         }
@@ -164,7 +169,7 @@ fn unnamed(stack: &Stack<'_>, found: &mut Found) {
             && statement.does("secretsmanager:GetSecretValue")
         {
             let principals = statement.principals.iter();
-            named.extend(principals.map(|(_, reader)| (secret, *reader)));
+            named.extend(principals.map(|reader| (secret, reader.name())));
         }
     }
     for (_, secret, reader) in readers(stack) {
@@ -183,7 +188,7 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
         if statement.does("kms:Decrypt") {
             for secret in statement.narrowed("kms:EncryptionContext:SecretARN") {
                 let principals = statement.principals.iter();
-                decrypt.extend(principals.map(|(_, reader)| (*reader, secret)));
+                decrypt.extend(principals.map(|reader| (reader.name(), secret)));
             }
         }
     }
@@ -217,7 +222,7 @@ fn unlisted(stack: &Stack<'_>, found: &mut Found) {
             // A key's own rules say for which secrets.
             None => principal == root || roles.contains(principal) || anywhere.contains(principal),
         };
-        for (_, principal) in &statement.principals {
+        for principal in statement.principals.iter().map(Principal::name) {
             if !known(principal) {
                 found.add(
                     statement.at(),

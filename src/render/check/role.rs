@@ -8,6 +8,7 @@ use super::template::{items, literal, target};
 use crate::model::Severity::Error;
 use crate::model::{KmsKey, SecretReference};
 use crate::render::document::Kind;
+use crate::render::statement::Principal;
 use crate::render::{KEYS_TAG, MAKING_TAG, Strategy};
 
 /// All that the access keys' function's role needs for all that a manifest can say.
@@ -254,7 +255,7 @@ fn users(stack: &Stack<'_>, found: &mut Found) {
         if !inline && !users.contains(&true) {
             continue;
         }
-        let known = |action: &&str| {
+        let known = |action: &str| {
             let mut known = OWN_KEYS.iter();
             known.any(|known| known.eq_ignore_ascii_case(action))
         };
@@ -275,16 +276,19 @@ fn trust(stack: &Stack<'_>, found: &mut Found) {
             continue;
         }
         let others = statement.principals.iter();
-        for (kind, principal) in others.filter(|one| **one != ("Service", "lambda.amazonaws.com")) {
+        let lambda =
+            |one: &Principal| one.kind() == "Service" && one.name() == "lambda.amazonaws.com";
+        for principal in others.filter(|one| !lambda(one)) {
+            let (kind, name) = (principal.kind(), principal.name());
             found.add(
                 statement.at(),
-                format!("the {kind} principal `{principal}` may assume it"),
+                format!("the {kind} principal `{name}` may assume it"),
             );
         }
         for action in statement
             .actions
             .iter()
-            .filter(|one| **one != "sts:AssumeRole")
+            .filter(|one| *one != "sts:AssumeRole")
         {
             found.add(statement.at(), format!("it allows `{action}`"));
         }
@@ -332,8 +336,8 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
     }
     for statement in stack.role_statements(strategy) {
         // `*` alone is the wildcard's rule's to tell of.
-        for arn in statement.resources.iter().filter(|arn| **arn != "*") {
-            if !known.contains(*arn) {
+        for arn in statement.resources.iter().filter(|arn| *arn != "*") {
+            if !known.contains(arn) {
                 found.add(
                     statement.at(),
                     format!("`{arn}` is neither the stack's nor the manifest's"),

@@ -252,14 +252,19 @@ fn policies_of(
         if policy == strategy.role() {
             continue;
         }
-        let every = |action: &&str| {
+        let every = |action: &String| {
             action.starts_with("logs:") || *action == "secretsmanager:GetRandomPassword"
         };
         if statement.actions.iter().any(every) {
             always.push(policy);
         }
         let contexts = statement.narrowed("kms:EncryptionContext:SecretARN");
-        for arn in statement.resources.iter().copied().chain(contexts) {
+        for arn in statement
+            .resources
+            .iter()
+            .map(String::as_str)
+            .chain(contexts)
+        {
             naming.entry(arn).or_default().push(policy);
         }
     }

@@ -1,8 +1,7 @@
-//! Statements of policies, with what is asked of them.
+//! What the rules ask about the statements of policies.
 
-use super::template::{items, literal};
-use crate::render::document::{Document, Kind};
-use crate::render::tree::{Mapping, Value};
+use crate::render::document::Document;
+use crate::render::statement::{Condition, Principal};
 
 /// The operators that let a request pass only where a key has one of the values.
 /// Those with `IfExists` or `Not` let others pass too.
@@ -21,13 +20,15 @@ pub(super) struct Statement<'stack> {
     index: usize,
     pub allows: bool,
     pub denies: bool,
-    pub actions: Vec<&'stack str>,
-    pub resources: Vec<&'stack str>,
-    /// Each with its kind: `AWS`, `Service`, `Federated`, or `*` for everybody.
-    pub principals: Vec<(&'stack str, &'stack str)>,
+    /// Empty where the statement has `NotAction`.
+    pub actions: &'stack [String],
+    /// Empty where the statement has `NotResource`.
+    pub resources: &'stack [String],
+    /// Empty where the statement has `NotPrincipal`.
+    pub principals: &'stack [Principal],
     /// `NotAction`, `NotResource` or `NotPrincipal`, where it has one.
     pub negated: Option<&'static str>,
-    conditions: Option<&'stack Mapping>,
+    conditions: &'stack [Condition],
 }
 
 impl<'stack> Statement<'stack> {
@@ -35,56 +36,41 @@ impl<'stack> Statement<'stack> {
     pub fn all(documents: &'stack [Document]) -> Vec<Self> {
         let mut all = Vec::new();
         for document in documents {
-            let statements = items(document.body.get("Statement"));
-            all.extend(
-                statements
-                    .enumerate()
-                    .map(|(index, one)| Self::read(document, index, one)),
-            );
+            for (index, one) in document.statements.iter().enumerate() {
+                let excepts = |element: &str| one.excepts.contains(&element);
+                all.push(Self {
+                    document,
+                    index,
+                    allows: !one.denies,
+                    denies: one.denies,
+                    actions: if excepts("NotAction") {
+                        &[]
+                    } else {
+                        &one.actions
+                    },
+                    resources: if excepts("NotResource") {
+                        &[]
+                    } else {
+                        &one.resources
+                    },
+                    principals: if excepts("NotPrincipal") {
+                        &[]
+                    } else {
+                        &one.principals
+                    },
+                    negated: one.excepts.first().copied(),
+                    conditions: &one.conditions,
+                });
+            }
         }
         all
     }
 
-    fn read(document: &'stack Document, index: usize, value: &'stack Value) -> Self {
-        let texts = |key: &str| items(value.get(key)).filter_map(literal).collect();
-        let negated = ["NotAction", "NotResource", "NotPrincipal"];
-        let mut principals = Vec::new();
-        match value.get("Principal") {
-            Some(Value::Mapping(kinds)) => {
-                for (kind, values) in kinds {
-                    let kind = kind.as_str().unwrap_or_default();
-                    let values = items(Some(values)).filter_map(literal);
-                    principals.extend(values.map(|value| (kind, value)));
-                }
-            }
-            Some(value) => principals.extend(literal(value).map(|value| ("*", value))),
-            None => {}
-        }
-        Self {
-            document,
-            index,
-            allows: value.get("Effect").and_then(literal) == Some("Allow"),
-            denies: value.get("Effect").and_then(literal) == Some("Deny"),
-            actions: texts("Action"),
-            resources: texts("Resource"),
-            principals,
-            negated: negated.into_iter().find(|key| value.get(*key).is_some()),
-            conditions: value.get("Condition").and_then(Value::as_mapping),
-        }
-    }
-
     /// Returns its place, for a finding.
     pub fn at(&self) -> String {
-        let property = match self.document.kind {
-            Kind::Trust => "AssumeRolePolicyDocument",
-            Kind::Key => "KeyPolicy",
-            Kind::Secret => "ResourcePolicy",
-            _ => "PolicyDocument",
-        };
-        format!(
-            "{}.{property}.Statement[{}]",
-            self.document.resource, self.index
-        )
+        self.document
+            .kind
+            .place(&self.document.resource, self.index)
     }
 
     /// Returns whether one of the actions is this one, or a pattern that has it.
@@ -92,35 +78,32 @@ impl<'stack> Statement<'stack> {
         self.actions.iter().any(|one| matches(one, action))
     }
 
-    /// Returns whether a request of the statement's can have no tags' keys but these.
+    /// Returns whether every request that meets the conditions has no tag keys but these.
     pub fn tags_only(&self, keys: &[&str]) -> bool {
-        let operator = |name: &str| self.conditions.and_then(|all| all.get(name));
-        let allowed = operator("ForAllValues:StringEquals").and_then(|one| one.get("aws:TagKeys"));
-        let mut allowed = items(allowed).peekable();
-        allowed.peek().is_some()
-            && allowed.all(|one| literal(one).is_some_and(|key| keys.contains(&key)))
+        self.conditions.iter().any(|one| {
+            one.operator == "ForAllValues:StringEquals"
+                && one.key == "aws:TagKeys"
+                && !one.values.is_empty()
+                && one
+                    .values
+                    .iter()
+                    .all(|value| keys.contains(&value.as_str()))
+        })
     }
 
-    /// Returns the values that a condition key is narrowed to; none where it is
-    /// not narrowed. Keys are the same in either case (`reference_policies_elements_condition`).
+    /// Returns the values that a condition key is narrowed to; none where it is not
+    /// narrowed. Condition keys are case-insensitive (`reference_policies_elements_condition`).
     pub fn narrowed<'all>(&'all self, key: &'all str) -> impl Iterator<Item = &'stack str> + 'all {
-        let operators = self.conditions.into_iter().flatten();
-        let operators = operators
-            .filter(|(operator, _)| literal(operator).is_some_and(|one| NARROWING.contains(&one)));
-        let keys = operators
-            .filter_map(|(_, keys)| keys.as_mapping())
-            .flatten();
-        let mine = keys
-            .filter(move |(one, _)| literal(one).is_some_and(|one| one.eq_ignore_ascii_case(key)));
-        let values = mine.flat_map(|(_, value)| items(Some(value)));
-        values.filter_map(literal).filter(|value| *value != "*")
+        let mine = self.conditions.iter().filter(move |one| {
+            NARROWING.contains(&one.operator.as_str()) && one.key.eq_ignore_ascii_case(key)
+        });
+        let values = mine.flat_map(|one| one.values.iter().map(String::as_str));
+        values.filter(|value| *value != "*")
     }
 
-    /// Returns how many conditions it has, each an operator on a key.
+    /// Returns the number of conditions: an operator with a key is one.
     pub fn conditions_count(&self) -> usize {
-        let keys = self.conditions.into_iter().flatten();
-        keys.map(|(_, keys)| keys.as_mapping().map_or(0, Mapping::len))
-            .sum()
+        self.conditions.len()
     }
 
     /// Returns whether a condition key is narrowed to anything.

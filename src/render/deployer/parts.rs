@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Command;
 use crate::render::policy::{self, Policy, Statement};
-use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
+use crate::render::quota::{MAX_ATTACHED, MAX_MANAGED};
 
 /// Returns policies that together allow what one does, each short enough for a
 /// managed policy; none where it is short enough itself.

@@ -7,7 +7,7 @@ use super::{Command, parts, policy};
 use crate::model;
 use crate::render::fleet::single;
 use crate::render::policy::Policy;
-use crate::render::role::{MAX_ATTACHED, MAX_MANAGED};
+use crate::render::quota::{MAX_ATTACHED, MAX_MANAGED};
 use crate::render::{Templates, render_stack};
 
 /// What the statements allow: each action on each resource of its service, under a

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Strategy;
 use super::super::resolve::World;
 use super::super::served::Served;
-use super::super::{check, role, view};
+use super::super::{quota, role, view};
 use crate::model::{AccessKey, Database, KmsKey, Model, RotateAs};
 
 /// How much of each limit new entries may fill, in hundredths. The rest is for the
@@ -76,7 +76,7 @@ impl Held {
     /// Returns the managed policies of the role, at most.
     fn policies(&self) -> usize {
         let parts =
-            |(purpose, sum): (&Purpose, &Sum)| sum.parts(role::MAX_MANAGED - frame(purpose));
+            |(purpose, sum): (&Purpose, &Sum)| sum.parts(quota::MAX_MANAGED - frame(purpose));
         self.purposes.iter().map(parts).sum()
     }
 
@@ -88,7 +88,7 @@ impl Held {
             .parts(view::INPUT_ROOM)
             .max(self.entries.div_ceil(view::MAX_SWEPT));
         // A target may be cut short by its length, and the next by its count.
-        let sweeps = (targets + 1).div_ceil(view::MAX_TARGETS);
+        let sweeps = (targets + 1).div_ceil(quota::MAX_TARGETS);
         rules + 2 * sweeps
     }
 }
@@ -243,12 +243,12 @@ impl Load {
     pub fn fits(&self) -> bool {
         let within = |found: usize, limit: usize| found * 100 <= limit * FILL;
         let (resources, bytes, key_policy) = self.estimate();
-        within(resources, check::MAX_RESOURCES)
-            && within(self.entries() + self.held.len(), check::MAX_OUTPUTS)
-            && within(bytes, check::MAX_TEMPLATE)
-            && within(key_policy, check::MAX_KEY)
+        within(resources, quota::MAX_RESOURCES)
+            && within(self.entries() + self.held.len(), quota::MAX_OUTPUTS)
+            && within(bytes, quota::MAX_TEMPLATE)
+            && within(key_policy, quota::MAX_KEY_POLICY)
             // These are few, and each is filled to the end: no hundredths.
-            && self.held.values().all(|held| held.policies() <= role::MAX_ATTACHED)
+            && self.held.values().all(|held| held.policies() <= quota::MAX_ATTACHED)
     }
 
     fn entries(&self) -> usize {
@@ -259,7 +259,7 @@ impl Load {
     /// bytes and the key's policy, fits one stack.
     pub fn is_short(&self) -> bool {
         let (_, bytes, key_policy) = self.estimate();
-        bytes <= check::MAX_TEMPLATE && key_policy <= check::MAX_KEY
+        bytes <= quota::MAX_TEMPLATE && key_policy <= quota::MAX_KEY_POLICY
     }
 
     /// Returns resources, bytes of the template and characters of the key's policy,

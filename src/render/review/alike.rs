@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::resource;
-use super::statement::{Condition, Statement};
 use super::subject::Holder;
+use crate::render::statement::{Condition, Statement};
 use crate::render::tree::Value;
 
 /// One statement with where it is from.

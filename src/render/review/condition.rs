@@ -4,8 +4,8 @@
 use super::prose::{self, LISTED, Prose};
 use super::resource;
 use super::sentence::Setting;
-use super::statement::Condition;
 use super::subject;
+use crate::render::statement::Condition;
 
 /// Operators under which a key has one of the values, and nothing else is meant.
 const MATCHES: [&str; 5] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool"];

@@ -9,10 +9,9 @@ use super::alike::is_of_secrets;
 use super::permission;
 use super::prose::Prose;
 use super::sentence::{self, Setting};
-use super::statement::{self, Condition, Principal, Statement};
 use super::subject::Holder;
 use crate::render::document::Document;
-use crate::render::tree::Value;
+use crate::render::statement::{Condition, Principal, Statement};
 
 /// One action on one resource, by one principal, for one secret. Where a statement
 /// names exceptions, it is not taken apart.
@@ -34,18 +33,20 @@ pub fn grants(documents: &[Document]) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     for document in documents {
         let holder = permission::holder(document);
-        take_apart(&holder, &document.body, &mut grants);
+        take_apart(&holder, &document.statements, &mut grants);
     }
     grants
 }
 
-fn take_apart(holder: &Holder, body: &Value, grants: &mut BTreeSet<Grant>) {
-    for (mut whole, _) in statement::statements(body) {
-        whole.sid = String::new();
+fn take_apart(holder: &Holder, statements: &[Statement], grants: &mut BTreeSet<Grant>) {
+    for whole in statements {
         if !whole.excepts.is_empty() {
             grants.insert(Grant {
                 holder: holder.clone(),
-                statement: whole,
+                statement: Statement {
+                    sid: String::new(),
+                    ..whole.clone()
+                },
             });
             continue;
         }

@@ -21,7 +21,6 @@ mod resource;
 mod rhythm;
 mod sentence;
 mod shown;
-mod statement;
 mod subject;
 mod template;
 #[cfg(test)]
@@ -45,8 +44,6 @@ pub use permission::Beside;
 use picture::Picture;
 use sentence::Setting;
 pub use subject::Holder;
-#[cfg(test)]
-pub(super) use template::parts;
 pub use template::registry;
 
 /// The page's file.
@@ -163,6 +160,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     };
     let permissions = || permission::groups(stacks, beside, &setting);
     let (groups, entries) = both(permissions, entries);
+    let groups = groups.map_err(|error| Error::Malformed(error.to_string()))?;
     let (cards, arrangements, inventory, difference) = entries?;
     let picture = picture::picture(cards, &groups);
     let rotas = arrangement::rotas(&arrangements);
@@ -215,30 +213,34 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         "stack.yaml"
     };
 
-    let mut parts = vec![part(templates, "begin", head)];
-    parts.extend(difference.map(|it| part(templates, "difference", it)));
+    let mut parts = vec![part(templates, template::BEGIN, head)];
+    parts.extend(difference.map(|it| part(templates, template::DIFFERENCE, it)));
     parts.extend([
-        part(templates, "picture", pictured),
-        part(templates, "permissions", json!({ "groups": groups })),
-        part(templates, "secrets", listed),
-        part(templates, "calendar", calendar),
+        part(templates, template::PICTURE, pictured),
+        part(
+            templates,
+            template::PERMISSIONS,
+            json!({ "groups": groups }),
+        ),
+        part(templates, template::SECRETS, listed),
+        part(templates, template::CALENDAR, calendar),
     ]);
     if !timelines.is_empty() {
         let timelines = json!({ "timelines": timelines });
-        parts.push(part(templates, "old-key", timelines));
+        parts.push(part(templates, template::OLD_KEY, timelines));
     }
-    parts.extend(reach.map(|it| part(templates, "databases", it)));
+    parts.extend(reach.map(|it| part(templates, template::DATABASES, it)));
     parts.extend([
-        part(templates, "cost", expense::expense(cost)),
-        part(templates, "checks", checks),
+        part(templates, template::COST, expense::expense(cost)),
+        part(templates, template::CHECKS, checks),
     ]);
     if before.is_none() {
-        parts.push(part(templates, "no-difference", json!({})));
+        parts.push(part(templates, template::NO_DIFFERENCE, json!({})));
     }
     parts.extend([
-        part(templates, "resources", made),
-        part(templates, "verify", Verify { files, more_files }),
-        part(templates, "end", json!({ "stacks": names })),
+        part(templates, template::RESOURCES, made),
+        part(templates, template::VERIFY, Verify { files, more_files }),
+        part(templates, template::END, json!({ "stacks": names })),
     ]);
     let parts = spread(&parts, |fill| fill());
     let page: Result<String, RenderError> = parts.into_iter().collect();
@@ -247,14 +249,13 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
 
 type Part<'a> = Box<dyn Fn() -> Result<String, RenderError> + Sync + 'a>;
 
-/// Returns what fills in a part of the page. Each is filled in by itself: handlebars
-/// takes a copy of what a template is filled in with.
+/// Returns what renders a part of the page, so that every processor renders some.
 fn part<'a>(
-    templates: &'a Handlebars<'static>,
-    name: &'static str,
+    registry: &'a Handlebars<'static>,
+    template: &'static str,
     content: impl Serialize + Sync + 'a,
 ) -> Part<'a> {
-    Box::new(move || templates.render(name, &content))
+    Box::new(move || registry.render_template(template, &content))
 }
 
 fn setting(stacks: &[Rendered<'_>]) -> Setting {

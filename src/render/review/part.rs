@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::resource::{Kind, thing};
 use super::sentence::Setting;
-use super::statement::Statement;
+use crate::render::statement::Statement;
 
 /// Returns the parts of a statement, in the order of its actions; the statement
 /// itself where it cannot be told which action is for which resource.

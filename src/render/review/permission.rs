@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::alike::{self, Alike, Source};
 use super::prose::Prose;
 use super::sentence::{self, Setting};
-use super::statement::{self, Statement};
 use super::subject::Holder;
 use super::{prose, shown};
 use crate::render::document::{Document, Kind};
 use crate::render::policy::Policy;
+use crate::render::statement::{self, Statement, UnknownEffect};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, policy_file};
 
@@ -91,8 +91,16 @@ impl Beside {
 }
 
 /// Returns all permissions, in groups.
-pub fn groups(stacks: &[Rendered<'_>], beside: &[Beside], setting: &Setting) -> Vec<Group> {
-    let sources = sources(stacks, beside);
+///
+/// # Errors
+///
+/// Returns an effect that AWS does not know. The policies of keyrota's own have none.
+pub fn groups(
+    stacks: &[Rendered<'_>],
+    beside: &[Beside],
+    setting: &Setting,
+) -> Result<Vec<Group>, UnknownEffect> {
+    let sources = sources(stacks, beside)?;
     let alike = alike::gather(sources);
     let alone = Alone::of(&alike);
     let mut ids = BTreeMap::new();
@@ -118,7 +126,7 @@ pub fn groups(stacks: &[Rendered<'_>], beside: &[Beside], setting: &Setting) -> 
     for group in &mut groups {
         group.count = prose::count(group.permissions.len(), "permission", "permissions");
     }
-    groups
+    Ok(groups)
 }
 
 const GROUPS: [(&str, &str, &str); 9] = [
@@ -183,10 +191,13 @@ fn group_of(holder: &Holder) -> &'static str {
     }
 }
 
-fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec<Source<'tree>> {
+fn sources<'tree>(
+    stacks: &'tree [Rendered<'_>],
+    beside: &'tree [Beside],
+) -> Result<Vec<Source<'tree>>, UnknownEffect> {
     let mut sources = Vec::new();
     // Policies of users are alike but for the user, and there may be thousands.
-    let mut users: Vec<(&Value, usize, String, Vec<String>)> = Vec::new();
+    let mut users: Vec<(&Document, usize, String, Vec<String>)> = Vec::new();
     let mut known: HashMap<&Value, usize> = HashMap::new();
     for (stack, rendered) in stacks.iter().enumerate() {
         let mut first = None;
@@ -194,19 +205,19 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
             let file = policy_file(document, rendered.prefix, &mut first);
             if document.kind == Kind::UserInline {
                 // Most are the same as the one before, which is quicker to see.
-                let last = users.last().filter(|held| *held.0 == *document.body);
+                let last = users.last().filter(|held| held.0.body == document.body);
                 let index = match last {
                     Some(_) => users.len() - 1,
                     None => *known.entry(&*document.body).or_insert(users.len()),
                 };
                 if index == users.len() {
-                    users.push((&document.body, stack, file.unwrap_or_default(), Vec::new()));
+                    users.push((document, stack, file.unwrap_or_default(), Vec::new()));
                 }
                 users[index].3.push(user_of(document));
                 continue;
             }
-            read(
-                &document.body,
+            add(
+                document,
                 holder(document),
                 &file.unwrap_or_default(),
                 stack,
@@ -214,8 +225,8 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
             );
         }
     }
-    for (body, stack, file, names) in users {
-        read(body, Holder::Users(names), &file, stack, &mut sources);
+    for (document, stack, file, names) in users {
+        add(document, Holder::Users(names), &file, stack, &mut sources);
     }
     // What whoever deploys needs of several stacks is alike but for the names in it,
     // which are many: it is read once.
@@ -232,7 +243,7 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
             }
             sources.push(Source {
                 holder: one.holder.clone(),
-                statement: statement::read(value),
+                statement: statement::read(value)?,
                 value,
                 file: one.file.clone(),
                 stack: index % stacks.len().max(1),
@@ -240,7 +251,7 @@ fn sources<'tree>(stacks: &'tree [Rendered<'_>], beside: &'tree [Beside]) -> Vec
             });
         }
     }
-    sources
+    Ok(sources)
 }
 
 /// What a statement says but for the names in it: its own, its actions, and by what
@@ -259,17 +270,18 @@ fn but_for_names(value: &Value) -> String {
     key
 }
 
-fn read<'tree>(
-    body: &'tree Value,
+fn add<'tree>(
+    document: &'tree Document,
     holder: Holder,
     file: &str,
     stack: usize,
     sources: &mut Vec<Source<'tree>>,
 ) {
-    for (statement, value) in statement::statements(body) {
+    let values = statement::values(&document.body);
+    for (statement, value) in document.statements.iter().zip(values) {
         sources.push(Source {
             holder: holder.clone(),
-            statement,
+            statement: statement.clone(),
             value,
             file: file.to_owned(),
             stack,

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use super::prose::Prose;
 use super::resource::{Kind, Wildcard};
-use super::statement::{Principal, Statement};
 use super::subject::{self, Holder};
 use super::{action, condition, part, prose, resource};
 use crate::render::Strategy;
+use crate::render::statement::{Principal, Statement};
 
 /// What the sentences know beside the statement.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::prose::{self, LISTED, Prose};
 use super::resource;
-use super::statement::Principal;
 use crate::render::Strategy;
+use crate::render::statement::Principal;
 
 /// What a document is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

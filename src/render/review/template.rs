@@ -9,65 +9,59 @@ use handlebars::{
 };
 
 use crate::bundle::sha256_base64;
-use crate::render::template::{Compiler, TemplateError};
+use crate::render::template::TemplateError;
 
 const STYLE: &str = include_str!("../../../templates/review/style.css");
 const SCRIPT: &str = include_str!("../../../templates/review/script.js");
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../../templates/review/", $name, ".html.hbs")))),*]
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("../../../templates/review/", $name, ".html.hbs"))
     };
 }
 
-/// The page's parts, in no particular order.
-const PARTS: [(&str, &str); 14] = templates![
-    "begin",
-    "picture",
-    "permissions",
-    "secrets",
-    "calendar",
-    "old-key",
-    "databases",
-    "cost",
-    "checks",
-    "difference",
-    "no-difference",
-    "resources",
-    "verify",
-    "end",
-];
-/// What is written into the parts, in this order. Handlebars would copy a part's
-/// whole context wherever it includes one of them.
-const INCLUDED: [(&str, &str); 5] = templates!["permission", "found", "prose", "spans", "span"];
+pub const BEGIN: &str = text!("begin");
+pub const PICTURE: &str = text!("picture");
+pub const PERMISSIONS: &str = text!("permissions");
+pub const SECRETS: &str = text!("secrets");
+pub const CALENDAR: &str = text!("calendar");
+pub const OLD_KEY: &str = text!("old-key");
+pub const DATABASES: &str = text!("databases");
+pub const COST: &str = text!("cost");
+pub const CHECKS: &str = text!("checks");
+pub const DIFFERENCE: &str = text!("difference");
+pub const NO_DIFFERENCE: &str = text!("no-difference");
+pub const RESOURCES: &str = text!("resources");
+pub const VERIFY: &str = text!("verify");
+pub const END: &str = text!("end");
 
-/// Returns the registry of the page's templates; a variable that a template names
-/// and the page lacks is an error.
+/// What the parts of the page include. A template that is included in the middle of a
+/// line ends without a line break.
+const INCLUDED: [(&str, &str); 5] = [
+    ("permission", text!("permission")),
+    ("found", text!("found")),
+    ("prose", text!("prose")),
+    ("spans", text!("spans")),
+    ("span", text!("span")),
+];
+
+/// Returns the registry of what the parts of the page include. A part itself is rendered
+/// once, if at all, and so is compiled when it is rendered.
+///
+/// A variable that a template names and its context lacks is an error.
 pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(escaped);
     registry.register_helper("asset", Box::new(asset));
-    let mut compiler = Compiler::default();
-    for (name, text) in parts() {
-        let failed = |error| TemplateError::Syntax {
+    for (name, text) in INCLUDED {
+        let registered = registry.register_template_string(name, text);
+        registered.map_err(|error| TemplateError::Syntax {
             name: format!("review/{name}"),
             error: Box::new(error),
-        };
-        registry.register_template(name, compiler.read(name, &text).map_err(failed)?);
+        })?;
     }
     Ok(registry)
-}
-
-/// Returns the parts' texts, with what they include written into them.
-pub fn parts() -> impl Iterator<Item = (&'static str, String)> {
-    PARTS.into_iter().map(|(name, text)| {
-        let mut text = text.to_owned();
-        for (included, what) in INCLUDED {
-            text = text.replace(&format!("{{{{> {included}}}}}"), what.trim_end());
-        }
-        (name, text)
-    })
 }
 
 /// Returns the text as it may stand in an element or in a quoted attribute.

@@ -1,19 +1,15 @@
-//! The templates, ours with an organisation's laid over them, and how they are read
-//! and filled in.
+//! The built-in templates, an organisation's templates that replace or extend them, and
+//! how both are rendered.
 
-mod compile;
 mod escape;
-mod inline;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars, RenderError, RenderErrorReason, Template};
+use handlebars::{Handlebars, RenderError, RenderErrorReason, Template};
 use serde::Serialize;
 
-use super::review;
-pub(super) use compile::Compiler;
+use super::{review, spread};
 use escape::empty_registry;
-use inline::{Piece, inclusions, inlined, pieces, writes_raw};
 
 /// The template of the whole stack.
 const STACK: &str = "stack";
@@ -60,9 +56,6 @@ pub enum TemplateError {
     /// A template writes a value as it is, which could end the text around it.
     #[error("the template `{0}` writes a value without an escape, as {{{{{{x}}}}}} or {{{{&x}}}}")]
     Raw(String),
-    /// The stack includes a template that is not there.
-    #[error("the template `{STACK}` includes `{0}`, which is not there")]
-    Missing(String),
     /// Nothing includes a template.
     #[error(
         "the template `{name}` is included nowhere, and keyrota has none of that name; it has {ours}"
@@ -95,8 +88,6 @@ pub struct Templates {
     registry: Handlebars<'static>,
     /// The templates of the page for review, which are always ours.
     page: Handlebars<'static>,
-    /// What the stack is made of, one after another.
-    order: Vec<String>,
     /// Names of the templates that are not ours.
     overlaid: Vec<String>,
 }
@@ -111,71 +102,24 @@ impl Templates {
         Self::overlaid(BTreeMap::new())
     }
 
-    /// Returns keyrota's own with an organisation's laid over them, by name: one
-    /// that is called like ours stands in its place, another one can be included
-    /// by those (`{{> NAME}}`).
+    /// Returns the built-in templates together with an organisation's, by name. A template
+    /// with the name of a built-in one replaces it; any other can be included (`{{> NAME}}`).
     ///
     /// # Errors
     ///
-    /// Returns what does not parse, writes a value as it is, or is included
-    /// nowhere, which a misspelt name is.
+    /// Returns the template that does not parse, writes a value without an escape, or is
+    /// included nowhere, as a misspelt name is.
     pub fn overlaid(overlay: BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let mut texts: BTreeMap<&str, &str> = TEMPLATES.into_iter().collect();
-        texts.extend(
-            overlay
-                .iter()
-                .map(|(name, text)| (name.as_str(), text.as_str())),
-        );
         for (name, text) in &overlay {
             if writes_raw(text) {
                 return Err(TemplateError::Raw(name.clone()));
             }
+            texts.insert(name, text);
         }
-        let mut ours = texts.clone();
-        ours.retain(|name, _| !overlay.contains_key(*name));
-        let mut read = BTreeMap::new();
-        let mut order = Vec::new();
-        for piece in pieces(texts[STACK]) {
-            match piece {
-                Piece::Template(name) if texts.contains_key(name) => order.push(name.to_owned()),
-                Piece::Template(name) => return Err(TemplateError::Missing(name.to_owned())),
-                Piece::Text(text) => {
-                    let name = format!("{STACK}, part {}", order.len() + 1);
-                    read.insert(name.clone(), inlined(&text, &ours));
-                    order.push(name);
-                }
-            }
-        }
-        // What is written into the others already need not be read again.
-        let mut open: Vec<String> = order.clone();
-        while let Some(name) = open.pop() {
-            let text = match (read.get(&name), texts.get(name.as_str())) {
-                (Some(text), _) => text.clone(),
-                (None, Some(text)) if ours.contains_key(name.as_str()) => inlined(text, &ours),
-                (None, Some(text)) => (*text).to_owned(),
-                (None, None) => continue,
-            };
-            let named = inclusions(&text).filter(|other| !read.contains_key(*other));
-            open.extend(named.map(str::to_owned));
-            read.insert(name, text);
-        }
-        // Reading templates is half of the work of a small manifest.
-        let (registry, page) = std::thread::scope(|scope| {
-            let page = scope.spawn(review::registry);
-            let stack = stack_registry(&read, overlay.is_empty());
-            match page.join() {
-                Ok(page) => (stack, page),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        });
-        let (registry, page) = (registry?, page?);
         for name in overlay.keys() {
-            if *name != STACK
-                && !texts
-                    .values()
-                    .flat_map(|text| inclusions(text))
-                    .any(|included| included == name)
-            {
+            let mut included = texts.values().flat_map(|text| inclusions(text));
+            if *name != STACK && !included.any(|included| included == name) {
                 let ours: Vec<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
                 return Err(TemplateError::Unused {
                     name: name.clone(),
@@ -184,9 +128,8 @@ impl Templates {
             }
         }
         Ok(Self {
-            registry,
-            page,
-            order,
+            registry: stack_registry(texts)?,
+            page: review::registry()?,
             overlaid: overlay.into_keys().collect(),
         })
     }
@@ -201,41 +144,46 @@ impl Templates {
         &self.page
     }
 
-    /// Fills in the template of the whole stack.
+    /// Renders the template of the whole stack.
     ///
     /// # Errors
     ///
-    /// Returns the variable that is missing or not fit for its place.
+    /// Returns the variable that is missing or does not fit its place.
     pub fn stack(&self, context: &impl Serialize) -> Result<String, TemplateError> {
-        let context = Context::wraps(context)?;
-        let mut text = String::new();
-        for name in &self.order {
-            text.push_str(&self.registry.render_with_context(name, &context)?);
-            // Handlebars eats the line break before a block's end that ends a template.
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-        }
-        Ok(text)
+        Ok(self.registry.render(STACK, context)?)
     }
 }
 
-fn stack_registry(
-    texts: &BTreeMap<String, String>,
-    ours: bool,
-) -> Result<Handlebars<'static>, TemplateError> {
+/// Returns the registry of these templates. Compiling them is half of the work for a
+/// small manifest, so every processor takes its share.
+fn stack_registry(texts: BTreeMap<&str, &str>) -> Result<Handlebars<'static>, TemplateError> {
     let mut registry = empty_registry();
-    let mut compiler = Compiler::default();
-    for (name, text) in texts {
-        let template = match ours {
-            true => compiler.read(name, text),
-            false => Template::compile_with_name(text, name.clone()),
-        };
+    let texts: Vec<(&str, &str)> = texts.into_iter().collect();
+    let compiled = spread(&texts, |(name, text)| {
+        Template::compile_with_name(text, (*name).to_owned())
+    });
+    for ((name, _), template) in texts.into_iter().zip(compiled) {
         let template = template.map_err(|error| TemplateError::Syntax {
-            name: name.clone(),
+            name: name.to_owned(),
             error: Box::new(error),
         })?;
         registry.register_template(name, template);
     }
     Ok(registry)
+}
+
+/// Returns whether a template writes a value without the escape of its place.
+fn writes_raw(text: &str) -> bool {
+    ["{{{", "{{~{", "{{&", "{{~&"]
+        .iter()
+        .any(|raw| text.contains(raw))
+}
+
+/// Returns the names of the templates that a template includes: `{{> NAME …}}`.
+fn inclusions(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|after| {
+        let after = after.trim_start_matches(['~', '#']).strip_prefix('>')?;
+        let name = after.split(['}', '~']).next()?.split_whitespace().next()?;
+        Some(name.trim_matches(['"', '\'']))
+    })
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::document::{self, Kind};
 use super::super::resolve::World;
-use super::super::{Strategy, role, served, tree, view};
+use super::super::{Strategy, quota, role, served, tree};
 use super::{findings, parsed, rendered};
 use crate::model;
 
@@ -47,12 +47,12 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
         .filter(|one| one.kind == Kind::Managed)
         .collect();
     assert!(
-        (2..=role::MAX_ATTACHED).contains(&managed.len()),
+        (2..=quota::MAX_ATTACHED).contains(&managed.len()),
         "{}",
         managed.len()
     );
     for one in managed {
-        assert!(one.size <= role::MAX_MANAGED, "{}", one.resource);
+        assert!(one.size <= quota::MAX_MANAGED, "{}", one.resource);
     }
     let deployer = &rendered(&text).files["deployer-policy.json"];
     assert!(deployer.contains("iam:AttachRolePolicy"));
@@ -121,7 +121,7 @@ fn an_event_pattern_keeps_to_its_length() {
                 .unwrap();
             let pattern = serde_json::to_string(&world.resolve(pattern).unwrap()).unwrap();
             assert!(
-                pattern.len() <= view::MAX_EVENT_PATTERN,
+                pattern.len() <= quota::MAX_EVENT_PATTERN,
                 "{id}: {}",
                 pattern.len()
             );
@@ -160,9 +160,9 @@ fn every_secret_is_swept_once_and_no_input_is_too_long() {
         assert_eq!(inputs.len(), rules);
         let mut swept = std::collections::BTreeSet::new();
         for targets in &inputs {
-            assert!((1..=view::MAX_TARGETS).contains(&targets.len()));
+            assert!((1..=quota::MAX_TARGETS).contains(&targets.len()));
             for input in targets {
-                assert!(input.len() <= view::MAX_INPUT, "{}", input.len());
+                assert!(input.len() <= quota::MAX_TARGET_INPUT, "{}", input.len());
                 let event: serde_json::Value = serde_json::from_str(input).unwrap();
                 assert_eq!(event["keyrota"], "sweep");
                 for arn in event["secrets"].as_array().unwrap() {

@@ -78,6 +78,27 @@ fn what_cannot_be_meant_is_refused_by_name() {
     }
 }
 
+#[test]
+fn a_statement_that_neither_allows_nor_denies_is_refused() {
+    let policy = |effect: &str| {
+        format!(
+            "  Own:\n    Type: AWS::SNS::TopicPolicy\n    Properties:\n      Topics: [!Ref AlarmTopic]\n      PolicyDocument:\n        Statement:\n          - {{ Effect: Deny, Principal: \"*\", Action: sns:Publish, Resource: !Ref AlarmTopic }}\n          - {{ {effect}Principal: \"*\", Action: sns:Publish, Resource: !Ref AlarmTopic }}\n"
+        )
+    };
+    for effect in ["Effect: allow, ", "Effect: Audit, ", "Effect: true, ", ""] {
+        let outcome = overlaid(&[("extra", &policy(effect))]);
+        let Err(Error::Refused(findings)) = outcome else {
+            panic!("{effect}: {outcome:?}");
+        };
+        let [finding] = findings.as_slice() else {
+            panic!("{effect}: {findings:?}");
+        };
+        assert_eq!(finding.kind, "statement-effect");
+        assert_eq!(finding.path, "Own.PolicyDocument.Statement[1]");
+    }
+    assert!(overlaid(&[("extra", &policy("Effect: Deny, "))]).is_ok());
+}
+
 fn source(path: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

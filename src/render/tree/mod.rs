@@ -1,22 +1,21 @@
-//! A template as a tree: what YAML makes of it, with `!Ref` and its like kept.
+//! A template as a tree that keeps `!Ref` and the other tags of CloudFormation.
 //!
-//! `serde_yaml` has the same, and reads all that [`quick`] leaves to it. It takes eight
-//! times as long, since it makes events of a template first, and its mappings hash each
-//! key; for thousands of entries that was a third of `generate`. Mappings of templates
-//! are short, and looking for a key is quicker than hashing it.
+//! `serde_yaml` has such a tree, too. This one is for thousands of entries: it is read
+//! from the parser's events ([`read`]), and its mappings are lists, since mappings of
+//! templates are short and comparing a few keys is quicker than hashing them.
 
-mod inline;
-mod quick;
+mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_yaml::Number;
 use serde_yaml::value::Tag;
+
+pub use reader::read;
 
 /// A value of a template.
 #[derive(Clone, Debug, Default, PartialEq, Hash)]
@@ -50,23 +49,6 @@ pub struct Tagged {
 /// Values by their keys, in the template's order. No key is in it twice.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping(Vec<(Value, Value)>);
-
-/// Reads a template.
-///
-/// # Errors
-///
-/// Returns why it is no YAML, and where.
-pub fn read(text: &str) -> Result<Value, serde_yaml::Error> {
-    let quick = quick::read(text);
-    // Whatever any test reads is held to the whole reader.
-    #[cfg(test)]
-    tests::hold(text, quick.as_ref());
-    quick.map_or_else(|| whole(text), Ok)
-}
-
-fn whole(text: &str) -> Result<Value, serde_yaml::Error> {
-    serde_yaml::from_str::<serde_yaml::Value>(text).map(Value::from)
-}
 
 // To `serde_yaml`, what is not a number equals itself.
 impl Eq for Value {}
@@ -196,22 +178,28 @@ impl Mapping {
         self.0.len()
     }
 
-    /// Returns the mapping of these, where no key is there twice.
-    fn of(entries: Vec<(Value, Value)>) -> Option<Self> {
-        /// From here on it is quicker to remember the keys than to compare them.
+    /// Returns the mapping of these entries.
+    ///
+    /// # Errors
+    ///
+    /// Returns a key that is repeated.
+    fn new(entries: Vec<(Value, Value)>) -> Result<Self, Value> {
+        /// From this many entries on, a set of the keys is quicker than comparing each two.
         const MANY: usize = 16;
-        let unique = match entries.len() {
-            ..MANY => entries.iter().enumerate().all(|(index, (key, _))| {
-                let before = &entries[..index];
-                before.iter().all(|(other, _)| other != key)
+        let repeated = match entries.len() {
+            ..MANY => (1..entries.len()).find(|index| {
+                let (key, _) = &entries[*index];
+                entries[..*index].iter().any(|(other, _)| other == key)
             }),
             _ => {
                 let mut known = HashSet::with_capacity(entries.len());
-                let mut keys = entries.iter();
-                keys.all(|(key, _)| key.as_str().is_some_and(|key| known.insert(key)))
+                entries.iter().position(|(key, _)| !known.insert(key))
             }
         };
-        unique.then_some(Self(entries))
+        match repeated {
+            None => Ok(Self(entries)),
+            Some(index) => Err(entries[index].0.clone()),
+        }
     }
 }
 
@@ -301,32 +289,6 @@ impl From<serde_json::Value> for Value {
     }
 }
 
-impl From<serde_yaml::Value> for Value {
-    fn from(value: serde_yaml::Value) -> Self {
-        match value {
-            serde_yaml::Value::Null => Self::Null,
-            serde_yaml::Value::Bool(one) => Self::Bool(one),
-            serde_yaml::Value::Number(number) => Self::Number(number),
-            serde_yaml::Value::String(text) => Self::String(text),
-            serde_yaml::Value::Sequence(items) => {
-                Self::Sequence(items.into_iter().map(Self::from).collect())
-            }
-            serde_yaml::Value::Mapping(entries) => {
-                let entries = entries.into_iter();
-                Self::Mapping(
-                    entries
-                        .map(|(key, value)| (key.into(), value.into()))
-                        .collect(),
-                )
-            }
-            serde_yaml::Value::Tagged(tagged) => Self::Tagged(Box::new(Tagged {
-                tag: tagged.tag,
-                value: tagged.value.into(),
-            })),
-        }
-    }
-}
-
 impl Serialize for Value {
     fn serialize<To: Serializer>(&self, to: To) -> Result<To::Ok, To::Error> {
         match self {
@@ -343,11 +305,5 @@ impl Serialize for Value {
                 map.end()
             }
         }
-    }
-}
-
-impl<'text> Deserialize<'text> for Value {
-    fn deserialize<From: Deserializer<'text>>(from: From) -> Result<Self, From::Error> {
-        serde_yaml::Value::deserialize(from).map(Self::from)
     }
 }

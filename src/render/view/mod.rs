@@ -11,14 +11,12 @@ use serde::Serialize;
 use super::resolve::World;
 use super::role::{self, Policy};
 use super::served::Served;
-use super::{Error, Pins, Strategy, check, name};
+use super::{Error, Pins, Strategy, name, quota};
 use crate::model::{AccessKey, Database, KmsKey, Model};
 
 use entry::Entry;
 use rule::{Alarms, Sweep};
-pub use rule::{
-    EVENT_PATTERN_ROOM, INPUT_ROOM, MAX_EVENT_PATTERN, MAX_INPUT, MAX_SWEPT, MAX_TARGETS,
-};
+pub use rule::{EVENT_PATTERN_ROOM, INPUT_ROOM, MAX_SWEPT};
 
 /// The whole stack.
 #[derive(Debug, Serialize)]
@@ -134,7 +132,7 @@ impl Stack {
             + self.alarms.rules.len()
             + self.alarms.subscriptions.len();
         let outputs = self.functions.len() + self.access_keys.len() + self.databases.len();
-        resources <= check::MAX_RESOURCES && outputs <= check::MAX_OUTPUTS
+        resources <= quota::MAX_RESOURCES && outputs <= quota::MAX_OUTPUTS
     }
 }
 

@@ -5,26 +5,19 @@ use serde::Serialize;
 
 use super::Tag;
 use crate::model::Model;
+use crate::render::quota::{MAX_DISPLAY_NAME, MAX_EVENT_PATTERN, MAX_TARGET_INPUT, MAX_TARGETS};
 use crate::render::resolve::World;
 use crate::render::served::Served;
 use crate::render::{Strategy, name};
 
-/// The longest event pattern of a rule, in characters (`eb-quota`).
-pub const MAX_EVENT_PATTERN: usize = 2_048;
-/// The longest display name of a topic (`API_CreateTopic`).
-const MAX_DISPLAY_NAME: usize = 100;
 /// What a pattern has beside the ARNs, at most.
 const EVENT_PATTERN_FRAME: usize = 260;
 /// What a pattern has room for.
 pub const EVENT_PATTERN_ROOM: usize = MAX_EVENT_PATTERN - EVENT_PATTERN_FRAME;
-/// The longest constant input of a rule's target (`API_Target`).
-pub const MAX_INPUT: usize = 8_192;
 /// What an input has beside the ARNs, at most.
 const INPUT_FRAME: usize = 40;
 /// What an input has room for.
-pub const INPUT_ROOM: usize = MAX_INPUT - INPUT_FRAME;
-/// Targets a rule (`eb-quota`).
-pub const MAX_TARGETS: usize = 5;
+pub const INPUT_ROOM: usize = MAX_TARGET_INPUT - INPUT_FRAME;
 /// Secrets an invocation looks at: a handful of calls each, some of them to IAM,
 /// which may be half the world away, and all within the function's timeout.
 pub const MAX_SWEPT: usize = 40;
@@ -144,12 +137,12 @@ fn rules(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Rul
 /// invocation is told of its secrets in one input, and is soon done.
 pub fn sweeps(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Sweep> {
     let mut parts: Vec<Vec<String>> = Vec::new();
-    let mut size = MAX_INPUT;
+    let mut size = MAX_TARGET_INPUT;
     for entry in entries {
         // Two quotes, a comma, and the space that a folded line break becomes.
         let length = longest.secret_arn(entry.secret.as_str()).len() + 4;
         let full = |part: &Vec<String>| part.len() >= MAX_SWEPT;
-        if size + length > MAX_INPUT || parts.last().is_none_or(full) {
+        if size + length > MAX_TARGET_INPUT || parts.last().is_none_or(full) {
             parts.push(Vec::new());
             size = INPUT_FRAME;
         }

@@ -23,7 +23,7 @@ fn large() -> Scenario {
         writeln!(entries, "  - {{ user: u{user}, create_user: true }}").unwrap();
     }
     let scenario = Scenario::new(&entries, |_| {});
-    assert!(scenario.template.len() > render::TEMPLATE_IN_REQUEST);
+    assert!(scenario.template.len() > render::MAX_TEMPLATE_IN_REQUEST);
     scenario
 }
 

@@ -7,50 +7,6 @@ use crate::model::{
     ChangeAs, Database, Duration, Engine, InitialPassword, OldKey, PasswordRule, Tls,
 };
 
-/// Returns whether two databases differ in nothing but where they are and whose
-/// password it is.
-pub fn alike(one: &Database, other: &Database) -> bool {
-    one.engine == other.engine
-        && one.initial_password == other.initial_password
-        && one.tls == other.tls
-        && one.tls_ca == other.tls_ca
-        && one.password == other.password
-        && one.rotate_as == other.rotate_as
-        && one.schedule == other.schedule
-        && one.window == other.window
-        && one.kms_key == other.kms_key
-        && one.old_key == other.old_key
-        && one.readers == other.readers
-        && one.dbname.is_some() == other.dbname.is_some()
-}
-
-/// Returns a text that is the same for those that are alike, and for no others.
-pub fn key(database: &Database) -> String {
-    let Database {
-        place: _,
-        secret: _,
-        engine,
-        host: _,
-        port: _,
-        dbname,
-        username: _,
-        initial_password,
-        tls,
-        tls_ca,
-        password,
-        rotate_as,
-        schedule,
-        window,
-        kms_key,
-        old_key,
-        readers,
-    } = database;
-    format!(
-        "{engine:?} {} {initial_password:?} {tls:?} {tls_ca:?} {password} {rotate_as:?} {schedule} {window:?} {kms_key:?} {old_key} {readers:?}",
-        dbname.is_some()
-    )
-}
-
 /// Returns the user and where it is.
 pub fn user(database: &Database) -> String {
     let place = format!("{} at {}", database.username, database.endpoint());

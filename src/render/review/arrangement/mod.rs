@@ -2,6 +2,7 @@
 //! is said once, and what a reader has to compare stands side by side.
 
 mod database;
+mod setup;
 
 use std::collections::HashMap;
 
@@ -9,14 +10,15 @@ use serde::Serialize;
 
 use super::prose::{self, LISTED, Prose};
 use super::rhythm;
-use super::statement::Principal;
 use super::subject;
 use super::timeline::{self, Timeline};
 use crate::model::{
     AccessKey, Arn, Database, Duration, InitialKey, KmsKey, OldKey, Probe, RotateAs, Schedule,
     SecretName,
 };
+use crate::render::statement::Principal;
 use crate::render::{Rendered, name, resolve};
+use setup::Setup;
 
 /// Secrets that are set up alike.
 #[derive(Debug, Serialize)]
@@ -107,7 +109,7 @@ pub struct Rota {
 /// Returns the secrets in the order of their names, in arrangements.
 pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrangement<'a>> {
     let mut all: Vec<Arrangement<'_>> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut places: HashMap<Setup<'_>, usize> = HashMap::new();
     for rendered in stacks {
         let file = (stacks.len() > 1).then(|| rendered.file.to_owned());
         let made = resolve::resources(&rendered.tree)
@@ -120,16 +122,13 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
         let mut databases: Vec<Entry<'_>> = databases.collect();
         databases.sort_by_key(|entry| entry.secret());
         entries.extend(databases);
-        let mut last = 0;
         for entry in entries {
-            if !all.get(last).is_some_and(|held| alike(held.first, entry)) {
-                let next = all.len();
-                last = *places.entry(key(entry)).or_insert(next);
-                if last == next {
-                    all.push(arrangement(entry, next, account));
-                }
+            let next = all.len();
+            let place = *places.entry(Setup::of(entry)).or_insert(next);
+            if place == next {
+                all.push(arrangement(entry, next, account));
             }
-            all[last].rows.push(Row {
+            all[place].rows.push(Row {
                 secret: entry.secret().to_string(),
                 user: entry.user(),
                 ids: logical_ids(entry, &made),
@@ -144,50 +143,6 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
         };
     }
     all
-}
-
-fn alike(one: Entry<'_>, other: Entry<'_>) -> bool {
-    match (one, other) {
-        (Entry::Key(one), Entry::Key(other)) => keys_alike(one, other),
-        (Entry::Database(one), Entry::Database(other)) => database::alike(one, other),
-        (Entry::Key(_), Entry::Database(_)) | (Entry::Database(_), Entry::Key(_)) => false,
-    }
-}
-
-fn keys_alike(one: &AccessKey, other: &AccessKey) -> bool {
-    one.schedule == other.schedule
-        && one.window == other.window
-        && one.rotate_as == other.rotate_as
-        && one.create_user == other.create_user
-        && one.initial_key == other.initial_key
-        && one.kms_key == other.kms_key
-        && one.old_key == other.old_key
-        && one.probe == other.probe
-        && one.readers == other.readers
-}
-
-fn key(entry: Entry<'_>) -> String {
-    let entry = match entry {
-        Entry::Key(entry) => entry,
-        Entry::Database(entry) => return database::key(entry),
-    };
-    let AccessKey {
-        user: _,
-        place: _,
-        secret: _,
-        create_user,
-        initial_key,
-        schedule,
-        window,
-        rotate_as,
-        kms_key,
-        old_key,
-        probe,
-        readers,
-    } = entry;
-    format!(
-        "{create_user} {initial_key:?} {schedule} {window:?} {rotate_as:?} {kms_key:?} {old_key} {probe:?} {readers:?}"
-    )
 }
 
 /// The logical IDs that follow from the entry and are in the stack.

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::super::prose;
-use super::super::statement::Principal;
 use super::super::subject;
 use super::{Arrow, measure};
 use crate::model::{Arn, KmsKey, Model};
+use crate::render::statement::Principal;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve, served};
 

@@ -14,9 +14,9 @@ pub use layout::Drawing;
 
 use super::permission::{Group, Permission};
 use super::resource::{self, Kind};
-use super::statement::{Principal, Statement};
 use super::subject::{self, Holder};
 use crate::render::Strategy;
+use crate::render::statement::{Principal, Statement};
 
 /// An arrow: one card may do something with another.
 #[derive(Clone, Debug, Serialize)]

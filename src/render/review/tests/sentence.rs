@@ -3,11 +3,16 @@
 use serde_json::json;
 
 use super::super::sentence::{Setting, sentence};
-use super::super::statement::statements;
 use super::super::subject::Holder;
 use super::{BOTH, EVERYTHING};
 use crate::render::Strategy;
+use crate::render::statement::{self, Statement};
 use crate::render::tree::Value;
+
+fn statements(document: &Value) -> Vec<Statement> {
+    let values = statement::values(document).iter();
+    values.map(|one| statement::read(one).unwrap()).collect()
+}
 
 fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, Vec<&'static str>) {
     let document: Value = serde_json::from_value(json!({ "Statement": statement })).unwrap();
@@ -16,7 +21,7 @@ fn said(holder: &Holder, statement: serde_json::Value) -> (String, Vec<String>, 
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),
     };
-    let (statement, _) = &statements(&document)[0];
+    let statement = &statements(&document)[0];
     let alone = *holder == Holder::Function(Strategy::AccessKeys);
     let said = sentence(holder, statement, &setting, alone);
     (
@@ -201,7 +206,7 @@ fn the_actions_of_the_policies_have_words() {
     let files = renderings.iter().flat_map(|rendering| &rendering.files);
     for (path, text) in files.filter(|(path, _)| path.ends_with(".json")) {
         let document: Value = serde_json::from_str(text).unwrap();
-        for (statement, _) in statements(&document) {
+        for statement in statements(&document) {
             for action in &statement.actions {
                 assert!(
                     super::super::action::words(action).is_some(),
@@ -223,7 +228,7 @@ fn a_statement_of_several_kinds_is_said_in_parts() {
     let parts = |statement: serde_json::Value| {
         let document = json!({ "Statement": statement });
         let document: Value = serde_json::from_value(document).unwrap();
-        let (statement, _) = &statements(&document)[0];
+        let statement = &statements(&document)[0];
         let (subject, parts) = super::super::sentence::in_parts(statement, &setting);
         let parts = parts.iter().map(|part| part.prose.plain().replace('`', ""));
         (subject.plain(), parts.collect::<Vec<_>>())
@@ -266,7 +271,7 @@ fn every_statement_is_on_the_page() {
         .filter(|(path, _)| path.ends_with(".json"))
     {
         let document: Value = serde_json::from_str(text).unwrap();
-        for (statement, _) in statements(&document) {
+        for statement in statements(&document) {
             for part in statement
                 .actions
                 .iter()
