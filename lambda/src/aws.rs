@@ -8,12 +8,17 @@ mod keys;
 mod probe;
 
 pub use authenticator::Sts;
-pub use keyrota_function_base::aws::{Environment, EnvironmentError, SecretsManager, timestamp};
+pub use keyrota_function_base::aws::{
+    Environment, EnvironmentError, SecretsManagerClient, timestamp,
+};
 pub use keys::Iam;
 
 use keyrota_function_base::aws::http_client;
+use keyrota_function_base::port;
 
 use crate::clock::SystemClock;
+use crate::error::Error;
+use crate::log::KeyDetails;
 use crate::permission::Permission;
 use crate::pin::Pins;
 use crate::port::{CallError, Journal, KeyPair, Ports, Probe};
@@ -21,7 +26,7 @@ use probe::Buckets;
 
 /// The services, and time.
 pub struct Services {
-    vault: SecretsManager,
+    secrets_manager: SecretsManagerClient,
     keys: Iam,
     authenticator: Sts,
     buckets: Buckets,
@@ -34,12 +39,17 @@ impl Services {
     pub fn new(environment: &Environment) -> Self {
         let http = http_client();
         Self {
-            vault: SecretsManager::new(environment.clone(), http.clone()),
+            secrets_manager: SecretsManagerClient::new(environment.clone(), http.clone()),
             keys: Iam::new(environment.clone(), http.clone()),
             authenticator: Sts::new(environment.clone(), http.clone()),
             buckets: Buckets::new(environment.clone(), http),
             clock: SystemClock::start(),
         }
+    }
+
+    /// Returns the clock, which counts from when the process started.
+    pub fn clock(&self) -> &SystemClock {
+        &self.clock
     }
 
     /// Returns the ports of one request, which is logged in `journal`.
@@ -76,17 +86,28 @@ pub struct Request<'services, J> {
     pins: &'services Pins,
 }
 
-impl<J: Journal> Ports for Request<'_, J> {
-    type Vault = SecretsManager;
-    type Keys = Iam;
-    type Authenticator = Sts;
-    type Probe = Services;
+impl<J: Journal> port::Ports for Request<'_, J> {
+    type SecretsManager = SecretsManagerClient;
     type Clock = SystemClock;
     type Journal = J;
 
-    fn vault(&self) -> &Self::Vault {
-        &self.services.vault
+    fn secrets_manager(&self) -> &Self::SecretsManager {
+        &self.services.secrets_manager
     }
+
+    fn clock(&self) -> &Self::Clock {
+        &self.services.clock
+    }
+
+    fn journal(&self) -> &Self::Journal {
+        self.journal
+    }
+}
+
+impl<J: Journal<Details = KeyDetails, Error = Error>> Ports for Request<'_, J> {
+    type Keys = Iam;
+    type Authenticator = Sts;
+    type Probe = Services;
 
     fn keys(&self) -> &Self::Keys {
         &self.services.keys
@@ -102,13 +123,5 @@ impl<J: Journal> Ports for Request<'_, J> {
 
     fn pins(&self) -> &Pins {
         self.pins
-    }
-
-    fn clock(&self) -> &Self::Clock {
-        &self.services.clock
-    }
-
-    fn journal(&self) -> &Self::Journal {
-        self.journal
     }
 }

@@ -11,6 +11,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use keyrota_contract::value::is_access_key_id;
+
 pub use keyrota_function_base::stage::{
     CURRENT, PENDING, PREVIOUS, Stages, Standing, VersionId, carrier, is_rotating, standing,
 };
@@ -27,15 +29,9 @@ pub struct AccessKeyId(String);
 impl AccessKeyId {
     /// Returns the ID, or nothing where the text cannot be one.
     ///
-    /// An ID is 16 to 128 upper-case letters and digits. The check is what
-    /// makes an ID safe to show: a secret access key that was pasted into the
-    /// wrong field has lower-case letters in it and is turned away here.
+    /// An ID is safe to show: see [`is_access_key_id`].
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (16..=128).contains(&text.len());
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        (fits && plain).then(|| Self(text.to_owned()))
+        is_access_key_id(text).then(|| Self(text.to_owned()))
     }
 
     /// Returns the ID as IAM writes it.

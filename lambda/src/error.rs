@@ -2,124 +2,46 @@
 //! reason and the next step, and holds no value and no token.
 
 mod probe;
-mod sweep;
+mod retire;
 
 pub use probe::ProbeError;
-pub use sweep::SweepError;
+pub use retire::RetireError;
+
+pub use keyrota_function_base::error::{NamedError, RequestError, Unread};
+
+use keyrota_function_base::pin::EntryError;
+use keyrota_function_base::secrets_manager::CallError;
 
 use crate::decide::AccessKeyId;
-use crate::event::EventError;
 use crate::pin::PinError;
-use crate::pins::PinsError;
-use crate::port::CallError;
-use crate::secret::Unreadable;
 
 /// Why a step or a sweep failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum Error {
-    /// The event makes no sense.
+    /// The request failed for a reason that does not depend on what rotates.
     #[error(transparent)]
-    Event(#[from] EventError),
+    #[strum(transparent)]
+    Request(#[from] RequestError),
     /// The secret is not pinned, or a value does not agree with its pin.
     #[error(transparent)]
+    #[strum(transparent)]
     Pin(#[from] PinError),
-    /// The pins cannot be used.
-    #[error(transparent)]
-    Pins(#[from] PinsError),
     /// A new key was not found to be allowed what it must be allowed.
     #[error(transparent)]
+    #[strum(transparent)]
     Probe(#[from] ProbeError),
-    /// An old key was not retired, or a sweep did not end well.
+    /// An old key was not retired.
     #[error(transparent)]
-    Sweep(#[from] SweepError),
+    #[strum(transparent)]
+    Retire(#[from] RetireError),
 
-    /// The secret has no such version.
-    #[error(
-        "rotate {secret}: it has no version for this rotation, which was cancelled or has ended; \
-         start a new one with `keyrota rotate`"
-    )]
-    UnknownVersion {
-        /// The secret's name.
-        secret: String,
-    },
-    /// The version is not AWSPENDING.
-    #[error(
-        "rotate {secret}: the version of this rotation is not AWSPENDING, so the rotation was \
-         cancelled or overtaken; start a new one with `keyrota rotate`"
-    )]
-    VersionNotPending {
-        /// The secret's name.
-        secret: String,
-    },
-    /// The secret was described, or read, in vain.
+    /// The secret was not described, or not read.
     #[error(
         "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`"
     )]
     SecretUnread {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
-        source: CallError,
-    },
-    /// AWSCURRENT has no key yet.
-    #[error(
-        "rotate {secret}: its AWSCURRENT has no key yet ({missing} missing); run `keyrota bootstrap`, \
-         which stores the first one"
-    )]
-    NotBootstrapped {
-        /// The secret's name.
-        secret: String,
-        /// The fields that are absent.
-        missing: String,
-    },
-    /// A version holds something that is not a credential.
-    #[error(
-        "read the {version} of {secret}: {problem}; store a JSON object with `accesskey`, `secretkey`, \
-         `username` and `secretarn` as the secret's value, then rotate again"
-    )]
-    ValueUnreadable {
-        /// The secret's name.
-        secret: String,
-        /// Which version.
-        version: &'static str,
-        /// What is wrong.
-        problem: Unreadable,
-    },
-    /// The pending version lacks a credential.
-    #[error(
-        "{purpose} the AWSPENDING of {secret}: it is not a complete credential of {user}; remove its \
-         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
-    )]
-    PendingIncomplete {
-        /// What was to be done with it.
-        purpose: &'static str,
-        /// The secret's name.
-        secret: String,
-        /// The pinned user.
-        user: String,
-    },
-    /// The rotation can never end; it was given up.
-    #[error(
-        "rotate {secret}: {reason}, so this rotation can never end; it was given up, and AWSCURRENT stays \
-         as it is; the next rotation starts afresh, when it is due or with `keyrota rotate`"
-    )]
-    GivenUp {
-        /// The secret's name.
-        secret: String,
-        /// Why it can never end.
-        reason: String,
-    },
-    /// The rotation can never end, and could not be given up.
-    #[error(
-        "rotate {secret}: {reason}, so this rotation can never end, and it could not be given up either: \
-         {source}; the next try gives it up, or remove its label AWSPENDING with \
-         `aws secretsmanager update-secret-version-stage`"
-    )]
-    NotGivenUp {
-        /// The secret's name.
-        secret: String,
-        /// Why it can never end.
-        reason: String,
         /// What AWS said.
         source: CallError,
     },
@@ -388,64 +310,16 @@ pub enum Error {
         /// What AWS said.
         source: CallError,
     },
-    /// The step ran out of time.
-    #[error(
-        "finish {step} of {secret} in time; Secrets Manager tries again; if that lasts, raise `function.timeout` \
-         in the manifest"
-    )]
-    OutOfTime {
-        /// The secret's name.
-        secret: String,
-        /// The step's name.
-        step: &'static str,
-    },
 }
 
-impl Error {
-    /// Returns the error's name for Lambda's `errorType`: its variant's.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Event(error) => error.name(),
-            Self::Pin(error) => error.name(),
-            Self::Pins(error) => error.name(),
-            Self::Probe(error) => error.name(),
-            Self::Sweep(error) => error.name(),
-            Self::UnknownVersion { .. } => "UnknownVersion",
-            Self::VersionNotPending { .. } => "VersionNotPending",
-            Self::SecretUnread { .. } => "SecretUnread",
-            Self::NotBootstrapped { .. } => "NotBootstrapped",
-            Self::ValueUnreadable { .. } => "ValueUnreadable",
-            Self::PendingIncomplete { .. } => "PendingIncomplete",
-            Self::GivenUp { .. } => "GivenUp",
-            Self::NotGivenUp { .. } => "NotGivenUp",
-            Self::PendingIsCurrent { .. } => "PendingIsCurrent",
-            Self::AdministratorUnreadable { .. } => "AdministratorUnreadable",
-            Self::KeysUnread { .. } => "KeysUnread",
-            Self::CurrentKeyMissing { .. } => "CurrentKeyMissing",
-            Self::CurrentKeyInactive { .. } => "CurrentKeyInactive",
-            Self::ForeignKey { .. } => "ForeignKey",
-            Self::UnprovenKey { .. } => "UnprovenKey",
-            Self::NoKeyToRemove { .. } => "NoKeyToRemove",
-            Self::LabelsMoved { .. } => "LabelsMoved",
-            Self::KeyNotRemoved { .. } => "KeyNotRemoved",
-            Self::IntentNotRecorded { .. } => "IntentNotRecorded",
-            Self::TooLittleTime { .. } => "TooLittleTime",
-            Self::KeyQuotaReached { .. } => "KeyQuotaReached",
-            Self::KeyNotCreated { .. } => "KeyNotCreated",
-            Self::CreationUnclear { .. } => "CreationUnclear",
-            Self::KeyNotStored { .. } => "KeyNotStored",
-            Self::KeyLeftBehind { .. } => "KeyLeftBehind",
-            Self::StoringUnclear { .. } => "StoringUnclear",
-            Self::AnotherIdentity { .. } => "AnotherIdentity",
-            Self::KeyNotUsableYet { .. } => "KeyNotUsableYet",
-            Self::KeyRefused { .. } => "KeyRefused",
-            Self::NotPromoted { .. } => "NotPromoted",
-            Self::OutOfTime { .. } => "OutOfTime",
-        }
+impl From<Unread> for Error {
+    fn from(Unread { secret, source }: Unread) -> Self {
+        Self::SecretUnread { secret, source }
     }
+}
 
-    /// Returns the whole sentence, as people read it.
-    pub fn sentence(&self) -> String {
-        format!("failed to {self}")
+impl From<EntryError> for Error {
+    fn from(error: EntryError) -> Self {
+        Self::Pin(error.into())
     }
 }

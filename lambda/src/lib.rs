@@ -12,6 +12,7 @@
 //! | [`decide`] | nothing of ours: pure, no I/O, no dates |
 //! | [`retire`] | [`moment`]s, and one key: pure, no I/O |
 //! | [`event`], [`arn`], [`secret`], [`pins`], [`pin`], [`permission`] | what is written down, checked |
+//! | [`key`] | access keys |
 //! | [`mark`] | what the function itself writes down |
 //! | [`port`] | what the steps and the sweep need of the world |
 //! | [`step`] | the steps, over the ports |
@@ -30,6 +31,7 @@ pub use keyrota_function_base::{arn, clock, dump, event, metric, moment, pins};
 pub mod aws;
 pub mod decide;
 pub mod error;
+pub mod key;
 pub mod log;
 pub mod mark;
 pub mod permission;

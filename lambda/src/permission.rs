@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
+
 /// A call that a new key must be allowed to make before it is promoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permission {
@@ -26,8 +28,8 @@ impl Permission {
     /// a bucket. Returns nothing where that makes no sense.
     pub fn parse(action: &str, resource: &str, region: &str) -> Option<Self> {
         match action {
-            "s3:ListBucket" => list_bucket(resource, region),
-            "sts:AssumeRole" => assume_role(resource),
+            LIST_BUCKET => list_bucket(resource, region),
+            ASSUME_ROLE => assume_role(resource),
             _ => None,
         }
     }
@@ -35,8 +37,8 @@ impl Permission {
     /// Returns the action, as policies name it.
     pub fn action(&self) -> &'static str {
         match self {
-            Self::ListBucket { .. } => "s3:ListBucket",
-            Self::AssumeRole { .. } => "sts:AssumeRole",
+            Self::ListBucket { .. } => LIST_BUCKET,
+            Self::AssumeRole { .. } => ASSUME_ROLE,
         }
     }
 }

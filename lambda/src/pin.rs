@@ -5,85 +5,21 @@
 //! another secret. See [`pins`](keyrota_function_base::pins) for why the pins
 //! cannot be written by such a principal.
 
-use serde::Deserialize;
+pub use keyrota_contract::pins::access_key::{Entry, Probe, RotateAs, Times};
+
+use keyrota_function_base::pin::{administrator, entry, is_administrator, may_administer};
+use keyrota_function_base::secrets_manager::Description;
+
+pub use keyrota_function_base::pin::EntryError;
 
 use crate::arn::SecretArn;
 use crate::moment::duration;
 use crate::permission::Permission;
-use crate::port::Description;
 use crate::retire::{Policy, Timetable};
 use crate::secret::{Content, Credential};
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
-
-/// What the file of pins says of one secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// The IAM user's name.
-    pub user: String,
-    /// The user's path.
-    #[serde(default = "root")]
-    pub path: String,
-    /// Whether the stack created the user.
-    pub owns_user: bool,
-    /// Whose credentials make the IAM calls.
-    pub rotate_as: RotateAs,
-    /// When an old key is deactivated and deleted. Absent, it stays until the next
-    /// rotation.
-    #[serde(default)]
-    pub old_key: Option<Times>,
-    /// What a new key must be allowed to do.
-    #[serde(default)]
-    pub probe: Option<Probe>,
-}
-
-fn root() -> String {
-    "/".to_owned()
-}
-
-/// The times of an old key, as the manifest writes them: `1d`, `4h`, `15m`, `60s`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Times {
-    /// See [`Timetable::deactivate_after`].
-    pub deactivate_after: String,
-    /// See [`Timetable::delete_after`].
-    pub delete_after: String,
-    /// See [`Timetable::hold_if_used_within`].
-    pub hold_if_used_within: String,
-    /// See [`Timetable::force_after`].
-    #[serde(default)]
-    pub force_after: Option<String>,
-}
-
-/// A call that a new key must be allowed to make.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    /// The action, as policies name it.
-    pub action: String,
-    /// The ARN that it is allowed on.
-    pub resource: String,
-    /// A bucket's Region. Absent, it is the secret's own.
-    #[serde(default)]
-    pub region: Option<String>,
-}
-
-/// Whose credentials make the IAM calls.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub enum RotateAs {
-    /// The user's own: the key in AWSCURRENT.
-    #[serde(rename = "self")]
-    Own,
-    /// The execution role's.
-    #[serde(rename = "role")]
-    Role,
-    /// Those in the administrator's secret with this name or ARN.
-    #[serde(rename = "administrator")]
-    Administrator(String),
-}
 
 /// What is pinned of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,37 +41,12 @@ pub struct Pin {
 }
 
 /// A secret that is not pinned, or a value that does not agree with its pin.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 pub enum PinError {
-    /// The pins do not name the secret.
-    #[error(
-        "rotate {secret}: the pins that were deployed with this function do not name it, so this \
-         function does not serve it; add it to the manifest, then run `keyrota bootstrap`"
-    )]
-    NotPinned {
-        /// The secret's name.
-        secret: String,
-    },
-    /// A field of the pin makes no sense.
-    #[error(
-        "rotate {secret}: `{field}` of its pin is not valid; run `keyrota bootstrap`, which deploys the \
-         function and its pins together"
-    )]
-    PinInvalid {
-        /// The secret's name.
-        secret: String,
-        /// The field.
-        field: &'static str,
-    },
-    /// Secrets Manager describes another secret than the event names.
-    #[error(
-        "rotate {secret}: the ARN in the event is not the full ARN of the secret that Secrets Manager \
-         describes; start the rotation with `keyrota rotate`"
-    )]
-    AnotherSecret {
-        /// The secret's name.
-        secret: String,
-    },
+    /// The secret is not pinned, or its pin cannot be used.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Entry(#[from] EntryError),
     /// A value names another user.
     #[error(
         "rotate {secret}: its {version} names another user than the manifest, which says {user}; nothing \
@@ -163,19 +74,6 @@ pub enum PinError {
     },
 }
 
-impl PinError {
-    /// Returns the error's name for Lambda's `errorType`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotPinned { .. } => "NotPinned",
-            Self::PinInvalid { .. } => "PinInvalid",
-            Self::AnotherSecret { .. } => "AnotherSecret",
-            Self::AnotherUser { .. } => "AnotherUser",
-            Self::AnotherOrigin { .. } => "AnotherOrigin",
-        }
-    }
-}
-
 impl Pin {
     /// Returns what is pinned of the secret that an event names.
     ///
@@ -188,22 +86,15 @@ impl Pin {
         event_secret: &SecretArn,
         description: &Description,
     ) -> Result<Self, PinError> {
-        let secret = || event_secret.name().to_owned();
-        if description.arn != event_secret.as_str() {
-            return Err(PinError::AnotherSecret { secret: secret() });
-        }
-        let entry = pins.of(event_secret.name());
-        let entry = entry.ok_or_else(|| PinError::NotPinned { secret: secret() })?;
-        let invalid = |field| PinError::PinInvalid {
-            secret: secret(),
+        let entry = entry(pins, event_secret, description)?;
+        let invalid = |field| EntryError::PinInvalid {
+            secret: event_secret.name().to_owned(),
             field,
         };
-        if let RotateAs::Administrator(named) = &entry.rotate_as {
-            let itself = named == event_secret.as_str() || named == event_secret.name();
-            let is_wrong = named.starts_with("arn:") && SecretArn::parse(named).is_none();
-            if itself || is_wrong || named.is_empty() {
-                return Err(invalid("rotate_as"));
-            }
+        if let RotateAs::Administrator(named) = &entry.rotate_as
+            && !may_administer(named, event_secret)
+        {
+            return Err(invalid("rotate_as").into());
         }
         let old_key = match &entry.old_key {
             None => Policy::UntilNextRotation,
@@ -274,11 +165,7 @@ impl Pin {
     fn check_origin(&self, version: &'static str, secret_arn: &str) -> Result<(), PinError> {
         let agrees = match &self.rotate_as {
             RotateAs::Own | RotateAs::Role => secret_arn == self.secret.as_str(),
-            RotateAs::Administrator(named) if named.starts_with("arn:") => secret_arn == named,
-            RotateAs::Administrator(named) => SecretArn::parse(secret_arn).is_some_and(|origin| {
-                // A secret is called by its name in its own account and Region only.
-                origin.name() == named && origin.is_beside(&self.secret)
-            }),
+            RotateAs::Administrator(named) => is_administrator(secret_arn, named, &self.secret),
         };
         if agrees {
             return Ok(());
@@ -294,9 +181,7 @@ impl Pin {
     pub fn administrator(&self) -> Option<SecretArn> {
         match &self.rotate_as {
             RotateAs::Own | RotateAs::Role => None,
-            RotateAs::Administrator(named) => {
-                SecretArn::parse(named).or_else(|| Some(self.secret.beside(named)))
-            }
+            RotateAs::Administrator(named) => Some(administrator(named, &self.secret)),
         }
     }
 

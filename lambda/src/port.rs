@@ -1,70 +1,23 @@
-//! What the steps need of the world, without a word of any SDK.
+//! What the steps need of their surroundings, without a type of any SDK.
 
 use std::collections::BTreeMap;
 
+use keyrota_function_base::port;
+
 pub use keyrota_function_base::clock::Clock;
 pub use keyrota_function_base::moment::Moment;
-pub use keyrota_function_base::vault::{
-    Answer, CallError, Description, Fault, Stored, StoredVersion, Vault, Which,
+pub use keyrota_function_base::port::Journal;
+pub use keyrota_function_base::secrets_manager::{
+    Answer, CallError, CallErrorKind, Description, SecretsManager, Stored, StoredVersion, Which,
 };
-use secrecy::SecretString;
 
-use crate::arn::SecretArn;
-use crate::decide::{AccessKeyId, Activity};
+pub use crate::key::{AccessKey, Caller, KeyPair, LastUsed, NewKey};
+
+use crate::decide::AccessKeyId;
 use crate::error::Error;
-use crate::log::Note;
-use crate::metric::Metric;
+use crate::log::KeyDetails;
 use crate::permission::Permission;
 use crate::pin::Pins;
-
-/// An access key that signs requests. It has no `Debug`, which would show it.
-#[derive(Clone)]
-pub struct KeyPair {
-    /// The key's ID.
-    pub id: String,
-    /// The key's secret.
-    pub secret: SecretString,
-}
-
-/// Whose credentials a call is made with. It has no `Debug`.
-#[derive(Clone)]
-pub enum Caller {
-    /// The function's own role.
-    Role,
-    /// This access key.
-    Key(KeyPair),
-}
-
-/// A key that IAM has just made. It has no `Debug`: this is the only time that
-/// its secret is shown.
-pub struct NewKey {
-    /// The key's ID.
-    pub id: AccessKeyId,
-    /// The key's secret.
-    pub secret: SecretString,
-}
-
-/// One of a user's keys, as IAM lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessKey {
-    /// The key's ID.
-    pub id: AccessKeyId,
-    /// Whether it is active.
-    pub activity: Activity,
-    /// When it was made, by IAM's clock, if IAM says so.
-    pub created: Option<Moment>,
-}
-
-/// The last request that was signed with a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastUsed {
-    /// When it came.
-    pub at: Moment,
-    /// The service that it was sent to, such as `s3`.
-    pub service: String,
-    /// The Region that it was sent to.
-    pub region: String,
-}
 
 /// Who a key belongs to, as STS says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,35 +82,15 @@ pub trait Probe {
     async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError>;
 }
 
-/// Where decisions are recorded.
-pub trait Journal {
-    /// Records a decision.
-    fn note(&self, note: Note);
-
-    /// Records what went wrong with one secret, and does not end the request.
-    fn trouble(&self, secret: &SecretArn, error: &Error);
-
-    /// Records measurements.
-    fn measure(&self, metrics: &[Metric]);
-}
-
-/// Everything the steps need of the world.
-pub trait Ports {
-    /// Secrets Manager.
-    type Vault: Vault;
+/// Everything the steps need of their surroundings.
+pub trait Ports: port::Ports<Journal: Journal<Details = KeyDetails, Error = Error>> {
     /// IAM.
     type Keys: Keys;
     /// STS.
     type Authenticator: Authenticator;
     /// The services that a new key is for.
     type Probe: Probe;
-    /// Time.
-    type Clock: Clock;
-    /// The log.
-    type Journal: Journal;
 
-    /// Returns Secrets Manager.
-    fn vault(&self) -> &Self::Vault;
     /// Returns IAM.
     fn keys(&self) -> &Self::Keys;
     /// Returns STS.
@@ -166,8 +99,4 @@ pub trait Ports {
     fn probe(&self) -> &Self::Probe;
     /// Returns the pins that were deployed with the function.
     fn pins(&self) -> &Pins;
-    /// Returns time.
-    fn clock(&self) -> &Self::Clock;
-    /// Returns the log.
-    fn journal(&self) -> &Self::Journal;
 }

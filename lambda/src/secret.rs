@@ -4,16 +4,16 @@
 //!
 //! None of these types has a derived `Debug`, and no error repeats a value.
 
+use keyrota_contract::value::{ACCESS_KEY, SECRET_ARN, SECRET_KEY, USERNAME};
+use keyrota_function_base::secret::{self, text};
+use keyrota_function_base::secrets_manager::Stored;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use crate::decide::AccessKeyId;
-use crate::port::{KeyPair, NewKey, Stored};
+pub use keyrota_function_base::secret::Unreadable;
 
-const ACCESS_KEY: &str = "accesskey";
-const SECRET_KEY: &str = "secretkey";
-const USERNAME: &str = "username";
-const SECRET_ARN: &str = "secretarn";
+use crate::decide::AccessKeyId;
+use crate::key::{KeyPair, NewKey};
 
 /// A value with all four fields.
 pub struct Credential {
@@ -69,86 +69,31 @@ pub struct Partial {
     pub secret_arn: Option<String>,
 }
 
-impl Partial {
-    /// Returns the names of the fields that are absent or empty.
-    pub fn missing(&self) -> String {
-        let fields = [
+impl secret::Partial for Partial {
+    fn missing(&self) -> String {
+        secret::missing(&[
             (ACCESS_KEY, self.has_access_key),
             (SECRET_KEY, self.has_secret_key),
             (USERNAME, self.username.is_some()),
             (SECRET_ARN, self.secret_arn.is_some()),
-        ];
-        let missing: Vec<&str> = fields
-            .iter()
-            .filter(|(_, present)| !present)
-            .map(|(name, _)| *name)
-            .collect();
-        missing.join(", ")
+        ])
     }
 }
 
-/// Why a value cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// It is `SecretBinary`.
-    Binary,
-    /// It is not JSON.
-    NotJson,
-    /// It is JSON, but not an object.
-    NotAnObject,
-    /// This field is not a string.
-    NotText(&'static str),
-    /// `accesskey` is not an access key's ID.
-    NotAnAccessKey,
-    /// Its KMS key does not decrypt it.
-    Undecryptable,
-}
+/// What a version of the secret contains.
+pub type Content = secret::Content<Credential>;
 
-impl std::fmt::Display for Unreadable {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Binary => formatter.write_str("it is binary, not text"),
-            Self::NotJson => formatter.write_str("it is not JSON"),
-            Self::NotAnObject => formatter.write_str("it is not a JSON object"),
-            Self::NotText(field) => write!(formatter, "its `{field}` is not a string"),
-            Self::NotAnAccessKey => {
-                write!(formatter, "its `{ACCESS_KEY}` is not an access key's ID")
-            }
-            Self::Undecryptable => formatter.write_str("its KMS key does not decrypt it"),
-        }
-    }
-}
+impl secret::Credential for Credential {
+    type Partial = Partial;
+    const NOUN: &'static str = "key";
+    const FIELDS: &'static str = "`accesskey`, `secretkey`, `username` and `secretarn`";
 
-/// What a version of the secret holds.
-pub enum Content {
-    /// There is no such version, or it has no value.
-    Nothing,
-    /// Something that is not a credential.
-    Unreadable(Unreadable),
-    /// A part of a credential. The stack seeds a secret with one.
-    Partial(Partial),
-    /// A credential.
-    Complete(Credential),
-}
-
-impl Content {
-    /// Reads what is stored. An empty field counts as absent.
-    pub fn parse(stored: &Stored) -> Self {
-        let text = match stored {
-            Stored::Text(text) => text.expose_secret(),
-            Stored::Binary => return Self::Unreadable(Unreadable::Binary),
-        };
-        let fields = match serde_json::from_str(text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Self::Unreadable(Unreadable::NotAnObject),
-            Err(_) => return Self::Unreadable(Unreadable::NotJson),
-        };
-        Self::from_fields(fields).unwrap_or_else(Self::Unreadable)
-    }
-
-    fn from_fields(fields: Map<String, Value>) -> Result<Self, Unreadable> {
+    fn from_fields(fields: Map<String, Value>) -> Result<Content, Unreadable> {
         let access_key = match text(&fields, ACCESS_KEY)? {
-            Some(id) => Some(AccessKeyId::parse(&id).ok_or(Unreadable::NotAnAccessKey)?),
+            Some(id) => Some(AccessKeyId::parse(&id).ok_or(Unreadable::Malformed {
+                field: ACCESS_KEY,
+                expected: "an access key's ID",
+            })?),
             None => None,
         };
         let secret_key = text(&fields, SECRET_KEY)?.map(SecretString::from);
@@ -156,7 +101,7 @@ impl Content {
         let secret_arn = text(&fields, SECRET_ARN)?;
         Ok(match (access_key, secret_key, username, secret_arn) {
             (Some(access_key), Some(secret_key), Some(username), Some(secret_arn)) => {
-                Self::Complete(Credential {
+                Content::Complete(Self {
                     access_key,
                     secret_key,
                     username,
@@ -164,7 +109,7 @@ impl Content {
                     fields,
                 })
             }
-            (access_key, secret_key, username, secret_arn) => Self::Partial(Partial {
+            (access_key, secret_key, username, secret_arn) => Content::Partial(Partial {
                 has_access_key: access_key.is_some(),
                 has_secret_key: secret_key.is_some(),
                 username,
@@ -186,13 +131,4 @@ pub fn administrator_key(stored: &Stored) -> Option<KeyPair> {
         id,
         secret: SecretString::from(secret),
     })
-}
-
-fn text(fields: &Map<String, Value>, field: &'static str) -> Result<Option<String>, Unreadable> {
-    match fields.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Unreadable::NotText(field)),
-    }
 }

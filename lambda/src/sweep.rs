@@ -12,20 +12,20 @@ mod key;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use keyrota_function_base::sweep::each;
+use keyrota_function_base::sweep::Sweep;
 
 pub(crate) use key::{Succession, retire};
 
 use crate::arn::SecretArn;
 use crate::decide::{self, CURRENT, PREVIOUS, VersionId};
-use crate::error::{Error, SweepError};
+use crate::error::Error;
 use crate::log::Note;
 use crate::metric::Metric;
 use crate::pin::Pin;
 use crate::port::{Clock, Description, Journal, Ports, Which};
 use crate::retire::{Policy, Timetable, Use};
 use crate::secret::{Content, Credential};
-use crate::step::{Deadline, Found, current_credential, describe_secret, find};
+use crate::step::{Deadline, Found, current_credential, describe, find};
 use key::Outcome;
 
 /// The time that a secret takes at most in ordinary times. With less left, none
@@ -51,18 +51,14 @@ pub async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let findings = RefCell::default();
-    let look = async |secret: &SecretArn| {
-        let ended = if deadline.left(ports.clock()) < ENOUGH {
-            let secret = secret.name().to_owned();
-            Err(SweepError::SweepTooShort { secret }.into())
-        } else {
-            sweep(ports, secret, &findings).await
-        };
-        ended
-            .inspect_err(|error| ports.journal().trouble(secret, error))
-            .is_ok()
+    let frame = Sweep {
+        ports,
+        deadline,
+        enough: ENOUGH,
+        subject: "the old key of ",
     };
-    let failed = each(secrets, look).await;
+    let look = async |secret: &SecretArn| sweep(ports, secret, &findings).await;
+    let failed = frame.each(secrets, look).await;
     let findings: Findings = findings.into_inner();
     ports.journal().measure(&[
         Metric::Failures(failed.count()),
@@ -70,15 +66,7 @@ pub async fn run<P: Ports>(
         Metric::RotationsOverdue(findings.overdue),
         Metric::CredentialAge(findings.ages),
     ]);
-    if failed.count() == 0 {
-        return Ok(());
-    }
-    let error = SweepError::SweepFailed {
-        failed: failed.count(),
-        all: secrets.len(),
-        names: failed.names(),
-    };
-    Err(error.into())
+    Ok(failed.into_result(secrets.len())?)
 }
 
 async fn sweep<P: Ports>(
@@ -86,7 +74,7 @@ async fn sweep<P: Ports>(
     secret: &SecretArn,
     findings: &RefCell<Findings>,
 ) -> Result<(), Error> {
-    let description = describe_secret(ports, secret).await?;
+    let description = describe(ports, secret).await?;
     let now = ports.clock().moment();
     if description.is_overdue(now) {
         findings.borrow_mut().overdue += 1;

@@ -17,7 +17,7 @@ use super::error::{failed, refused};
 use crate::port::{Artifacts, Compared, Error, ErrorKind, ObjectVersion, Optional, Result};
 
 /// The tag of a bucket that was created here. It is for people; nothing follows from it.
-const TAG: (&str, &str) = ("keyrota:artifacts", "true");
+const TAG: (&str, &str) = (keyrota_contract::tag::ARTIFACTS, "true");
 
 /// The header that names a bucket's Region, whatever the answer (`API_HeadBucket`).
 const REGION: &str = "x-amz-bucket-region";

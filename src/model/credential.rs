@@ -2,11 +2,13 @@
 //!
 //! Whoever may write the secret writes these, and somebody may have pasted a secret
 //! into the wrong field. So a field is shown only if it has the form of what belongs
-//! there; the function that rotates the secret holds access key IDs to the same rule
-//! (`AccessKeyId::parse` in `lambda/src/decide.rs`).
+//! there; the function that rotates the secret holds access key IDs to the same rule.
 
 use std::fmt;
 
+use keyrota_contract::value::{
+    ACCESS_KEY, OF_ACCESS_KEYS as FIELDS, SECRET_ARN, USERNAME, is_access_key_id,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -17,14 +19,9 @@ pub struct AccessKeyId(String);
 impl AccessKeyId {
     /// Returns the ID, or nothing where the text cannot be one.
     ///
-    /// An ID is 16 to 128 upper-case letters and digits. A secret access key that was
-    /// pasted into the wrong field has lower-case letters in it.
-    ///
-    /// Source: `AccessKeyId` in "AccessKey" of the IAM API Reference.
+    /// An ID is safe to show: see [`is_access_key_id`].
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-        let fits = (16..=128).contains(&text.len()) && text.bytes().all(plain);
-        fits.then(|| Self(text.to_owned()))
+        is_access_key_id(text).then(|| Self(text.to_owned()))
     }
 
     /// Returns an ID that IAM named.
@@ -107,14 +104,12 @@ pub enum Content<T = Credential> {
     Foreign,
 }
 
-const FIELDS: [&str; 4] = ["accesskey", "secretkey", "username", "secretarn"];
-
 /// Returns what belongs in a field.
 fn expected(field: &str) -> &'static str {
     match field {
-        "accesskey" => "an access key ID",
-        "username" => "the name of an IAM user",
-        "secretarn" => "an ARN",
+        ACCESS_KEY => "an access key ID",
+        USERNAME => "the name of an IAM user",
+        SECRET_ARN => "an ARN",
         _ => "what belongs there",
     }
 }
@@ -185,13 +180,13 @@ impl Credential {
         }
         let [accesskey, secretkey, username, secretarn] = taken.each_mut().map(std::mem::take);
         let Some(accesskey) = AccessKeyId::parse(&accesskey) else {
-            return Content::Malformed("accesskey");
+            return Content::Malformed(ACCESS_KEY);
         };
         if !is_user_name(&username) {
-            return Content::Malformed("username");
+            return Content::Malformed(USERNAME);
         }
         if !is_arn(&secretarn) {
-            return Content::Malformed("secretarn");
+            return Content::Malformed(SECRET_ARN);
         }
         Content::Complete(Self {
             accesskey,

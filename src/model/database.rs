@@ -5,6 +5,8 @@ pub(super) mod network;
 pub(super) mod read;
 mod tag;
 
+use keyrota_contract::pins::database as pins;
+
 use super::{Arn, Duration, HostName, KmsKey, OldKey, Schedule, SecretName, SecretReference};
 
 pub use tag::{authorities_file, escaped as tag_text};
@@ -72,13 +74,18 @@ impl Engine {
     /// Every engine.
     pub const ALL: [Self; 3] = [Self::Postgres, Self::MySql, Self::MariaDb];
 
+    /// Returns the engine as pins have it.
+    pub const fn pin(self) -> pins::Engine {
+        match self {
+            Self::Postgres => pins::Engine::Postgres,
+            Self::MySql => pins::Engine::MySql,
+            Self::MariaDb => pins::Engine::MariaDb,
+        }
+    }
+
     /// Returns the name that the manifest and the secret's `engine` have.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::MySql => "mysql",
-            Self::MariaDb => "mariadb",
-        }
+        self.pin().name()
     }
 
     /// Returns the name that its makers give it.
@@ -122,13 +129,18 @@ pub enum Tls {
 }
 
 impl Tls {
+    /// Returns the verification as pins have it.
+    pub const fn pin(self) -> pins::Verification {
+        match self {
+            Self::VerifyFull => pins::Verification::Full,
+            Self::VerifyCa => pins::Verification::Authority,
+            Self::Require => pins::Verification::None,
+        }
+    }
+
     /// Returns the name that the manifest has.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::VerifyFull => "verify-full",
-            Self::VerifyCa => "verify-ca",
-            Self::Require => "require",
-        }
+        self.pin().name()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use keyrota_contract::duration;
+
 /// A whole number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(u64);
@@ -22,20 +24,7 @@ impl Duration {
         if text == "0" {
             return Ok(Self(0));
         }
-        let unit = text.chars().last().ok_or_else(refused)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            _ => return Err(refused()),
-        };
-        let digits = &text[..text.len() - 1];
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(refused());
-        }
-        let count: u64 = digits.parse().map_err(|_| refused())?;
-        count.checked_mul(seconds).map(Self).ok_or_else(refused)
+        duration::parse(text).map(Self).ok_or_else(refused)
     }
 
     /// Returns the length in seconds.
@@ -64,14 +53,7 @@ impl Duration {
 
 impl fmt::Display for Duration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, unit) = match self.0 {
-            0 => (0, "s"),
-            seconds if seconds % 86_400 == 0 => (seconds / 86_400, "d"),
-            seconds if seconds % 3_600 == 0 => (seconds / 3_600, "h"),
-            seconds if seconds % 60 == 0 => (seconds / 60, "m"),
-            seconds => (seconds, "s"),
-        };
-        write!(formatter, "{count}{unit}")
+        formatter.write_str(&duration::write(self.0))
     }
 }
 

@@ -2,6 +2,7 @@
 //! rotation functions and drivers use ("JSON structure of AWS Secrets Manager
 //! secrets" in the AWS Secrets Manager User Guide).
 
+use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PASSWORD, PORT, USERNAME};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -98,7 +99,7 @@ impl Login {
             return Content::Foreign;
         };
         let mut missing = Vec::new();
-        let engine = text_of(fields.remove("engine"));
+        let engine = text_of(fields.remove(ENGINE));
         let named = |name: String| Engine::ALL.into_iter().find(|one| one.as_str() == name);
         let engine = engine.and_then(named);
         let mut needed = |field: &'static str| {
@@ -108,9 +109,9 @@ impl Login {
             }
             text
         };
-        let (host, username, password) = (needed("host"), needed("username"), needed("password"));
+        let (host, username, password) = (needed(HOST), needed(USERNAME), needed(PASSWORD));
         if engine.is_none() {
-            missing.insert(0, "engine");
+            missing.insert(0, ENGINE);
         }
         let (Some(engine), Some(host), Some(username), Some(password)) =
             (engine, host, username, password)
@@ -120,11 +121,11 @@ impl Login {
         Content::Complete(Self {
             engine,
             host,
-            port: fields.remove("port").and_then(|port| port_of(&port)),
-            dbname: text_of(fields.remove("dbname")),
+            port: fields.remove(PORT).and_then(|port| port_of(&port)),
+            dbname: text_of(fields.remove(DBNAME)),
             username,
             password: password.into(),
-            masterarn: text_of(fields.remove("masterarn")),
+            masterarn: text_of(fields.remove(MASTER_ARN)),
             extra: Extra(fields),
         })
     }
@@ -133,18 +134,18 @@ impl Login {
     pub fn to_text(&self) -> SecretString {
         let mut fields = self.extra.0.clone();
         let mut set = |field: &str, value: Value| fields.insert(field.to_owned(), value);
-        set("engine", self.engine.as_str().into());
-        set("host", self.host.as_str().into());
-        set("username", self.username.as_str().into());
-        set("password", self.password.expose_secret().into());
+        set(ENGINE, self.engine.as_str().into());
+        set(HOST, self.host.as_str().into());
+        set(USERNAME, self.username.as_str().into());
+        set(PASSWORD, self.password.expose_secret().into());
         if let Some(port) = self.port {
-            set("port", port.into());
+            set(PORT, port.into());
         }
         if let Some(dbname) = &self.dbname {
-            set("dbname", dbname.as_str().into());
+            set(DBNAME, dbname.as_str().into());
         }
         if let Some(masterarn) = &self.masterarn {
-            set("masterarn", masterarn.as_str().into());
+            set(MASTER_ARN, masterarn.as_str().into());
         }
         Value::Object(fields).to_string().into()
     }

@@ -261,7 +261,11 @@ fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
         if let Err(why) = check_tag(key, 1, 128) {
             field.refuse("invalid-tag", why);
         }
-        if key.to_lowercase().starts_with("aws:") || key.to_lowercase().starts_with("keyrota:") {
+        if key.to_lowercase().starts_with("aws:")
+            || key
+                .to_lowercase()
+                .starts_with(keyrota_contract::tag::PREFIX)
+        {
             field.refuse(
                 "invalid-tag",
                 format!(

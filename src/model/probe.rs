@@ -1,14 +1,14 @@
 //! A call that a new key must be allowed to make before it is promoted: that it
 //! authenticates says nothing of what it may do.
 
+use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
+
 use super::reader::Field;
 use super::{AccountId, Arn, BucketName, Region};
 
 /// The longest value of a tag, which is how the function is told.
 const MAX_TAG: usize = 256;
-const LIST_BUCKET: &str = "s3:ListBucket";
 pub(super) const KEYS: &[&str] = &["action", "resource", "region"];
-const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// The call, one of a short list: each reads only, or has no effect that lasts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

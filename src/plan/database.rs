@@ -7,17 +7,7 @@ use super::{SecretContent, status};
 use crate::model::{ChangeAs, Content, Database, Finding, KmsKey, Login, Place};
 use crate::port::{EncryptionKey, Secret, StackResource};
 
-/// The label that the function of databases puts on a version before it sends
-/// its password to the server. While it is there the password may be the
-/// server's, whatever else the version carries.
-pub const SETTING: &str = "KEYROTA_SETTING";
-
-/// The label that the function puts on a version whose password took the place of one
-/// that the server still takes.
-pub const RETAINED: &str = "KEYROTA_RETAINED";
-
-/// The label of a version whose login has not been tried yet.
-pub const FIRST: &str = "KEYROTA_FIRST";
+pub use keyrota_contract::label::{FIRST, RETAINED, SETTING};
 
 /// What was seen of a database's entry.
 #[derive(Clone, Debug)]

@@ -4,8 +4,7 @@ use secrecy::SecretString;
 
 use crate::model::{Credential, Engine, Login, Tls};
 
-/// The tag of a secret that says what is asked of its server's certificate.
-pub const TLS_TAG: &str = "keyrota:tls";
+pub use keyrota_contract::tag::TLS as TLS_TAG;
 
 /// Returns what the tag asks for; the most where there is none. A file that it
 /// names as well is packed with the function, and not a client's.

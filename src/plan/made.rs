@@ -1,47 +1,28 @@
 //! Which keys an unfinished rotation made. An access key carries no description, so the
-//! function records its intent before it makes one: see `mark.rs` there.
+//! function records its intent before it makes one: see `keyrota_contract::record`.
 
-use jiff::{SignedDuration, Timestamp};
+pub use keyrota_contract::label::MADE;
+use keyrota_contract::record;
+pub use keyrota_contract::tag::{KEYS as KEYS_TAG, MAKING as MAKING_TAG};
 
 use crate::port::{Key, User};
 
-/// The label that the function puts, beside AWSPENDING, on the version in which it
-/// stores a new key. It stays where that rotation does not end. Everybody who may move
-/// the secret's labels can write it, so it proves nothing.
-pub const MADE: &str = "KEYROTA_MADE";
-
-pub use crate::render::{KEYS_TAG, MAKING_TAG};
-
-/// How long after such a moment the key may have been made.
-const LATEST: SignedDuration = SignedDuration::from_secs(60);
-/// How far IAM's clock may lag behind the function's.
-const SKEW: SignedDuration = SignedDuration::from_secs(5);
-
-/// The most IDs that the tag holds: its value has at most 256 characters.
-const MOST: usize = 8;
+/// Returns the value of a tag of the user; an empty one where it is absent.
+fn value<'user>(user: &'user User, tag: &str) -> &'user str {
+    user.tags.get(tag).map(String::as_str).unwrap_or_default()
+}
 
 /// Returns whether it is recorded on the user that a key was made or adopted for the
 /// secret. Nobody can write that who may only write the secret.
 pub(super) fn is_recorded(user: &User, key: &str) -> bool {
-    let mut ids = user
-        .tags
-        .get(KEYS_TAG)
-        .into_iter()
-        .flat_map(|ids| ids.split(' '));
-    ids.any(|id| id == key)
+    record::keys(value(user, KEYS_TAG)).any(|id| id == key)
 }
 
 /// Returns the tag's value with one more key, without the oldest where there are too
 /// many.
 pub fn with_key(user: &User, key: &str) -> String {
-    let ids = user
-        .tags
-        .get(KEYS_TAG)
-        .into_iter()
-        .flat_map(|ids| ids.split(' '));
-    let mut ids: Vec<&str> = ids.filter(|id| !id.is_empty() && *id != key).collect();
-    ids.push(key);
-    ids[ids.len().saturating_sub(MOST)..].join(" ")
+    let keys = record::keys(value(user, KEYS_TAG)).map(str::to_owned);
+    record::with(keys, key.to_owned())
 }
 
 /// Returns whether a key that no version names must come from a rotation that ended
@@ -51,13 +32,6 @@ pub(super) fn is_orphan(user: &User, key: &Key) -> bool {
     let (Some(created), None) = (key.created, key.last_used) else {
         return false;
     };
-    let covers = |moment: Timestamp| {
-        let after = created.duration_since(moment);
-        after <= LATEST && after >= -SKEW
-    };
-    let moments = user.tags.get(MAKING_TAG).into_iter();
-    let mut moments = moments
-        .flat_map(|tag| tag.split_whitespace())
-        .filter_map(|moment| Timestamp::from_second(moment.parse().ok()?).ok());
-    moments.any(covers)
+    let mut times = record::times(value(user, MAKING_TAG));
+    times.any(|time| record::covers(time, created.as_second()))
 }

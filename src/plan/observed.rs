@@ -1,6 +1,7 @@
 //! What was seen in the account, as plain data.
 
 use jiff::Timestamp;
+use keyrota_contract::value;
 
 use crate::model::{Content, Credential};
 use crate::port::{
@@ -149,7 +150,7 @@ impl ObservedSecret {
         match &self.current {
             SecretContent::Absent => self.secret.versions.is_empty(),
             SecretContent::Held(Content::Incomplete(missing)) => {
-                missing.contains(&"accesskey") && missing.contains(&"secretkey")
+                missing.contains(&value::ACCESS_KEY) && missing.contains(&value::SECRET_KEY)
             }
             SecretContent::Held(_) | SecretContent::Sealed => false,
         }

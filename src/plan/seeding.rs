@@ -11,11 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::ObservedEntry;
 use crate::port::Key;
 
-/// The label that marks the version with the key before, while `secretarn` is being
-/// corrected and AWSPREVIOUS is elsewhere.
-pub const BEFORE: &str = "KEYROTA_BEFORE";
-
-pub use crate::render::{ABANDONED_TAG, SEEDING_TAG};
+pub use keyrota_contract::label::BEFORE;
+pub use keyrota_contract::tag::{ABANDONED as ABANDONED_TAG, SEEDING as SEEDING_TAG};
 
 /// How far from the tag's moment a key of ours can have been made. AWS refuses
 /// requests whose clock is more than 15 minutes off ("Signature Version 4 signing

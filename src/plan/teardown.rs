@@ -9,16 +9,14 @@
 
 use std::collections::BTreeMap;
 
+use keyrota_contract::tag;
 use serde::Serialize;
 
 use crate::model::UserName;
 use crate::port::{Deletion, Key, Secret, StackResource};
 use crate::render::STACK_TAG;
 
-use super::{
-    ABANDONED_TAG, Claim, Evidence, KEYS_TAG, KeyRole, MAKING_TAG, ObservedEntry, ObservedLogin,
-    ObservedSecret, SEEDING_TAG, same_key,
-};
+use super::{Claim, Evidence, KeyRole, ObservedEntry, ObservedLogin, ObservedSecret, same_key};
 
 /// How a teardown is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -471,7 +469,7 @@ fn marks(subject: &Subject) -> Vec<Step> {
     let Some(user) = subject.seen.user.as_ref().filter(|_| !subject.owns_user) else {
         return Vec::new();
     };
-    let marks = [SEEDING_TAG, ABANDONED_TAG, MAKING_TAG, KEYS_TAG];
+    let marks = tag::OF_USERS;
     let held = marks.into_iter().filter(|tag| user.tags.contains_key(*tag));
     held.map(|tag| Step::ForgetMark {
         user: subject.seen.user_name.clone(),
@@ -523,15 +521,12 @@ pub fn deletion_of(user: &str, id: &str) -> String {
 fn keys_of_forgotten(secret: &Secret) -> Option<Item> {
     let is_database = secret
         .tags
-        .get("keyrota:kind")
-        .is_some_and(|it| it == "database");
+        .get(tag::KIND)
+        .is_some_and(|it| it == tag::DATABASE);
     if secret.deleted.is_some() || is_database {
         return None;
     }
-    let user = secret
-        .tags
-        .get("keyrota:user")
-        .map(|tag| UserName::parse(tag));
+    let user = secret.tags.get(tag::USER).map(|tag| UserName::parse(tag));
     let look = match user {
         Some(Ok(user)) => format!(
             "its tag names the user {user}, whose keys aws iam list-access-keys --user-name {user} lists"

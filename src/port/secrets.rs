@@ -8,12 +8,7 @@ use secrecy::SecretString;
 
 use super::Result;
 
-/// The label of the version that clients read.
-pub const CURRENT: &str = "AWSCURRENT";
-/// The label of the version before it.
-pub const PREVIOUS: &str = "AWSPREVIOUS";
-/// The label of the version that a rotation is making.
-pub const PENDING: &str = "AWSPENDING";
+pub use keyrota_contract::label::{CURRENT, PENDING, PREVIOUS};
 
 /// What Secrets Manager tells about a secret (`secretsmanager:DescribeSecret`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -73,53 +73,14 @@ pub const DATABASE_FUNCTION_OUTPUT: &str = "DatabaseFunctionArn";
 pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
 /// The parameter for the version of that object, likewise.
 pub const DATABASE_VERSION_PARAMETER: &str = "DatabaseArtifactVersion";
-/// The tag that every resource carries, with the stack's name.
-pub const STACK_TAG: &str = "keyrota:stack";
-/// The tag of a secret that tells the function what becomes of its old key.
-pub const OLD_KEY_TAG: &str = "keyrota:old-key";
-
-/// The tag of a secret that tells the function what a new key must be allowed to do.
-const PROBE_TAG: &str = "keyrota:probe";
-
-/// The tag of a user while its first key is being made. Earlier versions put it on the
-/// secret, where it is not believed.
-pub const SEEDING_TAG: &str = "keyrota:seeding";
-/// The tag of a user that names the key of a rotation that is being given up, once that
-/// key was proven to be ours. Earlier versions put it on the secret, where it is not
-/// believed.
-pub const ABANDONED_TAG: &str = "keyrota:abandoned";
-
-/// The tag of a user in which the function records that it makes a key now: the moments
-/// in seconds since 1970, separated by spaces. Nobody who may only write the secret can
-/// write it.
-pub const MAKING_TAG: &str = "keyrota:making";
-/// The IAM user's tag that records which keys were made or adopted for the secret, by
-/// their IDs: the function and a bootstrap write it.
-pub const KEYS_TAG: &str = "keyrota:keys";
+pub use keyrota_contract::tag::{
+    ABANDONED as ABANDONED_TAG, KEYS as KEYS_TAG, MAKING as MAKING_TAG, OF_SECRETS as SECRET_TAGS,
+    OLD_KEY as OLD_KEY_TAG, SEEDING as SEEDING_TAG, STACK as STACK_TAG,
+};
 
 /// The tag by which CloudFormation says which stack made a resource ("Resource tag" in
 /// the CloudFormation User Guide). AWS alone writes tags whose keys begin with `aws:`.
 pub const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";
-
-/// The tags of keyrota's own on a secret: what the stack writes there, and what earlier
-/// versions noted there for a while.
-pub const SECRET_TAGS: [&str; 15] = [
-    STACK_TAG,
-    OLD_KEY_TAG,
-    PROBE_TAG,
-    "keyrota:user",
-    "keyrota:rotate-as",
-    "keyrota:owns-user",
-    "keyrota:kind",
-    "keyrota:engine",
-    "keyrota:endpoint",
-    "keyrota:dbname",
-    "keyrota:tls",
-    "keyrota:password",
-    SEEDING_TAG,
-    ABANDONED_TAG,
-    "keyrota:encryption-key",
-];
 
 /// What a manifest renders to.
 #[derive(Clone, Debug, PartialEq, Eq)]

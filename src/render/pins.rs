@@ -15,18 +15,12 @@
 //! without another endpoint. The file costs nothing, takes some 60 bytes an entry once
 //! compressed, and is the same bytes each time.
 
-use std::collections::BTreeMap;
-
+use keyrota_contract::pins::{self, Document, access_key, database};
 use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
-use crate::model::{
-    AccessKey, ChangeAs, Database, Model, OldKey, Probe, Retirement, RotateAs, SecretReference,
-};
-
-/// The version of the file's format. The functions read this one.
-const VERSION: u32 = 1;
+use crate::model::{AccessKey, ChangeAs, Database, Model, OldKey, Probe, Retirement, RotateAs};
 
 /// The file of pins of one function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,74 +29,6 @@ pub struct Pins {
     pub text: String,
     /// Its path in the package, which is the function's `Handler`.
     pub path: String,
-}
-
-#[derive(Serialize)]
-struct Document<'model, Entry> {
-    version: u32,
-    secrets: BTreeMap<&'model str, Entry>,
-}
-
-#[derive(Serialize)]
-struct KeyEntry<'model> {
-    user: &'model str,
-    owns_user: bool,
-    rotate_as: Way<'model>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old_key: Option<Times>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    probe: Option<ProbeCall<'model>>,
-}
-
-#[derive(Serialize)]
-struct Times {
-    deactivate_after: String,
-    delete_after: String,
-    hold_if_used_within: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    force_after: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ProbeCall<'model> {
-    action: &'static str,
-    resource: &'model str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
-}
-
-#[derive(Serialize)]
-struct LoginEntry<'model> {
-    username: &'model str,
-    engine: &'static str,
-    host: &'model str,
-    port: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dbname: Option<&'model str>,
-    tls: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls_ca: Option<String>,
-    password: Password<'model>,
-    rotate_as: Way<'model>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deactivate_after: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Password<'model> {
-    length: u16,
-    exclude: &'model str,
-}
-
-/// Whose credentials make the change.
-#[derive(Serialize)]
-enum Way<'model> {
-    #[serde(rename = "self")]
-    Itself,
-    #[serde(rename = "role")]
-    Role,
-    #[serde(rename = "administrator")]
-    Administrator(&'model str),
 }
 
 impl Pins {
@@ -129,7 +55,7 @@ impl Pins {
                 text(entries.map(|entry| (entry.secret.as_str(), login(entry))))
             }
         }?;
-        let path = format!("pins/{}.json", sha256_hex(text.as_bytes()));
+        let path = pins::path(&sha256_hex(text.as_bytes()));
         Ok(Self { text, path })
     }
 }
@@ -137,20 +63,21 @@ impl Pins {
 fn text<'model, Entry: Serialize>(
     entries: impl Iterator<Item = (&'model str, Entry)>,
 ) -> Result<String, Error> {
-    pretty(&Document {
-        version: VERSION,
-        secrets: entries.collect(),
-    })
+    let entries = entries.map(|(secret, entry)| (secret.to_owned(), entry));
+    pretty(&Document::new(entries))
 }
 
-fn key(entry: &AccessKey) -> KeyEntry<'_> {
-    KeyEntry {
-        user: entry.user.as_str(),
+fn key(entry: &AccessKey) -> access_key::Entry {
+    access_key::Entry {
+        user: entry.user.to_string(),
+        path: access_key::root(),
         owns_user: entry.create_user,
         rotate_as: match &entry.rotate_as {
-            RotateAs::Itself => Way::Itself,
-            RotateAs::Role => Way::Role,
-            RotateAs::Administrator(secret) => administrator(secret),
+            RotateAs::Itself => access_key::RotateAs::Own,
+            RotateAs::Role => access_key::RotateAs::Role,
+            RotateAs::Administrator(secret) => {
+                access_key::RotateAs::Administrator(secret.as_str().to_owned())
+            }
         },
         old_key: match entry.old_key {
             OldKey::UntilNextRotation => None,
@@ -160,8 +87,8 @@ fn key(entry: &AccessKey) -> KeyEntry<'_> {
     }
 }
 
-fn times(retirement: Retirement) -> Times {
-    Times {
+fn times(retirement: Retirement) -> access_key::Times {
+    access_key::Times {
         deactivate_after: retirement.deactivate_after.to_string(),
         delete_after: retirement.delete_after.to_string(),
         hold_if_used_within: retirement.hold_if_used_within.to_string(),
@@ -169,10 +96,10 @@ fn times(retirement: Retirement) -> Times {
     }
 }
 
-fn probe(probe: &Probe) -> ProbeCall<'_> {
-    ProbeCall {
-        action: probe.action(),
-        resource: probe.resource(),
+fn probe(probe: &Probe) -> access_key::Probe {
+    access_key::Probe {
+        action: probe.action().to_owned(),
+        resource: probe.resource().to_owned(),
         region: match probe {
             Probe::ListBucket { region, .. } => region.as_ref().map(ToString::to_string),
             Probe::AssumeRole { .. } => None,
@@ -180,30 +107,28 @@ fn probe(probe: &Probe) -> ProbeCall<'_> {
     }
 }
 
-fn login(entry: &Database) -> LoginEntry<'_> {
-    LoginEntry {
-        username: &entry.username,
-        engine: entry.engine.as_str(),
-        host: entry.host.as_str(),
+fn login(entry: &Database) -> database::Entry {
+    database::Entry {
+        username: entry.username.clone(),
+        engine: entry.engine.pin(),
+        host: entry.host.to_string(),
         port: entry.port,
-        dbname: entry.dbname.as_deref(),
-        tls: entry.tls.as_str(),
+        dbname: entry.dbname.clone(),
+        tls: entry.tls.pin(),
         tls_ca: entry.authorities_file(),
-        password: Password {
+        password: database::Password {
             length: entry.password.length,
-            exclude: &entry.password.exclude,
+            exclude: entry.password.exclude.clone(),
         },
         rotate_as: match &entry.rotate_as {
-            ChangeAs::Itself => Way::Itself,
-            ChangeAs::Administrator(secret) => administrator(secret),
+            ChangeAs::Itself => database::RotateAs::Own,
+            ChangeAs::Administrator(secret) => {
+                database::RotateAs::Administrator(secret.as_str().to_owned())
+            }
         },
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),
         },
     }
-}
-
-fn administrator(secret: &SecretReference) -> Way<'_> {
-    Way::Administrator(secret.as_str())
 }

@@ -232,7 +232,9 @@ impl Held {
     fn tells_its_key(&self) -> bool {
         match &self.content {
             SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
-            SecretContent::Held(Content::Incomplete(missing)) => missing.contains(&"accesskey"),
+            SecretContent::Held(Content::Incomplete(missing)) => {
+                missing.contains(&keyrota_contract::value::ACCESS_KEY)
+            }
             SecretContent::Held(Content::Malformed(_) | Content::Foreign)
             | SecretContent::Sealed => false,
         }

@@ -4,7 +4,7 @@ use super::error::{Error, Result};
 use super::{Context, Rotated, observe_entry};
 use crate::model::AccessKey;
 use crate::plan::{self, SecretReport, State};
-use crate::port::{ErrorKind, KeyPair, Stage};
+use crate::port::{CURRENT, ErrorKind, KeyPair, Stage};
 
 /// A credential that has proven itself.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub async fn verify(
     let version = seen
         .secret
         .as_ref()
-        .and_then(|held| held.secret.version_with("AWSCURRENT"));
+        .and_then(|held| held.secret.version_with(CURRENT));
     let version = version.unwrap_or_default().to_owned();
     if let Some(rotated) = rotated.filter(|rotated| rotated.rotated) {
         if version != rotated.version {

@@ -55,7 +55,7 @@ impl Stub {
         let mut serving = JoinSet::new();
         let mut variables = Vec::new();
         // An endpoint each, as AWS has it: no connection serves two services.
-        for service in [Service::SecretsManager, Service::Iam, Service::Sts] {
+        for service in [Service::SecretsManagerClient, Service::Iam, Service::Sts] {
             let cannot = || Error::doing("listen on 127.0.0.1");
             let listener = TcpListener::bind(("127.0.0.1", 0))
                 .await

@@ -1,9 +1,9 @@
 //! Secrets Manager over the AWS SDK, and what the clients of other services are
 //! made with. No other room names a type of the SDKs.
 
+mod classify;
 mod environment;
-mod fault;
-mod vault;
+mod secrets_manager;
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use aws_smithy_types::date_time::Format;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
+pub use classify::{classify, incomplete_answer};
 pub use environment::{Environment, EnvironmentError};
-pub use fault::{classify, incomplete_answer};
-pub use vault::SecretsManager;
+pub use secrets_manager::SecretsManagerClient;
 
 use crate::clock::time_of_day;
 use crate::moment::Moment;
@@ -72,4 +72,23 @@ pub fn retries() -> RetryConfig {
 /// For a call that is sent once, since the step decides about another.
 pub fn no_retries() -> RetryConfig {
     RetryConfig::disabled()
+}
+
+/// Returns the configuration of a client of a service, whose SDK crate is `$sdk`, as the function's
+/// environment describes it. The SDKs' configurations are types without a common trait.
+#[macro_export]
+macro_rules! client_config {
+    ($sdk:ident, $environment:expr, $http:expr, $endpoint:expr, $retries:expr) => {{
+        let environment: &$crate::aws::Environment = $environment;
+        let mut config = $sdk::config::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
+            .region($sdk::config::Region::new(environment.region.clone()))
+            .use_fips(environment.fips)
+            .use_dual_stack(environment.dual_stack)
+            .http_client($http.clone())
+            .retry_config($retries)
+            .timeout_config($crate::aws::timeouts());
+        config.set_endpoint_url($endpoint.clone());
+        config
+    }};
 }

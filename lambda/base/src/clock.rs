@@ -26,7 +26,7 @@ pub struct Deadline {
 
 impl Deadline {
     /// Returns how much time is left.
-    pub fn left(self, clock: &impl Clock) -> Duration {
+    pub fn remaining_time(self, clock: &impl Clock) -> Duration {
         self.at.saturating_sub(clock.now())
     }
 }

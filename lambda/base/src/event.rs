@@ -3,12 +3,15 @@
 //!
 //! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
 
+use keyrota_contract::event::{ROTATION_TOKEN, SECRET_ID, SECRETS, STEP, SWEEP, TOKEN, WORK};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::arn::SecretArn;
 use crate::stage::VersionId;
+
+pub use keyrota_contract::event::Step;
 
 /// What the function was sent: nothing, where it could not be read at all. So
 /// that it is this room that says why, and not the Lambda runtime, whose message
@@ -66,11 +69,6 @@ impl Invocation {
     }
 }
 
-/// The field that only events of the stack's own have.
-pub const WORK: &str = "keyrota";
-const SWEEP: &str = "sweep";
-const SECRETS: &str = "secrets";
-
 fn sweep(fields: &Map<String, Value>) -> Result<Vec<SecretArn>, EventError> {
     if fields.get(WORK).and_then(Value::as_str) != Some(SWEEP) {
         return Err(EventError::UnknownWork);
@@ -94,34 +92,6 @@ fn sweep(fields: &Map<String, Value>) -> Result<Vec<SecretArn>, EventError> {
     Ok(secrets)
 }
 
-/// One of the four steps of a rotation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// `createSecret`: make the new credential and store it as AWSPENDING.
-    Create,
-    /// `setSecret`: make the resource accept it.
-    Set,
-    /// `testSecret`: prove that it is accepted.
-    Test,
-    /// `finishSecret`: make it AWSCURRENT.
-    Finish,
-}
-
-impl Step {
-    /// The steps in the order in which Secrets Manager calls them.
-    pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
-
-    /// Returns the step's name in the event.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Create => "createSecret",
-            Self::Set => "setSecret",
-            Self::Test => "testSecret",
-            Self::Finish => "finishSecret",
-        }
-    }
-}
-
 /// What Secrets Manager asks for: a step of a rotation.
 ///
 /// It has no `Debug`: the version's ID and the rotation token stay out of logs.
@@ -139,7 +109,7 @@ pub struct Event {
 }
 
 /// An event that is neither Secrets Manager's nor the stack's.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 pub enum EventError {
     /// The event is not JSON, or too deep.
     #[error(
@@ -219,25 +189,6 @@ pub enum EventError {
     CheckNotAnArn,
 }
 
-impl EventError {
-    /// Returns the error's name for Lambda's `errorType`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::EventNotJson => "EventNotJson",
-            Self::EventNotAnObject { .. } => "EventNotAnObject",
-            Self::EventFieldMissing { .. } => "EventFieldMissing",
-            Self::EventFieldNotText { .. } => "EventFieldNotText",
-            Self::UnknownStep => "UnknownStep",
-            Self::SecretNotAnArn => "SecretNotAnArn",
-            Self::UnknownWork => "UnknownWork",
-            Self::SweepNamesNone => "SweepNamesNone",
-            Self::SweepNotAList => "SweepNotAList",
-            Self::SweepNotAnArn => "SweepNotAnArn",
-            Self::CheckNotAnArn => "CheckNotAnArn",
-        }
-    }
-}
-
 impl Event {
     /// Reads the event. Fields that Secrets Manager may add later are ignored.
     ///
@@ -249,18 +200,15 @@ impl Event {
         let Value::Object(fields) = event else {
             return Err(EventError::EventNotAnObject { found: kind(event) });
         };
-        let step = text(fields, "Step")?;
-        let secret = text(fields, "SecretId")?;
-        let token = text(fields, "ClientRequestToken")?;
-        let rotation_token = match text(fields, "RotationToken") {
+        let step = text(fields, STEP)?;
+        let secret = text(fields, SECRET_ID)?;
+        let token = text(fields, TOKEN)?;
+        let rotation_token = match text(fields, ROTATION_TOKEN) {
             Ok(rotation_token) => Some(SecretString::from(rotation_token)),
             Err(EventError::EventFieldMissing { .. }) => None,
             Err(error) => return Err(error),
         };
-        let step = Step::ALL
-            .into_iter()
-            .find(|known| known.name() == step)
-            .ok_or(EventError::UnknownStep)?;
+        let step = Step::parse(step).ok_or(EventError::UnknownStep)?;
         let secret = SecretArn::parse(secret).ok_or(EventError::SecretNotAnArn)?;
         Ok(Self {
             step,

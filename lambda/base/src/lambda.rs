@@ -1,23 +1,100 @@
 //! What a program needs to be run by Lambda.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, Stdout, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lambda_runtime::{Context, Diagnostic};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
 
-use crate::clock::{since_1970, time_of_day};
+use crate::aws::{Environment, timestamp};
+use crate::clock::{Clock, Deadline, since_1970, time_of_day};
 use crate::dump;
+use crate::error::NamedError;
+use crate::event::Payload;
+use crate::log::{Level, Lines};
 
 /// The time kept for answering: what a step may still have in hand when its
 /// time is up is dropped, and the caller hears why.
-pub const ANSWERING: Duration = Duration::from_millis(500);
+const ANSWERING: Duration = Duration::from_millis(500);
+
+/// The program as Lambda has started it.
+pub struct Program {
+    /// Where it finds AWS, and as whom.
+    pub environment: Environment,
+    /// The function's `Handler`, which names the file of pins.
+    pub handler: String,
+    /// The folder with the function's package.
+    pub package: PathBuf,
+    name: Option<String>,
+    least: Level,
+}
+
+impl Program {
+    /// Reads the environment, and suppresses what a crash would tell.
+    ///
+    /// # Errors
+    ///
+    /// Returns the exit code where Lambda's variables are missing.
+    pub fn start() -> Result<Self, ExitCode> {
+        suppress_crash_output();
+        let setting = |name: &str| std::env::var(name).ok();
+        let package = setting("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());
+        Ok(Self {
+            environment: Environment::read(setting).map_err(refuse)?,
+            handler: setting("_HANDLER").unwrap_or_default(),
+            package: PathBuf::from(package),
+            name: setting("AWS_LAMBDA_FUNCTION_NAME"),
+            least: Level::from_setting(setting("AWS_LAMBDA_LOG_LEVEL").as_deref()),
+        })
+    }
+
+    /// Returns the log of one request.
+    pub fn log<D, E: NamedError>(&self, context: &Context) -> Lines<Stdout, D, E> {
+        let request_id = context.request_id.clone();
+        let log = Lines::new(io::stdout(), self.least, timestamp, request_id);
+        log.metering(self.name.clone(), milliseconds)
+    }
+
+    /// Answers requests until Lambda ends the process.
+    pub async fn serve<Answer: Serialize, E: NamedError>(
+        &self,
+        handle: impl AsyncFn(LambdaEvent<Payload>) -> Result<Answer, E>,
+    ) -> ExitCode {
+        let handler = service_fn(async |event: LambdaEvent<Payload>| {
+            handle(event).await.map_err(|error| Failure {
+                name: error.name(),
+                sentence: error.sentence(),
+            })
+        });
+        match lambda_runtime::run(handler).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => refuse("reach the Lambda runtime API; run this program as a Lambda function"),
+        }
+    }
+}
+
+/// Does what was asked for in the time that there is. Returns nothing where that is over.
+pub async fn in_time<Answer>(
+    context: &Context,
+    clock: &impl Clock,
+    work: impl AsyncFnOnce(Deadline) -> Answer,
+) -> Option<Answer> {
+    let left = remaining_time(context);
+    let deadline = Deadline {
+        at: clock.now() + left.saturating_sub(ANSWERING),
+    };
+    // Boxed, since the future holds those of all the calls in it.
+    let work = Box::pin(work(deadline));
+    tokio::time::timeout(left, work).await.ok()
+}
 
 /// Sees to it that the process tells no secret when it dies: no image of its
 /// memory, and of a panic its place only, since the message may hold what was
 /// being worked on.
-pub fn die_silently() {
+fn suppress_crash_output() {
     dump::forbid();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -32,7 +109,7 @@ pub fn die_silently() {
 }
 
 /// Returns how long a request may take.
-pub fn left(context: &Context) -> Duration {
+fn remaining_time(context: &Context) -> Duration {
     context
         .deadline()
         .duration_since(time_of_day())
@@ -41,23 +118,23 @@ pub fn left(context: &Context) -> Duration {
 }
 
 /// Returns how long ago 1970 began, in milliseconds.
-pub fn milliseconds() -> u64 {
+fn milliseconds() -> u64 {
     u64::try_from(since_1970().as_millis()).unwrap_or_default()
 }
 
 /// Says what the program failed to do, and returns the exit code.
-pub fn refuse(reason: impl Display) -> ExitCode {
+fn refuse(reason: impl Display) -> ExitCode {
     let _ = writeln!(io::stderr(), "failed to {reason}");
     ExitCode::FAILURE
 }
 
 /// An error on its way to Lambda.
 #[derive(Debug)]
-pub struct Failure {
+struct Failure {
     /// Lambda's `errorType`.
-    pub name: &'static str,
+    name: &'static str,
     /// Lambda's `errorMessage`.
-    pub sentence: String,
+    sentence: String,
 }
 
 impl From<Failure> for Diagnostic {

@@ -8,9 +8,12 @@
 //! | [`moment`] | the calendar: pure |
 //! | [`event`], [`arn`] | what is written down, checked |
 //! | [`pins`] | what the manifest says of each secret, as it was deployed |
-//! | [`vault`] | what a function needs of Secrets Manager, without a word of any SDK |
-//! | [`sweep`] | how all secrets are gone over, and not what for |
-//! | [`log`], [`metric`] | what may be said, and never a value |
+//! | [`pin`] | which entry of the pins a request is about |
+//! | [`secrets_manager`] | what a function needs of Secrets Manager, without a type of any SDK |
+//! | [`secret`] | what a version contains, and not which fields |
+//! | [`error`], [`log`], [`metric`] | what may be said, and never a value |
+//! | [`port`] | what every step and sweep needs of its surroundings |
+//! | [`step`], [`sweep`] | what every rotation and every sweep does, over the ports |
 //! | [`aws`] | the SDKs |
 //! | [`clock`], [`dump`], [`lambda`] | the machine, and the service that runs the program on it |
 
@@ -18,12 +21,17 @@ pub mod arn;
 pub mod aws;
 pub mod clock;
 pub mod dump;
+pub mod error;
 pub mod event;
 pub mod lambda;
 pub mod log;
 pub mod metric;
 pub mod moment;
+pub mod pin;
 pub mod pins;
+pub mod port;
+pub mod secret;
+pub mod secrets_manager;
 pub mod stage;
+pub mod step;
 pub mod sweep;
-pub mod vault;

@@ -1,22 +1,95 @@
 //! The log: one JSON object a line on standard output, which Lambda hands to
 //! CloudWatch Logs.
 //!
-//! Each function has its own type for what a line can say, which is its
-//! allow-list. There is no other way into the log: no subscriber is ever
-//! installed for the `tracing` events of the SDKs and of the Lambda runtime, so
-//! that no environment variable can make them show requests and their bodies.
+//! [`Lines`] writes what every function can say, and what a function adds has a type of
+//! its own ([`Details`]): together they are the allow-list. There is no other way into
+//! the log: no subscriber is ever installed for the `tracing` events of the SDKs and of
+//! the Lambda runtime, so that no environment variable can make them show requests and
+//! their bodies.
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::marker::PhantomData;
 
-use serde::Serialize;
+use keyrota_contract::event::SWEEP;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::arn::SecretArn;
+use crate::error::NamedError;
 use crate::metric::{self, Metric};
 
+/// What a function's notes can say beside their words.
+pub trait Details: Default {
+    /// What a note can be about, such as an access key's ID.
+    type Subject;
+
+    /// Adds something that the note is about.
+    fn add(&mut self, subject: &Self::Subject);
+
+    /// Returns the fields of the line, with their names.
+    fn fields(&self) -> Vec<(&'static str, Value)>;
+}
+
+/// A decision to record. Its words are fixed when the program is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note<D> {
+    /// What was decided.
+    pub decision: &'static str,
+    /// Why.
+    pub reason: &'static str,
+    /// The secret that it is about, where the request is about several.
+    pub secret: Option<String>,
+    /// What the function adds.
+    pub details: D,
+}
+
+impl<D: Details> Note<D> {
+    /// Returns a note.
+    pub fn new(decision: &'static str, reason: &'static str) -> Self {
+        Self {
+            decision,
+            reason,
+            secret: None,
+            details: D::default(),
+        }
+    }
+
+    /// Adds something that the note is about.
+    #[must_use]
+    pub fn about(mut self, subject: &D::Subject) -> Self {
+        self.details.add(subject);
+        self
+    }
+
+    /// Says which secret the note is about.
+    #[must_use]
+    pub fn of(mut self, secret: &SecretArn) -> Self {
+        self.secret = Some(secret.name().to_owned());
+        self
+    }
+}
+
+/// Where decisions are recorded.
+pub trait Journal {
+    /// What a note can say beside its words.
+    type Details: Details;
+    /// Why a request fails.
+    type Error: NamedError;
+
+    /// Records a decision.
+    fn note(&self, note: Note<Self::Details>);
+
+    /// Records what went wrong with one secret, and does not end the request.
+    fn trouble(&self, secret: &SecretArn, error: &Self::Error);
+
+    /// Records measurements.
+    fn measure(&self, metrics: &[Metric]);
+}
+
 /// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// A decision.
     Info,
@@ -33,15 +106,76 @@ impl Level {
             _ => Self::Info,
         }
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Error => "ERROR",
+        }
+    }
 }
 
-/// Where the lines of one request are written.
-pub struct Page<W> {
+/// What a line says. A field that says nothing is left out.
+#[derive(Default)]
+struct Line<'line> {
+    secret: Option<&'line str>,
+    decision: Option<&'static str>,
+    reason: Option<&'static str>,
+    details: Vec<(&'static str, Value)>,
+    error_type: Option<&'static str>,
+    error_message: Option<String>,
+}
+
+/// A line, with what is the same for all lines of the request.
+struct WholeLine<'line> {
+    timestamp: String,
+    level: Level,
+    request_id: &'line str,
+    step: Option<&'static str>,
+    line: Line<'line>,
+}
+
+impl Serialize for WholeLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let line = &self.line;
+        let before = [
+            ("timestamp", Some(self.timestamp.as_str())),
+            ("level", Some(self.level.name())),
+            ("requestId", Some(self.request_id)),
+            ("secret", line.secret),
+            ("step", self.step),
+            ("decision", line.decision),
+            ("reason", line.reason),
+        ];
+        let after = [
+            ("errorType", line.error_type),
+            ("errorMessage", line.error_message.as_deref()),
+        ];
+        let mut map = serializer.serialize_map(None)?;
+        for (field, text) in before {
+            text.map_or(Ok(()), |text| map.serialize_entry(field, text))?;
+        }
+        for (field, value) in &line.details {
+            map.serialize_entry(field, value)?;
+        }
+        for (field, text) in after {
+            text.map_or(Ok(()), |text| map.serialize_entry(field, text))?;
+        }
+        map.end()
+    }
+}
+
+/// Writes the lines of one request. `D` is what the function's notes add, and `E` why its
+/// requests fail.
+pub struct Lines<W, D, E> {
     writer: RefCell<W>,
     least: Level,
     timestamp: fn() -> String,
     request_id: String,
     metering: Option<Metering>,
+    secret: Option<String>,
+    step: Option<&'static str>,
+    of: PhantomData<(D, E)>,
 }
 
 /// What the metrics need beside their values.
@@ -50,8 +184,8 @@ struct Metering {
     milliseconds: fn() -> u64,
 }
 
-impl<W: Write> Page<W> {
-    /// Returns the page of one request. `timestamp` returns the time as RFC 3339
+impl<W: Write, D, E: NamedError> Lines<W, D, E> {
+    /// Returns the log of one request. `timestamp` returns the time as RFC 3339
     /// writes it.
     pub fn new(writer: W, least: Level, timestamp: fn() -> String, request_id: String) -> Self {
         Self {
@@ -60,6 +194,9 @@ impl<W: Write> Page<W> {
             timestamp,
             request_id,
             metering: None,
+            secret: None,
+            step: None,
+            of: PhantomData,
         }
     }
 
@@ -74,14 +211,24 @@ impl<W: Write> Page<W> {
         self
     }
 
-    /// Returns the time, as lines tell it.
-    pub fn timestamp(&self) -> String {
-        (self.timestamp)()
+    /// Says on each further line which secret and what work on it it is about.
+    #[must_use]
+    pub fn about(mut self, secret: &SecretArn, step: &'static str) -> Self {
+        self.secret = Some(secret.name().to_owned());
+        self.step = Some(step);
+        self
     }
 
-    /// Returns Lambda's ID of the request.
-    pub fn request_id(&self) -> &str {
-        &self.request_id
+    /// Says on each further line that it belongs to a sweep.
+    #[must_use]
+    pub fn sweeping(mut self) -> Self {
+        self.step = Some(SWEEP);
+        self
+    }
+
+    /// Records that the request failed.
+    pub fn failed(&self, error: &E) {
+        self.write(Level::Error, error_line(self.secret.as_deref(), error));
     }
 
     /// Returns what was written.
@@ -90,31 +237,15 @@ impl<W: Write> Page<W> {
     }
 
     /// Writes a line, if it matters enough.
-    pub fn write(&self, level: Level, line: &impl Serialize) {
+    fn write(&self, level: Level, line: Line<'_>) {
         if level >= self.least {
-            self.write_object(line);
-        }
-    }
-
-    /// Writes metrics, at any level. (Lambda itself drops them with the other
-    /// lines of level INFO, where its own log level is set higher.)
-    pub fn measure(&self, metrics: &[Metric]) {
-        let Some(metering) = &self.metering else {
-            return;
-        };
-        let milliseconds = (metering.milliseconds)();
-        for mut fields in metric::lines(&metering.function, milliseconds, metrics) {
-            let more = [
-                ("timestamp", (self.timestamp)()),
-                ("level", "INFO".to_owned()),
-                ("requestId", self.request_id.clone()),
-            ];
-            let more: Map<String, Value> = more
-                .into_iter()
-                .map(|(field, value)| (field.to_owned(), Value::from(value)))
-                .collect();
-            fields.extend(more);
-            self.write_object(&fields);
+            self.write_object(&WholeLine {
+                timestamp: (self.timestamp)(),
+                level,
+                request_id: &self.request_id,
+                step: self.step,
+                line,
+            });
         }
     }
 
@@ -129,6 +260,57 @@ impl<W: Write> Page<W> {
         let _ = writer
             .write_all(line.as_bytes())
             .and_then(|()| writer.flush());
+    }
+}
+
+fn error_line<'line>(secret: Option<&'line str>, error: &impl NamedError) -> Line<'line> {
+    Line {
+        secret,
+        error_type: Some(error.name()),
+        error_message: Some(error.sentence()),
+        ..Line::default()
+    }
+}
+
+impl<W: Write, D: Details, E: NamedError> Journal for Lines<W, D, E> {
+    type Details = D;
+    type Error = E;
+
+    fn note(&self, note: Note<D>) {
+        let line = Line {
+            secret: note.secret.as_deref().or(self.secret.as_deref()),
+            decision: Some(note.decision),
+            reason: Some(note.reason),
+            details: note.details.fields(),
+            ..Line::default()
+        };
+        self.write(Level::Info, line);
+    }
+
+    fn trouble(&self, secret: &SecretArn, error: &E) {
+        self.write(Level::Error, error_line(Some(secret.name()), error));
+    }
+
+    /// Writes metrics, at any level. (Lambda itself drops them with the other
+    /// lines of level INFO, where its own log level is set higher.)
+    fn measure(&self, metrics: &[Metric]) {
+        let Some(metering) = &self.metering else {
+            return;
+        };
+        let milliseconds = (metering.milliseconds)();
+        for mut fields in metric::lines(&metering.function, milliseconds, metrics) {
+            let more = [
+                ("timestamp", (self.timestamp)()),
+                ("level", Level::Info.name().to_owned()),
+                ("requestId", self.request_id.clone()),
+            ];
+            let more: Map<String, Value> = more
+                .into_iter()
+                .map(|(field, value)| (field.to_owned(), Value::from(value)))
+                .collect();
+            fields.extend(more);
+            self.write_object(&fields);
+        }
     }
 }
 

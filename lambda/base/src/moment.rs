@@ -62,19 +62,7 @@ fn date(days: i64) -> (i64, i64, i64) {
     (cycle * 400 + year + next, month, day)
 }
 
-/// Reads a duration as tags write it: `90s`, `15m`, `4h` or `1d`.
+/// Reads a duration as pins write it: `90s`, `15m`, `4h` or `1d`.
 pub fn duration(text: &str) -> Option<Duration> {
-    let unit = match text.bytes().last()? {
-        b's' => 1,
-        b'm' => 60,
-        b'h' => 3_600,
-        b'd' => 86_400,
-        _ => return None,
-    };
-    let digits = text.get(..text.len() - 1)?;
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
-    count.checked_mul(unit).map(Duration::from_secs)
+    keyrota_contract::duration::parse(text).map(Duration::from_secs)
 }

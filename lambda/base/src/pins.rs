@@ -17,16 +17,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use keyrota_contract::pins::{Document, VERSION, digest};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-
-/// The folder of the package that holds the file, and how the handler begins.
-const FOLDER: &str = "pins/";
-/// How the file's name, and the handler, ends.
-const SUFFIX: &str = ".json";
-/// The version of the file's format that this function reads.
-const VERSION: u32 = 1;
 
 /// What the manifest says of each secret, by the secret's name.
 #[derive(Clone, Debug)]
@@ -35,7 +28,8 @@ pub struct Pins<Entry> {
 }
 
 /// Why the pins cannot be used. Every request is refused then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Pins")]
 pub enum PinsError {
     /// The function's `Handler` does not name a file with pins.
     #[error(
@@ -64,26 +58,6 @@ pub enum PinsError {
          and its pins together"
     )]
     Unreadable,
-}
-
-impl PinsError {
-    /// Returns the error's name for Lambda's `errorType`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotNamed => "PinsNotNamed",
-            Self::Absent => "PinsAbsent",
-            Self::Altered => "PinsAltered",
-            Self::Unreadable => "PinsUnreadable",
-        }
-    }
-}
-
-/// The file as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document<Entry> {
-    version: u32,
-    secrets: BTreeMap<String, Entry>,
 }
 
 impl<Entry: DeserializeOwned> Pins<Entry> {
@@ -134,14 +108,6 @@ impl<Entry> Pins<Entry> {
     pub fn of(&self, secret: &str) -> Option<&Entry> {
         self.secrets.get(secret)
     }
-}
-
-/// Returns the digest in a handler of the form `pins/DIGEST.json`, in which DIGEST
-/// is 64 lower-case hexadecimal digits.
-fn digest(handler: &str) -> Option<&str> {
-    let digest = handler.strip_prefix(FOLDER)?.strip_suffix(SUFFIX)?;
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    (digest.len() == 64 && digest.bytes().all(is_digit)).then_some(digest)
 }
 
 #[cfg(test)]

@@ -4,12 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The label of the version that clients read.
-pub const CURRENT: &str = "AWSCURRENT";
-/// The label of the version that a rotation is preparing.
-pub const PENDING: &str = "AWSPENDING";
-/// The label of the version that was current before.
-pub const PREVIOUS: &str = "AWSPREVIOUS";
+pub use keyrota_contract::label::{CURRENT, PENDING, PREVIOUS};
+
+use keyrota_contract::label::OF_AWS;
 
 /// A version of a secret, which is also the token of the rotation that made it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +69,14 @@ pub fn carrier<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages
         .iter()
         .find(|(_, labels)| labels.contains(label))
         .map(|(version, _)| version)
+}
+
+/// Returns the version that carries this label and none of AWS's own.
+pub fn carrier_alone<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages VersionId> {
+    let version = carrier(stages, label)?;
+    let labels = stages.get(version)?;
+    let has_another = OF_AWS.iter().any(|label| labels.contains(*label));
+    (!has_another).then_some(version)
 }
 
 /// Whether a rotation is preparing another version than AWSCURRENT's.

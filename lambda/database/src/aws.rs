@@ -1,17 +1,22 @@
 //! Secrets Manager, the servers and time, as the ports of one request.
 
 use keyrota_function_base::aws::http_client;
+use keyrota_function_base::port;
 
-pub use keyrota_function_base::aws::{Environment, EnvironmentError, SecretsManager, timestamp};
+pub use keyrota_function_base::aws::{
+    Environment, EnvironmentError, SecretsManagerClient, timestamp,
+};
 
 use crate::clock::SystemClock;
+use crate::error::Error;
+use crate::log::NoDetails;
 use crate::pin::Pins;
 use crate::port::{Journal, Ports};
 use crate::server::Server;
 
 /// Secrets Manager, the servers, and time.
 pub struct Services<S> {
-    vault: SecretsManager,
+    secrets_manager: SecretsManagerClient,
     server: S,
     clock: SystemClock,
 }
@@ -21,10 +26,15 @@ impl<S: Server> Services<S> {
     /// client is made yet.
     pub fn new(environment: &Environment, server: S) -> Self {
         Self {
-            vault: SecretsManager::new(environment.clone(), http_client()),
+            secrets_manager: SecretsManagerClient::new(environment.clone(), http_client()),
             server,
             clock: SystemClock::start(),
         }
+    }
+
+    /// Returns the clock, which counts from when the process started.
+    pub fn clock(&self) -> &SystemClock {
+        &self.clock
     }
 
     /// Returns the ports of one request, which is logged in `journal`.
@@ -48,22 +58,13 @@ pub struct Request<'services, S, J> {
     pins: &'services Pins,
 }
 
-impl<S: Server, J: Journal> Ports for Request<'_, S, J> {
-    type Vault = SecretsManager;
-    type Server = S;
+impl<S: Server, J: Journal> port::Ports for Request<'_, S, J> {
+    type SecretsManager = SecretsManagerClient;
     type Clock = SystemClock;
     type Journal = J;
 
-    fn vault(&self) -> &Self::Vault {
-        &self.services.vault
-    }
-
-    fn server(&self) -> &Self::Server {
-        &self.services.server
-    }
-
-    fn pins(&self) -> &Pins {
-        self.pins
+    fn secrets_manager(&self) -> &Self::SecretsManager {
+        &self.services.secrets_manager
     }
 
     fn clock(&self) -> &Self::Clock {
@@ -72,5 +73,17 @@ impl<S: Server, J: Journal> Ports for Request<'_, S, J> {
 
     fn journal(&self) -> &Self::Journal {
         self.journal
+    }
+}
+
+impl<S: Server, J: Journal<Details = NoDetails, Error = Error>> Ports for Request<'_, S, J> {
+    type Server = S;
+
+    fn server(&self) -> &Self::Server {
+        &self.services.server
+    }
+
+    fn pins(&self) -> &Pins {
+        self.pins
     }
 }

@@ -1,7 +1,7 @@
 //! The check: whether a version's password works. Whoever bootstraps calls for
 //! it, since the server may be where only the function comes.
 
-use serde::Serialize;
+pub use keyrota_contract::event::CheckAnswer;
 
 use crate::error::Error;
 use crate::event::Check;
@@ -13,26 +13,13 @@ use crate::step::{authenticate, describe, find};
 /// The name of the version in errors.
 const VERSION: &str = "version";
 
-/// The answer to a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// Whether the password works.
-    pub authenticates: bool,
-    /// Why it does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The name of the fault.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<&'static str>,
-}
-
 /// Logs in as the pinned user with a version's password.
 ///
 /// # Errors
 ///
 /// Fails where there is nothing to log in with, or where it is not for the pinned
 /// server. That the server cannot be reached is an answer.
-pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<Answer, Error> {
+pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
     let description = describe(ports, &check.secret).await?;
     let pin = Pin::read(ports.pins(), &check.secret, &description)?;
     let found = find(ports, &check.secret, Which::Version(&check.version)).await?;
@@ -44,15 +31,15 @@ pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<Answer, Error> {
         });
     };
     Ok(match authenticate(ports, &pin, &credential).await {
-        Ok(()) => Answer {
+        Ok(()) => CheckAnswer {
             authenticates: true,
             reason: None,
             fault: None,
         },
-        Err(error) => Answer {
+        Err(error) => CheckAnswer {
             authenticates: false,
             reason: Some(error.to_string()),
-            fault: Some(error.fault.name()),
+            fault: Some(error.fault.name().to_owned()),
         },
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::mark::{RETAINED, SETTING};
 use crate::moment::Moment;
-use crate::server::{Engine, Fault};
+use crate::server::{Engine, ServerFault};
 use crate::stage::{self, CURRENT, Stages};
 
 /// Whether a password that the server did not take may be followed by another.
@@ -13,8 +13,8 @@ use crate::stage::{self, CURRENT, Stages};
 /// Only one that the server called wrong may: after any other failure nobody
 /// knows whether it was, and to offer further passwords to a server that does not
 /// answer as it should helps only whoever is listening there.
-pub fn may_try_another(fault: Fault) -> bool {
-    fault == Fault::WrongCredentials
+pub fn may_try_another(fault: ServerFault) -> bool {
+    fault == ServerFault::WrongCredentials
 }
 
 /// Whether an engine can let the password before go on working.
@@ -36,11 +36,11 @@ pub enum AfterChange {
 }
 
 /// Returns what follows from a change of the password that failed.
-pub fn after_change(fault: Fault) -> AfterChange {
+pub fn after_change(fault: ServerFault) -> AfterChange {
     match fault {
         fault if may_try_another(fault) => AfterChange::TryAnother,
-        Fault::Unclear => AfterChange::Ask,
-        Fault::PasswordRefused => AfterChange::GiveUp,
+        ServerFault::Unclear => AfterChange::Ask,
+        ServerFault::PasswordRefused => AfterChange::GiveUp,
         _ => AfterChange::Fail,
     }
 }

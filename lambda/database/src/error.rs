@@ -2,45 +2,26 @@
 //! names the thing, the reason and the next step, and holds no password and no
 //! token.
 
-use crate::event::EventError;
+pub use keyrota_function_base::error::{NamedError, RequestError, Unread};
+
+use keyrota_function_base::pin::EntryError;
+use keyrota_function_base::secrets_manager::CallError;
+
 use crate::pin::PinError;
-use crate::pins::PinsError;
-use crate::port::CallError;
-use crate::secret::Unreadable;
 use crate::server::ServerError;
 
 /// Why a step, a sweep or a check failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum Error {
-    /// The event makes no sense.
+    /// The request failed for a reason that does not depend on what rotates.
     #[error(transparent)]
-    Event(#[from] EventError),
+    #[strum(transparent)]
+    Request(#[from] RequestError),
     /// The secret is not pinned, or a value does not agree with its pin.
     #[error(transparent)]
+    #[strum(transparent)]
     Pin(#[from] PinError),
-    /// The pins cannot be used.
-    #[error(transparent)]
-    Pins(#[from] PinsError),
-
-    /// The secret has no such version.
-    #[error(
-        "rotate {secret}: it has no version for this rotation, which was cancelled or has ended; \
-         start a new one with `keyrota rotate`"
-    )]
-    UnknownVersion {
-        /// The secret's name.
-        secret: String,
-    },
-    /// The version is not AWSPENDING.
-    #[error(
-        "rotate {secret}: the version of this rotation is not AWSPENDING, so the rotation was \
-         cancelled or overtaken; start a new one with `keyrota rotate`"
-    )]
-    VersionNotPending {
-        /// The secret's name.
-        secret: String,
-    },
-    /// The secret was described, or read, in vain.
+    /// The secret was not described, or not read.
     #[error(
         "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`, and \
          where the function is in a VPC, its way to Secrets Manager"
@@ -51,43 +32,6 @@ pub enum Error {
         /// What AWS said.
         source: CallError,
     },
-    /// AWSCURRENT has no password yet.
-    #[error(
-        "rotate {secret}: its AWSCURRENT has no password yet ({missing} missing); run \
-         `keyrota bootstrap`, which stores the first one"
-    )]
-    NotBootstrapped {
-        /// The secret's name.
-        secret: String,
-        /// The fields that are absent.
-        missing: String,
-    },
-    /// A version holds something that is not a credential.
-    #[error(
-        "read the {version} of {secret}: {problem}; store a JSON object with `engine`, `host`, `port`, \
-         `username` and `password` as the secret's value, then rotate again"
-    )]
-    ValueUnreadable {
-        /// The secret's name.
-        secret: String,
-        /// Which version.
-        version: &'static str,
-        /// What is wrong.
-        problem: Unreadable,
-    },
-    /// The pending version lacks a credential.
-    #[error(
-        "{purpose} the AWSPENDING of {secret}: it is not a complete credential of {username}; remove its \
-         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
-    )]
-    PendingIncomplete {
-        /// What was to be done with it.
-        purpose: &'static str,
-        /// The secret's name.
-        secret: String,
-        /// The pinned user.
-        username: String,
-    },
     /// The pending version repeats the current password.
     #[error(
         "rotate {secret}: its AWSPENDING holds the password that is AWSCURRENT already; remove its \
@@ -97,32 +41,6 @@ pub enum Error {
         /// The secret's name.
         secret: String,
     },
-    /// The rotation can never end; it was given up.
-    #[error(
-        "rotate {secret}: {reason}, so this rotation can never end; it was given up, and AWSCURRENT stays \
-         as it is; the next rotation starts afresh, when it is due or with `keyrota rotate`"
-    )]
-    GivenUp {
-        /// The secret's name.
-        secret: String,
-        /// Why it can never end.
-        reason: String,
-    },
-    /// The rotation can never end, and could not be given up.
-    #[error(
-        "rotate {secret}: {reason}, so this rotation can never end, and it could not be given up either: \
-         {source}; the next try gives it up, or remove its label AWSPENDING with \
-         `aws secretsmanager update-secret-version-stage`"
-    )]
-    NotGivenUp {
-        /// The secret's name.
-        secret: String,
-        /// Why it can never end.
-        reason: String,
-        /// What AWS said.
-        source: CallError,
-    },
-
     /// No new password was made.
     #[error(
         "make a new password for {secret}: {source}; check `password` in the manifest (is anything left \
@@ -252,18 +170,6 @@ pub enum Error {
         /// What AWS said.
         source: CallError,
     },
-    /// The step ran out of time.
-    #[error(
-        "finish {step} of {secret} in time; Secrets Manager tries again; if that lasts, raise `function.timeout` \
-         in the manifest"
-    )]
-    OutOfTime {
-        /// The secret's name.
-        secret: String,
-        /// The step's name.
-        step: &'static str,
-    },
-
     /// The version to check has no password.
     #[error(
         "check a version of {secret}: it has no such version, or one that is not a complete credential of \
@@ -290,76 +196,16 @@ pub enum Error {
         /// The next step.
         advice: &'static str,
     },
-    /// There was no time to look at a secret.
-    #[error(
-        "look at {secret}: too little time is left; the next sweep does it; if that lasts, raise \
-         `function.timeout` in the manifest"
-    )]
-    SweepTooShort {
-        /// The secret's name.
-        secret: String,
-    },
-    /// A sweep failed on some of its secrets.
-    #[error(
-        "sweep {failed} of {all} secrets ({names}); the log says why for each; Lambda tries again, and \
-         so does the next sweep within the hour"
-    )]
-    SweepFailed {
-        /// How many it failed on.
-        failed: usize,
-        /// How many there are.
-        all: usize,
-        /// The names of those that it failed on, or of the first of them.
-        names: String,
-    },
-    /// A sweep did not end.
-    #[error(
-        "sweep {all} secrets in time; the next sweep begins again; if that lasts, raise \
-         `function.timeout` in the manifest"
-    )]
-    SweepOutOfTime {
-        /// How many there are.
-        all: usize,
-    },
 }
 
-impl Error {
-    /// Returns the error's name for Lambda's `errorType`: its variant's.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Event(error) => error.name(),
-            Self::Pin(error) => error.name(),
-            Self::Pins(error) => error.name(),
-            Self::UnknownVersion { .. } => "UnknownVersion",
-            Self::VersionNotPending { .. } => "VersionNotPending",
-            Self::SecretUnread { .. } => "SecretUnread",
-            Self::NotBootstrapped { .. } => "NotBootstrapped",
-            Self::ValueUnreadable { .. } => "ValueUnreadable",
-            Self::PendingIncomplete { .. } => "PendingIncomplete",
-            Self::PendingIsCurrent { .. } => "PendingIsCurrent",
-            Self::GivenUp { .. } => "GivenUp",
-            Self::NotGivenUp { .. } => "NotGivenUp",
-            Self::PasswordNotMade { .. } => "PasswordNotMade",
-            Self::PasswordUnfit { .. } => "PasswordUnfit",
-            Self::NotStored { .. } => "NotStored",
-            Self::NotWrittenDown { .. } => "NotWrittenDown",
-            Self::NoLogin { .. } => "NoLogin",
-            Self::NoPasswordWorks { .. } => "NoPasswordWorks",
-            Self::NotChanged { .. } => "NotChanged",
-            Self::AdministratorUnfit { .. } => "AdministratorUnfit",
-            Self::TestFailed { .. } => "TestFailed",
-            Self::NotPromoted { .. } => "NotPromoted",
-            Self::OutOfTime { .. } => "OutOfTime",
-            Self::NothingToCheck { .. } => "NothingToCheck",
-            Self::NotDiscarded { .. } => "NotDiscarded",
-            Self::SweepTooShort { .. } => "SweepTooShort",
-            Self::SweepFailed { .. } => "SweepFailed",
-            Self::SweepOutOfTime { .. } => "SweepOutOfTime",
-        }
+impl From<Unread> for Error {
+    fn from(Unread { secret, source }: Unread) -> Self {
+        Self::SecretUnread { secret, source }
     }
+}
 
-    /// Returns the whole sentence, as people read it.
-    pub fn sentence(&self) -> String {
-        format!("failed to {self}")
+impl From<EntryError> for Error {
+    fn from(error: EntryError) -> Self {
+        Self::Pin(error.into())
     }
 }

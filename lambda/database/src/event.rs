@@ -1,7 +1,8 @@
 //! The event: a step or a sweep, as the access keys' function has them, or a
 //! check, which whoever bootstraps calls for.
 
-use keyrota_function_base::event::{WORK, text};
+use keyrota_contract::event::{CHECK, SECRET, VERSION, WORK};
+use keyrota_function_base::event::text;
 use serde_json::Value;
 
 pub use keyrota_function_base::event::{Event, EventError, Invocation, Payload, Step};
@@ -9,17 +10,11 @@ pub use keyrota_function_base::event::{Event, EventError, Invocation, Payload, S
 use crate::arn::SecretArn;
 use crate::stage::VersionId;
 
-const CHECK: &str = "check";
-const SECRET: &str = "secret";
-const VERSION: &str = "version";
-
 /// What the function is called for.
 #[derive(Clone)]
 pub enum Work {
-    /// A step of a rotation.
-    Step(Event),
-    /// A look at these secrets.
-    Sweep(Vec<SecretArn>),
+    /// A step of a rotation, or a sweep.
+    Rotation(Invocation),
     /// The question whether a version's password works.
     Check(Check),
 }
@@ -60,9 +55,6 @@ impl Work {
                 version: VersionId::new(text(fields, VERSION)?),
             }));
         }
-        Ok(match Invocation::parse(event)? {
-            Invocation::Step(event) => Self::Step(event),
-            Invocation::Sweep(secrets) => Self::Sweep(secrets),
-        })
+        Invocation::parse(event).map(Self::Rotation)
     }
 }

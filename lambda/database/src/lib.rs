@@ -24,7 +24,7 @@
 //!
 //! [`base`]: keyrota_function_base
 
-pub use keyrota_function_base::{arn, clock, metric, moment, pins, stage, vault};
+pub use keyrota_function_base::{arn, clock, metric, moment, pins, stage};
 
 pub mod aws;
 pub mod check;

@@ -15,23 +15,12 @@
 //! AWSCURRENT does not. Sources: "Secrets Manager quotas" in the Secrets Manager
 //! User Guide, `UpdateSecretVersionStage` in its API reference.
 
-use crate::stage::{CURRENT, PENDING, PREVIOUS, Stages, VersionId};
+use crate::stage::{Stages, VersionId, carrier_alone};
 
-/// The label of the version whose password was sent to the server last.
-pub const SETTING: &str = "KEYROTA_SETTING";
-
-/// The label of the version whose password took the place of one that goes on
-/// working beside it.
-pub const RETAINED: &str = "KEYROTA_RETAINED";
+pub use keyrota_contract::label::{RETAINED, SETTING};
 
 /// Returns the version of a rotation that was broken off after its password may
 /// have been sent: none of AWS's own labels tells of it.
 pub fn broken_off(stages: &Stages) -> Option<&VersionId> {
-    let (version, _) = stages.iter().find(|(_, labels)| {
-        labels.contains(SETTING)
-            && ![CURRENT, PENDING, PREVIOUS]
-                .iter()
-                .any(|label| labels.contains(*label))
-    })?;
-    Some(version)
+    carrier_alone(stages, SETTING)
 }

@@ -7,68 +7,21 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+pub use keyrota_contract::pins::database::{Entry, Password, RotateAs};
+use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PORT, USERNAME};
+
+use keyrota_function_base::pin::{administrator, entry, is_administrator, may_administer};
+use keyrota_function_base::secrets_manager::{Description, PasswordRule};
+
+pub use keyrota_function_base::pin::EntryError;
 
 use crate::arn::SecretArn;
 use crate::moment::duration;
-use crate::port::{Description, PasswordRule};
 use crate::secret::{Content, Credential, Place};
-use crate::server::{Endpoint, Engine, Verification};
+use crate::server::Endpoint;
 
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
-
-/// What the file of pins says of one secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// The user whose password is rotated.
-    pub username: String,
-    /// The kind of server.
-    pub engine: Engine,
-    /// Where the server listens: a DNS name or an address.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-    /// The database to connect to.
-    #[serde(default)]
-    pub dbname: Option<String>,
-    /// What is checked of the server's certificate.
-    pub tls: Verification,
-    /// The name of the file in the package that holds the certificate authorities.
-    /// Absent, the operating system's are trusted.
-    #[serde(default)]
-    pub tls_ca: Option<String>,
-    /// What new passwords look like.
-    pub password: Password,
-    /// Who changes the password.
-    pub rotate_as: RotateAs,
-    /// How long after its promotion the old password keeps working, where the server
-    /// allows that, such as `1d`. Absent, it does until the next rotation.
-    #[serde(default)]
-    pub deactivate_after: Option<String>,
-}
-
-/// What new passwords look like.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Password {
-    /// How many characters they have.
-    pub length: u16,
-    /// Characters that they do not contain.
-    pub exclude: String,
-}
-
-/// Who changes the password.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub enum RotateAs {
-    /// The user itself.
-    #[serde(rename = "self")]
-    Own,
-    /// The user in the administrator's secret with this name or ARN.
-    #[serde(rename = "administrator")]
-    Administrator(String),
-}
 
 /// What is pinned of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,37 +42,12 @@ pub struct Pin {
 }
 
 /// A secret that is not pinned, or a value that does not agree with its pin.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 pub enum PinError {
-    /// The pins do not name the secret.
-    #[error(
-        "rotate {secret}: the pins that were deployed with this function do not name it, so this \
-         function does not serve it; add it to the manifest, then run `keyrota bootstrap`"
-    )]
-    NotPinned {
-        /// The secret's name.
-        secret: String,
-    },
-    /// A field of the pin makes no sense.
-    #[error(
-        "rotate {secret}: `{field}` of its pin is not valid; run `keyrota bootstrap`, which deploys the \
-         function and its pins together"
-    )]
-    PinInvalid {
-        /// The secret's name.
-        secret: String,
-        /// The field.
-        field: &'static str,
-    },
-    /// Secrets Manager describes another secret than the event names.
-    #[error(
-        "rotate {secret}: the ARN in the event is not the full ARN of the secret that Secrets Manager \
-         describes; start the rotation with `keyrota rotate`"
-    )]
-    AnotherSecret {
-        /// The secret's name.
-        secret: String,
-    },
+    /// The secret is not pinned, or its pin cannot be used.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Entry(#[from] EntryError),
     /// A value does not agree with the pin.
     #[error(
         "rotate {secret}: the `{field}` of its {version} is not what the manifest says, so nothing was \
@@ -135,18 +63,6 @@ pub enum PinError {
     },
 }
 
-impl PinError {
-    /// Returns the error's name for Lambda's `errorType`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotPinned { .. } => "NotPinned",
-            Self::PinInvalid { .. } => "PinInvalid",
-            Self::AnotherSecret { .. } => "AnotherSecret",
-            Self::Stray { .. } => "Stray",
-        }
-    }
-}
-
 impl Pin {
     /// Returns what is pinned of the secret that an event names.
     ///
@@ -159,28 +75,21 @@ impl Pin {
         event_secret: &SecretArn,
         description: &Description,
     ) -> Result<Self, PinError> {
-        let secret = || event_secret.name().to_owned();
-        if description.arn != event_secret.as_str() {
-            return Err(PinError::AnotherSecret { secret: secret() });
-        }
-        let entry = pins.of(event_secret.name());
-        let entry = entry.ok_or_else(|| PinError::NotPinned { secret: secret() })?;
-        let invalid = |field| PinError::PinInvalid {
-            secret: secret(),
+        let entry = entry(pins, event_secret, description)?;
+        let invalid = |field| EntryError::PinInvalid {
+            secret: event_secret.name().to_owned(),
             field,
         };
-        if let RotateAs::Administrator(named) = &entry.rotate_as {
-            let itself = named == event_secret.as_str() || named == event_secret.name();
-            let is_wrong = named.starts_with("arn:") && SecretArn::parse(named).is_none();
-            if itself || is_wrong || named.is_empty() {
-                return Err(invalid("rotate_as"));
-            }
+        if let RotateAs::Administrator(named) = &entry.rotate_as
+            && !may_administer(named, event_secret)
+        {
+            return Err(invalid("rotate_as").into());
         }
         if entry.tls_ca.as_deref().is_some_and(|file| !is_file(file)) {
-            return Err(invalid("tls_ca"));
+            return Err(invalid("tls_ca").into());
         }
         if entry.password.length == 0 {
-            return Err(invalid("password"));
+            return Err(invalid("password").into());
         }
         let old_password = match &entry.deactivate_after {
             Some(text) => Some(duration(text).ok_or_else(|| invalid("deactivate_after"))?),
@@ -216,10 +125,10 @@ impl Pin {
         let place = &credential.place;
         self.check_place(version, place)?;
         if place.dbname != self.endpoint.dbname {
-            return Err(self.stray(version, "dbname"));
+            return Err(self.stray(version, DBNAME));
         }
         if place.master.is_none() && self.rotate_as != RotateAs::Own {
-            return Err(self.stray(version, "masterarn"));
+            return Err(self.stray(version, MASTER_ARN));
         }
         Ok(())
     }
@@ -248,15 +157,12 @@ impl Pin {
         // Names in DNS do not tell capitals from small letters.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [
-            (is(&place.engine, |it| it == engine.name()), "engine"),
-            (is(&place.host, is_host), "host"),
-            (is(&place.port, |it| it == port), "port"),
-            (
-                is(&place.dbname, |it| Some(it) == dbname.as_ref()),
-                "dbname",
-            ),
-            (is(&place.username, |it| *it == self.username), "username"),
-            (is(&place.master, |it| self.is_master(it)), "masterarn"),
+            (is(&place.engine, |it| it == engine.name()), ENGINE),
+            (is(&place.host, is_host), HOST),
+            (is(&place.port, |it| it == port), PORT),
+            (is(&place.dbname, |it| Some(it) == dbname.as_ref()), DBNAME),
+            (is(&place.username, |it| *it == self.username), USERNAME),
+            (is(&place.master, |it| self.is_master(it)), MASTER_ARN),
         ];
         for (agrees, field) in checks {
             if !agrees {
@@ -271,20 +177,14 @@ impl Pin {
     pub fn administrator(&self) -> Option<SecretArn> {
         match &self.rotate_as {
             RotateAs::Own => None,
-            RotateAs::Administrator(named) => {
-                SecretArn::parse(named).or_else(|| Some(self.secret.beside(named)))
-            }
+            RotateAs::Administrator(named) => Some(administrator(named, &self.secret)),
         }
     }
 
     fn is_master(&self, master: &str) -> bool {
         match &self.rotate_as {
             RotateAs::Own => false,
-            RotateAs::Administrator(named) if named.starts_with("arn:") => master == named,
-            RotateAs::Administrator(named) => SecretArn::parse(master).is_some_and(|secret| {
-                // A secret is called by its name in its own account and Region only.
-                secret.name() == named && secret.is_beside(&self.secret)
-            }),
+            RotateAs::Administrator(named) => is_administrator(master, named, &self.secret),
         }
     }
 

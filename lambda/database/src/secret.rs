@@ -7,19 +7,14 @@
 //!
 //! None of these types has a derived `Debug`, and no error repeats a value.
 
+use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PASSWORD, PORT, USERNAME};
+use keyrota_function_base::secret::{self, text};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use crate::port::Stored;
-use crate::server::Login;
+pub use keyrota_function_base::secret::Unreadable;
 
-const ENGINE: &str = "engine";
-const HOST: &str = "host";
-const PORT: &str = "port";
-const DBNAME: &str = "dbname";
-const USERNAME: &str = "username";
-const PASSWORD: &str = "password";
-const MASTER: &str = "masterarn";
+use crate::server::Login;
 
 /// Whose password it is, and of which server, as far as a value says so.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,90 +81,34 @@ pub struct Partial {
     pub has_password: bool,
 }
 
-impl Partial {
-    /// Returns the names of the fields that are absent or empty.
-    pub fn missing(&self) -> String {
-        let fields = [
+impl secret::Partial for Partial {
+    fn missing(&self) -> String {
+        secret::missing(&[
             (ENGINE, self.place.engine.is_some()),
             (HOST, self.place.host.is_some()),
             (PORT, self.place.port.is_some()),
             (USERNAME, self.place.username.is_some()),
             (PASSWORD, self.has_password),
-        ];
-        let missing: Vec<&str> = fields
-            .iter()
-            .filter(|(_, present)| !present)
-            .map(|(name, _)| *name)
-            .collect();
-        missing.join(", ")
+        ])
     }
 }
 
-/// Why a value cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// It is `SecretBinary`.
-    Binary,
-    /// It is not JSON.
-    NotJson,
-    /// It is JSON, but not an object.
-    NotAnObject,
-    /// This field is not a string.
-    NotText(&'static str),
-    /// `port` is not the number of a TCP port.
-    NotAPort,
-    /// Its KMS key does not decrypt it.
-    Undecryptable,
-}
+/// What a version of the secret contains.
+pub type Content = secret::Content<Credential>;
 
-impl std::fmt::Display for Unreadable {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Binary => formatter.write_str("it is binary, not text"),
-            Self::NotJson => formatter.write_str("it is not JSON"),
-            Self::NotAnObject => formatter.write_str("it is not a JSON object"),
-            Self::NotText(field) => write!(formatter, "its `{field}` is not a string"),
-            Self::NotAPort => write!(formatter, "its `{PORT}` is not the number of a TCP port"),
-            Self::Undecryptable => formatter.write_str("its KMS key does not decrypt it"),
-        }
-    }
-}
+impl secret::Credential for Credential {
+    type Partial = Partial;
+    const NOUN: &'static str = "password";
+    const FIELDS: &'static str = "`engine`, `host`, `port`, `username` and `password`";
 
-/// What a version of the secret holds.
-pub enum Content {
-    /// There is no such version, or it has no value.
-    Nothing,
-    /// Something that is not a credential.
-    Unreadable(Unreadable),
-    /// A part of a credential. The stack seeds a secret with one.
-    Partial(Partial),
-    /// A credential.
-    Complete(Credential),
-}
-
-impl Content {
-    /// Reads what is stored. An empty field counts as absent.
-    pub fn parse(stored: &Stored) -> Self {
-        let text = match stored {
-            Stored::Text(text) => text.expose_secret(),
-            Stored::Binary => return Self::Unreadable(Unreadable::Binary),
-        };
-        let fields = match serde_json::from_str(text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Self::Unreadable(Unreadable::NotAnObject),
-            Err(_) => return Self::Unreadable(Unreadable::NotJson),
-        };
-        Self::from_fields(fields).unwrap_or_else(Self::Unreadable)
-    }
-
-    fn from_fields(fields: Map<String, Value>) -> Result<Self, Unreadable> {
+    fn from_fields(fields: Map<String, Value>) -> Result<Content, Unreadable> {
         let place = Place {
             engine: text(&fields, ENGINE)?,
             host: text(&fields, HOST)?,
             port: port(&fields)?,
             dbname: text(&fields, DBNAME)?,
             username: text(&fields, USERNAME)?,
-            master: text(&fields, MASTER)?,
+            master: text(&fields, MASTER_ARN)?,
         };
         let placed = place.engine.is_some()
             && place.host.is_some()
@@ -177,25 +116,16 @@ impl Content {
             && place.username.is_some();
         let password = text(&fields, PASSWORD)?.map(SecretString::from);
         Ok(match password {
-            Some(password) if placed => Self::Complete(Credential {
+            Some(password) if placed => Content::Complete(Self {
                 place,
                 password,
                 fields,
             }),
-            password => Self::Partial(Partial {
+            password => Content::Partial(Partial {
                 place,
                 has_password: password.is_some(),
             }),
         })
-    }
-}
-
-fn text(fields: &Map<String, Value>, field: &'static str) -> Result<Option<String>, Unreadable> {
-    match fields.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Unreadable::NotText(field)),
     }
 }
 
@@ -211,6 +141,9 @@ fn port(fields: &Map<String, Value>) -> Result<Option<u16>, Unreadable> {
     };
     match port {
         Some(port) if port > 0 => Ok(Some(port)),
-        _ => Err(Unreadable::NotAPort),
+        _ => Err(Unreadable::Malformed {
+            field: PORT,
+            expected: "the number of a TCP port",
+        }),
     }
 }

@@ -2,34 +2,8 @@
 
 use std::fmt;
 
+pub use keyrota_contract::pins::database::{Engine, Verification};
 use secrecy::SecretString;
-use serde::Deserialize;
-
-/// A kind of server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL.
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
-
-/// What is asked of the server's certificate. Without TLS nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Verification {
-    /// An authority that is trusted, and the host's name.
-    #[serde(rename = "verify-full")]
-    Full,
-    /// An authority that is trusted.
-    #[serde(rename = "verify-ca")]
-    Authority,
-    /// Nothing: encrypted, to whoever answers.
-    #[serde(rename = "require")]
-    None,
-}
 
 /// Where a server is, and how it has to prove itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +58,7 @@ pub trait Server {
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
 
     /// Logs in and changes a password. It is tried once: after
-    /// [`Fault::Unclear`] it may have been changed.
+    /// [`ServerFault::Unclear`] it may have been changed.
     async fn change(
         &self,
         endpoint: &Endpoint,
@@ -105,7 +79,7 @@ pub trait Server {
 /// How a call failed, by what may be done about it. Told by SQLSTATE, error
 /// number or the kind of the operating system's error, never by a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ServerFault {
     /// The server knows the user's name or password as wrong, or does not tell
     /// which of the two.
     WrongCredentials,
@@ -138,7 +112,7 @@ pub enum Fault {
     Refused,
 }
 
-impl Fault {
+impl ServerFault {
     /// Returns its name, as the answer to a check has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -159,7 +133,7 @@ impl Fault {
     }
 
     /// Whether the same call may succeed later without anyone's help.
-    pub fn is_passing(self) -> bool {
+    pub fn is_transient(self) -> bool {
         matches!(
             self,
             Self::NameUnknown | Self::Unreachable | Self::TimedOut | Self::Busy | Self::Unclear
@@ -172,39 +146,30 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
     /// What may be done about it.
-    pub fault: Fault,
+    pub fault: ServerFault,
     /// SQLSTATE, error number or operating system's error, as the engine's
     /// documentation has it.
     pub code: Option<String>,
 }
 
-impl Engine {
-    /// Returns the name that manifests and values have.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::MySql => "mysql",
-            Self::MariaDb => "mariadb",
-        }
-    }
-}
-
 impl fmt::Display for ServerError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reason = match self.fault {
-            Fault::WrongCredentials => "the user name or the password is wrong",
-            Fault::LoginForbidden => "the user may not log in",
-            Fault::NameUnknown => "the host's name has no address",
-            Fault::Unreachable => "there is no way to the host, or nobody listens on the port",
-            Fault::TimedOut => "the host did not answer in time",
-            Fault::NoTls => "the server does not offer TLS",
-            Fault::Untrusted => "the server's certificate is not trusted",
-            Fault::Busy => "the server is starting, stopping or full, or takes no changes",
-            Fault::PasswordRefused => "the server's rules refuse the new password",
-            Fault::NotAllowed => "the user may not change that password",
-            Fault::UserUnknown => "the server does not know the user",
-            Fault::Unclear => "the connection broke before the answer",
-            Fault::Refused => "the server refused",
+            ServerFault::WrongCredentials => "the user name or the password is wrong",
+            ServerFault::LoginForbidden => "the user may not log in",
+            ServerFault::NameUnknown => "the host's name has no address",
+            ServerFault::Unreachable => {
+                "there is no way to the host, or nobody listens on the port"
+            }
+            ServerFault::TimedOut => "the host did not answer in time",
+            ServerFault::NoTls => "the server does not offer TLS",
+            ServerFault::Untrusted => "the server's certificate is not trusted",
+            ServerFault::Busy => "the server is starting, stopping or full, or takes no changes",
+            ServerFault::PasswordRefused => "the server's rules refuse the new password",
+            ServerFault::NotAllowed => "the user may not change that password",
+            ServerFault::UserUnknown => "the server does not know the user",
+            ServerFault::Unclear => "the connection broke before the answer",
+            ServerFault::Refused => "the server refused",
         };
         formatter.write_str(reason)?;
         match &self.code {

@@ -5,7 +5,6 @@
 //! assumes nothing of the one before: it observes, decides, acts, and acting
 //! twice is acting once.
 
-mod abandon;
 mod administrator;
 mod create;
 mod finish;
@@ -18,17 +17,17 @@ pub(crate) use finish::promote;
 pub(crate) use login::{advice, authenticate, no_login, server};
 
 pub use keyrota_function_base::clock::Deadline;
+pub(crate) use keyrota_function_base::step::{describe, find};
+
+use keyrota_function_base::step::{self as base, Admission, abandon};
 
 use crate::arn::SecretArn;
-use crate::error::Error;
+use crate::error::{Error, Unread};
 use crate::event::{Event, Step};
-use crate::log::Note;
-use crate::moment::Moment;
-use crate::pin::Pin;
-use crate::port::{CallError, Description, Fault, Journal, Ports, Vault, Which};
-use crate::secret::{Content, Credential, Unreadable};
-use crate::stage::{self, CURRENT, PENDING, PREVIOUS, Standing, VersionId};
-use abandon::abandon;
+use crate::pin::{Pin, PinError};
+use crate::port::{Description, Ports, SecretsManager, Which};
+use crate::secret::{Content, Credential};
+use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
 
 /// Carries out the step that the event asks for.
 ///
@@ -45,14 +44,6 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
     }
 }
 
-/// Whether there is anything to do for the event's version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Admission {
-    Proceed,
-    /// The version is AWSCURRENT: the rotation is over.
-    Done,
-}
-
 /// Lets a step proceed only for a version that is AWSPENDING. One that is
 /// AWSPREVIOUS as well was AWSCURRENT before and was replaced by hand: its password
 /// is not set once more.
@@ -61,86 +52,30 @@ async fn admit<P: Ports>(
     event: &Event,
     description: &Description,
 ) -> Result<Admission, Error> {
-    let secret = event.secret.name().to_owned();
-    match stage::standing(&description.stages, &event.token) {
-        Standing::Pending
-            if stage::carrier(&description.stages, PREVIOUS) == Some(&event.token) =>
-        {
-            let reason = "its AWSPENDING was AWSCURRENT before and was replaced".to_owned();
-            Err(abandon(ports, event, reason).await)
+    let admission = base::admit(ports, event, description)?;
+    let was_current = stage::carrier(&description.stages, PREVIOUS) == Some(&event.token);
+    if admission == Admission::Proceed && was_current {
+        let reason = "its AWSPENDING was AWSCURRENT before and was replaced".to_owned();
+        return Err(abandon(ports, event, None, reason).await.into());
+    }
+    Ok(admission)
+}
+
+/// Returns why a pending version that does not agree with the pin is of no use.
+/// Nothing was sent anywhere for it, and it cannot be corrected.
+fn stray(error: &PinError) -> String {
+    match error {
+        PinError::Stray { version, field, .. } => {
+            format!("the `{field}` of its {version} is not what the manifest says")
         }
-        Standing::Pending => Ok(Admission::Proceed),
-        Standing::AlreadyCurrent => {
-            ports
-                .journal()
-                .note(Note::new("done", "the version is AWSCURRENT already"));
-            Ok(Admission::Done)
-        }
-        Standing::NotPending => Err(Error::VersionNotPending { secret }),
-        Standing::Unknown { .. } => Err(Error::UnknownVersion { secret }),
+        other => other.to_string(),
     }
 }
 
-pub(crate) async fn describe<P: Ports>(
-    ports: &P,
-    secret: &SecretArn,
-) -> Result<Description, Error> {
-    ports
-        .vault()
-        .describe(secret)
-        .await
-        .map_err(|source| unread(secret, source))
-}
-
-/// A version of a secret, as far as there is one.
-pub(crate) struct Found {
-    /// When it was made.
-    pub(crate) created: Option<Moment>,
-    /// What it holds.
-    pub(crate) content: Content,
-}
-
-/// Reads a version of the secret. What is absent or cannot be decrypted is a
-/// content of its own; only a call that may succeed later, or that nobody
-/// allowed, is an error.
-pub(crate) async fn find<P: Ports>(
-    ports: &P,
-    secret: &SecretArn,
-    which: Which<'_>,
-) -> Result<Found, Error> {
-    let without_value = |content| Found {
-        created: None,
-        content,
-    };
-    match ports.vault().read(secret, which).await {
-        Ok(found) => Ok(Found {
-            created: found.created,
-            content: Content::parse(&found.stored),
-        }),
-        Err(CallError {
-            fault: Fault::NotFound,
-            ..
-        }) => Ok(without_value(Content::Nothing)),
-        Err(CallError {
-            fault: Fault::Undecryptable,
-            ..
-        }) => Ok(without_value(Content::Unreadable(
-            Unreadable::Undecryptable,
-        ))),
-        Err(source) => Err(unread(secret, source)),
-    }
-}
-
-async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Error> {
+/// Reads what a version of the event's secret contains.
+async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Unread> {
     let found = find(ports, &event.secret, which).await?;
     Ok(found.content)
-}
-
-fn unread(secret: &SecretArn, source: CallError) -> Error {
-    Error::SecretUnread {
-        secret: secret.name().to_owned(),
-        source,
-    }
 }
 
 /// Returns the pending version's credential, of the pinned user and server.
@@ -150,41 +85,13 @@ fn pending_credential(
     content: Content,
 ) -> Result<Credential, Error> {
     pin.check_present(PENDING, &content)?;
-    match content {
-        Content::Complete(credential) => Ok(credential),
-        Content::Unreadable(problem) => Err(Error::ValueUnreadable {
-            secret: pin.secret.name().to_owned(),
-            version: PENDING,
-            problem,
-        }),
-        Content::Nothing | Content::Partial(_) => Err(Error::PendingIncomplete {
-            purpose,
-            secret: pin.secret.name().to_owned(),
-            username: pin.username.clone(),
-        }),
-    }
+    Ok(base::pending(purpose, &pin.secret, &pin.username, content)?)
 }
 
 /// Returns the current version's credential, of the pinned user and server.
 pub(crate) fn current_credential(pin: &Pin, content: Content) -> Result<Credential, Error> {
     pin.check_present(CURRENT, &content)?;
-    let secret = pin.secret.name().to_owned();
-    match content {
-        Content::Complete(credential) => Ok(credential),
-        Content::Unreadable(problem) => Err(Error::ValueUnreadable {
-            secret,
-            version: CURRENT,
-            problem,
-        }),
-        Content::Partial(partial) => Err(Error::NotBootstrapped {
-            secret,
-            missing: partial.missing(),
-        }),
-        Content::Nothing => Err(Error::NotBootstrapped {
-            secret,
-            missing: "its value".to_owned(),
-        }),
-    }
+    Ok(base::current(&pin.secret, content)?)
 }
 
 /// Returns the credential of a version that a login may be tried with: one of the
@@ -216,7 +123,7 @@ async fn label<P: Ports>(
         return Ok(());
     }
     ports
-        .vault()
+        .secrets_manager()
         .relabel(&event.secret, label, carrier, Some(&event.token))
         .await
         .map_err(|source| Error::NotWrittenDown {
@@ -233,7 +140,7 @@ pub(crate) async fn unlabel<P: Ports>(
     version: &VersionId,
 ) {
     let _ = ports
-        .vault()
+        .secrets_manager()
         .relabel(secret, label, Some(version), None)
         .await;
 }

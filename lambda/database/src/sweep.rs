@@ -14,7 +14,7 @@ pub(crate) use discard::discard;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use keyrota_function_base::sweep::each;
+use keyrota_function_base::sweep::Sweep;
 
 use crate::arn::SecretArn;
 use crate::decide;
@@ -50,32 +50,21 @@ pub async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let findings = RefCell::default();
-    let look = async |secret: &SecretArn| {
-        let ended = if deadline.left(ports.clock()) < ENOUGH {
-            let secret = secret.name().to_owned();
-            Err(Error::SweepTooShort { secret })
-        } else {
-            sweep(ports, secret, &findings).await
-        };
-        ended
-            .inspect_err(|error| ports.journal().trouble(secret, error))
-            .is_ok()
+    let frame = Sweep {
+        ports,
+        deadline,
+        enough: ENOUGH,
+        subject: "",
     };
-    let failed = each(secrets, look).await;
+    let look = async |secret: &SecretArn| sweep(ports, secret, &findings).await;
+    let failed = frame.each(secrets, look).await;
     let findings: Findings = findings.into_inner();
     ports.journal().measure(&[
         Metric::Failures(failed.count()),
         Metric::RotationsOverdue(findings.overdue),
         Metric::CredentialAge(findings.ages),
     ]);
-    if failed.count() == 0 {
-        return Ok(());
-    }
-    Err(Error::SweepFailed {
-        failed: failed.count(),
-        all: secrets.len(),
-        names: failed.names(),
-    })
+    Ok(failed.into_result(secrets.len())?)
 }
 
 async fn sweep<P: Ports>(

@@ -4,9 +4,10 @@ use std::cell::OnceCell;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::{BehaviorVersion, Builder, Config, Region};
+use aws_sdk_sts::config::{Builder, Config};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use keyrota_function_base::aws::{Environment, classify, incomplete_answer, no_retries, timeouts};
+use keyrota_function_base::aws::{Environment, classify, incomplete_answer, no_retries};
+use keyrota_function_base::client_config;
 use secrecy::ExposeSecret;
 
 use crate::port::{Authenticator, CallError, Identity, KeyPair};
@@ -37,15 +38,13 @@ impl Sts {
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
-            let mut config = Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::new(self.environment.region.clone()))
-                .use_fips(self.environment.fips)
-                .use_dual_stack(self.environment.dual_stack)
-                .http_client(self.http.clone())
-                .retry_config(no_retries())
-                .timeout_config(timeouts());
-            config.set_endpoint_url(self.environment.sts_endpoint.clone());
+            let config = client_config!(
+                aws_sdk_sts,
+                &self.environment,
+                self.http,
+                self.environment.sts_endpoint,
+                no_retries()
+            );
             Client::from_conf(config.build())
         })
     }

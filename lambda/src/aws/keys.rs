@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use aws_sdk_iam::Client;
-use aws_sdk_iam::config::{BehaviorVersion, Builder, Config, Region};
+use aws_sdk_iam::config::{Builder, Config};
 use aws_sdk_iam::types::{AccessKeyMetadata, StatusType, Tag};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use keyrota_function_base::aws::{
-    Environment, classify, incomplete_answer, moment, no_retries, retries, timeouts,
+    Environment, classify, incomplete_answer, moment, no_retries, retries,
 };
+use keyrota_function_base::client_config;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::decide::{AccessKeyId, Activity};
@@ -48,15 +49,13 @@ impl Iam {
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
-            let mut config = Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::new(self.environment.region.clone()))
-                .use_fips(self.environment.fips)
-                .use_dual_stack(self.environment.dual_stack)
-                .http_client(self.http.clone())
-                .retry_config(retries())
-                .timeout_config(timeouts());
-            config.set_endpoint_url(self.environment.iam_endpoint.clone());
+            let config = client_config!(
+                aws_sdk_iam,
+                &self.environment,
+                self.http,
+                self.environment.iam_endpoint,
+                retries()
+            );
             Client::from_conf(config.build())
         })
     }

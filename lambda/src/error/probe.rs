@@ -1,11 +1,12 @@
 //! Why a new key was not found to be allowed what it must be allowed.
 
+use keyrota_function_base::secrets_manager::CallError;
+
 use crate::decide::AccessKeyId;
-use crate::port::CallError;
 
 /// Why a new key was not found to be allowed what it must be allowed. In each
 /// case, AWSCURRENT stays as it is.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum ProbeError {
     /// It is not allowed.
     #[error(
@@ -54,15 +55,4 @@ pub enum ProbeError {
         /// What AWS said.
         source: CallError,
     },
-}
-
-impl ProbeError {
-    /// Returns the error's name for Lambda's `errorType`: its variant's.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ProbeDenied { .. } => "ProbeDenied",
-            Self::ProbeUnclear { .. } => "ProbeUnclear",
-            Self::ProbeRefused { .. } => "ProbeRefused",
-        }
-    }
 }

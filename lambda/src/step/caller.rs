@@ -1,10 +1,11 @@
 //! Whose credentials make the IAM calls.
 
-use super::unread;
+use keyrota_function_base::step::unread;
+
 use crate::decide::CURRENT;
 use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
-use crate::port::{Caller, Ports, Vault, Which};
+use crate::port::{Caller, Ports, SecretsManager, Which};
 use crate::secret::{Credential, administrator_key};
 
 /// Returns whose credentials make the IAM calls. `current` is what AWSCURRENT
@@ -26,7 +27,7 @@ pub(crate) async fn caller<P: Ports>(
                 .administrator()
                 .ok_or_else(|| unreadable("that `rotate_as` names"))?;
             let version = ports
-                .vault()
+                .secrets_manager()
                 .read(&administrator, Which::Labelled(CURRENT))
                 .await
                 .map_err(|source| unread(&administrator, source))?;

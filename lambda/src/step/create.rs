@@ -5,14 +5,13 @@
 //! that this version has no value yet, that the values can be read and keep to
 //! the pins, that the caller may list keys, that there is room.
 
-use super::abandon::abandon;
 use super::caller::caller;
 use super::intent::{self, Recorded};
 use super::mint;
 use super::proof;
 use super::{
-    Admission, Deadline, admit, current_credential, describe, pending_credential, read,
-    read_with_version,
+    Admission, Deadline, Found, abandon, admit, current_credential, describe, find,
+    pending_credential, read,
 };
 use crate::decide::{
     self, AccessKeyId, Because, CURRENT, Hand, Holdings, ListedKey, Obstacle, Origin, PENDING,
@@ -23,7 +22,9 @@ use crate::event::Event;
 use crate::log::Note;
 use crate::mark::{self, Record};
 use crate::pin::{Pin, RotateAs};
-use crate::port::{AccessKey, CallError, Caller, Description, Fault, Journal, Keys, Ports, Which};
+use crate::port::{
+    AccessKey, CallError, CallErrorKind, Caller, Description, Journal, Keys, Ports, Which,
+};
 use crate::retire::Policy;
 use crate::secret::{Content, Credential, Unreadable};
 
@@ -48,8 +49,8 @@ pub(super) async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let (description, current, previous, pending) = tokio::join!(
-        describe(ports, event),
-        read_with_version(ports, event, Which::Labelled(CURRENT)),
+        describe(ports, &event.secret),
+        find(ports, &event.secret, Which::Labelled(CURRENT)),
         read(ports, event, Which::Labelled(PREVIOUS)),
         read(ports, event, Which::Version(&event.token)),
     );
@@ -58,7 +59,11 @@ pub(super) async fn run<P: Ports>(
         return Ok(());
     }
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
-    let (current_version, current) = current?;
+    let Found {
+        version: current_version,
+        content: current,
+        ..
+    } = current?;
     let current = current_credential(&pin, current)?;
     // What was read has a version; the labels are compared once more below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
@@ -111,14 +116,14 @@ async fn already_made<P: Ports>(
                 "its AWSPENDING is not a complete credential of {}",
                 pin.user
             );
-            return Err(abandon(ports, event, None, reason).await);
+            return Err(abandon(ports, event, None, reason).await.into());
         }
         other => other?,
     };
     if pending.access_key == current.access_key {
         let key = pending.access_key;
         let reason = format!("its AWSPENDING holds the key {key} that is AWSCURRENT already");
-        return Err(abandon(ports, event, Some(&key), reason).await);
+        return Err(abandon(ports, event, Some(&key), reason).await.into());
     }
     let note = Note::new("keep", "this version has its key already");
     ports.journal().note(note.about(&pending.access_key));
@@ -234,7 +239,7 @@ async fn prove<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) -> Res
 
 /// Checks that AWSCURRENT and AWSPENDING are where they were.
 async fn unmoved<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
-    let stages = describe(ports, scene.event).await?.stages;
+    let stages = describe(ports, &scene.event.secret).await?.stages;
     let pending = decide::standing(&stages, &scene.event.token) == decide::Standing::Pending;
     if pending && decide::carrier(&stages, CURRENT) == Some(&scene.current_version) {
         return Ok(());
@@ -360,7 +365,7 @@ pub(super) async fn remove<P: Ports>(
     {
         Ok(())
         | Err(CallError {
-            fault: Fault::NotFound,
+            kind: CallErrorKind::NotFound,
             ..
         }) => Ok(()),
         Err(source) => Err(not_removed(&scene.pin, key, source)),
@@ -368,7 +373,7 @@ pub(super) async fn remove<P: Ports>(
 }
 
 fn keys_unread(pin: &Pin, source: CallError) -> Error {
-    let advice = advice(pin, source.fault);
+    let advice = advice(pin, source.kind);
     Error::KeysUnread {
         user: pin.user.clone(),
         source,
@@ -377,7 +382,7 @@ fn keys_unread(pin: &Pin, source: CallError) -> Error {
 }
 
 fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error {
-    let advice = advice(pin, source.fault);
+    let advice = advice(pin, source.kind);
     Error::KeyNotRemoved {
         user: pin.user.clone(),
         key: key.clone(),
@@ -387,29 +392,31 @@ fn not_removed(pin: &Pin, key: &decide::AccessKeyId, source: CallError) -> Error
 }
 
 /// Returns the next step after an IAM call that failed.
-pub(crate) fn advice(pin: &Pin, fault: Fault) -> &'static str {
-    match (fault, &pin.rotate_as) {
-        (Fault::NotAuthenticated, RotateAs::Own) => {
+pub(crate) fn advice(pin: &Pin, kind: CallErrorKind) -> &'static str {
+    match (kind, &pin.rotate_as) {
+        (CallErrorKind::NotAuthenticated, RotateAs::Own) => {
             "the key in AWSCURRENT is dead; store an active key of the user in the secret, or set \
              `rotate_as: role` in the manifest, then rotate again"
         }
-        (Fault::NotAuthenticated, RotateAs::Administrator(_)) => {
+        (CallErrorKind::NotAuthenticated, RotateAs::Administrator(_)) => {
             "the key in the administrator's secret is dead; store an active one there, then rotate \
              again"
         }
-        (Fault::NotAuthorised, RotateAs::Own) => {
+        (CallErrorKind::NotAuthorised, RotateAs::Own) => {
             "allow it in the user's policy ManageOwnAccessKeys, which `keyrota generate` renders, \
              then rotate again"
         }
-        (Fault::NotAuthorised, RotateAs::Role) => {
+        (CallErrorKind::NotAuthorised, RotateAs::Role) => {
             "allow it in the function role's policy, which `keyrota generate` renders, then rotate \
              again"
         }
-        (Fault::NotAuthorised, RotateAs::Administrator(_)) => {
+        (CallErrorKind::NotAuthorised, RotateAs::Administrator(_)) => {
             "allow it to the administrator, then rotate again"
         }
-        (Fault::NotFound, _) => "check that the user exists, then rotate again",
-        (Fault::Throttled | Fault::Unsent | Fault::Unclear, _) => "Secrets Manager tries again",
+        (CallErrorKind::NotFound, _) => "check that the user exists, then rotate again",
+        (CallErrorKind::Throttled | CallErrorKind::Unsent | CallErrorKind::Unclear, _) => {
+            "Secrets Manager tries again"
+        }
         _ => "look the code up in the IAM API reference, then rotate again",
     }
 }

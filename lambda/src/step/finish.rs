@@ -14,13 +14,15 @@ use super::trial::{Trial, authenticate};
 use super::{
     Admission, Deadline, Found, admit, current_credential, describe, find, pending_credential,
 };
-use crate::decide::{self, CURRENT, PREVIOUS, Standing};
-use crate::error::Error;
+use keyrota_function_base::step;
+
+use crate::decide::{CURRENT, PREVIOUS};
+use crate::error::{Error, Unread};
 use crate::event::Event;
 use crate::log::Note;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, Vault, Which};
+use crate::port::{Clock, Description, Journal, Ports, Which};
 use crate::retire::{Policy, Timetable, Use};
 use crate::secret::{Content, Credential};
 use crate::sweep::{self, Succession};
@@ -35,7 +37,7 @@ pub(super) async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
-        describe(ports, event),
+        describe(ports, &event.secret),
         find(ports, &event.secret, Which::Labelled(CURRENT)),
         find(ports, &event.secret, Which::Version(&event.token)),
     );
@@ -76,7 +78,7 @@ pub(super) async fn run<P: Ports>(
     promoted?;
     ports.journal().measure(&[Metric::Rotations(1)]);
     if let Some(timetable) = at_once(&pin)
-        && deadline.left(ports.clock()) >= RETIRING
+        && deadline.remaining_time(ports.clock()) >= RETIRING
     {
         let retired = retire(ports, event, &pin, timetable, &pending, current).await;
         report(ports, event, retired);
@@ -91,32 +93,15 @@ async fn promote<P: Ports>(
     description: &Description,
     pending: &Credential,
 ) -> Result<(), Error> {
-    let from = decide::carrier(&description.stages, CURRENT);
     let note = Note::new("promote", "the new key is complete and was tested");
     ports.journal().note(note.about(&pending.access_key));
-    let Err(source) = ports
-        .vault()
-        .relabel(&event.secret, CURRENT, from, Some(&event.token))
+    step::promote(ports, &event.secret, description, &event.token)
         .await
-    else {
-        return Ok(());
-    };
-    // The label may have moved although the answer was lost; and a second call
-    // is refused once it has, since it is not on `from` any more.
-    let standing = describe(ports, event)
-        .await
-        .map(|description| decide::standing(&description.stages, &event.token));
-    if let Ok(Standing::AlreadyCurrent) = standing {
-        ports
-            .journal()
-            .note(Note::new("done", "the version was found to be AWSCURRENT"));
-        return Ok(());
-    }
-    Err(Error::NotPromoted {
-        secret: event.secret.name().to_owned(),
-        key: pending.access_key.clone(),
-        source,
-    })
+        .map_err(|source| Error::NotPromoted {
+            secret: event.secret.name().to_owned(),
+            key: pending.access_key.clone(),
+            source,
+        })
 }
 
 /// Returns the times of the old key, where it is deactivated at once.
@@ -157,7 +142,7 @@ async fn retire_again<P: Ports>(
     ports: &P,
     event: &Event,
     description: &Description,
-    current: Result<Found, Error>,
+    current: Result<Found, Unread>,
 ) -> Result<(), Error> {
     let pin = Pin::read(ports.pins(), &event.secret, description)?;
     let Some(timetable) = at_once(&pin) else {

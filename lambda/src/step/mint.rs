@@ -10,7 +10,7 @@ use crate::decide::{self, AccessKeyId, AfterPut, PENDING, Put, ReadBack};
 use crate::error::Error;
 use crate::log::Note;
 use crate::mark::{KEYS, MADE};
-use crate::port::{Clock, Fault, Journal, Keys, NewKey, Ports, Vault, Which};
+use crate::port::{CallErrorKind, Clock, Journal, Keys, NewKey, Ports, SecretsManager, Which};
 use crate::secret::{Content, Unreadable};
 
 /// The time that storing a key, or removing it again, may take. A key is made
@@ -52,7 +52,7 @@ async fn create<P: Ports>(
     let user = || scene.pin.user.clone();
     let mut waits = WAITS.iter();
     loop {
-        let left = deadline.left(ports.clock());
+        let left = deadline.remaining_time(ports.clock());
         if left < STORING {
             intent::withdraw(ports, scene, recorded).await;
             return Err(Error::TooLittleTime {
@@ -64,10 +64,12 @@ async fn create<P: Ports>(
             Ok(key) => return Ok(key),
             Err(source) => source,
         };
-        match (source.fault, waits.next()) {
+        match (source.kind, waits.next()) {
             // No key was made, so asking again is not asking twice.
-            (Fault::Throttled | Fault::Unsent, Some(wait)) => ports.clock().sleep(*wait).await,
-            (Fault::Unclear, _) => {
+            (CallErrorKind::Throttled | CallErrorKind::Unsent, Some(wait)) => {
+                ports.clock().sleep(*wait).await
+            }
+            (CallErrorKind::Unclear, _) => {
                 // If a key was made, nobody has its secret. The next run finds
                 // it by the intent, when IAM's lists have caught up.
                 return Err(Error::CreationUnclear {
@@ -75,13 +77,13 @@ async fn create<P: Ports>(
                     source,
                 });
             }
-            (Fault::LimitExceeded, _) => {
+            (CallErrorKind::LimitExceeded, _) => {
                 intent::withdraw(ports, scene, recorded).await;
                 return Err(Error::KeyQuotaReached { user: user() });
             }
             _ => {
                 intent::withdraw(ports, scene, recorded).await;
-                let advice = advice(&scene.pin, source.fault);
+                let advice = advice(&scene.pin, source.kind);
                 return Err(Error::KeyNotCreated {
                     user: user(),
                     source,
@@ -105,13 +107,15 @@ async fn store<P: Ports>(
     let mut maybe_stored = false;
     loop {
         let (put, ()) = tokio::join!(
-            ports.vault().put(scene.event, &value, &[PENDING, MADE]),
+            ports
+                .secrets_manager()
+                .put(scene.event, &value, &[PENDING, MADE]),
             record(ports, scene, &key.id),
         );
         let Err(source) = put else {
             return Ok(());
         };
-        let put = outcome(source.fault);
+        let put = outcome(source.kind);
         maybe_stored |= put == Put::Unclear;
         let found = if put == Put::Refused && !maybe_stored {
             ReadBack::Nothing
@@ -121,7 +125,7 @@ async fn store<P: Ports>(
         // Half of the time for storing is kept for removing the key.
         let wait = waits
             .next()
-            .filter(|wait| deadline.left(ports.clock()) > **wait + STORING / 2);
+            .filter(|wait| deadline.remaining_time(ports.clock()) > **wait + STORING / 2);
         match (
             decide::after_put(put, maybe_stored, found, wait.is_some()),
             wait,
@@ -179,17 +183,17 @@ async fn record<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) {
     }
 }
 
-fn outcome(fault: Fault) -> Put {
-    match fault {
-        Fault::Exists => Put::Taken,
-        Fault::Unclear => Put::Unclear,
-        Fault::Throttled | Fault::Unsent => Put::Postponed,
-        Fault::NotFound
-        | Fault::LimitExceeded
-        | Fault::NotAuthenticated
-        | Fault::NotAuthorised
-        | Fault::Undecryptable
-        | Fault::Refused => Put::Refused,
+fn outcome(kind: CallErrorKind) -> Put {
+    match kind {
+        CallErrorKind::Exists => Put::Taken,
+        CallErrorKind::Unclear => Put::Unclear,
+        CallErrorKind::Throttled | CallErrorKind::Unsent => Put::Postponed,
+        CallErrorKind::NotFound
+        | CallErrorKind::LimitExceeded
+        | CallErrorKind::NotAuthenticated
+        | CallErrorKind::NotAuthorised
+        | CallErrorKind::Undecryptable
+        | CallErrorKind::Refused => Put::Refused,
     }
 }
 

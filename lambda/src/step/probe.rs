@@ -9,7 +9,7 @@ use crate::error::{Error, ProbeError};
 use crate::log::Note;
 use crate::permission::Permission;
 use crate::pin::Pin;
-use crate::port::{Clock, Fault, Journal, Ports, Probe};
+use crate::port::{CallErrorKind, Clock, Journal, Ports, Probe};
 use crate::secret::Credential;
 
 /// How long a denial is waited out. IAM spreads a key and what it may do to each
@@ -39,9 +39,9 @@ pub(super) async fn run<P: Ports>(
         let (user, key) = (pin.user.clone(), pending.access_key.clone());
         let asked = permission.to_string();
         let now = ports.clock().now();
-        let in_time = deadline.left(ports.clock()) > wait;
-        let passing = source.fault.is_passing() || source.fault == Fault::NotAuthenticated;
-        if source.fault == Fault::NotAuthorised {
+        let in_time = deadline.remaining_time(ports.clock()) > wait;
+        let passing = source.kind.is_transient() || source.kind == CallErrorKind::NotAuthenticated;
+        if source.kind == CallErrorKind::NotAuthorised {
             let since = *denied_since.get_or_insert(now);
             if !in_time || now.saturating_sub(since) >= PATIENCE {
                 return Err(Error::from(ProbeError::ProbeDenied {

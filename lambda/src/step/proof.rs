@@ -6,7 +6,7 @@
 //! `GetCallerIdentity` needs no permission, and answers for an active key only.
 
 use crate::pin::Pin;
-use crate::port::{Authenticator, CallError, Fault, Ports};
+use crate::port::{Authenticator, CallError, CallErrorKind, Ports};
 use crate::secret::Credential;
 
 /// Returns whether a stored credential authenticates as the pinned user. That counts as
@@ -22,7 +22,7 @@ pub(crate) async fn authenticates<P: Ports>(
 ) -> Result<bool, CallError> {
     match ports.authenticator().identify(&held.key_pair()).await {
         Ok(identity) => Ok(pin.is_user_arn(&identity.arn)),
-        Err(error) if error.fault == Fault::NotAuthenticated => Ok(false),
+        Err(error) if error.kind == CallErrorKind::NotAuthenticated => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -9,7 +9,7 @@ use crate::pin::Pin;
 use crate::port::{Journal, Ports};
 
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
-    let description = describe(ports, event).await?;
+    let description = describe(ports, &event.secret).await?;
     if admit(ports, event, &description)? == Admission::Done {
         return Ok(());
     }

@@ -6,17 +6,19 @@
 //! version whose content is not documented. A version that is absent, without a
 //! value, without a key, or with the current key is such a test, and passes:
 //! `finishSecret` promotes none of them. Source:
-//! `AWS::SecretsManager::RotationSchedule` in the CloudFormation reference.
+//! `AWS::SecretsManagerClient::RotationSchedule` in the CloudFormation reference.
 
 use super::trial::{Trial, authenticate};
 use super::{Admission, Deadline, admit, describe, pending_credential, probe, read};
+use keyrota_function_base::step::unreadable;
+
 use crate::decide::{self, CURRENT, PENDING, Standing};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Journal, Ports, Which};
-use crate::secret::Content;
+use crate::secret::{Content, Credential};
 
 pub(super) async fn run<P: Ports>(
     ports: &P,
@@ -24,7 +26,7 @@ pub(super) async fn run<P: Ports>(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
-        describe(ports, event),
+        describe(ports, &event.secret),
         read(ports, event, Which::Labelled(CURRENT)),
         read(ports, event, Which::Version(&event.token)),
     );
@@ -41,12 +43,7 @@ pub(super) async fn run<P: Ports>(
     let pin = Pin::read(ports.pins(), &event.secret, &description)?;
     let (current, pending) = (current?, pending?);
     if let Content::Unreadable(problem) = current {
-        let secret = event.secret.name().to_owned();
-        return Err(Error::ValueUnreadable {
-            secret,
-            version: CURRENT,
-            problem,
-        });
+        return Err(unreadable::<Credential>(&event.secret, CURRENT, problem).into());
     }
     pin.check_present(CURRENT, &current)?;
     pin.check_present(PENDING, &pending)?;

@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use super::Deadline;
-use super::abandon::abandon;
 use super::caller::caller;
+use super::{Deadline, abandon};
 use crate::decide::{AccessKeyId, Activity};
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
-use crate::port::{Authenticator, CallError, Clock, Fault, Journal, KeyPair, Keys, Ports};
+use crate::port::{Authenticator, CallError, CallErrorKind, Clock, Journal, KeyPair, Keys, Ports};
 use crate::secret::{Content, Credential};
 
 /// How often the key must authenticate, at once or in a row. IAM spreads a new
@@ -70,15 +69,17 @@ pub(super) async fn authenticate<P: Ports>(
     let (mut successes, mut refusals, mut wait) = (0, 0, FIRST_WAIT);
     let mut absences = 0;
     loop {
-        let over = deadline.left(ports.clock()) <= wait;
-        if failure.fault == Fault::NotAuthenticated {
+        let over = deadline.remaining_time(ports.clock()) <= wait;
+        if failure.kind == CallErrorKind::NotAuthenticated {
             refusals += 1;
             if over || refusals % LOOK_AFTER == 0 {
                 let seen = look(ports, trial).await;
                 absences += u32::from(seen == Some(Seen::Absent));
                 if seen == Some(Seen::Inactive) || absences == ABSENCES {
                     let reason = format!("the key {} that it made is deleted or inactive", key());
-                    return Err(abandon(ports, trial.event, Some(&key()), reason).await);
+                    return Err(abandon(ports, trial.event, Some(&key()), reason)
+                        .await
+                        .into());
                 }
             }
         }
@@ -164,5 +165,5 @@ async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<Seen> {
 
 /// Whether a failure is one that a good key may see while IAM spreads it.
 fn may_pass(error: &CallError) -> bool {
-    error.fault.is_passing() || error.fault == Fault::NotAuthenticated
+    error.kind.is_transient() || error.kind == CallErrorKind::NotAuthenticated
 }

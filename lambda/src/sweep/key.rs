@@ -1,15 +1,15 @@
 //! Retires the key that AWSPREVIOUS names.
 
 use crate::decide::{self, AccessKeyId, Activity, CURRENT, PENDING, PREVIOUS, VersionId};
-use crate::error::{Error, SweepError};
+use crate::error::{Error, RetireError};
 use crate::log::Note;
 use crate::mark::Record;
 use crate::moment::Moment;
 use crate::pin::Pin;
-use crate::port::{CallError, Caller, Clock, Fault, Journal, Keys, LastUsed, Ports};
+use crate::port::{CallError, CallErrorKind, Caller, Clock, Journal, Keys, LastUsed, Ports};
 use crate::retire::{self, Because, Next, OldKey, State, Timetable, Use};
 use crate::secret::Credential;
-use crate::step::{advice, authenticates, caller, describe_secret};
+use crate::step::{advice, authenticates, caller, describe};
 
 /// A key that took the place of another.
 pub(crate) struct Succession<'secret> {
@@ -73,7 +73,8 @@ pub(crate) async fn retire<P: Ports>(
     match todo {
         Next::Nothing | Next::Keep { .. } | Next::ReadState | Next::ReadUse => Ok(Outcome::Settled),
         Next::Hold { .. } => {
-            let note = note(succession, "hold", "still in use").last_used(last_used);
+            let mut note = note(succession, "hold", "still in use");
+            note.details.last_used = last_used;
             ports.journal().note(note);
             Ok(Outcome::Held)
         }
@@ -113,7 +114,7 @@ async fn read_state<P: Ports>(
         let key = listed.iter().find(|key| key.id == *id);
         key.map(|key| key.activity)
     };
-    let unsound = |problem| SweepError::NewKeyUnsound {
+    let unsound = |problem| RetireError::NewKeyUnsound {
         secret: succession.pin.secret.name().to_owned(),
         user: succession.pin.user.clone(),
         key: succession.previous.access_key.clone(),
@@ -170,7 +171,7 @@ async fn act<P: Ports>(
         return Ok(Outcome::Settled);
     }
     if !ours.map_err(|source| not_retired(succession, source))? {
-        let error = SweepError::OldKeyUnproven {
+        let error = RetireError::OldKeyUnproven {
             secret: succession.pin.secret.name().to_owned(),
             user: user.clone(),
             key: key.clone(),
@@ -181,7 +182,8 @@ async fn act<P: Ports>(
         Act::Deactivate => "deactivate",
         Act::Delete => "delete",
     };
-    let note = note(succession, decision, reason).last_used(last_used);
+    let mut note = note(succession, decision, reason);
+    note.details.last_used = last_used;
     ports.journal().note(note);
     let done = match act {
         Act::Deactivate => ports.keys().deactivate(caller, user, key).await,
@@ -216,7 +218,7 @@ async fn is_ours<P: Ports>(
 
 /// Whether every label is still where it was, and no rotation is under way.
 async fn is_unmoved<P: Ports>(ports: &P, succession: &Succession<'_>) -> Result<bool, Error> {
-    let stages = describe_secret(ports, &succession.pin.secret).await?.stages;
+    let stages = describe(ports, &succession.pin.secret).await?.stages;
     let carrier = |label| decide::carrier(&stages, label);
     let current = Some(succession.current_version);
     Ok(carrier(CURRENT) == current
@@ -226,19 +228,19 @@ async fn is_unmoved<P: Ports>(ports: &P, succession: &Succession<'_>) -> Result<
 
 /// A key that is gone needs nothing more.
 fn settled_if_gone(succession: &Succession<'_>, source: CallError) -> Result<Outcome, Error> {
-    match source.fault {
-        Fault::NotFound => Ok(Outcome::Settled),
+    match source.kind {
+        CallErrorKind::NotFound => Ok(Outcome::Settled),
         _ => Err(not_retired(succession, source)),
     }
 }
 
 fn not_retired(succession: &Succession<'_>, source: CallError) -> Error {
-    let advice = if source.fault.is_passing() {
+    let advice = if source.kind.is_transient() {
         "the next sweep tries again"
     } else {
-        advice(succession.pin, source.fault)
+        advice(succession.pin, source.kind)
     };
-    let error = SweepError::OldKeyNotRetired {
+    let error = RetireError::OldKeyNotRetired {
         user: succession.pin.user.clone(),
         key: succession.previous.access_key.clone(),
         source,

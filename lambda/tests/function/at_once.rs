@@ -2,7 +2,7 @@
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{Mishap, TOKEN, World, key_id, rotate, run, sweep};
 
@@ -81,7 +81,11 @@ fn no_call_is_made_that_is_not_needed() {
 /// Nothing goes before the promotion is certain.
 #[test]
 fn without_a_promotion_nothing_goes() {
-    for fault in [Fault::Unclear, Fault::Refused, Fault::NotAuthorised] {
+    for fault in [
+        CallErrorKind::Unclear,
+        CallErrorKind::Refused,
+        CallErrorKind::NotAuthorised,
+    ] {
         let world = tested("self", DELETE);
         world.befall_action(PROMOTE, &[Mishap::Before(fault)]);
         assert_eq!(finish(&world), "NotPromoted");
@@ -93,7 +97,7 @@ fn without_a_promotion_nothing_goes() {
 #[test]
 fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
     let world = tested("self", DELETE);
-    world.befall_action(PROMOTE, &[Mishap::After(Fault::Unclear)]);
+    world.befall_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
     assert_eq!(finish(&world), "done");
     assert_eq!(world.ids(), [key_id(4)]);
     assert_eq!(world.said.borrow().matches(r#""Rotations":1"#).count(), 1);
@@ -105,7 +109,11 @@ fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
 fn what_fails_is_left_to_the_sweep() {
     for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
         for rotate_as in ["self", "role", "ops/key-admin"] {
-            for fault in [Fault::Unclear, Fault::Throttled, Fault::NotAuthorised] {
+            for fault in [
+                CallErrorKind::Unclear,
+                CallErrorKind::Throttled,
+                CallErrorKind::NotAuthorised,
+            ] {
                 for call in 8..15 {
                     for again in [true, false] {
                         let world = tested(rotate_as, timetable);
@@ -154,7 +162,10 @@ fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
 #[test]
 fn a_late_retry_holds_a_key_in_use() {
     let world = tested("self", DEACTIVATE);
-    world.befall_action("iam:UpdateAccessKey", &[Mishap::Before(Fault::Throttled)]);
+    world.befall_action(
+        "iam:UpdateAccessKey",
+        &[Mishap::Before(CallErrorKind::Throttled)],
+    );
     assert_eq!(finish(&world), "done");
     world.end();
     world.pass(std::time::Duration::from_secs(60));

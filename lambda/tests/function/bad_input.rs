@@ -3,8 +3,9 @@
 //! and never with a panic.
 
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS};
+use keyrota_function::error::NamedError;
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 use serde_json::{Value, json};
 
 use crate::fake::{
@@ -141,7 +142,7 @@ fn a_binary_value_and_a_sealed_one_are_answered_too() {
     for step in Step::ALL {
         let world = world("self");
         world.begin(TOKEN);
-        let sealed = Mishap::Before(Fault::Undecryptable);
+        let sealed = Mishap::Before(CallErrorKind::Undecryptable);
         world.befall_action("secretsmanager:GetSecretValue", &[sealed; 9]);
         helpful(&run(&world, step), step.name());
     }

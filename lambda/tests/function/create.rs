@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
 use keyrota_function::mark::Record;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{
     ADMINISTRATOR_ARN, Mishap, OTHER, SECRET_ARN, TOKEN, World, key_id, rotate, run,
@@ -102,7 +102,7 @@ fn an_intent_is_taken_back_where_no_key_was_made() {
         let world = World::new(rotate_as, false);
         world.befall_action(
             "iam:CreateAccessKey",
-            &[Mishap::Before(Fault::NotAuthorised)],
+            &[Mishap::Before(CallErrorKind::NotAuthorised)],
         );
         assert_eq!(create(&world), "KeyNotCreated");
         let by_hand = world.give_key(crate::fake::USER, false);
@@ -386,7 +386,11 @@ fn an_unreadable_previous_version_says_nothing_of_its_key() {
 /// nothing.
 #[test]
 fn a_previous_version_that_cannot_be_read_now_stops_it() {
-    for fault in [Fault::Throttled, Fault::Unclear, Fault::NotAuthorised] {
+    for fault in [
+        CallErrorKind::Throttled,
+        CallErrorKind::Unclear,
+        CallErrorKind::NotAuthorised,
+    ] {
         let world = World::new("self", true);
         let previous = world.give_key(crate::fake::USER, false);
         world.store("before", &[PREVIOUS], &world.value(&previous, SECRET_ARN));

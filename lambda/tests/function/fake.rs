@@ -12,8 +12,8 @@ mod guard;
 mod keys;
 mod mishap;
 mod rotation;
+mod secrets_manager;
 mod sweep;
-mod vault;
 mod world;
 
 pub(crate) use forge::{Forgery, made_up};

@@ -1,17 +1,17 @@
 //! One mishap at each call of a rotation, then Secrets Manager's retries.
 
 use keyrota_function::decide::{Activity, CURRENT, PREVIOUS};
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{Ended, Mishap, SECRET_ARN, TOKEN, USER, World, rotate};
 
 const MISHAPS: [Mishap; 8] = [
-    Mishap::Before(Fault::Unclear),
-    Mishap::After(Fault::Unclear),
-    Mishap::Before(Fault::Throttled),
-    Mishap::Before(Fault::Unsent),
-    Mishap::Before(Fault::NotAuthorised),
-    Mishap::Before(Fault::NotAuthenticated),
+    Mishap::Before(CallErrorKind::Unclear),
+    Mishap::After(CallErrorKind::Unclear),
+    Mishap::Before(CallErrorKind::Throttled),
+    Mishap::Before(CallErrorKind::Unsent),
+    Mishap::Before(CallErrorKind::NotAuthorised),
+    Mishap::Before(CallErrorKind::NotAuthenticated),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{Mishap, TOKEN, World, key_id, run};
 
@@ -36,7 +36,7 @@ fn it_moves_one_label_and_retires_nothing() {
 #[test]
 fn a_move_whose_answer_is_lost_is_found_out() {
     let world = tested();
-    world.befall_action(PROMOTE, &[Mishap::After(Fault::Unclear)]);
+    world.befall_action(PROMOTE, &[Mishap::After(CallErrorKind::Unclear)]);
     assert_eq!(finish(&world), "done");
     assert_eq!(world.current_key(), key_id(4));
 }
@@ -44,10 +44,10 @@ fn a_move_whose_answer_is_lost_is_found_out() {
 #[test]
 fn a_move_that_was_not_made_is_an_error_and_is_made_by_the_retry() {
     for fault in [
-        Fault::Unclear,
-        Fault::Throttled,
-        Fault::Refused,
-        Fault::NotAuthorised,
+        CallErrorKind::Unclear,
+        CallErrorKind::Throttled,
+        CallErrorKind::Refused,
+        CallErrorKind::NotAuthorised,
     ] {
         let world = tested();
         world.befall_action(PROMOTE, &[Mishap::Before(fault)]);

@@ -1,9 +1,9 @@
 //! The log, and what errors say.
 
 use keyrota_function::arn::SecretArn;
-use keyrota_function::error::{Error, SweepError};
+use keyrota_function::error::{Error, RequestError};
 use keyrota_function::log::{Level, Lines, Note};
-use keyrota_function::port::{Answer, CallError, Fault, Journal, LastUsed, Moment};
+use keyrota_function::port::{Answer, CallError, CallErrorKind, Journal, LastUsed, Moment};
 use serde_json::Value;
 
 use crate::fake::{SECRET_ARN, TOKEN, World, key_id, rotate};
@@ -86,7 +86,7 @@ fn the_level_can_be_raised() {
         (Some("ERROR"), 0),
     ] {
         let level = Level::from_setting(setting);
-        let log = Lines::new(Vec::new(), level, String::new, "r-1".to_owned());
+        let log = Lines::<Vec<u8>>::new(Vec::new(), level, String::new, "r-1".to_owned());
         log.note(Note::new("wait", "for a test").about(&key_id(1)));
         let written = String::from_utf8(log.into_writer()).expect("UTF-8");
         assert_eq!(written.lines().count(), lines, "{setting:?}");
@@ -102,7 +102,7 @@ fn a_failed_call_says_what_is_known() {
     };
     let error = CallError {
         action: "iam:CreateAccessKey",
-        fault: Fault::NotAuthorised,
+        kind: CallErrorKind::NotAuthorised,
         answer: Some(Box::new(answer)),
     };
     assert_eq!(
@@ -112,7 +112,7 @@ fn a_failed_call_says_what_is_known() {
     );
     let error = CallError {
         action: "iam:CreateAccessKey",
-        fault: Fault::Unclear,
+        kind: CallErrorKind::Unclear,
         answer: None,
     };
     assert_eq!(
@@ -123,7 +123,8 @@ fn a_failed_call_says_what_is_known() {
 
 #[test]
 fn a_line_of_a_sweep_says_which_secret_and_which_use() {
-    let log = Lines::new(Vec::new(), Level::Info, String::new, "r-1".to_owned()).sweeping();
+    let log =
+        Lines::<Vec<u8>>::new(Vec::new(), Level::Info, String::new, "r-1".to_owned()).sweeping();
     let secret = SecretArn::parse(SECRET_ARN).expect("an ARN");
     let used = LastUsed {
         at: Moment(1_795_305_600),
@@ -131,9 +132,11 @@ fn a_line_of_a_sweep_says_which_secret_and_which_use() {
         region: "e".repeat(500),
     };
     let note = Note::new("hold", "still in use").of(&secret);
-    log.note(note.about(&key_id(1)).last_used(Some(used)));
-    let error = SweepError::SweepTooShort {
-        secret: "prod/ci-deployer".to_owned(),
+    let mut note = note.about(&key_id(1));
+    note.details.last_used = Some(used);
+    log.note(note);
+    let error = RequestError::SweepTooShort {
+        subject: "prod/ci-deployer".to_owned(),
     };
     log.trouble(&secret, &Error::from(error));
     let written = String::from_utf8(log.into_writer()).expect("UTF-8");

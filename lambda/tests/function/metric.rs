@@ -59,7 +59,7 @@ fn more_values_than_a_line_may_hold_go_on_in_the_next() {
 #[test]
 fn without_a_function_nothing_is_measured_and_no_level_hides_it() {
     let written = |function: Option<&str>| {
-        let log = Lines::new(Vec::new(), Level::Error, String::new, "r-1".to_owned());
+        let log = Lines::<Vec<u8>>::new(Vec::new(), Level::Error, String::new, "r-1".to_owned());
         let log = log.metering(function.map(str::to_owned), || 0);
         log.measure(&[Metric::Rotations(1)]);
         String::from_utf8(log.into_writer()).expect("UTF-8")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{CURRENT, PENDING};
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{Mishap, TOKEN, World, key_id, rotate, run};
 
@@ -104,10 +104,10 @@ fn a_permission_is_waited_for_while_it_spreads() {
 #[test]
 fn what_may_pass_is_waited_out_within_the_time_there_is() {
     for fault in [
-        Fault::NotAuthenticated,
-        Fault::Throttled,
-        Fault::Unclear,
-        Fault::Unsent,
+        CallErrorKind::NotAuthenticated,
+        CallErrorKind::Throttled,
+        CallErrorKind::Unclear,
+        CallErrorKind::Unsent,
     ] {
         let world = created(BUCKET);
         world.befall_action(LIST, &[Mishap::Before(fault); 4]);
@@ -125,7 +125,11 @@ fn what_may_pass_is_waited_out_within_the_time_there_is() {
 
 #[test]
 fn what_will_not_pass_is_final() {
-    for fault in [Fault::NotFound, Fault::Refused, Fault::LimitExceeded] {
+    for fault in [
+        CallErrorKind::NotFound,
+        CallErrorKind::Refused,
+        CallErrorKind::LimitExceeded,
+    ] {
         let world = created(BUCKET);
         world.befall_action(LIST, &[Mishap::Before(fault)]);
         assert_eq!(test(&world), "ProbeRefused", "{fault:?}");

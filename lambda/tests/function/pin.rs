@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use keyrota_function::arn::SecretArn;
+use keyrota_function::error::NamedError;
 use keyrota_function::permission::Permission;
-use keyrota_function::pin::{Pin, PinError, Pins, RotateAs};
+use keyrota_function::pin::{EntryError, Pin, PinError, Pins, RotateAs};
 use keyrota_function::pins::PinsError;
 use keyrota_function::port::Description;
 use keyrota_function::retire::{Policy, Timetable};
@@ -86,7 +87,7 @@ fn an_administrator_that_is_none_is_refused() {
         let secret = SECRET.to_owned();
         assert_eq!(
             error,
-            Err(PinError::PinInvalid { secret, field }),
+            Err(EntryError::PinInvalid { secret, field }.into()),
             "{named}"
         );
     }

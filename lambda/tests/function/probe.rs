@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING};
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{Mishap, OTHER, SECRET_ARN, TOKEN, USER, World, key_id, rotate, run};
 
@@ -52,7 +52,7 @@ fn a_key_is_waited_for_while_it_spreads() {
 #[test]
 fn successes_count_only_in_a_row() {
     let world = created();
-    let fault = Mishap::Before(Fault::NotAuthenticated);
+    let fault = Mishap::Before(CallErrorKind::NotAuthenticated);
     for number in [2, 4] {
         world.befall_nth(IDENTIFY, number, fault);
     }
@@ -64,10 +64,10 @@ fn successes_count_only_in_a_row() {
 #[test]
 fn what_may_pass_is_no_success() {
     for fault in [
-        Fault::NotAuthenticated,
-        Fault::Throttled,
-        Fault::Unclear,
-        Fault::Unsent,
+        CallErrorKind::NotAuthenticated,
+        CallErrorKind::Throttled,
+        CallErrorKind::Unclear,
+        CallErrorKind::Unsent,
     ] {
         let world = created();
         world.befall_action(IDENTIFY, &[Mishap::Before(fault); 999]);
@@ -79,7 +79,7 @@ fn what_may_pass_is_no_success() {
 
 #[test]
 fn what_will_not_pass_is_final() {
-    for fault in [Fault::NotAuthorised, Fault::Refused] {
+    for fault in [CallErrorKind::NotAuthorised, CallErrorKind::Refused] {
         let world = created();
         world.befall_action(IDENTIFY, &[Mishap::Before(fault)]);
         assert_eq!(test(&world), "KeyRefused");
@@ -277,7 +277,7 @@ fn a_key_that_is_gone_is_given_up_when_the_time_is_up() {
 fn a_rotation_that_cannot_be_given_up_says_so() {
     let world = created();
     world.take_key(&key_id(4));
-    let fault = Mishap::Before(Fault::NotAuthorised);
+    let fault = Mishap::Before(CallErrorKind::NotAuthorised);
     world.befall_action("secretsmanager:UpdateSecretVersionStage", &[fault]);
     assert_eq!(test(&world), "NotGivenUp");
     assert_eq!(test(&world), "GivenUp");

@@ -25,7 +25,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use self::explore::{Function, explore, explore_forged};
 use self::naive::Disturbed;
@@ -139,8 +139,8 @@ fn one_fault_locks_the_common_functions_user_out_and_not_ours() {
 
 fn disturb(function: Function) -> Disturbed {
     let mishaps = [
-        Mishap::Before(Fault::Unclear),
-        Mishap::After(Fault::Unclear),
+        Mishap::Before(CallErrorKind::Unclear),
+        Mishap::After(CallErrorKind::Unclear),
         Mishap::DieBefore,
         Mishap::DieAfter,
     ];

@@ -2,6 +2,7 @@
 
 use keyrota_function::port::{NewKey, Stored};
 use keyrota_function::secret::{Content, Unreadable, administrator_key};
+use keyrota_function_base::secret::Partial as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -78,7 +79,13 @@ fn what_is_not_a_credential_is_told_apart() {
     assert_eq!(problem(parse_text("[]")), Unreadable::NotAnObject);
     let mut value = complete();
     value["username"] = json!(7);
-    assert_eq!(problem(parse(&value)), Unreadable::NotText("username"));
+    assert_eq!(
+        problem(parse(&value)),
+        Unreadable::Malformed {
+            field: "username",
+            expected: "a string"
+        }
+    );
 }
 
 /// The secret key in the field of the ID would be shown as an ID.
@@ -86,7 +93,13 @@ fn what_is_not_a_credential_is_told_apart() {
 fn a_secret_key_is_not_taken_for_an_id() {
     let mut value = complete();
     value["accesskey"] = json!("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
-    assert_eq!(problem(parse(&value)), Unreadable::NotAnAccessKey);
+    assert_eq!(
+        problem(parse(&value)),
+        Unreadable::Malformed {
+            field: "accesskey",
+            expected: "an access key's ID"
+        }
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use keyrota_function::decide::PENDING;
 use keyrota_function::event::Step;
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::{Mishap, TOKEN, USER, World, key_id, rotate, run};
 
@@ -10,7 +10,7 @@ const CREATE: &str = "iam:CreateAccessKey";
 const PUT: &str = "secretsmanager:PutSecretValue";
 const READ: &str = "secretsmanager:GetSecretValue";
 
-const UNCLEAR: Fault = Fault::Unclear;
+const UNCLEAR: CallErrorKind = CallErrorKind::Unclear;
 
 fn begun() -> World {
     let world = World::new("self", false);
@@ -60,7 +60,7 @@ fn a_put_that_is_lost_is_repeated_with_the_same_value() {
 
 #[test]
 fn a_put_that_is_never_taken_gives_the_key_up() {
-    for fault in [UNCLEAR, Fault::Throttled, Fault::Unsent] {
+    for fault in [UNCLEAR, CallErrorKind::Throttled, CallErrorKind::Unsent] {
         let world = begun();
         world.befall_action(PUT, &[Mishap::Before(fault); 99]);
         assert_eq!(run(&world, Step::Create).name(), "KeyNotStored");
@@ -73,10 +73,10 @@ fn a_put_that_is_never_taken_gives_the_key_up() {
 #[test]
 fn a_refused_put_gives_the_key_up_at_once() {
     for fault in [
-        Fault::NotAuthorised,
-        Fault::Refused,
-        Fault::LimitExceeded,
-        Fault::Undecryptable,
+        CallErrorKind::NotAuthorised,
+        CallErrorKind::Refused,
+        CallErrorKind::LimitExceeded,
+        CallErrorKind::Undecryptable,
     ] {
         let world = begun();
         world.befall_action(PUT, &[Mishap::Before(fault)]);
@@ -93,7 +93,10 @@ fn a_refusal_after_a_lost_answer_does_not_give_a_stored_key_up() {
     let world = begun();
     world.befall_action(
         PUT,
-        &[Mishap::After(UNCLEAR), Mishap::Before(Fault::NotAuthorised)],
+        &[
+            Mishap::After(UNCLEAR),
+            Mishap::Before(CallErrorKind::NotAuthorised),
+        ],
     );
     // The first read back fails, so that the put is repeated.
     world.befall_nth(READ, 3, Mishap::Before(UNCLEAR));
@@ -119,7 +122,7 @@ fn a_key_that_may_be_stored_is_left() {
 #[test]
 fn a_key_that_can_be_neither_stored_nor_removed_is_named_and_found_again() {
     let world = begun();
-    world.befall_action(PUT, &[Mishap::Before(Fault::Refused)]);
+    world.befall_action(PUT, &[Mishap::Before(CallErrorKind::Refused)]);
     world.befall_action("iam:DeleteAccessKey", &[Mishap::Before(UNCLEAR)]);
     assert_eq!(run(&world, Step::Create).name(), "KeyLeftBehind");
     assert!(world.said.borrow().contains(key_id(4).as_str()));
@@ -164,20 +167,20 @@ fn a_creation_that_was_lost_leaves_nothing_behind() {
 #[test]
 fn a_creation_that_was_not_taken_is_asked_for_again() {
     let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(Fault::Throttled); 2]);
+    world.befall_action(CREATE, &[Mishap::Before(CallErrorKind::Throttled); 2]);
     assert_eq!(run(&world, Step::Create).name(), "done");
     assert_eq!(count(&world, CREATE), 3);
     assert_eq!(world.ids(), [key_id(1), key_id(4)]);
 
     let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(Fault::Throttled); 99]);
+    world.befall_action(CREATE, &[Mishap::Before(CallErrorKind::Throttled); 99]);
     assert_eq!(run(&world, Step::Create).name(), "KeyNotCreated");
 }
 
 #[test]
 fn a_quota_that_the_list_did_not_show_is_an_error() {
     let world = begun();
-    world.befall_action(CREATE, &[Mishap::Before(Fault::LimitExceeded)]);
+    world.befall_action(CREATE, &[Mishap::Before(CallErrorKind::LimitExceeded)]);
     assert_eq!(run(&world, Step::Create).name(), "KeyQuotaReached");
     assert_eq!(count(&world, CREATE), 1);
 }

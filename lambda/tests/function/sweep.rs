@@ -6,7 +6,7 @@ mod faults;
 use std::time::Duration;
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 use serde_json::Value;
 
 use crate::fake::{

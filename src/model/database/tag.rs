@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use keyrota_contract::tag;
 use sha2::{Digest, Sha256};
 
 use super::{ChangeAs, Database, PasswordRule, Tls};
@@ -61,17 +62,17 @@ impl Database {
         };
         let dbname = self.dbname.as_deref().map(escaped);
         let mut tags = vec![
-            ("keyrota:user", escaped(&self.username)),
-            ("keyrota:kind", "database".to_owned()),
-            ("keyrota:engine", self.engine.as_str().to_owned()),
-            ("keyrota:endpoint", self.endpoint()),
+            (tag::USER, escaped(&self.username)),
+            (tag::KIND, tag::DATABASE.to_owned()),
+            (tag::ENGINE, self.engine.as_str().to_owned()),
+            (tag::ENDPOINT, self.endpoint()),
         ];
-        tags.extend(dbname.map(|name| ("keyrota:dbname", name)));
+        tags.extend(dbname.map(|name| (tag::DBNAME, name)));
         tags.extend([
-            ("keyrota:tls", tls),
-            ("keyrota:password", self.password.to_string()),
-            ("keyrota:rotate-as", self.rotate_as.as_str().to_owned()),
-            ("keyrota:old-key", self.old_key.to_string()),
+            (tag::TLS, tls),
+            (tag::PASSWORD, self.password.to_string()),
+            (tag::ROTATE_AS, self.rotate_as.as_str().to_owned()),
+            (tag::OLD_KEY, self.old_key.to_string()),
         ]);
         tags
     }

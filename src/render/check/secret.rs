@@ -1,5 +1,7 @@
 //! The secrets, and that nothing secret stands in a template.
 
+use keyrota_contract::{tag, value};
+
 use super::material;
 use super::rule::{Found, Rule, Theme};
 use super::stack::{Entry, Source, Stack};
@@ -145,8 +147,8 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
         let Some(seed) = secret.get("SecretString") else {
             continue;
         };
-        let checked = match secret.tag("keyrota:kind").and_then(literal) {
-            Some("database") => check_database_seed(stack, secret, seed),
+        let checked = match secret.tag(tag::KIND).and_then(literal) {
+            Some(tag::DATABASE) => check_database_seed(stack, secret, seed),
             _ => check_seed(stack, secret, seed),
         };
         if let Err(why) = checked {
@@ -167,16 +169,14 @@ fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<
     if fields.len() != 2 {
         return Err("it has other fields than username and secretarn");
     }
-    if field("username").is_none()
-        || field("username") != secret.tag("keyrota:user").and_then(literal)
-    {
+    if field("username").is_none() || field("username") != secret.tag(tag::USER).and_then(literal) {
         return Err("its username is not the user in the tag keyrota:user");
     }
     let name = secret.text("Name").unwrap_or_default();
     let own = stack
         .world()
         .arn("secretsmanager", &format!("secret:{name}"));
-    match field("secretarn") == Some(&own) {
+    match field(value::SECRET_ARN) == Some(&own) {
         true => Ok(()),
         false => Err("its secretarn is not the secret's own"),
     }
@@ -206,7 +206,7 @@ fn parameters(stack: &Stack<'_>, found: &mut Found) {
         "secret",
         "token",
         "credential",
-        "accesskey",
+        value::ACCESS_KEY,
         "privatekey",
     ];
     for (id, parameter) in stack.template.section("Parameters").into_iter().flatten() {
@@ -251,9 +251,9 @@ fn expected_pins(entry: &Entry<'_>) -> Vec<(&'static str, String)> {
     };
     let owns_user = if key.create_user { "true" } else { "false" };
     vec![
-        ("keyrota:user", key.user.to_string()),
-        ("keyrota:rotate-as", key.rotate_as.as_str().to_owned()),
-        ("keyrota:owns-user", owns_user.to_owned()),
-        (crate::render::OLD_KEY_TAG, key.old_key.to_string()),
+        (tag::USER, key.user.to_string()),
+        (tag::ROTATE_AS, key.rotate_as.as_str().to_owned()),
+        (tag::OWNS_USER, owns_user.to_owned()),
+        (tag::OLD_KEY, key.old_key.to_string()),
     ]
 }

@@ -164,9 +164,12 @@ fn every_secret_is_swept_once_and_no_input_is_too_long() {
             for input in targets {
                 assert!(input.len() <= quota::MAX_TARGET_INPUT, "{}", input.len());
                 let event: serde_json::Value = serde_json::from_str(input).unwrap();
-                assert_eq!(event["keyrota"], "sweep");
-                for arn in event["secrets"].as_array().unwrap() {
-                    let arn = arn.as_str().unwrap();
+                let arns = event["secrets"].as_array().unwrap();
+                let arns: Vec<&str> = arns.iter().map(|arn| arn.as_str().unwrap()).collect();
+                let written = keyrota_contract::event::sweep(&arns);
+                let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+                assert_eq!(event, written);
+                for arn in arns {
                     assert!(arn.contains(&format!(":secret:{name}/u")), "{arn}");
                     assert!(swept.insert(arn.to_owned()), "{arn} is swept twice");
                 }

@@ -1,5 +1,6 @@
 //! What the rendering promises, checked on whole manifests.
 
+mod contract;
 mod limits;
 mod manifests;
 mod names;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use keyrota_contract::tag;
 use serde::Serialize;
 
 use super::{Tag, boundary};
 use crate::model::{AccessKey, Database, Duration, KmsKey, Model, Probe, RotateAs};
 use crate::render::role::Policies;
 use crate::render::served::Served;
-use crate::render::{OLD_KEY_TAG, PROBE_TAG, Strategy, name};
+use crate::render::{Strategy, name};
 
 /// An entry of either kind. What a kind does not have is empty.
 #[derive(Debug, Default, Serialize)]
@@ -92,10 +93,10 @@ pub fn access_key(
 fn key_tags(entry: &AccessKey) -> [(&'static str, String); 4] {
     let owns_user = if entry.create_user { "true" } else { "false" };
     [
-        ("keyrota:user", entry.user.to_string()),
-        ("keyrota:rotate-as", entry.rotate_as.as_str().to_owned()),
-        ("keyrota:owns-user", owns_user.to_owned()),
-        (OLD_KEY_TAG, entry.old_key.to_string()),
+        (tag::USER, entry.user.to_string()),
+        (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
+        (tag::OWNS_USER, owns_user.to_owned()),
+        (tag::OLD_KEY, entry.old_key.to_string()),
     ]
 }
 
@@ -108,7 +109,7 @@ pub fn tags_of_key(entry: &AccessKey, tags: &[Tag], region: &str) -> BTreeMap<St
             false => call,
         }
     });
-    let probe = probe.map(|call| (PROBE_TAG, call));
+    let probe = probe.map(|call| (tag::PROBE, call));
     pairs(pinned(tags, key_tags(entry).into_iter().chain(probe)))
 }
 

@@ -260,7 +260,7 @@ pub fn database_tags(model: &Model, entry: &Database) -> BTreeMap<String, String
 
 /// The manifest's tags and the stack's, in the order of their keys.
 fn tags(model: &Model) -> Vec<Tag> {
-    let own = ("keyrota:stack", model.stack.as_str());
+    let own = (super::STACK_TAG, model.stack.as_str());
     let tags = model
         .tags
         .iter()

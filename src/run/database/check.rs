@@ -1,32 +1,11 @@
 //! Asking the function whether a version's login works.
 
-use serde::Deserialize;
-use serde_json::json;
+use keyrota_contract::event::{self, CheckAnswer};
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
 use crate::port::{ErrorKind, Invoked};
 use crate::render::Strategy;
-
-/// What the function answers.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// The server accepted the login.
-    pub authenticates: bool,
-    /// Why it did not, or why nobody knows.
-    pub reason: Option<String>,
-    /// The kind of the fault, such as `wrong_credentials`.
-    pub fault: Option<String>,
-}
-
-impl Answer {
-    /// Returns why the login does not work, if so.
-    pub fn refusal(self) -> Option<String> {
-        let reason = || "the function does not say why".to_owned();
-        (!self.authenticates).then(|| self.reason.unwrap_or_else(reason))
-    }
-}
 
 /// Has the function log in with what a version holds.
 ///
@@ -40,14 +19,14 @@ pub(in crate::run) async fn check(
     secret: &str,
     arn: &str,
     version: &str,
-) -> Result<Answer> {
+) -> Result<CheckAnswer> {
     let not_asked = |reason: String| Error::NotAsked {
         secret: secret.to_owned(),
         reason,
     };
     let function = deployed.function_arn(Strategy::Databases);
     let function = function.ok_or_else(|| not_asked("the stack has no such function".into()))?;
-    let event = json!({ "keyrota": "check", "secret": arn, "version": version }).to_string();
+    let event = event::check(arn, version);
     let began = context.clock.now();
     let invoked = loop {
         match context.cloud.invoke(function, &event).await {

@@ -1,7 +1,5 @@
 //! Mending what may be mended without a person.
 
-use serde_json::json;
-
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, rotate_database, rotate_secret, verify, verify_database};
 use super::{deployed, diagnose, examine_database, examine_key, waited};
@@ -198,7 +196,7 @@ async fn sweep(
     };
     let function = deployed.function_arn(strategy);
     let function = function.ok_or_else(|| failed("the stack has no such function".into()))?;
-    let event = json!({ "keyrota": "sweep", "secrets": [arn] }).to_string();
+    let event = keyrota_contract::event::sweep(&[arn]);
     match context.cloud.invoke(function, &event).await? {
         Invoked::Answered(_) => Ok(()),
         Invoked::Failed(reason) => Err(failed(reason)),

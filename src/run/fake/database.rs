@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use keyrota_contract::tag;
 use serde_json::{Value, json};
 
 use super::rotation::{Process, STEP, Step};
@@ -76,7 +77,7 @@ impl World {
         let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
         let lacks = || "the value is not complete".to_owned();
         let endpoint = format!("{}:{}", text("host").ok_or_else(lacks)?, value["port"]);
-        if endpoint != secret.tag("keyrota:endpoint") {
+        if endpoint != secret.tag(tag::ENDPOINT) {
             return Err(format!("the value names {endpoint}, and the tag another"));
         }
         Ok(Login {
@@ -90,7 +91,7 @@ impl World {
         secret: &SecretRecord,
         login: &Login,
     ) -> std::result::Result<(), (&'static str, &'static str)> {
-        match self.servers.get(secret.tag("keyrota:endpoint")) {
+        match self.servers.get(secret.tag(tag::ENDPOINT)) {
             Some(server) if !server.down => match server.users.get(&login.user) {
                 Some(password) if *password == login.password => Ok(()),
                 _ => Err((
@@ -172,7 +173,7 @@ impl World {
         outcome?;
         let record = self.secrets.get_mut(&held.name).unwrap();
         record.put_label(SETTING, Some(version));
-        let endpoint = held.tag("keyrota:endpoint").to_owned();
+        let endpoint = held.tag(tag::ENDPOINT).to_owned();
         let server = self.servers.get_mut(&endpoint).unwrap();
         server.users.insert(pending.user, pending.password);
         Ok(())

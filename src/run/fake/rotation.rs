@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keyrota_contract::tag;
 use serde_json::json;
 
 use super::watch::field;
@@ -153,11 +154,11 @@ impl World {
 
     fn report(&mut self, secret: &str, reason: &str) {
         let held = &self.secrets[secret];
-        let below = match held.tag("keyrota:kind") {
+        let below = match held.tag(tag::KIND) {
             "database" => "/database",
             _ => "",
         };
-        let stack = format!("{}{below}", held.tag("keyrota:stack"));
+        let stack = format!("{}{below}", held.tag(tag::STACK));
         let line = json!({ "level": "ERROR", "secret": secret, "errorMessage": reason });
         let group = self.logs.entry(format!("/keyrota/{stack}")).or_default();
         group.push((self.now, line.to_string()));
@@ -167,7 +168,7 @@ impl World {
         let Process {
             secret, version, ..
         } = process;
-        let database = self.secrets[secret].tag("keyrota:kind") == "database";
+        let database = self.secrets[secret].tag(tag::KIND) == "database";
         match process.step {
             Step::Create | Step::Set | Step::Test | Step::Finish if database => {
                 self.database_step(process)
@@ -232,8 +233,8 @@ impl World {
         let origin = held
             .field(CURRENT, "secretarn")
             .ok_or("AWSCURRENT is incomplete")?;
-        let user = held.tag("keyrota:user").to_owned();
-        let hand = match held.tag("keyrota:rotate-as") {
+        let user = held.tag(tag::USER).to_owned();
+        let hand = match held.tag(tag::ROTATE_AS) {
             "self" => Some(current.clone()),
             "role" => None,
             _ => {
@@ -271,10 +272,10 @@ impl World {
     /// Writes down that a key is made now; earlier intents go.
     fn announce(&mut self, secret: &str) {
         let held = &self.secrets[secret];
-        if held.tag("keyrota:owns-user") == "true" {
+        if held.tag(tag::OWNS_USER) == "true" {
             return;
         }
-        let user = held.tag("keyrota:user").to_owned();
+        let user = held.tag(tag::USER).to_owned();
         let tags = self.user_tags.entry(user).or_default();
         tags.insert(MAKING_TAG.to_owned(), self.now.as_second().to_string());
     }
@@ -291,7 +292,7 @@ impl World {
         }
         let other = keys.into_iter().find(|id| id != current).unwrap();
         let named = |label: &str| held.field(label, "accesskey").as_deref() == Some(&other);
-        let owns = held.tag("keyrota:owns-user") == "true";
+        let owns = held.tag(tag::OWNS_USER) == "true";
         let key = &self.keys[&other];
         let tags = self.user_tags.get(user);
         let moments = tags.and_then(|tags| tags.get(MAKING_TAG));

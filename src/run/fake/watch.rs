@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use keyrota_contract::tag;
 use serde_json::Value;
 
 use super::world::{Origin, SecretRecord, World};
@@ -93,13 +94,13 @@ impl World {
 
     /// AWSCURRENT's key works and is the pinned user's.
     fn watch_current(&self, secret: &SecretRecord, call: &str) {
-        if secret.tag("keyrota:kind") == "database" {
+        if secret.tag(tag::KIND) == "database" {
             return self.watch_login(secret, call);
         }
         let Some(id) = secret.field(CURRENT, "accesskey") else {
             return;
         };
-        let owned = secret.tag("keyrota:owns-user") == "true";
+        let owned = secret.tag(tag::OWNS_USER) == "true";
         if self.watch.meanwhile || self.watch.deletes_current || (self.watch.teardown && owned) {
             return;
         }
@@ -107,7 +108,7 @@ impl World {
         let key = self.keys.get(&id);
         let key = key.unwrap_or_else(|| panic!("after {call}: {name} holds {id}, which is gone"));
         assert!(key.active, "after {call}: {name} holds {id}, inactive");
-        let user = secret.tag("keyrota:user");
+        let user = secret.tag(tag::USER);
         assert!(
             user.is_empty() || key.user == user,
             "after {call}: {name} holds a key of {}",

@@ -11,7 +11,7 @@ use super::secrets_manager;
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    SecretsManager,
+    SecretsManagerClient,
     Iam,
     Sts,
 }
@@ -30,7 +30,7 @@ impl Service {
     /// Returns the variable that points SDKs at another endpoint.
     pub const fn endpoint_variable(self) -> &'static str {
         match self {
-            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            Self::SecretsManagerClient => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             Self::Iam => "AWS_ENDPOINT_URL_IAM",
             Self::Sts => "AWS_ENDPOINT_URL_STS",
         }
@@ -38,7 +38,7 @@ impl Service {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::SecretsManager => "secretsmanager",
+            Self::SecretsManagerClient => "secretsmanager",
             Self::Iam => "iam",
             Self::Sts => "sts",
         }
@@ -48,7 +48,7 @@ impl Service {
     pub fn answer(self, account: &mut Account, headers: &HeaderMap, body: &[u8]) -> Answer {
         let signer = signer(headers).unwrap_or_default();
         match self {
-            Self::SecretsManager => self.answer_json(account, signer, headers, body),
+            Self::SecretsManagerClient => self.answer_json(account, signer, headers, body),
             Self::Iam | Self::Sts => self.answer_form(account, signer, body),
         }
     }
@@ -99,7 +99,7 @@ impl Service {
     const fn namespace(self) -> &'static str {
         match self {
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::SecretsManager | Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
+            Self::SecretsManagerClient | Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
         }
     }
 

@@ -1,3 +1,5 @@
+use serde::Deserialize;
+
 use super::*;
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -15,7 +17,7 @@ fn package(text: &str) -> (tempfile::TempDir, String) {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let handler = format!("pins/{digest}.json");
+    let handler = keyrota_contract::pins::path(&digest);
     std::fs::create_dir(package.path().join("pins")).unwrap();
     write(&package, &handler, text);
     (package, handler)

@@ -23,7 +23,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::server::{Before, Change, Endpoint, Engine, Fault, Login, Server, ServerError};
+use crate::server::{Before, Change, Endpoint, Engine, Login, Server, ServerError, ServerFault};
 
 /// What each network step may take. A call takes 28 s at most, which leaves half
 /// of the function's minute to the calls to AWS around it.
@@ -123,13 +123,13 @@ async fn timed<T>(
 ) -> Result<T, ServerError> {
     tokio::time::timeout(budget, step)
         .await
-        .unwrap_or(Err(fault(Fault::TimedOut)))
+        .unwrap_or(Err(fault(ServerFault::TimedOut)))
 }
 
 /// Carries out what asks for a change. What is no answer of the server's leaves
 /// open whether it was made.
 async fn sent<T>(step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let unclear = |code| Failure::Lost(coded(Fault::Unclear, code));
+    let unclear = |code| Failure::Lost(coded(ServerFault::Unclear, code));
     match tokio::time::timeout(budget::STATEMENT, step).await {
         Ok(Err(Failure::Lost(error))) => Err(unclear(error.code.unwrap_or_default())),
         Ok(done) => done,
@@ -158,7 +158,7 @@ impl From<Failure> for ServerError {
 fn fit(endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
     let database = endpoint.dbname.as_deref().unwrap_or_default();
     if login.username.contains('\0') || database.contains('\0') {
-        return Err(coded(Fault::WrongCredentials, "NUL"));
+        return Err(coded(ServerFault::WrongCredentials, "NUL"));
     }
     Ok(())
 }
@@ -167,20 +167,20 @@ fn fit(endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
 /// that says what the protocol does not have.
 fn broken(source: &io::Error) -> ServerError {
     let fault = match source.kind() {
-        io::ErrorKind::InvalidData => Fault::Refused,
-        _ => Fault::Busy,
+        io::ErrorKind::InvalidData => ServerFault::Refused,
+        _ => ServerFault::Busy,
     };
     coded(fault, name::code(source))
 }
 
 /// Returns an error without a code.
-fn fault(fault: Fault) -> ServerError {
+fn fault(fault: ServerFault) -> ServerError {
     ServerError { fault, code: None }
 }
 
 /// Returns an error with its code. A code that came from a server is cut to what
 /// codes are made of, since it could be any text.
-fn coded(fault: Fault, code: impl AsRef<str>) -> ServerError {
+fn coded(fault: ServerFault, code: impl AsRef<str>) -> ServerError {
     let plain = |character: &char| character.is_ascii_alphanumeric() || " _-".contains(*character);
     let code: String = code.as_ref().chars().filter(plain).take(40).collect();
     ServerError {

@@ -9,7 +9,7 @@ pub mod oracle;
 mod plugin;
 mod session;
 
-use crate::server::Fault;
+use crate::server::ServerFault;
 
 pub use session::{Session, log_in};
 
@@ -54,28 +54,30 @@ enum When {
 
 /// Tells what may be done about an error, by its number (*Server Error Message
 /// Reference* of MySQL, *MariaDB Error Codes*).
-fn classify(number: u16, when: When) -> Fault {
+fn classify(number: u16, when: When) -> ServerFault {
     match number {
         // Access denied, in its three forms.
         1045 | 1698 | 1873 => match when {
-            When::Greeting => Fault::Refused,
-            When::Login => Fault::WrongCredentials,
-            When::Statement => Fault::NotAllowed,
+            When::Greeting => ServerFault::Refused,
+            When::Login => ServerFault::WrongCredentials,
+            When::Statement => ServerFault::NotAllowed,
         },
         // Too many connections, of all or of the user; out of resources; being
         // shut down; read-only, in its forms; a lock that others hold.
-        1040 | 1041 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => Fault::Busy,
+        1040 | 1041 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => {
+            ServerFault::Busy
+        }
         // No right to the database, none of that name; the host is not allowed
         // or blocked; locked, in both servers' words; expired; the password is
         // to be changed first.
         1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 | 1862 | 1820 if when != When::Statement => {
-            Fault::LoginForbidden
+            ServerFault::LoginForbidden
         }
-        1820 => Fault::LoginForbidden,
-        1819 | 3638 => Fault::PasswordRefused,
-        1044 | 1131 | 1132 | 1142 | 1143 | 1227 | 1370 | 1410 => Fault::NotAllowed,
-        1133 | 1396 => Fault::UserUnknown,
-        _ => Fault::Refused,
+        1820 => ServerFault::LoginForbidden,
+        1819 | 3638 => ServerFault::PasswordRefused,
+        1044 | 1131 | 1132 | 1142 | 1143 | 1227 | 1370 | 1410 => ServerFault::NotAllowed,
+        1133 | 1396 => ServerFault::UserUnknown,
+        _ => ServerFault::Refused,
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use crate::server::{Endpoint, Fault, ServerError};
+use crate::server::{Endpoint, ServerError, ServerFault};
 
 use super::{budget, coded, fault, timed};
 
@@ -15,15 +15,15 @@ pub async fn reach(endpoint: &Endpoint) -> Result<TcpStream, ServerError> {
     let looked_up = lookup_host((endpoint.host.as_str(), endpoint.port));
     let addresses = match timeout(budget::NAME, looked_up).await {
         Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
-        Ok(Err(_)) => return Err(fault(Fault::NameUnknown)),
-        Err(_) => return Err(coded(Fault::TimedOut, "DNS")),
+        Ok(Err(_)) => return Err(fault(ServerFault::NameUnknown)),
+        Err(_) => return Err(coded(ServerFault::TimedOut, "DNS")),
     };
     timed(budget::CONNECT, first(&addresses)).await
 }
 
 /// Connects to the first of several addresses that lets us.
 async fn first(addresses: &[SocketAddr]) -> Result<TcpStream, ServerError> {
-    let mut last = fault(Fault::NameUnknown);
+    let mut last = fault(ServerFault::NameUnknown);
     let share = budget::CONNECT / u32::try_from(addresses.len().max(1)).unwrap_or(1);
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
@@ -33,16 +33,16 @@ async fn first(addresses: &[SocketAddr]) -> Result<TcpStream, ServerError> {
                 return Ok(stream);
             }
             Ok(Err(source)) => last = coded(unreached(&source), code(&source)),
-            Err(_) => last = fault(Fault::TimedOut),
+            Err(_) => last = fault(ServerFault::TimedOut),
         }
     }
     Err(last)
 }
 
-fn unreached(source: &io::Error) -> Fault {
+fn unreached(source: &io::Error) -> ServerFault {
     match source.kind() {
-        ErrorKind::TimedOut => Fault::TimedOut,
-        _ => Fault::Unreachable,
+        ErrorKind::TimedOut => ServerFault::TimedOut,
+        _ => ServerFault::Unreachable,
     }
 }
 

@@ -9,7 +9,7 @@ mod watch;
 use postgres_protocol::password;
 use secrecy::ExposeSecret;
 
-use crate::server::{Change, Fault, ServerError};
+use crate::server::{Change, ServerError, ServerFault};
 
 use super::{Failure, budget, coded, sent, timed};
 
@@ -19,7 +19,7 @@ pub use session::{Session, log_in};
 pub async fn change(session: &mut Session, change: &Change<'_>) -> Result<(), ServerError> {
     // Neither name nor verifier can hold what ends a message of the protocol.
     if change.username.contains('\0') {
-        return Err(coded(Fault::UserUnknown, "NUL"));
+        return Err(coded(ServerFault::UserUnknown, "NUL"));
     }
     let encryption = timed(budget::STATEMENT, encryption(session)).await?;
     let secret = change.password.expose_secret().as_bytes();
@@ -53,9 +53,9 @@ async fn encryption(session: &mut Session) -> Result<String, ServerError> {
     };
     match (column(0), column(1)) {
         // What a replica would answer to the change: read_only_sql_transaction.
-        (_, Some("t")) => Err(coded(Fault::Busy, "25006")),
+        (_, Some("t")) => Err(coded(ServerFault::Busy, "25006")),
         (Some(encryption), _) => Ok(encryption.to_owned()),
-        (None, _) => Err(coded(Fault::Refused, "password_encryption")),
+        (None, _) => Err(coded(ServerFault::Refused, "password_encryption")),
     }
 }
 
@@ -65,22 +65,22 @@ fn identifier(name: &str) -> String {
 }
 
 /// Tells what may be done about an error, by its SQLSTATE.
-fn classify(state: &str, while_logging_in: bool) -> Fault {
+fn classify(state: &str, while_logging_in: bool) -> ServerFault {
     match state {
-        "28P01" => Fault::WrongCredentials,
+        "28P01" => ServerFault::WrongCredentials,
         // cannot_connect_now, too_many_connections, read_only_sql_transaction,
         // lock_not_available, query_canceled, and the shutdowns.
-        "57P01" | "57P02" | "57P03" | "53300" | "25006" | "55P03" | "57014" => Fault::Busy,
+        "57P01" | "57P02" | "57P03" | "53300" | "25006" | "55P03" | "57014" => ServerFault::Busy,
         // Out of memory, of disk…
-        _ if state.starts_with("53") => Fault::Busy,
+        _ if state.starts_with("53") => ServerFault::Busy,
         // No such database, no right to connect to it, refused by pg_hba.conf.
-        "3D000" | "42501" if while_logging_in => Fault::LoginForbidden,
-        _ if while_logging_in && state.starts_with("28") => Fault::LoginForbidden,
-        "42501" => Fault::NotAllowed,
-        "42704" => Fault::UserUnknown,
+        "3D000" | "42501" if while_logging_in => ServerFault::LoginForbidden,
+        _ if while_logging_in && state.starts_with("28") => ServerFault::LoginForbidden,
+        "42501" => ServerFault::NotAllowed,
+        "42704" => ServerFault::UserUnknown,
         // invalid_parameter_value, which checks of passwords raise.
-        "22023" => Fault::PasswordRefused,
-        _ => Fault::Refused,
+        "22023" => ServerFault::PasswordRefused,
+        _ => ServerFault::Refused,
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::server::{Endpoint, Fault, ServerError, Verification};
+use crate::server::{Endpoint, ServerError, ServerFault, Verification};
 
 use super::{coded, fault, name};
 
@@ -53,8 +53,8 @@ impl Configurations {
     ) -> Result<TlsStream<TcpStream>, ServerError> {
         let configuration =
             self.configuration((endpoint.verification, endpoint.authorities.clone()))?;
-        let host =
-            ServerName::try_from(endpoint.host.clone()).map_err(|_| fault(Fault::NameUnknown))?;
+        let host = ServerName::try_from(endpoint.host.clone())
+            .map_err(|_| fault(ServerFault::NameUnknown))?;
         let handshake = TlsConnector::from(configuration).connect(host, stream);
         handshake.await.map_err(|source| refused(&source))
     }
@@ -85,7 +85,7 @@ impl Configurations {
     }
 
     fn make(&self, (verification, authorities): Wanted) -> Result<ClientConfig, ServerError> {
-        let unusable = |_| coded(Fault::Untrusted, "no authorities");
+        let unusable = |_| coded(ServerFault::Untrusted, "no authorities");
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match verification {
             Verification::Full => {
@@ -123,7 +123,7 @@ impl Configurations {
         let mut roots = RootCertStore::empty();
         let (taken, _) = roots.add_parsable_certificates(certificates);
         if taken == 0 {
-            return Err(coded(Fault::Untrusted, "no authorities"));
+            return Err(coded(ServerFault::Untrusted, "no authorities"));
         }
         Ok(roots)
     }
@@ -138,12 +138,12 @@ fn refused(source: &io::Error) -> ServerError {
             let reason = format!("{reason:?}");
             let end = reason.find(|character: char| !character.is_ascii_alphanumeric());
             let name = &reason[..end.unwrap_or(reason.len())];
-            coded(Fault::Untrusted, name.trim_end_matches("Context"))
+            coded(ServerFault::Untrusted, name.trim_end_matches("Context"))
         }
-        Some(Error::AlertReceived(alert)) => coded(Fault::NoTls, format!("alert {alert:?}")),
-        Some(_) => fault(Fault::NoTls),
-        None if source.kind() == io::ErrorKind::InvalidInput => fault(Fault::NameUnknown),
-        None => coded(Fault::Unreachable, name::code(source)),
+        Some(Error::AlertReceived(alert)) => coded(ServerFault::NoTls, format!("alert {alert:?}")),
+        Some(_) => fault(ServerFault::NoTls),
+        None if source.kind() == io::ErrorKind::InvalidInput => fault(ServerFault::NameUnknown),
+        None => coded(ServerFault::Unreachable, name::code(source)),
     }
 }
 

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::abandon::{abandon, stray};
 use super::{
-    Admission, admit, current_credential, describe, is_repeated, pending_credential, read,
+    Admission, abandon, admit, current_credential, describe, is_repeated, pending_credential, read,
+    stray,
 };
 use crate::error::Error;
 use crate::event::Event;
 use crate::log::Note;
 use crate::pin::Pin;
-use crate::port::{Clock, Fault, Journal, PasswordRule, Passwords, Ports, Vault, Which};
+use crate::port::{
+    CallErrorKind, Clock, Journal, PasswordRule, Passwords, Ports, SecretsManager, Which,
+};
 use crate::secret::{Content, Unreadable};
 use crate::stage::{CURRENT, PENDING};
 
@@ -39,7 +41,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     }
 
     let secret = || event.secret.name().to_owned();
-    let password = ports.vault().random(&pin.rule).await;
+    let password = ports.secrets_manager().random(&pin.rule).await;
     let password = password.map_err(|source| Error::PasswordNotMade {
         secret: secret(),
         source,
@@ -67,17 +69,19 @@ async fn already_made<P: Ports>(
     let undecryptable = matches!(pending, Content::Unreadable(Unreadable::Undecryptable));
     let pending = match pending_credential("complete", pin, pending) {
         Err(error) if undecryptable => return Err(error),
-        Err(Error::Pin(error)) => return Err(abandon(ports, event, stray(&error)).await),
+        Err(Error::Pin(error)) => {
+            return Err(abandon(ports, event, None, stray(&error)).await.into());
+        }
         Err(_) => {
             let username = &pin.username;
             let reason = format!("its AWSPENDING is not a complete credential of {username}");
-            return Err(abandon(ports, event, reason).await);
+            return Err(abandon(ports, event, None, reason).await.into());
         }
         Ok(pending) => pending,
     };
     if is_repeated(&pending, &current) {
         let reason = "its AWSPENDING holds the password that is AWSCURRENT already".to_owned();
-        return Err(abandon(ports, event, reason).await);
+        return Err(abandon(ports, event, None, reason).await.into());
     }
     let note = Note::new("keep", "this version has its password already");
     ports.journal().note(note);
@@ -104,16 +108,16 @@ fn unfit(rule: &PasswordRule, password: &SecretString) -> Option<&'static str> {
 async fn store<P: Ports>(ports: &P, event: &Event, value: &SecretString) -> Result<(), Error> {
     let mut tries = 1;
     loop {
-        let Err(source) = ports.vault().put(event, value, &[PENDING]).await else {
+        let Err(source) = ports.secrets_manager().put(event, value, &[PENDING]).await else {
             return Ok(());
         };
-        match source.fault {
-            Fault::Exists => {
+        match source.kind {
+            CallErrorKind::Exists => {
                 let note = Note::new("keep", "another try of this step stored its password first");
                 ports.journal().note(note);
                 return Ok(());
             }
-            fault if fault.is_passing() && tries < PUTS => {
+            kind if kind.is_transient() && tries < PUTS => {
                 ports.clock().sleep(Duration::from_millis(200)).await;
                 tries += 1;
             }

@@ -11,6 +11,8 @@ use super::test::attempt;
 use super::{
     Admission, Deadline, admit, describe, find, is_repeated, pending_credential, read, unlabel,
 };
+use keyrota_function_base::step;
+
 use crate::arn::SecretArn;
 use crate::error::Error;
 use crate::event::Event;
@@ -18,8 +20,8 @@ use crate::log::Note;
 use crate::mark::SETTING;
 use crate::metric::Metric;
 use crate::pin::Pin;
-use crate::port::{Clock, Description, Journal, Ports, Vault, Which};
-use crate::stage::{self, CURRENT, Standing, VersionId};
+use crate::port::{Clock, Description, Journal, Ports, Which};
+use crate::stage::{self, VersionId};
 use crate::sweep;
 
 /// The time that it takes in ordinary times to have the server forget the old
@@ -33,7 +35,7 @@ pub(super) async fn run<P: Ports>(
 ) -> Result<(), Error> {
     let (description, current, pending) = tokio::join!(
         describe(ports, &event.secret),
-        read(ports, event, Which::Labelled(CURRENT)),
+        read(ports, event, Which::Labelled(stage::CURRENT)),
         find(ports, &event.secret, Which::Version(&event.token)),
     );
     let description = description?;
@@ -61,7 +63,9 @@ pub(super) async fn run<P: Ports>(
     if is_set(&description, &event.token) {
         unlabel(ports, &event.secret, SETTING, &event.token).await;
     }
-    if pin.old_password == Some(Duration::ZERO) && deadline.left(ports.clock()) >= DISCARDING {
+    if pin.old_password == Some(Duration::ZERO)
+        && deadline.remaining_time(ports.clock()) >= DISCARDING
+    {
         let promoted = ports.clock().moment();
         if let Err(error) = sweep::discard(ports, &pin, &pending, promoted).await {
             ports.journal().trouble(&event.secret, &error);
@@ -87,27 +91,10 @@ pub(crate) async fn promote<P: Ports>(
     description: &Description,
     version: &VersionId,
 ) -> Result<(), Error> {
-    let from = stage::carrier(&description.stages, CURRENT);
-    let Err(source) = ports
-        .vault()
-        .relabel(secret, CURRENT, from, Some(version))
+    step::promote(ports, secret, description, version)
         .await
-    else {
-        return Ok(());
-    };
-    // The label may have moved although the answer was lost; and a second call
-    // is refused once it has, since it is not on `from` any more.
-    let standing = describe(ports, secret)
-        .await
-        .map(|description| stage::standing(&description.stages, version));
-    if let Ok(Standing::AlreadyCurrent) = standing {
-        ports
-            .journal()
-            .note(Note::new("done", "the version was found to be AWSCURRENT"));
-        return Ok(());
-    }
-    Err(Error::NotPromoted {
-        secret: secret.name().to_owned(),
-        source,
-    })
+        .map_err(|source| Error::NotPromoted {
+            secret: secret.name().to_owned(),
+            source,
+        })
 }

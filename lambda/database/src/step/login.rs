@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
 use crate::port::Ports;
 use crate::secret::Credential;
-use crate::server::{Fault, Server, ServerError};
+use crate::server::{Server, ServerError, ServerFault};
 
 /// Logs in as the pinned user with a version's password. The server is always
 /// the pinned one, whatever the version says.
@@ -40,42 +40,42 @@ pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServerError) ->
 }
 
 /// Returns the next step after a server refused, or could not be reached.
-pub(crate) fn advice(pin: &Pin, fault: Fault) -> &'static str {
+pub(crate) fn advice(pin: &Pin, fault: ServerFault) -> &'static str {
     match (fault, &pin.rotate_as) {
-        (Fault::WrongCredentials, _) => {
+        (ServerFault::WrongCredentials, _) => {
             "see that the user exists and that nothing else changes its password, then rotate again"
         }
-        (Fault::LoginForbidden, _) => {
+        (ServerFault::LoginForbidden, _) => {
             "unlock the user, see that it may log in from the function's network and that the \
              database exists, then rotate again"
         }
-        (Fault::NameUnknown, _) => {
+        (ServerFault::NameUnknown, _) => {
             "check `host` in the manifest and that the function's VPC resolves it; it is tried again"
         }
-        (Fault::Unreachable | Fault::TimedOut, _) => {
+        (ServerFault::Unreachable | ServerFault::TimedOut, _) => {
             "check `host`, `port` and `network` in the manifest, and that the server's security \
              group lets the function's in; it is tried again"
         }
-        (Fault::NoTls, _) => "turn TLS on on the server; a password is never sent without it",
-        (Fault::Untrusted, _) => {
+        (ServerFault::NoTls, _) => "turn TLS on on the server; a password is never sent without it",
+        (ServerFault::Untrusted, _) => {
             "check `host`, `tls` and `tls_ca` in the manifest against the server's certificate, then \
              `keyrota bootstrap`"
         }
-        (Fault::Busy | Fault::Unclear, _) => "it is tried again",
-        (Fault::PasswordRefused, _) => {
+        (ServerFault::Busy | ServerFault::Unclear, _) => "it is tried again",
+        (ServerFault::PasswordRefused, _) => {
             "check `password` in the manifest against the server's rules, then `keyrota bootstrap`"
         }
-        (Fault::NotAllowed, RotateAs::Own) => {
+        (ServerFault::NotAllowed, RotateAs::Own) => {
             "allow the user to change its own password, or set `rotate_as` in the manifest to an \
              administrator's secret, then rotate again"
         }
-        (Fault::NotAllowed, RotateAs::Administrator(_)) => {
+        (ServerFault::NotAllowed, RotateAs::Administrator(_)) => {
             "allow it to the administrator, then rotate again"
         }
-        (Fault::UserUnknown, _) => {
+        (ServerFault::UserUnknown, _) => {
             "make the user on the server, or take its entry out of the manifest"
         }
-        (Fault::Refused, _) => {
+        (ServerFault::Refused, _) => {
             "look the code up in the server's manual, and into its log, then rotate again"
         }
     }

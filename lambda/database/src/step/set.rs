@@ -15,13 +15,14 @@
 //!    password of AWSCURRENT, or of AWSPREVIOUS where the server calls that
 //!    of AWSCURRENT wrong.
 
-use super::abandon::{abandon, stray};
 use super::administrator::administrator;
 use super::login::{advice, authenticate, no_login, server};
 use super::{
-    Admission, admit, current_credential, describe, find, label, pending_credential, promote, read,
-    usable,
+    Admission, abandon, admit, current_credential, describe, find, label, pending_credential,
+    promote, read, stray, usable,
 };
+use keyrota_function_base::step::unreadable;
+
 use crate::decide::{self, AfterChange};
 use crate::error::Error;
 use crate::event::Event;
@@ -59,7 +60,9 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
         return Ok(());
     }
     let pending = match pending_credential("set", &pin, pending) {
-        Err(Error::Pin(error)) => return Err(abandon(ports, event, stray(&error)).await),
+        Err(Error::Pin(error)) => {
+            return Err(abandon(ports, event, None, stray(&error)).await.into());
+        }
         other => other?,
     };
     let scene = Scene {
@@ -118,11 +121,7 @@ async fn resume<P: Ports>(
     let found = find(ports, secret, Which::Version(version)).await?;
     if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
         // It may hold the password that works; the label would be taken from it.
-        return Err(Error::ValueUnreadable {
-            secret: secret.name().to_owned(),
-            version: SETTING,
-            problem,
-        });
+        return Err(unreadable::<Credential>(secret, SETTING, problem).into());
     }
     let Some(credential) = usable(&scene.pin, found.content) else {
         return beside_a_stray(ports, scene, current).await.map(|()| None);
@@ -249,7 +248,7 @@ async fn failed<P: Ports>(ports: &P, scene: &Scene<'_>, error: ServerError) -> R
         AfterChange::GiveUp => {
             let advice = advice(pin, error.fault);
             let reason = format!("{error} ({advice})");
-            return Err(abandon(ports, scene.event, reason).await);
+            return Err(abandon(ports, scene.event, None, reason).await.into());
         }
         // The connection broke, but perhaps only after the change.
         AfterChange::Ask if authenticate(ports, pin, &scene.pending).await.is_ok() => {

@@ -6,7 +6,7 @@
 //! value, without the fields of a credential, or with the current password is
 //! such a test: then it is AWSCURRENT's password that must log in, if there is
 //! one yet. `finishSecret` promotes no such version. Source:
-//! `AWS::SecretsManager::RotationSchedule` in the CloudFormation reference.
+//! `AWS::SecretsManagerClient::RotationSchedule` in the CloudFormation reference.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::log::Note;
 use crate::pin::Pin;
 use crate::port::{Clock, Journal, Ports, Which};
 use crate::secret::{Content, Credential, Unreadable};
-use crate::server::{Fault, ServerError};
+use crate::server::{ServerError, ServerFault};
 use crate::stage::{self, CURRENT, PENDING, Standing};
 
 /// How long to wait before further tries: for a server that fails over, or one
@@ -101,7 +101,9 @@ pub(super) async fn attempt<P: Ports>(
             return Ok(());
         };
         match waits.next() {
-            Some(wait) if may_pass(&source) && deadline.left(ports.clock()) > wait + ENOUGH => {
+            Some(wait)
+                if may_pass(&source) && deadline.remaining_time(ports.clock()) > wait + ENOUGH =>
+            {
                 ports.clock().sleep(wait).await;
             }
             _ => {
@@ -118,5 +120,5 @@ pub(super) async fn attempt<P: Ports>(
 
 /// Whether another try may succeed.
 fn may_pass(error: &ServerError) -> bool {
-    error.fault.is_passing() || error.fault == Fault::WrongCredentials
+    error.fault.is_transient() || error.fault == ServerFault::WrongCredentials
 }

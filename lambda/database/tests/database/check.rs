@@ -1,7 +1,7 @@
 //! The check.
 
 use keyrota_database_function::event::{EventError, Work};
-use keyrota_database_function::server::Fault;
+use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::CURRENT;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn it_says_whether_a_versions_password_works() {
         "fault": "wrong_credentials",
     });
     assert_eq!(answer(&world, "first"), wrong);
-    world.down.set(Some(Fault::NameUnknown));
+    world.down.set(Some(ServerFault::NameUnknown));
     assert_eq!(answer(&world, "first")["fault"], "name_unknown");
 }
 

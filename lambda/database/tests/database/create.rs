@@ -1,7 +1,7 @@
 //! `createSecret`: the value that it stores, and when it stores none.
 
 use keyrota_database_function::event::Step;
-use keyrota_database_function::port::Fault;
+use keyrota_database_function::port::CallErrorKind;
 use keyrota_database_function::stage::{CURRENT, PENDING, VersionId};
 use serde_json::{Value, json};
 
@@ -47,9 +47,9 @@ fn a_retry_makes_no_second_password() {
 #[test]
 fn a_put_whose_answer_was_lost_is_repeated_with_the_same_password() {
     for mishap in [
-        Mishap::Before(Aws(Fault::Throttled)),
-        Mishap::Before(Aws(Fault::Unclear)),
-        Mishap::After(Aws(Fault::Unclear)),
+        Mishap::Before(Aws(CallErrorKind::Throttled)),
+        Mishap::Before(Aws(CallErrorKind::Unclear)),
+        Mishap::After(Aws(CallErrorKind::Unclear)),
     ] {
         let world = World::new(Setting::POSTGRES);
         // Describe, two reads, the random password; then the put.
@@ -58,7 +58,7 @@ fn a_put_whose_answer_was_lost_is_repeated_with_the_same_password() {
         assert_eq!((count(&world, RANDOM), count(&world, PUT)), (1, 2));
     }
     let world = World::new(Setting::POSTGRES);
-    world.befall(4, Mishap::Before(Aws(Fault::NotAuthorised)));
+    world.befall(4, Mishap::Before(Aws(CallErrorKind::NotAuthorised)));
     assert_eq!(create(&world), "NotStored");
     assert_eq!(count(&world, PUT), 1);
 }
@@ -66,7 +66,7 @@ fn a_put_whose_answer_was_lost_is_repeated_with_the_same_password() {
 #[test]
 fn a_password_that_another_try_stored_first_is_kept() {
     let world = World::new(Setting::POSTGRES);
-    world.befall(4, Mishap::Before(Aws(Fault::Exists)));
+    world.befall(4, Mishap::Before(Aws(CallErrorKind::Exists)));
     assert_eq!(create(&world), "done");
 }
 

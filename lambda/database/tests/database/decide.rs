@@ -8,32 +8,32 @@ use keyrota_database_function::decide::{
 };
 use keyrota_database_function::mark::{RETAINED, SETTING, broken_off};
 use keyrota_database_function::moment::Moment;
-use keyrota_database_function::server::Fault;
+use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PENDING, Stages, VersionId};
 
-const FAULTS: [Fault; 13] = [
-    Fault::WrongCredentials,
-    Fault::LoginForbidden,
-    Fault::NameUnknown,
-    Fault::Unreachable,
-    Fault::TimedOut,
-    Fault::NoTls,
-    Fault::Untrusted,
-    Fault::Busy,
-    Fault::PasswordRefused,
-    Fault::NotAllowed,
-    Fault::UserUnknown,
-    Fault::Unclear,
-    Fault::Refused,
+const FAULTS: [ServerFault; 13] = [
+    ServerFault::WrongCredentials,
+    ServerFault::LoginForbidden,
+    ServerFault::NameUnknown,
+    ServerFault::Unreachable,
+    ServerFault::TimedOut,
+    ServerFault::NoTls,
+    ServerFault::Untrusted,
+    ServerFault::Busy,
+    ServerFault::PasswordRefused,
+    ServerFault::NotAllowed,
+    ServerFault::UserUnknown,
+    ServerFault::Unclear,
+    ServerFault::Refused,
 ];
 
 #[test]
 fn only_a_wrong_password_is_followed_by_another() {
     for fault in FAULTS {
         let expected = match fault {
-            Fault::WrongCredentials => AfterChange::TryAnother,
-            Fault::Unclear => AfterChange::Ask,
-            Fault::PasswordRefused => AfterChange::GiveUp,
+            ServerFault::WrongCredentials => AfterChange::TryAnother,
+            ServerFault::Unclear => AfterChange::Ask,
+            ServerFault::PasswordRefused => AfterChange::GiveUp,
             _ => AfterChange::Fail,
         };
         assert_eq!(after_change(fault), expected, "{fault:?}");
@@ -42,7 +42,7 @@ fn only_a_wrong_password_is_followed_by_another() {
 
 #[test]
 fn a_fault_has_a_name_of_its_own() {
-    let names: BTreeSet<&str> = FAULTS.into_iter().map(Fault::name).collect();
+    let names: BTreeSet<&str> = FAULTS.into_iter().map(ServerFault::name).collect();
     assert_eq!(names.len(), FAULTS.len());
     for fault in FAULTS {
         let debug = format!("{fault:?}").to_lowercase();

@@ -11,8 +11,8 @@ mod forge;
 mod guard;
 mod mishap;
 mod rotation;
+mod secrets_manager;
 mod server;
-mod vault;
 mod world;
 
 pub(crate) use forge::Forgery;

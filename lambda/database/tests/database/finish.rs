@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
-use keyrota_database_function::server::Fault;
+use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 use serde_json::json;
 
@@ -88,17 +88,21 @@ fn a_new_password_that_does_not_work_is_not_promoted() {
 #[test]
 fn a_server_that_fails_over_is_given_a_moment() {
     for fault in [
-        Fault::Busy,
-        Fault::TimedOut,
-        Fault::Unreachable,
-        Fault::WrongCredentials,
+        ServerFault::Busy,
+        ServerFault::TimedOut,
+        ServerFault::Unreachable,
+        ServerFault::WrongCredentials,
     ] {
         let world = done_to(Step::Set);
         world.befall(3, Mishap::Before(Server(fault)));
         world.befall(4, Mishap::Before(Server(fault)));
         assert_eq!(run(&world, Step::Test).name(), "done", "{fault:?}");
     }
-    for fault in [Fault::Untrusted, Fault::NoTls, Fault::LoginForbidden] {
+    for fault in [
+        ServerFault::Untrusted,
+        ServerFault::NoTls,
+        ServerFault::LoginForbidden,
+    ] {
         let world = done_to(Step::Set);
         world.befall(3, Mishap::Before(Server(fault)));
         assert_eq!(run(&world, Step::Test).name(), "TestFailed", "{fault:?}");
@@ -118,7 +122,7 @@ fn a_test_of_the_configuration_tests_what_is_current() {
         prepare(&world);
         assert_eq!(run(&world, Step::Test).name(), "done");
         assert!(world.calls.borrow().contains(&"authenticate"));
-        world.down.set(Some(Fault::Unreachable));
+        world.down.set(Some(ServerFault::Unreachable));
         assert_eq!(run(&world, Step::Test).name(), "TestFailed");
         world.down.set(None);
         // Nothing is set, and nothing promoted.
@@ -169,10 +173,10 @@ fn what_was_never_set_is_tested_first() {
 #[test]
 fn a_move_whose_answer_was_lost_is_looked_for() {
     let world = done_to(Step::Test);
-    world.befall(4, Mishap::After(Aws(port::Fault::Unclear)));
+    world.befall(4, Mishap::After(Aws(port::CallErrorKind::Unclear)));
     assert_eq!(run(&world, Step::Finish).name(), "done");
     let world = done_to(Step::Test);
-    world.befall(4, Mishap::Before(Aws(port::Fault::Unclear)));
+    world.befall(4, Mishap::Before(Aws(port::CallErrorKind::Unclear)));
     assert_eq!(run(&world, Step::Finish).name(), "NotPromoted");
     assert_eq!(run(&world, Step::Finish).name(), "done");
     assert!(world.works(CURRENT));

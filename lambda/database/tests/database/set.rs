@@ -3,7 +3,7 @@
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
-use keyrota_database_function::server::{Engine, Fault};
+use keyrota_database_function::server::{Engine, ServerFault};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
 use serde_json::json;
 
@@ -56,7 +56,7 @@ fn it_is_written_down_before_it_is_sent() {
     drop(calls);
 
     let world = created(Setting::POSTGRES);
-    world.befall(4, Mishap::Before(Aws(port::Fault::NotAuthorised)));
+    world.befall(4, Mishap::Before(Aws(port::CallErrorKind::NotAuthorised)));
     assert_eq!(run(&world, Step::Set).name(), "NotWrittenDown");
     assert_eq!(asked(&world), ["authenticate"]);
 }
@@ -103,14 +103,14 @@ fn nor_is_it_tried_where_it_is_of_another_user_or_server() {
 #[test]
 fn another_password_is_tried_only_after_a_wrong_one() {
     for fault in [
-        Fault::LoginForbidden,
-        Fault::NameUnknown,
-        Fault::Unreachable,
-        Fault::TimedOut,
-        Fault::NoTls,
-        Fault::Untrusted,
-        Fault::Busy,
-        Fault::Refused,
+        ServerFault::LoginForbidden,
+        ServerFault::NameUnknown,
+        ServerFault::Unreachable,
+        ServerFault::TimedOut,
+        ServerFault::NoTls,
+        ServerFault::Untrusted,
+        ServerFault::Busy,
+        ServerFault::Refused,
     ] {
         for call in [3, 5] {
             let world = created(Setting::POSTGRES);
@@ -134,7 +134,7 @@ fn a_server_that_is_down_at_any_step_changes_nothing_and_is_waited_for() {
         world.begin(TOKEN);
         for each in Step::ALL {
             if each == step {
-                world.down.set(Some(Fault::Unreachable));
+                world.down.set(Some(ServerFault::Unreachable));
                 let needs_it = each != Step::Create;
                 assert_eq!(run(&world, each).is_done(), !needs_it);
                 world.down.set(None);
@@ -148,7 +148,7 @@ fn a_server_that_is_down_at_any_step_changes_nothing_and_is_waited_for() {
 #[test]
 fn a_password_that_the_server_refuses_is_given_up_and_another_is_made() {
     let world = World::new(Setting::POSTGRES);
-    world.refuses.set(Some(Fault::PasswordRefused));
+    world.refuses.set(Some(ServerFault::PasswordRefused));
     assert_eq!(rotate(&world, TOKEN).name(), "GivenUp");
     assert!(
         world
@@ -170,7 +170,7 @@ fn who_may_not_change_the_password_is_told_so() {
         (Setting::ADMINISTRATOR, "allow it to the administrator"),
     ] {
         let world = created(setting);
-        world.refuses.set(Some(Fault::NotAllowed));
+        world.refuses.set(Some(ServerFault::NotAllowed));
         assert_eq!(run(&world, Step::Set).name(), "NotChanged");
         assert!(world.said.borrow().contains(advice));
         assert!(world.works(CURRENT));
@@ -200,8 +200,8 @@ fn a_user_that_was_dropped_is_named() {
 #[test]
 fn a_change_whose_answer_was_lost_is_looked_for() {
     for (mishap, ended) in [
-        (Mishap::Before(Server(Fault::Unclear)), "NotChanged"),
-        (Mishap::After(Server(Fault::Unclear)), "done"),
+        (Mishap::Before(Server(ServerFault::Unclear)), "NotChanged"),
+        (Mishap::After(Server(ServerFault::Unclear)), "done"),
     ] {
         for setting in [Setting::POSTGRES, Setting::MYSQL] {
             let world = created(setting);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::port;
-use keyrota_database_function::server::Fault;
+use keyrota_database_function::server::ServerFault;
 use keyrota_database_function::stage::{CURRENT, PREVIOUS};
 
 use crate::fake::AnyFault::{Aws, Server};
@@ -77,7 +77,7 @@ fn it_is_said_where_no_password_works_and_where_the_server_is_down() {
     assert!(world.said.borrow().contains("\"Failures\":1"));
 
     let world = broken_off(Setting::POSTGRES);
-    world.down.set(Some(Fault::TimedOut));
+    world.down.set(Some(ServerFault::TimedOut));
     assert_eq!(sweep(&world).name(), "SweepFailed");
     assert!(world.carrier(SETTING).is_some());
 }
@@ -138,8 +138,8 @@ fn nothing_is_forgotten_while_another_password_was_sent() {
 #[test]
 fn what_failed_is_done_by_the_next_sweep() {
     for mishap in [
-        Mishap::Before(Server(Fault::Busy)),
-        Mishap::After(Server(Fault::Unclear)),
+        Mishap::Before(Server(ServerFault::Busy)),
+        Mishap::After(Server(ServerFault::Unclear)),
     ] {
         let world = World::new(mysql(IN_TIME));
         assert_eq!(rotate(&world, TOKEN).name(), "done");
@@ -174,6 +174,6 @@ fn a_secret_without_a_password_yet_is_no_failure() {
     world.store("seed", &[CURRENT], &seed);
     world.forgive();
     assert_eq!(sweep(&world).name(), "done");
-    world.befall(0, Mishap::Before(Aws(port::Fault::Throttled)));
+    world.befall(0, Mishap::Before(Aws(port::CallErrorKind::Throttled)));
     assert_eq!(sweep(&world).name(), "SweepFailed");
 }

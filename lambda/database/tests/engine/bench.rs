@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::server::{
-    Before, Change, Endpoint, Engine, Fault, Login, Server as _, ServerError, Verification,
+    Before, Change, Endpoint, Engine, Login, Server as _, ServerError, ServerFault, Verification,
 };
 use keyrota_test_servers::{self as servers, Certificate, Options, Server};
 use secrecy::SecretString;
@@ -88,7 +88,7 @@ impl Bench {
         let before = self.authenticate(old).await;
         assert_eq!(
             before.map_err(|error| error.fault),
-            Err(Fault::WrongCredentials)
+            Err(ServerFault::WrongCredentials)
         );
     }
 
@@ -122,7 +122,7 @@ pub fn any_characters() -> String {
 }
 
 /// Returns what an error is told by.
-pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (Fault, String) {
+pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (ServerFault, String) {
     match result {
         Ok(_) => panic!("it went well"),
         Err(error) => (error.fault, error.code.unwrap_or_default()),
@@ -130,7 +130,7 @@ pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (Fault, String) {
 }
 
 /// Holds an error to its fault and code.
-pub fn check<T: PartialEq>(result: Result<T, ServerError>, fault: Fault, code: &str) {
+pub fn check<T: PartialEq>(result: Result<T, ServerError>, fault: ServerFault, code: &str) {
     assert_eq!(told(result), (fault, code.to_owned()));
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::server::{
-    Endpoint, Engine, Fault, Server as _, ServerError, Verification,
+    Endpoint, Engine, Server as _, ServerError, ServerFault, Verification,
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -98,7 +98,7 @@ impl Impostor {
 }
 
 /// Holds a login to an error, and the impostor to not hearing the password.
-async fn refused(impostor: Impostor, fault: Fault, code: &str) {
+async fn refused(impostor: Impostor, fault: ServerFault, code: &str) {
     let (result, heard) = impostor.log_in().await;
     check(result, fault, code);
     let heard = String::from_utf8_lossy(&heard);
@@ -126,7 +126,7 @@ async fn postgres_may_not_ask_for_the_password() {
     let asked = message(b'R', b"\0\0\0\x03");
     refused(
         postgres(&[&asked]),
-        Fault::Untrusted,
+        ServerFault::Untrusted,
         "password in clear text",
     )
     .await;
@@ -136,7 +136,7 @@ async fn postgres_may_not_ask_for_the_password() {
 async fn postgres_has_to_end_what_it_begins() {
     let (begun, done) = (message(b'R', SCRAM), message(b'R', b"\0\0\0\0"));
     let impostor = postgres(&[&begun, &done]);
-    refused(impostor, Fault::Refused, "protocol").await;
+    refused(impostor, ServerFault::Refused, "protocol").await;
 }
 
 #[tokio::test]
@@ -154,14 +154,14 @@ async fn postgres_hears_of_the_certificate_that_it_showed() {
 async fn postgres_may_not_have_us_hash_for_good() {
     let first = b"\0\0\0\x0br=nonce,s=c2FsdA==,i=4294967295";
     let (begun, first) = (message(b'R', SCRAM), message(b'R', first));
-    refused(postgres(&[&begun, &first]), Fault::Untrusted, "SCRAM").await;
+    refused(postgres(&[&begun, &first]), ServerFault::Untrusted, "SCRAM").await;
 }
 
 #[tokio::test]
 async fn postgres_may_not_have_us_take_memory() {
     refused(
         postgres(&[b"R\x7f\xff\xff\xff"]),
-        Fault::Refused,
+        ServerFault::Refused,
         "protocol",
     )
     .await;
@@ -177,11 +177,11 @@ async fn what_is_said_before_tls_is_no_part_of_it() {
         ..postgres(&[])
     };
     let (result, _) = impostor.log_in().await;
-    assert_eq!(result.expect_err("no TLS").fault, Fault::NoTls);
+    assert_eq!(result.expect_err("no TLS").fault, ServerFault::NoTls);
 
     let mut impostor = mysql(Engine::MySql, &[]);
     impostor.plain.extend(packet(3, &[0, 0, 0, 2, 0, 0, 0]));
-    refused(impostor, Fault::Refused, "protocol").await;
+    refused(impostor, ServerFault::Refused, "protocol").await;
 }
 
 /// Returns a packet of MySQL's.
@@ -214,12 +214,22 @@ async fn mysql_may_not_ask_for_the_password_by_other_plugins() {
     for engine in [Engine::MySql, Engine::MariaDb] {
         let asked = packet(3, b"\xfemysql_clear_password\0");
         let impostor = mysql(engine, &[&asked]);
-        refused(impostor, Fault::LoginForbidden, "mysql_clear_password").await;
+        refused(
+            impostor,
+            ServerFault::LoginForbidden,
+            "mysql_clear_password",
+        )
+        .await;
     }
     for plugin in ["sha256_password", "caching_sha2_password"] {
         let challenge = b"\0aaaaaaaaaaaaaaaaaaaa\0";
         let asked = packet(3, &[b"\xfe", plugin.as_bytes(), challenge].concat());
-        refused(mysql(Engine::MariaDb, &[&asked]), Fault::Untrusted, plugin).await;
+        refused(
+            mysql(Engine::MariaDb, &[&asked]),
+            ServerFault::Untrusted,
+            plugin,
+        )
+        .await;
     }
 }
 
@@ -230,7 +240,7 @@ async fn mysql_may_not_ask_for_files() {
         packet(1, b"\xfb/etc/passwd"),
     );
     let impostor = mysql(Engine::MySql, &[&done, &file]);
-    refused(impostor, Fault::Refused, "protocol").await;
+    refused(impostor, ServerFault::Refused, "protocol").await;
 }
 
 #[tokio::test]
@@ -238,13 +248,18 @@ async fn mysql_may_not_have_us_go_round_for_good() {
     let again = b"\xfemysql_native_password\0aaaaaaaaaaaaaaaaaaaa\0";
     let again: Vec<_> = (0..20).map(|round| packet(3 + 2 * round, again)).collect();
     let again: Vec<_> = again.iter().map(Vec::as_slice).collect();
-    refused(mysql(Engine::MySql, &again), Fault::Refused, "protocol").await;
+    refused(
+        mysql(Engine::MySql, &again),
+        ServerFault::Refused,
+        "protocol",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn mysql_may_not_have_us_take_memory() {
     let impostor = mysql(Engine::MySql, &[b"\xff\xff\xff\x03"]);
-    refused(impostor, Fault::Refused, "protocol").await;
+    refused(impostor, ServerFault::Refused, "protocol").await;
 }
 
 #[tokio::test]
@@ -253,5 +268,5 @@ async fn a_refusal_that_anybody_could_have_said_is_not_the_passwords() {
         plain: packet(0, b"\xff\x15\x04Access denied"),
         ..mysql(Engine::MySql, &[])
     };
-    refused(impostor, Fault::Refused, "1045").await;
+    refused(impostor, ServerFault::Refused, "1045").await;
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use keyrota_database_function::server::{
-    Before, Endpoint, Engine, Fault, Server as _, Verification,
+    Before, Endpoint, Engine, Server as _, ServerFault, Verification,
 };
 
 use crate::bench::{Bench, Kind, any_characters, check, login, unique};
@@ -107,7 +107,7 @@ async fn an_expired_password_can_still_be_changed() {
     let (old, new) = (login(&name, "old"), login(&name, "back\\slash"));
     check(
         bench.authenticate(&old).await,
-        Fault::LoginForbidden,
+        ServerFault::LoginForbidden,
         "1820",
     );
     assert_eq!(bench.change(&old, &new, false).await, Ok(Before::Void));
@@ -124,16 +124,16 @@ async fn who_may_not_log_in_is_told_apart() {
     ] {
         for password in ["wrong", ""] {
             let result = bench.authenticate(&login(&name, password)).await;
-            check(result, Fault::WrongCredentials, "1045");
+            check(result, ServerFault::WrongCredentials, "1045");
         }
     }
     let name = user("locked", "ACCOUNT LOCK");
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::LoginForbidden, "4151");
+    check(result, ServerFault::LoginForbidden, "4151");
     let name = user("often", "WITH MAX_CONNECTIONS_PER_HOUR 1");
     assert_eq!(bench.authenticate(&login(&name, "old")).await, Ok(()));
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::Busy, "1226");
+    check(result, ServerFault::Busy, "1226");
 }
 
 #[tokio::test]
@@ -148,12 +148,16 @@ async fn the_database_is_the_one_that_is_named() {
         bench.engines.authenticate(&endpoint, &login).await
     };
     bench.sql(&format!("CREATE DATABASE {database}"));
-    check(at(&database).await, Fault::LoginForbidden, "1044");
+    check(at(&database).await, ServerFault::LoginForbidden, "1044");
     bench.sql(&format!(
         "GRANT SELECT ON {database}.* TO {name}@'%'; GRANT SELECT ON none_of_that_name.* TO {name}@'%'"
     ));
     assert_eq!(at(&database).await, Ok(()));
-    check(at("none_of_that_name").await, Fault::LoginForbidden, "1049");
+    check(
+        at("none_of_that_name").await,
+        ServerFault::LoginForbidden,
+        "1049",
+    );
 }
 
 #[tokio::test]
@@ -161,18 +165,18 @@ async fn refused_changes_are_told_apart() {
     let (bench, name, other) = (bench(), user("refused", ""), user("other", ""));
     let own = login(&name, "old");
     let result = bench.change(&own, &login(&other, "new"), false).await;
-    check(result, Fault::NotAllowed, "1142");
+    check(result, ServerFault::NotAllowed, "1142");
     let administrator = login(&administrator(), "old");
     let nobody = login("nobody_of_that_name", "new");
     let result = bench.change(&administrator, &nobody, false).await;
-    check(result, Fault::UserUnknown, "");
+    check(result, ServerFault::UserUnknown, "");
     bench.sql(&format!(
         "CREATE USER {other}@'10.%' IDENTIFIED BY 'another'"
     ));
     let result = bench
         .change(&administrator, &login(&other, "new"), false)
         .await;
-    check(result, Fault::NotAllowed, "2 accounts of that name");
+    check(result, ServerFault::NotAllowed, "2 accounts of that name");
     let name = unique("either");
     bench.sql(&format!(
         "CREATE USER {name}@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('old')
@@ -181,7 +185,7 @@ async fn refused_changes_are_told_apart() {
     let result = bench
         .change(&administrator, &login(&name, "new"), false)
         .await;
-    check(result, Fault::NotAllowed, "several plugins");
+    check(result, ServerFault::NotAllowed, "several plugins");
 }
 
 #[tokio::test]
@@ -195,7 +199,7 @@ async fn a_server_of_another_make_is_refused() {
         .engines
         .authenticate(&endpoint, &login(&name, "old"))
         .await;
-    check(result, Fault::Refused, "MariaDB");
+    check(result, ServerFault::Refused, "MariaDB");
 }
 
 #[tokio::test]
@@ -221,19 +225,23 @@ async fn a_server_that_does_not_take_a_change_says_why() {
     let name = user_of(&bench, "app", "");
     let (old, new) = (login(&name, "old"), login(&name, "new"));
     bench.sql("SET GLOBAL read_only = ON");
-    check(bench.change(&old, &new, false).await, Fault::Busy, "1290");
+    check(
+        bench.change(&old, &new, false).await,
+        ServerFault::Busy,
+        "1290",
+    );
     bench.sql("SET GLOBAL read_only = OFF");
 
     // A server that wants to see the password gets it if it does not write it down.
     bench.sql("INSTALL SONAME 'simple_password_check'");
     let strong = login(&name, "Tr0ub4dor-strong");
     let result = bench.change(&old, &strong, false).await;
-    check(result, Fault::NotAllowed, "general_log");
+    check(result, ServerFault::NotAllowed, "general_log");
     assert_eq!(bench.authenticate(&old).await, Ok(()));
     bench.sql("SET GLOBAL general_log = OFF");
     check(
         bench.change(&old, &new, false).await,
-        Fault::PasswordRefused,
+        ServerFault::PasswordRefused,
         "1819",
     );
     bench.check_change(&old, &old, &strong).await;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use keyrota_database_function::server::{
-    Before, Endpoint, Fault, Login, Server as _, ServerError, Verification,
+    Before, Endpoint, Login, Server as _, ServerError, ServerFault, Verification,
 };
 
 use crate::bench::{Bench, Kind, any_characters, check, login, unique};
@@ -63,7 +63,7 @@ async fn the_password_before_is_retained_where_the_user_may() {
     assert_eq!(discard(bench, &new, &name).await, Ok(()));
     check(
         bench.authenticate(&old).await,
-        Fault::WrongCredentials,
+        ServerFault::WrongCredentials,
         "1045",
     );
     assert_eq!(bench.authenticate(&new).await, Ok(()));
@@ -79,11 +79,15 @@ async fn what_may_not_be_retained_is_void() {
     assert_eq!(bench.change(&old, &new, true).await, Ok(Before::Void));
     check(
         bench.authenticate(&old).await,
-        Fault::WrongCredentials,
+        ServerFault::WrongCredentials,
         "1045",
     );
     assert_eq!(bench.authenticate(&new).await, Ok(()));
-    check(discard(bench, &new, &name).await, Fault::NotAllowed, "1227");
+    check(
+        discard(bench, &new, &name).await,
+        ServerFault::NotAllowed,
+        "1227",
+    );
 }
 
 #[tokio::test]
@@ -129,7 +133,7 @@ async fn an_administrator_changes_a_password() {
     assert_eq!(discard(bench, &other, &name).await, Ok(()));
     check(
         bench.authenticate(&new).await,
-        Fault::WrongCredentials,
+        ServerFault::WrongCredentials,
         "1045",
     );
     bench.check_log(
@@ -157,14 +161,14 @@ async fn an_expired_password_can_still_be_changed() {
     let (old, new) = (login(&name, "old"), login(&name, "new'new"));
     check(
         bench.authenticate(&old).await,
-        Fault::LoginForbidden,
+        ServerFault::LoginForbidden,
         "1820",
     );
     // A mode that cannot be known would read this otherwise.
     let result = bench
         .change(&old, &login(&name, "back\\slash"), false)
         .await;
-    check(result, Fault::LoginForbidden, "1820");
+    check(result, ServerFault::LoginForbidden, "1820");
     assert_eq!(bench.change(&old, &new, true).await, Ok(Before::Void));
     assert_eq!(bench.authenticate(&new).await, Ok(()));
 }
@@ -174,24 +178,24 @@ async fn who_may_not_log_in_is_told_apart() {
     let bench = bench();
     let name = user("login", "");
     let result = bench.authenticate(&login(&name, "wrong")).await;
-    check(result, Fault::WrongCredentials, "1045");
+    check(result, ServerFault::WrongCredentials, "1045");
     let result = bench.authenticate(&login(&name, "")).await;
-    check(result, Fault::WrongCredentials, "1045");
+    check(result, ServerFault::WrongCredentials, "1045");
     let result = bench
         .authenticate(&login("nobody_of_that_name", "old"))
         .await;
-    check(result, Fault::WrongCredentials, "1045");
+    check(result, ServerFault::WrongCredentials, "1045");
 
     let name = user("locked", "ACCOUNT LOCK");
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::LoginForbidden, "3118");
+    check(result, ServerFault::LoginForbidden, "3118");
     let name = user("failed", "FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1");
     let result = bench.authenticate(&login(&name, "wrong")).await;
-    check(result, Fault::LoginForbidden, "3955");
+    check(result, ServerFault::LoginForbidden, "3955");
     let name = user("often", "WITH MAX_CONNECTIONS_PER_HOUR 1");
     assert_eq!(bench.authenticate(&login(&name, "old")).await, Ok(()));
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::Busy, "1226");
+    check(result, ServerFault::Busy, "1226");
 }
 
 #[tokio::test]
@@ -206,12 +210,16 @@ async fn the_database_is_the_one_that_is_named() {
         bench.engines.authenticate(&endpoint, &login).await
     };
     bench.sql(&format!("CREATE DATABASE {database}"));
-    check(at(&database).await, Fault::LoginForbidden, "1044");
+    check(at(&database).await, ServerFault::LoginForbidden, "1044");
     bench.sql(&format!(
         "GRANT SELECT ON {database}.* TO {name}@'%'; GRANT SELECT ON none_of_that_name.* TO {name}@'%'"
     ));
     assert_eq!(at(&database).await, Ok(()));
-    check(at("none_of_that_name").await, Fault::LoginForbidden, "1049");
+    check(
+        at("none_of_that_name").await,
+        ServerFault::LoginForbidden,
+        "1049",
+    );
 }
 
 #[tokio::test]
@@ -220,24 +228,24 @@ async fn refused_changes_are_told_apart() {
     let own = login(&name, "old");
     // It does not even see that the other is there.
     let result = bench.change(&own, &login(&other, "new"), false).await;
-    check(result, Fault::UserUnknown, "");
+    check(result, ServerFault::UserUnknown, "");
     let administrator = user("administrator", "");
     bench.sql(&format!("GRANT CREATE USER ON *.* TO {administrator}@'%'"));
     let administrator = login(&administrator, "old");
     let nobody = login("nobody_of_that_name", "new");
     let result = bench.change(&administrator, &nobody, false).await;
-    check(result, Fault::UserUnknown, "");
+    check(result, ServerFault::UserUnknown, "");
     bench.sql(&format!(
         "CREATE USER {other}@'10.%' IDENTIFIED BY 'another'"
     ));
     let result = bench
         .change(&administrator, &login(&other, "new"), false)
         .await;
-    check(result, Fault::NotAllowed, "2 accounts of that name");
+    check(result, ServerFault::NotAllowed, "2 accounts of that name");
     let name = user("history", "PASSWORD HISTORY 5");
     let own = login(&name, "old");
     let result = bench.change(&own, &own, false).await;
-    check(result, Fault::PasswordRefused, "3638");
+    check(result, ServerFault::PasswordRefused, "3638");
 }
 
 #[tokio::test]
@@ -251,7 +259,7 @@ async fn a_server_of_another_make_is_refused() {
         .engines
         .authenticate(&endpoint, &login(&name, "old"))
         .await;
-    check(result, Fault::Refused, "not MariaDB");
+    check(result, ServerFault::Refused, "not MariaDB");
 }
 
 #[tokio::test]
@@ -274,19 +282,27 @@ async fn a_server_that_does_not_take_a_change_says_why() {
     let bench = Bench::start(Kind::MySql, &["max-connections=10"]);
     // Nobody may come from here: it says so before there is TLS.
     let result = bench.authenticate(&login("app", "old")).await;
-    check(result, Fault::LoginForbidden, "1130");
+    check(result, ServerFault::LoginForbidden, "1130");
 
     let name = user_of(&bench, "app", "");
     let (old, new) = (login(&name, "old"), login(&name, "new"));
     bench.sql("SET GLOBAL super_read_only = ON");
-    check(bench.change(&old, &new, false).await, Fault::Busy, "1290");
+    check(
+        bench.change(&old, &new, false).await,
+        ServerFault::Busy,
+        "1290",
+    );
     bench.sql("SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF");
 
     let held = bench
         .server
         .hold("LOCK INSTANCE FOR BACKUP; FLUSH TABLES WITH READ LOCK");
     let held = held.expect("a lock");
-    check(bench.change(&old, &new, false).await, Fault::Busy, "1205");
+    check(
+        bench.change(&old, &new, false).await,
+        ServerFault::Busy,
+        "1205",
+    );
 
     // A connection that is ended while the change waits for the lock.
     let end = async {
@@ -302,13 +318,16 @@ async fn a_server_that_does_not_take_a_change_says_why() {
         bench.sql(&kill);
     };
     let (result, ()) = tokio::join!(bench.change(&old, &new, false), end);
-    assert_eq!(result.expect_err("it was ended").fault, Fault::Unclear);
+    assert_eq!(
+        result.expect_err("it was ended").fault,
+        ServerFault::Unclear
+    );
     drop(held);
     assert_eq!(bench.authenticate(&old).await, Ok(()));
 
     bench.sql("INSTALL COMPONENT 'file://component_validate_password'");
     let result = bench.change(&old, &new, false).await;
-    check(result, Fault::PasswordRefused, "1819");
+    check(result, ServerFault::PasswordRefused, "1819");
     let new = login(&name, "Tr0ub4dor-valid");
     assert_eq!(bench.change(&old, &new, false).await, Ok(Before::Void));
 
@@ -316,5 +335,5 @@ async fn a_server_that_does_not_take_a_change_says_why() {
         .map_while(|_| bench.server.hold("SELECT 1").ok())
         .collect();
     assert!(sessions.len() >= 10);
-    check(bench.authenticate(&new).await, Fault::Busy, "1040");
+    check(bench.authenticate(&new).await, ServerFault::Busy, "1040");
 }

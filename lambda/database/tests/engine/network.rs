@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use keyrota_database_function::engine::Engines;
 use keyrota_database_function::server::{
-    Endpoint, Engine, Fault, Server as _, ServerError, Verification,
+    Endpoint, Engine, Server as _, ServerError, ServerFault, Verification,
 };
 
 use crate::bench::{check, login};
@@ -29,7 +29,7 @@ async fn reach(engine: Engine, host: &str, port: u16) -> Result<(), ServerError>
 async fn a_name_without_an_address_is_told() {
     for engine in ENGINES {
         let result = reach(engine, "no-such-host.invalid", 5432).await;
-        check(result, Fault::NameUnknown, "");
+        check(result, ServerFault::NameUnknown, "");
     }
 }
 
@@ -40,7 +40,7 @@ async fn a_port_without_a_listener_is_told() {
     drop(listener);
     for engine in ENGINES {
         let result = reach(engine, "127.0.0.1", port).await;
-        check(result, Fault::Unreachable, "ECONNREFUSED");
+        check(result, ServerFault::Unreachable, "ECONNREFUSED");
     }
 }
 
@@ -53,8 +53,8 @@ async fn a_listener_that_says_nothing_is_given_up_on() {
         reach(Engine::Postgres, "127.0.0.1", port),
         reach(Engine::MySql, "127.0.0.1", port),
     );
-    check(first, Fault::TimedOut, "");
-    check(second, Fault::TimedOut, "");
+    check(first, ServerFault::TimedOut, "");
+    check(second, ServerFault::TimedOut, "");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_listener_that_hangs_up_is_told() {
         let error = reach(engine, "127.0.0.1", port)
             .await
             .expect_err("no server");
-        assert_eq!(error.fault, Fault::Unreachable, "{error}");
+        assert_eq!(error.fault, ServerFault::Unreachable, "{error}");
     }
     thread.join().expect("three connections");
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use keyrota_database_function::server::{Endpoint, Fault, Server as _, Verification};
+use keyrota_database_function::server::{Endpoint, Server as _, ServerFault, Verification};
 
 use crate::bench::{Bench, Kind, any_characters, check, login, unique};
 
@@ -90,24 +90,24 @@ async fn who_may_not_log_in_is_told_apart() {
     let wrong = |name: &str| login(name, "wrong");
     let name = user("login", "");
     let result = bench.authenticate(&wrong(&name)).await;
-    check(result, Fault::WrongCredentials, "28P01");
+    check(result, ServerFault::WrongCredentials, "28P01");
     let result = bench.authenticate(&wrong("nobody_of_that_name")).await;
-    check(result, Fault::WrongCredentials, "28P01");
+    check(result, ServerFault::WrongCredentials, "28P01");
     // What the server does not tell apart, though we might wish it did.
     let name = user("expired", "VALID UNTIL '2001-01-01'");
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::WrongCredentials, "28P01");
+    check(result, ServerFault::WrongCredentials, "28P01");
 
     let name = user("locked", "");
     bench.sql(&format!("ALTER ROLE {name} NOLOGIN"));
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::LoginForbidden, "28000");
+    check(result, ServerFault::LoginForbidden, "28000");
     let name = user("rejected", "IN ROLE rejected");
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::LoginForbidden, "28000");
+    check(result, ServerFault::LoginForbidden, "28000");
     let name = user("full", "CONNECTION LIMIT 0");
     let result = bench.authenticate(&login(&name, "old")).await;
-    check(result, Fault::Busy, "53300");
+    check(result, ServerFault::Busy, "53300");
 }
 
 #[tokio::test]
@@ -123,14 +123,14 @@ async fn the_database_is_the_one_that_is_named() {
     };
     check(
         at("none_of_that_name").await,
-        Fault::LoginForbidden,
+        ServerFault::LoginForbidden,
         "3D000",
     );
     let closed = unique("closed");
     bench.sql(&format!("CREATE DATABASE {closed}"));
     assert_eq!(at(&closed).await, Ok(()));
     bench.sql(&format!("REVOKE CONNECT ON DATABASE {closed} FROM PUBLIC"));
-    check(at(&closed).await, Fault::LoginForbidden, "42501");
+    check(at(&closed).await, ServerFault::LoginForbidden, "42501");
 }
 
 #[tokio::test]
@@ -139,17 +139,17 @@ async fn refused_changes_are_told_apart() {
     let own = login(&name, "old");
     let other = user("other", "");
     let result = bench.change(&own, &login(&other, "new"), false).await;
-    check(result, Fault::NotAllowed, "42501");
+    check(result, ServerFault::NotAllowed, "42501");
     let administrator = login(&user("administrator", "CREATEROLE"), "old");
     let nobody = login("nobody_of_that_name", "new");
     let result = bench.change(&administrator, &nobody, false).await;
-    check(result, Fault::UserUnknown, "42704");
+    check(result, ServerFault::UserUnknown, "42704");
     // All that a check of passwords can tell from a verifier.
     bench.sql(&format!(
         "ALTER ROLE {name} SET session_preload_libraries = passwordcheck"
     ));
     let result = bench.change(&own, &login(&name, &name), false).await;
-    check(result, Fault::PasswordRefused, "22023");
+    check(result, ServerFault::PasswordRefused, "22023");
     assert_eq!(bench.authenticate(&own).await, Ok(()));
 }
 
@@ -163,7 +163,7 @@ async fn a_password_in_clear_text_goes_to_a_proven_server_only() {
         ..bench.endpoint.clone()
     };
     let result = bench.engines.authenticate(&endpoint, &login).await;
-    check(result, Fault::Untrusted, "password in clear text");
+    check(result, ServerFault::Untrusted, "password in clear text");
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn a_lock_is_given_up_on_by_the_server() {
     let held = held.expect("a lock");
     let old = login(&name, "old");
     let result = bench.change(&old, &login(&name, "new"), false).await;
-    check(result, Fault::Busy, "57014");
+    check(result, ServerFault::Busy, "57014");
     drop(held);
     assert_eq!(bench.authenticate(&old).await, Ok(()));
 }
@@ -198,7 +198,7 @@ async fn an_ended_session_leaves_it_open_what_it_did() {
         }
     };
     let (result, ()) = tokio::join!(bench.change(&old, &new, false), end);
-    check(result, Fault::Unclear, "57P01");
+    check(result, ServerFault::Unclear, "57P01");
 }
 
 #[tokio::test]
@@ -212,7 +212,11 @@ async fn a_server_that_takes_no_changes_is_busy() {
     std::fs::File::create(signal).expect("a file");
     bench.server.start_again().expect("a replica");
     assert_eq!(bench.authenticate(&old).await, Ok(()));
-    check(bench.change(&old, &new, false).await, Fault::Busy, "25006");
+    check(
+        bench.change(&old, &new, false).await,
+        ServerFault::Busy,
+        "25006",
+    );
 
     // One that is not up yet: a replica that nobody may read.
     bench.server.stop();
@@ -223,7 +227,7 @@ async fn a_server_that_takes_no_changes_is_busy() {
         .and_then(|mut file| file.write_all(b"hot_standby = off\n"))
         .expect("a setting");
     bench.server.start_listening().expect("a port");
-    check(bench.authenticate(&old).await, Fault::Busy, "57P03");
+    check(bench.authenticate(&old).await, ServerFault::Busy, "57P03");
 }
 
 #[tokio::test]
@@ -254,11 +258,11 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
     };
     let (result, ()) = tokio::join!(engines.change(endpoint, &old, &change), kill);
     drop(held);
-    assert_eq!(result.expect_err("it died").fault, Fault::Unclear);
+    assert_eq!(result.expect_err("it died").fault, ServerFault::Unclear);
     // Not up, and nobody listens.
     check(
         bench.authenticate(&old).await,
-        Fault::Unreachable,
+        ServerFault::Unreachable,
         "ECONNREFUSED",
     );
     bench.server.start_again().expect("it starts again");

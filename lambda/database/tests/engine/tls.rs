@@ -1,6 +1,8 @@
 //! What a server's certificate has to be, by what is asked of it.
 
-use keyrota_database_function::server::{Endpoint, Fault, Server as _, ServerError, Verification};
+use keyrota_database_function::server::{
+    Endpoint, Server as _, ServerError, ServerFault, Verification,
+};
 use keyrota_test_servers::Certificate;
 
 use crate::bench::{Bench, Kind, check, login, told};
@@ -57,10 +59,10 @@ async fn authorities_that_do_not_know_the_server_do_not_trust_it() {
             .await
     };
     // This machine's own.
-    check(with(None).await, Fault::Untrusted, "UnknownIssuer");
+    check(with(None).await, ServerFault::Untrusted, "UnknownIssuer");
     check(
         with(Some("not packed.pem")).await,
-        Fault::Untrusted,
+        ServerFault::Untrusted,
         "no authorities",
     );
 }
@@ -68,7 +70,11 @@ async fn authorities_that_do_not_know_the_server_do_not_trust_it() {
 #[tokio::test]
 async fn another_name_is_refused_where_the_name_counts() {
     let bench = showing(Certificate::OtherName);
-    check(at(&bench, Full).await, Fault::Untrusted, "NotValidForName");
+    check(
+        at(&bench, Full).await,
+        ServerFault::Untrusted,
+        "NotValidForName",
+    );
     assert_eq!(at(&bench, Authority).await, Ok(()));
     assert_eq!(at(&bench, Any).await, Ok(()));
 }
@@ -76,16 +82,20 @@ async fn another_name_is_refused_where_the_name_counts() {
 #[tokio::test]
 async fn another_authority_is_refused_where_one_counts() {
     let bench = showing(Certificate::OtherAuthority);
-    assert_eq!(told(at(&bench, Full).await).0, Fault::Untrusted);
-    assert_eq!(told(at(&bench, Authority).await).0, Fault::Untrusted);
+    assert_eq!(told(at(&bench, Full).await).0, ServerFault::Untrusted);
+    assert_eq!(told(at(&bench, Authority).await).0, ServerFault::Untrusted);
     assert_eq!(at(&bench, Any).await, Ok(()));
 }
 
 #[tokio::test]
 async fn a_certificate_whose_time_is_over_is_refused() {
     let bench = showing(Certificate::Expired);
-    check(at(&bench, Full).await, Fault::Untrusted, "Expired");
-    check(at(&bench, Authority).await, Fault::Untrusted, "Expired");
+    check(at(&bench, Full).await, ServerFault::Untrusted, "Expired");
+    check(
+        at(&bench, Authority).await,
+        ServerFault::Untrusted,
+        "Expired",
+    );
     assert_eq!(at(&bench, Any).await, Ok(()));
 }
 
@@ -99,7 +109,7 @@ async fn without_tls_nothing_is_sent() {
             bench.sql("CREATE USER app@'%' IDENTIFIED BY 'old'");
         }
         for verification in [Full, Authority, Any] {
-            check(at(&bench, verification).await, Fault::NoTls, "");
+            check(at(&bench, verification).await, ServerFault::NoTls, "");
         }
         assert!(!bench.server.log().contains("app@127.0.0.1"));
     }

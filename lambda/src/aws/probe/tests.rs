@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use secrecy::SecretString;
 
 use super::*;
-use crate::port::Fault;
+use crate::port::CallErrorKind;
 
 fn environment(more: &[(&str, &str)]) -> Environment {
     let lambda = [
@@ -181,51 +181,51 @@ async fn over_http_each_answer_means_what_its_code_says() {
         (
             403,
             "<Error><Code>InvalidAccessKeyId</Code></Error>",
-            Some(Fault::NotAuthenticated),
+            Some(CallErrorKind::NotAuthenticated),
         ),
         (
             403,
             "<Error><Code>SignatureDoesNotMatch</Code><StringToSign>t</StringToSign></Error>",
-            Some(Fault::NotAuthenticated),
+            Some(CallErrorKind::NotAuthenticated),
         ),
         (
             403,
             "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
-            Some(Fault::NotAuthorised),
+            Some(CallErrorKind::NotAuthorised),
         ),
         (
             404,
             "<Error><Code>NoSuchBucket</Code></Error>",
-            Some(Fault::NotFound),
+            Some(CallErrorKind::NotFound),
         ),
         (
             301,
             "<Error><Code>PermanentRedirect</Code></Error>",
-            Some(Fault::Refused),
+            Some(CallErrorKind::Refused),
         ),
         (
             400,
             "<Error><Code>AuthorizationHeaderMalformed</Code></Error>",
-            Some(Fault::Refused),
+            Some(CallErrorKind::Refused),
         ),
         (
             503,
             "<Error><Code>SlowDown</Code></Error>",
-            Some(Fault::Throttled),
+            Some(CallErrorKind::Throttled),
         ),
         (
             500,
             "<Error><Code>InternalError</Code></Error>",
-            Some(Fault::Unclear),
+            Some(CallErrorKind::Unclear),
         ),
-        (502, "<html>bad gateway", Some(Fault::Unclear)),
+        (502, "<html>bad gateway", Some(CallErrorKind::Unclear)),
     ];
     let answers = cases.map(|(status, body, _)| (status, body)).to_vec();
     let (address, requests) = serve(answers);
     let buckets = Buckets::new(environment_at(&address), super::super::http_client());
     for (status, body, expected) in cases {
         let ended = buckets.list(&key(), "aws", "artifacts", "eu-west-1").await;
-        let fault = ended.as_ref().err().map(|error| error.fault);
+        let fault = ended.as_ref().err().map(|error| error.kind);
         assert_eq!(fault, expected, "{status} {body} {ended:?}");
         if let Err(error) = ended {
             assert!(error.to_string().contains("R1"), "{error}");
@@ -243,7 +243,10 @@ async fn over_http_each_answer_means_what_its_code_says() {
     let gone = environment_at("http://127.0.0.1:1");
     let ended = Buckets::new(gone, super::super::http_client());
     let ended = ended.list(&key(), "aws", "artifacts", "eu-west-1").await;
-    assert_eq!(ended.map_err(|error| error.fault), Err(Fault::Unsent));
+    assert_eq!(
+        ended.map_err(|error| error.kind),
+        Err(CallErrorKind::Unsent)
+    );
 }
 
 fn environment_at(address: &str) -> Environment {

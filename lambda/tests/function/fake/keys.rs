@@ -6,8 +6,8 @@ use std::time::Duration;
 use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
 use keyrota_function::permission::Permission;
 use keyrota_function::port::{
-    AccessKey, Authenticator, CallError, Caller, Clock, Fault, Identity, KeyPair, Keys, LastUsed,
-    Moment, NewKey, Probe,
+    AccessKey, Authenticator, CallError, CallErrorKind, Caller, Clock, Identity, KeyPair, Keys,
+    LastUsed, Moment, NewKey, Probe,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,12 +15,14 @@ use super::world::{ADMINISTRATOR, Key, USER, World};
 
 impl World {
     /// Returns whose key signed a request, if it is a good one.
-    fn authenticate(&self, pair: &KeyPair) -> Result<(String, Key), Fault> {
-        let (user, key) = self.find_key(&pair.id).ok_or(Fault::NotAuthenticated)?;
+    fn authenticate(&self, pair: &KeyPair) -> Result<(String, Key), CallErrorKind> {
+        let (user, key) = self
+            .find_key(&pair.id)
+            .ok_or(CallErrorKind::NotAuthenticated)?;
         let known = key.known_at <= self.now.get();
         let good = key.activity == Activity::Active && known;
         if !good || key.secret != pair.secret.expose_secret() {
-            return Err(Fault::NotAuthenticated);
+            return Err(CallErrorKind::NotAuthenticated);
         }
         self.use_key(&key.id);
         Ok((user, key))
@@ -28,16 +30,16 @@ impl World {
 
     /// Whether a caller may manage a user's keys: its own, or as the role, or
     /// as the administrator.
-    fn authorise(&self, caller: &Caller, user: &str) -> Result<(), Fault> {
+    fn authorise(&self, caller: &Caller, user: &str) -> Result<(), CallErrorKind> {
         let who = match caller {
             Caller::Role if user == USER => return Ok(()),
-            Caller::Role => return Err(Fault::NotAuthorised),
+            Caller::Role => return Err(CallErrorKind::NotAuthorised),
             Caller::Key(pair) => self.authenticate(pair)?.0,
         };
         if who == user || who == ADMINISTRATOR {
             Ok(())
         } else {
-            Err(Fault::NotAuthorised)
+            Err(CallErrorKind::NotAuthorised)
         }
     }
 
@@ -46,16 +48,16 @@ impl World {
         user: &str,
         key: &AccessKeyId,
         change: impl FnOnce(&mut Vec<Key>, usize),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), CallErrorKind> {
         if user != USER {
             self.violated("a key of another user was deactivated or deleted");
         }
         let mut users = self.users.borrow_mut();
-        let keys = users.get_mut(user).ok_or(Fault::NotFound)?;
+        let keys = users.get_mut(user).ok_or(CallErrorKind::NotFound)?;
         let position = keys
             .iter()
             .position(|known| known.id == *key)
-            .ok_or(Fault::NotFound)?;
+            .ok_or(CallErrorKind::NotFound)?;
         let key = &keys[position];
         // Of a user that is the stack's own, a key that was never used is too.
         let given = self.owns_user() && !key.used;
@@ -80,7 +82,7 @@ impl Keys for World {
         let effect = || {
             self.authorise(caller, user)?;
             let users = self.users.borrow();
-            let keys = users.get(user).ok_or(Fault::NotFound)?;
+            let keys = users.get(user).ok_or(CallErrorKind::NotFound)?;
             let before = self.before.borrow();
             let keys = if self.out_of_date.get() {
                 &*before
@@ -104,7 +106,9 @@ impl Keys for World {
         key: &AccessKeyId,
     ) -> Result<Option<LastUsed>, CallError> {
         let effect = || {
-            let (user, key) = self.find_key(key.as_str()).ok_or(Fault::NotAuthorised)?;
+            let (user, key) = self
+                .find_key(key.as_str())
+                .ok_or(CallErrorKind::NotAuthorised)?;
             self.authorise(caller, &user)?;
             Ok(key.used.then(|| LastUsed {
                 at: key.last_used,
@@ -119,8 +123,15 @@ impl Keys for World {
     async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError> {
         let effect = || {
             self.authorise(caller, user)?;
-            if self.users.borrow().get(user).ok_or(Fault::NotFound)?.len() >= KEYS_PER_USER {
-                return Err(Fault::LimitExceeded);
+            if self
+                .users
+                .borrow()
+                .get(user)
+                .ok_or(CallErrorKind::NotFound)?
+                .len()
+                >= KEYS_PER_USER
+            {
+                return Err(CallErrorKind::LimitExceeded);
             }
             if user != USER {
                 self.violated("a key of another user was made");
@@ -181,7 +192,7 @@ impl Keys for World {
             self.authorise(&Caller::Role, user)?;
             // Source: "Tag naming limits" in the IAM User Guide.
             if value.len() > 256 {
-                return Err(Fault::Refused);
+                return Err(CallErrorKind::Refused);
             }
             let mut tags = self.tags.borrow_mut();
             tags.insert(key.to_owned(), value.to_owned());
@@ -219,7 +230,7 @@ impl Probe for World {
             self.authenticate(key)?;
             match self.allowed_at.get() {
                 Some(moment) if moment <= self.now.get() => Ok(()),
-                _ => Err(Fault::NotAuthorised),
+                _ => Err(CallErrorKind::NotAuthorised),
             }
         };
         self.call(permission.action(), &key.id, effect).await

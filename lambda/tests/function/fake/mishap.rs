@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use keyrota_function::decide::{PENDING, VersionId};
-use keyrota_function::port::{Answer, CallError, Fault};
+use keyrota_function::port::{Answer, CallError, CallErrorKind};
 
 use super::forge::Forgery;
 use super::world::{TOKEN, World};
@@ -12,9 +12,9 @@ use super::world::{TOKEN, World};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
     /// It fails and was not carried out.
-    Before(Fault),
+    Before(CallErrorKind),
     /// It was carried out, but fails.
-    After(Fault),
+    After(CallErrorKind),
     /// The process dies and the call is not carried out.
     DieBefore,
     /// The call is carried out and the process dies.
@@ -35,20 +35,20 @@ pub(super) struct Meddling {
 }
 
 /// Returns an error with a fault.
-pub(crate) fn failure(action: &'static str, fault: Fault) -> CallError {
-    let code = match fault {
-        Fault::NotFound => "ResourceNotFoundException",
-        Fault::Exists => "ResourceExistsException",
-        Fault::LimitExceeded => "LimitExceeded",
-        Fault::NotAuthenticated => "InvalidClientTokenId",
-        Fault::NotAuthorised => "AccessDenied",
-        Fault::Undecryptable => "DecryptionFailure",
-        Fault::Throttled => "Throttling",
-        Fault::Refused => "InvalidRequestException",
-        Fault::Unsent | Fault::Unclear => {
+pub(crate) fn failure(action: &'static str, kind: CallErrorKind) -> CallError {
+    let code = match kind {
+        CallErrorKind::NotFound => "ResourceNotFoundException",
+        CallErrorKind::Exists => "ResourceExistsException",
+        CallErrorKind::LimitExceeded => "LimitExceeded",
+        CallErrorKind::NotAuthenticated => "InvalidClientTokenId",
+        CallErrorKind::NotAuthorised => "AccessDenied",
+        CallErrorKind::Undecryptable => "DecryptionFailure",
+        CallErrorKind::Throttled => "Throttling",
+        CallErrorKind::Refused => "InvalidRequestException",
+        CallErrorKind::Unsent | CallErrorKind::Unclear => {
             return CallError {
                 action,
-                fault,
+                kind,
                 answer: None,
             };
         }
@@ -59,7 +59,7 @@ pub(crate) fn failure(action: &'static str, fault: Fault) -> CallError {
     };
     CallError {
         action,
-        fault,
+        kind,
         answer: Some(Box::new(answer)),
     }
 }
@@ -144,7 +144,7 @@ impl World {
         &self,
         action: &'static str,
         signer: &str,
-        effect: impl FnOnce() -> Result<T, Fault>,
+        effect: impl FnOnce() -> Result<T, CallErrorKind>,
     ) -> Result<T, CallError> {
         let number = self.calls.borrow().len();
         self.calls.borrow_mut().push((action, signer.to_owned()));

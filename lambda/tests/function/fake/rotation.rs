@@ -5,15 +5,17 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use keyrota_function::error::Error;
+use keyrota_function::arn::SecretArn;
+use keyrota_function::error::{Error, NamedError};
 use keyrota_function::event::{Event, Step};
 use keyrota_function::log::{Level, Lines};
 use keyrota_function::pin::Pins;
 use keyrota_function::port::{Clock, Ports};
 use keyrota_function::step::{self, Deadline};
+use keyrota_function_base::port;
 use serde_json::json;
 
-use super::world::{SECRET, SECRET_ARN, TOKEN, World};
+use super::world::{SECRET_ARN, TOKEN, World};
 
 /// The time that Lambda gives a step.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,17 +48,28 @@ pub(crate) struct Request<'world> {
     pub(super) lines: Lines<Vec<u8>>,
 }
 
-impl<'world> Ports for Request<'world> {
-    type Vault = World;
-    type Keys = World;
-    type Authenticator = World;
-    type Probe = World;
+impl port::Ports for Request<'_> {
+    type SecretsManager = World;
     type Clock = World;
     type Journal = Lines<Vec<u8>>;
 
-    fn vault(&self) -> &World {
+    fn secrets_manager(&self) -> &World {
         self.world
     }
+
+    fn clock(&self) -> &World {
+        self.world
+    }
+
+    fn journal(&self) -> &Lines<Vec<u8>> {
+        &self.lines
+    }
+}
+
+impl Ports for Request<'_> {
+    type Keys = World;
+    type Authenticator = World;
+    type Probe = World;
 
     fn keys(&self) -> &World {
         self.world
@@ -72,14 +85,6 @@ impl<'world> Ports for Request<'world> {
 
     fn pins(&self) -> &Pins {
         self.world.pins.get()
-    }
-
-    fn clock(&self) -> &World {
-        self.world
-    }
-
-    fn journal(&self) -> &Lines<Vec<u8>> {
-        &self.lines
     }
 }
 
@@ -123,9 +128,10 @@ pub(crate) fn run_with(
         "r-1".into(),
     );
     let lines = lines.metering(Some("rotator".to_owned()), || 1_795_305_600_000);
+    let secret = SecretArn::parse(SECRET_ARN).expect("an ARN");
     let request = Request {
         world,
-        lines: lines.about(SECRET, step.name()),
+        lines: lines.about(&secret, step.name()),
     };
     let deadline = Deadline {
         at: world.now() + TIMEOUT,

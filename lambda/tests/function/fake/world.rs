@@ -11,7 +11,7 @@ use keyrota_function::pin::Pins;
 use serde_json::{Value, json};
 
 use super::mishap::{Meddling, Mishap};
-use super::vault::Version;
+use super::secrets_manager::Version;
 
 pub(crate) const USER: &str = "ci-deployer";
 pub(crate) const OTHER: &str = "root-operator";

@@ -1,38 +1,38 @@
 //! What may befall a call.
 
-use keyrota_function::port::Fault;
+use keyrota_function::port::CallErrorKind;
 
 use crate::fake::Mishap;
 
 /// A read has no effect, so that it matters neither whether it was carried out
 /// nor when the process died.
 const READ: &[Mishap] = &[
-    Mishap::Before(Fault::Unclear),
-    Mishap::Before(Fault::NotAuthorised),
+    Mishap::Before(CallErrorKind::Unclear),
+    Mishap::Before(CallErrorKind::NotAuthorised),
     Mishap::DieBefore,
 ];
 
 /// IAM is eventually consistent.
 const LIST: &[Mishap] = &[
-    Mishap::Before(Fault::Unclear),
-    Mishap::Before(Fault::NotAuthorised),
+    Mishap::Before(CallErrorKind::Unclear),
+    Mishap::Before(CallErrorKind::NotAuthorised),
     Mishap::OutOfDate,
     Mishap::DieBefore,
 ];
 
 /// A key that is new is refused for a while.
 const IDENTIFY: &[Mishap] = &[
-    Mishap::Before(Fault::NotAuthenticated),
-    Mishap::Before(Fault::Unclear),
-    Mishap::Before(Fault::NotAuthorised),
+    Mishap::Before(CallErrorKind::NotAuthenticated),
+    Mishap::Before(CallErrorKind::Unclear),
+    Mishap::Before(CallErrorKind::NotAuthorised),
     Mishap::DieBefore,
 ];
 
 const WRITE: &[Mishap] = &[
-    Mishap::Before(Fault::Throttled),
-    Mishap::Before(Fault::Unclear),
-    Mishap::After(Fault::Unclear),
-    Mishap::Before(Fault::NotAuthorised),
+    Mishap::Before(CallErrorKind::Throttled),
+    Mishap::Before(CallErrorKind::Unclear),
+    Mishap::After(CallErrorKind::Unclear),
+    Mishap::Before(CallErrorKind::NotAuthorised),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];

@@ -5,10 +5,10 @@
 
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, KEYS_PER_USER, PENDING, carrier};
-use keyrota_function::error::Error;
+use keyrota_function::error::{Error, RequestError};
 use keyrota_function::event::{Event, Step};
 use keyrota_function::port::{
-    Authenticator, CallError, Caller, Keys, NewKey, Ports, Stored, Vault, Which,
+    Authenticator, CallError, Caller, Keys, NewKey, Ports, SecretsManager, Stored, Which,
 };
 use keyrota_function::secret::{Content, Credential, administrator_key};
 
@@ -23,30 +23,36 @@ pub(super) fn run(world: &World, step: Step, token: &str) -> Ended {
 
 async fn naive<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let failed = |source| failed(event, source);
-    let vault = ports.vault();
-    let description = vault.describe(&event.secret).await.map_err(failed)?;
+    let secrets = ports.secrets_manager();
+    let description = secrets.describe(&event.secret).await.map_err(failed)?;
     let labels = description.stages.get(&event.token);
     let Some(labels) = labels else {
-        return Err(Error::UnknownVersion {
+        return Err(RequestError::UnknownVersion {
             secret: event.secret.name().to_owned(),
-        });
+        }
+        .into());
     };
     if labels.contains(CURRENT) {
         return Ok(());
     }
     if !labels.contains(PENDING) {
-        return Err(Error::VersionNotPending {
+        return Err(RequestError::VersionNotPending {
             secret: event.secret.name().to_owned(),
-        });
+        }
+        .into());
     }
     match event.step {
         Step::Create => Ok(()),
         Step::Set => set(ports, event).await,
         Step::Test => test(ports, event).await,
         Step::Finish => {
-            let stages = vault.describe(&event.secret).await.map_err(failed)?.stages;
+            let stages = secrets
+                .describe(&event.secret)
+                .await
+                .map_err(failed)?
+                .stages;
             let from = carrier(&stages, CURRENT);
-            vault
+            secrets
                 .relabel(&event.secret, CURRENT, from, Some(&event.token))
                 .await
                 .map_err(failed)
@@ -61,7 +67,10 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     // The user is whom the value names.
     let user = current.username.clone();
     let origin = SecretArn::parse(&current.secret_arn).expect("an ARN");
-    let origin = ports.vault().read(&origin, Which::Labelled(CURRENT)).await;
+    let origin = ports
+        .secrets_manager()
+        .read(&origin, Which::Labelled(CURRENT))
+        .await;
     let origin = administrator_key(&origin.map_err(failed)?.stored).expect("a key");
     let caller = Caller::Key(origin);
     let mut keys = ports.keys().list(&caller, &user).await.map_err(failed)?;
@@ -76,7 +85,7 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let key: NewKey = ports.keys().create(&caller, &user).await.map_err(failed)?;
     let value = current.rekeyed(&key);
     ports
-        .vault()
+        .secrets_manager()
         .put(event, &value, &[PENDING])
         .await
         .map_err(failed)
@@ -95,15 +104,16 @@ async fn test<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
 }
 
 async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Credential, Error> {
-    let found = ports.vault().read(&event.secret, which).await;
+    let found = ports.secrets_manager().read(&event.secret, which).await;
     let stored: Stored = found.map_err(|source| failed(event, source))?.stored;
     match Content::parse(&stored) {
         Content::Complete(credential) => Ok(credential),
-        _ => Err(Error::PendingIncomplete {
+        _ => Err(RequestError::PendingIncomplete {
             purpose: "rotate",
             secret: event.secret.name().to_owned(),
             user: String::new(),
-        }),
+        }
+        .into()),
     }
 }
 

@@ -1,15 +1,17 @@
 //! Calls that fail, and secrets that a sweep fails on.
 
+use keyrota_function::error::NamedError;
+
 use super::*;
 
 const MISHAPS: [Mishap; 9] = [
-    Mishap::Before(Fault::Unclear),
-    Mishap::After(Fault::Unclear),
-    Mishap::Before(Fault::Throttled),
-    Mishap::Before(Fault::Unsent),
-    Mishap::Before(Fault::NotAuthorised),
-    Mishap::Before(Fault::NotAuthenticated),
-    Mishap::Before(Fault::NotFound),
+    Mishap::Before(CallErrorKind::Unclear),
+    Mishap::After(CallErrorKind::Unclear),
+    Mishap::Before(CallErrorKind::Throttled),
+    Mishap::Before(CallErrorKind::Unsent),
+    Mishap::Before(CallErrorKind::NotAuthorised),
+    Mishap::Before(CallErrorKind::NotAuthenticated),
+    Mishap::Before(CallErrorKind::NotFound),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];
@@ -66,13 +68,13 @@ fn every_single_mishap_is_made_good_by_the_next_sweep() {
 #[test]
 fn what_failed_is_an_error() {
     for (action, fault) in [
-        (UPDATE, Fault::Throttled),
-        (UPDATE, Fault::Unclear),
-        (UPDATE, Fault::NotAuthorised),
-        (LIST, Fault::NotAuthenticated),
-        (USAGE, Fault::Refused),
-        (DESCRIBE, Fault::Throttled),
-        (READ, Fault::NotAuthorised),
+        (UPDATE, CallErrorKind::Throttled),
+        (UPDATE, CallErrorKind::Unclear),
+        (UPDATE, CallErrorKind::NotAuthorised),
+        (LIST, CallErrorKind::NotAuthenticated),
+        (USAGE, CallErrorKind::Refused),
+        (DESCRIBE, CallErrorKind::Throttled),
+        (READ, CallErrorKind::NotAuthorised),
     ] {
         let world = rotated(USUAL);
         world.pass(DAY);

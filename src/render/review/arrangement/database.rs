@@ -27,7 +27,7 @@ pub fn facts(database: &Database, account: &str) -> Vec<Fact> {
     fields.extend(database.dbname.is_some().then_some("dbname"));
     fields.extend(["username", "password"]);
     let administered = matches!(database.rotate_as, ChangeAs::Administrator(_));
-    fields.extend(administered.then_some("masterarn"));
+    fields.extend(administered.then_some(keyrota_contract::value::MASTER_ARN));
     let fields = fields.into_iter().map(Prose::name);
     let facts = [
         ("Rotates", when),

@@ -224,7 +224,7 @@ fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
     if let Some(probe) = &entry.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
-    let fields = ["accesskey", "secretkey", "username", "secretarn"].map(Prose::name);
+    let fields = keyrota_contract::value::OF_ACCESS_KEYS.map(Prose::name);
     facts.push(("Holds the fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()

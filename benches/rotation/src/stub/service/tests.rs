@@ -29,7 +29,7 @@ impl Caller {
         }
         let target = format!("secretsmanager.{action}");
         let body = request.to_string();
-        let answer = self.call(Service::SecretsManager, ROLE_KEY, &target, &body);
+        let answer = self.call(Service::SecretsManagerClient, ROLE_KEY, &target, &body);
         assert_eq!(answer.action, format!("secretsmanager:{action}"));
         match answer.refused {
             None => Ok(serde_json::from_str(&answer.body).unwrap()),
@@ -130,7 +130,7 @@ fn only_the_role_reads_the_secret_and_only_this_one() {
     let mut caller = Caller::new();
     let body = json!({ "SecretId": SECRET_NAME }).to_string();
     let target = "secretsmanager.GetSecretValue";
-    let service = Service::SecretsManager;
+    let service = Service::SecretsManagerClient;
     assert_eq!(caller.call(service, ROLE_KEY, target, &body).status, 200);
     let refused = caller.call(service, FIRST_KEY, target, &body).refused;
     assert_eq!(refused, Some("UnrecognizedClientException"));

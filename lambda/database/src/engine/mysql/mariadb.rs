@@ -9,7 +9,7 @@
 use mysql_common::packets::AuthPlugin;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Before, Change, Fault, Login, ServerError};
+use crate::server::{Before, Change, Login, ServerError, ServerFault};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::plugin;
@@ -31,7 +31,10 @@ pub async fn change(
     let account = timed(budget::STATEMENT, prepare(session, login, change.username)).await?;
     let secret = change.password.expose_secret();
     let Some(verifier) = plugin::verifier(&account.plugin, secret.as_bytes()) else {
-        return Err(coded(Fault::NotAllowed, plugin::name(&account.plugin)));
+        return Err(coded(
+            ServerFault::NotAllowed,
+            plugin::name(&account.plugin),
+        ));
     };
     let statement = format!("{} {}", account.statement, literal(&verifier));
     match sent(session.query(&statement)).await {
@@ -82,12 +85,17 @@ async fn another(session: &mut Session, username: &str) -> Result<Account, Serve
              WHERE User = {user} AND NOT JSON_EXISTS(Priv, '$.is_role')"
         ))
         .await?;
-    let several = |count: usize| coded(Fault::NotAllowed, format!("{count} accounts of that name"));
+    let several = |count: usize| {
+        coded(
+            ServerFault::NotAllowed,
+            format!("{count} accounts of that name"),
+        )
+    };
     let mut rows = rows.into_iter();
     let count = rows.len();
     let (Some(row), None) = (rows.next(), rows.next()) else {
         return Err(match count {
-            0 => fault(Fault::UserUnknown),
+            0 => fault(ServerFault::UserUnknown),
             count => several(count),
         });
     };
@@ -99,10 +107,10 @@ async fn another(session: &mut Session, username: &str) -> Result<Account, Serve
     );
     // `IDENTIFIED VIA` would take the other ways away.
     if either.as_deref() != Some("0") {
-        return Err(coded(Fault::NotAllowed, "several plugins"));
+        return Err(coded(ServerFault::NotAllowed, "several plugins"));
     }
     let name = name.unwrap_or_else(|| plugin::name(&AuthPlugin::MysqlNativePassword));
-    let plugin = plugin::named(&name).ok_or_else(|| coded(Fault::NotAllowed, &name))?;
+    let plugin = plugin::named(&name).ok_or_else(|| coded(ServerFault::NotAllowed, &name))?;
     let host = literal(&host.unwrap_or_default());
     Ok(Account {
         statement: format!(
@@ -126,7 +134,7 @@ async fn may_be_shown(session: &mut Session, refusal: ServerError) -> Result<(),
         .as_slice()
     {
         ["0", "0", "1"] => Ok(()),
-        ["0", _, "1"] => Err(coded(Fault::NotAllowed, "general_log")),
+        ["0", _, "1"] => Err(coded(ServerFault::NotAllowed, "general_log")),
         _ => Err(refusal),
     }
 }

@@ -7,7 +7,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::server::{Before, Change, Fault, Login, ServerError};
+use crate::server::{Before, Change, Login, ServerError, ServerFault};
 
 use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::{Session, literal, preparation};
@@ -30,7 +30,7 @@ pub async fn change(
     let secret = change.password.expose_secret();
     // Under a mode that we could not set, these would be read otherwise.
     if !plain && secret.contains(['\\', '\0']) {
-        return Err(coded(Fault::LoginForbidden, EXPIRED));
+        return Err(coded(ServerFault::LoginForbidden, EXPIRED));
     }
     let new = literal(secret);
     let own = account == OWN;
@@ -114,10 +114,10 @@ async fn account(session: &mut Session, username: &str) -> Result<String, Server
     };
     let hosts: Vec<String> = rows?.into_iter().flatten().flatten().collect();
     match hosts.as_slice() {
-        [] => Err(fault(Fault::UserUnknown)),
+        [] => Err(fault(ServerFault::UserUnknown)),
         [host] => Ok(format!("{user}@{}", literal(host))),
         several => Err(coded(
-            Fault::NotAllowed,
+            ServerFault::NotAllowed,
             format!("{} accounts of that name", several.len()),
         )),
     }

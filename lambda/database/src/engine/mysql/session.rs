@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use crate::server::{Endpoint, Engine, Fault, Login, ServerError, Verification};
+use crate::server::{Endpoint, Engine, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
 use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
@@ -63,7 +63,7 @@ pub async fn log_in(
 ) -> Result<Session, ServerError> {
     fit(endpoint, login)?;
     let mut wire = Wire::new(name::reach(endpoint).await?);
-    let unreachable = |source: io::Error| coded(Fault::Unreachable, name::code(&source));
+    let unreachable = |source: io::Error| coded(ServerFault::Unreachable, name::code(&source));
     let (wire, greeting) = timed(budget::TLS, async {
         let packet = wire.read().await.map_err(unreachable)?;
         let greeting = Greeting::read(&packet, endpoint.engine)?;
@@ -97,13 +97,13 @@ impl Greeting {
         let is_mariadb = greeting.server_version_str().contains("MariaDB");
         if is_mariadb != (engine == Engine::MariaDb) {
             let found = ["not MariaDB", "MariaDB"][usize::from(is_mariadb)];
-            return Err(coded(Fault::Refused, found));
+            return Err(coded(ServerFault::Refused, found));
         }
         if !greeting
             .capabilities()
             .contains(CapabilityFlags::CLIENT_SSL)
         {
-            return Err(fault(Fault::NoTls));
+            return Err(fault(ServerFault::NoTls));
         }
         let plugin = greeting.auth_plugin().map(AuthPlugin::into_owned);
         Ok(Self {
@@ -154,7 +154,7 @@ impl Session {
         let rows = self.query("SELECT CURRENT_USER()").await?;
         match rows.as_slice() {
             [row] if row.len() == 1 => Ok(()),
-            _ => Err(fault(Fault::Refused)),
+            _ => Err(fault(ServerFault::Refused)),
         }
     }
 
@@ -233,7 +233,7 @@ impl Session {
                         _ => return Err(odd().into()),
                     }
                 }
-                Some(0x02) => return Err(coded(Fault::LoginForbidden, "second factor")),
+                Some(0x02) => return Err(coded(ServerFault::LoginForbidden, "second factor")),
                 _ => return Err(odd().into()),
             };
             self.wire.write_bytes(&answer).await.map_err(lost)?;
@@ -253,10 +253,10 @@ fn allowed(
 ) -> Result<AuthPlugin<'static>, ServerError> {
     let name = String::from_utf8_lossy(wanted.as_bytes()).into_owned();
     if !plugin::is_known(&wanted) {
-        return Err(coded(Fault::LoginForbidden, name));
+        return Err(coded(ServerFault::LoginForbidden, name));
     }
     if plugin::shows_password(&wanted) && !is_trusted(endpoint) {
-        return Err(coded(Fault::Untrusted, name));
+        return Err(coded(ServerFault::Untrusted, name));
     }
     Ok(wanted.into_owned())
 }
@@ -370,5 +370,5 @@ fn lost(source: io::Error) -> Failure {
 }
 
 fn odd() -> Failure {
-    Failure::Lost(coded(Fault::Refused, "protocol"))
+    Failure::Lost(coded(ServerFault::Refused, "protocol"))
 }

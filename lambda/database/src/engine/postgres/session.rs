@@ -16,7 +16,7 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::tls::{TlsConnect, TlsStream};
 use tokio_postgres::{Client, Config, Error, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::server::{Endpoint, Fault, Login, ServerError, Verification};
+use crate::server::{Endpoint, Login, ServerError, ServerFault, Verification};
 
 use super::super::tls::Configurations;
 use super::super::{Failure, budget, coded, fault, fit, name, timed};
@@ -72,13 +72,13 @@ pub async fn log_in(
 async fn ask_for_tls(mut stream: TcpStream) -> Result<TcpStream, ServerError> {
     let mut request = BytesMut::new();
     ssl_request(&mut request);
-    let lost = |source: io::Error| coded(Fault::Unreachable, name::code(&source));
+    let lost = |source: io::Error| coded(ServerFault::Unreachable, name::code(&source));
     stream.write_all(&request).await.map_err(lost)?;
     match stream.read_u8().await.map_err(lost)? {
         b'S' => Ok(stream),
         // It could not start a process to serve us.
-        b'E' => Err(fault(Fault::Busy)),
-        _ => Err(fault(Fault::NoTls)),
+        b'E' => Err(fault(ServerFault::Busy)),
+        _ => Err(fault(ServerFault::NoTls)),
     }
 }
 
@@ -112,7 +112,7 @@ impl Session {
         let rows = self.query("SELECT session_user").await?;
         match rows.as_slice() {
             [row] if row.len() == 1 => Ok(()),
-            _ => Err(fault(Fault::Refused)),
+            _ => Err(fault(ServerFault::Refused)),
         }
     }
 
@@ -127,7 +127,7 @@ impl Session {
             // Why, the connection knows.
             Err(error) if error.is_closed() => Err(match self.carrier.join_next().await {
                 Some(Ok(Err(error))) => told(error, false),
-                _ => Failure::Lost(fault(Fault::Busy)),
+                _ => Failure::Lost(fault(ServerFault::Busy)),
             }),
             Err(error) => Err(told(error, false)),
         }
@@ -141,7 +141,7 @@ fn told(error: Error, while_logging_in: bool) -> Failure {
     let lost = |fault, code| Failure::Lost(coded(fault, code));
     let Some(source) = error.into_source() else {
         // A message out of turn.
-        return lost(Fault::Refused, "protocol");
+        return lost(ServerFault::Refused, "protocol");
     };
     if let Some(error) = source.downcast_ref::<DbError>() {
         let is_error = match error.parsed_severity() {
@@ -156,10 +156,10 @@ fn told(error: Error, while_logging_in: bool) -> Failure {
             Some(error) => Failure::Lost(ServerError::clone(error)),
             // It does not know the password that it asks for, or what it says
             // cannot be read.
-            None if while_logging_in => lost(Fault::Untrusted, "SCRAM"),
-            None => lost(Fault::Refused, "protocol"),
+            None if while_logging_in => lost(ServerFault::Untrusted, "SCRAM"),
+            None => lost(ServerFault::Refused, "protocol"),
         },
         // GSSAPI, SSPI… ask for what is no password.
-        None => lost(Fault::LoginForbidden, "authentication method"),
+        None => lost(ServerFault::LoginForbidden, "authentication method"),
     }
 }

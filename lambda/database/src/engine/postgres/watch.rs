@@ -11,7 +11,7 @@ use postgres_protocol::message::backend::{Header, Message};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
-use crate::server::{Fault, ServerError};
+use crate::server::{ServerError, ServerFault};
 
 use super::super::{broken, coded};
 
@@ -45,7 +45,7 @@ impl<S> Watched<S> {
 
     /// Looks at the next message. Returns whether it has come as a whole.
     fn look(&mut self) -> Result<bool, ServerError> {
-        let protocol = |_| coded(Fault::Refused, "protocol");
+        let protocol = |_| coded(ServerFault::Refused, "protocol");
         let Some(header) = Header::parse(&self.received).map_err(protocol)? else {
             return Ok(false);
         };
@@ -54,14 +54,14 @@ impl<S> Watched<S> {
             .ok()
             .and_then(|length| length.checked_add(1))
             .filter(|&length| length <= MOST)
-            .ok_or_else(|| coded(Fault::Refused, "protocol"))?;
+            .ok_or_else(|| coded(ServerFault::Refused, "protocol"))?;
         let Some(message) = self.received.get(..length) else {
             return Ok(false);
         };
         let message = Message::parse(&mut BytesMut::from(message)).map_err(protocol)?;
         // Not even encrypted to somebody who has proven nothing.
         if matches!(message, Some(Message::AuthenticationCleartextPassword)) && !self.is_proven {
-            return Err(coded(Fault::Untrusted, "password in clear text"));
+            return Err(coded(ServerFault::Untrusted, "password in clear text"));
         }
         self.seen = length;
         Ok(true)
@@ -82,7 +82,7 @@ impl<S: AsyncRead + Unpin> Watched<S> {
         self.left = self
             .left
             .checked_sub(read.len())
-            .ok_or_else(|| coded(Fault::Refused, "protocol"))?;
+            .ok_or_else(|| coded(ServerFault::Refused, "protocol"))?;
         self.received.extend_from_slice(read);
         Poll::Ready(Ok(()))
     }

@@ -1,6 +1,6 @@
 //! What befalls calls.
 
-use keyrota_database_function::port::{Answer, CallError, Fault};
+use keyrota_database_function::port::{Answer, CallError, CallErrorKind};
 use keyrota_database_function::server::{self, ServerError};
 
 use super::forge::Forgery;
@@ -24,11 +24,11 @@ pub(crate) enum Mishap {
 /// A fault of AWS or of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnyFault {
-    Aws(Fault),
-    Server(server::Fault),
+    Aws(CallErrorKind),
+    Server(server::ServerFault),
 }
 
-impl From<AnyFault> for Fault {
+impl From<AnyFault> for CallErrorKind {
     fn from(fault: AnyFault) -> Self {
         match fault {
             AnyFault::Aws(fault) => fault,
@@ -37,7 +37,7 @@ impl From<AnyFault> for Fault {
     }
 }
 
-impl From<AnyFault> for server::Fault {
+impl From<AnyFault> for server::ServerFault {
     fn from(fault: AnyFault) -> Self {
         match fault {
             AnyFault::Server(fault) => fault,
@@ -46,19 +46,19 @@ impl From<AnyFault> for server::Fault {
     }
 }
 
-pub(super) fn aws_error(action: &'static str, fault: Fault) -> CallError {
+pub(super) fn aws_error(action: &'static str, kind: CallErrorKind) -> CallError {
     let answer = Answer {
-        code: Some(format!("{fault:?}Exception")),
+        code: Some(format!("{kind:?}Exception")),
         ..Answer::default()
     };
     CallError {
         action,
-        fault,
+        kind,
         answer: Some(Box::new(answer)),
     }
 }
 
-pub(super) fn server_error(fault: server::Fault) -> ServerError {
+pub(super) fn server_error(fault: server::ServerFault) -> ServerError {
     ServerError {
         fault,
         code: Some("28P01".to_owned()),

@@ -6,14 +6,15 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use keyrota_database_function::check::{self, Answer};
-use keyrota_database_function::error::Error;
-use keyrota_database_function::event::{Step, Work};
+use keyrota_database_function::check::{self, CheckAnswer};
+use keyrota_database_function::error::{Error, NamedError};
+use keyrota_database_function::event::{Invocation, Step, Work};
 use keyrota_database_function::log::{Level, Lines};
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::port::{Clock, Ports};
 use keyrota_database_function::step::{self, Deadline};
 use keyrota_database_function::sweep;
+use keyrota_function_base::port;
 use serde_json::{Value, json};
 
 use super::world::{SECRET_ARN, TOKEN, World};
@@ -55,22 +56,13 @@ struct Request<'world> {
     lines: Lines<Vec<u8>>,
 }
 
-impl<'world> Ports for Request<'world> {
-    type Vault = World;
-    type Server = World;
+impl port::Ports for Request<'_> {
+    type SecretsManager = World;
     type Clock = World;
     type Journal = Lines<Vec<u8>>;
 
-    fn vault(&self) -> &World {
+    fn secrets_manager(&self) -> &World {
         self.world
-    }
-
-    fn server(&self) -> &World {
-        self.world
-    }
-
-    fn pins(&self) -> &Pins {
-        self.world.pins.get()
     }
 
     fn clock(&self) -> &World {
@@ -79,6 +71,18 @@ impl<'world> Ports for Request<'world> {
 
     fn journal(&self) -> &Lines<Vec<u8>> {
         &self.lines
+    }
+}
+
+impl Ports for Request<'_> {
+    type Server = World;
+
+    fn server(&self) -> &World {
+        self.world
+    }
+
+    fn pins(&self) -> &Pins {
+        self.world.pins.get()
     }
 }
 
@@ -136,7 +140,7 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
         "RotationToken": ROTATION_TOKEN,
     });
     request(world, event, async |request, work, deadline| {
-        let Work::Step(event) = work else {
+        let Work::Rotation(Invocation::Step(event)) = work else {
             panic!("a step");
         };
         step::run(request, &event, deadline).await
@@ -147,7 +151,7 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
 pub(crate) fn sweep(world: &World) -> Ended {
     let event = json!({ "keyrota": "sweep", "secrets": [SECRET_ARN] });
     request(world, event, async |request, work, deadline| {
-        let Work::Sweep(secrets) = work else {
+        let Work::Rotation(Invocation::Sweep(secrets)) = work else {
             panic!("a sweep");
         };
         sweep::run(request, &secrets, deadline).await
@@ -155,7 +159,7 @@ pub(crate) fn sweep(world: &World) -> Ended {
 }
 
 /// Checks a version of the secret.
-pub(crate) fn check(world: &World, version: &str) -> Ended<Answer> {
+pub(crate) fn check(world: &World, version: &str) -> Ended<CheckAnswer> {
     let event = json!({ "keyrota": "check", "secret": SECRET_ARN, "version": version });
     request(world, event, async |request, work, _| {
         let Work::Check(check) = work else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyrota_database_function::port::{Clock, Moment};
 use keyrota_database_function::server::{
-    Before, Change, Endpoint, Fault, Login, Server, ServerError,
+    Before, Change, Endpoint, Login, Server, ServerError, ServerFault,
 };
 use secrecy::ExposeSecret;
 
@@ -45,7 +45,7 @@ impl World {
         versions.any(|version| version.value.as_ref().is_some_and(holds))
     }
 
-    fn log_in(&self, login: &Login) -> Result<(), Fault> {
+    fn log_in(&self, login: &Login) -> Result<(), ServerFault> {
         if let Some(fault) = self.down.get() {
             return Err(fault);
         }
@@ -58,14 +58,14 @@ impl World {
         if good {
             Ok(())
         } else {
-            Err(Fault::WrongCredentials)
+            Err(ServerFault::WrongCredentials)
         }
     }
 
     /// Remembers a login that was broken off.
-    fn note<T>(&self, login: &Login, answer: Result<T, Fault>) -> Result<T, ServerError> {
+    fn note<T>(&self, login: &Login, answer: Result<T, ServerFault>) -> Result<T, ServerError> {
         if let Err(fault) = &answer
-            && ![Fault::WrongCredentials, Fault::Unclear].contains(fault)
+            && ![ServerFault::WrongCredentials, ServerFault::Unclear].contains(fault)
         {
             let password = login.password.expose_secret().to_owned();
             self.broken_off.replace(Some(password));
@@ -99,7 +99,7 @@ impl Server for World {
             let mut user = self.user.borrow_mut();
             let user = match &mut *user {
                 Some(user) if change.username == USER => user,
-                _ => return Err(Fault::UserUnknown),
+                _ => return Err(ServerFault::UserUnknown),
             };
             let password = change.password.expose_secret().to_owned();
             let before = std::mem::replace(&mut user.primary, password);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use keyrota_database_function::moment::Moment;
 use keyrota_database_function::pin::Pins;
-use keyrota_database_function::server::{Engine, Fault};
+use keyrota_database_function::server::{Engine, ServerFault};
 use keyrota_database_function::stage::{CURRENT, VersionId};
 use serde_json::{Value, json};
 
 use super::mishap::Mishap;
-use super::vault::Version;
+use super::secrets_manager::Version;
 
 pub(crate) const USER: &str = "orders \"app\"";
 pub(crate) const HOST: &str = "orders.internal";
@@ -90,9 +90,9 @@ pub(crate) struct World {
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
     /// What is wrong with the server, if anything is.
-    pub(crate) down: Cell<Option<Fault>>,
+    pub(crate) down: Cell<Option<ServerFault>>,
     /// What the server answers to a change, if not yes.
-    pub(crate) refuses: Cell<Option<Fault>>,
+    pub(crate) refuses: Cell<Option<ServerFault>>,
     /// What `GetRandomPassword` returns, where not a good password.
     pub(crate) random: RefCell<Option<String>>,
     pub(crate) calls: RefCell<Vec<&'static str>>,

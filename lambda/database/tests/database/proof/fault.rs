@@ -1,6 +1,6 @@
 //! What may befall a call.
 
-use keyrota_database_function::port::Fault;
+use keyrota_database_function::port::CallErrorKind;
 use keyrota_database_function::server;
 
 use crate::fake::AnyFault::{Aws, Server};
@@ -9,40 +9,40 @@ use crate::fake::Mishap;
 /// A read has no effect, so that it matters neither whether it was carried out
 /// nor when the process died.
 const READ: &[Mishap] = &[
-    Mishap::Before(Aws(Fault::Unclear)),
-    Mishap::Before(Aws(Fault::NotAuthorised)),
+    Mishap::Before(Aws(CallErrorKind::Unclear)),
+    Mishap::Before(Aws(CallErrorKind::NotAuthorised)),
     Mishap::DieBefore,
 ];
 
 const WRITE: &[Mishap] = &[
-    Mishap::Before(Aws(Fault::Throttled)),
-    Mishap::Before(Aws(Fault::Unclear)),
-    Mishap::After(Aws(Fault::Unclear)),
-    Mishap::Before(Aws(Fault::NotAuthorised)),
+    Mishap::Before(Aws(CallErrorKind::Throttled)),
+    Mishap::Before(Aws(CallErrorKind::Unclear)),
+    Mishap::After(Aws(CallErrorKind::Unclear)),
+    Mishap::Before(Aws(CallErrorKind::NotAuthorised)),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];
 
 /// A login has no effect either.
 const LOGIN: &[Mishap] = &[
-    Mishap::Before(Server(server::Fault::TimedOut)),
-    Mishap::Before(Server(server::Fault::LoginForbidden)),
+    Mishap::Before(Server(server::ServerFault::TimedOut)),
+    Mishap::Before(Server(server::ServerFault::LoginForbidden)),
     Mishap::DieBefore,
 ];
 
 const CHANGE: &[Mishap] = &[
-    Mishap::Before(Server(server::Fault::Busy)),
-    Mishap::Before(Server(server::Fault::Unclear)),
-    Mishap::After(Server(server::Fault::Unclear)),
-    Mishap::Before(Server(server::Fault::NotAllowed)),
-    Mishap::Before(Server(server::Fault::PasswordRefused)),
+    Mishap::Before(Server(server::ServerFault::Busy)),
+    Mishap::Before(Server(server::ServerFault::Unclear)),
+    Mishap::After(Server(server::ServerFault::Unclear)),
+    Mishap::Before(Server(server::ServerFault::NotAllowed)),
+    Mishap::Before(Server(server::ServerFault::PasswordRefused)),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];
 
 const DISCARD: &[Mishap] = &[
-    Mishap::Before(Server(server::Fault::Busy)),
-    Mishap::After(Server(server::Fault::Unclear)),
+    Mishap::Before(Server(server::ServerFault::Busy)),
+    Mishap::After(Server(server::ServerFault::Unclear)),
     Mishap::DieBefore,
     Mishap::DieAfter,
 ];

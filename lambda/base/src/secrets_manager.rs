@@ -1,4 +1,4 @@
-//! What a function needs of Secrets Manager, without a word of any SDK, and how
+//! What a function needs of Secrets Manager, without a type of any SDK, and how
 //! a call to AWS fails.
 
 use std::fmt;
@@ -11,10 +11,10 @@ use crate::event::Event;
 use crate::moment::Moment;
 use crate::stage::{Stages, VersionId};
 
-/// How a call failed, by what may be done about it. A fault is told by the
+/// How a call failed, by what can be done about it. A kind is told by the
 /// error's code and the HTTP status, never by the text of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum CallErrorKind {
     /// There is no such thing: `ResourceNotFoundException`, `NoSuchEntity`.
     NotFound,
     /// The version has another value already: `ResourceExistsException`.
@@ -39,9 +39,9 @@ pub enum Fault {
     Refused,
 }
 
-impl Fault {
+impl CallErrorKind {
     /// Whether the same call may succeed later without anyone's help.
-    pub fn is_passing(self) -> bool {
+    pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Unsent | Self::Unclear)
     }
 
@@ -72,7 +72,7 @@ pub struct CallError {
     /// The action, such as `iam:CreateAccessKey`.
     pub action: &'static str,
     /// What may be done about it.
-    pub fault: Fault,
+    pub kind: CallErrorKind,
     /// What the service said, if it answered.
     pub answer: Option<Box<Answer>>,
 }
@@ -90,7 +90,7 @@ pub struct Answer {
 
 impl fmt::Display for CallError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} failed, {}", self.action, self.fault.reason())?;
+        write!(formatter, "{} failed, {}", self.action, self.kind.reason())?;
         let Some(answer) = &self.answer else {
             return Ok(());
         };
@@ -171,12 +171,12 @@ pub enum Which<'version> {
 
 /// Secrets Manager. Its calls are made with the function's role.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
-pub trait Vault {
+pub trait SecretsManager {
     /// `DescribeSecret`.
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError>;
 
     /// `GetSecretValue`. A version that is absent or has no value is
-    /// [`Fault::NotFound`].
+    /// [`CallErrorKind::NotFound`].
     async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError>;
 
     /// `PutSecretValue` of the event's version, which gets these labels and

@@ -6,7 +6,8 @@ use keyrota_database_function::arn::SecretArn;
 use keyrota_database_function::event::Event;
 use keyrota_database_function::moment::Moment;
 use keyrota_database_function::port::{
-    CallError, Description, Fault, PasswordRule, Passwords, Stored, StoredVersion, Vault, Which,
+    CallError, CallErrorKind, Description, PasswordRule, Passwords, SecretsManager, Stored,
+    StoredVersion, Which,
 };
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, Stages, VersionId};
 use secrecy::{ExposeSecret, SecretString};
@@ -164,8 +165,8 @@ impl World {
     fn with_secret<T>(
         &self,
         secret: &SecretArn,
-        act: impl FnOnce(&mut Secret) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        act: impl FnOnce(&mut Secret) -> Result<T, CallErrorKind>,
+    ) -> Result<T, CallErrorKind> {
         let mut secrets = self.secrets.borrow_mut();
         // Secrets Manager takes a name in the place of an ARN.
         let asked = |arn: &str| {
@@ -173,13 +174,13 @@ impl World {
             arn == secret.as_str() || named
         };
         let found = secrets.iter_mut().find(|(arn, _)| asked(arn));
-        act(found.ok_or(Fault::NotFound)?.1)
+        act(found.ok_or(CallErrorKind::NotFound)?.1)
     }
 
     async fn ask<T>(
         &self,
         action: &'static str,
-        effect: impl FnOnce() -> Result<T, Fault>,
+        effect: impl FnOnce() -> Result<T, CallErrorKind>,
     ) -> Result<T, CallError> {
         let answer = self.call(action, effect).await;
         answer.map_err(|fault| aws_error(action, fault))
@@ -197,7 +198,7 @@ fn stages(secret: &Secret) -> Stages {
         .collect()
 }
 
-impl Vault for World {
+impl SecretsManager for World {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
@@ -217,13 +218,15 @@ impl Vault for World {
         let effect = || {
             self.with_secret(secret, |found| {
                 let id = match which {
-                    Which::Labelled(label) => found.carrier(label).ok_or(Fault::NotFound)?,
+                    Which::Labelled(label) => {
+                        found.carrier(label).ok_or(CallErrorKind::NotFound)?
+                    }
                     Which::Version(id) => id.clone(),
                 };
-                let version = found.versions.get(&id).ok_or(Fault::NotFound)?;
-                let value = version.value.clone().ok_or(Fault::NotFound)?;
+                let version = found.versions.get(&id).ok_or(CallErrorKind::NotFound)?;
+                let value = version.value.clone().ok_or(CallErrorKind::NotFound)?;
                 if version.undecryptable {
-                    return Err(Fault::Undecryptable);
+                    return Err(CallErrorKind::Undecryptable);
                 }
                 Ok(StoredVersion {
                     version: id,
@@ -245,7 +248,9 @@ impl Vault for World {
             self.with_secret(&event.secret, |found| {
                 let version = found.versions.entry(event.token.clone()).or_default();
                 match &version.value {
-                    Some(stored) if stored != value.expose_secret() => return Err(Fault::Exists),
+                    Some(stored) if stored != value.expose_secret() => {
+                        return Err(CallErrorKind::Exists);
+                    }
                     Some(_) => return Ok(()),
                     None => {
                         version.value = Some(value.expose_secret().to_owned());
@@ -272,13 +277,13 @@ impl Vault for World {
         let effect = || {
             self.with_secret(secret, |found| {
                 if to.is_some_and(|to| !found.versions.contains_key(to)) {
-                    return Err(Fault::NotFound);
+                    return Err(CallErrorKind::NotFound);
                 }
                 // A label on another version than the one it comes from, or
                 // goes to, is not moved.
                 let carrier = found.carrier(label);
                 if carrier.as_ref() != from && (carrier.as_ref() != to || to.is_none()) {
-                    return Err(Fault::Refused);
+                    return Err(CallErrorKind::Refused);
                 }
                 match to {
                     Some(to) if label == CURRENT => found.promote(to),
@@ -297,7 +302,7 @@ impl Passwords for World {
     async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
         let effect = || {
             if ('!'..='~').all(|it| rule.exclude.contains(it)) {
-                return Err(Fault::Refused);
+                return Err(CallErrorKind::Refused);
             }
             assert_eq!((rule.length, rule.exclude.as_str()), (32, "/@\"'\\"));
             let random = self.random.borrow().clone();

@@ -6,7 +6,9 @@ use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, VersionId};
 use keyrota_function::event::Event;
 use keyrota_function::moment::Moment;
-use keyrota_function::port::{CallError, Description, Fault, Stored, StoredVersion, Vault, Which};
+use keyrota_function::port::{
+    CallError, CallErrorKind, Description, SecretsManager, Stored, StoredVersion, Which,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::world::{Key, SECRET_ARN, Secret, USER, World};
@@ -213,8 +215,8 @@ impl World {
     fn with_secret<T>(
         &self,
         secret: &SecretArn,
-        act: impl FnOnce(&mut Secret) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        act: impl FnOnce(&mut Secret) -> Result<T, CallErrorKind>,
+    ) -> Result<T, CallErrorKind> {
         let mut secrets = self.secrets.borrow_mut();
         // Secrets Manager takes a name in the place of an ARN.
         let asked = |arn: &str| {
@@ -222,11 +224,11 @@ impl World {
             arn == secret.as_str() || named
         };
         let found = secrets.iter_mut().find(|(arn, _)| asked(arn));
-        act(found.ok_or(Fault::NotFound)?.1)
+        act(found.ok_or(CallErrorKind::NotFound)?.1)
     }
 }
 
-impl Vault for World {
+impl SecretsManager for World {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
@@ -254,11 +256,13 @@ impl Vault for World {
         let effect = || {
             self.with_secret(secret, |found| {
                 let id = match which {
-                    Which::Labelled(label) => found.carrier(label).ok_or(Fault::NotFound)?,
+                    Which::Labelled(label) => {
+                        found.carrier(label).ok_or(CallErrorKind::NotFound)?
+                    }
                     Which::Version(id) => id.clone(),
                 };
-                let version = found.versions.get(&id).ok_or(Fault::NotFound)?;
-                let value = version.value.clone().ok_or(Fault::NotFound)?;
+                let version = found.versions.get(&id).ok_or(CallErrorKind::NotFound)?;
+                let value = version.value.clone().ok_or(CallErrorKind::NotFound)?;
                 let stored = if version.binary {
                     Stored::Binary
                 } else {
@@ -285,7 +289,9 @@ impl Vault for World {
             self.with_secret(&event.secret, |found| {
                 let version = found.versions.entry(event.token.clone()).or_default();
                 match &version.value {
-                    Some(stored) if stored != value.expose_secret() => return Err(Fault::Exists),
+                    Some(stored) if stored != value.expose_secret() => {
+                        return Err(CallErrorKind::Exists);
+                    }
                     Some(_) => return Ok(()),
                     None => {
                         version.value = Some(value.expose_secret().to_owned());
@@ -313,13 +319,13 @@ impl Vault for World {
         let effect = || {
             self.with_secret(secret, |found| {
                 if to.is_some_and(|to| !found.versions.contains_key(to)) {
-                    return Err(Fault::NotFound);
+                    return Err(CallErrorKind::NotFound);
                 }
                 // A label on another version than the one it comes from, or
                 // goes to, is not moved.
                 let carrier = found.carrier(label);
                 if carrier.as_ref() != from && (carrier.as_ref() != to || to.is_none()) {
-                    return Err(Fault::Refused);
+                    return Err(CallErrorKind::Refused);
                 }
                 match to {
                     Some(to) if label == CURRENT => found.promote(to),

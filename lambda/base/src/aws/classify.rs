@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::vault::{Answer, CallError, Fault};
+use crate::secrets_manager::{Answer, CallError, CallErrorKind};
 
 /// The longest reason of a denial that is repeated, in characters.
 const LONGEST_DENIAL: usize = 400;
@@ -29,22 +29,22 @@ where
     let status = error
         .raw_response()
         .map(|response| response.status().as_u16());
-    let fault = match (error, status) {
-        (SdkError::ConstructionFailure(_), _) => Fault::Refused,
-        (SdkError::DispatchFailure(failure), _) if failure.is_user() => Fault::Refused,
+    let kind = match (error, status) {
+        (SdkError::ConstructionFailure(_), _) => CallErrorKind::Refused,
+        (SdkError::DispatchFailure(failure), _) if failure.is_user() => CallErrorKind::Refused,
         (SdkError::DispatchFailure(failure), _) => {
             let source = failure.as_connector_error().and_then(Error::source);
             if source.is_some_and(was_not_sent) {
-                Fault::Unsent
+                CallErrorKind::Unsent
             } else {
-                Fault::Unclear
+                CallErrorKind::Unclear
             }
         }
-        (SdkError::ServiceError(_), Some(status)) => fault(code, status),
-        _ => Fault::Unclear,
+        (SdkError::ServiceError(_), Some(status)) => kind_of(code, status),
+        _ => CallErrorKind::Unclear,
     };
     let denial = service
-        .filter(|_| fault == Fault::NotAuthorised)
+        .filter(|_| kind == CallErrorKind::NotAuthorised)
         .and_then(|service| service.err().message())
         .map(|message| message.chars().take(LONGEST_DENIAL).collect());
     let answer = error.raw_response().map(|response| {
@@ -57,7 +57,7 @@ where
     });
     CallError {
         action,
-        fault,
+        kind,
         answer,
     }
 }
@@ -66,26 +66,26 @@ where
 pub fn incomplete_answer(action: &'static str) -> CallError {
     CallError {
         action,
-        fault: Fault::Unclear,
+        kind: CallErrorKind::Unclear,
         answer: None,
     }
 }
 
-fn fault(code: Option<&str>, status: u16) -> Fault {
+fn kind_of(code: Option<&str>, status: u16) -> CallErrorKind {
     match code {
         Some(
             "ResourceNotFoundException" | "NoSuchEntity" | "NoSuchEntityException" | "NoSuchBucket",
-        ) => Fault::NotFound,
-        Some("ResourceExistsException") => Fault::Exists,
-        Some("LimitExceeded" | "LimitExceededException") => Fault::LimitExceeded,
+        ) => CallErrorKind::NotFound,
+        Some("ResourceExistsException") => CallErrorKind::Exists,
+        Some("LimitExceeded" | "LimitExceededException") => CallErrorKind::LimitExceeded,
         Some(
             "InvalidClientTokenId"
             | "InvalidAccessKeyId"
             | "SignatureDoesNotMatch"
             | "UnrecognizedClientException",
-        ) => Fault::NotAuthenticated,
-        Some("AccessDenied" | "AccessDeniedException") => Fault::NotAuthorised,
-        Some("DecryptionFailure" | "DecryptionFailureException") => Fault::Undecryptable,
+        ) => CallErrorKind::NotAuthenticated,
+        Some("AccessDenied" | "AccessDeniedException") => CallErrorKind::NotAuthorised,
+        Some("DecryptionFailure" | "DecryptionFailureException") => CallErrorKind::Undecryptable,
         Some(
             "Throttling"
             | "ThrottlingException"
@@ -100,11 +100,11 @@ fn fault(code: Option<&str>, status: u16) -> Fault {
             | "ConcurrentModificationException"
             | "EntityTemporarilyUnmodifiable"
             | "EntityTemporarilyUnmodifiableException",
-        ) => Fault::Throttled,
-        Some("RequestTimeout" | "RequestTimeoutException") => Fault::Unclear,
-        _ if status == 429 => Fault::Throttled,
-        _ if status >= 500 => Fault::Unclear,
-        _ => Fault::Refused,
+        ) => CallErrorKind::Throttled,
+        Some("RequestTimeout" | "RequestTimeoutException") => CallErrorKind::Unclear,
+        _ if status == 429 => CallErrorKind::Throttled,
+        _ if status >= 500 => CallErrorKind::Unclear,
+        _ => CallErrorKind::Refused,
     }
 }
 

@@ -4,19 +4,20 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region};
+use aws_sdk_secretsmanager::config::Config;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::classify::{classify, incomplete_answer};
 use super::environment::Environment;
-use super::fault::{classify, incomplete_answer};
-use super::{moment, no_retries, retries, timeouts};
+use super::{moment, no_retries, retries};
 use crate::arn::SecretArn;
+use crate::client_config;
 use crate::event::Event;
-use crate::stage::VersionId;
-use crate::vault::{
-    CallError, Description, PasswordRule, Passwords, Stored, StoredVersion, Vault, Which,
+use crate::secrets_manager::{
+    CallError, Description, PasswordRule, Passwords, SecretsManager, Stored, StoredVersion, Which,
 };
+use crate::stage::VersionId;
 
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
@@ -29,13 +30,13 @@ const RANDOM: &str = "secretsmanager:GetRandomPassword";
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 /// Secrets Manager, called with the function's role.
-pub struct SecretsManager {
+pub struct SecretsManagerClient {
     environment: Environment,
     http: SharedHttpClient,
     client: OnceCell<Client>,
 }
 
-impl SecretsManager {
+impl SecretsManagerClient {
     /// Returns it. No client is made yet.
     pub fn new(environment: Environment, http: SharedHttpClient) -> Self {
         Self {
@@ -47,22 +48,23 @@ impl SecretsManager {
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| {
-            let mut config = Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::new(self.environment.region.clone()))
-                .credentials_provider(self.environment.role.clone())
-                .use_fips(self.environment.fips)
-                .use_dual_stack(self.environment.dual_stack)
-                .http_client(self.http.clone())
-                .retry_config(retries())
-                .timeout_config(timeouts());
-            config.set_endpoint_url(self.environment.secrets_manager_endpoint.clone());
-            Client::from_conf(config.build())
+            let config = client_config!(
+                aws_sdk_secretsmanager,
+                &self.environment,
+                self.http,
+                self.environment.secrets_manager_endpoint,
+                retries()
+            );
+            Client::from_conf(
+                config
+                    .credentials_provider(self.environment.role.clone())
+                    .build(),
+            )
         })
     }
 }
 
-impl Vault for SecretsManager {
+impl SecretsManager for SecretsManagerClient {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let answer = self
             .client()
@@ -156,7 +158,7 @@ impl Vault for SecretsManager {
     }
 }
 
-impl Passwords for SecretsManager {
+impl Passwords for SecretsManagerClient {
     async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
         // A kind of characters that are all excluded cannot be asked for.
         let none_of =

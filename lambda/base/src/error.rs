@@ -1,0 +1,197 @@
+//! Errors: what names them, and those that do not depend on what rotates.
+//!
+//! Each text reads after "failed to", names the thing, the reason and the next step, and
+//! contains no value and no token.
+
+use std::fmt;
+
+use crate::event::{EventError, Invocation};
+use crate::pins::PinsError;
+use crate::secret::Unreadable;
+use crate::secrets_manager::CallError;
+
+/// An error with the name that Lambda reports as `errorType`: the name of its variant.
+///
+/// `strum::IntoStaticStr` derives what the trait needs.
+pub trait NamedError: fmt::Display + fmt::Debug {
+    /// Returns the name.
+    fn name(&self) -> &'static str;
+
+    /// Returns the whole sentence, as people read it.
+    fn sentence(&self) -> String {
+        format!("failed to {self}")
+    }
+}
+
+impl<E: fmt::Display + fmt::Debug> NamedError for E
+where
+    for<'error> &'error E: Into<&'static str>,
+{
+    fn name(&self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Why a request failed, for a reason that does not depend on what rotates.
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+pub enum RequestError {
+    /// The event makes no sense.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Event(#[from] EventError),
+    /// The pins cannot be used.
+    #[error(transparent)]
+    #[strum(transparent)]
+    Pins(#[from] PinsError),
+
+    /// The secret has no such version.
+    #[error(
+        "rotate {secret}: it has no version for this rotation, which was cancelled or has ended; \
+         start a new one with `keyrota rotate`"
+    )]
+    UnknownVersion {
+        /// The secret's name.
+        secret: String,
+    },
+    /// The version is not AWSPENDING.
+    #[error(
+        "rotate {secret}: the version of this rotation is not AWSPENDING, so the rotation was \
+         cancelled or overtaken; start a new one with `keyrota rotate`"
+    )]
+    VersionNotPending {
+        /// The secret's name.
+        secret: String,
+    },
+    /// The rotation can never end; it was given up.
+    #[error(
+        "rotate {secret}: {reason}, so this rotation can never end; it was given up, and AWSCURRENT stays \
+         as it is; the next rotation starts afresh, when it is due or with `keyrota rotate`"
+    )]
+    GivenUp {
+        /// The secret's name.
+        secret: String,
+        /// Why it can never end.
+        reason: String,
+    },
+    /// The rotation can never end, and could not be given up.
+    #[error(
+        "rotate {secret}: {reason}, so this rotation can never end, and it could not be given up either: \
+         {source}; the next try gives it up, or remove its label AWSPENDING with \
+         `aws secretsmanager update-secret-version-stage`"
+    )]
+    NotGivenUp {
+        /// The secret's name.
+        secret: String,
+        /// Why it can never end.
+        reason: String,
+        /// What AWS said.
+        source: CallError,
+    },
+    /// The pending version lacks a credential.
+    #[error(
+        "{purpose} the AWSPENDING of {secret}: it is not a complete credential of {user}; remove its \
+         label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
+    )]
+    PendingIncomplete {
+        /// What was to be done with it.
+        purpose: &'static str,
+        /// The secret's name.
+        secret: String,
+        /// The pinned user.
+        user: String,
+    },
+    /// AWSCURRENT has no credential yet.
+    #[error(
+        "rotate {secret}: its AWSCURRENT has no {credential} yet ({missing} missing); run `keyrota bootstrap`, \
+         which stores the first one"
+    )]
+    NotBootstrapped {
+        /// The secret's name.
+        secret: String,
+        /// What rotates, such as `key`.
+        credential: &'static str,
+        /// The fields that are absent.
+        missing: String,
+    },
+    /// A version contains something that is not a credential.
+    #[error(
+        "read the {version} of {secret}: {problem}; store a JSON object with {fields} as the secret's value, \
+         then rotate again"
+    )]
+    ValueUnreadable {
+        /// The secret's name.
+        secret: String,
+        /// Which version.
+        version: &'static str,
+        /// What is wrong.
+        problem: Unreadable,
+        /// The fields that the value has to have.
+        fields: &'static str,
+    },
+    /// The step ran out of time.
+    #[error(
+        "finish {step} of {secret} in time; Secrets Manager tries again; if that lasts, raise `function.timeout` \
+         in the manifest"
+    )]
+    OutOfTime {
+        /// The secret's name.
+        secret: String,
+        /// The step's name.
+        step: &'static str,
+    },
+
+    /// There was no time to look at a secret.
+    #[error(
+        "look at {subject}: too little time is left; the next sweep does it; if that lasts, raise \
+         `function.timeout` in the manifest"
+    )]
+    SweepTooShort {
+        /// What the sweep looks at: the secret's name, or something of that secret.
+        subject: String,
+    },
+    /// A sweep failed on some of its secrets.
+    #[error(
+        "sweep {failed} of {all} secrets ({names}); the log says why for each; Lambda tries again, and \
+         so does the next sweep within the hour"
+    )]
+    SweepFailed {
+        /// How many it failed on.
+        failed: usize,
+        /// How many there are.
+        all: usize,
+        /// The names of those that it failed on, or of the first of them.
+        names: String,
+    },
+    /// A sweep did not end.
+    #[error(
+        "sweep {all} secrets in time; the next sweep begins again; if that lasts, raise \
+         `function.timeout` in the manifest"
+    )]
+    SweepOutOfTime {
+        /// How many there are.
+        all: usize,
+    },
+}
+
+impl RequestError {
+    /// Returns the error for work that was not done in time.
+    pub fn out_of_time(invocation: &Invocation) -> Self {
+        match invocation {
+            Invocation::Step(event) => Self::OutOfTime {
+                secret: event.secret.name().to_owned(),
+                step: event.step.name(),
+            },
+            Invocation::Sweep(secrets) => Self::SweepOutOfTime { all: secrets.len() },
+        }
+    }
+}
+
+/// A secret was not described, or a version of it was not read. Each function says what to
+/// check then.
+#[derive(Debug)]
+pub struct Unread {
+    /// The secret's name.
+    pub secret: String,
+    /// What AWS said.
+    pub source: CallError,
+}

@@ -1,0 +1,80 @@
+//! Which entry of the pins a request is about, and which secret is the administrator's.
+
+use crate::arn::SecretArn;
+use crate::pins::Pins;
+use crate::secrets_manager::Description;
+
+/// A secret is not pinned, or its pin cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+pub enum EntryError {
+    /// The pins do not name the secret.
+    #[error(
+        "rotate {secret}: the pins that were deployed with this function do not name it, so this \
+         function does not serve it; add it to the manifest, then run `keyrota bootstrap`"
+    )]
+    NotPinned {
+        /// The secret's name.
+        secret: String,
+    },
+    /// A field of the pin makes no sense.
+    #[error(
+        "rotate {secret}: `{field}` of its pin is not valid; run `keyrota bootstrap`, which deploys the \
+         function and its pins together"
+    )]
+    PinInvalid {
+        /// The secret's name.
+        secret: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// Secrets Manager describes another secret than the event names.
+    #[error(
+        "rotate {secret}: the ARN in the event is not the full ARN of the secret that Secrets Manager \
+         describes; start the rotation with `keyrota rotate`"
+    )]
+    AnotherSecret {
+        /// The secret's name.
+        secret: String,
+    },
+}
+
+/// Returns what is pinned of the secret that an event names.
+///
+/// # Errors
+///
+/// Fails where the secret is not pinned, or where Secrets Manager describes another one.
+pub fn entry<'pins, Entry>(
+    pins: &'pins Pins<Entry>,
+    event_secret: &SecretArn,
+    description: &Description,
+) -> Result<&'pins Entry, EntryError> {
+    let secret = || event_secret.name().to_owned();
+    if description.arn != event_secret.as_str() {
+        return Err(EntryError::AnotherSecret { secret: secret() });
+    }
+    let entry = pins.of(event_secret.name());
+    entry.ok_or_else(|| EntryError::NotPinned { secret: secret() })
+}
+
+/// Whether a pin may name this secret as the administrator's: by its name or its ARN, and not
+/// the rotated secret itself.
+pub fn may_administer(named: &str, secret: &SecretArn) -> bool {
+    let itself = named == secret.as_str() || named == secret.name();
+    let is_wrong = named.starts_with("arn:") && SecretArn::parse(named).is_none();
+    !(itself || is_wrong || named.is_empty())
+}
+
+/// Returns the administrator's secret that a pin names. Where it is named without an ARN, it
+/// is in the same account and Region as the rotated secret.
+pub fn administrator(named: &str, secret: &SecretArn) -> SecretArn {
+    SecretArn::parse(named).unwrap_or_else(|| secret.beside(named))
+}
+
+/// Whether an ARN in a secret's value is that of the administrator's secret that the pin names.
+pub fn is_administrator(arn: &str, named: &str, secret: &SecretArn) -> bool {
+    if named.starts_with("arn:") {
+        return arn == named;
+    }
+    // A secret is called by its name in its own account and Region only.
+    SecretArn::parse(arn).is_some_and(|found| found.name() == named && found.is_beside(secret))
+}

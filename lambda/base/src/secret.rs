@@ -1,0 +1,120 @@
+//! What a version of a secret contains: a credential, in a JSON object.
+//!
+//! Nothing here has a derived `Debug` over a value, and no error repeats a value.
+
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+
+use crate::secrets_manager::Stored;
+
+/// A kind of credential that a function rotates.
+pub trait Credential: Sized {
+    /// A value that lacks some of the fields of a credential.
+    type Partial: Partial;
+    /// What errors call the credential, such as `key`.
+    const NOUN: &'static str;
+    /// The fields that a value has to have, as an error lists them.
+    const FIELDS: &'static str;
+
+    /// Reads the fields of a value.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a field is not of its form.
+    fn from_fields(fields: Map<String, Value>) -> Result<Content<Self>, Unreadable>;
+}
+
+/// A value that lacks some of the fields of a credential.
+pub trait Partial {
+    /// Returns the names of the fields that are absent or empty.
+    fn missing(&self) -> String;
+}
+
+/// Returns the names of the fields that are not present, as an error lists them.
+pub fn missing(fields: &[(&str, bool)]) -> String {
+    let missing = fields.iter().filter(|(_, present)| !present);
+    let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+    missing.join(", ")
+}
+
+/// Why a value cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is `SecretBinary`.
+    Binary,
+    /// It is not JSON.
+    NotJson,
+    /// It is JSON, but not an object.
+    NotAnObject,
+    /// A field is not of its form.
+    Malformed {
+        /// The field.
+        field: &'static str,
+        /// What it has to be, such as `a string`.
+        expected: &'static str,
+    },
+    /// Its KMS key does not decrypt it.
+    Undecryptable,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Binary => formatter.write_str("it is binary, not text"),
+            Self::NotJson => formatter.write_str("it is not JSON"),
+            Self::NotAnObject => formatter.write_str("it is not a JSON object"),
+            Self::Malformed { field, expected } => {
+                write!(formatter, "its `{field}` is not {expected}")
+            }
+            Self::Undecryptable => formatter.write_str("its KMS key does not decrypt it"),
+        }
+    }
+}
+
+/// What a version of a secret contains.
+pub enum Content<C: Credential> {
+    /// There is no such version, or it has no value.
+    Nothing,
+    /// Something that is not a credential.
+    Unreadable(Unreadable),
+    /// A part of a credential. The stack seeds a secret with one.
+    Partial(C::Partial),
+    /// A credential.
+    Complete(C),
+}
+
+impl<C: Credential> Content<C> {
+    /// Reads what is stored. An empty field counts as absent.
+    pub fn parse(stored: &Stored) -> Self {
+        let text = match stored {
+            Stored::Text(text) => text.expose_secret(),
+            Stored::Binary => return Self::Unreadable(Unreadable::Binary),
+        };
+        let fields = match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return Self::Unreadable(Unreadable::NotAnObject),
+            Err(_) => return Self::Unreadable(Unreadable::NotJson),
+        };
+        C::from_fields(fields).unwrap_or_else(Self::Unreadable)
+    }
+}
+
+/// Returns a field that is text, or nothing where it is absent or empty.
+///
+/// # Errors
+///
+/// Fails where it is something else.
+pub fn text(
+    fields: &Map<String, Value>,
+    field: &'static str,
+) -> Result<Option<String>, Unreadable> {
+    match fields.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Unreadable::Malformed {
+            field,
+            expected: "a string",
+        }),
+    }
+}

@@ -1,0 +1,126 @@
+//! The events that the functions accept: a step of a rotation, a sweep, and a check.
+//!
+//! | event | sender |
+//! | --- | --- |
+//! | `{"Step": …, "SecretId": …, "ClientRequestToken": …}` | Secrets Manager ("Lambda rotation functions" in the Secrets Manager User Guide) |
+//! | `{"keyrota": "sweep", "secrets": [ARN…]}` | the hourly rule of the stack, and `keyrota doctor` |
+//! | `{"keyrota": "check", "secret": ARN, "version": ID}` | `keyrota bootstrap`, to the databases' function |
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// The field of a step's event that names the step.
+pub const STEP: &str = "Step";
+/// The field of a step's event that holds the secret's ARN.
+pub const SECRET_ID: &str = "SecretId";
+/// The field of a step's event that holds the ID of the version that the rotation makes.
+pub const TOKEN: &str = "ClientRequestToken";
+/// The optional field of a step's event that proves its origin. It is sensitive.
+pub const ROTATION_TOKEN: &str = "RotationToken";
+
+/// The field that only keyrota's own events have. It says which of them this is.
+pub const WORK: &str = "keyrota";
+/// The value of [`WORK`] in a sweep's event, and what log lines call it.
+pub const SWEEP: &str = "sweep";
+/// The value of [`WORK`] in a check's event, and what log lines call it.
+pub const CHECK: &str = "check";
+/// The field of a sweep's event with the ARNs of the secrets.
+pub const SECRETS: &str = "secrets";
+/// The field of a check's event with the ARN of the secret.
+pub const SECRET: &str = "secret";
+/// The field of a check's event with the ID of the version.
+pub const VERSION: &str = "version";
+
+/// One of the four steps of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// `createSecret`: create the new credential and store it as AWSPENDING.
+    Create,
+    /// `setSecret`: make the resource accept it.
+    Set,
+    /// `testSecret`: prove that it is accepted.
+    Test,
+    /// `finishSecret`: make it AWSCURRENT.
+    Finish,
+}
+
+impl Step {
+    /// The steps in the order in which Secrets Manager calls them.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Set, Self::Test, Self::Finish];
+
+    /// Returns the step's name in the event.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "createSecret",
+            Self::Set => "setSecret",
+            Self::Test => "testSecret",
+            Self::Finish => "finishSecret",
+        }
+    }
+
+    /// Returns the step with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+}
+
+/// Writes the event that has a function sweep these secrets.
+pub fn sweep(secrets: &[&str]) -> String {
+    json!({ (WORK): SWEEP, (SECRETS): secrets }).to_string()
+}
+
+/// Writes the event that has the databases' function log in with a version of a secret.
+pub fn check(secret: &str, version: &str) -> String {
+    json!({ (WORK): CHECK, (SECRET): secret, (VERSION): version }).to_string()
+}
+
+/// The answer to a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckAnswer {
+    /// Whether the server accepted the login.
+    pub authenticates: bool,
+    /// Why it did not, or why that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The kind of failure, such as `wrong_credentials`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl CheckAnswer {
+    /// Returns why the login does not work, if it does not.
+    pub fn refusal(self) -> Option<String> {
+        let unknown = || "the function does not say why".to_owned();
+        (!self.authenticates).then(|| self.reason.unwrap_or_else(unknown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_found_by_its_name() {
+        for step in Step::ALL {
+            assert_eq!(Step::parse(step.name()), Some(step));
+        }
+        assert_eq!(Step::parse("create"), None);
+    }
+
+    #[test]
+    fn an_answer_says_no_more_than_it_has_to() {
+        let text = r#"{"authenticates":true}"#;
+        let answer: CheckAnswer = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&answer).unwrap(), text);
+        assert_eq!(answer.refusal(), None);
+    }
+
+    #[test]
+    fn a_refusal_has_a_reason() {
+        let refusal = |text| serde_json::from_str::<CheckAnswer>(text).unwrap().refusal();
+        let text = r#"{"authenticates":false,"reason":"a reason","fault":"busy"}"#;
+        assert_eq!(refusal(text).unwrap(), "a reason");
+        assert!(refusal(r#"{"authenticates":false}"#).is_some());
+    }
+}

@@ -1,0 +1,26 @@
+//! The staging labels of secret versions.
+//!
+//! A label is on one version at most. Secrets Manager deletes versions without a label.
+
+/// The version that clients read.
+pub const CURRENT: &str = "AWSCURRENT";
+/// The version that a rotation prepares.
+pub const PENDING: &str = "AWSPENDING";
+/// The version that was AWSCURRENT before.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// The labels that Secrets Manager itself knows.
+pub const OF_AWS: [&str; 3] = [CURRENT, PENDING, PREVIOUS];
+
+/// The version that stores the access key that a rotation created last. Principals that
+/// may move labels can write it, so it proves nothing.
+pub const MADE: &str = "KEYROTA_MADE";
+/// The version whose password was sent to the database server last. The server may have
+/// this password, whatever became of the rotation.
+pub const SETTING: &str = "KEYROTA_SETTING";
+/// The version whose password replaced one that the database server still accepts.
+pub const RETAINED: &str = "KEYROTA_RETAINED";
+/// The version with a database's first login, until that login has been tested.
+pub const FIRST: &str = "KEYROTA_FIRST";
+/// The version that AWSPREVIOUS has to return to after `secretarn` was corrected.
+pub const BEFORE: &str = "KEYROTA_BEFORE";

@@ -1,0 +1,23 @@
+//! The contract between keyrota, which deploys, and its rotation functions, which
+//! rotate: the names and formats that one side writes and the other side reads.
+//!
+//! The two sides share nothing else. This crate contains no decision, no I/O, and no
+//! type of an SDK.
+//!
+//! | module | content |
+//! | --- | --- |
+//! | [`tag`] | the keys of the tags on secrets and IAM users |
+//! | [`label`] | the staging labels of secret versions |
+//! | [`record`] | the values of the tags in which access keys are recorded |
+//! | [`event`] | the events that the functions accept |
+//! | [`pins`] | the file in the function's package that says what the function may act on |
+//! | [`value`] | the JSON fields of a secret's value |
+//! | [`duration`] | durations such as `15m` |
+
+pub mod duration;
+pub mod event;
+pub mod label;
+pub mod pins;
+pub mod record;
+pub mod tag;
+pub mod value;

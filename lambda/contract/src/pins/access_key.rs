@@ -1,0 +1,80 @@
+//! What is pinned of an access key's secret.
+
+use serde::{Deserialize, Serialize};
+
+/// The action of [`Probe`] that lists a bucket.
+pub const LIST_BUCKET: &str = "s3:ListBucket";
+/// The action of [`Probe`] that assumes a role.
+pub const ASSUME_ROLE: &str = "sts:AssumeRole";
+
+/// What the file says of one secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The IAM user's name.
+    pub user: String,
+    /// The user's path.
+    #[serde(default = "root", skip_serializing_if = "is_root")]
+    pub path: String,
+    /// Whether the stack created the user.
+    pub owns_user: bool,
+    /// Whose credentials make the IAM calls.
+    pub rotate_as: RotateAs,
+    /// When an old key is deactivated and deleted. Absent, it stays until the next rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_key: Option<Times>,
+    /// What a new key must be allowed to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// Returns the path of users that were created without one.
+pub fn root() -> String {
+    "/".to_owned()
+}
+
+fn is_root(path: &str) -> bool {
+    path == root()
+}
+
+/// The times of an old key. Each is a [`duration`](crate::duration).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// How long after its replacement the key is deactivated.
+    pub deactivate_after: String,
+    /// How long after its replacement the key is deleted.
+    pub delete_after: String,
+    /// The key is held back while its last use is no longer ago than this.
+    pub hold_if_used_within: String,
+    /// How long after its replacement the key is deactivated even if it is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_after: Option<String>,
+}
+
+/// A call that a new key must be allowed to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The action, as policies name it: [`LIST_BUCKET`] or [`ASSUME_ROLE`].
+    pub action: String,
+    /// The ARN that it is allowed on.
+    pub resource: String,
+    /// A bucket's Region. Absent, it is the secret's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// Whose credentials make the IAM calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RotateAs {
+    /// The user's own: the key in AWSCURRENT.
+    #[serde(rename = "self")]
+    Own,
+    /// The execution role's.
+    #[serde(rename = "role")]
+    Role,
+    /// Those in the administrator's secret with this name or ARN.
+    #[serde(rename = "administrator")]
+    Administrator(String),
+}
