@@ -95,7 +95,7 @@ impl Settings {
             clippy::disallowed_methods,
             reason = "the command line is where files come in"
         )]
-        let text = std::fs::read_to_string(&self.manifest).map_err(|error| {
+        let bytes = std::fs::read(&self.manifest).map_err(|error| {
             let failed = Failed::file("read the manifest", &self.manifest, &error);
             match error.kind() {
                 std::io::ErrorKind::NotFound => {
@@ -104,7 +104,9 @@ impl Settings {
                 _ => failed,
             }
         })?;
-        let loaded = model::load(&text, self.environment.as_deref())
+        let loaded = model::decode(&bytes)
+            .map_err(|finding| vec![finding])
+            .and_then(|text| model::load(text, self.environment.as_deref()))
             .map_err(|findings| Failed::refused(&self.manifest.display().to_string(), findings))?;
         self.view.warn(&loaded.warnings);
         Ok(loaded.model)

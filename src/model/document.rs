@@ -69,7 +69,7 @@ impl Node {
         }
     }
 
-    /// Lays `over` on this node: mappings merge key by key, all else is replaced.
+    /// Applies the overrides in `over`: mappings merge key by key, every other value is replaced.
     #[must_use]
     pub fn merged(self, over: Self) -> Self {
         match (self.value, over.value) {
@@ -103,6 +103,29 @@ impl Node {
             Value::Mapping(entries) => entries.iter().map(|entry| entry.node.size()).sum(),
         }
     }
+}
+
+/// Returns the text of a file, which must be UTF-8.
+///
+/// # Errors
+///
+/// Returns the finding with the line of the first byte that is not UTF-8. Its column counts
+/// characters, from 1.
+pub fn decode(bytes: &[u8]) -> Result<&str, Finding> {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => return Ok(text),
+        Err(error) => error.valid_up_to(),
+    };
+    let before = String::from_utf8_lossy(&bytes[..valid]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|one| *one != '\n').count() + 1;
+    let message = format!(
+        "the manifest is not UTF-8: there is a byte 0x{:02x} at column {column}",
+        bytes[valid]
+    );
+    Err(Finding::error("not-utf-8", "", message)
+        .at(line)
+        .hint("save the file with the encoding UTF-8"))
 }
 
 /// Parses one YAML document.

@@ -1,12 +1,12 @@
-//! Findings: what a check has to say, each with its place and a way on.
+//! Findings: what a check reports, each with its place and the next step.
 
 use serde::Serialize;
 
-/// How much a finding weighs.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; nothing is refused.
+    /// Nothing is refused.
     Warning,
     /// The input is refused.
     Error,
@@ -15,7 +15,7 @@ pub enum Severity {
 /// One thing a check found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Finding {
-    /// Whether the input is refused for it.
+    /// Whether the input is refused because of it.
     pub severity: Severity,
     /// A stable name of the kind, such as `unknown-key`.
     pub kind: &'static str,
@@ -61,14 +61,24 @@ impl Finding {
         self
     }
 
-    /// Adds the way on.
+    /// Adds the next step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Returns whether the input is refused for it.
+    /// Moves the path under a parent, such as `environments.staging`.
+    #[must_use]
+    pub fn under(mut self, parent: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => parent.to_owned(),
+            path => format!("{parent}.{path}"),
+        };
+        self
+    }
+
+    /// Returns whether the input is refused because of it.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

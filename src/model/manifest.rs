@@ -1,5 +1,6 @@
 //! The manifest: YAML text to a checked [`Model`], or all that is wrong with it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::database::{network, read as database};
@@ -58,19 +59,44 @@ pub struct Loaded {
     pub warnings: Vec<Finding>,
 }
 
-/// Reads a manifest, with the environment's part laid over the rest.
+/// Reads a manifest, with the overrides of an environment applied if one is selected.
+///
+/// The environments that are not selected are checked too. Their errors are reported under
+/// `environments.NAME`, except those that the selected manifest has as well.
 ///
 /// # Errors
 ///
-/// Returns every finding, warnings included, in the order of the lines.
+/// Returns every finding, including warnings, in the order of the lines.
 pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding>> {
-    let root = document::parse(text).map_err(|finding| vec![finding])?;
+    let mut base = document::parse(text).map_err(|finding| vec![finding])?;
     let findings = Findings::default();
-    let root = with_environment(root, environment, &findings);
-    let model = Field::root(&root, &findings)
-        .mapping(ROOT_KEYS)
-        .and_then(|root| read_root(&root));
-    let found = findings.into_sorted();
+    let line = base.line;
+    let environments = take_environments(&mut base);
+    let overrides = match &environments {
+        Some(entry) => read_environments(entry, &findings),
+        None => &[],
+    };
+    let selected = environment.and_then(|name| {
+        let line = environments.as_ref().map_or(line, |entry| entry.line);
+        select(overrides, name, line, &findings)
+    });
+    let model = match selected {
+        Some(entry) => read(&overridden(&base, entry), &findings),
+        None => read(&base, &findings),
+    };
+    let mut found = findings.into_sorted();
+    let others = overrides
+        .iter()
+        .filter(|other| Some(other.key.as_str()) != environment);
+    for other in others {
+        let findings = Findings::default();
+        read(&overridden(&base, other), &findings);
+        let mut errors = findings.into_sorted();
+        errors.retain(|error| error.is_error() && !found.contains(error));
+        let path = format!("environments.{}", other.key);
+        found.extend(errors.into_iter().map(|error| error.under(&path)));
+    }
+    found.sort_by_key(|finding| finding.line);
     match model {
         Some(model) if !found.iter().any(Finding::is_error) => Ok(Loaded {
             model,
@@ -80,51 +106,75 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
     }
 }
 
-/// Takes `environments` out and lays the chosen one over the rest.
-fn with_environment(mut root: Node, chosen: Option<&str>, findings: &Findings) -> Node {
-    let environments = match &mut root.value {
-        Value::Mapping(entries) => take(entries, "environments"),
-        _ => None,
-    };
-    let Some(chosen) = chosen else {
-        if let Some(entry) = &environments
-            && !entry.node.is_null()
-        {
-            Field::root(&entry.node, findings).any_mapping();
-        }
-        return root;
-    };
-    let line = environments.as_ref().map_or(root.line, |entry| entry.line);
-    let refused = |message: String, hint: String| {
-        let finding = Finding::error("unknown-environment", "environments", message);
-        findings.add(finding.at(line).hint(hint));
-    };
-    let Some(Value::Mapping(mut entries)) = environments.map(|entry| entry.node.value) else {
-        refused(
-            format!("the manifest has no environments, and `{chosen}` was asked for"),
-            format!("add `environments: {{ {chosen}: {{ … }} }}`, or leave --environment out"),
-        );
-        return root;
-    };
-    let names: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-    match take(&mut entries, chosen) {
-        Some(entry) if entry.node.is_null() => root,
-        Some(entry) => root.merged(entry.node),
-        None => {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let hint = match nearest(chosen, &names) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("there are: {}", names.join(", ")),
-            };
-            refused(format!("there is no environment `{chosen}`"), hint);
-            root
-        }
-    }
+fn read(root: &Node, findings: &Findings) -> Option<Model> {
+    read_root(&Field::root(root, findings).mapping(ROOT_KEYS)?)
 }
 
-fn take(entries: &mut Vec<Entry>, key: &str) -> Option<Entry> {
-    let index = entries.iter().position(|entry| entry.key == key)?;
+/// Removes `environments` from the manifest and returns it.
+fn take_environments(root: &mut Node) -> Option<Entry> {
+    let Value::Mapping(entries) = &mut root.value else {
+        return None;
+    };
+    let index = entries
+        .iter()
+        .position(|entry| entry.key == "environments")?;
     Some(entries.remove(index))
+}
+
+/// Returns the environments, and reports a value that is not a mapping.
+fn read_environments<'doc>(environments: &'doc Entry, findings: &Findings) -> &'doc [Entry] {
+    let node = &environments.node;
+    match &node.value {
+        Value::Mapping(entries) => return entries,
+        _ if node.is_null() => {}
+        _ => {
+            let message = format!("expected a mapping, found {}", node.describe());
+            let finding = Finding::error("wrong-type", "environments", message);
+            findings.add(finding.at(node.line));
+        }
+    }
+    &[]
+}
+
+/// Returns the environment of this name, and reports where there is none.
+fn select<'doc>(
+    environments: &'doc [Entry],
+    name: &str,
+    line: usize,
+    findings: &Findings,
+) -> Option<&'doc Entry> {
+    let found = environments.iter().find(|entry| entry.key == name);
+    if found.is_none() {
+        let names: Vec<&str> = environments
+            .iter()
+            .map(|entry| entry.key.as_str())
+            .collect();
+        let (message, hint) = match (names.is_empty(), nearest(name, &names)) {
+            (true, _) => (
+                format!("the manifest has no environments, so `{name}` cannot be selected"),
+                format!("add `environments: {{ {name}: {{ … }} }}`, or omit --environment"),
+            ),
+            (false, Some(nearest)) => (
+                format!("there is no environment `{name}`"),
+                format!("did you mean `{nearest}`?"),
+            ),
+            (false, None) => (
+                format!("there is no environment `{name}`"),
+                format!("the environments are: {}", names.join(", ")),
+            ),
+        };
+        let finding = Finding::error("unknown-environment", "environments", message);
+        findings.add(finding.at(line).hint(hint));
+    }
+    found
+}
+
+/// Returns the manifest with the overrides of an environment applied.
+fn overridden<'doc>(base: &'doc Node, environment: &Entry) -> Cow<'doc, Node> {
+    match environment.node.is_null() {
+        true => Cow::Borrowed(base),
+        false => Cow::Owned(base.clone().merged(environment.node.clone())),
+    }
 }
 
 fn read_root(root: &Mapping<'_>) -> Option<Model> {

@@ -28,6 +28,7 @@ pub use database::{
     ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file,
     tag_text,
 };
+pub use document::decode;
 pub use draft::Draft;
 pub use duration::Duration;
 pub use exception::Exception;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Finding, Model, RotateAs, load};
+use super::{Finding, Model, RotateAs, decode, load};
 
 const VALID: &str = include_str!("../../examples/everything.yaml");
 
@@ -72,13 +72,85 @@ environments:
     stack: 7keys
     stak: keys
 ";
-    read(text, None);
     let found = load(text, Some("staging")).unwrap_err();
     let lines: Vec<_> = found
         .iter()
         .map(|finding| (finding.kind, finding.line))
         .collect();
     assert_eq!(lines, [("invalid-name", Some(6)), ("unknown-key", Some(7))]);
+}
+
+#[test]
+fn an_environment_that_is_not_selected_is_checked_too() {
+    let text = "\
+version: 1
+stack: keys
+access_keys: [{ user: ada }]
+environments:
+  staging:
+    stack: 7keys
+    access_keys: [{ user: ada, shedule: rate(7 days) }]
+  production: { regoin: eu-west-1 }
+  dev:
+  other: 5
+";
+    let (stack, key) = ("stack 6", "access_keys[0].shedule 7");
+    let (production, other) = ("environments.production.regoin 8", "environments.other 10");
+    let under = |path: &str| format!("environments.staging.{path}");
+    let found = |environment: Option<&str>| {
+        let found = load(text, environment).unwrap_err();
+        let shown = found
+            .iter()
+            .map(|finding| format!("{} {}", finding.path, finding.line.unwrap_or_default()));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(found(Some("staging")), [stack, key, production, other]);
+    for environment in [None, Some("dev")] {
+        assert_eq!(
+            found(environment),
+            [&under(stack), &under(key), production, other]
+        );
+    }
+}
+
+/// An environment may complete a manifest that is refused without it.
+#[test]
+fn an_error_of_the_whole_manifest_is_reported_once() {
+    let text = "\
+version: 1
+stack: keys
+regoin: eu-west-1
+environments:
+  staging: { access_keys: [{ user: ada }] }
+  dev: { access_keys: [{ user: bob }] }
+";
+    assert_eq!(short(text), ["missing  1", "unknown-key regoin 3"]);
+    let complete = text.replace("regoin", "region");
+    assert_eq!(read(&complete, Some("dev")).access_keys.len(), 1);
+    assert_eq!(short(&complete), ["missing  1"]);
+}
+
+#[test]
+fn a_manifest_that_is_not_utf_8_is_refused_with_its_position() {
+    assert_eq!(decode("ä: 1\n".as_bytes()), Ok("ä: 1\n"));
+    let position = |bytes: &[u8]| {
+        let finding = decode(bytes).unwrap_err();
+        assert!(finding.is_error());
+        (finding.line, finding.message)
+    };
+    let message = "the manifest is not UTF-8: there is a byte";
+    assert_eq!(
+        position(b"version: 1\n\xc3\xa4\xe4: 1\n"),
+        (Some(2), format!("{message} 0xe4 at column 2"))
+    );
+    assert_eq!(
+        position(b"\xff\xfe"),
+        (Some(1), format!("{message} 0xff at column 1"))
+    );
+    assert_eq!(
+        position(b"a\n\xc3"),
+        (Some(2), format!("{message} 0xc3 at column 1"))
+    );
 }
 
 #[test]

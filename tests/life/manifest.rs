@@ -91,11 +91,14 @@ async fn a_manifest_that_cannot_be_read_is_named() {
         .await
         .exits(1)
         .fails("file", &["folder.yaml"]);
-    home.write("binary.yaml", [0xff, 0xfe, 0x00]);
-    home.keyrota("generate -f binary.yaml --format json")
+    home.write("binary.yaml", b"version: 1\nstack: k\xe9ys\n");
+    let ran = home
+        .keyrota("generate -f binary.yaml --format json")
         .await
-        .exits(1)
-        .fails("file", &["binary.yaml"]);
+        .exits(3);
+    let document = ran.json();
+    assert_eq!(document["findings"][0]["kind"], "not-utf-8", "{ran}");
+    assert_eq!(document["findings"][0]["line"], 2, "{ran}");
     home.write("broken.yaml", "version: 1\nstack: [\n");
     let ran = home
         .keyrota("generate -f broken.yaml --format json")
@@ -128,6 +131,19 @@ async fn an_unknown_environment_is_refused_with_those_there_are() {
     );
     home.keyrota("generate -e staging -o out").await.exits(0);
     assert!(home.read("out/stack.yaml").contains("/keyrota/c"));
+
+    // An error in an environment that is not selected is reported too.
+    home.write(
+        "keyrota.yaml",
+        "version: 1\nstack: a\naccess_keys: [{ user: b }]\nenvironments:\n  staging: { stak: c }\n",
+    );
+    let ran = home.keyrota("generate --format json").await.exits(3);
+    let document = ran.json();
+    assert_eq!(
+        document["findings"][0]["path"], "environments.staging.stak",
+        "{ran}"
+    );
+    assert_eq!(document["findings"][0]["line"], 5, "{ran}");
 }
 
 #[tokio::test]
