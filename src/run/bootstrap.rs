@@ -84,7 +84,7 @@ pub async fn bootstrap(
                 function: arn.to_owned(),
                 code,
                 expected: artifact.code_sha256.clone(),
-                object: uploaded.object(model, strategy),
+                object: Box::new(uploaded.object(model, strategy)),
             });
         }
         functions.push(Running {

@@ -116,7 +116,7 @@ pub enum Error {
         /// What it should say.
         expected: String,
         /// Where the code is that the stack names.
-        object: StoredZip,
+        object: Box<StoredZip>,
     },
     /// A change set was not computed from what was given for it. It was removed.
     #[error(
