@@ -16,16 +16,31 @@ use crate::render::Shard;
 use crate::run::{self, Bootstrapped};
 use crate::view::{BootstrapResult, DeployedFunction, DeployedSecret};
 
-/// Deploy everything, rotate once, and prove that it works
+const EXAMPLES: &str = "\
+Examples:
+
+  # Deploy keyrota.yaml, with a confirmation prompt
+  keyrota bootstrap
+  # Deploy the environment `staging` with another AWS profile
+  keyrota -e staging --profile staging-admin bootstrap
+  # Deploy in a pipeline, with a function that was built before
+  keyrota bootstrap --yes --function-zip function.zip --format json";
+
+/// Deploy the stack, rotate each credential once, and verify the result
 ///
-/// Looks at the account first and refuses with all findings at once. Run again
-/// it changes only what differs, and finishes what an interrupted run began.
+/// Checks the account first, and lists everything that prevents the deployment. Then
+/// builds and uploads the functions, deploys the stack, stores the first credentials,
+/// and rotates them. Ends when each new credential has authenticated.
+///
+/// The command is idempotent: it changes only what differs, and completes what an
+/// interrupted run began.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Bootstrap {
-    /// Store first keys, and leave the first rotation to the schedule
+    /// Store the first credentials, and leave the first rotation to the schedule
     #[arg(long)]
     no_rotate: bool,
-    /// Go on without a question
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]

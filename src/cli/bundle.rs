@@ -15,23 +15,22 @@ use crate::port::{Event, Listener as _};
 use crate::render::Strategy;
 use crate::view::BundleResult;
 
-/// Build a rotation function and pack its zip
+/// Build a rotation function and package it as a zip file
 ///
-/// The same bytes each time. The executable is checked: the architecture asked
-/// for, no glibc newer than Lambda's, below the size limits. The zip holds what the
-/// function may act on, from the manifest: it serves the templates that `generate`
-/// renders from the same manifest, and no others. The function of databases comes with
+/// The zip file has the same bytes each time. The build fails if the executable has the
+/// wrong architecture, requires a newer glibc than Lambda's, or exceeds Lambda's size
+/// limits. The zip file contains the pins of the manifest: the function serves only
+/// stacks that are rendered from the same manifest. The database function also contains
 /// the manifest's `tls_ca` files.
 #[derive(Args, Debug)]
 pub(super) struct BundleCommand {
-    /// Where to write the zip; function.zip or database-function.zip where nothing
-    /// is said
+    /// File to write. By default, function.zip or database-function.zip
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What the function rotates
+    /// Credentials that the function rotates
     #[arg(long, value_enum, default_value_t)]
     kind: Kind,
-    /// The processor: x86_64 or arm64
+    /// Instruction set architecture: x86_64 or arm64
     #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64", value_parser = Architecture::parse)]
     architecture: Architecture,
 }
@@ -42,7 +41,7 @@ enum Kind {
     /// Access keys of IAM users
     #[default]
     AccessKeys,
-    /// Passwords of databases' users
+    /// Passwords of database users
     Database,
 }
 

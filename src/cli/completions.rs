@@ -6,17 +6,17 @@ use clap_complete::Shell;
 use super::settings::Settings;
 use super::{Arguments, Exit};
 
-/// Print a script by which a shell completes commands and flags
+/// Print a shell completion script
 ///
-/// Offline, and without a manifest. Where a shell looks for it:
+/// Save the script where the shell looks for it:
 ///
 ///   bash   keyrota completions bash > ~/.local/share/bash-completion/completions/keyrota
-///   zsh    keyrota completions zsh > FOLDER-OF-fpath/_keyrota
+///   zsh    keyrota completions zsh > DIR/_keyrota, where DIR is in fpath
 ///   fish   keyrota completions fish > ~/.config/fish/completions/keyrota.fish
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Completions {
-    /// The shell
+    /// Shell to generate the script for
     #[arg(value_name = "SHELL", value_enum)]
     shell: Shell,
 }

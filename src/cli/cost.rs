@@ -10,21 +10,21 @@ use super::fleet::Stacks;
 use super::settings::Settings;
 use crate::cost::{self, Prices, Usage};
 
-/// Estimate what the stack costs a month, offline
+/// Estimate the monthly cost of the stack, offline
 ///
-/// By list prices of one Region, without the free tier. Says what the figures rest
-/// on and what is not in them.
+/// Uses the list prices of one Region, and ignores the free tier. The result states its
+/// assumptions and what it does not include.
 #[derive(Args, Debug)]
 pub(super) struct CostCommand {
-    /// A list of prices to use in place of the built-in one, YAML or JSON
+    /// Use this price list, YAML or JSON, instead of the built-in one
     ///
-    /// `--show-prices` prints the built-in one to begin from.
+    /// `--show-prices` prints the built-in price list, to start from.
     #[arg(long, value_name = "FILE", conflicts_with = "show_prices")]
     prices: Option<PathBuf>,
-    /// Print the built-in list of prices and nothing else
+    /// Print the built-in price list and exit
     #[arg(long)]
     show_prices: bool,
-    /// How often each reader reads its secret in an hour; once where it caches
+    /// Number of times that each reader reads its secret in an hour
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     reads_per_hour: u32,
 }

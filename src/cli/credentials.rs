@@ -9,13 +9,23 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::view::CredentialsResult;
 
-/// Print a secret's current key as `credential_process` JSON
+const EXAMPLES: &str = "\
+Examples:
+
+  # Print the current access key
+  keyrota --profile reader credentials prod/ci-deployer
+  # Let the profile `deployer` get its key from the secret, in ~/.aws/config
+  [profile deployer]
+  credential_process = keyrota --profile reader credentials prod/ci-deployer";
+
+/// Print a secret's current access key for `credential_process`
 ///
-/// In ~/.aws/config: `credential_process = keyrota --profile READER credentials SECRET`,
-/// where READER is a profile that may read the secret
+/// Prints the JSON document that the AWS CLI and the SDKs read from the
+/// `credential_process` of a profile.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct CredentialsCommand {
-    /// The secret's name or ARN
+    /// Name or ARN of the secret
     #[arg(value_name = "SECRET")]
     secret: String,
 }

@@ -13,20 +13,21 @@ use crate::model::Model;
 use crate::plan::{Diagnosis, DoctorReport, Fix};
 use crate::run::{self, Context};
 
-/// Find what is wrong, with the evidence and one remedy for each fault
+/// Find faults, with the evidence and one remedy for each
 ///
-/// Looks at the stack, each secret, each user's keys, and whether each credential
-/// authenticates, and changes nothing; exits with 5 where something is wrong.
+/// Examines the stack, each secret, each user's keys, and whether each credential
+/// authenticates. Changes nothing, and exits with 5 if it finds a fault.
 ///
-/// With --fix it does what can lose no credential in use: restores secrets of the
-/// stack's, takes up or begins rotations that are due, switches rotation on as the
-/// manifest says, has the function retire old keys. Then it looks again.
+/// With --fix, applies the remedies that cannot invalidate a credential in use: restores
+/// deleted secrets, completes or starts rotations that are due, enables rotation as the
+/// manifest specifies, and runs the function's sweep to retire old keys. Then examines
+/// everything again.
 #[derive(Args, Debug)]
 pub(super) struct Doctor {
-    /// Do what can be done without a person, having asked
+    /// Apply the safe remedies, after a confirmation prompt
     #[arg(long)]
     fix: bool,
-    /// Go on without a question
+    /// Skip the confirmation prompt
     #[arg(short, long, requires = "fix")]
     yes: bool,
 }

@@ -20,21 +20,32 @@ use crate::plan::{Environment, OptionFile, TLS_TAG, tls_of};
 use crate::port::{ErrorKind, Event, Listener as _, Secrets};
 use crate::sandbox::Options;
 
+const EXAMPLES: &str = "\
+Examples:
+
+  # Run the AWS CLI with the access key in a secret
+  keyrota exec prod/ci-deployer -- aws sts get-caller-identity
+  # Read the secret as the profile `reader`, and open a database shell
+  keyrota --profile reader exec prod/orders-db -- psql";
+
 /// Run a command with a secret's current credential in its environment
 ///
-/// An access key goes into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a
-/// PostgreSQL login into PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD and
-/// PGSSLMODE, a MySQL or MariaDB login into MYSQL_HOST, MYSQL_TCP_PORT,
-/// MYSQL_USER, MYSQL_DATABASE and MYSQL_PWD. MYSQL_HOME and MARIADB_HOME name
-/// folders with an option file, my.cnf, that makes their clients ask for TLS. The
-/// command takes keyrota's place, so that signals and the exit code are its own;
-/// 127 where there is no such command, 126 where it cannot be run.
+/// An access key is in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A PostgreSQL login
+/// is in PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, and PGSSLMODE. A MySQL or
+/// MariaDB login is in MYSQL_HOST, MYSQL_TCP_PORT, MYSQL_USER, MYSQL_DATABASE, and
+/// MYSQL_PWD; MYSQL_HOME and MARIADB_HOME name directories with an option file, my.cnf,
+/// that makes the clients require TLS.
+///
+/// The command replaces the keyrota process, so it receives all signals, and its exit
+/// code is the exit code. The exit code is 127 if the command does not exist, and 126 if
+/// it cannot be run.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct ExecCommand {
-    /// The secret's name or ARN
+    /// Name or ARN of the secret
     #[arg(value_name = "SECRET")]
     secret: String,
-    /// The command with its arguments
+    /// Command to run, with its arguments
     #[arg(value_name = "COMMAND", last = true, required = true)]
     command: Vec<OsString>,
 }

@@ -139,10 +139,10 @@ fn read_record(path: &Path) -> Result<(Record, Option<String>), Failed> {
     Ok((record, Some(text)))
 }
 
-/// Templates of an organisation's own
+/// An organisation's own templates
 #[derive(Args, Debug)]
 pub(super) struct Overlay {
-    /// Lay the templates NAME.yaml.hbs of DIR over keyrota's own
+    /// Override built-in templates with the files NAME.yaml.hbs in DIR
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
 }

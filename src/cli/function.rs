@@ -15,12 +15,16 @@ use crate::run::{Artifact, Artifacts};
 
 #[derive(Args, Debug)]
 pub(super) struct FunctionSource {
-    /// Deploy the function in this zip, made by `keyrota bundle`, instead of building it
+    /// Deploy the access key function in this zip file instead of building it
     ///
-    /// What the function may act on is packed with it anew, from the manifest.
+    /// `keyrota bundle` creates the zip file. Its pins are replaced with those of the
+    /// manifest.
     #[arg(long, value_name = "FILE")]
     function_zip: Option<PathBuf>,
-    /// The same for databases, made by `keyrota bundle --kind database`
+    /// Deploy the database function in this zip file instead of building it
+    ///
+    /// `keyrota bundle --kind database` creates the zip file. Its pins are replaced with
+    /// those of the manifest.
     #[arg(long, value_name = "FILE")]
     database_function_zip: Option<PathBuf>,
 }

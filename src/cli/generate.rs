@@ -16,22 +16,33 @@ use crate::view::{GenerateResult, WrittenFile};
 /// starting another thread for.
 const CHUNK: usize = 32;
 
-/// Render everything for review, offline
+const EXAMPLES: &str = "\
+Examples:
+
+  # Render keyrota.yaml to rendered/
+  keyrota generate
+  # Check in a pipeline that rendered/ matches the manifest
+  keyrota generate --check
+  # Show reviewers what changed since the last rendering
+  keyrota generate --against rendered --output rendered-next";
+
+/// Render the stack and its policies for review, offline
 ///
-/// Writes stack.yaml, the policies, the pins, the deployer's policy, and review.html, a
-/// page for the people who approve the deployment. The same manifest gives the same bytes on any machine.
+/// Writes stack.yaml, the policies, the pins, the deployer's policy, and the review page
+/// (review.html) to DIR. A manifest renders to the same bytes on every machine.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Generate {
-    /// Where to write
+    /// Directory to write to
     #[arg(short, long, value_name = "DIR", default_value = "rendered")]
     output: PathBuf,
-    /// Write nothing and say whether DIR is up to date (exit code 4 where it is not)
+    /// Check whether DIR is up to date and write nothing; exit with 4 if it is not
     #[arg(long)]
     check: bool,
-    /// Say in review.html what changed since the rendering in DIR
+    /// Show in review.html what changed since the rendering in DIR
     ///
-    /// DIR holds the stack.yaml (or stack-000.yaml …) of an earlier `generate`; it
-    /// may be the folder that is written to. `--check` needs the same DIR again.
+    /// DIR contains the stack.yaml (or stack-000.yaml …) of an earlier `generate`. It can
+    /// be the output directory. Pass the same DIR to --check.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
     #[command(flatten)]

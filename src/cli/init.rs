@@ -27,38 +27,38 @@ const SCHEDULE: &str = "rate(30 days)";
 /// No long-lived key makes the calls, and a dead key can be replaced.
 const ROTATE_AS: &str = "role";
 
-/// Write a commented manifest
+/// Create a commented manifest
 ///
-/// Asks where there is a terminal; without one, --stack and --user say what it
-/// needs. Looks for the account's users and their keys, where credentials allow
-/// it. The manifest that is written passes `keyrota generate`.
+/// Prompts for each setting that no option specifies. Without a terminal, --stack and
+/// --user are required. With AWS credentials, lists the account's IAM users and their
+/// access keys to choose from. The new manifest passes `keyrota generate`.
 #[derive(Args, Debug)]
 pub(super) struct InitCommand {
-    /// The CloudFormation stack's name
+    /// Name of the CloudFormation stack
     #[arg(long, value_name = "NAME", value_parser = StackName::parse)]
     stack: Option<StackName>,
-    /// An IAM user whose key shall rotate; may be repeated
+    /// IAM user whose access key to rotate; repeat for several users
     #[arg(long = "user", value_name = "USER", value_parser = UserName::parse)]
     users: Vec<UserName>,
-    /// Whose credentials make the IAM calls: self, role, or an administrator's secret
-    #[arg(long, value_name = "WHO", value_parser = rotate_as)]
+    /// Principal that replaces the keys: self, role, or the secret of an administrator
+    #[arg(long, value_name = "PRINCIPAL", value_parser = rotate_as)]
     rotate_as: Option<String>,
-    /// The account: twelve digits; that of the credentials by default
+    /// AWS account ID (12 digits). By default, the account of the credentials
     #[arg(long, value_name = "ACCOUNT", value_parser = AccountId::parse)]
     account: Option<AccountId>,
-    /// An address that is told of what goes wrong; may be repeated
+    /// E-mail address to notify about problems; repeat for several addresses
     #[arg(long, value_name = "ADDRESS", value_parser = model::parse_address)]
     email: Vec<String>,
-    /// When keys rotate: rate(…) or cron(…), see `keyrota help schedule`
+    /// Rotation schedule: rate(…) or cron(…), see `keyrota help schedule`
     #[arg(long, value_name = "EXPR", value_parser = schedule)]
     schedule: Option<String>,
-    /// What secrets are encrypted with: aws/secretsmanager, create, or a key's ARN
+    /// KMS key that encrypts the secrets: aws/secretsmanager, create, or a key ARN
     #[arg(long, value_name = "KEY", value_parser = kms_key)]
     kms_key: Option<String>,
-    /// Look for nothing in the account
+    /// Do not look up the users of the account
     #[arg(long, alias = "offline")]
     no_discover: bool,
-    /// Write over a manifest that is there
+    /// Overwrite an existing manifest
     #[arg(long)]
     force: bool,
 }

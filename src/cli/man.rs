@@ -12,11 +12,11 @@ use crate::view::{ManualResult, WrittenFile};
 
 /// Print the manual page, or write a page for each command
 ///
-/// Offline, and without a manifest. `keyrota man | man -l -` shows the page;
-/// `keyrota man -o ~/.local/share/man/man1` has `man keyrota-bootstrap` find it.
+/// `keyrota man | man -l -` shows the page. `keyrota man -o ~/.local/share/man/man1`
+/// installs all pages, so that `man keyrota-bootstrap` finds them.
 #[derive(Args, Debug)]
 pub(super) struct Manual {
-    /// Write keyrota.1 and a page for each command into DIR
+    /// Write keyrota.1 and a page for each command to DIR
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }

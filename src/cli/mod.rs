@@ -40,10 +40,10 @@ pub use exit::Exit;
 use failure::Failed;
 use settings::{Global, Settings};
 
-/// A rota for keys: rotates IAM access keys with Secrets Manager and Lambda.
+/// Rotate IAM access keys and database passwords with Secrets Manager and Lambda
 ///
-/// From a small manifest it renders a CloudFormation stack, deploys it, proves
-/// that rotation works, and takes it all down again.
+/// keyrota renders a CloudFormation stack from a manifest, deploys it, verifies that
+/// rotation works, and deletes the stack again.
 #[derive(Debug, Parser)]
 #[command(name = "keyrota", version, max_term_width = 100)]
 struct Arguments {
@@ -153,5 +153,56 @@ mod tests {
     #[test]
     fn the_arguments_are_sound() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_examples_of_a_command_parse_and_run_it() {
+        let shown = [
+            "generate",
+            "plan",
+            "bootstrap",
+            "rotate",
+            "credentials",
+            "exec",
+        ];
+        let program = super::Arguments::command();
+        let commands = program.get_subcommands();
+        let commands: Vec<_> = commands
+            .filter_map(|command| Some((command.get_name(), command.get_after_long_help()?)))
+            .collect();
+        let names: Vec<_> = commands.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, shown);
+        for (name, help) in commands {
+            let help = help.to_string();
+            let lines = help.lines().filter(|line| !line.starts_with("  #"));
+            let examples: Vec<&str> = lines
+                .filter_map(|line| Some(&line[line.find("keyrota ")?..]))
+                .collect();
+            assert!(examples.len() > 1, "{name}");
+            for example in examples {
+                let parsed = program
+                    .clone()
+                    .try_get_matches_from(example.split_whitespace())
+                    .unwrap_or_else(|error| panic!("{example}: {error}"));
+                assert_eq!(parsed.subcommand_name(), Some(name), "{example}");
+            }
+        }
+    }
+
+    #[test]
+    fn own_options_precede_the_global_ones() {
+        let mut program = super::Arguments::command();
+        program.build();
+        for command in program.get_subcommands_mut() {
+            let help = command.render_long_help().to_string();
+            let name = command.get_name();
+            if name == "help" {
+                continue;
+            }
+            let (own, global) = help.split_once("\nGlobal options:\n").unwrap();
+            assert!(own.contains("\nOptions:\n"), "{name}");
+            assert!(!own.contains("--manifest"), "{name}");
+            assert!(global.contains("--manifest <FILE>"), "{name}");
+        }
     }
 }

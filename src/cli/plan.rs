@@ -17,16 +17,27 @@ use crate::render::{self, Before};
 use crate::run::{self, Cleared, Context};
 use crate::view::PlanResult;
 
-/// Show what a deployment would change, and change nothing
+const EXAMPLES: &str = "\
+Examples:
+
+  # Show what would change
+  keyrota plan
+  # Fail a pipeline with exit code 4 if the account differs from the manifest
+  keyrota plan --detailed-exitcode --function-zip function.zip
+  # Write a page that shows reviewers what would change
+  keyrota plan --review review.html";
+
+/// Show what a deployment would change, without changing it
 ///
-/// CloudFormation computes a change set, which is shown and removed again. For a stack
-/// that does not exist, the rendered resources are shown, and no change set is made.
+/// Creates a CloudFormation change set, shows it, and deletes it. If the stack does not
+/// exist, shows the rendered resources instead, without a change set.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Plan {
-    /// Exit with 4 where there are changes
+    /// Exit with 4 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Write the page for review to FILE, with what changes since the deployed stack
+    /// Write the review page to FILE, with the changes since the deployed stack
     #[arg(long, value_name = "FILE")]
     review: Option<PathBuf>,
     #[command(flatten)]

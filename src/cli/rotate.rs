@@ -13,18 +13,30 @@ use crate::render::Fleet;
 use crate::run::{self, Context, Deployed};
 use crate::view::{RotateResult, RotatedSecret};
 
-/// Rotate now, wait, and prove that the new credentials work
+const EXAMPLES: &str = "\
+Examples:
+
+  # Rotate all secrets of the manifest
+  keyrota rotate
+  # Rotate one secret, and the secret of one user
+  keyrota rotate prod/orders-db ci-deployer
+  # Return to the previous credential of a secret
+  keyrota rotate --restore-previous prod/ci-deployer";
+
+/// Rotate secrets now, and verify the new credentials
 ///
-/// A rotation that was left unfinished is taken up again first.
+/// Waits until each rotation is complete and the new credential has authenticated.
+/// Completes an unfinished rotation first.
 ///
-/// With --restore-previous nothing is rotated: the version before is proven and
-/// becomes the current one again.
+/// With --restore-previous, nothing is rotated. The previous version of the secret is
+/// verified and becomes the current version again.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Rotate {
-    /// Secrets or users of the manifest; all where none is named
+    /// Names of secrets or users in the manifest. By default, all secrets are rotated
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Bring the version before the current one back, where it still works
+    /// Make the previous version of this secret current again, if it still works
     #[arg(long, value_name = "SECRET", conflicts_with = "names")]
     restore_previous: Option<String>,
 }

@@ -10,13 +10,13 @@ use crate::view::SandboxResult;
 
 /// Run a local AWS until interrupted
 ///
-/// Prints the export lines that send every other command to it, and nothing
-/// else on stdout. It listens on 127.0.0.1 only and keeps nothing. The access key
-/// in these lines is another one at each start; requests without it, and requests
-/// from web pages, are refused.
+/// Prints the `export` lines that make every other command use the local AWS, and nothing
+/// else on stdout. It listens on 127.0.0.1 only, and does not store anything. Each start
+/// creates a new access key. Requests without it, and requests from web pages, are
+/// refused.
 #[derive(Args, Debug)]
 pub(super) struct SandboxCommand {
-    /// The port on 127.0.0.1; any free one where none is given
+    /// Port on 127.0.0.1. By default, a free port
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 }

@@ -12,43 +12,44 @@ use crate::model::{Duration, Finding, Schedule};
 use crate::port::Clock;
 use crate::view::{RefusedSchedule, ScheduleResult};
 
-/// Say whether Secrets Manager would accept a schedule, and when its next windows open
+/// Validate a rotation schedule, and list its next rotation windows
 ///
-/// Offline, and in UTC. EXPR is one of
+/// Checks whether Secrets Manager accepts the expression, without calling AWS. All times
+/// are in UTC. EXPR is one of
 ///
 ///   rate(N hours)   N from 4        rate(N days)   N up to 999
 ///   cron(0 HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK *)
 ///
-/// HOURS is one hour, START/STEP or /STEP, and steps count anew from every
-/// midnight. The other fields take lists (1,15), ranges (MON-FRI), steps (1/3)
-/// and *. DAY-OF-MONTH also takes L, the last day; DAY-OF-WEEK also takes TUE#3,
-/// the third Tuesday of the month, SUNL, its last Sunday, and L, Saturday. One of
-/// the two is ?.
+/// HOURS is an hour, START/STEP, or /STEP; steps start again at midnight. The other
+/// fields accept lists (1,15), ranges (MON-FRI), steps (1/3), and *. DAY-OF-MONTH also
+/// accepts L, the last day. DAY-OF-WEEK also accepts TUE#3 (the third Tuesday of the
+/// month), SUNL (its last Sunday), and L (Saturday). One of DAY-OF-MONTH and DAY-OF-WEEK
+/// must be ?.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ScheduleCommand {
-    /// The expression, in quotes: rate(…) or cron(…)
+    /// Schedule expression, in quotes: rate(…) or cron(…)
     #[arg(value_name = "EXPR")]
     expression: String,
-    /// How long a window is open, in whole hours: 1h to 24h
+    /// Length of the rotation window, in whole hours: 1h to 24h
     ///
-    /// Without it, a window of a schedule in hours closes after an hour, and one
-    /// of a schedule in days with the UTC day.
+    /// By default, the window of a schedule in hours closes after one hour, and the window
+    /// of a schedule in days closes at the end of the UTC day.
     #[arg(long, value_name = "DURATION", value_parser = Duration::parse)]
     window: Option<Duration>,
-    /// How many windows to list, 1 to 1000
+    /// Number of rotation windows to list, 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     next: u16,
-    /// List the windows that open after this moment, in RFC 3339; now by default
+    /// List the windows that open after this time (RFC 3339). By default, now
     ///
-    /// A rate is counted from it, as Secrets Manager counts from the last rotation.
-    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    /// A rate is counted from this time, as Secrets Manager counts from the last rotation.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     text.parse()
-        .map_err(|_| "this is not a moment such as 2026-01-31T08:00:00Z".to_owned())
+        .map_err(|_| "expected an RFC 3339 time such as 2026-01-31T08:00:00Z".to_owned())
 }
 
 pub(super) fn run(settings: &Settings, verb: &ScheduleCommand) -> Exit {

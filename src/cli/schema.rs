@@ -6,10 +6,10 @@ use super::Exit;
 use super::settings::Settings;
 use crate::model::schema;
 
-/// Print the manifest's JSON Schema, by which editors complete and check it
+/// Print the JSON Schema of the manifest, for completion and checks in editors
 ///
-/// It is published with the source; `keyrota init` writes its address into the
-/// manifest's first line.
+/// The schema is also published with the source code. The first line of a manifest that
+/// `keyrota init` creates refers to it.
 #[derive(Args, Debug)]
 pub(super) struct SchemaCommand {}
 

@@ -12,8 +12,9 @@ use crate::model::{self, Model};
 use crate::view::{Color, Format, Progress, Questions, View};
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The manifest
+    /// Path of the manifest
     #[arg(
         short = 'f',
         long,
@@ -22,28 +23,28 @@ pub(super) struct Global {
         default_value = "keyrota.yaml"
     )]
     manifest: PathBuf,
-    /// Lay this environment of the manifest over the rest
+    /// Apply this environment's overrides from the manifest
     #[arg(short, long, global = true, value_name = "NAME")]
     environment: Option<String>,
-    /// A profile of the AWS configuration files
+    /// Use this profile of the AWS configuration files
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
-    /// The AWS Region; goes before the manifest's
+    /// Use this AWS Region instead of the manifest's
     #[arg(long, global = true, value_name = "REGION")]
     region: Option<String>,
-    /// Where AWS answers, for a local one
+    /// Send AWS requests to this URL
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// The form of the result on stdout
+    /// Output format of the result
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
-    /// Show warnings and failures alone on stderr
+    /// Show only warnings and errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Show every step, and what tools say
+    /// Show each step and the output of tools on stderr
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// When to colour
+    /// When to use color
     #[arg(long, global = true, value_enum, default_value_t)]
     color: Color,
 }

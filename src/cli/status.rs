@@ -10,10 +10,10 @@ use super::settings::Settings;
 use crate::plan::{SecretReport, StatusReport};
 use crate::run;
 
-/// Show what is deployed and how each credential fares
+/// Show the deployed stack and the state of each credential
 #[derive(Args, Debug)]
 pub(super) struct Status {
-    /// Exit with 5 where a credential is not `ok`, or tags differ from the manifest
+    /// Exit with 5 if a credential is not `ok`, or if tags differ from the manifest
     #[arg(long)]
     check: bool,
 }

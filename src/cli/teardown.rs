@@ -13,26 +13,27 @@ use crate::plan::{Step, TeardownOptions, TeardownPlan};
 use crate::port::Deletion;
 use crate::run::{self, TeardownReport};
 
-/// Take everything down, and lose nothing by accident
+/// Delete the stack, its secrets, and the keys that it created
 ///
-/// Secrets go with a window in which they can be restored. A user that was
-/// there before keeps its current key; a user that the stack made goes with all
-/// its keys. Repeatable.
+/// Deleted secrets can be restored during the recovery window. A user that existed
+/// before keeps its current key. A user that the stack created is deleted with all its
+/// keys. The result lists what was retained and what is left over. The command is
+/// idempotent.
 #[derive(Args, Debug)]
 pub(super) struct Teardown {
-    /// Days in which a deleted secret can be restored
+    /// Number of days in which deleted secrets can be restored, 7 to 30
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(7..=30))]
     recovery_window: u32,
-    /// Delete secrets at once and for good
+    /// Delete secrets immediately, without a recovery window
     #[arg(long, conflicts_with = "recovery_window")]
     force_delete_secrets: bool,
-    /// Delete no key; a user of the stack's own then stays too
+    /// Keep all access keys, and the users that the stack created
     #[arg(long)]
     keep_keys: bool,
-    /// Delete the current keys of users that were there before, too
+    /// Also delete the current keys of users that existed before
     #[arg(long, conflicts_with = "keep_keys")]
     delete_keys: bool,
-    /// Go on without a question
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }

@@ -34,20 +34,20 @@ pub use schedule::{RefusedSchedule, ScheduleResult};
 pub use text::{Questions, stderr_is_terminal};
 pub use tour::Tour;
 
-/// The form of the result.
+/// The output format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Human,
     /// One JSON document.
     Json,
 }
 
-/// When to colour.
+/// When to use color in the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// If the output is a terminal and `NO_COLOR` is not set.
     #[default]
     Auto,
     /// Always.

@@ -14,13 +14,14 @@ use super::settings::Settings;
 use crate::sandbox::{self, Options};
 use crate::view::Tour;
 
-/// Take the tour on a local AWS: every command for real, each step checked
+/// Run every command on a local AWS, and check each step
 ///
-/// A user with a key, its adoption, bootstrap, rotations under a running
-/// application, status, teardown. Leaves nothing behind.
+/// Creates a user with an access key, adopts the key, deploys, rotates while an
+/// application uses the key, shows the status, and deletes everything. Leaves nothing
+/// behind.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
-    /// Stop before the teardown and leave the local AWS running until interrupted
+    /// Stop before the teardown, and keep the local AWS running until interrupted
     #[arg(long)]
     keep: bool,
 }
