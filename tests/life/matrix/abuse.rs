@@ -76,14 +76,20 @@ pub async fn moves(account: &Account, label: &str) -> Vec<Call> {
     calls
 }
 
+/// Returns the call that writes tags.
+pub fn tag(account: &Account, tags: &[(&str, &str)]) -> Call {
+    let tag = |(key, value): &(&str, &str)| json!({ "Key": key, "Value": value });
+    let written: Vec<Value> = tags.iter().map(tag).collect();
+    let fields = json!({ "Tags": written });
+    on_it(account, "secretsmanager.TagResource", fields)
+}
+
 /// Returns the calls of one permission on the secret that need nothing but names.
 pub fn fixed(account: &Account, tags: &[(&str, &str)]) -> Vec<Call> {
     let stack = format!(
         "arn:aws:cloudformation:us-east-1:000000000000:stack/{}/theirs",
         account.target.stack
     );
-    let tag = |(key, value): &(&str, &str)| json!({ "Key": key, "Value": value });
-    let written: Vec<Value> = tags.iter().map(tag).collect();
     let keys: Vec<&str> = tags.iter().map(|(key, _)| *key).collect();
     let everyone = json!({
         "Version": "2012-10-17",
@@ -96,21 +102,18 @@ pub fn fixed(account: &Account, tags: &[(&str, &str)]) -> Vec<Call> {
         }],
     });
     vec![
+        // First, so that what is written stays.
         on_it(
             account,
-            "secretsmanager.TagResource",
-            json!({ "Tags": written }),
+            "secretsmanager.UntagResource",
+            json!({ "TagKeys": keys }),
         ),
+        self::tag(account, tags),
         // Of AWS alone.
         on_it(
             account,
             "secretsmanager.TagResource",
             json!({ "Tags": [{ "Key": "aws:cloudformation:stack-id", "Value": stack }] }),
-        ),
-        on_it(
-            account,
-            "secretsmanager.UntagResource",
-            json!({ "TagKeys": keys }),
         ),
         on_it(
             account,

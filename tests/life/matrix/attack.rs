@@ -116,7 +116,9 @@ impl<'row> Attack<'row> {
     pub async fn values(&mut self, row: usize) {
         for label in 0..abuse::LABELS.len() {
             for value in 0..value::VALUES {
-                if !self.row.whole && !(value + label + row).is_multiple_of(10) {
+                let chosen = (value + label + row).is_multiple_of(value::VALUES)
+                    || (value, label) == (value::ANOTHER_USER, 0);
+                if !self.row.whole && !chosen {
                     continue;
                 }
                 let reserve = value::needs_reserve(value);
@@ -128,7 +130,11 @@ impl<'row> Attack<'row> {
                     true => abuse::put(&self.scene, &text, labels, token),
                     false => abuse::update(&self.scene, &text, token),
                 };
-                self.tries(&format!("value {value} under {labels:?}"), &[call])
+                let mut calls = vec![call];
+                if self.row.allows("secretsmanager:TagResource") {
+                    calls.push(abuse::tag(&self.scene, &self.scene.tags()));
+                }
+                self.tries(&format!("value {value} under {labels:?}"), &calls)
                     .await;
             }
         }

@@ -4,6 +4,14 @@
 //!
 //! What is compared is the whole account (`World::everything`), and in the end, after a
 //! teardown, with what it was before there was a stack.
+//!
+//! - here: the rows of access keys
+//! - `row`, `permission`: what somebody holds
+//! - `account`, `scene`: what is attacked, and what stands beside it
+//! - `abuse`, `value`, `call`: what is tried
+//! - `attack`: the course of a row
+//! - `comparison`: what has to be as it was, and what nobody may have learned
+//! - `database`: the same for databases' secrets, with rows of its own
 
 mod abuse;
 mod account;

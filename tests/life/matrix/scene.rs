@@ -56,18 +56,20 @@ impl Entry {
     }
 }
 
-const TARGET: Target = Target {
-    stack: STACK,
-    secret: "",
-    secrets: &[
-        "prod/mailer",
-        "prod/robot",
-        "prod/clerk",
-        ADMINISTRATOR,
-        FOREIGN,
-    ],
-    users: &["mailer", "robot", "clerk", OUTSIDER, "administrator"],
-};
+const fn target(entry: Entry) -> Target {
+    Target {
+        stack: STACK,
+        secret: entry.secret(),
+        secrets: &[
+            "prod/mailer",
+            "prod/robot",
+            "prod/clerk",
+            ADMINISTRATOR,
+            FOREIGN,
+        ],
+        users: &["mailer", "robot", "clerk", OUTSIDER, "administrator"],
+    }
+}
 
 /// The account, deployed, with three users whose keys are rotated.
 pub struct Scene {
@@ -101,15 +103,11 @@ impl Scene {
         });
         world.make_secret(FOREIGN, &value.to_string()).await;
         world.manifest(MANIFEST);
-        let target = Target {
-            secret: entry.secret(),
-            ..TARGET
-        };
         let bootstrap = async |world: &World| {
             world.keyrota(BOOTSTRAP).await.exits(0);
         };
         Self {
-            account: Account::deploy(world, target, outsiders, bootstrap).await,
+            account: Account::deploy(world, target(entry), outsiders, bootstrap).await,
             entry,
             reserve: None,
         }
@@ -118,8 +116,9 @@ impl Scene {
     /// Returns the tags that somebody writes who wants something else to be done.
     pub fn tags(&self) -> Vec<(&str, &str)> {
         let reserve = self.reserve.as_ref().map_or("-", |it| &it.id);
+        let other = self.others().next().expect("another entry");
         vec![
-            ("keyrota:user", OUTSIDER),
+            ("keyrota:user", other.user()),
             ("keyrota:stack", "another"),
             ("keyrota:rotate-as", self.arns[FOREIGN].as_str()),
             ("keyrota:owns-user", "true"),

@@ -6,7 +6,10 @@ use super::account::{FOREIGN, OUTSIDER};
 use super::scene::{ADMINISTRATOR, Entry, Scene};
 
 /// How many values there are.
-pub const VALUES: usize = 10;
+pub const VALUES: usize = 11;
+
+/// The value that names another user of the manifest, and is right otherwise.
+pub const ANOTHER_USER: usize = 9;
 
 /// Returns whether a value is about the key in reserve.
 pub const fn needs_reserve(value: usize) -> bool {
@@ -50,6 +53,10 @@ pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) ->
             "secretarn": scene.arn(),
         }),
         8 => json!({ "accesskey": reserve, "username": user }),
+        ANOTHER_USER => {
+            let current = scene.world.current_key(other.secret()).await;
+            named(&current.id, other.user(), arn)
+        }
         _ => return "no JSON at all".to_owned(),
     };
     value.to_string()

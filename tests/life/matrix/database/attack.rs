@@ -27,6 +27,8 @@ pub struct Attack {
     attacker: Principal,
     /// What was outside before anything was tried.
     outside: Vec<String>,
+    /// How many strangers there were at the server before.
+    strangers: usize,
     /// What the one secret has held.
     own: BTreeSet<String>,
     accepted: usize,
@@ -45,6 +47,7 @@ impl Attack {
         let key = scene.world.make_user_with("attacker", &policy).await;
         Self {
             outside: scene.outside().await,
+            strangers: scene.strangers(),
             scene,
             name,
             actions,
@@ -83,11 +86,7 @@ impl Attack {
 
     fn fixed(&self) -> Vec<Call> {
         let tags = self.scene.tags();
-        let tags: Vec<(&str, &str)> = tags
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        abuse::fixed(&self.scene, &tags)
+        abuse::fixed(&self.scene, &pairs(&tags))
     }
 
     fn store(&mut self, index: usize, label: &str) -> Call {
@@ -123,6 +122,8 @@ impl Attack {
     async fn unchanged(&self, what: &str) {
         let what = format!("{}: {what}", self.name);
         self.scene.expect_no_caller(&what);
+        let strangers = self.scene.strangers();
+        assert_eq!(strangers, self.strangers, "{what}: somebody else's login");
         expect_same(&self.outside, &self.scene.outside().await, &what);
         if self.scene.attacked == Attacked::Administrator {
             // Rotated or not, the entry's own password works.
@@ -134,9 +135,11 @@ impl Attack {
     /// Tries something, and what the administrator does makes of it.
     async fn tries(&mut self, what: &str, calls: &[Call]) {
         self.remember().await;
+        let accepted = self.accepted + calls.len();
         for call in calls {
             self.make(call).await;
         }
+        assert_eq!(self.accepted, accepted, "{}: {what} is refused", self.name);
         if self.allows("lambda:InvokeFunction") {
             let mut events = abuse::events(&self.scene).await;
             events.retain(|event| event.names_one_of(&[self.scene.arn()]));
@@ -157,10 +160,14 @@ impl Attack {
                     continue;
                 }
                 self.scene.heal(whole).await;
-                let calls: Vec<Call> = labels
+                let mut calls: Vec<Call> = labels
                     .iter()
                     .map(|label| self.store(index, label))
                     .collect();
+                if self.allows("secretsmanager:TagResource") {
+                    let tags = self.scene.tags();
+                    calls.push(abuse::tag(&self.scene, &pairs(&tags)));
+                }
                 let what = format!("value {index} under {labels:?}");
                 self.tries(&what, &calls).await;
             }
@@ -255,4 +262,10 @@ impl Attack {
         }
         self.scene.world.check_logs_for_secrets().await;
     }
+}
+
+fn pairs(tags: &[(String, String)]) -> Vec<(&str, &str)> {
+    let tags = tags.iter();
+    tags.map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect()
 }

@@ -4,12 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::ops::Deref;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::database::bench::{self, Bench, Engine, FIRST, User};
-use crate::database::client::log_in;
 use crate::database::function::{self, AUTHORITY};
 use crate::database::rotation::rotate;
 use crate::matrix::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
@@ -42,7 +40,7 @@ impl Attacked {
         }
     }
 
-    const fn role(self) -> &'static str {
+    pub const fn role(self) -> &'static str {
         match self {
             Self::Orders => "orders",
             Self::Reports => "reports",
@@ -65,9 +63,9 @@ pub struct Scene {
     pub server: Bench,
     pub attacked: Attacked,
     /// The database that all users have.
-    database: String,
+    pub database: String,
     /// Where a server of the attacker's would listen.
-    theirs: TcpListener,
+    pub theirs: TcpListener,
     healed: u32,
 }
 
@@ -179,7 +177,13 @@ impl Scene {
     /// Returns the tags that somebody writes who wants something else to be done.
     pub fn tags(&self) -> Vec<(String, String)> {
         let tags = [
-            ("keyrota:user", self.name_of("billing").replace('\'', ".")),
+            (
+                "keyrota:user",
+                // As the tag has characters that no tag may have.
+                self.name_of("billing")
+                    .replace('\'', "=27")
+                    .replace('"', "=22"),
+            ),
             ("keyrota:stack", STACK.to_owned()),
             ("keyrota:kind", "access-key".to_owned()),
             (
@@ -196,45 +200,6 @@ impl Scene {
             ("keyrota:encryption-key", self.kms_key.clone()),
         ];
         tags.map(|(key, value)| (key.to_owned(), value)).into()
-    }
-
-    /// Returns what must be as it was: everything but the one secret and the password
-    /// that it holds, and, of an attacked administrator, of the entry that it rotates.
-    pub async fn outside(&self) -> Vec<String> {
-        let own = [self.attacked.secret(), self.attacked.rotated()];
-        let mut lines = self.world.everything().await;
-        lines.retain(|line| !line.split(' ').any(|word| own.contains(&word)));
-        lines.extend(self.roles());
-        lines
-    }
-
-    /// Returns the users of the server that are not the attacked secret's, with what the
-    /// server keeps of their passwords, and what they may do.
-    pub fn roles(&self) -> Vec<String> {
-        let rows = match self.server.engine() {
-            Engine::Postgres => {
-                "SELECT rolname, rolpassword, rolsuper, rolcreaterole, rolcreatedb, \
-                 rolcanlogin, rolvaliduntil FROM pg_authid"
-            }
-            Engine::MariaDb | Engine::MySql => {
-                "SELECT CONCAT_WS('|', user, host, priv) FROM mysql.global_priv"
-            }
-        };
-        let mut own = vec![self.attacked.role()];
-        if self.attacked == Attacked::Administrator {
-            own.push(Attacked::Reports.role());
-        }
-        let own: Vec<String> = own
-            .into_iter()
-            .map(|role| format!("{}|", self.name_of(role)))
-            .collect();
-        let is_own = |line: &str| own.iter().any(|own| line.starts_with(own.as_str()));
-        let of_this_test = format!("{}'", self.database);
-        bench::sql(&self.server, rows)
-            .lines()
-            .filter(|line| line.starts_with(&of_this_test) && !is_own(line))
-            .map(|line| format!("role {line}"))
-            .collect()
     }
 
     /// Returns the passwords that the attacked secret holds now.
@@ -296,27 +261,9 @@ impl Scene {
         self.world.try_sweep().await;
     }
 
-    /// Expects that nobody has connected to the attacker's server.
-    pub fn expect_no_caller(&self, what: &str) {
-        match self.theirs.accept() {
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{what}"),
-            Ok((_, caller)) => panic!("{what}: {caller} called at the attacker's server"),
-        }
-    }
-
     /// Bootstraps, with the password that the users were made with.
     pub async fn bootstrap(&self) -> Ran {
         bootstrap(&self.world).await
-    }
-
-    /// Expects that the logins in the secrets that nobody attacks work.
-    pub async fn expect_logins(&self, secrets: &[&str], what: &str) {
-        for secret in secrets {
-            let value = self.world.value(secret, "AWSCURRENT").await;
-            let value = value.unwrap_or_else(|| panic!("{what}: nothing is in {secret}"));
-            let answer = tokio::time::timeout(PATIENCE, log_in(&self.server, &value)).await;
-            assert_eq!(answer, Ok(Ok(())), "{what}: {secret}");
-        }
     }
 
     /// Returns the entries that rotate although the one secret is attacked.
@@ -333,8 +280,6 @@ impl Scene {
         secrets.filter(|it| *it != attacked).collect()
     }
 }
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn bootstrap(world: &World) -> Ran {
     let mut command = world.program(BOOTSTRAP);

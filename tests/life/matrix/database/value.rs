@@ -34,7 +34,7 @@ pub fn value(scene: &Scene, index: usize) -> String {
         6 => with(json!({ "username": scene.name_of("administrator") })),
         // Another administrator.
         7 => with(json!({ "masterarn": scene.arns[FOREIGN] })),
-        8 => with(json!({ "masterarn": scene.arns[ADMINISTRATOR], "username": passer_by })),
+        8 => with(json!({ "masterarn": scene.arns[ADMINISTRATOR] })),
         // Another statement.
         9 => with(json!({ "password": format!(
             "made/up\\' 0'; ALTER ROLE \"{0}\" SUPERUSER PASSWORD 'made/up 0'; --",
