@@ -38,6 +38,9 @@ const LONGEST_ESCAPE: usize = 10;
 const MENTION_FRAME: usize = 24;
 /// Bytes of a template for each function, beside entries and tags.
 const FUNCTION_FRAME: usize = 16_384;
+/// Bytes of a template for each address that alarms notify: an address has at most 320
+/// characters.
+const SUBSCRIPTION_FRAME: usize = 512;
 /// Resources of a stack beside its entries, rules and subscriptions: the key with its
 /// alias, the topic with its policy.
 const STACK_RESOURCES: usize = 4;
@@ -283,7 +286,10 @@ impl Load {
         };
         let functions: usize = self.held.iter().map(of).sum();
         let resources = STACK_RESOURCES + self.resources + self.subscriptions + functions;
-        let bytes = FUNCTION_FRAME * self.held.len() + 20 * self.tags + self.bytes;
+        let bytes = FUNCTION_FRAME * self.held.len()
+            + SUBSCRIPTION_FRAME * self.subscriptions
+            + 20 * self.tags
+            + self.bytes;
         (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
     }
 }
