@@ -1,55 +1,61 @@
-//! Files that are written whole or not at all.
+//! Files that are written as a whole or not at all.
 
+use std::fs::Permissions;
 use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
 
 use super::failure::Failed;
 
-/// Puts a text in the place of what a file holds, or makes the file.
+/// Replaces the content of a file, or creates the file. The file keeps its permissions,
+/// and a symbolic link stays a link.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failed> {
-    let place = replaceable(path)?;
-    beside(&place, text, |beside| std::fs::rename(beside, &place))
-        .map_err(|error| Failed::file("write", path, &error))
+    let failed = |error: std::io::Error| Failed::file("write", path, &error);
+    let target = replaceable(path)?;
+    let file = written_beside(&target, text).map_err(failed)?;
+    if let Ok(held) = std::fs::metadata(&target) {
+        let kept = file.as_file().set_permissions(held.permissions());
+        kept.map_err(failed)?;
+    }
+    file.persist(&target).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
-/// Makes a file, and returns whether there was none.
+/// Creates a file, and returns whether there was none.
 pub(super) fn create(path: &Path, text: &str) -> Result<bool, Failed> {
-    // A link fails where there is something by that name; renaming would not.
-    match beside(path, text, |beside| std::fs::hard_link(beside, path)) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Failed::file("write", path, &error)),
+    let failed = |error: std::io::Error| Failed::file("write", path, &error);
+    let file = written_beside(path, text).map_err(failed)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed(error.error)),
     }
 }
 
-/// Writes the text beside its place first, so that what is there is never half written
-/// over.
-fn beside(
-    path: &Path,
-    text: &str,
-    put: impl FnOnce(&Path) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    let parent = match path.parent() {
+/// Writes the text to a temporary file in the folder of `path`, from where a rename puts
+/// it in place, and waits until it is on the disk.
+fn written_beside(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
+    let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = parent.join(format!(".{name}.{}.new", std::process::id()));
-    let mut file = std::fs::File::create_new(&beside)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| put(&beside));
-    let _ = std::fs::remove_file(&beside);
-    written
+    // Less the umask, as for any other file. A temporary file is private otherwise.
+    let mut file = Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
-/// Returns what is to be replaced: where a link leads, since it is the link that would
-/// be replaced otherwise. A device or a folder is no manifest.
+/// Returns the file to replace: the target of a symbolic link, since the rename would
+/// replace the link. A device or a folder is refused.
 fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
     let failed = |error: std::io::Error| Failed::file("write", path, &error);
     match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
         Err(error) => Err(failed(error)),
         Ok(_) => {
             let place = std::fs::canonicalize(path).map_err(failed)?;
@@ -68,6 +74,32 @@ fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
 #[expect(clippy::disallowed_methods, reason = "tests look at what was written")]
 mod tests {
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = folder.path().join("usual");
+        std::fs::write(&usual, "text").unwrap();
+        let (replaced, created) = (
+            folder.path().join("replaced"),
+            folder.path().join("created"),
+        );
+        replace(&replaced, "one").unwrap();
+        create(&created, "one").unwrap();
+        assert_eq!(
+            (mode(&replaced), mode(&created)),
+            (mode(&usual), mode(&usual))
+        );
+        for kept in [0o600, 0o664] {
+            std::fs::set_permissions(&replaced, Permissions::from_mode(kept)).unwrap();
+            replace(&replaced, "two").unwrap();
+            assert_eq!(mode(&replaced), kept);
+        }
+    }
 
     #[test]
     fn a_link_stays_and_what_it_leads_to_is_replaced() {

@@ -22,7 +22,7 @@ pub struct Document {
     pub kind: Kind,
     /// The document; one for all of those that are alike.
     pub body: Arc<Value>,
-    /// The statements of the document, likewise.
+    /// The statements of the document, shared in the same way.
     pub statements: Arc<[Statement]>,
 }
 

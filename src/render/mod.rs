@@ -114,7 +114,7 @@ pub enum Error {
     /// A fault in the templates' references.
     #[error(transparent)]
     Reference(#[from] ResolveError),
-    /// What the rendering is to be compared with cannot be read.
+    /// The earlier rendering, with which this one is compared, cannot be read.
     #[error("compare with {file}: {reason}")]
     Before {
         /// The template.
@@ -361,8 +361,8 @@ fn policy_file<'documents>(
     Some(format!("policies/{prefix}{name}.json"))
 }
 
-/// Returns the policy of the artifact bucket, which keeps off whoever does not
-/// come by TLS. `bootstrap` makes the bucket before the stack.
+/// Returns the policy of the artifact bucket, which denies every request that does not
+/// use TLS. `bootstrap` creates the bucket before the stack.
 ///
 /// # Errors
 ///

@@ -1,4 +1,12 @@
 //! How full a stack is: what its entries take of each limit, never too low.
+//!
+//! Every entry is placed before anything is rendered, so sizes are estimated: to render
+//! a stack for each entry that joins it would take time that grows with the square of
+//! the entries. The constants here are upper bounds of what the built-in templates
+//! render. The tests `no_estimate_is_too_low` and `no_entry_is_estimated_too_low` render
+//! and compare, so a template that grows past a bound, or far below it, fails them.
+//! An organisation's own templates can render more; the check then refuses the stack by
+//! what was really rendered.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +22,9 @@ use crate::model::{AccessKey, Database, KmsKey, Model, RotateAs};
 const FILL: usize = 90;
 
 /// Bytes of a template that an entry takes beside its names: its secret with the
-/// schedule, and a user, a policy of that user's, or readers.
-const ENTRY_FRAME: usize = 900;
+/// schedule, its output, and its mentions in rules and in policies of the role.
+const ENTRY_FRAME: usize = 1_400;
+/// Bytes of a template that a user, the policy of a user, readers, or a probe take.
 const PART_FRAME: usize = 720;
 /// How often the names of an entry's secret and user appear in a template, as
 /// themselves or in a logical ID.
@@ -27,8 +36,11 @@ const READER_MENTIONS: usize = 2;
 const LONGEST_ESCAPE: usize = 10;
 /// What a reader, or a tag, has beside itself in a template.
 const MENTION_FRAME: usize = 24;
-/// Bytes of a template beside its entries and tags.
-const STACK_FRAME: usize = 32_768;
+/// Bytes of a template for each function, beside entries and tags.
+const FUNCTION_FRAME: usize = 16_384;
+/// Bytes of a template for each address that alarms notify: an address has at most 320
+/// characters.
+const SUBSCRIPTION_FRAME: usize = 512;
 /// Resources of a stack beside its entries, rules and subscriptions: the key with its
 /// alias, the topic with its policy.
 const STACK_RESOURCES: usize = 4;
@@ -274,7 +286,10 @@ impl Load {
         };
         let functions: usize = self.held.iter().map(of).sum();
         let resources = STACK_RESOURCES + self.resources + self.subscriptions + functions;
-        let bytes = STACK_FRAME * self.held.len() + 20 * self.tags + self.bytes;
+        let bytes = FUNCTION_FRAME * self.held.len()
+            + SUBSCRIPTION_FRAME * self.subscriptions
+            + 20 * self.tags
+            + self.bytes;
         (resources, bytes, KEY_POLICY_FRAME + self.key_policy)
     }
 }

@@ -312,6 +312,40 @@ fn no_estimate_is_too_low() {
     }
 }
 
+/// What the estimate grows by with more entries is no less than what the template grows
+/// by: otherwise the frame of the stack would hide an entry that is estimated too low.
+#[test]
+fn no_entry_is_estimated_too_low() {
+    let check = |settings: &str, few: Model, many: Model| {
+        let size = |model: Model| {
+            let mut load = Load::empty(&model);
+            Entry::all(&model).for_each(|entry| load.add(entry));
+            let rendering = render(&[single(model)], &templates()).unwrap();
+            (rendering.stacks()[0].len(), load.estimate().1)
+        };
+        let ((few, few_estimated), (many, many_estimated)) = (size(few), size(many));
+        let (grown, estimated) = (many - few, many_estimated - few_estimated);
+        assert!(
+            grown <= estimated && estimated * 2 <= grown * 3,
+            "{settings}: {grown} bytes more, {estimated} estimated"
+        );
+    };
+    for settings in [
+        "",
+        ", rotate_as: role",
+        ", rotate_as: role, create_user: true",
+        ", create_user: true",
+        ", readers: [\"arn:aws:iam::111122223333:root\"]",
+        ", kms_key: create",
+        ", probe: { action: \"s3:ListBucket\", resource: \"arn:aws:s3:::abc\" }",
+    ] {
+        check(settings, users(0..20, settings), users(0..100, settings));
+    }
+    for settings in ["", ", kms_key: create", ", dbname: orders, tls_ca: a.pem"] {
+        check(settings, mixed(0, 20, settings), mixed(0, 100, settings));
+    }
+}
+
 fn check_estimate(model: &Model, count: usize, settings: &str) {
     let mut load = Load::empty(model);
     for entry in Entry::all(model) {

@@ -1,6 +1,6 @@
-//! `review.html`: the stacks as a page for whoever has to say yes. It is made from
-//! the rendered templates and policies, not from the manifest alone, so that it
-//! cannot say something else than what will be deployed.
+//! `review.html`: the stacks as a page for the people who approve the deployment. It is
+//! made from the rendered templates and policies, not from the manifest alone, so it
+//! describes what will be deployed.
 
 mod action;
 mod alike;

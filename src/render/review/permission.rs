@@ -228,8 +228,8 @@ fn sources<'tree>(
     for (document, stack, file, names) in users {
         add(document, Holder::Users(names), &file, stack, &mut sources);
     }
-    // What whoever deploys needs of several stacks is alike but for the names in it,
-    // which are many: it is read once.
+    // The deployer's statements of several stacks differ only in the names that they
+    // hold. The names are many, so each such statement is read once.
     let mut alike: HashMap<String, usize> = HashMap::new();
     for (index, one) in beside.iter().enumerate() {
         for value in statement::values(&one.body) {
