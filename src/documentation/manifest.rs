@@ -1,11 +1,12 @@
-//! The tables of manifest fields in `docs/reference/manifest.md` are made from the
-//! published JSON Schema.
+//! The tables of manifest fields in `docs/reference/manifest.md` follow from the
+//! JSON Schema, which follows from the definitions of the fields.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{assert_section, file};
+use super::assert_section;
+use crate::model::schema::schema;
 
 /// Each table: its heading, the definition in the schema (the schema itself for the
 /// empty name), and what its fields are prefixed with.
@@ -26,12 +27,6 @@ const TABLES: &[(&str, &str, &str)] = &[
 /// Definitions that are described without a table of their own: those in `defaults` and
 /// `environments` repeat fields of other tables, and the others are choices between two.
 const WITHOUT_A_TABLE: &[&str] = &["Defaults", "Environment", "OldKey", "Probe"];
-
-#[expect(clippy::disallowed_methods, reason = "a test reads the repository")]
-fn schema() -> Value {
-    let text = std::fs::read_to_string(file("schema/keyrota.schema.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
 
 fn tables(schema: &Value) -> String {
     let mut text = String::new();

@@ -170,16 +170,6 @@ impl PasswordRule {
     }
 }
 
-/// 32 characters without those that end a text or a part of a URL.
-impl Default for PasswordRule {
-    fn default() -> Self {
-        Self {
-            length: 32,
-            exclude: "/@\"'\\".to_owned(),
-        }
-    }
-}
-
 /// Who changes the password.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeAs {

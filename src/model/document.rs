@@ -38,12 +38,12 @@ pub enum Value {
     /// A list.
     Sequence(Vec<Node>),
     /// Keys in the order written, each with its line.
-    Mapping(Vec<Entry>),
+    Mapping(Vec<KeyValue>),
 }
 
 /// A key of a mapping with its value.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct KeyValue {
     /// The key's text.
     pub key: String,
     /// The key's line.
@@ -79,7 +79,7 @@ impl Node {
                         Some(index) => {
                             let held = base.remove(index);
                             let node = held.node.merged(entry.node);
-                            base.insert(index, Entry { node, ..entry });
+                            base.insert(index, KeyValue { node, ..entry });
                         }
                         None => base.push(entry),
                     }
@@ -140,7 +140,7 @@ pub fn parse(text: &str) -> Result<Node, Finding> {
 
 enum Open {
     Sequence(Vec<Node>),
-    Mapping(Vec<Entry>, Option<(String, usize)>),
+    Mapping(Vec<KeyValue>, Option<(String, usize)>),
 }
 
 #[derive(Default)]
@@ -230,7 +230,7 @@ impl Builder {
             None => self.root = Some(node),
             Some((Open::Sequence(items), ..)) => items.push(node),
             Some((Open::Mapping(entries, key), ..)) => match key.take() {
-                Some((key, line)) => entries.push(Entry { key, line, node }),
+                Some((key, line)) => entries.push(KeyValue { key, line, node }),
                 None => {
                     let Value::Scalar { text, .. } = node.value else {
                         return Err(refused(node.line, "a key that is not a plain name"));

@@ -2,46 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Field, Mapping};
+use super::fields::{ACCESS_KEY, Fields};
+use super::reader::Field;
 use super::{
     AccessKey, AccountId, Arn, Duration, Finding, InitialKey, KmsKey, OldKey, Probe, Region,
     RotateAs, Schedule, SecretName, SecretReference, StackName, UserName, old_key, probe,
 };
 
-/// What may stand in `defaults`.
-pub(super) const DEFAULT_KEYS: &[&str] = &[
-    "schedule",
-    "window",
-    "rotate_as",
-    "kms_key",
-    "old_key",
-    "probe",
-    "readers",
-];
-pub(super) const ACCESS_KEY_KEYS: &[&str] = &[
-    "user",
-    "secret",
-    "create_user",
-    "initial_key",
-    "schedule",
-    "window",
-    "rotate_as",
-    "kms_key",
-    "old_key",
-    "probe",
-    "readers",
-];
 /// The longest value of a tag (`API_Tag`).
 const MAX_TAG: usize = 256;
-const DEFAULT_SCHEDULE: &str = "rate(30 days)";
 /// The window where the manifest names none, if the schedule has room for it.
 const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
 
 /// Reads the entries, each beside the place it stands at, and reports what stands
 /// twice.
 pub(super) fn read_access_keys<'doc>(
-    root: &Mapping<'doc>,
-    defaults: Option<&Mapping<'doc>>,
+    root: &Fields<'doc>,
+    defaults: Option<&'doc Fields<'doc>>,
     stack: Option<&StackName>,
     secrets: &mut BTreeMap<String, usize>,
 ) -> Vec<(AccessKey, Field<'doc>)> {
@@ -49,13 +26,13 @@ pub(super) fn read_access_keys<'doc>(
     let mut users: BTreeMap<String, usize> = BTreeMap::new();
     let mut entries = Vec::new();
     for item in items.unwrap_or_default() {
-        let Some(mapping) = item.mapping(ACCESS_KEY_KEYS) else {
+        let Some(fields) = Fields::of(&item, &ACCESS_KEY) else {
             continue;
         };
-        let names = read_names(&mapping, stack);
-        let place = |key: &str| mapping.get(key).unwrap_or_else(|| item.clone());
+        let fields = fields.or_in(defaults);
+        let names = read_names(&fields, stack);
         // IAM keeps users' names unique without regard to case.
-        let user = place("user");
+        let user = fields.place("user");
         if let Some(name) = &names.user
             && let Some(line) = users.insert(name.as_str().to_lowercase(), user.line())
         {
@@ -66,9 +43,9 @@ pub(super) fn read_access_keys<'doc>(
             );
         }
         if let Some(name) = &names.secret {
-            report_twice(secrets, name, &place("secret"));
+            report_twice(secrets, name, &fields.place("secret"));
         }
-        if let Some(entry) = read_access_key(&mapping, defaults, names) {
+        if let Some(entry) = read_access_key(&fields, names) {
             entries.push((entry, item));
         }
     }
@@ -96,7 +73,7 @@ struct Names {
     secret: Option<SecretName>,
 }
 
-fn read_names(entry: &Mapping<'_>, stack: Option<&StackName>) -> Names {
+fn read_names(entry: &Fields<'_>, stack: Option<&StackName>) -> Names {
     let user = entry
         .require("user")
         .and_then(|field| field.parse("invalid-name", UserName::parse));
@@ -106,11 +83,10 @@ fn read_names(entry: &Mapping<'_>, stack: Option<&StackName>) -> Names {
             let derived = SecretName::parse(&format!("{stack}/{user}"));
             derived
                 .map_err(|why| {
-                    let path = format!("{}.secret", entry.at().path());
                     entry.at().report(
                         Finding::error(
                             "invalid-name",
-                            path,
+                            entry.path("secret"),
                             format!("by default it is STACK/USER: {why}"),
                         )
                         .hint("name the secret with `secret:`"),
@@ -122,23 +98,15 @@ fn read_names(entry: &Mapping<'_>, stack: Option<&StackName>) -> Names {
     Names { user, secret }
 }
 
-fn read_access_key(
-    entry: &Mapping<'_>,
-    defaults: Option<&Mapping<'_>>,
-    names: Names,
-) -> Option<AccessKey> {
-    let create_user = entry
-        .get("create_user")
-        .map_or(Some(false), |field| field.boolean());
-    let initial_key = entry
-        .get("initial_key")
-        .map_or(Some(InitialKey::Create), |field| {
-            field.parse("invalid-value", parse_initial_key)
-        });
-    let settings = read_settings(entry, defaults);
-    let calls = read_calls(entry, defaults);
+fn read_access_key(entry: &Fields<'_>, names: Names) -> Option<AccessKey> {
+    let create_user = entry.value("create_user", |field| field.boolean());
+    let initial_key = entry.value("initial_key", |field| {
+        field.parse("invalid-value", parse_initial_key)
+    });
+    let settings = read_settings(entry);
+    let calls = read_calls(entry);
     let (settings, calls) = settings.zip(calls)?;
-    if let Some(field) = find(entry, defaults, "old_key") {
+    if let Some(field) = entry.get("old_key") {
         old_key::check_interval(settings.old_key, &settings.schedule, &field);
     }
     let (user, secret, create_user) = (names.user?, names.secret?, create_user?);
@@ -155,7 +123,7 @@ fn read_access_key(
         entry.at().report(
             Finding::error(
                 "contradiction",
-                format!("{}.rotate_as", entry.at().path()),
+                entry.path("rotate_as"),
                 format!("the secret `{secret}` cannot be its own administrator's"),
             )
             .hint("`rotate_as: self` rotates with the user's own key"),
@@ -192,32 +160,27 @@ pub(super) struct Calls {
     probe: Option<Probe>,
 }
 
-/// Reads them from the entry, else from the defaults, else as documented.
-pub(super) fn read_calls(entry: &Mapping<'_>, defaults: Option<&Mapping<'_>>) -> Option<Calls> {
-    let find = |key: &str| find(entry, defaults, key);
-    let rotate_as = find("rotate_as").map_or(Some(RotateAs::Itself), |field| {
+/// Reads them from an entry or from the defaults.
+pub(super) fn read_calls(fields: &Fields<'_>) -> Option<Calls> {
+    let rotate_as = fields.value("rotate_as", |field| {
         field.parse("invalid-value", parse_rotate_as)
     });
-    let probe = find("probe").map_or(Some(None), |field| probe::read(&field));
+    let probe = fields.get("probe");
+    let probe = probe.map_or(Some(None), |field| probe::read(&field));
     Some(Calls {
         rotate_as: rotate_as?,
         probe: probe?,
     })
 }
 
-/// Reads them from the entry, else from the defaults, else as documented.
-pub(super) fn read_settings(
-    entry: &Mapping<'_>,
-    defaults: Option<&Mapping<'_>>,
-) -> Option<Settings> {
-    let find = |key: &str| find(entry, defaults, key);
-    let schedule = match find("schedule") {
-        Some(field) => field.parse("invalid-schedule", |text| {
+/// Reads them from an entry or from the defaults.
+pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
+    let schedule = fields.value("schedule", |field| {
+        field.parse("invalid-schedule", |text| {
             Schedule::parse(text).map_err(|fault| fault.to_string())
-        }),
-        None => Schedule::parse(DEFAULT_SCHEDULE).ok(),
-    };
-    let window = match find("window") {
+        })
+    });
+    let window = match fields.get("window") {
         Some(field) => {
             let window = field.parse("invalid-duration", Duration::parse);
             if let (Some(window), Some(schedule)) = (window, &schedule)
@@ -232,13 +195,14 @@ pub(super) fn read_settings(
             .is_some_and(|schedule| schedule.check_window(DEFAULT_WINDOW).is_ok())
             .then_some(DEFAULT_WINDOW),
     };
-    let kms_key = find("kms_key").map_or(Some(KmsKey::AwsManaged), |field| {
+    let kms_key = fields.value("kms_key", |field| {
         field.parse("invalid-value", parse_kms_key)
     });
-    let old_key = find("old_key").map_or(Some(OldKey::UntilNextRotation), |field| {
+    let old_key = fields.get("old_key");
+    let old_key = old_key.map_or(Some(OldKey::UntilNextRotation), |field| {
         old_key::read(&field)
     });
-    let readers = find("readers").map_or(Some(Vec::new()), |field| {
+    let readers = fields.optional("readers", |field| {
         let items = field.list()?;
         let read = |item: &Field<'_>| item.parse("invalid-value", parse_reader);
         items.iter().map(read).collect()
@@ -248,18 +212,8 @@ pub(super) fn read_settings(
         window,
         kms_key: kms_key?,
         old_key: old_key?,
-        readers: readers?,
+        readers: readers?.unwrap_or_default(),
     })
-}
-
-/// Returns an entry's setting, else the one in the defaults.
-pub(super) fn find<'doc>(
-    entry: &Mapping<'doc>,
-    defaults: Option<&Mapping<'doc>>,
-    key: &str,
-) -> Option<Field<'doc>> {
-    let shared = || defaults.and_then(|defaults| defaults.get(key));
-    entry.get(key).or_else(shared)
 }
 
 fn parse_initial_key(text: &str) -> Result<InitialKey, String> {

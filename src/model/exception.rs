@@ -1,10 +1,9 @@
 //! Findings about the rendered stack that the manifest accepts, each with a
 //! reason that stands in the review. Which rules there are is `render`'s to know.
 
-use super::reader::{Field, Mapping};
+use super::fields::{EXCEPTION, Fields};
+use super::reader::Field;
 
-/// What may stand in an exception.
-pub(super) const KEYS: &[&str] = &["rule", "reason", "resource"];
 /// A reason is a sentence, not a shrug: at least so many characters.
 const MIN_REASON: usize = 10;
 /// And at most so many: it is read in a table.
@@ -29,7 +28,8 @@ pub struct Exception {
 pub(super) fn read(field: &Field<'_>) -> Vec<Exception> {
     let mut exceptions: Vec<Exception> = Vec::new();
     for item in field.list().unwrap_or_default() {
-        let Some(exception) = item.mapping(KEYS).and_then(|one| read_one(&item, &one)) else {
+        let fields = Fields::of(&item, &EXCEPTION);
+        let Some(exception) = fields.and_then(|fields| read_one(&item, &fields)) else {
             continue;
         };
         let same = |other: &&Exception| {
@@ -46,7 +46,7 @@ pub(super) fn read(field: &Field<'_>) -> Vec<Exception> {
     exceptions
 }
 
-fn read_one(item: &Field<'_>, exception: &Mapping<'_>) -> Option<Exception> {
+fn read_one(item: &Field<'_>, exception: &Fields<'_>) -> Option<Exception> {
     let word = |text: &str| match text.trim().is_empty() || text.contains(char::is_control) {
         true => Err("expected a name".to_owned()),
         false => Ok(text.to_owned()),
@@ -57,16 +57,11 @@ fn read_one(item: &Field<'_>, exception: &Mapping<'_>) -> Option<Exception> {
     let reason = exception
         .require("reason")
         .and_then(|field| field.parse("invalid-value", parse_reason));
-    let resource = exception
-        .get("resource")
-        .map(|field| field.parse("invalid-value", word));
+    let resource = exception.optional("resource", |field| field.parse("invalid-value", word));
     Some(Exception {
         rule: rule?,
         reason: reason?,
-        resource: match resource {
-            Some(resource) => Some(resource?),
-            None => None,
-        },
+        resource: resource?,
         path: item.path().to_owned(),
         line: item.line(),
     })

@@ -4,50 +4,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::database::{network, read as database};
-use super::document::{self, Entry, Node, Value};
+use super::document::{self, KeyValue, Node, Value};
 use super::entry;
 use super::exception;
-use super::reader::{Field, Findings, Mapping, nearest};
+use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
+use super::reader::{Field, Findings, nearest};
 use super::{
     AccountId, Alarms, Architecture, Arn, BucketName, ChangeAs, Duration, Finding, Function,
-    IamPath, Model, Region, RotateAs, StackName,
+    IamPath, Model, Network, Region, RotateAs, StackName,
 };
 
-/// What may stand at the top.
-pub(super) const ROOT_KEYS: &[&str] = &[
-    "version",
-    "stack",
-    "account",
-    "region",
-    "tags",
-    "permissions_boundary",
-    "role_path",
-    "exceptions",
-    "defaults",
-    "function",
-    "alarms",
-    "access_keys",
-    "databases",
-    "network",
-    "environments",
-];
-pub(super) const FUNCTION_KEYS: &[&str] = &[
-    "architecture",
-    "memory",
-    "timeout",
-    "log_retention",
-    "artifact_bucket",
-];
-pub(super) const ALARM_KEYS: &[&str] = &["email"];
-/// What CloudWatch Logs accepts, in days (`API_PutRetentionPolicy`).
-pub(super) const LOG_RETENTIONS: [u64; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
-    3288, 3653,
-];
-/// Fifty tags a resource, less those of keyrota's own: six that stay on a secret
-/// and three that come and go.
-const MAX_TAGS: usize = 41;
-/// The same with databases, on whose secrets ten of keyrota's own stay.
+/// The same as [`MAX_TAGS`] with databases, on whose secrets ten of keyrota's own tags stay.
 const MAX_TAGS_WITH_DATABASES: usize = 37;
 
 /// A manifest that was accepted, with what is worth knowing about it.
@@ -81,8 +48,8 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
         select(overrides, name, line, &findings)
     });
     let model = match selected {
-        Some(entry) => read(&overridden(&base, entry), &findings),
-        None => read(&base, &findings),
+        Some(entry) => read(&overridden(&base, entry), &ENVIRONMENT, &findings),
+        None => read(&base, &MANIFEST, &findings),
     };
     let mut found = findings.into_sorted();
     let others = overrides
@@ -90,7 +57,7 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
         .filter(|other| Some(other.key.as_str()) != environment);
     for other in others {
         let findings = Findings::default();
-        read(&overridden(&base, other), &findings);
+        read(&overridden(&base, other), &ENVIRONMENT, &findings);
         let mut errors = findings.into_sorted();
         errors.retain(|error| error.is_error() && !found.contains(error));
         let path = format!("environments.{}", other.key);
@@ -106,12 +73,14 @@ pub fn load(text: &str, environment: Option<&str>) -> Result<Loaded, Vec<Finding
     }
 }
 
-fn read(root: &Node, findings: &Findings) -> Option<Model> {
-    read_root(&Field::root(root, findings).mapping(ROOT_KEYS)?)
+/// Reads the manifest, which is defined as a whole or, with the overrides of an environment,
+/// without the environments.
+fn read(root: &Node, definition: &'static MappingDefinition, findings: &Findings) -> Option<Model> {
+    read_root(&Fields::of(&Field::root(root, findings), definition)?)
 }
 
 /// Removes `environments` from the manifest and returns it.
-fn take_environments(root: &mut Node) -> Option<Entry> {
+fn take_environments(root: &mut Node) -> Option<KeyValue> {
     let Value::Mapping(entries) = &mut root.value else {
         return None;
     };
@@ -122,7 +91,7 @@ fn take_environments(root: &mut Node) -> Option<Entry> {
 }
 
 /// Returns the environments, and reports a value that is not a mapping.
-fn read_environments<'doc>(environments: &'doc Entry, findings: &Findings) -> &'doc [Entry] {
+fn read_environments<'doc>(environments: &'doc KeyValue, findings: &Findings) -> &'doc [KeyValue] {
     let node = &environments.node;
     match &node.value {
         Value::Mapping(entries) => return entries,
@@ -138,11 +107,11 @@ fn read_environments<'doc>(environments: &'doc Entry, findings: &Findings) -> &'
 
 /// Returns the environment of this name, and reports where there is none.
 fn select<'doc>(
-    environments: &'doc [Entry],
+    environments: &'doc [KeyValue],
     name: &str,
     line: usize,
     findings: &Findings,
-) -> Option<&'doc Entry> {
+) -> Option<&'doc KeyValue> {
     let found = environments.iter().find(|entry| entry.key == name);
     if found.is_none() {
         let names: Vec<&str> = environments
@@ -170,14 +139,14 @@ fn select<'doc>(
 }
 
 /// Returns the manifest with the overrides of an environment applied.
-fn overridden<'doc>(base: &'doc Node, environment: &Entry) -> Cow<'doc, Node> {
+fn overridden<'doc>(base: &'doc Node, environment: &KeyValue) -> Cow<'doc, Node> {
     match environment.node.is_null() {
         true => Cow::Borrowed(base),
         false => Cow::Owned(base.clone().merged(environment.node.clone())),
     }
 }
 
-fn read_root(root: &Mapping<'_>) -> Option<Model> {
+fn read_root(root: &Fields<'_>) -> Option<Model> {
     if let Some(version) = root.require("version") {
         version.parse("unsupported-version", |text| match text {
             "1" => Ok(()),
@@ -187,71 +156,66 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
     let stack = root
         .require("stack")
         .and_then(|field| field.parse("invalid-name", StackName::parse));
-    let account = root
-        .get("account")
-        .and_then(|field| field.parse("invalid-name", AccountId::parse));
-    let region = root
-        .get("region")
-        .and_then(|field| field.parse("invalid-name", Region::parse));
+    let account = root.optional("account", |field| {
+        field.parse("invalid-name", AccountId::parse)
+    });
+    let region = root.optional("region", |field| field.parse("invalid-name", Region::parse));
+    let known_region = region.as_ref().and_then(Option::as_ref);
     let tags = root.get("tags").map(|field| read_tags(&field));
-    let boundary = root.get("permissions_boundary");
-    let permissions_boundary =
-        boundary.map(|field| read_boundary(&field, account.as_ref(), region.as_ref()));
-    let role_path = root
-        .get("role_path")
-        .map(|field| field.parse("invalid-name", IamPath::parse));
+    let permissions_boundary = root.optional("permissions_boundary", |field| {
+        let account = account.as_ref().and_then(Option::as_ref);
+        read_boundary(field, account, known_region)
+    });
+    let role_path = root.optional("role_path", |field| {
+        field.parse("invalid-name", IamPath::parse)
+    });
     let exceptions = root.get("exceptions");
     let exceptions = exceptions.map_or_else(Vec::new, |field| exception::read(&field));
-    let defaults = root
-        .get("defaults")
-        .and_then(|field| field.mapping(entry::DEFAULT_KEYS));
+    let defaults = root.mapping("defaults");
     if let Some(defaults) = &defaults {
-        entry::read_settings(defaults, None);
-        entry::read_calls(defaults, None);
+        entry::read_settings(defaults);
+        entry::read_calls(defaults);
     }
-    let function = read_function(root.get("function"));
-    let alarms = read_alarms(root.get("alarms"));
+    let function = root
+        .mapping("function")
+        .and_then(|function| read_function(&function));
+    let alarms = root.mapping("alarms");
+    let alarms = alarms.map_or_else(Alarms::default, |alarms| read_alarms(&alarms));
     let mut secrets = BTreeMap::new();
     let access_keys =
         entry::read_access_keys(root, defaults.as_ref(), stack.as_ref(), &mut secrets);
     let databases = database::read(root, defaults.as_ref(), &mut secrets);
-    let network = root.get("network");
-    check_entries(root, network.as_ref());
-    let network = network::read(network.as_ref());
+    check_entries(root);
+    let network = root.mapping("network");
+    let network = network.map_or_else(Network::default, |network| network::read(&network));
     for (held, at) in &access_keys {
-        entry::check_regions(&held.kms_key, region.as_ref(), at);
+        entry::check_regions(&held.kms_key, known_region, at);
         let administrator = match &held.rotate_as {
             RotateAs::Administrator(secret) => Some(secret),
             _ => None,
         };
         let arns = entry::arns(&held.kms_key, &held.readers, administrator);
         let probe = held.probe.iter().map(|probe| ("probe", probe.arn()));
-        entry::check_partitions(arns.chain(probe), region.as_ref(), at);
+        entry::check_partitions(arns.chain(probe), known_region, at);
     }
     for (held, at) in &databases {
-        entry::check_regions(&held.kms_key, region.as_ref(), at);
+        entry::check_regions(&held.kms_key, known_region, at);
         let administrator = match &held.rotate_as {
             ChangeAs::Administrator(secret) => Some(secret),
             ChangeAs::Itself => None,
         };
         let arns = entry::arns(&held.kms_key, &held.readers, administrator);
-        entry::check_partitions(arns, region.as_ref(), at);
+        entry::check_partitions(arns, known_region, at);
     }
     let stack = stack?;
     Some(Model {
         fleet: stack.clone(),
         stack,
-        account,
-        region,
+        account: account?,
+        region: region?,
         tags: tags.unwrap_or_default(),
-        permissions_boundary: match permissions_boundary {
-            Some(boundary) => Some(boundary?),
-            None => None,
-        },
-        role_path: match role_path {
-            Some(path) => Some(path?),
-            None => None,
-        },
+        permissions_boundary: permissions_boundary?,
+        role_path: role_path?,
         exceptions,
         function: function?,
         alarms,
@@ -262,7 +226,7 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
 }
 
 /// Refuses a manifest without entries, and says what only databases have a use for.
-fn check_entries(root: &Mapping<'_>, network: Option<&Field<'_>>) {
+fn check_entries(root: &Fields<'_>) {
     let any = |key: &str| {
         let list = root.get(key).filter(Field::is_list)?.list()?;
         (!list.is_empty()).then_some(())
@@ -287,7 +251,7 @@ fn check_entries(root: &Mapping<'_>, network: Option<&Field<'_>>) {
             );
         }
     }
-    if let (Some(field), false) = (network, databases)
+    if let (Some(field), false) = (root.get("network"), databases)
         && field.any_mapping().is_some_and(|mapping| {
             mapping
                 .fields()
@@ -401,55 +365,59 @@ fn read_boundary(
     Some(arn)
 }
 
-fn read_function(field: Option<Field<'_>>) -> Option<Function> {
-    let mapping = match &field {
-        Some(field) => Some(field.mapping(FUNCTION_KEYS)?),
-        None => None,
-    };
-    let get = |key: &str| mapping.as_ref().and_then(|mapping| mapping.get(key));
-    let architecture = get("architecture").map_or(Some(Architecture::X86_64), |field| {
+fn read_function(function: &Fields<'_>) -> Option<Function> {
+    let architecture = function.value("architecture", |field| {
         field.parse("invalid-value", Architecture::parse)
     });
-    let memory = get("memory").map_or(Some(128), |field| field.number(128, 10_240));
-    let timeout = get("timeout").map_or(Some(Duration::seconds(60)), |field| {
-        field.parse("invalid-duration", |text| {
-            Duration::parse(text).and_then(|timeout| match timeout.as_seconds() {
-                10..=900 => Ok(timeout),
-                _ => Err(format!(
-                    "a step needs 10s to 15m, not {timeout}: a new key can take 15s to work"
-                )),
-            })
-        })
+    let memory = function.integer("memory");
+    let timeout = function.value("timeout", |field| {
+        field.parse("invalid-duration", parse_timeout)
     });
-    let log_retention = get("log_retention").map_or(Some(30), |field| {
-        field.parse("invalid-duration", |text| {
-            let days = Duration::parse(text)?.as_days().filter(|days| LOG_RETENTIONS.contains(days));
-            days.and_then(|days| u32::try_from(days).ok())
-                .ok_or_else(|| format!("CloudWatch Logs keeps logs 1d, 3d, 5d, 7d, 14d, 30d, 60d, 90d … 3653d, not {text}"))
-        })
+    let log_retention = function.value("log_retention", |field| {
+        field.parse("invalid-duration", parse_log_retention)
     });
-    let artifact_bucket =
-        get("artifact_bucket").map(|field| field.parse("invalid-name", BucketName::parse));
+    let artifact_bucket = function.optional("artifact_bucket", |field| {
+        field.parse("invalid-name", BucketName::parse)
+    });
     Some(Function {
         architecture: architecture?,
         memory: memory?,
         timeout: timeout?,
         log_retention: log_retention?,
-        artifact_bucket: match artifact_bucket {
-            Some(bucket) => Some(bucket?),
-            None => None,
-        },
+        artifact_bucket: artifact_bucket?,
     })
 }
 
-fn read_alarms(field: Option<Field<'_>>) -> Alarms {
-    let addresses = field
-        .and_then(|field| field.mapping(ALARM_KEYS))
-        .and_then(|mapping| mapping.get("email"))
-        .and_then(|field| field.list())
-        .unwrap_or_default();
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = Duration::parse(text)?;
+    match timeout.as_seconds() {
+        10..=900 => Ok(timeout),
+        _ => Err(format!(
+            "a step needs 10s to 15m, not {timeout}: a new key can take 15s to work"
+        )),
+    }
+}
+
+/// Reads a duration that CloudWatch Logs accepts, in days.
+fn parse_log_retention(text: &str) -> Result<u32, String> {
+    let retention = Duration::parse(text)?;
+    let mut accepted = FUNCTION.words("log_retention").iter();
+    let days = match accepted.any(|word| Duration::parse(word) == Ok(retention)) {
+        true => retention.as_days(),
+        false => None,
+    };
+    days.and_then(|days| u32::try_from(days).ok())
+        .ok_or_else(|| {
+            format!(
+                "CloudWatch Logs keeps logs 1d, 3d, 5d, 7d, 14d, 30d, 60d, 90d … 3653d, not {text}"
+            )
+        })
+}
+
+fn read_alarms(alarms: &Fields<'_>) -> Alarms {
+    let addresses = alarms.get("email").and_then(|field| field.list());
     let mut email: Vec<String> = Vec::new();
-    for field in addresses {
+    for field in addresses.unwrap_or_default() {
         let address = field.parse("invalid-value", parse_address);
         email.extend(address.filter(|address| !email.contains(address)));
     }

@@ -9,6 +9,7 @@ mod draft;
 mod duration;
 mod entry;
 mod exception;
+mod fields;
 mod finding;
 mod login;
 mod manifest;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::fields::{Fields, RETIREMENT};
 use super::reader::Field;
 use super::{Duration, Finding, Schedule};
 
@@ -29,13 +30,6 @@ pub struct Retirement {
     pub force_after: Option<Duration>,
 }
 
-pub(super) const KEYS: &[&str] = &[
-    "deactivate_after",
-    "delete_after",
-    "hold_if_used_within",
-    "force_after",
-];
-const DEFAULT_HOLD: Duration = Duration::seconds(86_400);
 /// How long Secrets Manager's caching clients keep a value unless told otherwise
 /// (`retrieving-secrets_cache-java`).
 const CACHE: Duration = Duration::seconds(3_600);
@@ -99,14 +93,16 @@ pub(super) fn read(field: &Field<'_>) -> Option<OldKey> {
             )),
         });
     }
-    let mapping = field.mapping(KEYS)?;
+    let fields = Fields::of(field, &RETIREMENT)?;
     let read = |key: &str| {
-        mapping.get(key).map(|field| {
+        fields.get(key).map(|field| {
             let duration = field.parse("invalid-duration", parse_duration);
             duration.map(|duration| (duration, field))
         })
     };
-    let hold = read("hold_if_used_within");
+    let hold = fields.value("hold_if_used_within", |field| {
+        field.parse("invalid-duration", parse_duration)
+    });
     let force = read("force_after");
     let (deactivate, delete) = match (read("deactivate_after"), read("delete_after")) {
         (None, None) => {
@@ -146,7 +142,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<OldKey> {
     Some(OldKey::After(Retirement {
         deactivate_after: deactivate.0,
         delete_after: delete.0,
-        hold_if_used_within: hold.map_or(Some(DEFAULT_HOLD), |hold| Some(hold?.0))?,
+        hold_if_used_within: hold?,
         force_after: match force {
             Some(force) => Some(force?.0),
             None => None,

@@ -1,14 +1,14 @@
 //! A call that a new key must be allowed to make before it is promoted: that it
 //! authenticates says nothing of what it may do.
 
-use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
+pub(super) use keyrota_contract::pins::access_key::{ASSUME_ROLE, LIST_BUCKET};
 
+use super::fields::{Fields, LIST_BUCKET as PROBE};
 use super::reader::Field;
 use super::{AccountId, Arn, BucketName, Region};
 
 /// The longest value of a tag, which is how the function is told.
 const MAX_TAG: usize = 256;
-pub(super) const KEYS: &[&str] = &["action", "resource", "region"];
 
 /// The call, one of a short list: each reads only, or has no effect that lasts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,8 +66,9 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
             )),
         });
     }
-    let mapping = field.mapping(KEYS)?;
-    let action = mapping.require("action").and_then(|field| {
+    // The other action has a part of these fields.
+    let fields = Fields::of(field, &PROBE)?;
+    let action = fields.require("action").and_then(|field| {
         field.parse("invalid-value", |text| match text {
             LIST_BUCKET => Ok(true),
             ASSUME_ROLE => Ok(false),
@@ -76,7 +77,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
             )),
         })
     });
-    let region = mapping.get("region").map(|field| match action {
+    let region = fields.optional("region", |field| match action {
         Some(false) => {
             let message = format!("`region` is for {LIST_BUCKET} alone");
             field.refuse("contradiction", message);
@@ -84,14 +85,11 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
         }
         _ => field.parse("invalid-name", Region::parse),
     });
-    let resource = mapping.require("resource");
+    let resource = fields.require("resource");
     Some(Some(match action? {
         true => Probe::ListBucket {
             bucket: resource?.parse("invalid-value", parse_bucket)?,
-            region: match region {
-                Some(region) => Some(region?),
-                None => None,
-            },
+            region: region?,
         },
         false => Probe::AssumeRole {
             role: resource?.parse("invalid-value", parse_role)?,

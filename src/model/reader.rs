@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use super::Finding;
-use super::document::{Entry, Node, Value};
+use super::document::{KeyValue, Node, Value};
 
 /// Collects findings while a document is read.
 #[derive(Default)]
@@ -43,6 +43,18 @@ impl<'doc> Field<'doc> {
             findings,
             node,
             path: String::new(),
+        }
+    }
+
+    /// Returns a node as the value of a key in this mapping.
+    pub(crate) fn child<'node>(&self, key: &str, node: &'node Node) -> Field<'node>
+    where
+        'doc: 'node,
+    {
+        Field {
+            findings: self.findings,
+            node,
+            path: join(&self.path, key),
         }
     }
 
@@ -153,7 +165,7 @@ impl<'doc> Field<'doc> {
     }
 
     /// Returns the mapping, having reported every key that is not in `known`.
-    pub(crate) fn mapping(&self, known: &'static [&'static str]) -> Option<Mapping<'doc>> {
+    pub(crate) fn mapping(&self, known: &[&'static str]) -> Option<Mapping<'doc>> {
         let mapping = self.any_mapping()?;
         for field in mapping.fields() {
             if !known.contains(&field.0) {
@@ -185,7 +197,7 @@ impl<'doc> Field<'doc> {
 /// A mapping with the path that leads to it.
 pub(crate) struct Mapping<'doc> {
     at: Field<'doc>,
-    entries: &'doc [Entry],
+    entries: &'doc [KeyValue],
 }
 
 impl<'doc> Mapping<'doc> {
@@ -206,6 +218,14 @@ impl<'doc> Mapping<'doc> {
         field
     }
 
+    /// Returns an empty mapping as the value of a key that is absent.
+    pub(crate) fn empty(&self, key: &str) -> Self {
+        Self {
+            at: self.at.child(key, self.at.node),
+            entries: &[],
+        }
+    }
+
     /// Returns each key with its value and its own line.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'doc str, Field<'doc>, usize)> {
         let fields = self.entries.iter();
@@ -217,12 +237,8 @@ impl<'doc> Mapping<'doc> {
         &self.at
     }
 
-    fn child(&self, entry: &'doc Entry) -> Field<'doc> {
-        Field {
-            findings: self.at.findings,
-            node: &entry.node,
-            path: join(&self.at.path, &entry.key),
-        }
+    fn child(&self, entry: &'doc KeyValue) -> Field<'doc> {
+        self.at.child(&entry.key, &entry.node)
     }
 }
 

@@ -2,21 +2,12 @@
 
 use super::Network;
 use crate::model::Finding;
-use crate::model::reader::Field;
-
-/// What may stand in `network`.
-pub(in crate::model) const KEYS: &[&str] = &["subnets", "security_groups"];
-/// What Lambda takes of each (`API_VpcConfig`).
-const MAX_SUBNETS: usize = 16;
-const MAX_SECURITY_GROUPS: usize = 5;
+use crate::model::fields::Fields;
 
 /// Reads the manifest's `network`; both lists or neither.
-pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
-    let Some((field, mapping)) = field.and_then(|field| Some((field, field.mapping(KEYS)?))) else {
-        return Network::default();
-    };
-    let list = |key: &str, prefix: &str, most: usize| {
-        let Some(field) = mapping.get(key) else {
+pub(in crate::model) fn read(fields: &Fields<'_>) -> Network {
+    let list = |key: &str, prefix: &str| {
+        let Some(field) = fields.get(key) else {
             return Vec::new();
         };
         let mut ids: Vec<String> = Vec::new();
@@ -24,7 +15,9 @@ pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
             let id = item.parse("invalid-name", |text| check(text, prefix));
             ids.extend(id.filter(|id| !ids.contains(id)));
         }
-        if ids.len() > most {
+        if let Some(most) = fields.most(key)
+            && ids.len() > most
+        {
             field.refuse(
                 "invalid-value",
                 format!("{} are given; Lambda takes {most}", ids.len()),
@@ -33,11 +26,11 @@ pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
         ids
     };
     let network = Network {
-        subnets: list("subnets", "subnet-", MAX_SUBNETS),
-        security_groups: list("security_groups", "sg-", MAX_SECURITY_GROUPS),
+        subnets: list("subnets", "subnet-"),
+        security_groups: list("security_groups", "sg-"),
     };
     let given = |key: &str| {
-        let list = mapping.get(key).and_then(|field| field.list());
+        let list = fields.get(key).and_then(|field| field.list());
         list.is_some_and(|items| !items.is_empty())
     };
     let (subnets, groups) = (given("subnets"), given("security_groups"));
@@ -47,8 +40,10 @@ pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
         _ => return network,
     };
     let message = format!("a function in a VPC has both, and `{missing}` is empty");
-    let path = format!("{}.{missing}", field.path());
-    field.report(Finding::error("contradiction", path, message));
+    let path = fields.path(missing);
+    fields
+        .at()
+        .report(Finding::error("contradiction", path, message));
     network
 }
 

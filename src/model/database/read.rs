@@ -4,34 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{ChangeAs, Database, Engine, InitialPassword, PasswordRule, Tls, tag};
 use crate::model::entry;
-use crate::model::reader::{Field, Mapping};
+use crate::model::fields::{DATABASE, Fields};
+use crate::model::reader::Field;
 use crate::model::{Finding, HostName, OldKey, SecretName, SecretReference};
 
-/// What may stand on a database.
-pub(in crate::model) const KEYS: &[&str] = &[
-    "secret",
-    "engine",
-    "host",
-    "port",
-    "dbname",
-    "username",
-    "initial_password",
-    "tls",
-    "tls_ca",
-    "password",
-    "rotate_as",
-    "schedule",
-    "window",
-    "kms_key",
-    "old_key",
-    "readers",
-];
-/// What may stand in `password`.
-pub(in crate::model) const PASSWORD_KEYS: &[&str] = &["length", "exclude"];
-/// How long a password may be. A shorter one is soon guessed; a longer one is cut
-/// off or refused by clients and by MySQL's `caching_sha2_password`, which hashes
-/// no more than 256 bytes.
-pub(in crate::model) const LENGTHS: (u32, u32) = (8, 256);
 /// What Secrets Manager leaves in a password by default (`API_GetRandomPassword`):
 /// printable ASCII without the space.
 const ALPHABET: std::ops::RangeInclusive<u8> = b'!'..=b'~';
@@ -43,25 +19,26 @@ const MAX_PATH: usize = 1_024;
 /// Reads the databases, each beside the place it stands at, and reports what
 /// stands twice. `secrets` has the lines of the secrets that were read before.
 pub(in crate::model) fn read<'doc>(
-    root: &Mapping<'doc>,
-    defaults: Option<&Mapping<'doc>>,
+    root: &Fields<'doc>,
+    defaults: Option<&'doc Fields<'doc>>,
     secrets: &mut BTreeMap<String, usize>,
 ) -> Vec<(Database, Field<'doc>)> {
     let items = root.get("databases").and_then(|field| field.list());
     let mut users = BTreeMap::new();
     let mut databases = Vec::new();
     for item in items.unwrap_or_default() {
-        let Some(mapping) = item.mapping(KEYS) else {
+        let Some(fields) = Fields::of(&item, &DATABASE) else {
             continue;
         };
-        let secret = mapping
+        let fields = fields.or_in(defaults);
+        let secret = fields
             .require("secret")
             .and_then(|field| Some((field.parse("invalid-name", SecretName::parse)?, field)));
         if let Some((name, field)) = &secret {
             entry::report_twice(secrets, name, field);
         }
         let secret = secret.map(|(name, _)| name);
-        let Some(database) = read_one(&mapping, defaults, secret) else {
+        let Some(database) = read_one(&fields, secret) else {
             continue;
         };
         let Database {
@@ -73,7 +50,7 @@ pub(in crate::model) fn read<'doc>(
         } = &database;
         let host = host.as_str().to_ascii_lowercase();
         let user = (*engine, host, *port, username.clone());
-        let place = mapping.get("username").unwrap_or_else(|| item.clone());
+        let place = fields.place("username");
         if let Some(line) = users.insert(user, place.line()) {
             let message = format!(
                 "the user of {} stands on line {line} too",
@@ -89,11 +66,7 @@ pub(in crate::model) fn read<'doc>(
     databases
 }
 
-fn read_one(
-    item: &Mapping<'_>,
-    defaults: Option<&Mapping<'_>>,
-    secret: Option<SecretName>,
-) -> Option<Database> {
+fn read_one(item: &Fields<'_>, secret: Option<SecretName>) -> Option<Database> {
     let engine = item
         .require("engine")
         .and_then(|field| field.parse("invalid-value", Engine::parse));
@@ -101,12 +74,12 @@ fn read_one(
         .require("host")
         .and_then(|field| field.parse("invalid-name", HostName::parse));
     let port = match item.get("port") {
-        Some(field) => field
-            .number(1, 65_535)
+        Some(_) => item
+            .integer("port")
             .and_then(|port| u16::try_from(port).ok()),
         None => engine.map(Engine::default_port),
     };
-    let dbname = item.get("dbname").map(|field| {
+    let dbname = item.optional("dbname", |field| {
         field.parse("invalid-name", |text| {
             check_name(text, engine, Word::Database)
         })
@@ -114,17 +87,11 @@ fn read_one(
     let username = item
         .require("username")
         .and_then(|field| field.parse("invalid-name", |text| check_name(text, engine, Word::User)));
-    let initial_password = item
-        .get("initial_password")
-        .map_or(Some(InitialPassword::Prompt), |field| {
-            field.parse("invalid-value", InitialPassword::parse)
-        });
-    let tls = item.get("tls").map_or(Some(Tls::VerifyFull), |field| {
-        field.parse("invalid-value", Tls::parse)
+    let initial_password = item.value("initial_password", |field| {
+        field.parse("invalid-value", InitialPassword::parse)
     });
-    let tls_ca = item
-        .get("tls_ca")
-        .map(|field| field.parse("invalid-value", check_path));
+    let tls = item.value("tls", |field| field.parse("invalid-value", Tls::parse));
+    let tls_ca = item.optional("tls_ca", |field| field.parse("invalid-value", check_path));
     if let (Some(field), Some(Tls::Require)) = (item.get("tls_ca"), tls) {
         let message = "`tls: require` asks for no authority, so that this file is not used";
         field.report(
@@ -132,36 +99,26 @@ fn read_one(
                 .hint("`tls: verify-full` holds the server to it"),
         );
     }
-    let password = item
-        .get("password")
-        .map_or_else(|| Some(PasswordRule::default()), |field| read_rule(&field));
-    let rotate_as = entry::find(item, defaults, "rotate_as");
-    let rotate_as = match rotate_as {
+    let password = item.mapping("password").and_then(|rule| read_rule(&rule));
+    let rotate_as = item.value("rotate_as", |field| {
         // What the role does for access keys it cannot do on a database's server.
-        Some(field) if item.get("rotate_as").is_none() && field.text() == Some("role") => {
-            Some(ChangeAs::Itself)
+        match item.own("rotate_as").is_none() && field.text() == Some("role") {
+            true => Some(ChangeAs::Itself),
+            false => field.parse("invalid-value", ChangeAs::parse),
         }
-        Some(field) => field.parse("invalid-value", ChangeAs::parse),
-        None => Some(ChangeAs::Itself),
-    };
-    let settings = entry::read_settings(item, defaults)?;
+    });
+    let settings = entry::read_settings(item)?;
     let database = Database {
         place: item.at().path().to_owned(),
         secret: secret?,
         engine: engine?,
         host: host?,
         port: port?,
-        dbname: match dbname {
-            Some(dbname) => Some(dbname?),
-            None => None,
-        },
+        dbname: dbname?,
         username: username?,
         initial_password: initial_password?,
         tls: tls?,
-        tls_ca: match tls_ca {
-            Some(file) => Some(file?),
-            None => None,
-        },
+        tls_ca: tls_ca?,
         password: password?,
         rotate_as: rotate_as?,
         schedule: settings.schedule,
@@ -172,17 +129,16 @@ fn read_one(
     };
     check_references(&database, item);
     check_tags(&database, item);
-    check_old_key(&database, item, defaults);
+    check_old_key(&database, item);
     Some(database)
 }
 
 /// Refuses a secret that is to be its own administrator's, or its own first value.
-fn check_references(database: &Database, item: &Mapping<'_>) {
+fn check_references(database: &Database, item: &Fields<'_>) {
     let own = |reference: &SecretReference| reference.as_str() == database.secret.as_str();
     let refuse = |key: &str, message: String, hint: &str| {
-        let place = item.get(key).unwrap_or_else(|| item.at().clone());
-        let path = format!("{}.{key}", item.at().path());
-        place.report(Finding::error("contradiction", path, message).hint(hint));
+        let finding = Finding::error("contradiction", item.path(key), message);
+        item.place(key).report(finding.hint(hint));
     };
     let secret = &database.secret;
     if let ChangeAs::Administrator(reference) = &database.rotate_as
@@ -206,7 +162,7 @@ fn check_references(database: &Database, item: &Mapping<'_>) {
 }
 
 /// Refuses what the secret's tags, which tell the function, have no room for.
-fn check_tags(database: &Database, item: &Mapping<'_>) {
+fn check_tags(database: &Database, item: &Fields<'_>) {
     let fields = [
         ("host", database.endpoint()),
         ("username", tag::escaped(&database.username)),
@@ -219,40 +175,34 @@ fn check_tags(database: &Database, item: &Mapping<'_>) {
     ];
     for (key, value) in fields {
         if value.len() > tag::MAX_VALUE {
-            let place = item.get(key).unwrap_or_else(|| item.at().clone());
+            let place = item.place(key);
             let message = format!(
                 "the secret's tag for it would have {} characters, and AWS accepts {}",
                 value.len(),
                 tag::MAX_VALUE
             );
-            place.report(Finding::error(
-                "invalid-value",
-                format!("{}.{key}", item.at().path()),
-                message,
-            ));
+            place.report(Finding::error("invalid-value", item.path(key), message));
         }
     }
 }
 
 /// Warns of what `old_key` cannot do for a password.
-fn check_old_key(database: &Database, item: &Mapping<'_>, defaults: Option<&Mapping<'_>>) {
+fn check_old_key(database: &Database, item: &Fields<'_>) {
     let OldKey::After(retirement) = database.old_key else {
         return;
     };
     let keeps = database.engine == Engine::MySql;
     // The defaults may be there for others.
-    if let (Some(field), false) = (item.get("old_key"), keeps) {
+    if let (Some(field), false) = (item.own("old_key"), keeps) {
         let message = format!(
             "{} keeps no password beside the new one: the old one is void as soon as it is changed",
             database.engine.title()
         );
         field.report(Finding::warning("unused-old-key", field.path(), message));
     }
-    if let (Some(field), true, Some(interval)) = (
-        entry::find(item, defaults, "old_key"),
-        keeps,
-        database.schedule.rate(),
-    ) && retirement.deactivate_after >= interval
+    if let (Some(field), true, Some(interval)) =
+        (item.get("old_key"), keeps, database.schedule.rate())
+        && retirement.deactivate_after >= interval
     {
         let message = format!(
             "the old password would be discarded {} after it was replaced; the next rotation comes after {interval} and takes its place then",
@@ -265,18 +215,13 @@ fn check_old_key(database: &Database, item: &Mapping<'_>, defaults: Option<&Mapp
     }
 }
 
-fn read_rule(field: &Field<'_>) -> Option<PasswordRule> {
-    let mapping = field.mapping(PASSWORD_KEYS)?;
-    let PasswordRule { length, exclude } = PasswordRule::default();
-    let length = mapping.get("length").map_or(Some(length), |field| {
-        let length = field.number(LENGTHS.0, LENGTHS.1)?;
-        u16::try_from(length).ok()
-    });
-    let exclude = mapping.get("exclude").map_or(Some(exclude), |field| {
+fn read_rule(rule: &Fields<'_>) -> Option<PasswordRule> {
+    let length = rule.integer("length");
+    let exclude = rule.value("exclude", |field| {
         field.parse("invalid-value", check_excluded)
     });
     Some(PasswordRule {
-        length: length?,
+        length: length.and_then(|length| u16::try_from(length).ok())?,
         exclude: exclude?,
     })
 }

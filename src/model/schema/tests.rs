@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{schema, text};
-use crate::model::database::{network, read as database};
-use crate::model::{entry, exception, load, manifest, old_key, probe};
+use crate::model::load;
 
 fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -35,11 +34,6 @@ fn fault(text: &str) -> Option<String> {
     let document: Value = serde_yaml::from_str(text).unwrap();
     let fault = validator.iter_errors(&document).next()?;
     Some(format!("{}: {fault}", fault.instance_path()))
-}
-
-fn keys(properties: &Value) -> BTreeSet<&str> {
-    let properties = properties.as_object().unwrap();
-    properties.keys().map(String::as_str).collect()
 }
 
 #[test]
@@ -77,27 +71,6 @@ fn every_property_is_described() {
             assert!(described.is_some_and(|text| text.len() > 5), "{key}");
         }
     }
-}
-
-#[test]
-fn the_reader_knows_the_same_keys() {
-    let schema = schema();
-    let definition = |name: &str| &schema["$defs"][name]["properties"];
-    let known = |keys: &[&'static str]| keys.iter().copied().collect::<BTreeSet<&str>>();
-    let mut root = known(manifest::ROOT_KEYS);
-    assert_eq!(keys(&schema["properties"]), root);
-    root.remove("environments");
-    assert_eq!(keys(definition("Environment")), root);
-    assert_eq!(keys(definition("Defaults")), known(entry::DEFAULT_KEYS));
-    assert_eq!(keys(definition("AccessKey")), known(entry::ACCESS_KEY_KEYS));
-    assert_eq!(keys(definition("Function")), known(manifest::FUNCTION_KEYS));
-    assert_eq!(keys(definition("Alarms")), known(manifest::ALARM_KEYS));
-    assert_eq!(keys(definition("Network")), known(network::KEYS));
-    assert_eq!(keys(definition("Database")), known(database::KEYS));
-    assert_eq!(keys(definition("Password")), known(database::PASSWORD_KEYS));
-    assert_eq!(keys(definition("Exception")), known(exception::KEYS));
-    assert_eq!(keys(definition("Retirement")), known(old_key::KEYS));
-    assert_eq!(keys(definition("ListBucket")), known(probe::KEYS));
 }
 
 #[test]

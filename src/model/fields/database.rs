@@ -1,0 +1,136 @@
+//! The fields of a database, and of the network of its function.
+
+use super::entry::{ADMINISTRATOR, COMMON, SECRET};
+use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
+use crate::model::{Engine, Tls};
+
+/// Text without control characters.
+const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
+
+/// The fields of a database only.
+pub(super) static OWN: [Field; 11] = [
+    Field::required("secret", Form::Text(SECRET), "The name of the secret."),
+    Field::required(
+        "engine",
+        Form::Choice(&[
+            Engine::Postgres.as_str(),
+            Engine::MySql.as_str(),
+            Engine::MariaDb.as_str(),
+        ]),
+        "The engine of the server.",
+    ),
+    Field::required(
+        "host",
+        Form::Text(
+            Text::matching("^[A-Za-z0-9_.:-]+$")
+                .at_most(253)
+                .or(&["number"]),
+        ),
+        "The server's host name or IP address.",
+    )
+    .examples(&["orders.internal"]),
+    Field::optional(
+        "port",
+        Form::Integer(1, 65_535),
+        "The TCP port. Without it, the engine's default: 5432 for PostgreSQL, and 3306 for MySQL and MariaDB.",
+    ),
+    Field::optional(
+        "dbname",
+        Form::Text(PRINTABLE.at_most(64).or(&["number", "boolean"])),
+        "The database to connect to. Without it, PostgreSQL uses the user's name, and the other engines need none.",
+    ),
+    Field::required(
+        "username",
+        Form::Text(PRINTABLE.at_most(80).or(&["number", "boolean"])),
+        "The name of the database user.",
+    )
+    .examples(&["orders_app"]),
+    Field::default(
+        "initial_password",
+        Form::Text(Text::matching(
+            "^(env:[A-Za-z_][A-Za-z0-9_]*|arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,512})$",
+        )),
+        "prompt",
+        "The source of the first password: `prompt`, `env:NAME`, or the name or full ARN of a secret. It is never the password itself.",
+    )
+    .examples(&["prompt", "env:ORDERS_PASSWORD", "ops/orders-first-password"]),
+    Field::default(
+        "tls",
+        Form::Choice(&[
+            Tls::VerifyFull.as_str(),
+            Tls::VerifyCa.as_str(),
+            Tls::Require.as_str(),
+        ]),
+        Tls::VerifyFull.as_str(),
+        "The verification of the server's certificate: `verify-full` (its authority and its host name), `verify-ca` (its authority), or `require` (none, so that any server is accepted).",
+    ),
+    Field::optional(
+        "tls_ca",
+        Form::Text(PRINTABLE.at_most(1024)),
+        "A PEM file with the certificates of the trusted authorities, relative to the manifest. Without it, the authorities that the operating system trusts.",
+    )
+    .examples(&["rds.pem"]),
+    Field::optional(
+        "password",
+        Form::Mapping(&PASSWORD),
+        "The rule for new passwords.",
+    ),
+    Field::default(
+        "rotate_as",
+        Form::Text(ADMINISTRATOR.except(Except::Word("role"))),
+        "self",
+        "The user that changes the password: `self`, or the one in an administrator's secret, by its name or full ARN.",
+    )
+    .examples(&["self", "ops/orders-administrator"])
+    .in_defaults(),
+];
+
+/// A database user.
+pub(in crate::model) static DATABASE: MappingDefinition = MappingDefinition::new(
+    "Database",
+    "A database user whose password is in a secret and rotates.",
+    &[&OWN, &COMMON],
+);
+
+/// The rule for new passwords.
+static PASSWORD: MappingDefinition = MappingDefinition::new(
+    "Password",
+    "The rule for new passwords.",
+    &[&[
+        // A shorter password can be guessed. Clients cut off or refuse a longer one, and
+        // MySQL's `caching_sha2_password` hashes no more than 256 bytes.
+        Field::default(
+            "length",
+            Form::Integer(8, 256),
+            "32",
+            "The number of characters, 8 to 256.",
+        ),
+        Field::default(
+            "exclude",
+            Form::Text(Text::matching("^[ -~]*$")),
+            "/@\"'\\",
+            "Characters that a password must not contain.",
+        ),
+    ]],
+);
+
+/// The VPC of the database function.
+pub(super) static NETWORK: MappingDefinition = MappingDefinition::new(
+    "Network",
+    "The VPC of the database function. Both lists are required, or neither.",
+    &[&[
+        // The limits are those of Lambda (`API_VpcConfig`).
+        Field::optional(
+            "subnets",
+            Form::Texts("^subnet-[0-9a-f]{8,17}$", Some(16)),
+            "IDs of subnets from which the databases can be reached. Subnets in two Availability Zones are safer than in one.",
+        )
+        .examples(&["subnet-0a1b2c3d4e5f67890", "subnet-0f9e8d7c6b5a43210"]),
+        Field::optional(
+            "security_groups",
+            Form::Texts("^sg-[0-9a-f]{8,17}$", Some(5)),
+            "IDs of security groups that the databases' security groups admit.",
+        )
+        .examples(&["sg-0a1b2c3d4e5f67890"]),
+    ]],
+);

@@ -1,0 +1,221 @@
+//! The fields that entries of every kind have, those of an access key, and `defaults`.
+
+use super::manifest::REGION;
+use super::{
+    Alternatives, Except, FieldDefinition as Field, Form, MappingDefinition, Text, database,
+};
+use crate::model::probe;
+
+/// A secret's name. Secrets Manager would take a hyphen and six characters at the end for the
+/// suffix of an ARN.
+pub(super) const SECRET: Text =
+    Text::matching("^[A-Za-z0-9/_+=.@-]{1,512}$").except(Except::Pattern("-.{6}$"));
+/// The name or full ARN of an administrator's secret, or a word.
+pub(super) const ADMINISTRATOR: Text = Text::matching(
+    "^(arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:.*-.{6}|[A-Za-z0-9/_+=.@-]{1,256})$",
+);
+
+/// The fields that entries of every kind have.
+pub(super) static COMMON: [Field; 5] = [
+    Field::default(
+        "schedule",
+        Form::Text(
+            Text::matching(
+                r"^(rate\((0*([4-9]|[1-9][0-9]+) hours?|0*[1-9][0-9]{0,2} days?)\)|cron\(0 [0-9/]+ [0-9L,*?/-]+ [0-9A-Z,*/-]+ [0-9A-Z,*?/#-]+ \*\))$",
+            )
+            .at_most(256),
+        ),
+        "rate(30 days)",
+        "When the credential rotates, in UTC and at most every four hours: `rate(N hours)`, `rate(N days)`, or `cron(0 HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK *)`. `keyrota schedule` shows the rotation windows of an expression.",
+    )
+    .examples(&[
+        "rate(7 days)",
+        "cron(0 2 ? * SUN *)",
+        "cron(0 8 1,15 * ? *)",
+        "cron(0 /8 * * ? *)",
+    ])
+    .in_defaults(),
+    Field::optional(
+        "window",
+        Form::Duration,
+        "The rotation window in whole hours, `1h` to `24h`. Without it, `3h`, or AWS's own default if three hours do not fit the schedule.",
+    )
+    .examples(&["3h"])
+    .in_defaults(),
+    Field::default(
+        "kms_key",
+        Form::Text(Text::matching(
+            "^(aws/secretsmanager|create|arn:[^:]+:kms:[^:]*:[^:]*:key/.*)$",
+        )),
+        "aws/secretsmanager",
+        "The KMS key that encrypts the secret: `aws/secretsmanager`, `create` for a customer managed key that the stack creates, or the ARN of a key.",
+    )
+    .examples(&["aws/secretsmanager", "create"])
+    .in_defaults(),
+    Field::optional(
+        "old_key",
+        Form::Either(&OLD_KEY),
+        "What happens to the credential that was replaced. Without it, `until_next_rotation`.",
+    )
+    .in_defaults(),
+    Field::optional(
+        "readers",
+        Form::Texts(
+            "^arn:[^:*?$]+:iam:[^:*?$]*:[0-9]{12}:(root|(role|user)/[^*?$]*)$",
+            None,
+        ),
+        "ARNs of IAM roles, IAM users, or account roots that may read the secret.",
+    )
+    .examples(&["arn:aws:iam::111122223333:role/application"])
+    .in_defaults(),
+];
+
+/// The fields of an access key only.
+static OWN: [Field; 6] = [
+    Field::required(
+        "user",
+        Form::Text(Text::matching("^[A-Za-z0-9+=,.@_-]{1,64}$")),
+        "The name of the IAM user, without its path.",
+    ),
+    Field::optional(
+        "secret",
+        Form::Text(SECRET),
+        "The name of the secret. Without it, `STACK/USER`.",
+    ),
+    Field::default(
+        "create_user",
+        Form::Boolean,
+        "false",
+        "Whether the stack creates the user. Every access key of such a user belongs to the stack.",
+    ),
+    Field::default(
+        "initial_key",
+        Form::Text(Text::matching(
+            r"^(create|profile:[^\u0000-\u001f\u007f]+)$",
+        )),
+        "create",
+        "The first access key: `create` creates one, and `profile:NAME` adopts the access key of a profile.",
+    )
+    .examples(&["create", "profile:ci-deployer"]),
+    Field::default(
+        "rotate_as",
+        Form::Text(ADMINISTRATOR),
+        "self",
+        "The credentials for the IAM calls: `self` (the user's own access key), `role` (the function's execution role), or the name or full ARN of an administrator's secret.",
+    )
+    .examples(&["self", "role", "ops/iam-administrator"])
+    .in_defaults(),
+    Field::optional(
+        "probe",
+        Form::Either(&PROBE),
+        "A call that must succeed with a new access key before the key is promoted. Without it, `none`.",
+    )
+    .in_defaults(),
+];
+
+/// An access key.
+pub(in crate::model) static ACCESS_KEY: MappingDefinition = MappingDefinition::new(
+    "AccessKey",
+    "An IAM user whose access key is in a secret and rotates.",
+    &[&OWN, &COMMON],
+);
+
+/// Settings for all entries. A field that two kinds of entries have is read as that of the
+/// first kind.
+pub(super) static DEFAULTS: MappingDefinition = MappingDefinition {
+    selects: |field| field.in_defaults,
+    ..MappingDefinition::new(
+        "Defaults",
+        "Settings for all entries. An entry's own setting takes precedence.",
+        &[&COMMON, &OWN, &database::OWN],
+    )
+};
+
+static OLD_KEY: Alternatives = Alternatives {
+    name: "OldKey",
+    meaning: "What happens to the credential that was replaced.",
+    word: "until_next_rotation",
+    word_meaning: "It stays active until the next rotation.",
+    mappings: &[&RETIREMENT],
+};
+
+/// When the old key is removed.
+pub(in crate::model) static RETIREMENT: MappingDefinition = MappingDefinition {
+    one_of: &["deactivate_after", "delete_after"],
+    ..MappingDefinition::new(
+        "Retirement",
+        "When the old key is removed. `deactivate_after` or `delete_after` is required.",
+        &[&[
+            Field::optional(
+                "deactivate_after",
+                Form::Duration,
+                "The time from its replacement until it is deactivated. `0` deactivates it at once. Without it, the value of `delete_after`.",
+            )
+            .examples(&["1d"]),
+            Field::optional(
+                "delete_after",
+                Form::Duration,
+                "The time from its replacement until it is deleted, at least `deactivate_after`. Without it, the value of `deactivate_after`.",
+            )
+            .examples(&["7d"]),
+            Field::default(
+                "hold_if_used_within",
+                Form::Duration,
+                "1d",
+                "A key is held back if it was used within this time.",
+            ),
+            Field::optional(
+                "force_after",
+                Form::Duration,
+                "The time from its replacement until it is deactivated even if it is in use. Without it, a key that is in use is never deactivated.",
+            )
+            .examples(&["30d"]),
+        ]],
+    )
+};
+
+static PROBE: Alternatives = Alternatives {
+    name: "Probe",
+    meaning: "A call that must succeed with a new access key before the key is promoted.",
+    word: "none",
+    word_meaning: "No call, except `sts:GetCallerIdentity`.",
+    mappings: &[&LIST_BUCKET, &ASSUME_ROLE],
+};
+
+/// A probe that lists a bucket.
+pub(in crate::model) static LIST_BUCKET: MappingDefinition = MappingDefinition::new(
+    "ListBucket",
+    "List a bucket.",
+    &[&[
+        Field::required("action", Form::Constant(probe::LIST_BUCKET), "The call."),
+        Field::required(
+            "resource",
+            Form::Text(Text::matching(
+                r"^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+            )),
+            "The ARN of the bucket.",
+        ),
+        Field::optional(
+            "region",
+            Form::Text(REGION),
+            "The Region of the bucket. Without it, the stack's Region.",
+        )
+        .examples(&["eu-west-1"]),
+    ]],
+);
+
+/// A probe that assumes a role.
+static ASSUME_ROLE: MappingDefinition = MappingDefinition::new(
+    "AssumeRole",
+    "Assume a role.",
+    &[&[
+        Field::required("action", Form::Constant(probe::ASSUME_ROLE), "The call."),
+        Field::required(
+            "resource",
+            Form::Text(Text::matching(
+                r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9/_+=.@-]*[A-Za-z0-9_+=.@-]$",
+            )),
+            "The ARN of the role.",
+        ),
+    ]],
+);
