@@ -2,11 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::Blob;
 use keyrota_test_aws::conformance::{self, Described, Iam, ListedKey, Outcome, SecretsManager};
 
-use crate::world::{Key, World};
+use crate::world::{ACCOUNT, Key, World};
 
 /// Returns the error's code.
 fn code<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
@@ -98,6 +102,34 @@ impl SecretsManager for LocalAws {
         let request = request.client_request_token(token);
         request.send().await.map(drop).map_err(code)
     }
+
+    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()> {
+        let function = self.deploy(step).await;
+        let request = self.world.secretsmanager.rotate_secret().secret_id(name);
+        let request = request.client_request_token(token);
+        let request = request.rotation_lambda_arn(function).rotation_rules(
+            aws_sdk_secretsmanager::types::RotationRulesType::builder()
+                .automatically_after_days(30)
+                .build(),
+        );
+        request.send().await.map(drop).map_err(code)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the function writes to a file")]
+    async fn calls(&self, _name: &str, count: usize) -> Vec<(String, String)> {
+        for _ in 0..600 {
+            let text = std::fs::read_to_string(self.record()).unwrap_or_default();
+            let words = text.lines().filter_map(|line| line.split_once(' '));
+            let calls: Vec<_> = words
+                .map(|(step, token)| (step.to_owned(), token.to_owned()))
+                .collect();
+            if calls.len() >= count {
+                return calls;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the function was not called {count} times");
+    }
 }
 
 impl Iam for LocalAws {
@@ -171,6 +203,55 @@ impl Iam for LocalAws {
     async fn untag(&self, user: &str, key: &str) -> Outcome<()> {
         let request = self.world.iam.untag_user().user_name(user).tag_keys(key);
         request.send().await.map(drop).map_err(code)
+    }
+}
+
+/// A rotation function that records its calls, and fails where it is told.
+const FUNCTION: &str = "
+import os
+
+def handler(event, context):
+    with open(os.environ['RECORD'], 'a') as record:
+        record.write(event['Step'] + ' ' + event['ClientRequestToken'] + '\\n')
+    if event['Step'] == os.environ['FAILING']:
+        raise RuntimeError('told to fail')
+";
+
+impl LocalAws {
+    /// Deploys the function, lets Secrets Manager invoke it, and returns its ARN.
+    async fn deploy(&self, failing: &str) -> String {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file("index.py", options).expect("a file");
+        zip.write_all(FUNCTION.as_bytes()).expect("its text");
+        let zip = zip.finish().expect("a zip").into_inner();
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",
+            "Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
+        let role = self.world.iam.create_role().role_name("rotate");
+        let role = role.assume_role_policy_document(trust).send().await;
+        let role = role.expect("a role").role.expect("a role").arn;
+        let environment = aws_sdk_lambda::types::Environment::builder()
+            .variables("RECORD", self.record().display().to_string())
+            .variables("FAILING", failing);
+        let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(Blob::new(zip));
+        let request = self.world.lambda.create_function().function_name("rotate");
+        let request = request
+            .runtime("python3.12".into())
+            .handler("index.handler");
+        let request = request.role(role).timeout(20).code(code.build());
+        let created = request.environment(environment.build()).send().await;
+        let arn = created.expect("a function").function_arn.expect("its ARN");
+        let request = self.world.lambda.add_permission().function_name("rotate");
+        let request = request.statement_id("rotation").source_account(ACCOUNT);
+        let request = request.principal("secretsmanager.amazonaws.com");
+        let allowed = request.action("lambda:InvokeFunction").send().await;
+        allowed.expect("a permission");
+        arn
+    }
+
+    /// Returns the file with the calls of the function.
+    fn record(&self) -> PathBuf {
+        self.world.home.file("calls")
     }
 }
 

@@ -42,6 +42,10 @@ pub trait SecretsManager {
     async fn restore(&self, name: &str) -> Outcome<()>;
     /// `RotateSecret`.
     async fn rotate(&self, name: &str, token: &str) -> Outcome<()>;
+    /// `RotateSecret` with a function that does nothing but fail at this step.
+    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()>;
+    /// Waits until the function was called so often, and returns the step and the token of each call.
+    async fn calls(&self, name: &str, count: usize) -> Vec<(String, String)>;
 }
 
 /// One of a user's keys.
@@ -116,6 +120,7 @@ pub async fn secrets_manager(service: &impl SecretsManager) {
     current(service).await;
     absent(service).await;
     deletion(service).await;
+    rotation(service).await;
 }
 
 /// `PutSecretValue`: tokens, idempotency, and labels.
@@ -351,6 +356,43 @@ async fn deletion(service: &impl SecretsManager) {
     service.restore(name).await.expect("it is restored");
     let value = service.value(name, None, None).await;
     assert_eq!(value.as_deref(), Ok("one"));
+}
+
+/// `RotateSecret`: the order of the steps, and what it refuses.
+async fn rotation(service: &impl SecretsManager) {
+    let name = "conformance/rotation";
+    let created = service.create(name, &token(1), "one").await;
+    created.expect("a secret is created");
+    let begun = service.rotate_failing(name, &token(2), "testSecret").await;
+    begun.expect("a rotation begins");
+    let calls = service.calls(name, 3).await;
+    let expected = ["createSecret", "setSecret", "testSecret"];
+    assert_eq!(calls, expected.map(|step| (step.to_owned(), token(2))));
+    let expected = [(CURRENT, 1), (PENDING, 2)];
+    labels(
+        service,
+        name,
+        &expected,
+        "a rotation that fails leaves AWSPENDING",
+    )
+    .await;
+    refused(
+        service.value(name, Some(PENDING), None).await,
+        "ResourceNotFoundException",
+        "the version has no value",
+    );
+    refused(
+        service.rotate(name, &token(3)).await,
+        "InvalidRequestException",
+        "a rotation is in progress",
+    );
+    labels(
+        service,
+        name,
+        &expected,
+        "a refused rotation leaves no version",
+    )
+    .await;
 }
 
 /// Asks for all that IAM documents and keyrota relies on.

@@ -12,6 +12,10 @@ use crate::{Refusal, keys};
 struct Secret {
     versions: Versions<String, ()>,
     deleted: bool,
+    /// The step at which the rotation function fails; without a function, `None`.
+    failing: Option<String>,
+    /// The calls of the function.
+    calls: Vec<(String, String)>,
 }
 
 /// Secrets Manager.
@@ -112,9 +116,31 @@ impl SecretsManager for FakeSecretsManager {
         Ok(())
     }
 
-    async fn rotate(&self, name: &str, _token: &str) -> Outcome<()> {
-        // No secret of this fake has a rotation function.
-        self.with(name, |_| Err(Refusal::InvalidRequest))
+    async fn rotate(&self, name: &str, token: &str) -> Outcome<()> {
+        self.with(name, |secret| {
+            let failing = secret.failing.clone().ok_or(Refusal::InvalidRequest)?;
+            versions::begin_rotation(&mut secret.versions, &token.to_owned())?;
+            for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+                secret.calls.push((step.to_owned(), token.to_owned()));
+                if step == failing {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()> {
+        self.with(name, |secret| {
+            secret.failing = Some(step.to_owned());
+            Ok(())
+        })?;
+        self.rotate(name, token).await
+    }
+
+    async fn calls(&self, name: &str, _count: usize) -> Vec<(String, String)> {
+        let calls = self.with(name, |secret| Ok(secret.calls.clone()));
+        calls.expect("the secret")
     }
 }
 

@@ -138,6 +138,25 @@ pub fn is_rotating<Id: Ord, D>(versions: &Versions<Id, D>) -> bool {
     pending.is_some() && pending != carrier(versions, CURRENT)
 }
 
+/// `RotateSecret`: makes a version without a value, and puts AWSPENDING on it.
+///
+/// # Errors
+///
+/// Refuses while a rotation is in progress, and a token that is a version already.
+pub fn begin_rotation<Id: Ord + Clone, D: Default>(
+    versions: &mut Versions<Id, D>,
+    token: &Id,
+) -> Result<(), Refusal> {
+    if is_rotating(versions) {
+        return Err(Refusal::InvalidRequest);
+    }
+    if versions.contains_key(token) {
+        return Err(Refusal::Exists);
+    }
+    put_label(versions, PENDING, token);
+    Ok(())
+}
+
 /// Returns the labels of each version that has any, as `DescribeSecret` tells them.
 pub fn stages<Id: Ord + Clone, D>(versions: &Versions<Id, D>) -> BTreeMap<Id, BTreeSet<String>> {
     let labelled = versions.iter().filter(|(_, it)| !it.labels.is_empty());
