@@ -10,6 +10,7 @@ mod application;
 mod artifact;
 mod bundle;
 mod change;
+mod conformance;
 mod cut;
 mod database;
 mod doctor;

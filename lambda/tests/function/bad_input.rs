@@ -134,7 +134,7 @@ fn a_binary_value_and_a_sealed_one_are_answered_too() {
         world.begin(TOKEN);
         world.change_secret(|secret| {
             for version in secret.versions.values_mut() {
-                version.binary = true;
+                version.details.binary = true;
             }
         });
         helpful(&run(&world, step), step.name());
@@ -149,7 +149,7 @@ fn a_binary_value_and_a_sealed_one_are_answered_too() {
     let world = world("self");
     world.change_secret(|secret| {
         for version in secret.versions.values_mut() {
-            version.binary = true;
+            version.details.binary = true;
         }
     });
     assert_eq!(sweep(&world).name(), "SweepFailed");

@@ -360,7 +360,7 @@ fn a_current_value_that_is_no_credential_is_told_apart() {
     world.guarded.set(false);
     world.change_secret(|secret| {
         for version in secret.versions.values_mut() {
-            version.binary = true;
+            version.details.binary = true;
         }
     });
     assert_eq!(create(&world), "ValueUnreadable");

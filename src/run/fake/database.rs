@@ -140,7 +140,7 @@ impl World {
             _ => {
                 let now = self.now;
                 let held = self.secrets.get_mut(secret).unwrap();
-                held.promote(version);
+                held.put_label(CURRENT, Some(version));
                 held.put_label(PENDING, None);
                 held.put_label(SETTING, None);
                 held.last_rotated = Some(now);

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use keyrota_test_aws::keys;
 use secrecy::ExposeSecret;
 
 use super::Fake;
+use super::secrets_manager::refusal;
 use super::world::{ACCOUNT, Origin, World, refused};
 use crate::port::{Caller, ErrorKind, Identity, Key, KeyPair, Keys, Result, User};
-
-/// IAM's quota of keys a user, active or not.
-const KEYS_PER_USER: usize = 2;
 
 impl World {
     pub fn keys_of(&self, user: &str) -> Vec<String> {
@@ -131,12 +130,9 @@ impl Keys for Fake {
 
     async fn create_key(&self, user: &str) -> Result<KeyPair> {
         self.act("iam:CreateAccessKey", |world| {
-            if !world.users.contains_key(user) {
-                return refused(ErrorKind::NotFound, "no such user");
-            }
-            if world.keys_of(user).len() >= KEYS_PER_USER {
-                return refused(ErrorKind::Limit, "two keys a user");
-            }
+            let is_known = world.users.contains_key(user);
+            let count = is_known.then(|| world.keys_of(user).len());
+            keys::room(count).or_else(refusal)?;
             let id = world.add_key(user, Origin::Engine);
             Ok(world.pair(&id))
         })

@@ -11,9 +11,9 @@ mod keys;
 mod resource;
 mod rotation;
 mod secrets;
+mod secrets_manager;
 mod stacks;
 mod template;
-mod vault;
 mod watch;
 mod world;
 

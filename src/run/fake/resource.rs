@@ -150,7 +150,7 @@ impl World {
                     .map(|key| scope.text(key));
                 let version = self.token();
                 let held = Version {
-                    created: Some(self.now),
+                    details: Some(self.now),
                     value: Some(value),
                     ..Version::default()
                 };
@@ -159,7 +159,7 @@ impl World {
                 secret.tags.extend(stack_tags(stack, resource));
                 secret.kms_key = kms_key;
                 secret.versions.insert(version.clone(), held);
-                secret.promote(&version);
+                secret.put_label(crate::port::CURRENT, Some(&version));
                 Ok(secret.arn.clone())
             }
             "AWS::SecretsManager::RotationSchedule" => {

@@ -211,7 +211,7 @@ impl World {
                 if held.labelled(PENDING) != Some(version) {
                     return Err("the version is not pending".to_owned());
                 }
-                held.promote(version);
+                held.put_label(CURRENT, Some(version));
                 held.put_label(PENDING, None);
                 held.last_rotated = Some(now);
                 Ok(None)

@@ -65,7 +65,7 @@ impl Secrets for Fake {
             let held = &secret.versions[version];
             Ok(held.value.clone().map(|text| SecretValue {
                 version: version.to_owned(),
-                created: held.created,
+                created: held.details,
                 text: text.into(),
             }))
         })

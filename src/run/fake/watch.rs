@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyrota_contract::tag;
+use keyrota_test_aws::versions;
 use serde_json::Value;
 
 use super::world::{Origin, SecretRecord, World};
@@ -49,8 +50,7 @@ impl SecretRecord {
 
     /// Returns whether AWSPENDING is where AWSCURRENT is not.
     pub fn in_rotation(&self) -> bool {
-        self.labelled(PENDING)
-            .is_some_and(|pending| self.labelled(CURRENT) != Some(pending))
+        versions::is_rotating(&self.versions)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keyrota_test_aws::versions;
 
 use super::bucket::{Bucket, Writer};
 use super::database::Server;
@@ -40,12 +41,8 @@ pub struct KeyRecord {
     pub origin: Origin,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct Version {
-    pub created: Option<Timestamp>,
-    pub value: Option<String>,
-    pub labels: BTreeSet<String>,
-}
+/// A version of a secret, with when it was made.
+pub type Version = versions::Version<Option<Timestamp>>;
 
 #[derive(Clone, Debug, Default)]
 pub struct SecretRecord {
@@ -204,7 +201,7 @@ impl World {
     pub fn add_value(&mut self, name: &str, text: &serde_json::Value) {
         self.add_secret(name);
         let version = Version {
-            created: Some(self.now),
+            details: Some(self.now),
             value: Some(text.to_string()),
             labels: BTreeSet::from(["AWSCURRENT".to_owned()]),
         };

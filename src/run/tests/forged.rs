@@ -46,7 +46,7 @@ fn forge(fake: &Fake, label: &str, key: &str) {
         "accesskey": key, "secretkey": "made up", "username": "ada", "secretarn": ARN,
     });
     let held = Version {
-        created: Some(created),
+        details: Some(created),
         value: Some(value.to_string()),
         ..Version::default()
     };

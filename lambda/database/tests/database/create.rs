@@ -165,7 +165,7 @@ fn a_value_that_no_key_decrypts_is_not_given_up() {
     world.store(TOKEN, &[PENDING], &world.value("another password"));
     world.change_secret(|secret| {
         let version = secret.versions.get_mut(&VersionId::new(TOKEN));
-        version.expect("a version").undecryptable = true;
+        version.expect("a version").details.undecryptable = true;
     });
     assert_eq!(run(&world, Step::Create).name(), "ValueUnreadable");
     assert!(world.carrier(PENDING).is_some());

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyrota_function::decide::{AccessKeyId, Activity, KEYS_PER_USER};
+use keyrota_function::decide::{AccessKeyId, Activity};
 use keyrota_function::permission::Permission;
 use keyrota_function::port::{
     AccessKey, Authenticator, CallError, CallErrorKind, Caller, Clock, Identity, KeyPair, Keys,
     LastUsed, Moment, NewKey, Probe,
 };
+use keyrota_test_aws::keys;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::secrets_manager::kind;
 use super::world::{ADMINISTRATOR, Key, USER, World};
 
 impl World {
@@ -123,16 +125,8 @@ impl Keys for World {
     async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError> {
         let effect = || {
             self.authorise(caller, user)?;
-            if self
-                .users
-                .borrow()
-                .get(user)
-                .ok_or(CallErrorKind::NotFound)?
-                .len()
-                >= KEYS_PER_USER
-            {
-                return Err(CallErrorKind::LimitExceeded);
-            }
+            let count = self.users.borrow().get(user).map(Vec::len);
+            keys::room(count).map_err(kind)?;
             if user != USER {
                 self.violated("a key of another user was made");
             }

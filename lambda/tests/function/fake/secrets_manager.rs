@@ -3,24 +3,25 @@
 use std::collections::BTreeSet;
 
 use keyrota_function::arn::SecretArn;
-use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, PREVIOUS, VersionId};
+use keyrota_function::decide::{AccessKeyId, CURRENT, PENDING, VersionId};
 use keyrota_function::event::Event;
 use keyrota_function::moment::Moment;
 use keyrota_function::port::{
     CallError, CallErrorKind, Description, SecretsManager, Stored, StoredVersion, Which,
 };
+use keyrota_test_aws::{Refusal, versions};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::world::{Key, SECRET_ARN, Secret, USER, World};
 
 /// A version of a secret.
+pub(crate) type Version = versions::Version<Details>;
+
+/// What these tests know of a version beside its value and labels.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Version {
-    /// The value; `None` before one is put.
-    pub(crate) value: Option<String>,
+pub(crate) struct Details {
     /// Whether the value is `SecretBinary`.
     pub(crate) binary: bool,
-    pub(crate) labels: BTreeSet<String>,
     /// When it was made.
     pub(crate) created: Moment,
     /// The ID of the key in the value.
@@ -35,35 +36,27 @@ fn key_in(value: &str) -> Option<String> {
 
 impl Secret {
     fn carrier(&self, label: &str) -> Option<VersionId> {
-        let mut versions = self.versions.iter();
-        versions
-            .find(|(_, version)| version.labels.contains(label))
-            .map(|(id, _)| id.clone())
+        versions::carrier(&self.versions, label).cloned()
     }
 
     /// Takes a label away.
     fn unlabel(&mut self, label: &str) {
-        for version in self.versions.values_mut() {
-            version.labels.remove(label);
-        }
+        versions::remove_label(&mut self.versions, label);
     }
 
     /// Puts a label on a version and takes it from any other.
     fn label(&mut self, id: &VersionId, label: &str) {
-        self.unlabel(label);
-        self.versions
-            .entry(id.clone())
-            .or_default()
-            .labels
-            .insert(label.to_owned());
+        versions::put_label(&mut self.versions, label, id);
     }
+}
 
-    /// Moves AWSCURRENT; AWSPREVIOUS follows to the version that loses it.
-    fn promote(&mut self, to: &VersionId) {
-        if let Some(from) = self.carrier(CURRENT) {
-            self.label(&from, PREVIOUS);
-        }
-        self.label(to, CURRENT);
+/// Returns the kind of failure that the function sees.
+pub(super) fn kind(refusal: Refusal) -> CallErrorKind {
+    match refusal {
+        Refusal::NotFound | Refusal::NoSuchEntity => CallErrorKind::NotFound,
+        Refusal::Exists => CallErrorKind::Exists,
+        Refusal::LimitExceeded => CallErrorKind::LimitExceeded,
+        Refusal::InvalidParameter | Refusal::InvalidRequest => CallErrorKind::Refused,
     }
 }
 
@@ -93,15 +86,17 @@ impl World {
         let mut secrets = self.secrets.borrow_mut();
         let secret = secrets.get_mut(arn).expect("the secret");
         let id = VersionId::new(id);
-        secret.versions.insert(
-            id.clone(),
-            Version {
-                key: value.as_deref().and_then(key_in),
-                value,
-                created: self.today(),
-                ..Version::default()
-            },
-        );
+        let details = Details {
+            key: value.as_deref().and_then(key_in),
+            created: self.today(),
+            ..Details::default()
+        };
+        let version = Version {
+            value,
+            details,
+            ..Version::default()
+        };
+        secret.versions.insert(id.clone(), version);
         for label in labels {
             secret.label(&id, label);
         }
@@ -154,7 +149,7 @@ impl World {
         let secret = secrets.get(SECRET_ARN).expect("the secret");
         let mut versions = secret.versions.values();
         let current = versions.find(|version| version.labels.contains(CURRENT));
-        let key = current.and_then(|version| version.key.as_deref());
+        let key = current.and_then(|version| version.details.key.as_deref());
         AccessKeyId::parse(key.expect("a key")).expect("an ID")
     }
 
@@ -168,7 +163,7 @@ impl World {
             .flat_map(|secret| secret.versions.values());
         versions
             .filter(|version| !version.labels.is_empty())
-            .filter_map(|version| version.key.clone())
+            .filter_map(|version| version.details.key.clone())
             .collect()
     }
 
@@ -189,7 +184,7 @@ impl World {
 
     /// Moves AWSCURRENT by hand.
     pub(crate) fn promote_by_hand(&self, id: &VersionId) {
-        self.change_secret(|secret| secret.promote(id));
+        self.change_secret(|secret| secret.label(id, CURRENT));
     }
 
     /// Begins a rotation: Secrets Manager makes a version without a value.
@@ -232,16 +227,9 @@ impl SecretsManager for World {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
-                // Versions without a label are not among VersionIdsToStages.
-                let labelled = found
-                    .versions
-                    .iter()
-                    .filter(|(_, it)| !it.labels.is_empty());
                 Ok(Description {
                     arn: secret.as_str().to_owned(),
-                    stages: labelled
-                        .map(|(id, it)| (id.clone(), it.labels.clone()))
-                        .collect(),
+                    stages: versions::stages(&found.versions),
                     rotation_enabled: true,
                     last_rotated: found.rotated,
                     next_rotation: found.next_rotation,
@@ -263,7 +251,7 @@ impl SecretsManager for World {
                 };
                 let version = found.versions.get(&id).ok_or(CallErrorKind::NotFound)?;
                 let value = version.value.clone().ok_or(CallErrorKind::NotFound)?;
-                let stored = if version.binary {
+                let stored = if version.details.binary {
                     Stored::Binary
                 } else {
                     Stored::Text(SecretString::from(value))
@@ -271,7 +259,7 @@ impl SecretsManager for World {
                 Ok(StoredVersion {
                     version: id,
                     stored,
-                    created: Some(version.created),
+                    created: Some(version.details.created),
                 })
             })
         };
@@ -287,22 +275,14 @@ impl SecretsManager for World {
     ) -> Result<(), CallError> {
         let effect = || {
             self.with_secret(&event.secret, |found| {
-                let version = found.versions.entry(event.token.clone()).or_default();
-                match &version.value {
-                    Some(stored) if stored != value.expose_secret() => {
-                        return Err(CallErrorKind::Exists);
-                    }
-                    Some(_) => return Ok(()),
-                    None => {
-                        version.value = Some(value.expose_secret().to_owned());
-                        version.key = key_in(value.expose_secret());
-                        version.created = self.today();
-                    }
-                }
-                for label in labels {
-                    found.label(&event.token, label);
-                }
-                Ok(())
+                let value = value.expose_secret();
+                let details = || Details {
+                    key: key_in(value),
+                    created: self.today(),
+                    ..Details::default()
+                };
+                let put = versions::put(&mut found.versions, &event.token, value, labels, details);
+                put.map(drop).map_err(kind)
             })
         };
         self.call("secretsmanager:PutSecretValue", "role", effect)
@@ -318,21 +298,7 @@ impl SecretsManager for World {
     ) -> Result<(), CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
-                if to.is_some_and(|to| !found.versions.contains_key(to)) {
-                    return Err(CallErrorKind::NotFound);
-                }
-                // A label on another version than the one it comes from, or
-                // goes to, is not moved.
-                let carrier = found.carrier(label);
-                if carrier.as_ref() != from && (carrier.as_ref() != to || to.is_none()) {
-                    return Err(CallErrorKind::Refused);
-                }
-                match to {
-                    Some(to) if label == CURRENT => found.promote(to),
-                    Some(to) => found.label(to, label),
-                    None => found.unlabel(label),
-                }
-                Ok(())
+                versions::update_stage(&mut found.versions, label, from, to).map_err(kind)
             })
         };
         self.call("secretsmanager:UpdateSecretVersionStage", "role", effect)

@@ -8,10 +8,11 @@ use keyrota_function::decide::{AccessKeyId, Activity, CURRENT, VersionId};
 use keyrota_function::mark::{KEYS, Record};
 use keyrota_function::moment::Moment;
 use keyrota_function::pin::Pins;
+use keyrota_test_aws::versions::Versions;
 use serde_json::{Value, json};
 
 use super::mishap::{Meddling, Mishap};
-use super::secrets_manager::Version;
+use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "ci-deployer";
 pub(crate) const OTHER: &str = "root-operator";
@@ -49,7 +50,7 @@ pub(crate) struct Key {
 /// A secret.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secret {
-    pub(crate) versions: BTreeMap<VersionId, Version>,
+    pub(crate) versions: Versions<VersionId, Details>,
     /// When the last rotation ended.
     pub(crate) rotated: Option<Moment>,
     /// By when the next one is due, where one is.

@@ -285,7 +285,7 @@ impl Search {
         then("a day goes by", &|state| state.wait(DAY));
         if state.sweeps {
             then("a client uses the old key", &|state| {
-                if let Some(key) = state.world.version(PREVIOUS).and_then(|it| it.key) {
+                if let Some(key) = state.world.version(PREVIOUS).and_then(|it| it.details.key) {
                     state.world.use_active_key(&key);
                 }
             });

@@ -131,7 +131,7 @@ impl State {
 
         let labelled = versions.values();
         let labelled = labelled.filter(|version| !version.labels.is_empty());
-        let named = labelled.filter_map(|version| version.key.clone());
+        let named = labelled.filter_map(|version| version.details.key.clone());
         let mut ids: BTreeSet<String> = named.collect();
         ids.extend(keys.iter().map(|key| key.id.to_string()));
         ids.extend(before.iter().map(|key| key.id.to_string()));
@@ -197,16 +197,19 @@ impl State {
             if labels.is_empty() {
                 continue;
             }
-            let value = version.value.as_deref().map(|value| match &version.key {
-                // Of a key that is there, the secret part is genuine or made up.
-                Some(id) => match world.find_key(id) {
-                    Some((_, key)) if !value.contains(&key.secret) => {
-                        format!("{:?} made up", number(id))
-                    }
-                    _ => format!("{:?}", number(id)),
-                },
-                None => value.to_owned(),
-            });
+            let value = version
+                .value
+                .as_deref()
+                .map(|value| match &version.details.key {
+                    // Of a key that is there, the secret part is genuine or made up.
+                    Some(id) => match world.find_key(id) {
+                        Some((_, key)) if !value.contains(&key.secret) => {
+                            format!("{:?} made up", number(id))
+                        }
+                        _ => format!("{:?}", number(id)),
+                    },
+                    None => value.to_owned(),
+                });
             let mut line = format!("{labels:?}{value:?}");
             if let Phase::Next { token, .. } | Phase::Failed { token, .. } = &self.phase
                 && id.as_str() == token
@@ -236,8 +239,8 @@ impl State {
         };
         let promoted = secret
             .rotated
-            .max(version(CURRENT).map(|version| version.created));
-        let previous = version(PREVIOUS).and_then(|version| version.key.clone());
+            .max(version(CURRENT).map(|version| version.details.created));
+        let previous = version(PREVIOUS).and_then(|version| version.details.key.clone());
         let used = self.world.keys().into_iter().find(|key| {
             key.used
                 && Some(key.id.as_str()) == previous.as_deref()

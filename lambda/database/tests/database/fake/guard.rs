@@ -21,7 +21,7 @@ impl World {
         for secret in self.secrets.borrow().values() {
             for (id, version) in &secret.versions {
                 known.push_str(id.as_str());
-                known.push_str(version.password.as_deref().unwrap_or_default());
+                known.push_str(version.details.password.as_deref().unwrap_or_default());
             }
         }
         if let Some(user) = &*self.user.borrow() {
@@ -45,7 +45,9 @@ impl World {
 
     /// Whether the password of the version with a label logs the user in.
     pub(crate) fn works(&self, label: &str) -> bool {
-        let password = self.version(label).and_then(|version| version.password);
+        let password = self
+            .version(label)
+            .and_then(|version| version.details.password);
         password.is_some_and(|password| self.knows(&password))
     }
 

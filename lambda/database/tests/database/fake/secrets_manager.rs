@@ -1,7 +1,5 @@
 //! Secrets Manager.
 
-use std::collections::BTreeSet;
-
 use keyrota_database_function::arn::SecretArn;
 use keyrota_database_function::event::Event;
 use keyrota_database_function::moment::Moment;
@@ -9,7 +7,8 @@ use keyrota_database_function::port::{
     CallError, CallErrorKind, Description, PasswordRule, Passwords, SecretsManager, Stored,
     StoredVersion, Which,
 };
-use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, Stages, VersionId};
+use keyrota_database_function::stage::{PENDING, Stages, VersionId};
+use keyrota_test_aws::{Refusal, versions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -17,11 +16,11 @@ use super::mishap::aws_error;
 use super::world::{HOST, SECRET_ARN, Secret, USER, World};
 
 /// A version of a secret.
+pub(crate) type Version = versions::Version<Details>;
+
+/// What these tests know of a version beside its value and labels.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Version {
-    /// The value; `None` before one is put.
-    pub(crate) value: Option<String>,
-    pub(crate) labels: BTreeSet<String>,
+pub(crate) struct Details {
     /// When it was made.
     pub(crate) created: Moment,
     /// The password in the value, where that is of the pinned server and user.
@@ -45,34 +44,27 @@ fn password_in(value: &str) -> Option<String> {
 
 impl Secret {
     pub(super) fn carrier(&self, label: &str) -> Option<VersionId> {
-        let mut versions = self.versions.iter();
-        versions
-            .find(|(_, version)| version.labels.contains(label))
-            .map(|(id, _)| id.clone())
+        versions::carrier(&self.versions, label).cloned()
     }
 
     /// Takes a label away.
     pub(crate) fn unlabel(&mut self, label: &str) {
-        for version in self.versions.values_mut() {
-            version.labels.remove(label);
-        }
+        versions::remove_label(&mut self.versions, label);
     }
 
     /// Puts a label on a version and takes it from any other.
     pub(crate) fn label(&mut self, id: &VersionId, label: &str) {
-        self.unlabel(label);
-        let version = self.versions.entry(id.clone()).or_default();
-        version.labels.insert(label.to_owned());
+        versions::put_label(&mut self.versions, label, id);
     }
+}
 
-    /// Moves AWSCURRENT; AWSPREVIOUS follows to the version that loses it.
-    pub(crate) fn promote(&mut self, to: &VersionId) {
-        if let Some(from) = self.carrier(CURRENT)
-            && from != *to
-        {
-            self.label(&from, PREVIOUS);
-        }
-        self.label(to, CURRENT);
+/// Returns the kind of failure that the function sees.
+fn kind(refusal: Refusal) -> CallErrorKind {
+    match refusal {
+        Refusal::NotFound | Refusal::NoSuchEntity => CallErrorKind::NotFound,
+        Refusal::Exists => CallErrorKind::Exists,
+        Refusal::LimitExceeded => CallErrorKind::LimitExceeded,
+        Refusal::InvalidParameter | Refusal::InvalidRequest => CallErrorKind::Refused,
     }
 }
 
@@ -91,10 +83,9 @@ impl World {
 
     /// Puts a label on a version by hand, or takes it away.
     pub(super) fn move_label(&self, label: &str, to: Option<VersionId>) {
-        self.change_secret(|secret| match (to, label) {
-            (Some(to), CURRENT) => secret.promote(&to),
-            (Some(to), label) => secret.label(&to, label),
-            (None, label) => secret.unlabel(label),
+        self.change_secret(|secret| match to {
+            Some(to) => secret.label(&to, label),
+            None => secret.unlabel(label),
         });
     }
 
@@ -108,20 +99,17 @@ impl World {
         let secret = secrets.get_mut(arn).expect("the secret");
         let id = VersionId::new(id);
         let version = secret.versions.entry(id.clone()).or_default();
-        version.password = value.as_deref().and_then(password_in);
+        version.details.password = value.as_deref().and_then(password_in);
         version.value = value;
-        version.created = self.today();
+        version.details.created = self.today();
         for label in labels {
-            match *label {
-                CURRENT => secret.promote(&id),
-                label => secret.label(&id, label),
-            }
+            secret.label(&id, label);
         }
     }
 
     pub(crate) fn stages(&self) -> Stages {
         let secrets = self.secrets.borrow();
-        stages(secrets.get(SECRET_ARN).expect("the secret"))
+        versions::stages(&secrets.get(SECRET_ARN).expect("the secret").versions)
     }
 
     pub(crate) fn version(&self, label: &str) -> Option<Version> {
@@ -187,24 +175,13 @@ impl World {
     }
 }
 
-/// Versions without a label are not among `VersionIdsToStages`.
-fn stages(secret: &Secret) -> Stages {
-    let labelled = secret
-        .versions
-        .iter()
-        .filter(|(_, it)| !it.labels.is_empty());
-    labelled
-        .map(|(id, it)| (id.clone(), it.labels.clone()))
-        .collect()
-}
-
 impl SecretsManager for World {
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
                 Ok(Description {
                     arn: secret.as_str().to_owned(),
-                    stages: stages(found),
+                    stages: versions::stages(&found.versions),
                     rotation_enabled: true,
                     last_rotated: found.rotated,
                     next_rotation: found.next_rotation,
@@ -225,13 +202,13 @@ impl SecretsManager for World {
                 };
                 let version = found.versions.get(&id).ok_or(CallErrorKind::NotFound)?;
                 let value = version.value.clone().ok_or(CallErrorKind::NotFound)?;
-                if version.undecryptable {
+                if version.details.undecryptable {
                     return Err(CallErrorKind::Undecryptable);
                 }
                 Ok(StoredVersion {
                     version: id,
                     stored: Stored::Text(SecretString::from(value)),
-                    created: Some(version.created),
+                    created: Some(version.details.created),
                 })
             })
         };
@@ -246,22 +223,14 @@ impl SecretsManager for World {
     ) -> Result<(), CallError> {
         let effect = || {
             self.with_secret(&event.secret, |found| {
-                let version = found.versions.entry(event.token.clone()).or_default();
-                match &version.value {
-                    Some(stored) if stored != value.expose_secret() => {
-                        return Err(CallErrorKind::Exists);
-                    }
-                    Some(_) => return Ok(()),
-                    None => {
-                        version.value = Some(value.expose_secret().to_owned());
-                        version.password = password_in(value.expose_secret());
-                        version.created = self.today();
-                    }
-                }
-                for label in labels {
-                    found.label(&event.token, label);
-                }
-                Ok(())
+                let value = value.expose_secret();
+                let details = || Details {
+                    password: password_in(value),
+                    created: self.today(),
+                    ..Details::default()
+                };
+                let put = versions::put(&mut found.versions, &event.token, value, labels, details);
+                put.map(drop).map_err(kind)
             })
         };
         self.ask("secretsmanager:PutSecretValue", effect).await
@@ -276,21 +245,7 @@ impl SecretsManager for World {
     ) -> Result<(), CallError> {
         let effect = || {
             self.with_secret(secret, |found| {
-                if to.is_some_and(|to| !found.versions.contains_key(to)) {
-                    return Err(CallErrorKind::NotFound);
-                }
-                // A label on another version than the one it comes from, or
-                // goes to, is not moved.
-                let carrier = found.carrier(label);
-                if carrier.as_ref() != from && (carrier.as_ref() != to || to.is_none()) {
-                    return Err(CallErrorKind::Refused);
-                }
-                match to {
-                    Some(to) if label == CURRENT => found.promote(to),
-                    Some(to) => found.label(to, label),
-                    None => found.unlabel(label),
-                }
-                Ok(())
+                versions::update_stage(&mut found.versions, label, from, to).map_err(kind)
             })
         };
         self.ask("secretsmanager:UpdateSecretVersionStage", effect)

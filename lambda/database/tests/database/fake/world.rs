@@ -8,10 +8,11 @@ use keyrota_database_function::moment::Moment;
 use keyrota_database_function::pin::Pins;
 use keyrota_database_function::server::{Engine, ServerFault};
 use keyrota_database_function::stage::{CURRENT, VersionId};
+use keyrota_test_aws::versions::Versions;
 use serde_json::{Value, json};
 
 use super::mishap::Mishap;
-use super::secrets_manager::Version;
+use super::secrets_manager::Details;
 
 pub(crate) const USER: &str = "orders \"app\"";
 pub(crate) const HOST: &str = "orders.internal";
@@ -61,7 +62,7 @@ impl Setting {
 /// A secret.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secret {
-    pub(crate) versions: BTreeMap<VersionId, Version>,
+    pub(crate) versions: Versions<VersionId, Details>,
     /// When the last rotation ended.
     pub(crate) rotated: Option<Moment>,
     pub(crate) next_rotation: Option<Moment>,

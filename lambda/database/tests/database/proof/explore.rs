@@ -248,7 +248,11 @@ impl Search {
             world.forgive();
         })?;
         for label in [CURRENT, PREVIOUS] {
-            let Some(password) = state.world.version(label).and_then(|it| it.password) else {
+            let Some(password) = state
+                .world
+                .version(label)
+                .and_then(|it| it.details.password)
+            else {
                 continue;
             };
             let how = match label {

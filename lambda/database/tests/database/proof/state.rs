@@ -133,11 +133,11 @@ impl State {
             let _ = write!(text, "{primary} {secondary:?} ");
         }
         for (id, version) in versions {
-            let password = version.password.as_deref().map(&mut number);
+            let password = version.details.password.as_deref().map(&mut number);
             let _ = write!(text, "{:?}{password:?}", version.labels);
             if let Some(value) = &version.value {
                 // A value is known by its shape, beside its password.
-                let shape = version.password.as_deref().map_or_else(
+                let shape = version.details.password.as_deref().map_or_else(
                     || value.clone(),
                     |it| value.replace(&serde_json::json!(it).to_string(), ""),
                 );
@@ -153,7 +153,9 @@ impl State {
             .versions
             .values()
             .find(|version| version.labels.contains(CURRENT));
-        let promoted = secret.rotated.max(current.map(|version| version.created));
+        let promoted = secret
+            .rotated
+            .max(current.map(|version| version.details.created));
         // For how long AWSCURRENT has been that matters where an old password goes
         // in time.
         let timed = world.setting.retains && world.setting.old_key != "until_next_rotation";

@@ -1,0 +1,239 @@
+//! Secrets Manager and IAM as a whole: many secrets and users, over the rules for one.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use crate::conformance::{Described, Iam, ListedKey, Outcome, SecretsManager};
+use crate::versions::{self, Versions};
+use crate::{Refusal, keys};
+
+/// A secret.
+#[derive(Default)]
+struct Secret {
+    versions: Versions<String, ()>,
+    deleted: bool,
+    /// The step at which the rotation function fails; without a function, `None`.
+    failing: Option<String>,
+    /// The calls of the function.
+    calls: Vec<(String, String)>,
+}
+
+/// Secrets Manager.
+#[derive(Default)]
+pub struct FakeSecretsManager {
+    secrets: RefCell<BTreeMap<String, Secret>>,
+}
+
+impl FakeSecretsManager {
+    /// Does something with a secret that does not await deletion.
+    fn with<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut Secret) -> Result<T, Refusal>,
+    ) -> Outcome<T> {
+        let mut secrets = self.secrets.borrow_mut();
+        let secret = secrets.get_mut(name).ok_or(Refusal::NotFound);
+        let answer = secret.and_then(|secret| match secret.deleted {
+            true => Err(Refusal::InvalidRequest),
+            false => act(secret),
+        });
+        answer.map_err(|refusal| refusal.code().to_owned())
+    }
+}
+
+impl SecretsManager for FakeSecretsManager {
+    async fn create(&self, name: &str, token: &str, value: &str) -> Outcome<()> {
+        let mut secrets = self.secrets.borrow_mut();
+        if let Some(held) = secrets.get(name) {
+            let refusal = match held.deleted {
+                true => Refusal::InvalidRequest,
+                false => Refusal::Exists,
+            };
+            return Err(refusal.code().to_owned());
+        }
+        let mut secret = Secret::default();
+        let token = token.to_owned();
+        let put = versions::put(&mut secret.versions, &token, value, &[], || ());
+        put.map_err(|refusal| refusal.code().to_owned())?;
+        secrets.insert(name.to_owned(), secret);
+        Ok(())
+    }
+
+    async fn describe(&self, name: &str) -> Outcome<Described> {
+        let secrets = self.secrets.borrow();
+        let secret = secrets.get(name).ok_or(Refusal::NotFound.code())?;
+        Ok(Described {
+            stages: versions::stages(&secret.versions),
+            deleted: secret.deleted,
+        })
+    }
+
+    async fn value(&self, name: &str, label: Option<&str>, id: Option<&str>) -> Outcome<String> {
+        self.with(name, |secret| {
+            let labelled = versions::carrier(&secret.versions, label.unwrap_or("AWSCURRENT"));
+            let id = id.or(labelled.map(String::as_str));
+            let version = id.and_then(|id| secret.versions.get(id));
+            let value = version.and_then(|version| version.value.clone());
+            value.ok_or(Refusal::NotFound)
+        })
+    }
+
+    async fn put(&self, name: &str, token: &str, value: &str, labels: &[&str]) -> Outcome<()> {
+        self.with(name, |secret| {
+            let token = token.to_owned();
+            let put = versions::put(&mut secret.versions, &token, value, labels, || ());
+            put.map(drop)
+        })
+    }
+
+    async fn update_stage(
+        &self,
+        name: &str,
+        label: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Outcome<()> {
+        let (from, to) = (from.map(str::to_owned), to.map(str::to_owned));
+        self.with(name, |secret| {
+            versions::update_stage(&mut secret.versions, label, from.as_ref(), to.as_ref())
+        })
+    }
+
+    async fn delete(&self, name: &str, days: i64) -> Outcome<()> {
+        self.with(name, |secret| match days {
+            7..=30 => {
+                secret.deleted = true;
+                Ok(())
+            }
+            _ => Err(Refusal::InvalidParameter),
+        })
+    }
+
+    async fn restore(&self, name: &str) -> Outcome<()> {
+        let mut secrets = self.secrets.borrow_mut();
+        let secret = secrets.get_mut(name).ok_or(Refusal::NotFound.code())?;
+        secret.deleted = false;
+        Ok(())
+    }
+
+    async fn rotate(&self, name: &str, token: &str) -> Outcome<()> {
+        self.with(name, |secret| {
+            let failing = secret.failing.clone().ok_or(Refusal::InvalidRequest)?;
+            versions::begin_rotation(&mut secret.versions, &token.to_owned())?;
+            for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+                secret.calls.push((step.to_owned(), token.to_owned()));
+                if step == failing {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()> {
+        self.with(name, |secret| {
+            secret.failing = Some(step.to_owned());
+            Ok(())
+        })?;
+        self.rotate(name, token).await
+    }
+
+    async fn calls(&self, name: &str, _count: usize) -> Vec<(String, String)> {
+        let calls = self.with(name, |secret| Ok(secret.calls.clone()));
+        calls.expect("the secret")
+    }
+}
+
+/// IAM.
+#[derive(Default)]
+pub struct FakeIam {
+    users: RefCell<BTreeMap<String, User>>,
+    made: Cell<u32>,
+}
+
+#[derive(Default)]
+struct User {
+    keys: Vec<ListedKey>,
+    tags: BTreeMap<String, String>,
+}
+
+impl FakeIam {
+    fn with<T>(&self, user: &str, act: impl FnOnce(&mut User) -> Result<T, Refusal>) -> Outcome<T> {
+        let mut users = self.users.borrow_mut();
+        let user = users.get_mut(user).ok_or(Refusal::NoSuchEntity);
+        let answer = user.and_then(act);
+        answer.map_err(|refusal| refusal.code().to_owned())
+    }
+}
+
+impl Iam for FakeIam {
+    async fn create_user(&self, user: &str) -> Outcome<()> {
+        let mut users = self.users.borrow_mut();
+        users.insert(user.to_owned(), User::default());
+        Ok(())
+    }
+
+    async fn create_key(&self, user: &str) -> Outcome<String> {
+        let number = self.made.get() + 1;
+        self.with(user, |user| {
+            keys::room(Some(user.keys.len()))?;
+            self.made.set(number);
+            let id = format!("AKIAFAKE{number:012}");
+            user.keys.push(ListedKey {
+                id: id.clone(),
+                active: true,
+                used: false,
+            });
+            Ok(id)
+        })
+    }
+
+    async fn keys(&self, user: &str) -> Outcome<Vec<ListedKey>> {
+        self.with(user, |user| Ok(user.keys.clone()))
+    }
+
+    async fn set_active(&self, user: &str, id: &str, active: bool) -> Outcome<()> {
+        self.with(user, |user| {
+            let mut keys = user.keys.iter_mut();
+            let key = keys.find(|key| key.id == id).ok_or(Refusal::NoSuchEntity)?;
+            key.active = active;
+            Ok(())
+        })
+    }
+
+    async fn delete_key(&self, user: &str, id: &str) -> Outcome<()> {
+        self.with(user, |user| {
+            let mut keys = user.keys.iter();
+            let place = keys.position(|key| key.id == id);
+            user.keys.remove(place.ok_or(Refusal::NoSuchEntity)?);
+            Ok(())
+        })
+    }
+
+    async fn use_key(&self, user: &str, id: &str) {
+        let used = self.with(user, |user| {
+            let keys = user.keys.iter_mut().filter(|key| key.id == id);
+            keys.for_each(|key| key.used = true);
+            Ok(())
+        });
+        assert_eq!(used, Ok(()));
+    }
+
+    async fn tags(&self, user: &str) -> Outcome<BTreeMap<String, String>> {
+        self.with(user, |user| Ok(user.tags.clone()))
+    }
+
+    async fn tag(&self, user: &str, key: &str, value: &str) -> Outcome<()> {
+        self.with(user, |user| {
+            user.tags.insert(key.to_owned(), value.to_owned());
+            Ok(())
+        })
+    }
+
+    async fn untag(&self, user: &str, key: &str) -> Outcome<()> {
+        self.with(user, |user| {
+            user.tags.remove(key);
+            Ok(())
+        })
+    }
+}
