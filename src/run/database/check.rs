@@ -23,7 +23,7 @@ pub struct Answer {
 impl Answer {
     /// Returns why the login does not work, if so.
     pub fn refusal(self) -> Option<String> {
-        let reason = || "the function does not say why".to_owned();
+        let reason = || "the function reported no cause".to_owned();
         (!self.authenticates).then(|| self.reason.unwrap_or_else(reason))
     }
 }
@@ -46,7 +46,8 @@ pub(in crate::run) async fn check(
         reason,
     };
     let function = deployed.function_arn(Strategy::Databases);
-    let function = function.ok_or_else(|| not_asked("the stack has no such function".into()))?;
+    let function =
+        function.ok_or_else(|| not_asked("the stack does not have this function".into()))?;
     let event = json!({ "keyrota": "check", "secret": arn, "version": version }).to_string();
     let began = context.clock.now();
     let invoked = loop {
@@ -64,7 +65,7 @@ pub(in crate::run) async fn check(
     };
     match invoked {
         Invoked::Answered(text) => serde_json::from_str(&text)
-            .map_err(|_| not_asked("the function's answer is not one to the question".into())),
+            .map_err(|_| not_asked("the function returned an unexpected response".into())),
         Invoked::Failed(reason) => Err(not_asked(reason)),
     }
 }
