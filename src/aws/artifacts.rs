@@ -52,7 +52,7 @@ impl Artifacts for Aws {
             // The answer to HEAD has no body that would say more.
             Err(error) if error.kind == ErrorKind::Denied => Err(Error {
                 message: format!(
-                    "{}: the bucket {bucket} belongs to another account than {account}, or the caller may not list it",
+                    "{}: the bucket {bucket} does not belong to account {account}, or the caller is not allowed to list it",
                     error.message
                 ),
                 ..error

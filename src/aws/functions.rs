@@ -28,7 +28,7 @@ impl Functions for Aws {
         let answer = request.payload(Blob::new(payload)).send().await;
         let answer = answer.map_err(failed(CALL))?;
         let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-        let unreadable = |_| refused(CALL, ErrorKind::Other, "the answer is not a text");
+        let unreadable = |_| refused(CALL, ErrorKind::Other, "the response is not text");
         let text = String::from_utf8(payload).map_err(unreadable)?;
         if answer.function_error.is_none() {
             return Ok(Invoked::Answered(text));
@@ -37,7 +37,7 @@ impl Functions for Aws {
         let report: Option<serde_json::Value> = serde_json::from_str(&text).ok();
         let message = report.and_then(|report| Some(report.get("errorMessage")?.as_str()?.into()));
         Ok(Invoked::Failed(message.unwrap_or_else(|| {
-            "the function ended without saying why".to_owned()
+            "the function failed without an error message".to_owned()
         })))
     }
 

@@ -44,7 +44,9 @@ impl Identity for Aws {
             )
         })?;
         if found.session_token().is_some() {
-            let message = format!("`{profile}` holds temporary credentials, not a user's own key");
+            let message = format!(
+                "`{profile}` contains temporary credentials instead of a user's access key"
+            );
             return Err(refused("profile", ErrorKind::Invalid, message));
         }
         Ok(KeyPair {
@@ -73,7 +75,11 @@ fn caller(
 ) -> Result<Caller> {
     match (answer.account, answer.arn) {
         (Some(account), Some(arn)) => Ok(Caller { account, arn }),
-        _ => Err(refused(CALL, ErrorKind::Other, "the answer names nobody")),
+        _ => Err(refused(
+            CALL,
+            ErrorKind::Other,
+            "the response contains no principal",
+        )),
     }
 }
 

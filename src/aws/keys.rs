@@ -62,7 +62,13 @@ impl Keys for Aws {
         let request = self.iam.create_access_key().user_name(user);
         let answer = request.customize().config_override(once).send().await;
         let key = answer.map_err(failed(CALL))?.access_key;
-        let key = key.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer has no key"))?;
+        let key = key.ok_or_else(|| {
+            refused(
+                CALL,
+                ErrorKind::Other,
+                "the response contains no access key",
+            )
+        })?;
         Ok(KeyPair {
             id: key.access_key_id,
             secret: key.secret_access_key.into(),

@@ -36,7 +36,8 @@ impl Aws {
             .policy_document(document);
         let answer = request.send().await.map_err(failed(CALL))?;
         let arn = answer.policy.and_then(|policy| policy.arn);
-        let arn = arn.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer has no ARN"))?;
+        let arn =
+            arn.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no ARN"))?;
         let request = self
             .iam
             .attach_user_policy()

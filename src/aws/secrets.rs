@@ -90,7 +90,7 @@ impl Secrets for Aws {
             _ => Err(refused(
                 CALL,
                 ErrorKind::Invalid,
-                format!("{id} holds binary data, not text"),
+                format!("{id} contains binary data instead of text"),
             )),
         }
     }
@@ -140,7 +140,7 @@ impl Secrets for Aws {
         let request = self.secretsmanager.rotate_secret().secret_id(id);
         let answer = request.client_request_token(token).send().await;
         let version = answer.map_err(failed(CALL))?.version_id;
-        version.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer names no version"))
+        version.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no version"))
     }
 
     async fn schedule(&self, id: &str, token: &str, rotation: &Rotation) -> Result<()> {

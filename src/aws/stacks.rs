@@ -164,7 +164,7 @@ impl Stacks for Aws {
             TemplateSource::Url(url) => call.template_url(url),
         };
         let id = call.send().await.map_err(failed(CALL))?.id;
-        id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the answer has no ID"))
+        id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no ID"))
     }
 
     async fn change_set(&self, stack: &str, id: &str) -> Result<ChangeSet> {

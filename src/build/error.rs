@@ -13,7 +13,7 @@ use super::method::Missing;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no source to build.
-    #[error("the function's source is not in {}{}", .folder.display(), whence(*.named))]
+    #[error("cannot find the function's source in {}{}", .folder.display(), whence(*.named))]
     SourceMissing {
         /// Where it was looked for.
         folder: PathBuf,
@@ -21,7 +21,7 @@ pub enum Error {
         named: bool,
     },
     /// Cargo is not on the `PATH`.
-    #[error("cargo is not on the PATH; the function is built from its Rust source")]
+    #[error("cannot build the function: cargo is not on the PATH")]
     CargoMissing,
     /// A tool could not be started, or its output not be read.
     #[error("cannot run {program}")]
@@ -42,7 +42,7 @@ pub enum Error {
         tail: Vec<String>,
     },
     /// A tool said something else than expected.
-    #[error("{program} did not say {what}")]
+    #[error("{program} did not report {what}")]
     Unclear {
         /// The tool.
         program: String,
@@ -74,7 +74,7 @@ pub enum Error {
     #[error("this machine's glibc is newer than Lambda's\n{0}")]
     TooNew(Refused),
     /// The executable cannot run on Lambda.
-    #[error("the build gave an executable that Lambda cannot run\n{0}")]
+    #[error("the build produced an executable that Lambda cannot run\n{0}")]
     Unfit(Refused),
 }
 
@@ -94,11 +94,11 @@ impl Error {
     /// Returns the way on, where there is one.
     pub fn hint(&self) -> Option<String> {
         const ELSEWHERE: &str =
-            "or bring a function that was bundled elsewhere: `--function-zip FILE`";
+            "or use a function that was bundled on another machine: `--function-zip FILE`";
         match self {
             Self::SourceMissing { .. } => Some(
-                "let KEYROTA_SOURCE name a checkout of keyrota, \
-                 or bring a function that was bundled elsewhere: `--function-zip FILE`"
+                "set KEYROTA_SOURCE to a checkout of keyrota, \
+                 or use a function that was bundled on another machine: `--function-zip FILE`"
                     .to_owned(),
             ),
             Self::CargoMissing => Some(format!("install Rust: https://rustup.rs\n{ELSEWHERE}")),
@@ -108,7 +108,7 @@ impl Error {
                 Some(lines.join("\n"))
             }
             Self::TooNew(_) => Some(format!(
-                "install what links against an older one: `pip install cargo-zigbuild ziglang`\n{ELSEWHERE}"
+                "install a linker for an older glibc: `pip install cargo-zigbuild ziglang`\n{ELSEWHERE}"
             )),
             Self::Unfit(refused) => refused.hint(),
             Self::Start { .. } | Self::Failed { .. } | Self::Unclear { .. } | Self::Read { .. } => {

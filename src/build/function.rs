@@ -14,7 +14,7 @@ impl Function {
     pub const fn title(self) -> &'static str {
         match self {
             Self::AccessKeys => "the rotation function",
-            Self::Databases => "the rotation function of databases",
+            Self::Databases => "the database rotation function",
         }
     }
 

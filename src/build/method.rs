@@ -119,9 +119,11 @@ impl fmt::Display for Missing {
                 write!(formatter, "the Rust target {target} is not installed")
             }
             Self::Linker => formatter.write_str(
-                "none of cargo-zigbuild, cargo-lambda or a cross compiler is on the PATH",
+                "neither cargo-zigbuild, cargo-lambda, nor a cross compiler is on the PATH",
             ),
-            Self::Zig => formatter.write_str("cargo-zigbuild or cargo-lambda is there, Zig is not"),
+            Self::Zig => {
+                formatter.write_str("cargo-zigbuild or cargo-lambda is installed, but Zig is not")
+            }
         }
     }
 }

@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn a_missing_source_is_an_error_with_the_way_on() {
         let named = setting(&["KEYROTA_SOURCE"]).source().unwrap_err();
-        insta::assert_snapshot!(named, @"the function's source is not in value, which KEYROTA_SOURCE names");
+        insta::assert_snapshot!(named, @"cannot find the function's source in value, which KEYROTA_SOURCE names");
         let built_from = setting(&[]).source().unwrap_err();
-        insta::assert_snapshot!(built_from, @"the function's source is not in /nowhere, which keyrota was built from");
-        insta::assert_snapshot!(built_from.hint().unwrap(), @"let KEYROTA_SOURCE name a checkout of keyrota, or bring a function that was bundled elsewhere: `--function-zip FILE`");
+        insta::assert_snapshot!(built_from, @"cannot find the function's source in /nowhere, which keyrota was built from");
+        insta::assert_snapshot!(built_from.hint().unwrap(), @"set KEYROTA_SOURCE to a checkout of keyrota, or use a function that was bundled on another machine: `--function-zip FILE`");
     }
 }

@@ -135,17 +135,17 @@ async fn a_cargo_that_names_no_executable_is_an_error() {
     let machine = Machine::new();
     machine.cargo(&[]);
     let (built, _) = machine.build(Architecture::X86_64).await;
-    insta::assert_snapshot!(built.unwrap_err(), @"cargo build did not say where the executable is");
+    insta::assert_snapshot!(built.unwrap_err(), @"cargo build did not report where the executable is");
 }
 
 #[tokio::test]
 async fn without_cargo_the_error_says_where_to_get_it() {
     let (built, _) = Machine::new().build(Architecture::X86_64).await;
     insta::assert_snapshot!(text(&built.unwrap_err()), @"
-    cargo is not on the PATH; the function is built from its Rust source
+    cannot build the function: cargo is not on the PATH
 
     Hint: install Rust: https://rustup.rs
-    or bring a function that was bundled elsewhere: `--function-zip FILE`
+    or use a function that was bundled on another machine: `--function-zip FILE`
     ");
 }
 
@@ -156,11 +156,11 @@ async fn another_architecture_needs_its_tools() {
     machine.program("rustup", "");
     let (built, _) = machine.build(Architecture::Arm64).await;
     insta::assert_snapshot!(text(&built.unwrap_err()), @"
-    this machine cannot build the function for arm64: the Rust target aarch64-unknown-linux-gnu is not installed; none of cargo-zigbuild, cargo-lambda or a cross compiler is on the PATH
+    this machine cannot build the function for arm64: the Rust target aarch64-unknown-linux-gnu is not installed; neither cargo-zigbuild, cargo-lambda, nor a cross compiler is on the PATH
 
     Hint: install the target: `rustup target add aarch64-unknown-linux-gnu`
     install a linker: `pip install cargo-zigbuild ziglang`
-    or bring a function that was bundled elsewhere: `--function-zip FILE`
+    or use a function that was bundled on another machine: `--function-zip FILE`
     ");
 }
 
@@ -200,11 +200,11 @@ async fn a_glibc_that_is_too_new_names_every_symbol() {
     let (built, _) = machine.build(Architecture::X86_64).await;
     insta::assert_snapshot!(text(&built.unwrap_err()), @"
     this machine's glibc is newer than Lambda's
-    the program needs GLIBC_2.38 of libc.so.6, Amazon Linux 2023 has at most GLIBC_2.34
-    the program needs GLIBC_2.39 of libc.so.6, Amazon Linux 2023 has at most GLIBC_2.34
+    the program requires GLIBC_2.38 of libc.so.6, but Amazon Linux 2023 has at most GLIBC_2.34
+    the program requires GLIBC_2.39 of libc.so.6, but Amazon Linux 2023 has at most GLIBC_2.34
 
-    Hint: install what links against an older one: `pip install cargo-zigbuild ziglang`
-    or bring a function that was bundled elsewhere: `--function-zip FILE`
+    Hint: install a linker for an older glibc: `pip install cargo-zigbuild ziglang`
+    or use a function that was bundled on another machine: `--function-zip FILE`
     ");
 }
 
@@ -239,8 +239,8 @@ async fn an_executable_for_another_machine_is_not_taken() {
     machine.program("zig", "");
     let (built, _) = machine.build(Architecture::X86_64).await;
     insta::assert_snapshot!(built.unwrap_err(), @"
-    the build gave an executable that Lambda cannot run
-    the program is for arm64 (aarch64), the function is to run on x86_64
+    the build produced an executable that Lambda cannot run
+    the program is built for arm64 (aarch64), but the function's architecture is x86_64
     ");
 }
 

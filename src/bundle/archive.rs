@@ -404,13 +404,13 @@ mod tests {
         };
         assert_eq!(inspect(&["a.pem", "b.pem"]).unwrap(), bundle);
         let refused = inspect(&["a.pem", "c.pem"]).unwrap_err();
-        insta::assert_snapshot!(refused, @"the package has no file `tls/c.pem`, whose certificates the manifest names");
+        insta::assert_snapshot!(refused, @"the package does not contain the file `tls/c.pem` with certificates that the manifest names");
     }
 
     #[test]
     fn an_unfit_executable_is_not_packed() {
         let refused = Bundle::pack(&Sample::default().bytes(), Machine::Aarch64).unwrap_err();
-        insta::assert_snapshot!(refused, @"the program is for x86_64, the function is to run on arm64 (aarch64)");
+        insta::assert_snapshot!(refused, @"the program is built for x86_64, but the function's architecture is arm64 (aarch64)");
         insta::assert_snapshot!(refused.hint().unwrap(), @"build for the architecture that the manifest names under `function`, or change it there");
     }
 

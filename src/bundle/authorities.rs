@@ -25,14 +25,14 @@ impl Authorities {
     /// Returns why it is none: no certificate in it, one that is cut short, or a
     /// private key, which has no business in a function's package.
     pub fn read(name: String, pem: Vec<u8>) -> Result<Self, String> {
-        let text = std::str::from_utf8(&pem).map_err(|_| "it is not a text".to_owned())?;
+        let text = std::str::from_utf8(&pem).map_err(|_| "it is not a text file".to_owned())?;
         let mut certificates = 0;
         let mut open: Option<(&str, String)> = None;
         for line in text.lines().map(str::trim) {
             if let Some(label) = marker(line, "BEGIN") {
                 if label.ends_with("PRIVATE KEY") {
                     return Err(
-                        "it holds a private key; the certificates alone are needed".to_owned()
+                        "it contains a private key; provide only the certificates".to_owned()
                     );
                 }
                 open = Some((label, String::new()));
@@ -46,15 +46,15 @@ impl Authorities {
                             certificates += 1;
                         }
                     }
-                    _ => return Err(format!("`END {label}` ends nothing that has begun")),
+                    _ => return Err(format!("`END {label}` has no matching `BEGIN {label}`")),
                 }
             } else if let Some((_, body)) = &mut open {
                 body.push_str(line);
             }
         }
         match (open, certificates) {
-            (Some((label, _)), _) => Err(format!("`BEGIN {label}` does not end")),
-            (None, 0) => Err("it holds no certificate in PEM".to_owned()),
+            (Some((label, _)), _) => Err(format!("`BEGIN {label}` has no matching `END {label}`")),
+            (None, 0) => Err("it does not contain a PEM certificate".to_owned()),
             (None, _) => Ok(Self { name, pem }),
         }
     }
@@ -75,11 +75,11 @@ fn check(body: &str) -> Result<(), &'static str> {
         || !body.len().is_multiple_of(4)
         || body.len() - letters.len() > 2
     {
-        return Err("it is not base 64");
+        return Err("it is not base64");
     }
     match letters.starts_with('M') && letters.len() > 64 {
         true => Ok(()),
-        false => Err("it is no certificate"),
+        false => Err("it is not a certificate"),
     }
 }
 
@@ -111,13 +111,13 @@ mod tests {
         ]
         .map(|text| read(&text).unwrap_err());
         insta::assert_snapshot!(refused.join("\n"), @"
-        it holds no certificate in PEM
-        it holds no certificate in PEM
-        certificate 1: it is no certificate
-        certificate 1: it is not base 64
-        `BEGIN CERTIFICATE` does not end
-        it holds a private key; the certificates alone are needed
-        it holds no certificate in PEM
+        it does not contain a PEM certificate
+        it does not contain a PEM certificate
+        certificate 1: it is not a certificate
+        certificate 1: it is not base64
+        `BEGIN CERTIFICATE` has no matching `END CERTIFICATE`
+        it contains a private key; provide only the certificates
+        it does not contain a PEM certificate
         ");
     }
 }

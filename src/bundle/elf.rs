@@ -160,7 +160,9 @@ impl<'data> Image<'data> {
         };
         for segment in segments {
             if segment.p_type(LITTLE) == PT_LOAD && segment.data(LITTLE, data).is_err() {
-                return Err(Fault::Damaged("a segment ends behind the file".to_owned()));
+                return Err(Fault::Damaged(
+                    "a segment extends past the end of the file".to_owned(),
+                ));
             }
             if let Some(path) = segment.interpreter(LITTLE, data).map_err(damaged)? {
                 image.interpreter = Some(text(path));
@@ -218,7 +220,7 @@ impl<'data> Image<'data> {
 
     /// Returns a string of the dynamic string table.
     fn string(&self, offset: u64) -> Result<String, Fault> {
-        let missing = || Fault::Damaged("a name lies outside of the string table".to_owned());
+        let missing = || Fault::Damaged("a name is outside the string table".to_owned());
         let table = self.at(self.value(DT_STRTAB).ok_or_else(missing)?)?;
         let size = usize::try_from(self.value(DT_STRSZ).ok_or_else(missing)?).unwrap_or(usize::MAX);
         let table = table.get(..size).ok_or_else(missing)?;
@@ -291,7 +293,7 @@ fn skip(bytes: &[u8], count: u32) -> Result<&[u8], Fault> {
 }
 
 fn short() -> Fault {
-    Fault::Damaged("the table of symbol versions is cut short".to_owned())
+    Fault::Damaged("the table of symbol versions is truncated".to_owned())
 }
 
 #[cfg(test)]
@@ -373,12 +375,12 @@ mod tests {
         };
         check_faults(
             new,
-            "the program needs GLIBC_2.100 of libc.so.6, Amazon Linux 2023 has at most GLIBC_2.34\n\
-             the program needs GLIBC_2.35 of libc.so.6, Amazon Linux 2023 has at most GLIBC_2.34\n\
-             the program needs GCC_14.0.0 of libgcc_s.so.1, Amazon Linux 2023 has at most GCC_11.5\n\
-             the program needs GLIBC_2.38 of libm.so.6, Amazon Linux 2023 has at most GLIBC_2.34\n\
-             the program needs GLIBC_ABI_DT_RELR of libm.so.6, Amazon Linux 2023 has at most GLIBC_2.34\n\
-             the program needs GLIBC_PRIVATE of libm.so.6, Amazon Linux 2023 has at most GLIBC_2.34",
+            "the program requires GLIBC_2.100 of libc.so.6, but Amazon Linux 2023 has at most GLIBC_2.34\n\
+             the program requires GLIBC_2.35 of libc.so.6, but Amazon Linux 2023 has at most GLIBC_2.34\n\
+             the program requires GCC_14.0.0 of libgcc_s.so.1, but Amazon Linux 2023 has at most GCC_11.5\n\
+             the program requires GLIBC_2.38 of libm.so.6, but Amazon Linux 2023 has at most GLIBC_2.34\n\
+             the program requires GLIBC_ABI_DT_RELR of libm.so.6, but Amazon Linux 2023 has at most GLIBC_2.34\n\
+             the program requires GLIBC_PRIVATE of libm.so.6, but Amazon Linux 2023 has at most GLIBC_2.34",
         );
     }
 
@@ -401,10 +403,10 @@ mod tests {
         };
         check_faults(
             foreign,
-            "the program asks for the dynamic linker /lib/ld-musl-x86_64.so.1, \
-             provided.al2023 has /lib64/ld-linux-x86-64.so.2\n\
-             the program needs the shared library libssl.so.3, which provided.al2023 does not have\n\
-             the program needs the shared library libc.so, which provided.al2023 does not have",
+            "the program requires the dynamic linker /lib/ld-musl-x86_64.so.1, \
+             but the runtime provided.al2023 has /lib64/ld-linux-x86-64.so.2\n\
+             the program requires the shared library libssl.so.3, which the runtime provided.al2023 does not have\n\
+             the program requires the shared library libc.so, which the runtime provided.al2023 does not have",
         );
     }
 

@@ -46,10 +46,10 @@ pub enum Fault {
     #[error("the program is not an ELF executable")]
     NotElf,
     /// The bytes begin as an ELF file and then contradict themselves.
-    #[error("the program is damaged or cut short: {0}")]
+    #[error("the program is corrupt or truncated: {0}")]
     Damaged(String),
     /// A 32-bit or big-endian ELF file.
-    #[error("the program is not 64-bit little-endian, as Lambda's processors are")]
+    #[error("the program is not a 64-bit little-endian executable, which Lambda requires")]
     NotSixtyFourBit,
     /// A shared library, an object file or a core dump.
     #[error("the program is {found}, not an executable")]
@@ -58,7 +58,7 @@ pub enum Fault {
         found: &'static str,
     },
     /// An executable for another processor.
-    #[error("the program is for {found}, the function is to run on {asked}")]
+    #[error("the program is built for {found}, but the function's architecture is {asked}")]
     OtherMachine {
         /// What it was built for.
         found: String,
@@ -66,7 +66,9 @@ pub enum Fault {
         asked: Machine,
     },
     /// An executable that asks for a dynamic linker that is not there.
-    #[error("the program asks for the dynamic linker {found}, provided.al2023 has {expected}")]
+    #[error(
+        "the program requires the dynamic linker {found}, but the runtime provided.al2023 has {expected}"
+    )]
     Interpreter {
         /// The path in the executable.
         found: String,
@@ -74,10 +76,14 @@ pub enum Fault {
         expected: &'static str,
     },
     /// A shared library that the runtime does not bring.
-    #[error("the program needs the shared library {0}, which provided.al2023 does not have")]
+    #[error(
+        "the program requires the shared library {0}, which the runtime provided.al2023 does not have"
+    )]
     Library(String),
     /// A symbol version that the runtime's library does not define.
-    #[error("the program needs {version} of {library}, Amazon Linux 2023 has at most {newest}")]
+    #[error(
+        "the program requires {version} of {library}, but Amazon Linux 2023 has at most {newest}"
+    )]
     SymbolVersion {
         /// Such as `libc.so.6`.
         library: String,
@@ -87,10 +93,10 @@ pub enum Fault {
         newest: String,
     },
     /// Bytes that are no zip, or a damaged one.
-    #[error("the package is not a readable zip: {0}")]
+    #[error("the package is not a valid zip file: {0}")]
     NotZip(String),
     /// A zip above Lambda's limit.
-    #[error("the package has {bytes} bytes, Lambda takes at most {limit}")]
+    #[error("the package has {bytes} bytes, but Lambda accepts at most {limit}")]
     ZipTooLarge {
         /// How many there are.
         bytes: u64,
@@ -98,28 +104,30 @@ pub enum Fault {
         limit: u64,
     },
     /// Contents above Lambda's limit.
-    #[error("the package unpacks to more than the {limit} bytes that Lambda takes")]
+    #[error("the unpacked package exceeds Lambda's limit of {limit} bytes")]
     ContentTooLarge {
         /// How many bytes there may be.
         limit: u64,
     },
     /// A zip without the program.
-    #[error("the package has no file `bootstrap` at its root{}", elsewhere(.found))]
+    #[error("the package does not contain a file `bootstrap` at its root{}", elsewhere(.found))]
     NoBootstrap {
         /// Where a `bootstrap` is instead, if anywhere.
         found: Option<String>,
     },
     /// A zip without certificates that its servers are held to.
-    #[error("the package has no file `{0}`, whose certificates the manifest names")]
+    #[error(
+        "the package does not contain the file `{0}` with certificates that the manifest names"
+    )]
     NoAuthorities(String),
     /// Two entries of one name, of which Lambda would run one or the other.
-    #[error("the package has two entries of one name")]
+    #[error("the package contains two entries with the same name")]
     Duplicate,
     /// A directory or a link in the program's place.
     #[error("`bootstrap` in the package is not a regular file")]
     NotFile,
     /// A mode that does not let Lambda's user run the program.
-    #[error("`bootstrap` in the package has the mode {}, Lambda's user cannot run it", mode(.0))]
+    #[error("`bootstrap` in the package has the mode {}, so Lambda's user cannot run it", mode(.0))]
     Mode(Option<u32>),
 }
 
@@ -132,7 +140,7 @@ fn elsewhere(found: &Option<String>) -> String {
 
 fn mode(mode: &Option<u32>) -> String {
     mode.map_or_else(
-        || "of a system without modes".to_owned(),
+        || "of a system without file modes".to_owned(),
         |mode| format!("{:o}", mode & 0o7777),
     )
 }
@@ -149,17 +157,17 @@ impl Fault {
                 "link against glibc 2.34: `pip install cargo-zigbuild ziglang`, \
                  then `cargo zigbuild --target TRIPLE.2.34`",
             ),
-            Self::Library(_) => Some("link the library statically, or do without it"),
+            Self::Library(_) => Some("link the library statically, or remove the dependency"),
             Self::NoBootstrap { .. } => {
-                Some("name the executable `bootstrap` and zip it without a folder")
+                Some("name the executable `bootstrap`, and put it at the root of the zip file")
             }
-            Self::NoAuthorities(_) => {
-                Some("bundle it again with the manifest: `keyrota bundle --kind database`")
-            }
-            Self::Mode(_) => Some("`chmod 755 bootstrap` before zipping it"),
-            Self::ZipTooLarge { .. } | Self::ContentTooLarge { .. } => {
-                Some("build with the `function` profile, which strips and optimises for size")
-            }
+            Self::NoAuthorities(_) => Some(
+                "create the zip file again with this manifest: `keyrota bundle --kind database`",
+            ),
+            Self::Mode(_) => Some("run `chmod 755 bootstrap` before you create the zip file"),
+            Self::ZipTooLarge { .. } | Self::ContentTooLarge { .. } => Some(
+                "build with the Cargo profile `function`, which optimizes for size and strips symbols",
+            ),
             Self::NotElf
             | Self::Damaged(_)
             | Self::NotSixtyFourBit

@@ -36,7 +36,7 @@ impl<I: BufRead, O: Write> Asker<I, O> {
             let _ = self.output.flush();
             let mut line = String::new();
             match self.input.read_line(&mut line) {
-                Ok(0) | Err(_) => return Err(declined("nothing more was answered")),
+                Ok(0) | Err(_) => return Err(declined("the input ended")),
                 Ok(_) => {}
             }
             let answer = match line.trim() {
@@ -48,13 +48,13 @@ impl<I: BufRead, O: Write> Asker<I, O> {
                 Err(why) => self.say(&format!("  {why}")),
             }
         }
-        Err(declined("no answer would do"))
+        Err(declined("no valid answer was given"))
     }
 }
 
 fn declined(why: &str) -> Failed {
     Failed::new("declined", format!("{why}; nothing was written"))
-        .hint("everything can be said with flags: keyrota init --help")
+        .hint("see `keyrota init --help` for the options that replace the prompts")
         .exit(Exit::Declined)
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
     let bundle = function::build(settings, strategy, verb.architecture, &authorities).await?;
     let bundle = bundle.pinned(&pins)?;
     if let Some(parent) = output.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
+        std::fs::create_dir_all(parent).map_err(|error| Failed::file("create", parent, &error))?;
     }
     #[expect(
         clippy::disallowed_methods,
@@ -85,7 +85,7 @@ fn from_manifest(
     let manifest = &settings.manifest;
     if !manifest.exists() {
         let told = format!(
-            "there is no {}, so the zip holds no pins and no certificates: `bootstrap --function-zip` adds them, and a function that is deployed with this zip as it is rotates nothing",
+            "{} does not exist, so the zip file contains no pins and no certificates; `keyrota bootstrap --function-zip` adds them, and without them the function rotates nothing",
             manifest.display()
         );
         settings.progress.on(Event::Warning(told));
@@ -99,7 +99,7 @@ fn from_manifest(
     }
     if pins.is_empty() {
         let told = format!(
-            "{} has no entry that this function rotates, so the zip holds no pins",
+            "{} has no entry for this function, so the zip file contains no pins",
             manifest.display()
         );
         settings.progress.on(Event::Warning(told));

@@ -63,6 +63,6 @@ fn read(file: &Path) -> Result<Prices, Failed> {
         .map_err(|error| Failed::file("read the list of prices", file, &error))?;
     Prices::parse(&text).map_err(|findings| {
         Failed::refused(&file.display().to_string(), findings)
-            .hint("`keyrota cost --show-prices` prints a list to begin from")
+            .hint("see `keyrota cost --show-prices` for the format")
     })
 }

@@ -40,9 +40,10 @@ pub(super) async fn run(settings: &Settings, verb: &CredentialsCommand) -> Resul
         }),
         Held::Login(_) => {
             let secret = &verb.secret;
-            let message =
-                format!("the secret {secret} holds a database password, not an access key");
-            let hint = format!("keyrota exec {secret} -- COMMAND gives it to a command");
+            let message = format!(
+                "the secret {secret} contains a database password instead of an access key"
+            );
+            let hint = format!("use it with a command: keyrota exec {secret} -- COMMAND");
             return Err(Failed::new("secret", message).hint(hint));
         }
     }

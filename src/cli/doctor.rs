@@ -100,14 +100,14 @@ fn question<'a>(chosen: impl Iterator<Item = &'a Diagnosis>) -> String {
         }
         told.push((secret, fix));
         let what = match fix {
-            Fix::Restore => "take back the deletion of",
-            Fix::Resume => "take up the unfinished rotation of",
-            Fix::Schedule => "set the rotation of",
+            Fix::Restore => "restore the deleted secret",
+            Fix::Resume => "complete the unfinished rotation of",
+            Fix::Schedule => "set the rotation schedule of",
             Fix::Rotate => "rotate",
-            Fix::Sweep => "have the function look at",
+            Fix::Sweep => "run the function's sweep of",
         };
         let _ = writeln!(text, "  {what} {secret}: {}", diagnosis.evidence);
     }
-    text.push_str("Go on?");
+    text.push_str("Continue?");
     text
 }

@@ -80,7 +80,7 @@ async fn tls<S: Secrets + ?Sized>(
         Ok(found) => found.and_then(|found| found.tags.get(TLS_TAG).cloned()),
         Err(error) if error.kind == ErrorKind::Denied => {
             let told = format!(
-                "{} is not allowed, so that {} is asked of the server",
+                "{} is not allowed, so the client requires {} of the server",
                 error.call,
                 Tls::VerifyFull.as_str()
             );
@@ -108,12 +108,14 @@ fn option_folders(files: &[OptionFile]) -> Result<Vec<(&'static str, PathBuf)>, 
         builder.recursive(true).mode(0o700);
         builder
             .create(&folder)
-            .map_err(|error| Failed::file("make", &folder, &error))?;
+            .map_err(|error| Failed::file("create", &folder, &error))?;
         file::replace(&folder.join("my.cnf"), &file.text)?;
         Ok((file.variable, folder))
     });
     written.collect::<Result<_, Failed>>().map_err(|failed| {
-        failed.hint("the file makes the client ask for TLS; XDG_CACHE_HOME names another folder")
+        failed.hint(
+            "the file makes the client require TLS; set XDG_CACHE_HOME to use another directory",
+        )
     })
 }
 
@@ -125,7 +127,7 @@ fn replace(
     folders: &[(&'static str, PathBuf)],
 ) -> Failed {
     let Some((program, arguments)) = words.split_first() else {
-        return Failed::new("usage", "no command is given").exit(Exit::Usage);
+        return Failed::new("usage", "no command is specified").exit(Exit::Usage);
     };
     let mut command = Command::new(program);
     command.args(arguments);
@@ -135,7 +137,7 @@ fn replace(
     for (name, value) in &environment.set {
         let value = value.expose_secret();
         if value.contains('\0') {
-            let message = format!("{name} would hold a null character, which no variable can");
+            let message = format!("cannot set {name}: the value contains a null character");
             return Failed::new("exec", message);
         }
         command.env(name, value);
@@ -147,7 +149,7 @@ fn replace(
     let failed = Failed::new("exec", format!("cannot run {program}: {error}"));
     match error.kind() {
         std::io::ErrorKind::NotFound => failed
-            .hint("it is looked for on the PATH; what follows -- is the command")
+            .hint("the command after -- must be on the PATH")
             .exit(Exit::CommandNotFound),
         _ => failed.exit(Exit::CommandNotRun),
     }

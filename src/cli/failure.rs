@@ -1,5 +1,5 @@
-//! Failures get their hints here: what went wrong is typed below, and what the
-//! reader can do about it depends on the command line.
+//! Failures and their hints. The modules below return typed errors; what the user
+//! can do about an error depends on the command line.
 
 use super::Exit;
 use crate::model::Finding;
@@ -47,7 +47,7 @@ impl Failed {
             1 => "1 error".to_owned(),
             count => format!("{count} errors"),
         };
-        let mut failed = Self::new("refused", format!("{what} was refused, with {count}"));
+        let mut failed = Self::new("refused", format!("{what} was refused: {count}"));
         failed.failure.findings = findings;
         failed.exit(Exit::Refused)
     }
@@ -57,11 +57,14 @@ impl Failed {
         Self::new("file", format!("cannot {what} {}: {error}", path.display()))
     }
 
-    /// Returns the word about an interruption.
+    /// Returns the failure of an interrupted command, with the stage that it was in.
     pub(super) fn interrupted(last: Option<String>) -> Self {
-        let stage = last.map_or(String::new(), |stage| format!(" while: {stage}"));
+        let stage = last.map_or(String::new(), |stage| {
+            let (first, rest) = stage.split_at(stage.chars().next().map_or(0, char::len_utf8));
+            format!(" while {}{rest}", first.to_lowercase())
+        });
         Self::new("interrupted", format!("interrupted{stage}"))
-            .hint("nothing is lost; run the same command again to go on from there")
+            .hint("no credential is lost; run the same command again to continue")
             .exit(Exit::Interrupted)
     }
 }
@@ -72,22 +75,23 @@ impl From<port::Error> for Failed {
             ErrorKind::Credentials => (
                 "credentials",
                 Some(
-                    "check --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID; `aws sts get-caller-identity` should answer",
+                    "check --profile, AWS_PROFILE, and AWS_ACCESS_KEY_ID, and test with `aws sts get-caller-identity`",
                 ),
             ),
             ErrorKind::Denied => (
                 "denied",
-                Some(
-                    "`keyrota generate` writes deployer-policy.json, which allows all that is needed",
-                ),
+                Some("attach deployer-policy.json, which `keyrota generate` writes, to the caller"),
             ),
             ErrorKind::Unavailable => (
                 "unavailable",
                 Some(
-                    "check the network, --region and --endpoint-url, and run the same command again",
+                    "check the network, --region, and --endpoint-url, then run the same command again",
                 ),
             ),
-            ErrorKind::Throttled => ("throttled", Some("run the same command again in a while")),
+            ErrorKind::Throttled => (
+                "throttled",
+                Some("wait a few minutes, then run the same command again"),
+            ),
             ErrorKind::NotFound => ("not-found", None),
             _ => ("aws", None),
         };
@@ -109,47 +113,47 @@ impl From<run::Error> for Failed {
             run::Error::ChangeSet { .. } => Self::new("change-set", message),
             run::Error::Stack { status, .. } if status == "ROLLBACK_COMPLETE" => {
                 Self::new("stack", message)
-                    .hint("`keyrota teardown` removes what is left of it; then bootstrap again")
+                    .hint("delete the failed stack with `keyrota teardown`, then run `keyrota bootstrap` again")
             }
             run::Error::Stack { .. } => {
-                Self::new("stack", message).hint("mend the cause and run the same command again")
+                Self::new("stack", message).hint("fix the cause, then run the same command again")
             }
             run::Error::NotDeployed { .. } => {
-                Self::new("not-deployed", message).hint("`keyrota bootstrap` deploys it")
+                Self::new("not-deployed", message).hint("run `keyrota bootstrap` to deploy it")
             }
             run::Error::NoSecret { .. } => Self::new("no-secret", message)
-                .hint("`keyrota bootstrap` brings the stack to what the manifest says"),
+                .hint("run `keyrota bootstrap` to update the stack from the manifest"),
             run::Error::Incomplete { .. } => Self::new("incomplete", message),
             run::Error::Rotation { .. } => Self::new("rotation", message).hint(
-                "the credential in use is as it was; mend the cause and run `keyrota rotate`",
+                "the credential in use is unchanged; fix the cause, then run `keyrota rotate`",
             ),
             run::Error::NotRestored { .. } => {
-                Self::new("not-restored", message).hint("AWSCURRENT is where it was")
+                Self::new("not-restored", message).hint("AWSCURRENT is unchanged")
             }
             run::Error::Seed { .. } => Self::new("seed", message),
             run::Error::NotAsked { .. } => Self::new("not-asked", message)
-                .hint("the function's log says more; the password in use is as it was"),
+                .hint("see the function's log for details; the password in use is unchanged"),
             run::Error::NotSwept { .. } => {
-                Self::new("not-swept", message).hint("the function's log says more")
+                Self::new("not-swept", message).hint("see the function's log for details")
             }
             run::Error::NotVerified { .. } => {
-                Self::new("not-verified", message).hint("`keyrota status` shows the keys")
+                Self::new("not-verified", message).hint("run `keyrota status` to see the keys")
             }
             run::Error::NoArtifact { .. } => Self::new("bundle", message),
             run::Error::OtherCode {
                 function, object, ..
             } => Self::new("other-code", message).hint(format!(
-                "this run stored no credential for it; find out who changed the code, deploy the uploaded zip with `aws lambda update-function-code --function-name {function} --s3-bucket {} --s3-key {} --s3-object-version {}`, and run `keyrota bootstrap` again",
+                "no credential was stored for it; find out who changed the code, deploy the uploaded zip file with `aws lambda update-function-code --function-name {function} --s3-bucket {} --s3-key {} --s3-object-version {}`, then run `keyrota bootstrap` again",
                 object.bucket, object.key, object.version
             )),
             run::Error::OtherChangeSet { .. } => Self::new("other-change-set", message).hint(
-                "find out who replaced it: the bucket's versions and CloudTrail say who wrote there; then run the same command again",
+                "find out who replaced it from the versions in the bucket and from CloudTrail, then run the same command again",
             ),
             run::Error::NotVersioned { .. } => Self::new("not-versioned", message).hint(
-                "find out who suspended versioning; for a bucket of yours, enable it with `aws s3api put-bucket-versioning`",
+                "find out who suspended versioning; enable it for a bucket of your own with `aws s3api put-bucket-versioning`",
             ),
             run::Error::TemplateTooLong { .. } => Self::new("template-too-long", message)
-                .hint("`keyrota bootstrap` creates the bucket again, or name one with function.artifact_bucket"),
+                .hint("create the bucket again with `keyrota bootstrap`, or name a bucket with function.artifact_bucket"),
         }
     }
 }
@@ -159,9 +163,9 @@ impl From<render::Error> for Failed {
         match error {
             render::Error::Refused(findings) => Self::refused("the rendered stack", findings),
             earlier @ render::Error::Before { .. } => Self::new("against", earlier.to_string())
-                .hint("it has to be a template that keyrota rendered"),
+                .hint("compare with a template that keyrota rendered"),
             overlaid @ render::Error::Template(_) => Self::new("template", overlaid.to_string())
-                .hint("docs/reference/templates.md lists the templates, their variables, and how each value is written"),
+                .hint("docs/reference/templates.md lists the templates, their variables, and how each value is escaped"),
             other => Self::new("template", other.to_string()),
         }
     }

@@ -62,8 +62,10 @@ fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
             match place.is_file() {
                 true => Ok(place),
                 false => {
-                    let message = format!("cannot write {}: it is no file", path.display());
-                    Err(Failed::new("file", message).hint("--manifest FILE names another one"))
+                    let message =
+                        format!("cannot write {}: it is not a regular file", path.display());
+                    Err(Failed::new("file", message)
+                        .hint("choose another file with --manifest FILE"))
                 }
             }
         }

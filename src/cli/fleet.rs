@@ -59,7 +59,10 @@ impl Stacks {
             return Ok(());
         };
         file::replace(&self.record, &text)?;
-        let told = format!("wrote {}; keep it with the manifest", self.record.display());
+        let told = format!(
+            "wrote {}; commit it together with the manifest",
+            self.record.display()
+        );
         settings.progress.on(Event::Done(told));
         Ok(())
     }
@@ -114,7 +117,7 @@ impl Stacks {
             let name = model.stack.as_str();
             if context.cloud.stack(name).await?.is_some() {
                 context.listener.on(Event::Warning(format!(
-                    "the stack {name} is deployed and has no entries any more; its secrets stay when it goes: aws cloudformation delete-stack --stack-name {name}"
+                    "the deployed stack {name} has no entries in the manifest any more; to delete it and keep its secrets: aws cloudformation delete-stack --stack-name {name}"
                 )));
             }
         }
@@ -132,7 +135,7 @@ fn read_record(path: &Path) -> Result<(Record, Option<String>), Failed> {
     let record = Record::parse(&text).map_err(|why| {
         let name = path.display().to_string();
         let finding = Finding::error("record", name.clone(), why).hint(
-            "restore it from version control: it says which stack each deployed secret is in; where nothing was deployed yet, delete it",
+            "restore the file from version control, because it records the stack of each deployed secret; if nothing was deployed yet, delete it",
         );
         Failed::refused(&name, vec![finding])
     })?;
@@ -184,12 +187,15 @@ fn templates_in(directory: &Path) -> Result<BTreeMap<String, String>, Failed> {
             let text = read(&path).map_err(|error| Failed::file("read", &path, &error))?;
             templates.insert(name.to_owned(), text);
         } else if name.ends_with(".hbs") {
-            let message = format!("{} is not called NAME{TEMPLATE}", path.display());
-            return Err(Failed::new("template", message).hint("rename it, or move it away"));
+            let message = format!("the name of {} is not NAME{TEMPLATE}", path.display());
+            return Err(Failed::new("template", message).hint("rename or remove the file"));
         }
     }
     if templates.is_empty() {
-        let message = format!("{} holds no template NAME{TEMPLATE}", directory.display());
+        let message = format!(
+            "{} contains no template NAME{TEMPLATE}",
+            directory.display()
+        );
         return Err(Failed::new("template", message)
             .hint("docs/reference/templates.md lists the templates that can be overridden"));
     }

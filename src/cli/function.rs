@@ -66,7 +66,7 @@ pub(super) fn authorities<'a>(
             Err(why) => {
                 let why = format!("{file}: {why}");
                 findings.push(Finding::error("tls-ca", format!("{place}.tls_ca"), why).hint(
-                    "it is a file in PEM with the certificates of the authorities, relative to the manifest",
+                    "specify a PEM file with the certificates of the authorities, relative to the manifest",
                 ));
             }
         }
@@ -194,7 +194,7 @@ fn inspect(
             Strategy::Databases => " --kind database",
         };
         Failed::new("bundle", format!("{}: {refused}", path.display())).hint(format!(
-            "`keyrota bundle{kind} --architecture {}` makes one",
+            "create the zip file with `keyrota bundle{kind} --architecture {}`",
             architecture.as_str()
         ))
     })

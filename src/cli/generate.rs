@@ -110,8 +110,9 @@ fn compare(directory: &Path, rendering: &Rendering) -> GenerateResult {
 fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Failed> {
     if let Some(path) = foreign(directory, rendering) {
         let file = directory.join(path);
-        let message = format!("{} is there, and keyrota did not write it", file.display());
-        return Err(Failed::new("file", message).hint("-o names another folder; or move it away"));
+        let message = format!("{} exists, and keyrota did not write it", file.display());
+        return Err(Failed::new("file", message)
+            .hint("choose another directory with -o, or remove the file"));
     }
     let mut files = Vec::new();
     // Policies of entries that are gone would look as if they were in force.
@@ -128,7 +129,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
         .filter_map(|path| path.parent().map(Path::to_owned))
         .collect();
     for parent in &parents {
-        std::fs::create_dir_all(parent).map_err(|error| Failed::file("make", parent, &error))?;
+        std::fs::create_dir_all(parent).map_err(|error| Failed::file("create", parent, &error))?;
     }
     let all: Vec<(&String, &String)> = rendering.files.iter().collect();
     let chunks: Vec<_> = all.chunks(CHUNK).collect();
@@ -169,7 +170,7 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
     let failed =
         |error: &std::io::Error| Failed::file("read the earlier rendering in", directory, error);
     std::fs::read_dir(directory).map_err(|error| {
-        failed(&error).hint("--against names a folder that `keyrota generate -o` wrote")
+        failed(&error).hint("specify a directory that `keyrota generate` wrote with --against")
     })?;
     let mut stacks = BTreeMap::new();
     for name in names_in(directory)
@@ -180,7 +181,7 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
         let unreadable = || {
             Failed::new(
                 "file",
-                format!("cannot read {}: it is no text", path.display()),
+                format!("cannot read {}: it is not a text file", path.display()),
             )
         };
         let text = held(&path).and_then(|bytes| String::from_utf8(bytes).ok());
@@ -188,11 +189,11 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
     }
     if stacks.is_empty() {
         let message = format!(
-            "{} holds no stack.yaml and no stack-000.yaml",
+            "{} contains neither stack.yaml nor stack-000.yaml",
             directory.display()
         );
         return Err(Failed::new("against", message)
-            .hint("name the folder that an earlier `keyrota generate` wrote to"));
+            .hint("specify a directory that an earlier `keyrota generate` wrote"));
     }
     Ok(Before {
         // Not where it is: the same two renderings give the same page anywhere.

@@ -21,19 +21,19 @@ impl Held {
         let refused = |why: String| Failed::new("secret", format!("the secret {secret} {why}"));
         let value = secrets.value(secret, CURRENT).await?;
         let value = value.ok_or_else(|| {
-            refused("does not exist, or has no value".into()).hint("check its name and --region")
+            refused("does not exist, or has no value".into()).hint("check the name and --region")
         })?;
         let (key, login) = (Credential::read(&value.text), Login::read(&value.text));
         let incomplete = |missing: Vec<&str>| {
             let what = format!("lacks {}", missing.join(", "));
-            Err(refused(what).hint("`keyrota bootstrap` stores the first credential"))
+            Err(refused(what).hint("run `keyrota bootstrap` to store the first credential"))
         };
         match (key, login) {
             (Content::Complete(key), _) => Ok(Self::Key(key)),
             (_, Content::Complete(login)) => Ok(Self::Login(login)),
             (Content::Malformed(field), _) => {
                 let what = format!("cannot be used: in its value, {}", malformed(field));
-                let hint = "store the four fields again; `keyrota doctor` says how";
+                let hint = "run `keyrota doctor` to see how to store the value again";
                 Err(refused(what).hint(hint))
             }
             // A first value has a user's name and, of a database, the engine.
@@ -41,7 +41,7 @@ impl Held {
                 incomplete(missing)
             }
             (Content::Incomplete(missing), _) => incomplete(missing),
-            _ => Err(refused("does not hold a JSON object".into())),
+            _ => Err(refused("does not contain a JSON object".into())),
         }
     }
 }

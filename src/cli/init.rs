@@ -106,7 +106,7 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
         && named != account
     {
         settings.progress.on(Event::Warning(format!(
-            "the credentials are of account {account}, not {named}; what was found is that account's"
+            "the credentials are those of account {account}, not {named}; the users listed are those of {account}"
         )));
     }
     settings.progress.finish();
@@ -128,8 +128,8 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
 }
 
 fn exists(path: &Path) -> Failed {
-    Failed::new("exists", format!("{} is there already", path.display()))
-        .hint("--force writes over it; --manifest FILE writes another one")
+    Failed::new("exists", format!("{} already exists", path.display()))
+        .hint("use --force to overwrite it, or --manifest FILE to write another file")
 }
 
 fn require_flags(verb: &InitCommand) -> Result<(), Failed> {
@@ -144,11 +144,11 @@ fn require_flags(verb: &InitCommand) -> Result<(), Failed> {
         return Ok(());
     }
     let message = format!(
-        "there is no terminal to ask on, and {} is missing",
+        "cannot prompt without a terminal: {} is missing",
         missing.join(" and ")
     );
     Err(Failed::new("usage", message)
-        .hint("for instance: keyrota init --stack payments-keys --user ci-deployer")
+        .hint("for example: keyrota init --stack payments-keys --user ci-deployer")
         .exit(Exit::Usage))
 }
 
@@ -158,7 +158,7 @@ async fn look_around(settings: &Settings, users: &[UserName]) -> Surveyed {
         Ok(surveyed) => surveyed,
         Err(_) => {
             settings.progress.on(Event::Done(
-                "AWS did not answer in time; going on without it".to_owned(),
+                "AWS did not respond in time; continuing without the account's users".to_owned(),
             ));
             Surveyed::default()
         }
@@ -198,34 +198,34 @@ impl Known {
     ) -> Result<Draft, Failed> {
         let verb = &mut self.verb;
         if verb.stack.is_none() {
-            let stack = asker.ask("The stack's name?", Some("access-keys"), StackName::parse)?;
+            let stack = asker.ask("Stack name?", Some("access-keys"), StackName::parse)?;
             verb.stack = Some(stack);
         }
         if verb.users.is_empty() {
             list(candidates, asker);
             let question = match candidates.is_empty() {
-                true => "Users whose keys shall rotate (names, with spaces between)?",
-                false => "Users whose keys shall rotate (numbers or names, with spaces between)?",
+                true => "Users whose keys to rotate (names, separated by spaces)?",
+                false => "Users whose keys to rotate (numbers or names, separated by spaces)?",
             };
             verb.users = asker.ask(question, None, |answer| chosen(answer, candidates))?;
         }
         if verb.rotate_as.is_none() {
-            let question = "Who makes the IAM calls: role (the function's), self (each user's own key), or an administrator's secret?";
+            let question = "Principal that replaces the keys: role (the function's role), self (the user's own key), or the secret of an administrator?";
             verb.rotate_as = Some(asker.ask(question, Some(ROTATE_AS), rotate_as)?);
         }
         if verb.schedule.is_none() {
-            let answer = asker.ask("How often?", Some(SCHEDULE), schedule)?;
+            let answer = asker.ask("Rotation schedule?", Some(SCHEDULE), schedule)?;
             verb.schedule = Some(answer);
         }
         if verb.email.is_empty() {
-            let question = "Who is told of what goes wrong (an e-mail address, or nothing)?";
+            let question = "E-mail address to notify about problems (optional)?";
             verb.email = asker.ask(question, None, |answer| match answer {
                 "" => Ok(Vec::new()),
                 address => model::parse_address(address).map(|address| vec![address]),
             })?;
         }
         if self.region.is_none() {
-            let question = "The Region (or nothing, for that of the AWS SDK's settings)?";
+            let question = "AWS Region (by default, that of the AWS configuration)?";
             self.region = asker.ask(question, None, |answer| match answer {
                 "" => Ok(None),
                 region => Region::parse(region).map(Some),
@@ -246,7 +246,7 @@ async fn questions(known: Known, candidates: Vec<Candidate>) -> Result<Draft, Fa
         let _ = sender.send(known.ask(&candidates, &mut asker));
     });
     let answered = receiver.await;
-    answered.unwrap_or_else(|_| Err(Failed::new("questions", "the questions ended early")))
+    answered.unwrap_or_else(|_| Err(Failed::new("questions", "the prompts ended unexpectedly")))
 }
 
 /// Lists the users that were found, each with its number.
@@ -276,7 +276,7 @@ fn chosen(answer: &str, candidates: &[Candidate]) -> Result<Vec<UserName>, Strin
         users.push(UserName::parse(name)?);
     }
     match users.is_empty() {
-        true => Err("name at least one".to_owned()),
+        true => Err("enter at least one user".to_owned()),
         false => Ok(unique(users)),
     }
 }

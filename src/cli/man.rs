@@ -62,7 +62,8 @@ fn page(command: Command) -> Result<Page, Failed> {
 }
 
 fn write(directory: &Path, pages: &[Page]) -> Result<ManualResult, Failed> {
-    std::fs::create_dir_all(directory).map_err(|error| Failed::file("make", directory, &error))?;
+    std::fs::create_dir_all(directory)
+        .map_err(|error| Failed::file("create", directory, &error))?;
     let files = pages.iter().map(|page| write_page(directory, page));
     Ok(ManualResult {
         directory: directory.display().to_string(),

@@ -52,7 +52,7 @@ pub(super) async fn collect<'a>(
                 let path = format!("{}.initial_password", entry.place);
                 let secret = &entry.secret;
                 findings.push(Finding::error("no-password", path, why).hint(format!(
-                    "{secret} has no password yet: provide the one that the server has, or be asked with `prompt`"
+                    "{secret} does not contain a password yet: provide the current password of the server, or use `initial_password: prompt`"
                 )));
             }
         }
@@ -67,11 +67,11 @@ pub(super) async fn collect<'a>(
             .map(|one| one.secret.as_str())
             .collect();
         let message = format!(
-            "there is no terminal to ask on for the first password of {}, and nothing was changed",
+            "cannot prompt for the first password of {} without a terminal; nothing was changed",
             secrets.join(", ")
         );
         return Err(Failed::new("declined", message)
-            .hint("`initial_password: env:NAME` takes it from the environment")
+            .hint("use `initial_password: env:NAME` to read it from an environment variable")
             .exit(Exit::Declined));
     }
     Ok(asked)
@@ -108,7 +108,7 @@ fn prompt(question: &str) -> Result<SecretString, String> {
     let answer = asked.and_then(|()| terminal.read_secure_line());
     match answer {
         Ok(answer) => Ok(answer.into()),
-        Err(error) => Err(format!("no password was read: {error}")),
+        Err(error) => Err(format!("cannot read the password: {error}")),
     }
 }
 
@@ -116,9 +116,11 @@ fn in_environment(name: &str) -> Result<SecretString, String> {
     match std::env::var(name) {
         Ok(value) => Ok(value.into()),
         Err(std::env::VarError::NotPresent) => {
-            Err(format!("the environment has no variable {name}"))
+            Err(format!("the environment variable {name} is not set"))
         }
-        Err(std::env::VarError::NotUnicode(_)) => Err(format!("the variable {name} is not UTF-8")),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(format!("the environment variable {name} is not UTF-8"))
+        }
     }
 }
 
@@ -159,7 +161,7 @@ fn usable(password: SecretString) -> Result<SecretString, String> {
         return Err("the password is empty".to_owned());
     }
     if text.contains('\0') {
-        return Err("the password holds a null character".to_owned());
+        return Err("the password contains a null character".to_owned());
     }
     Ok(password)
 }

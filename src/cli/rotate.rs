@@ -133,8 +133,8 @@ fn chosen<'fleet>(
                 })
                 .collect();
             let hint = match known.len() {
-                0..=20 => format!("it has: {}", known.join(", ")),
-                count => format!("it has {count}; `keyrota status` lists them"),
+                0..=20 => format!("known secrets: {}", known.join(", ")),
+                count => format!("run `keyrota status` to list its {count} secrets"),
             };
             let message = format!("the manifest has no secret or user `{name}`");
             return Err(Failed::new("usage", message).hint(hint).exit(Exit::Usage));

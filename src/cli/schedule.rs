@@ -62,7 +62,7 @@ pub(super) fn run(settings: &Settings, verb: &ScheduleCommand) -> Exit {
         && let Err(why) = schedule.check_window(window)
     {
         let finding = Finding::error("invalid-window", "window", why.clone())
-            .hint("Secrets Manager closes a window in time by itself where none is given");
+            .hint("omit --window to let Secrets Manager set the length of the window");
         return refuse(settings, why, finding);
     }
     let from = verb.from.unwrap_or_else(|| SystemClock.now());
@@ -91,16 +91,16 @@ fn finding(fault: &Fault) -> Finding {
     };
     let hint = match fault.field {
         Some("minutes") => "write cron(0 …)",
-        Some("hours") => "one hour such as 8, or 4/12 for 04:00 and 16:00",
+        Some("hours") => "for example 8, or 4/12 for 04:00 and 16:00",
         Some("day-of-month") => {
-            "such as 1, or 1,15, or L for the last day; ? where the day of the week counts"
+            "for example 1, or 1,15, or L for the last day; ? if day-of-week is specified"
         }
-        Some("month") => "such as *, or 1/3, or JAN,JUL",
+        Some("month") => "for example *, 1/3, or JAN,JUL",
         Some("day-of-week") => {
-            "such as MON-FRI, or TUE#3 for the third Tuesday, or SUNL for the last Sunday; ? where the day of the month counts"
+            "for example MON-FRI, TUE#3 for the third Tuesday, or SUNL for the last Sunday; ? if day-of-month is specified"
         }
         Some("year") => "write * for the year",
-        _ => "such as rate(30 days), rate(12 hours) or cron(0 8 1 * ? *)",
+        _ => "for example rate(30 days), rate(12 hours), or cron(0 8 1 * ? *)",
     };
     Finding::error("invalid-schedule", fault.field.unwrap_or_default(), message).hint(hint)
 }

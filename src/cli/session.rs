@@ -30,7 +30,7 @@ impl Session {
         .await;
         let region = aws.region().map(str::to_owned).ok_or_else(|| {
             Failed::new("region", "no AWS Region is set")
-                .hint("set it with --region, `region:` in the manifest, or AWS_REGION")
+                .hint("specify it with --region, `region:` in the manifest, or AWS_REGION")
         })?;
         Ok(Self {
             aws,

@@ -99,9 +99,9 @@ impl Settings {
         let bytes = std::fs::read(&self.manifest).map_err(|error| {
             let failed = Failed::file("read the manifest", &self.manifest, &error);
             match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    failed.hint("`keyrota init` writes one; --manifest FILE names another")
-                }
+                std::io::ErrorKind::NotFound => failed.hint(
+                    "create one with `keyrota init`, or specify another one with --manifest FILE",
+                ),
                 _ => failed,
             }
         })?;
@@ -121,11 +121,13 @@ impl Settings {
         self.progress.finish();
         let declined = |message: &str| {
             Err(Failed::new("declined", message)
-                .hint("--yes goes on without a question")
+                .hint("use --yes to skip the confirmation prompt")
                 .exit(Exit::Declined))
         };
         if !std::io::stdin().is_terminal() {
-            return declined("there is no terminal to ask on, and nothing was changed");
+            return declined(
+                "cannot prompt for confirmation without a terminal; nothing was changed",
+            );
         }
         let _ = write!(Questions, "{question} [y/N] ");
         let mut answer = String::new();

@@ -79,12 +79,12 @@ async fn each(aws: &Aws, users: &[UserName]) -> port::Result<Vec<Candidate>> {
 fn without(error: &port::Error) -> String {
     match error.kind {
         ErrorKind::Credentials => {
-            "no AWS credentials were found, so the account's users were not looked at".to_owned()
+            "no AWS credentials were found, so the account's users are not listed".to_owned()
         }
         ErrorKind::Denied => format!(
-            "{} is not allowed, so the account's users were not looked at",
+            "{} is not allowed, so the account's users are not listed",
             error.call
         ),
-        _ => format!("the account's users were not looked at: {error}"),
+        _ => format!("cannot list the account's users: {error}"),
     }
 }

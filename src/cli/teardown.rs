@@ -84,7 +84,7 @@ fn question(plans: &[TeardownPlan]) -> String {
             } => {
                 writeln!(
                     text,
-                    "  delete the secret {secret}, restorable for {days} days"
+                    "  delete the secret {secret}, which can be restored for {days} days"
                 )
             }
             Step::DeleteSecret {
@@ -92,13 +92,13 @@ fn question(plans: &[TeardownPlan]) -> String {
                 deletion: Deletion::Forced,
                 ..
             } => {
-                writeln!(text, "  delete the secret {secret} for good")
+                writeln!(text, "  delete the secret {secret} permanently")
             }
             Step::DeleteEncryptionKey { id, days } => {
                 writeln!(text, "  delete the KMS key {id} in {days} days")
             }
         };
     }
-    text.push_str("Go on?");
+    text.push_str("Continue?");
     text
 }

@@ -11,9 +11,9 @@ const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "
 
 /// What passwords of databases look like.
 const DATABASES: &str = "
-# Passwords of databases' users (postgres, mysql, mariadb); the first one is asked for.
+# Passwords of database users (postgres, mysql, mariadb). `bootstrap` prompts for the first one.
 # databases: [{ secret: prod/orders-db, engine: postgres, host: orders.internal, username: orders_app }]
-# The VPC from which the databases can be reached.
+# The VPC of the database function. It must have a route to the databases.
 # network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }
 ";
 
@@ -46,11 +46,11 @@ impl Draft {
             "\
 # yaml-language-server: $schema={address}
 #
-# What keyrota rotates. `keyrota generate` renders it for review, `keyrota bootstrap`
-# deploys it. Settings that are commented out are there to be chosen.
+# The manifest of keyrota. `keyrota generate` renders it for review, and `keyrota
+# bootstrap` deploys it. Optional settings are commented out.
 version: 1
 
-# The CloudFormation stack.
+# Name of the CloudFormation stack.
 stack: {stack}
 ",
             address = schema::ADDRESS,
@@ -86,7 +86,7 @@ stack: {stack}
     }
 
     fn write_place(&self, text: &mut String) {
-        text.push_str("\n# keyrota refuses to run in another account.\n");
+        text.push_str("\n# The AWS account. keyrota refuses to run in another one.\n");
         match &self.account {
             Some(account) => {
                 let _ = writeln!(text, "account: \"{account}\"");
@@ -98,14 +98,16 @@ stack: {stack}
                 let _ = writeln!(text, "region: {region}");
             }
             None => text.push_str(
-                "# Without it, the Region of the AWS SDK's own settings.\n# region: eu-west-1\n",
+                "# The AWS Region. By default, the Region of the AWS configuration.\n# region: eu-west-1\n",
             ),
         }
-        text.push_str("\n# On every resource that takes tags.\n# tags: { team: payments }\n");
+        text.push_str(
+            "\n# Tags of every resource that supports tags.\n# tags: { team: payments }\n",
+        );
     }
 
     fn write_alarms(&self, text: &mut String) {
-        text.push_str("\n# Told when a rotation fails or is overdue, or an old key is still in use. Each address\n# confirms once.\n");
+        text.push_str("\n# E-mail addresses to notify if a rotation fails or is overdue, or if an old key is still\n# in use. Each recipient must confirm the subscription.\n");
         if self.email.is_empty() {
             text.push_str("# alarms: { email: [ops@example.com] }\n");
             return;
@@ -120,27 +122,27 @@ stack: {stack}
         let _ = write!(
             text,
             "
-# For every entry that says nothing else.
+# Defaults for all entries.
 defaults:
-  # UTC, no more often than every four hours. When its windows open:
-  # keyrota schedule 'EXPRESSION'
+  # Rotation schedule in UTC, at most every four hours. `keyrota schedule 'EXPRESSION'`
+  # lists the next rotation windows.
   schedule: {schedule}
-  # Whose credentials make the IAM calls: self (the user's own key), role (the function's
-  # role), or the name of an administrator's secret.
+  # Principal that replaces the keys: self (the user's own key), role (the function's
+  # execution role), or the name of an administrator's secret.
   rotate_as: {rotate_as}
 ",
             schedule = scalar(&self.schedule),
             rotate_as = scalar(&self.rotate_as),
         );
         text.push_str(
-            "  # aws/secretsmanager costs nothing and serves this account only; create makes a key;\n  # an existing key is named by its ARN.\n",
+            "  # KMS key that encrypts the secrets: aws/secretsmanager (free, for this account only),\n  # create (a new key), or the ARN of an existing key.\n",
         );
         let _ = match &self.kms_key {
             Some(key) => writeln!(text, "  kms_key: {}", scalar(key)),
             None => writeln!(text, "  # kms_key: create"),
         };
         text.push_str(
-            "  # The key that was replaced stays active until the next rotation, unless it is to go\n  # before. A key that is still in use is held back.\n  # old_key: { deactivate_after: 1d, delete_after: 7d }\n",
+            "  # By default, the old key stays active until the next rotation. To retire it earlier, use\n  # old_key. A key that a client still uses is held back.\n  # old_key: { deactivate_after: 1d, delete_after: 7d }\n",
         );
     }
 
@@ -157,7 +159,7 @@ defaults:
         }
         if first {
             text.push_str(
-                "    # Adopts the key that a profile of ~/.aws/credentials holds, so that its clients work\n    # on; else a new key is made.\n    # initial_key: profile:NAME\n    # The stack makes the user, where there is none.\n    # create_user: true\n",
+                "    # Adopt the key of a profile in ~/.aws/credentials, so that its clients continue to work.\n    # By default, a new key is created.\n    # initial_key: profile:NAME\n    # Let the stack create the user.\n    # create_user: true\n",
             );
         }
     }
@@ -226,56 +228,56 @@ mod tests {
         insta::assert_snapshot!(whole.text(), @r#"
         # yaml-language-server: $schema=https://raw.githubusercontent.com/keyrota/keyrota/main/schema/keyrota.schema.json
         #
-        # What keyrota rotates. `keyrota generate` renders it for review, `keyrota bootstrap`
-        # deploys it. Settings that are commented out are there to be chosen.
+        # The manifest of keyrota. `keyrota generate` renders it for review, and `keyrota
+        # bootstrap` deploys it. Optional settings are commented out.
         version: 1
 
-        # The CloudFormation stack.
+        # Name of the CloudFormation stack.
         stack: payments-keys
 
-        # keyrota refuses to run in another account.
+        # The AWS account. keyrota refuses to run in another one.
         account: "012345678901"
         region: eu-west-1
 
-        # On every resource that takes tags.
+        # Tags of every resource that supports tags.
         # tags: { team: payments }
 
-        # Told when a rotation fails or is overdue, or an old key is still in use. Each address
-        # confirms once.
+        # E-mail addresses to notify if a rotation fails or is overdue, or if an old key is still
+        # in use. Each recipient must confirm the subscription.
         alarms:
           email:
             - ops@example.com
 
-        # For every entry that says nothing else.
+        # Defaults for all entries.
         defaults:
-          # UTC, no more often than every four hours. When its windows open:
-          # keyrota schedule 'EXPRESSION'
+          # Rotation schedule in UTC, at most every four hours. `keyrota schedule 'EXPRESSION'`
+          # lists the next rotation windows.
           schedule: cron(0 2 ? * SUN *)
-          # Whose credentials make the IAM calls: self (the user's own key), role (the function's
-          # role), or the name of an administrator's secret.
+          # Principal that replaces the keys: self (the user's own key), role (the function's
+          # execution role), or the name of an administrator's secret.
           rotate_as: role
-          # aws/secretsmanager costs nothing and serves this account only; create makes a key;
-          # an existing key is named by its ARN.
+          # KMS key that encrypts the secrets: aws/secretsmanager (free, for this account only),
+          # create (a new key), or the ARN of an existing key.
           kms_key: create
-          # The key that was replaced stays active until the next rotation, unless it is to go
-          # before. A key that is still in use is held back.
+          # By default, the old key stays active until the next rotation. To retire it earlier, use
+          # old_key. A key that a client still uses is held back.
           # old_key: { deactivate_after: 1d, delete_after: 7d }
 
         access_keys:
           - user: ci-deploy
             secret: payments-keys/ci-deploy/access-key
-            # Adopts the key that a profile of ~/.aws/credentials holds, so that its clients work
-            # on; else a new key is made.
+            # Adopt the key of a profile in ~/.aws/credentials, so that its clients continue to work.
+            # By default, a new key is created.
             # initial_key: profile:NAME
-            # The stack makes the user, where there is none.
+            # Let the stack create the user.
             # create_user: true
           - user: mailer
           - user: "no"
           - user: "0x1F"
 
-        # Passwords of databases' users (postgres, mysql, mariadb); the first one is asked for.
+        # Passwords of database users (postgres, mysql, mariadb). `bootstrap` prompts for the first one.
         # databases: [{ secret: prod/orders-db, engine: postgres, host: orders.internal, username: orders_app }]
-        # The VPC from which the databases can be reached.
+        # The VPC of the database function. It must have a route to the databases.
         # network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }
         "#);
         let model = read(&whole);

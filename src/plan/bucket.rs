@@ -25,11 +25,11 @@ pub enum ObservedBucket {
 /// Returns what makes a bucket unfit that the manifest names. It is never changed, so
 /// that it has to be fit as it is.
 pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Option<Finding> {
-    let without = "or leave `function.artifact_bucket` out, and keyrota makes a bucket";
+    let without = "or remove `function.artifact_bucket` to let keyrota create a bucket";
     let (message, hint) = match seen {
         ObservedBucket::There { versioned: true } => return None,
         ObservedBucket::Missing => (
-            format!("there is no bucket `{name}`"),
+            format!("the bucket `{name}` does not exist"),
             format!("create it in {region} with versioning enabled, {without}"),
         ),
         ObservedBucket::Denied(why) => (
@@ -39,7 +39,7 @@ pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Op
         ObservedBucket::Elsewhere(other) => return Some(check_region(name, region, other)),
         ObservedBucket::There { versioned: false } => (
             format!(
-                "the bucket `{name}` does not keep versions, so that an object in it could be replaced after it was compared"
+                "versioning is not enabled on the bucket `{name}`, so an object could be replaced after it was checked"
             ),
             format!(
                 "enable versioning: aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled"
@@ -52,7 +52,7 @@ pub fn check_named_bucket(name: &str, region: &str, seen: &ObservedBucket) -> Op
 /// Returns the finding of a bucket in another Region than the stack's.
 pub fn check_region(name: &str, region: &str, other: &str) -> Finding {
     let message = format!(
-        "the bucket `{name}` is in {other}, and Lambda reads code from buckets in the stack's Region, {region}"
+        "the bucket `{name}` is in {other}, but Lambda reads code only from buckets in the stack's Region, {region}"
     );
     let hint = format!("name a bucket in {region} with `function.artifact_bucket`");
     Finding::error(KIND, PATH, message).hint(hint)
@@ -67,12 +67,12 @@ mod tests {
         let check = |seen| check_named_bucket("code", "eu-west-1", &seen);
         assert_eq!(check(ObservedBucket::There { versioned: true }), None);
         for (seen, says) in [
-            (ObservedBucket::Missing, "no bucket `code`"),
+            (ObservedBucket::Missing, "`code` does not exist"),
             (ObservedBucket::Denied("403".into()), "403"),
             (ObservedBucket::Elsewhere("us-east-2".into()), "us-east-2"),
             (
                 ObservedBucket::There { versioned: false },
-                "does not keep versions",
+                "versioning is not enabled",
             ),
         ] {
             let finding = check(seen).unwrap();

@@ -21,20 +21,20 @@ impl Candidate {
         match self.path.as_deref() {
             None => {
                 return Some(
-                    "there is no such user; make it, or have the stack make it with `create_user: true`"
+                    "the user does not exist; create it, or let the stack create it with `create_user: true`"
                         .to_owned(),
                 );
             }
             Some("/") => {}
             Some(path) => {
                 return Some(format!(
-                    "it is below the path {path}; keyrota manages users without one"
+                    "it has the path {path}; keyrota manages only users without a path"
                 ));
             }
         }
         let active = self.keys.iter().flatten().filter(|key| key.active).count();
         (active > 1).then(|| {
-            "it has two active keys, and a rotation needs the place of one: delete the one that nobody uses"
+            "it has two active keys, and rotation needs a free key slot: delete the key that is not in use"
                 .to_owned()
         })
     }
@@ -48,11 +48,11 @@ impl Candidate {
         }
         match (active, keys.len()) {
             (1, 1) => Some(
-                "clients use its key: with `initial_key: profile:NAME` that key becomes the secret's first"
+                "clients use its key: `initial_key: profile:NAME` adopts that key as the first value of the secret"
                     .to_owned(),
             ),
             (_, 2) => Some(
-                "an inactive key takes the place that a rotation needs, and is deleted then".to_owned(),
+                "rotation needs the key slot of its inactive key, and will delete that key".to_owned(),
             ),
             _ => None,
         }

@@ -160,7 +160,7 @@ pub fn refuse_seed_changes(changes: &[Change]) -> Vec<Finding> {
             let message = format!("{what}, and the rotated value would be lost");
             Some(
                 Finding::error("seed-change", change.logical_id.clone(), message)
-                    .hint("the first value of a secret is frozen; rename the secret in the manifest to make another"),
+                    .hint("the seed of a secret cannot change; rename the secret in the manifest to create another one"),
             )
         })
         .collect()

@@ -140,7 +140,7 @@ pub(super) fn check_database(
     {
         let message = format!("the administrator's secret `{}` {why}", name.as_str());
         findings.push(Finding::error("no-administrator", path, message).hint(
-            "it holds the login of an administrator of the same server in the fields `engine`, `host`, `port`, `username` and `password`",
+            "store the login of an administrator of the same server there, in the fields `engine`, `host`, `port`, `username`, and `password`",
         ));
     }
     findings
@@ -151,13 +151,13 @@ pub(super) fn check_database(
 fn check_login(entry: &Database, login: &Login) -> Option<Finding> {
     let what = if login.engine != entry.engine {
         format!(
-            "is for {}, and the manifest says {}",
+            "is for {}, but the manifest specifies {}",
             login.engine.as_str(),
             entry.engine.as_str()
         )
     } else if login.username != entry.username {
         format!(
-            "names another user than the manifest, which says `{}`",
+            "names another user than `{}`, the user in the manifest",
             entry.username
         )
     } else {
@@ -165,10 +165,9 @@ fn check_login(entry: &Database, login: &Login) -> Option<Finding> {
     };
     let path = format!("secret {}", entry.secret);
     let message = format!("the value of `{}` {what}", entry.secret);
-    Some(
-        Finding::error("other-login", path, message)
-            .hint("a secret keeps its user: give the entry a secret of its own with `secret:`"),
-    )
+    Some(Finding::error("other-login", path, message).hint(
+        "the user of a secret cannot change: choose another name for this entry with `secret:`",
+    ))
 }
 
 /// Returns how a database's secret fares at a moment.
@@ -194,7 +193,7 @@ pub fn report_database(entry: &Database, seen: &ObservedDatabase, now: Timestamp
 fn state(entry: &Database, seen: &ObservedDatabase, now: Timestamp) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
     let held = match &seen.secret {
-        None => return because(State::Missing, "there is no such secret".into()),
+        None => return because(State::Missing, "the secret does not exist".into()),
         Some(held) if held.secret.deleted.is_some() => {
             return because(State::Missing, "it is scheduled for deletion".into());
         }

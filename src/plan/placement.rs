@@ -28,11 +28,11 @@ pub fn check_placement(stacks: &[(&Model, &[StackResource])]) -> Vec<Finding> {
                 && **stack != model.stack
             {
                 let message = format!(
-                    "the secret {} is in the stack {stack}, and was placed in {}",
+                    "the secret {} is in the stack {stack}, but the record places it in {}",
                     entry.secret, model.stack
                 );
                 findings.push(Finding::error("moved", entry.secret.as_str(), message).hint(
-                    "restore the record of the stacks beside the manifest, or correct the secret's number in it",
+                    "restore the record of the stacks beside the manifest, or correct the number of the secret in it",
                 ));
             }
         }

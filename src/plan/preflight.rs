@@ -51,11 +51,11 @@ pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
     let account = model.account.as_ref()?;
     (account.as_str() != caller.account).then(|| {
         let message = format!(
-            "the manifest is for account {account}; these credentials are {} in account {}",
+            "the manifest is for account {account}, but the credentials are those of {} in account {}",
             caller.arn, caller.account
         );
         Finding::error("wrong-account", "account", message)
-            .hint("choose the profile of the right account with --profile")
+            .hint("select a profile of that account with --profile")
     })
 }
 
@@ -66,9 +66,9 @@ pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
         .get(STACK_TAG)
         .is_some_and(|tag| tag == model.stack.as_str());
     (!ours && !stack.status.is_review()).then(|| {
-        let message = "a stack of this name exists, and keyrota did not make it";
+        let message = "a stack of this name exists, and keyrota did not create it";
         Finding::error("foreign-stack", format!("stack {}", stack.name), message)
-            .hint("give the manifest another `stack:`")
+            .hint("choose another name for `stack:` in the manifest")
     })
 }
 
@@ -82,10 +82,10 @@ fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
             Finding::error(
                 "stack-state",
                 path,
-                "an update failed, and so did its rollback (UPDATE_ROLLBACK_FAILED)",
+                "the rollback of the last update failed (UPDATE_ROLLBACK_FAILED)",
             )
             .hint(format!(
-                "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {}",
+                "fix the cause, then run: aws cloudformation continue-update-rollback --stack-name {}",
                 stack.name
             )),
         );
@@ -98,9 +98,9 @@ fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
             Finding::error(
                 "stack-state",
                 path,
-                format!("the stack is in {status} and can only be deleted{reason}"),
+                format!("the stack status is {status}, so the stack can only be deleted{reason}"),
             )
-            .hint("`keyrota teardown` removes it; then bootstrap again"),
+            .hint("delete the stack with `keyrota teardown`, then run `keyrota bootstrap` again"),
         );
     }
 }
@@ -119,22 +119,22 @@ fn check_user(
                 "no-user",
                 path,
                 format!(
-                    "there is no IAM user `{}` in account {}",
+                    "the IAM user `{}` does not exist in account {}",
                     entry.user, observed.caller.account
                 ),
             )
-            .hint("make it, or let the stack make it with `create_user: true`"),
+            .hint("create the user, or let the stack create it with `create_user: true`"),
         ),
         Some(_) if entry.create_user && !in_stack => findings.push(
             Finding::error(
                 "user-exists",
                 path,
                 format!(
-                    "the IAM user `{}` exists, so the stack cannot make it",
+                    "the IAM user `{}` already exists, so the stack cannot create it",
                     entry.user
                 ),
             )
-            .hint("leave `create_user` out to rotate the user that is there"),
+            .hint("remove `create_user` to rotate the keys of the existing user"),
         ),
         // `user/NAME` in a policy does not match a user below a path.
         Some(user) if user.path != "/" => findings.push(
@@ -142,11 +142,11 @@ fn check_user(
                 "user-path",
                 path,
                 format!(
-                    "the user is below the path {}, and the policies name users without one",
+                    "the user has the path {}, and keyrota's policies apply only to users without a path",
                     user.path
                 ),
             )
-            .hint("move it: aws iam update-user --new-path / --user-name …"),
+            .hint("remove the path: aws iam update-user --new-path / --user-name …"),
         ),
         _ => {}
     }
@@ -164,23 +164,25 @@ pub(super) fn check_secret(
     let path = format!("secret {name}");
     if secret.deleted.is_some() {
         let message = format!(
-            "a secret `{name}` is scheduled for deletion, and its name is taken until then"
+            "the secret `{name}` is scheduled for deletion, and its name cannot be used until then"
         );
         return Some(
             Finding::error("scheduled-for-deletion", path, message)
-                .hint(format!("choose another name with `secret:`, or give the old one up for good: keyrota teardown --force-delete-secrets (its value can be brought back until then: aws secretsmanager restore-secret --secret-id {name})")),
+                .hint(format!("choose another name with `secret:`, or delete the secret permanently with `keyrota teardown --force-delete-secrets` (to restore its value instead: aws secretsmanager restore-secret --secret-id {name})")),
         );
     }
     if !in_stack {
         let tag = secret.tags.get(STACK_TAG);
         let (message, hint) = if tag.is_some_and(|tag| tag == stack) {
             (
-                format!("the secret `{name}` is left of an earlier deployment of this stack"),
-                "`keyrota teardown` removes it; or choose another name with `secret:`",
+                format!(
+                    "the secret `{name}` is left over from an earlier deployment of this stack"
+                ),
+                "delete it with `keyrota teardown`, or choose another name with `secret:`",
             )
         } else {
             (
-                format!("a secret `{name}` exists and is not this stack's"),
+                format!("the secret `{name}` exists and does not belong to this stack"),
                 "choose another name with `secret:`, or delete that secret",
             )
         };
@@ -188,17 +190,17 @@ pub(super) fn check_secret(
     }
     sealed.then(|| {
         let message =
-            format!("the value of `{name}` cannot be decrypted: its KMS key is disabled or going");
+            format!("cannot decrypt the value of `{name}`: its KMS key is disabled or scheduled for deletion");
         Finding::error("undecryptable", path, message)
-            .hint("aws kms cancel-key-deletion keeps a key that is going, and aws kms enable-key makes it usable again")
+            .hint("cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`")
     })
 }
 
 /// Returns why a customer managed key cannot be used, if so.
 pub(super) fn check_kms_key(arn: &Arn, key: Option<&EncryptionKey>) -> Option<String> {
     let why = match key {
-        None => "does not exist, or is not this account's to see".to_owned(),
-        Some(key) if !key.enabled => format!("cannot be used: it is {}", key.state),
+        None => "does not exist, or this account cannot access it".to_owned(),
+        Some(key) if !key.enabled => format!("cannot be used: its state is {}", key.state),
         Some(_) => return None,
     };
     Some(format!("the KMS key {arn} {why}"))
@@ -220,11 +222,11 @@ fn check_keys(
                 "lost-key",
                 path.clone(),
                 format!(
-                    "the secret `{}` holds the key {}, which is not among the user's keys",
+                    "the secret `{}` contains the key {}, which the user does not have",
                     seen.secret_name, lost
                 ),
             )
-            .hint("store a key that works in the secret, with the same four fields, and run again"),
+            .hint("store a working key in the secret, with the same four fields, then run the command again"),
         );
     }
     let adopted = match &seen.profile {
@@ -242,14 +244,14 @@ fn check_keys(
     let names: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
     findings.extend(claimed(seen, &foreign));
     let active = foreign.iter().any(|key| key.active);
-    let free = "delete the key that nothing uses (aws iam delete-access-key)";
+    let free = "delete the key that is not in use (aws iam delete-access-key)";
     if foreign.len() >= 2 {
         findings.push(
             Finding::error(
                 "no-room",
                 path,
                 format!(
-                    "both of the user's key slots hold keys that keyrota does not know ({})",
+                    "keyrota did not create either of the user's two keys ({}), and rotation needs a free key slot",
                     names.join(", ")
                 ),
             )
@@ -259,12 +261,12 @@ fn check_keys(
         );
     } else if active {
         let what = format!(
-            "the user has an active key that keyrota does not know ({}); rotation needs its place and will not take it",
+            "keyrota did not create the user's active key {}, and rotation needs its key slot",
             names.join(", ")
         );
         findings.push(match preflight.rotates {
             true => Finding::error("foreign-key", path, what)
-                .hint("adopt it with `initial_key: profile:NAME`; or store a first key beside it with --no-rotate, move its clients to the secret, delete it, and run again"),
+                .hint("adopt it with `initial_key: profile:NAME`; or run with --no-rotate to store a first key, move the clients to the secret, delete the old key, and run the command again"),
             false => Finding::warning("foreign-key", path, what),
         });
     } else if !foreign.is_empty() {
@@ -272,7 +274,7 @@ fn check_keys(
             "inactive-key",
             path,
             format!(
-                "the inactive key {} will be deleted to make room for rotation",
+                "the inactive key {} will be deleted to free a key slot for rotation",
                 names.join(", ")
             ),
         ));
@@ -286,12 +288,12 @@ fn claimed(seen: &ObservedEntry, foreign: &[&Key]) -> Option<Finding> {
     let key = foreign.iter().find(|key| key.active && claimed.made(key))?;
     let (user, id) = (&seen.user_name, &key.id);
     let message = format!(
-        "the secret's tag {SEEDING_TAG} says that a bootstrap of an earlier version made the key {id} and was interrupted, so that nobody has its secret part; others can write that tag, and the key was not touched"
+        "the secret's tag {SEEDING_TAG} says that an interrupted run of an earlier version created the key {id}, so that its secret part is lost; the key was not touched, because other principals can write this tag"
     );
     let command = deletion_of(user, id);
     Some(
         Finding::warning("interrupted-seeding", format!("user {user}"), message)
-            .hint(format!("if nobody uses it: {command}")),
+            .hint(format!("if the key is not in use, delete it: {command}")),
     )
 }
 
@@ -312,7 +314,7 @@ fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Fin
         findings.extend(why.map(|why| {
             let message = format!("the administrator's secret `{}` {why}", name.as_str());
             Finding::error("no-administrator", secret.clone(), message)
-                .hint("it holds an administrator's key in the fields `accesskey` and `secretkey`")
+                .hint("store an administrator's access key there, in the fields `accesskey` and `secretkey`")
         }));
     }
     if let (InitialKey::Profile(name), Some(profile), None) =
@@ -326,7 +328,10 @@ fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Fin
             _ => None,
         };
         findings.extend(why.map(|why| {
-            let message = format!("the profile `{name}` has no key of `{}`: {why}", entry.user);
+            let message = format!(
+                "the profile `{name}` does not contain a key of the user `{}`: {why}",
+                entry.user
+            );
             Finding::error("profile-key", format!("user {}", entry.user), message)
         }));
     }

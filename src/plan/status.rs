@@ -258,7 +258,7 @@ fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
 fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
     let secret = match &seen.secret {
-        None => return because(State::Missing, "there is no such secret".into()),
+        None => return because(State::Missing, "the secret does not exist".into()),
         Some(secret) if secret.is_deleted() => {
             return because(State::Missing, "it is scheduled for deletion".into());
         }
@@ -272,7 +272,7 @@ fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
     if credential.username != seen.user_name {
         return because(
             State::Broken,
-            format!("its value names {}", credential.names_user()),
+            format!("its value is for {}", credential.names_user()),
         );
     }
     match seen.keys.iter().find(|key| key.id == *id) {
@@ -297,9 +297,10 @@ pub(super) fn complete<T>(content: &SecretContent<T>) -> Result<&T, String> {
         }
         SecretContent::Held(Content::Foreign) => Err("its value is not a JSON object".into()),
         SecretContent::Absent => Err("it has no value".into()),
-        SecretContent::Sealed => {
-            Err("its value cannot be decrypted: its KMS key is disabled or going".into())
-        }
+        SecretContent::Sealed => Err(
+            "its value cannot be decrypted: its KMS key is disabled or scheduled for deletion"
+                .into(),
+        ),
     }
 }
 
@@ -309,11 +310,11 @@ pub(super) fn overdue(secret: &Secret, now: Timestamp) -> (State, Option<String>
     if secret.unfinished().is_some() {
         return because(
             State::Stuck,
-            "a rotation began and has not ended; `keyrota rotate` takes it up again".into(),
+            "a rotation is unfinished; `keyrota rotate` completes it".into(),
         );
     }
     if secret.last_rotated.is_none() {
-        return because(State::NeverRotated, "no rotation has ended well yet".into());
+        return because(State::NeverRotated, "no rotation has succeeded yet".into());
     }
     if !secret.rotation_enabled {
         return because(State::Overdue, "no rotation is scheduled".into());

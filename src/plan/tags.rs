@@ -36,7 +36,7 @@ impl fmt::Display for TagDifference {
                 let found = found.as_deref().unwrap_or_default();
                 write!(
                     formatter,
-                    "the tag `{key}` is `{found}`, and should not be there"
+                    "the tag `{key}` is `{found}`, and must not exist"
                 )
             }
         }
@@ -149,7 +149,7 @@ mod tests {
             [
                 "the tag `keyrota:user` is `victim`, not `ada`",
                 "the tag `team` is missing, not `payments`",
-                "the tag `keyrota:probe` is `x`, and should not be there",
+                "the tag `keyrota:probe` is `x`, and must not exist",
             ]
         );
     }

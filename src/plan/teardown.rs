@@ -356,7 +356,7 @@ pub fn plan_teardown(
         };
         if !unread.is_empty() {
             let note = format!(
-                "it may encrypt {}, which could not be looked at; aws kms schedule-key-deletion --key-id {id} --pending-window-in-days 30 has it deleted",
+                "it may encrypt {}, which could not be read; to delete it: aws kms schedule-key-deletion --key-id {id} --pending-window-in-days 30",
                 unread.join(", ")
             );
             plan.left_over.push(Item::new("KMS key", id, Some(note)));
@@ -414,7 +414,7 @@ fn plan_keys(
             Item::new("access key", &key.id, Some(note))
         };
         if options.keep_keys {
-            plan.retained.push(item("kept as asked"));
+            plan.retained.push(item("kept as requested"));
             continue;
         }
         let goes = subject.ours
@@ -426,7 +426,7 @@ fn plan_keys(
             };
         if goes && !evidence.is_deployed() {
             let text = format!(
-                "the stack is not deployed, so that no key is deleted; {} deletes it",
+                "the stack is not deployed, so no key is deleted; to delete it: {}",
                 deletion_of(user, &key.id)
             );
             plan.left_over.push(item(&text));
@@ -439,26 +439,28 @@ fn plan_keys(
                     id: key.id.clone(),
                     check: Some(check),
                 }),
-                None => plan.retained.push(item("there is no such user")),
+                None => plan.retained.push(item("the user does not exist")),
             }
             continue;
         }
         match role {
             _ if subject.unread.is_some() => plan
                 .retained
-                .push(item("stays; its secret could not be looked at")),
-            _ if !subject.ours => plan.retained.push(item("its secret is not this stack's")),
+                .push(item("kept, because its secret could not be read")),
+            _ if !subject.ours => plan
+                .retained
+                .push(item("its secret does not belong to this stack")),
             KeyRole::Current => plan
                 .retained
                 .push(item(&whereabouts(seen, options.deletion))),
             KeyRole::Previous => plan.left_over.push(item(
-                "still in use after it was replaced; delete it when its client has moved",
+                "used since it was replaced; delete it when its client reads the secret",
             )),
             _ if seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted) => {
-                let text = "stays; what its secret says cannot be read while that awaits deletion";
+                let text = "kept, because its secret is scheduled for deletion and cannot be read";
                 plan.retained.push(item(text));
             }
-            _ => plan.retained.push(item("not keyrota's")),
+            _ => plan.retained.push(item("not created by keyrota")),
         }
     }
 }
@@ -498,7 +500,7 @@ fn check_of(seen: &ObservedEntry, key: &Key, claim: Claim) -> Option<Check> {
 fn plan_own_keys(user: &str, keys: &[Key], options: TeardownOptions, plan: &mut TeardownPlan) {
     for key in keys {
         if options.keep_keys {
-            let note = format!("of user {user}: kept as asked");
+            let note = format!("of user {user}: kept as requested");
             let item = Item::new("access key", &key.id, Some(note));
             plan.retained.push(item);
         } else {
@@ -529,12 +531,12 @@ fn keys_of_forgotten(secret: &Secret) -> Option<Item> {
     let user = secret.tags.get(tag::USER).map(|tag| UserName::parse(tag));
     let look = match user {
         Some(Ok(user)) => format!(
-            "its tag names the user {user}, whose keys aws iam list-access-keys --user-name {user} lists"
+            "its tag names the user {user}; to list the keys: aws iam list-access-keys --user-name {user}"
         ),
         _ => "its tags name no user".to_owned(),
     };
     let note = format!(
-        "the manifest does not name the secret {}, so that nothing proves whose key it holds, and no key was touched; {look}",
+        "the secret {} is not in the manifest, so the owner of its key is unknown, and no key was touched; {look}",
         secret.name
     );
     Some(Item::new("access key", "unknown", Some(note)))
@@ -552,14 +554,14 @@ fn plan_foreign(foreign: &Foreign, plan: &mut TeardownPlan) {
 
 fn unproven(name: &str, arn: &str) -> Item {
     let note = format!(
-        "it carries this stack's tag, and nothing proves that the stack made it; neither it nor any key that it names was touched; if it is yours, aws secretsmanager delete-secret --secret-id {arn} deletes it"
+        "it has this stack's tag, but nothing proves that the stack created it, so it and its keys were not touched; if it is yours, delete it: aws secretsmanager delete-secret --secret-id {arn}"
     );
     Item::new("secret", name, Some(note))
 }
 
 fn scheduled(name: &str) -> Item {
     let note = format!(
-        "already scheduled for deletion; aws secretsmanager restore-secret --secret-id {name} brings it back"
+        "already scheduled for deletion; to restore it: aws secretsmanager restore-secret --secret-id {name}"
     );
     Item::new("secret", name, Some(note))
 }
@@ -583,7 +585,7 @@ fn whereabouts(seen: &ObservedEntry, deletion: Deletion) -> String {
             "stays active; its secret part is in the secret {secret}, which can be restored for {days} days"
         ),
         Deletion::Forced => {
-            format!("stays active; its secret part was in the secret {secret} and is gone with it")
+            format!("stays active; its secret part was deleted with the secret {secret}")
         }
     }
 }
@@ -597,7 +599,7 @@ fn password_that_stays(subject: &DatabaseSubject, deletion: Deletion) -> Option<
     let secret = &subject.secret_name;
     let place = match deletion {
         Deletion::Window(days) => format!("which can be restored for {days} days"),
-        Deletion::Forced => "and is gone with it".to_owned(),
+        Deletion::Forced => "which was deleted".to_owned(),
     };
     let note = format!("stays valid on the server; it is in the secret {secret}, {place}");
     Some(Item::new("password", &subject.username, Some(note)))
@@ -623,7 +625,7 @@ fn users_that_stay(
     };
     let staying: Vec<&StackResource> = resources.iter().filter(has_keys).collect();
     for user in &staying {
-        let note = Some("it has keys, which were kept as asked".to_owned());
+        let note = Some("it has keys, which were kept as requested".to_owned());
         plan.retained
             .push(Item::new("user", &user.physical_id, note));
     }
@@ -635,7 +637,7 @@ fn plan_secret(kept: &Kept<'_>, options: TeardownOptions, plan: &mut TeardownPla
     let name = kept.name;
     if let Some(reason) = kept.unread {
         let note = format!(
-            "it could not be looked at, and was not touched: {reason}; run `keyrota teardown` again when it can"
+            "it could not be read, and was not touched: {reason}; fix the cause, then run `keyrota teardown` again"
         );
         plan.left_over.push(Item::new("secret", name, Some(note)));
         return None;
@@ -646,7 +648,7 @@ fn plan_secret(kept: &Kept<'_>, options: TeardownOptions, plan: &mut TeardownPla
         if tagged {
             plan.left_over.push(unproven(name, &secret.arn));
         } else {
-            let note = Some("it is not this stack's".to_owned());
+            let note = Some("it does not belong to this stack".to_owned());
             plan.retained.push(Item::new("secret", name, note));
         }
         return None;

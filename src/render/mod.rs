@@ -106,7 +106,7 @@ impl Rendering {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// AWS would refuse the stack.
-    #[error("render the stack: {} refused", count(.0))]
+    #[error("cannot render the stack: {}", count(.0))]
     Refused(Vec<Finding>),
     /// A fault in the templates.
     #[error(transparent)]
@@ -115,7 +115,7 @@ pub enum Error {
     #[error(transparent)]
     Reference(#[from] ResolveError),
     /// The earlier rendering, with which this one is compared, cannot be read.
-    #[error("compare with {file}: {reason}")]
+    #[error("cannot compare with {file}: {reason}")]
     Before {
         /// The template.
         file: String,
@@ -123,14 +123,14 @@ pub enum Error {
         reason: String,
     },
     /// The rendered stack is not YAML, or a policy is not JSON.
-    #[error("read the rendered stack again: {0}")]
+    #[error("cannot read the rendered stack: {0}")]
     Malformed(String),
 }
 
 fn count(findings: &[Finding]) -> String {
     match findings.len() {
-        1 => "one thing is".to_owned(),
-        more => format!("{more} things are"),
+        1 => "1 error".to_owned(),
+        more => format!("{more} errors"),
     }
 }
 

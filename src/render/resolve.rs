@@ -15,7 +15,7 @@ pub const KEY_ID_LENGTH: usize = 36;
 
 /// A stack says something that cannot be resolved: a fault of the templates.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("resolve the rendered stack: {0}")]
+#[error("cannot resolve the rendered stack: {0}")]
 pub struct ResolveError(String);
 
 /// The values that CloudFormation knows and the manifest may not.

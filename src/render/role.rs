@@ -182,7 +182,7 @@ pub fn policies<'entry>(
             "attached-policies",
             role,
             format!(
-                "the function's role would need {needed} managed policies of {MAX_MANAGED} characters; IAM attaches {MAX_ATTACHED} to a role"
+                "the function's role would need {needed} managed policies of {MAX_MANAGED} characters, but IAM allows {MAX_ATTACHED} per role"
             ),
         )
         .hint("split the entries over several manifests, each with a stack of its own")),
@@ -231,16 +231,16 @@ impl<'entry> Policies<'entry> {
                 databases,
                 true,
                 "Passwords",
-                "Have passwords made",
+                "Generate passwords",
                 passwords,
             ),
             // The function itself waits for it.
-            (in_vpc, false, NETWORK, "Stand in the VPC", network),
+            (in_vpc, false, NETWORK, "Connect to the VPC", network),
             (
                 in_vpc,
                 true,
                 "NotItsCode",
-                "Keep the function's code from what Lambda does for it",
+                "Deny the function's code the network actions of Lambda",
                 lambda,
             ),
         ];
@@ -314,7 +314,7 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
         },
         Purpose {
             name: "Users".to_owned(),
-            description: "Manage the access keys of the users that rotate as the role",
+            description: "Manage the access keys of users with rotate_as: role",
             frame: FRAME + RECORD_FRAME,
             items: users(entries, world, |entry| entry.user),
             statement: Box::new(|part| Statement {
@@ -325,7 +325,7 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
         },
         Purpose {
             name: "Records".to_owned(),
-            description: "Record on the users which keys are rotated",
+            description: "Record the rotated keys in tags of the users",
             frame: RECORD_FRAME,
             items: users(entries, world, |entry| entry.recorded),
             statement: Box::new(|part| Statement {

@@ -108,7 +108,9 @@ pub(super) async fn compute(
     }
     Err(Error::ChangeSet {
         stack: model.stack.to_string(),
-        reason: set.reason.unwrap_or_else(|| "no reason was given".into()),
+        reason: set
+            .reason
+            .unwrap_or_else(|| "CloudFormation gave no reason".into()),
     })
 }
 

@@ -1,28 +1,28 @@
-//! How carrying a plan out can fail.
+//! Errors of the engine.
 
 use super::StoredZip;
 use crate::model::Finding;
 use crate::port;
 
-/// A failure of the engine. Each reads after "failed: ".
+/// An error of the engine. Its text follows "error: ".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// AWS refused or did not answer.
+    /// A call to AWS failed.
     #[error(transparent)]
     Aws(#[from] port::Error),
-    /// The account or the change is not as it must be; nothing was changed.
-    #[error("refused, with {} findings", .0.len())]
+    /// Checks of the account or of the change set failed. Nothing was changed.
+    #[error("the deployment was refused: {} findings", .0.len())]
     Refused(Vec<Finding>),
-    /// CloudFormation could not compute a change set.
-    #[error("CloudFormation refused the change set of stack {stack}: {reason}")]
+    /// CloudFormation could not create a change set.
+    #[error("CloudFormation cannot create a change set for the stack {stack}: {reason}")]
     ChangeSet {
         /// The stack.
         stack: String,
         /// CloudFormation's reason.
         reason: String,
     },
-    /// The stack did not reach what was wanted.
-    #[error("the stack {stack} ended in {status}{}", listed(.reasons))]
+    /// An operation on the stack failed.
+    #[error("the operation on the stack {stack} ended in {status}{}", listed(.reasons))]
     Stack {
         /// The stack.
         stack: String,
@@ -31,25 +31,27 @@ pub enum Error {
         /// What failed, the first failure first.
         reasons: Vec<String>,
     },
-    /// The stack is not there.
+    /// The stack does not exist.
     #[error("the stack {stack} is not deployed")]
     NotDeployed {
         /// The stack.
         stack: String,
     },
     /// A secret of the manifest is not in the stack.
-    #[error("the stack has no secret {secret}")]
+    #[error("the secret {secret} is not in the stack")]
     NoSecret {
         /// The secret.
         secret: String,
     },
-    /// A secret holds no complete credential that could rotate.
-    #[error("the secret {secret} holds no complete credential yet; `keyrota bootstrap` stores one")]
+    /// A secret does not contain a complete credential, so it cannot rotate.
+    #[error(
+        "cannot rotate {secret}: it does not contain a complete credential; run `keyrota bootstrap` to store one"
+    )]
     Incomplete {
         /// The secret.
         secret: String,
     },
-    /// A rotation did not end well. The credential in use is as it was.
+    /// A rotation failed. The credential in use is unchanged.
     #[error("the rotation of {secret} failed: {reason}")]
     Rotation {
         /// The secret.
@@ -57,8 +59,8 @@ pub enum Error {
         /// What the function's log says.
         reason: String,
     },
-    /// The version before cannot be made current again. Nothing was changed.
-    #[error("the version before of {secret} is not brought back: {reason}")]
+    /// The previous version cannot become current again. Nothing was changed.
+    #[error("cannot restore the previous version of {secret}: {reason}")]
     NotRestored {
         /// The secret.
         secret: String,
@@ -66,48 +68,50 @@ pub enum Error {
         reason: String,
     },
     /// The first key could not be stored.
-    #[error("seeding {secret}: {reason}")]
+    #[error("cannot store the first credential in {secret}: {reason}")]
     Seed {
         /// The secret.
         secret: String,
         /// Why.
         reason: String,
     },
-    /// The function of databases could not be asked whether a login works.
-    #[error("the function cannot try the login in {secret}: {reason}")]
+    /// The database function could not test a login.
+    #[error("the function cannot test the login in {secret}: {reason}")]
     NotAsked {
         /// The secret.
         secret: String,
         /// What the function says.
         reason: String,
     },
-    /// The function could not look at a secret as it does every hour.
-    #[error("the function cannot see to {secret}: {reason}")]
+    /// The function could not sweep a secret.
+    #[error("the function cannot sweep {secret}: {reason}")]
     NotSwept {
         /// The secret.
         secret: String,
         /// What the function says.
         reason: String,
     },
-    /// The new credential does not prove itself.
-    #[error("the credential in {secret} is not proven: {reason}")]
+    /// The new credential does not authenticate.
+    #[error("cannot verify the credential in {secret}: {reason}")]
     NotVerified {
         /// The secret.
         secret: String,
         /// Why.
         reason: String,
     },
-    /// A template of the renderer's does not fill in.
+    /// The rendering failed.
     #[error(transparent)]
     Render(#[from] crate::render::Error),
-    /// A function of the stack has no code to deploy.
-    #[error("there is no zip for {function}")]
+    /// There is no code to deploy for a function of the stack.
+    #[error("there is no zip file for the function {function}")]
     NoArtifact {
         /// Its logical ID.
         function: &'static str,
     },
-    /// A function runs something else than what was uploaded for it.
-    #[error("{function} runs code whose SHA-256 is {code}, and {expected} was uploaded")]
+    /// A function runs other code than the code that was uploaded for it.
+    #[error(
+        "the code of {function} is not the code that was uploaded: its SHA-256 is {code}, expected {expected}"
+    )]
     OtherCode {
         /// Its ARN.
         function: String,
@@ -118,9 +122,9 @@ pub enum Error {
         /// Where the code is that the stack names.
         object: Box<StoredZip>,
     },
-    /// A change set was not computed from what was given for it. It was removed.
+    /// A change set does not match its request. It was deleted.
     #[error(
-        "the change set of stack {stack} is not what was rendered: {difference} (CloudFormation read the template from {template}); it was removed, and nothing was executed"
+        "the change set of the stack {stack} differs from the rendering: {difference} (CloudFormation read the template from {template}); it was deleted and not executed"
     )]
     OtherChangeSet {
         /// The stack.
@@ -130,15 +134,17 @@ pub enum Error {
         /// What differs.
         difference: String,
     },
-    /// What is stored in the bucket gets no version, and could be replaced.
-    #[error("the bucket {bucket} keeps no versions, so that what was uploaded could be replaced")]
+    /// The bucket does not version its objects, so they could be replaced.
+    #[error(
+        "versioning is not enabled on the bucket {bucket}, so an uploaded object could be replaced"
+    )]
     NotVersioned {
         /// The bucket.
         bucket: String,
     },
     /// The template is too long for a request, and the bucket is gone.
     #[error(
-        "the stack {stack} exists, and the artifact bucket {bucket} does not: the template has {bytes} bytes, and a change set takes more than 51,200 only from a bucket"
+        "cannot update the stack {stack}: its template has {bytes} bytes, more than the 51,200 that a request can contain, and the artifact bucket {bucket} does not exist"
     )]
     TemplateTooLong {
         /// The stack.

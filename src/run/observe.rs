@@ -297,10 +297,9 @@ async fn observe_profile(context: &Context<'_>, name: &str) -> Result<Profile> {
             id: key.id,
             holder: caller.arn,
         }),
-        Err(error) if error.kind == ErrorKind::Credentials => Ok(Profile::Unusable(format!(
-            "AWS does not accept its key {}",
-            key.id
-        ))),
+        Err(error) if error.kind == ErrorKind::Credentials => {
+            Ok(Profile::Unusable(format!("AWS refuses its key {}", key.id)))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn prove(
     loop {
         let error = match context.cloud.holder(&key).await {
             Ok(caller) if caller.arn == user_arn => return Ok(Ok(())),
-            Ok(caller) => return Ok(Err(format!("it is the key of {}", caller.arn))),
+            Ok(caller) => return Ok(Err(format!("it belongs to {}", caller.arn))),
             Err(error) => error,
         };
         let now = context.clock.now();
@@ -51,7 +51,7 @@ pub(super) async fn prove(
             context.wait().await;
         } else if error.kind == ErrorKind::Credentials {
             return Ok(Err(format!(
-                "the secret part that is stored does not authenticate: {error}"
+                "the stored secret access key does not authenticate: {error}"
             )));
         } else {
             return Err(error.into());
@@ -70,7 +70,11 @@ pub(super) async fn prove_stored(
     secret: &str,
     proof: &Proven,
 ) -> Result<std::result::Result<(), String>> {
-    let unread = |reason: String| Ok(Err(format!("its secret part cannot be read: {reason}")));
+    let unread = |reason: String| {
+        Ok(Err(format!(
+            "its secret access key cannot be read: {reason}"
+        )))
+    };
     let value = match context.cloud.value(secret, proof.label).await.optional() {
         Ok(value) => value.flatten(),
         Err(error) if error.kind.is_transient() => return Err(error.into()),
@@ -81,6 +85,6 @@ pub(super) async fn prove_stored(
         Some(Content::Complete(held)) if held.accesskey == proof.key.id => {
             prove(context, &held, &proof.key, &proof.user_arn).await
         }
-        _ => unread(format!("{} does not hold it any more", proof.label)),
+        _ => unread(format!("{} no longer contains this key", proof.label)),
     }
 }

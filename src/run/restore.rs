@@ -56,10 +56,10 @@ pub async fn restore(
     let seen = observe_entry(context, entry).await?;
     if let Err(reason) = prove(context, &seen, &key).await {
         put_back(context, arn, &labels).await?;
-        return Err(refused(format!("when AWSCURRENT had moved, {reason}")));
+        return Err(refused(format!("after AWSCURRENT was moved, {reason}")));
     }
     context.done(format!(
-        "{name}: AWSCURRENT is the version before again, with the key {access_key_id}"
+        "{name}: AWSCURRENT is on the previous version again, with the key {access_key_id}"
     ));
     Ok(Restored {
         version: labels.previous,
@@ -80,19 +80,20 @@ pub(super) struct Labels {
 
 /// Returns which versions change places, where no rotation is under way.
 pub(super) fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
-    let secret = secret.ok_or("there is no such secret")?;
+    let secret = secret.ok_or("the secret does not exist")?;
     if secret.deleted.is_some() {
         return Err("it is scheduled for deletion".to_owned());
     }
     if secret.unfinished().is_some() {
         return Err(
-            "a rotation is under way or was left unfinished; `keyrota rotate` ends it".to_owned(),
+            "a rotation is in progress or unfinished; run `keyrota rotate` to complete it"
+                .to_owned(),
         );
     }
     let labelled = |label: &str| secret.version_with(label).map(str::to_owned);
     Ok(Labels {
         current: labelled(CURRENT).ok_or("it has no value")?,
-        previous: labelled(PREVIOUS).ok_or("it has no version before the current one")?,
+        previous: labelled(PREVIOUS).ok_or("it has no previous version")?,
         trailing: secret.version_with(PENDING).is_some(),
     })
 }
@@ -108,35 +109,37 @@ async fn key_before(
     let value = context.cloud.value(arn, PREVIOUS).await?;
     let Some(value) = value.filter(|value| value.version == labels.previous) else {
         return Ok(Err(
-            "its labels moved while it was looked at; try again".to_owned()
+            "its staging labels changed in the meantime; run the command again".to_owned(),
         ));
     };
     let held = match Credential::read(&value.text) {
         Content::Complete(held) => held,
         Content::Incomplete(missing) => {
             let missing = missing.join(", ");
-            return Ok(Err(format!("the version before lacks {missing}")));
+            return Ok(Err(format!("the previous version lacks {missing}")));
         }
         Content::Malformed(field) => {
             let reason = malformed(field);
-            return Ok(Err(format!("in the version before, {reason}")));
+            return Ok(Err(format!("in the previous version, {reason}")));
         }
         Content::Foreign => {
-            return Ok(Err("the version before is not a JSON object".to_owned()));
+            return Ok(Err("the previous version is not a JSON object".to_owned()));
         }
     };
     if held.username != entry.user.as_str() {
         let other = held.names_user();
-        return Ok(Err(format!("the version before names {other}")));
+        return Ok(Err(format!("the previous version is for {other}")));
     }
     if let Some(current) = seen.credential() {
         if current.accesskey == held.accesskey {
             let key = held.accesskey;
-            return Ok(Err(format!("the version before holds the same key {key}")));
+            return Ok(Err(format!(
+                "the previous version contains the same key {key}"
+            )));
         }
         if current.secretarn != held.secretarn {
             context.warn(format!(
-                "{}: the version before names another secretarn; `keyrota bootstrap` corrects it",
+                "{}: the previous version has another `secretarn`; run `keyrota bootstrap` to correct it",
                 entry.secret
             ));
         }
@@ -154,13 +157,13 @@ async fn prove(
     key: &KeyPair,
 ) -> std::result::Result<(), String> {
     let user = seen.user.as_ref();
-    let user = user.ok_or_else(|| format!("there is no user {}", seen.user_name))?;
+    let user = user.ok_or_else(|| format!("the user {} does not exist", seen.user_name))?;
     let id = &key.id;
     match seen.keys.iter().find(|listed| listed.id == *id) {
-        None => return Err(format!("its key {id} is gone")),
+        None => return Err(format!("its key {id} no longer exists")),
         Some(listed) if !listed.active => {
             return Err(format!(
-                "its key {id} is inactive; aws iam update-access-key --status Active --user-name {} --access-key-id {id} makes it usable again",
+                "its key {id} is inactive; to activate it: aws iam update-access-key --status Active --user-name {} --access-key-id {id}",
                 seen.user_name
             ));
         }

@@ -92,7 +92,7 @@ async fn seed_entry(
     }
     let changed = match seen.credential() {
         Some(credential) if credential.username != entry.user.as_str() => {
-            let reason = format!("its value names {}", credential.names_user());
+            let reason = format!("its value is for {}", credential.names_user());
             return Err(refused(entry, reason));
         }
         Some(credential) if credential.secretarn != origin => {
@@ -163,7 +163,7 @@ async fn first_key(
         if ours {
             context.cloud.delete_key(user, &key.id).await?;
             context.done(format!(
-                "deleted the key {}, which an interrupted run had made",
+                "deleted the key {}, which an interrupted run created",
                 key.id
             ));
         } else {
@@ -174,7 +174,7 @@ async fn first_key(
         return Err(refused(
             entry,
             format!(
-                "both key slots of {user} are taken ({})",
+                "{user} already has two access keys ({})",
                 staying.join(", ")
             ),
         ));
@@ -266,7 +266,7 @@ async fn correct(
         .put_value(arn, &token, CURRENT, &credential.to_text())
         .await?;
     context.done(format!(
-        "{} now names {} as its origin",
+        "set `secretarn` of {} to {}",
         seen.secret_name, credential.secretarn
     ));
     Ok(())

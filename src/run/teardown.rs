@@ -1,4 +1,4 @@
-//! Taking everything down, in an order that loses nothing by accident. Each
+//! Deleting the stack and its resources, in an order that loses nothing by accident. Each
 //! step may be carried out again, and what is gone already is no failure.
 
 use std::collections::BTreeSet;
@@ -139,7 +139,7 @@ async fn encryption_keys(
             Ok(_) => {}
             Err(reason) => {
                 let note = format!(
-                    "it encrypts a secret of the stack, and was not touched, since nothing shows that the stack made it: {reason}"
+                    "it encrypts a secret of the stack, but nothing proves that the stack created it, so it was not touched: {reason}"
                 );
                 found.unseen.push(Item::new("KMS key", id, Some(note)));
             }
@@ -361,7 +361,7 @@ pub async fn teardown(
             }
             Outcome::Left(item) => {
                 let note = item.note.as_deref().unwrap_or_default();
-                context.warn(format!("{} {} stays: {note}", item.kind, item.name));
+                context.warn(format!("{} {} is left over: {note}", item.kind, item.name));
                 report.left_over.push(item);
             }
         }
@@ -393,9 +393,7 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
             match soft(context.cloud.cancel_rotation(&arn).await)? {
                 Ok(()) => Ok(Outcome::Done),
                 Err(reason) => {
-                    context.warn(format!(
-                        "the rotation of {secret} is not cancelled: {reason}"
-                    ));
+                    context.warn(format!("cannot cancel the rotation of {secret}: {reason}"));
                     Ok(Outcome::Done)
                 }
             }
@@ -416,7 +414,7 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
             let until = match soft(context.cloud.delete_secret(&arn, deletion).await)? {
                 Ok(until) => until,
                 Err(reason) => {
-                    let note = Some(format!("it could not be deleted: {reason}"));
+                    let note = Some(format!("cannot delete it: {reason}"));
                     return Ok(Outcome::Left(Item::new("secret", secret, note)));
                 }
             };
@@ -435,7 +433,7 @@ async fn carry_out(context: &Context<'_>, step: Step) -> Result<Outcome> {
             }
             context.cloud.schedule_key_deletion(&id, days).await?;
             let note = format!(
-                "goes in {days} days, when no secret can be restored any more; to read a restored one: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
+                "scheduled for deletion in {days} days, after the recovery window of the secrets; to read a restored secret before: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
             );
             Ok(Outcome::Deleted(Item::new("KMS key", id, Some(note))))
         }
@@ -451,7 +449,8 @@ async fn delete_key(
 ) -> Result<Outcome> {
     let left = |id: String, reason: String| {
         let command = plan::deletion_of(user, &id);
-        let note = format!("of user {user}: not deleted, since {reason}; {command} deletes it");
+        let note =
+            format!("of user {user}: not deleted, because {reason}; to delete it: {command}");
         Ok(Outcome::Left(Item::new("access key", id, Some(note))))
     };
     if let Some(check) = check {
@@ -464,7 +463,9 @@ async fn delete_key(
                 .flatten()
             && matches!(Credential::read(&value.text), Content::Complete(held) if held.accesskey == id)
         {
-            context.warn(format!("the key {id} of {user} is in use by now and stays"));
+            context.warn(format!(
+                "kept the key {id} of {user}, which is now the current key"
+            ));
             return Ok(Outcome::Done);
         }
         if let Some(proof) = &check.proof
@@ -543,7 +544,7 @@ async fn remove_artifacts(
     match context.cloud.delete_bucket(&bucket, &account).await {
         Ok(()) => report.deleted.push(Item::new("bucket", bucket, None)),
         Err(error) if error.kind == ErrorKind::Conflict => {
-            let note = Some("other stacks have their artifacts in it".to_owned());
+            let note = Some("it contains artifacts of other stacks".to_owned());
             report.retained.push(Item::new("bucket", bucket, note));
         }
         Err(error) => return Err(error.into()),

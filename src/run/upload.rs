@@ -181,7 +181,7 @@ async fn store(
             Some(version) if held.same => return Ok(version),
             _ if held.same => {}
             _ => context.warn(format!(
-                "s3://{bucket}/{key} does not hold what its name says, and a new version is stored: find out who may write there"
+                "the content of s3://{bucket}/{key} does not match its name, so a new version is uploaded; find out who can write to the bucket"
             )),
         }
     }

@@ -40,7 +40,7 @@ pub async fn verify(
     let credential = seen
         .credential()
         .cloned()
-        .ok_or_else(|| refused("AWSCURRENT is not complete".into()))?;
+        .ok_or_else(|| refused("the value in AWSCURRENT is incomplete".into()))?;
     let version = seen
         .secret
         .as_ref()
@@ -49,19 +49,19 @@ pub async fn verify(
     if let Some(rotated) = rotated.filter(|rotated| rotated.rotated) {
         if version != rotated.version {
             return Err(refused(format!(
-                "AWSCURRENT is {version}, not {}",
+                "AWSCURRENT is on version {version}, expected {}",
                 rotated.version
             )));
         }
         if rotated.old_key.as_deref() == Some(credential.accesskey.as_str()) {
             return Err(refused(format!(
-                "AWSCURRENT still holds {}",
+                "AWSCURRENT still contains {}",
                 credential.accesskey
             )));
         }
     }
     let user = seen.user.as_ref().map(|user| user.arn.clone());
-    let user = user.ok_or_else(|| refused(format!("there is no user {}", entry.user)))?;
+    let user = user.ok_or_else(|| refused(format!("the user {} does not exist", entry.user)))?;
     let key = KeyPair {
         id: credential.accesskey.to_string(),
         secret: credential.secretkey.clone(),
@@ -79,7 +79,7 @@ pub async fn verify(
         let waited = context.clock.now().duration_since(began).unsigned_abs();
         if waited >= context.pace.propagation {
             let reason = report.reason.unwrap_or_default();
-            return Err(refused(format!("it is {}: {reason}", report.state)));
+            return Err(refused(format!("its state is {}: {reason}", report.state)));
         }
         context.wait().await;
         seen = observe_entry(context, entry).await?;
@@ -124,7 +124,7 @@ pub(super) async fn authenticate(
         let waited = context.clock.now().duration_since(began).unsigned_abs();
         if waited >= context.pace.propagation {
             return Err(format!(
-                "its key {} was refused for {} s: {why}",
+                "AWS refused its key {} for {} s: {why}",
                 key.id,
                 waited.as_secs()
             ));

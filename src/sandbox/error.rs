@@ -9,19 +9,21 @@ use super::python::Rejected;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither `XDG_CACHE_HOME` nor `HOME` is set.
-    #[error("neither XDG_CACHE_HOME nor HOME says where the sandbox can be kept")]
+    #[error(
+        "cannot find a cache directory for the sandbox: neither XDG_CACHE_HOME nor HOME is set"
+    )]
     NoCache,
     /// There is no Python that is new enough and complete.
-    #[error("the sandbox needs Python 3.10 or newer, and found {}", listed(.found))]
+    #[error("the sandbox requires Python 3.10 or newer, but found {}", listed(.found))]
     NoPython {
         /// Each interpreter that was found, and what is wrong with it.
         found: Vec<Rejected>,
     },
     /// Something is already listening on the port.
-    #[error("the port {0} on 127.0.0.1 is already taken")]
+    #[error("the port {0} on 127.0.0.1 is already in use")]
     PortTaken(u16),
     /// The virtual environment could not be made.
-    #[error("cannot make the sandbox's virtual environment: {doing} failed{}", shown(.tail))]
+    #[error("cannot create the sandbox's virtual environment: {doing} failed{}", shown(.tail))]
     Environment {
         /// What was to be done.
         doing: String,
@@ -43,7 +45,7 @@ pub enum Error {
         tail: Vec<String>,
     },
     /// The emulator runs and does not answer.
-    #[error("the local AWS did not answer within {seconds} s{}", shown(.tail))]
+    #[error("the local AWS did not respond within {seconds} s{}", shown(.tail))]
     NoAnswer {
         /// How long it was waited for.
         seconds: u64,
@@ -51,7 +53,7 @@ pub enum Error {
         tail: Vec<String>,
     },
     /// The emulator ended after it had answered.
-    #[error("the local AWS ended by itself ({status}){}", shown(.tail))]
+    #[error("the local AWS stopped unexpectedly ({status}){}", shown(.tail))]
     Ended {
         /// How.
         status: String,
@@ -93,15 +95,17 @@ impl Error {
         match self {
             Self::NoPython { found } if found.iter().any(Rejected::lacks_venv) => Some(
                 "install its `venv` module (Debian, Ubuntu: `apt install python3-venv`), \
-                 or let KEYROTA_PYTHON name another interpreter",
+                 or set KEYROTA_PYTHON to another interpreter",
             ),
             Self::NoPython { .. } => {
-                Some("install Python 3.10 or newer, or let KEYROTA_PYTHON name an interpreter")
+                Some("install Python 3.10 or newer, or set KEYROTA_PYTHON to an interpreter")
             }
-            Self::PortTaken(_) => Some("choose another `--port`, or none for any that is free"),
+            Self::PortTaken(_) => {
+                Some("choose another `--port`, or omit the option to use a free port")
+            }
             Self::Environment { .. } => Some(
-                "the packages come from PyPI, or from where pip's own settings \
-                 (PIP_INDEX_URL, PIP_CONFIG_FILE) and the proxy variables say",
+                "the packages are installed from PyPI, or as pip's own settings \
+                 (PIP_INDEX_URL, PIP_CONFIG_FILE) and the proxy variables specify",
             ),
             Self::NoCache
             | Self::Io { .. }

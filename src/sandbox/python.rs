@@ -68,7 +68,7 @@ impl fmt::Display for Rejected {
         let name = &self.name;
         match &self.fault {
             Fault::Missing => write!(formatter, "{name}, which does not exist"),
-            Fault::DoesNotRun => write!(formatter, "{name}, which does not run"),
+            Fault::DoesNotRun => write!(formatter, "{name}, which cannot be run"),
             Fault::TooOld { version } => write!(formatter, "{name}, which is Python {version}"),
             Fault::Incomplete { version, modules } => write!(
                 formatter,
@@ -184,9 +184,9 @@ mod tests {
     async fn without_python_the_error_says_what_is_needed() {
         let folder = tempfile::tempdir().unwrap();
         insta::assert_snapshot!(refusal(folder.path(), None).await, @"
-        the sandbox needs Python 3.10 or newer, and found none on the PATH
+        the sandbox requires Python 3.10 or newer, but found none on the PATH
 
-        Hint: install Python 3.10 or newer, or let KEYROTA_PYTHON name an interpreter
+        Hint: install Python 3.10 or newer, or set KEYROTA_PYTHON to an interpreter
         ");
     }
 
@@ -204,9 +204,9 @@ mod tests {
             "echo 'pyenv: python3.13: command not found' >&2; exit 127",
         );
         insta::assert_snapshot!(refusal(folder.path(), None).await, @"
-        the sandbox needs Python 3.10 or newer, and found FOLDER/python3, which is Python 3.9.2, FOLDER/python3.13, which does not run
+        the sandbox requires Python 3.10 or newer, but found FOLDER/python3, which is Python 3.9.2, FOLDER/python3.13, which cannot be run
 
-        Hint: install Python 3.10 or newer, or let KEYROTA_PYTHON name an interpreter
+        Hint: install Python 3.10 or newer, or set KEYROTA_PYTHON to an interpreter
         ");
         script(
             folder.path(),
@@ -214,9 +214,9 @@ mod tests {
             "echo 3.11.4; echo /usr/bin/python3.11; echo ensurepip",
         );
         insta::assert_snapshot!(refusal(folder.path(), None).await, @"
-        the sandbox needs Python 3.10 or newer, and found FOLDER/python3, which is Python 3.9.2, FOLDER/python3.13, which does not run, FOLDER/python3.11, which is Python 3.11.4 without ensurepip
+        the sandbox requires Python 3.10 or newer, but found FOLDER/python3, which is Python 3.9.2, FOLDER/python3.13, which cannot be run, FOLDER/python3.11, which is Python 3.11.4 without ensurepip
 
-        Hint: install its `venv` module (Debian, Ubuntu: `apt install python3-venv`), or let KEYROTA_PYTHON name another interpreter
+        Hint: install its `venv` module (Debian, Ubuntu: `apt install python3-venv`), or set KEYROTA_PYTHON to another interpreter
         ");
     }
 
@@ -252,9 +252,9 @@ mod tests {
             "echo 3.13.1; echo /opt/python3.13; echo",
         );
         insta::assert_snapshot!(refusal(folder.path(), Some("python3.10")).await, @"
-        the sandbox needs Python 3.10 or newer, and found python3.10, which does not exist
+        the sandbox requires Python 3.10 or newer, but found python3.10, which does not exist
 
-        Hint: install Python 3.10 or newer, or let KEYROTA_PYTHON name an interpreter
+        Hint: install Python 3.10 or newer, or set KEYROTA_PYTHON to an interpreter
         ");
         let path = script(
             folder.path(),
@@ -262,9 +262,9 @@ mod tests {
             "echo 2.7.18; echo /usr/bin/python2; echo",
         );
         insta::assert_snapshot!(refusal(folder.path(), path.to_str()).await, @"
-        the sandbox needs Python 3.10 or newer, and found FOLDER/old, which is Python 2.7.18
+        the sandbox requires Python 3.10 or newer, but found FOLDER/old, which is Python 2.7.18
 
-        Hint: install Python 3.10 or newer, or let KEYROTA_PYTHON name an interpreter
+        Hint: install Python 3.10 or newer, or set KEYROTA_PYTHON to an interpreter
         ");
         let python = find(&options(folder.path(), Some("python3")))
             .await

@@ -81,7 +81,7 @@ impl Sandbox {
             Ok(ended) => ended.map(drop),
             Err(_) => child.kill().await,
         }
-        .map_err(Error::io("end the local AWS"))
+        .map_err(Error::io("stop the local AWS"))
     }
 }
 
@@ -117,7 +117,8 @@ pub async fn start(options: &Options, python: &Path, package: &Path) -> Result<S
 /// Starts a command as the emulator.
 async fn serve(command: Command, options: &Options, patience: Duration) -> Result<Sandbox, Error> {
     let deadline = Instant::now() + patience;
-    let root = RootKey::random().map_err(Error::io("make the key of the local AWS's root"))?;
+    let root =
+        RootKey::random().map_err(Error::io("create the root access key of the local AWS"))?;
     let mut process = Process::start(command, &options.search_path)?;
     process.tell(&root).await;
     let started = tokio::time::timeout_at(deadline, process.answering_port(options.port)).await;
@@ -347,7 +348,7 @@ mod tests {
         );
         let error = refusal(&body, Duration::from_secs(1)).await;
         insta::assert_snapshot!(error, @"
-        the local AWS did not answer within 1 s
+        the local AWS did not respond within 1 s
         waiting
         ");
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
@@ -381,7 +382,7 @@ mod tests {
         let error = expect_free(port).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("the port {port} on 127.0.0.1 is already taken")
+            format!("the port {port} on 127.0.0.1 is already in use")
         );
         drop(taken);
         expect_free(port).unwrap();

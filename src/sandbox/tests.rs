@@ -246,7 +246,7 @@ async fn what_pip_says_is_shown() {
         tail,
         &["ERROR: No matching distribution found for ministack"]
     );
-    insta::assert_snapshot!(error.hint().unwrap(), @"the packages come from PyPI, or from where pip's own settings (PIP_INDEX_URL, PIP_CONFIG_FILE) and the proxy variables say");
+    insta::assert_snapshot!(error.hint().unwrap(), @"the packages are installed from PyPI, or as pip's own settings (PIP_INDEX_URL, PIP_CONFIG_FILE) and the proxy variables specify");
     // Nothing is taken for complete.
     let error = environment::prepare(&options, &EMPTY, &recorder)
         .await

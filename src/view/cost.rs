@@ -24,7 +24,7 @@ impl Show for Estimate {
                 _ => amount.to_places(2),
             };
             let price = match item.price.per {
-                1 if item.unit.starts_with("GB") => format!("{amount} a {}", item.unit),
+                1 if item.unit.starts_with("GB") => format!("{amount} per {}", item.unit),
                 1 => format!("{amount} each"),
                 per => format!(
                     "{amount} per {} {}s",
@@ -49,18 +49,21 @@ impl Show for Estimate {
             String::new(),
             self.total.to_places(PLACES),
         ]);
-        let header = ["", "a month", "price", currency.as_str()];
+        let header = ["", "per month", "price", currency.as_str()];
         let right = CellAlignment::Right;
         let left = CellAlignment::Left;
         let mut text = aligned(&header, rows, &[left, right, left, right]);
         let _ = writeln!(
             text,
-            "\nAbout {} {currency} a month, by the list prices of {} of {}.",
+            "\nAbout {} {currency} per month, at the list prices of {} of {}.",
             self.total.to_places(2).bold(),
             self.region,
             self.priced_on
         );
-        for (heading, lines) in [("Assumed", &self.assumed), ("Left out", &self.left_out)] {
+        for (heading, lines) in [
+            ("Assumptions", &self.assumed),
+            ("Not included", &self.left_out),
+        ] {
             let _ = writeln!(text, "\n{}", heading.bold());
             for line in lines {
                 let _ = writeln!(text, "  {line}");

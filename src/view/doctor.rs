@@ -12,7 +12,7 @@ use crate::plan::DoctorReport;
 impl Show for DoctorReport {
     fn human(&self) -> String {
         if self.findings.is_empty() {
-            return "Nothing is wrong.\n".to_owned();
+            return "No faults found.\n".to_owned();
         }
         let mut text = String::new();
         for finding in &self.findings {
@@ -26,7 +26,7 @@ impl Show for DoctorReport {
                 "{severity}[{}] {}\n  {} {}",
                 finding.id,
                 visible(&finding.subject).bold(),
-                "seen:".cyan(),
+                "evidence:".cyan(),
                 paragraph(&finding.evidence)
             );
             if !finding.fixed {
@@ -41,7 +41,7 @@ impl Show for DoctorReport {
         };
         let _ = match fixed {
             0 => writeln!(text, "\n{found}."),
-            _ => writeln!(text, "\n{found}, {fixed} of them fixed."),
+            _ => writeln!(text, "\n{found}, {fixed} fixed."),
         };
         text
     }

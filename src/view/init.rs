@@ -65,7 +65,7 @@ impl Show for InitResult {
         };
         let _ = writeln!(
             text,
-            "Wrote {}: the stack {} with {users}.\nNext: keyrota generate, then keyrota plan and keyrota bootstrap.",
+            "Wrote {}: stack {} with {users}.\nNext: run keyrota generate, keyrota plan, and keyrota bootstrap.",
             visible(&self.manifest).bold(),
             self.draft.stack
         );
@@ -114,7 +114,7 @@ pub fn candidate_note(candidate: &Candidate, now: Timestamp) -> String {
         return String::new();
     };
     if keys.is_empty() {
-        return "no key".to_owned();
+        return "no access key".to_owned();
     }
     let told = keys
         .iter()

@@ -135,7 +135,7 @@ impl View {
         view.fail(&Failure {
             kind: "output",
             message: format!("cannot write the result to stdout: {error}"),
-            hint: Some("what was to be done is done; see to stdout, and ask again".to_owned()),
+            hint: Some("the command is complete; only its output was lost".to_owned()),
             findings: Vec::new(),
         });
         true

@@ -95,7 +95,7 @@ impl Show for BootstrapResult {
         });
         let mut text = table(&["secret", "user", "access key", ""], rows.collect());
         let changes = match self.changes {
-            0 => "no change".to_owned(),
+            0 => "no changes".to_owned(),
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
         };
@@ -216,14 +216,14 @@ impl Show for PlanResult {
     fn human(&self) -> String {
         if !self.drift.is_empty() && self.changes().next().is_none() {
             return format!(
-                "{}\nNo change of the stack; `keyrota bootstrap` restores the above. Nothing was changed.\n",
+                "{}\nThe stack has no changes; `keyrota bootstrap` restores the above. Nothing was changed.\n",
                 self.drift()
             );
         }
         if self.is_empty() {
             return match self.stacks.len() {
-                1 => "No change: the stack is as the manifest says.\n".to_owned(),
-                count => format!("No change: the {count} stacks are as the manifest says.\n"),
+                1 => "No changes. The stack matches the manifest.\n".to_owned(),
+                count => format!("No changes. The {count} stacks match the manifest.\n"),
             };
         }
         let mut header = vec!["action", "resource", "type", ""];
@@ -233,7 +233,7 @@ impl Show for PlanResult {
         let rows = self.changes().map(|(stack, change)| {
             let replacement = match change.replacement.as_deref() {
                 Some("True") => "replaced",
-                Some("Conditional") => "perhaps replaced",
+                Some("Conditional") => "possibly replaced",
                 _ => "",
             };
             let mut row = vec![
@@ -295,7 +295,7 @@ impl Show for TeardownReport {
         text.push_str(&items("Retained", &self.retained));
         text.push_str(&items("Left over", &self.left_over));
         if text.is_empty() {
-            text.push_str("There was nothing to take down.\n");
+            text.push_str("There is nothing to delete.\n");
         }
         text
     }

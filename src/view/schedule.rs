@@ -35,15 +35,12 @@ impl Show for ScheduleResult {
         });
         let mut text = table(&["opens", "closes", "in"], rows.collect());
         if self.windows.is_empty() {
-            text = format!(
-                "No window opens after {} before dates end.\n",
-                moment(Some(self.from))
-            );
+            text = format!("No window opens after {}.\n", moment(Some(self.from)));
         }
         if matches!(self.calendar, Calendar::Rate { .. }) {
             let _ = writeln!(
                 text,
-                "\nSecrets Manager counts a rate from the last rotation: these windows follow one at {}.",
+                "\nSecrets Manager counts a rate from the last rotation. These windows assume a rotation at {}.",
                 moment(Some(self.from))
             );
         }

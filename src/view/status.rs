@@ -42,7 +42,7 @@ impl Show for StatusReport {
                 "user",
                 "state",
                 "last rotation",
-                "next by",
+                "next rotation",
                 "schedule",
             ],
             rows.collect(),
@@ -71,7 +71,7 @@ impl Show for StatusReport {
                     "status",
                     "created",
                     "last used",
-                    "goes",
+                    "retirement",
                 ],
                 keys,
             ));
@@ -97,7 +97,7 @@ impl Show for StatusReport {
             for key in secret.keys.iter().filter(|key| key.held) {
                 let _ = writeln!(
                     text,
-                    "\n{}: the old key {} is still in use and is held back; its client has not moved to the secret",
+                    "\n{}: the old key {} is held back, because a client still uses it instead of the secret",
                     visible(&secret.name),
                     visible(&key.id)
                 );
@@ -119,11 +119,11 @@ fn goes(key: &KeyReport, next_rotation: Option<Timestamp>) -> String {
         }
         _ if key.held => "held back".to_owned(),
         (Some(at), deletes) if deletes != Some(at) => {
-            format!("inactive after {}", moment(Some(at)))
+            format!("deactivated after {}", moment(Some(at)))
         }
-        (_, Some(at)) if next_rotation == Some(at) => "with the next rotation".to_owned(),
+        (_, Some(at)) if next_rotation == Some(at) => "deleted by the next rotation".to_owned(),
         (_, Some(at)) => format!("deleted after {}", moment(Some(at))),
-        (_, None) if key.role == KeyRole::Previous => "with the next rotation".to_owned(),
+        (_, None) if key.role == KeyRole::Previous => "deleted by the next rotation".to_owned(),
         (_, None) => "-".to_owned(),
     }
 }

@@ -86,7 +86,7 @@ impl Show for Tour {
     fn human(&self) -> String {
         let (all, failed) = self.count();
         match failed {
-            0 => format!("\n{} {all} checks held.\n", "All".green()),
+            0 => format!("\n{} {all} checks passed.\n", "All".green()),
             count => format!("\n{} of {all} checks failed.\n", count.red()),
         }
     }

@@ -83,7 +83,7 @@
     }
   }
   const grid = element('table', undefined, { class: 'weeks' });
-  grid.append(element('caption', 'The next six weeks, by arrangement and in UTC; dashed where it counts from a rotation today'));
+  grid.append(element('caption', 'The next six weeks in UTC, by arrangement. Dashed: counted from a rotation today'));
   const head = grid.createTHead().insertRow();
   for (const name of ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']) head.append(element('th', name, { scope: 'col' }));
   const body = grid.createTBody(), short = written({ day: 'numeric', month: 'short', timeZone: 'UTC' });
@@ -105,7 +105,7 @@
   for (const table of document.querySelectorAll('table.secrets')) {
     const rows = [...table.tBodies[0].rows];
     if (rows.length < 25) continue;
-    const label = element('label', 'Show those with', { class: 'find' });
+    const label = element('label', 'Filter', { class: 'find' });
     const input = element('input', undefined, { type: 'search' });
     input.addEventListener('input', () => {
       const wanted = input.value.trim().toLowerCase();

@@ -382,12 +382,12 @@ async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
             assert!(ran.stdout.contains(says), "{ran}");
         }
     };
-    refused("there is no bucket").await;
+    refused("`shared-artifacts` does not exist").await;
     world.make_bucket("shared-artifacts").await;
-    refused("does not keep versions").await;
+    refused("versioning is not enabled").await;
     let suspended = BucketVersioningStatus::Suspended;
     world.versioning("shared-artifacts", suspended).await;
-    refused("does not keep versions").await;
+    refused("versioning is not enabled").await;
 
     let enabled = BucketVersioningStatus::Enabled;
     world.versioning("shared-artifacts", enabled).await;

@@ -79,7 +79,7 @@ async fn a_changed_manifest_is_planned_and_applied() {
     let page = world.home.read("review.html");
     for said in [
         "Since the deployed stack.",
-        "Begins to rotate: 1 secret",
+        "Starts to rotate: 1 secret",
         "Stops rotating: 1 secret",
         "<ins>rate(7 days)</ins>",
     ] {

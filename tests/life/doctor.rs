@@ -89,10 +89,10 @@ async fn of_a_healthy_stack_nothing_is_found() {
     world.keyrota(BOOTSTRAP).await.exits(0);
     finds(&world, &[]).await;
     let ran = world.keyrota("doctor").await.exits(0);
-    assert_eq!(ran.stdout, "Nothing is wrong.\n");
+    assert_eq!(ran.stdout, "No faults found.\n");
     // There is nothing to ask about either.
     let ran = world.changes_nothing("doctor --fix").await.exits(0);
-    assert_eq!(ran.stdout, "Nothing is wrong.\n");
+    assert_eq!(ran.stdout, "No faults found.\n");
     world.keyrota("doctor --yes").await.exits(2);
     world.keyrota("teardown --yes").await.exits(0);
     finds(&world, &["stack-missing stack keys"]).await;

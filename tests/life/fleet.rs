@@ -115,7 +115,7 @@ async fn a_fleet_lives_as_one_stack_does() {
         .keyrota("bootstrap --yes --function-zip function.zip")
         .await
         .exits(0)
-        .says(&["payments-keys-001", "no entries any more"]);
+        .says(&["payments-keys-001", "no entries in the manifest any more"]);
     let report = world
         .keyrota("teardown --yes --format json")
         .await
@@ -226,7 +226,7 @@ async fn templates_of_ones_own_are_deployed() {
         .changes_nothing("generate --templates own")
         .await
         .exits(1)
-        .says(&["`tgs`", "included nowhere"]);
+        .says(&["`tgs`", "is not included anywhere"]);
     world
         .changes_nothing("generate --templates nowhere")
         .await

@@ -147,13 +147,13 @@ async fn a_rendering_is_compared_with_an_earlier_one() {
     home.keyrota("generate -o old").await.exits(0);
     assert!(
         home.read("old/review.html")
-            .contains("Nothing to compare with")
+            .contains("rendered without a comparison")
     );
     home.write("keyrota.yaml", format!("{MANIFEST}  - {{ user: late }}\n"));
     let against = "generate -o new --against old";
     home.keyrota(against).await.exits(0);
     let page = home.read("new/review.html");
-    assert!(page.contains("Begins to rotate: 1 secret"), "{page}");
+    assert!(page.contains("Starts to rotate: 1 secret"), "{page}");
     assert!(page.contains("payments-keys/late"));
     // The same again, also where it is checked only; and without it, it is another page.
     home.keyrota(&format!("{against} --check")).await.exits(0);

@@ -42,7 +42,7 @@ async fn writing_over_follows_a_link_and_replaces_files_alone() {
     home.keyrota(&format!("{init} -f device"))
         .await
         .exits(1)
-        .says(&["device", "it is no file"]);
+        .says(&["device", "it is not a regular file"]);
     assert!(device.is_symlink());
 }
 
@@ -92,7 +92,11 @@ async fn users_and_their_keys_are_found() {
     assert_eq!(users[0]["keys"][0]["age_days"], 0);
     assert!(users[0]["obstacle"].is_null());
     assert_eq!(users[1]["keys"].as_array().map(Vec::len), Some(two.len()));
-    for (user, obstacle) in [(1, "two active keys"), (2, "/ci/"), (3, "no such user")] {
+    for (user, obstacle) in [
+        (1, "two active keys"),
+        (2, "/ci/"),
+        (3, "the user does not exist"),
+    ] {
         let told = users[user]["obstacle"].as_str().unwrap_or_default();
         assert!(told.contains(obstacle), "{document}");
     }

@@ -71,7 +71,7 @@ async fn all_that_is_wrong_is_found_at_once_with_its_place() {
         "line 6: access_keys[0].rotate_sa",
         "`rotate_as`",
         "line 7: access_keys[1].user",
-        "keyrota.yaml was refused, with 8 errors",
+        "keyrota.yaml was refused: 8 errors",
     ]);
 }
 

@@ -153,7 +153,7 @@ async fn a_pending_key_that_is_gone_is_given_up() {
         .keyrota(ROTATE)
         .await
         .exits(0)
-        .says(&["given up", "prod/mailer"]);
+        .says(&["abandon", "prod/mailer"]);
     assert!(!ran.stdout.contains(&pending.id), "{ran}");
     let current = world.current_key("prod/mailer").await;
     assert!(current != before && current != pending);

@@ -72,26 +72,19 @@ impl Scene {
             .cloned()
             .unwrap_or_default();
 
-        tour.step("The scene: an account on this machine");
+        tour.step("Set-up: an account on the local AWS");
         let original = owner.make_user(USER, None).await?;
-        tour.note(&format!(
-            "user {USER} has the key {}, as old as its CI server",
-            original.id
-        ));
+        tour.note(&format!("user {USER} has the access key {}", original.id));
         let operator = owner.make_user("operator", None).await?;
         owner
             .attach_policy("operator", "keyrota-deployer", &deployer)
             .await?;
-        tour.note(
-            "user operator runs keyrota and may do what deployer-policy.json allows, no more",
-        );
+        tour.note("user operator runs keyrota, with only the permissions in deployer-policy.json");
         let reader = owner
             .make_user("payments-app", Some(&reader_policy(&account, sandbox)))
             .await?;
         let application = client(sandbox, reader).await;
-        tour.note(
-            "an application reads the secret whenever it needs the key, and calls AWS all the time",
-        );
+        tour.note("an application reads the key from the secret, and calls AWS continuously");
 
         let folder = Folder::make()?;
         folder.write("keyrota.yaml", &text)?;
@@ -99,7 +92,10 @@ impl Scene {
         Ok(Self {
             environment: environment(sandbox, &operator, folder.path()),
             program: std::env::current_exe().map_err(|error| {
-                Failed::new("demo", format!("cannot find this program: {error}"))
+                Failed::new(
+                    "demo",
+                    format!("cannot find the path of this program: {error}"),
+                )
             })?,
             owner,
             application,
@@ -146,7 +142,7 @@ impl Scene {
             .map(|(name, value)| format!("export {name}={value}"));
         let exports: Vec<String> = exports.collect();
         format!(
-            "The local AWS runs until interrupted. In another terminal:\n\n  cd {}\n  {}\n  keyrota status",
+            "The local AWS runs until you interrupt it. In another terminal, run:\n\n  cd {}\n  {}\n  keyrota status",
             self.folder.path().display(),
             exports.join("\n  ")
         )
@@ -165,7 +161,7 @@ async fn client(sandbox: &Sandbox, key: KeyPair) -> Aws {
 
 fn manifest(account: &str, region: &str) -> String {
     format!(
-        "version: 1\nstack: {STACK}\naccount: \"{account}\"\nregion: {region}\naccess_keys:\n  - user: {USER}\n    secret: {SECRET}\n    initial_key: profile:{USER}   # the key it has is taken over\n    schedule: rate(30 days)\n"
+        "version: 1\nstack: {STACK}\naccount: \"{account}\"\nregion: {region}\naccess_keys:\n  - user: {USER}\n    secret: {SECRET}\n    initial_key: profile:{USER}   # adopt its existing key\n    schedule: rate(30 days)\n"
     )
 }
 
@@ -224,7 +220,7 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("keyrota-demo-{}", uuid::Uuid::new_v4()));
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
             .create(&path)
-            .map_err(|error| Failed::file("make", &path, &error))?;
+            .map_err(|error| Failed::file("create", &path, &error))?;
         Ok(Self(path))
     }
 

@@ -23,10 +23,10 @@ pub(super) async fn take(
     rotations(scene, tour, first).await?;
     everyday(scene, tour).await?;
     let (calls, retries, refused) = application.record();
-    tour.step("The application, through all of this");
+    tour.step("The application, during all steps");
     tour.check(
         refused == 0 && calls > 0,
-        format!("called {calls} times with the secret's key: {refused} refused ({retries} read the secret again)"),
+        format!("made {calls} calls with the key in the secret, {refused} of them refused ({retries} retries after reading the secret again)"),
     );
     application.stop();
     if !keep {
@@ -37,10 +37,10 @@ pub(super) async fn take(
 
 async fn review(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     let answer = scene.run(tour, &["generate"]).await?;
-    succeeded(tour, &answer, "rendered everything for review, offline");
+    succeeded(tour, &answer, "rendered the stack for review, offline");
     tour.check(
         scene.has("rendered/stack.yaml"),
-        "rendered/stack.yaml deploys with the AWS CLI too",
+        "wrote rendered/stack.yaml, which the AWS CLI can deploy",
     );
 
     let answer = scene.run(tour, &["bundle", "-o", "function.zip"]).await?;
@@ -48,7 +48,7 @@ async fn review(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     succeeded(
         tour,
         &answer,
-        &format!("built the rotation function: {bytes} bytes zipped"),
+        &format!("built the rotation function: a zip file of {bytes} bytes"),
     );
 
     let plan = [&["plan", "--detailed-exitcode"], ZIP].concat();
@@ -59,7 +59,7 @@ async fn review(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
         format!("{count} resources to add"),
     );
     let left = scene.owner.stack(STACK).await?;
-    tour.check(left.is_none(), "and nothing was left behind");
+    tour.check(left.is_none(), "left nothing behind");
     Ok(())
 }
 
@@ -69,7 +69,7 @@ async fn bootstrap(scene: &Scene, tour: &Tour) -> Result<String, Failed> {
     succeeded(
         tour,
         &answer,
-        "deployed, took the key over, rotated, and proved the new key",
+        "deployed, adopted the key, rotated it, and verified the new key",
     );
     let secret = &answer.json["secrets"][0];
     tour.check(
@@ -80,11 +80,11 @@ async fn bootstrap(scene: &Scene, tour: &Tour) -> Result<String, Failed> {
     let original = scene.original.id.as_str();
     tour.check(
         seen.current.as_deref() != Some(original),
-        format!("AWSCURRENT holds a new key, {}", seen.name()),
+        format!("AWSCURRENT contains a new key, {}", seen.name()),
     );
     tour.check(
         seen.previous.as_deref() == Some(original),
-        format!("AWSPREVIOUS holds {original}"),
+        format!("AWSPREVIOUS contains {original}"),
     );
     tour.check(
         seen.active.iter().any(|id| id == original),
@@ -96,7 +96,7 @@ async fn bootstrap(scene: &Scene, tour: &Tour) -> Result<String, Failed> {
     );
 
     let answer = scene.run(tour, &arguments).await?;
-    succeeded(tour, &answer, "a second run");
+    succeeded(tour, &answer, "ran a second time");
     let again = Keyring::look(scene).await?;
     tour.check(
         answer.json["changes"] == 0 && again.current == seen.current,
@@ -114,7 +114,7 @@ async fn rotations(scene: &Scene, tour: &Tour, mut held: String) -> Result<(), F
             tour,
             &answer,
             &format!(
-                "{} became {}",
+                "replaced {} with {}",
                 text(secret, "old_access_key_id"),
                 text(secret, "new_access_key_id")
             ),
@@ -126,11 +126,11 @@ async fn rotations(scene: &Scene, tour: &Tour, mut held: String) -> Result<(), F
         );
         tour.check(
             seen.previous.as_deref() == Some(held.as_str()),
-            format!("{held} is the previous key, active still"),
+            format!("{held} is the previous key, and still active"),
         );
         tour.check(
             !seen.all.contains(&gone),
-            format!("{gone} is gone: its place was needed, and no client is that old"),
+            format!("{gone} was deleted to free its key slot"),
         );
         gone = std::mem::replace(&mut held, seen.name().to_owned());
     }
@@ -139,7 +139,7 @@ async fn rotations(scene: &Scene, tour: &Tour, mut held: String) -> Result<(), F
 
 async fn everyday(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     let answer = scene.run(tour, &["status", "--check"]).await?;
-    succeeded(tour, &answer, "everything is ok");
+    succeeded(tour, &answer, "reported that everything is ok");
     let secret = &answer.json["secrets"][0];
     tour.check(
         secret["state"] == "ok",
@@ -150,7 +150,7 @@ async fn everyday(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     let seen = Keyring::look(scene).await?;
     tour.check(
         answer.code == Some(0) && text(&answer.json, "AccessKeyId") == seen.name(),
-        "hands the current key to any SDK, as credential_process",
+        "printed the current key for the credential_process of any SDK",
     );
     Ok(())
 }
@@ -159,14 +159,14 @@ async fn teardown(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     let before = Keyring::look(scene).await?;
     let key = before.name();
     let answer = scene.run(tour, &["teardown", "--yes"]).await?;
-    succeeded(tour, &answer, "took everything down");
+    succeeded(tour, &answer, "deleted the stack and its resources");
     tour.check(
         scene
             .owner
             .stack(STACK)
             .await?
             .is_none_or(|stack| stack.status.is_deleted()),
-        "the stack is gone",
+        "the stack is deleted",
     );
     let secret = scene.owner.secret(SECRET).await?;
     tour.check(
@@ -177,7 +177,7 @@ async fn teardown(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     let kept = keys.iter().any(|held| held.id == key && held.active);
     tour.check(
         kept,
-        format!("{USER} was there before, so its current key {key} stays active"),
+        format!("{USER} existed before, so its current key {key} stays active"),
     );
     // The application may have held it for a moment after it was replaced; then a
     // teardown leaves it, and says so.
@@ -186,18 +186,22 @@ async fn teardown(scene: &Scene, tour: &Tour) -> Result<(), Failed> {
     tour.check(
         others.clone().all(|held| left_over.contains(&held.id)),
         match others.count() {
-            0 => "and the key that rotation had replaced is gone",
-            _ => "and the key before was used after it was replaced, so it is listed as left over",
+            0 => "the key that rotation replaced is deleted",
+            _ => "the previous key was used after it was replaced, so it is listed as left over",
         },
     );
     let told = answer.json["retained"].to_string();
     tour.check(
         told.contains(key) && told.contains(SECRET),
-        "it says which key stays, and where its secret part is",
+        "the result names the key that stays, and the secret that contains it",
     );
 
     let answer = scene.run(tour, &["teardown", "--yes"]).await?;
-    succeeded(tour, &answer, "a second run finds nothing left to do");
+    succeeded(
+        tour,
+        &answer,
+        "ran a second time, with nothing left to delete",
+    );
     Ok(())
 }
 

@@ -45,8 +45,9 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
     // Nobody can see whether a password that the server still takes beside the current
     // one is in use. One that was sent is beyond that.
     let retains = secret.version_with(RETAINED).is_some();
-    let note = retains
-        .then_some("the server still takes the password before, which a rotation makes void");
+    let note = retains.then_some(
+        "the server still accepts the previous password, which a rotation would invalidate",
+    );
     let sent = secret.unfinished().is_some() && secret.version_with(SETTING) == secret.unfinished();
     // Whatever version holds the password that the server has, a rotation that is
     // taken up finds it; one that is to begin needs AWSCURRENT's.
@@ -74,11 +75,11 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
 
 fn no_credential(entry: &Database, secret: &Secret) -> Diagnosis {
     let tried = match secret.version_with(FIRST) {
-        Some(version) => format!("; version {version} holds one that never logged in"),
+        Some(version) => format!("; version {version} contains a password that never worked"),
         None => String::new(),
     };
-    let evidence = format!("its value names the user and no password{tried}");
-    let remedy = "`keyrota bootstrap` asks for the first password, and stores it when the function has logged in with it";
+    let evidence = format!("its value contains the user name but no password{tried}");
+    let remedy = "run `keyrota bootstrap`, which asks for the first password and stores it once the function has logged in with it";
     NO_CREDENTIAL.of(&entry.secret, evidence, remedy)
 }
 
@@ -87,13 +88,13 @@ fn login<'a>(entry: &Database, held: &'a ObservedLogin) -> Result<&'a Login, Dia
     let secret = &entry.secret;
     let login = complete(&held.current).map_err(|evidence| match &held.current {
         SecretContent::Sealed => {
-            let remedy = "`aws kms cancel-key-deletion` keeps a key that is going, `aws kms enable-key` makes it usable again";
+            let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
             VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
         }
         _ => VALUE_UNUSABLE.of(secret, evidence, bring_back(entry, &held.secret)),
     })?;
     let of_another = |held_by: &str, wanted: &str| {
-        let evidence = format!("its value is for {held_by}, and the manifest says {wanted}");
+        let evidence = format!("its value is for {held_by}, but the manifest specifies {wanted}");
         VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, &held.secret))
     };
     if login.engine != entry.engine {
@@ -109,7 +110,7 @@ fn login<'a>(entry: &Database, held: &'a ObservedLogin) -> Result<&'a Login, Dia
 
 fn store(entry: &Database) -> String {
     format!(
-        "store the password that the server has: `aws secretsmanager put-secret-value --secret-id {} --secret-string file://…`",
+        "store the current password of the server: `aws secretsmanager put-secret-value --secret-id {} --secret-string file://…`",
         entry.secret
     )
 }
@@ -120,7 +121,7 @@ fn bring_back(entry: &Database, held: &Secret) -> String {
     let store = store(entry);
     match held.version_with(PREVIOUS) {
         Some(_) => format!(
-            "`keyrota rotate --restore-previous {secret}` brings the version before back where it still works; else {store}"
+            "run `keyrota rotate --restore-previous {secret}` if the previous version still works; otherwise, {store}"
         ),
         None => store,
     }
@@ -133,7 +134,7 @@ fn proof(entry: &Database, proof: &Proof) -> Option<Diagnosis> {
         Proof::Refused(why) => {
             let evidence = format!("`{}` cannot log in to {endpoint}: {why}", entry.username);
             let remedy = format!(
-                "`keyrota rotate {}` goes on with the password of whichever version the server takes; where it takes none, {}",
+                "run `keyrota rotate {}`, which tries the password of each version; if the server accepts none, {}",
                 entry.secret,
                 store(entry)
             );
@@ -141,10 +142,10 @@ fn proof(entry: &Database, proof: &Proof) -> Option<Diagnosis> {
         }
         Proof::Unknown(why) => {
             let evidence = format!(
-                "the function did not try `{}` at {endpoint}: {why}",
+                "the function could not test the login of `{}` at {endpoint}: {why}",
                 entry.username
             );
-            let remedy = "mend what it says; `keyrota doctor` tries again";
+            let remedy = "fix the reported cause, then run `keyrota doctor` again";
             Some(LOGIN_UNTRIED.of(&entry.secret, evidence, remedy))
         }
     }
@@ -163,11 +164,11 @@ fn place(entry: &Database, seen: &ObservedDatabase, login: &Login) -> Option<Dia
         };
         let (dbname, master) = (login.dbname.as_deref(), login.masterarn.as_deref());
         let evidence = format!(
-            "its value says {}; the manifest says {}",
+            "its value specifies {}, but the manifest specifies {}",
             told(&login.host, login.port(), dbname, master),
             told(wanted.host, wanted.port, wanted.dbname, wanted.masterarn)
         );
-        let remedy = "`keyrota bootstrap` corrects it, when the function has logged in there";
+        let remedy = "run `keyrota bootstrap`, which corrects the value once the function has logged in there";
         VALUE_OUTDATED.of(&entry.secret, evidence, remedy)
     })
 }
@@ -182,9 +183,9 @@ fn broken_off(entry: &Database, secret: &Secret, right: bool) -> Option<Diagnosi
     ];
     (!elsewhere.contains(&Some(version))).then(|| {
         let evidence = format!(
-            "{SETTING} is on version {version}, which is neither AWSCURRENT nor AWSPENDING"
+            "the label {SETTING} is on version {version}, which is neither AWSCURRENT nor AWSPENDING"
         );
-        let remedy = format!("`keyrota rotate {}` goes on from there", entry.secret);
+        let remedy = format!("run `keyrota rotate {}` to complete the rotation", entry.secret);
         let found = PASSWORD_BROKEN_OFF.of(&entry.secret, evidence, remedy);
         found.fixed_by(Fix::Sweep, right)
     })
@@ -198,7 +199,7 @@ fn administrator(entry: &Database, seen: &ObservedDatabase) -> Option<Diagnosis>
     };
     let evidence = format!("the administrator's secret `{}` {why}", name.as_str());
     let remedy = format!(
-        "have `{}` hold the login of an administrator of {}",
+        "store the login of an administrator of {1} in `{0}`",
         name.as_str(),
         entry.endpoint()
     );

@@ -3,7 +3,7 @@
 use super::{Diagnosis, Fix};
 use crate::model::{SecretName, Severity};
 
-/// A kind of fault.
+/// A kind of fault, as listed in the documentation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Its name in findings, in kebab case; scripts rely on it.
@@ -84,147 +84,147 @@ const fn fixable(fault: Fault, fix: &'static str) -> Fault {
     }
 }
 
-const SWEEP: &str = "has the function look at the secret, as the hourly rule does";
+const SWEEP: &str = "runs the function's sweep of the secret";
 const SCHEDULE: &str =
-    "sets schedule and function as the manifest says, and begins no rotation by it";
+    "sets the schedule and the function as in the manifest, without starting a rotation";
 
 pub(super) static STACK_MISSING: Fault = error(
     "stack-missing",
     "The stack is not deployed.",
-    "`keyrota bootstrap` deploys it; what an earlier deployment left goes with `keyrota teardown` first",
+    "Run `keyrota bootstrap`. If an earlier deployment left secrets, run `keyrota teardown` first",
 );
 pub(super) static STACK_NOT_OURS: Fault = error(
     "stack-not-ours",
-    "A stack of this name exists, and keyrota did not make it.",
-    "give the manifest another `stack:`",
+    "A stack of this name exists, and keyrota did not create it.",
+    "Choose another name for `stack:` in the manifest",
 );
 pub(super) static STACK_FAILED: Fault = error(
     "stack-failed",
-    "The stack ended in a state in which nothing can be deployed.",
-    "`aws cloudformation continue-update-rollback` after a rollback that failed; else `keyrota teardown`, then `keyrota bootstrap`",
+    "The stack is in a status that allows no deployment.",
+    "After a failed rollback, run `aws cloudformation continue-update-rollback`. Otherwise, run `keyrota teardown`, then `keyrota bootstrap`",
 );
 pub(super) static STACK_ROLLED_BACK: Fault = warning(
     "stack-rolled-back",
-    "The last update failed and was rolled back; the stack works as it did before.",
-    "mend the cause, then `keyrota bootstrap`",
+    "The last update failed and was rolled back. The stack works as before.",
+    "Fix the cause, then run `keyrota bootstrap`",
 );
 pub(super) static STACK_BUSY: Fault = warning(
     "stack-busy",
-    "CloudFormation has been at work on the stack for more than an hour, or makes it just now.",
-    "`aws cloudformation describe-stack-events` shows what it waits for",
+    "CloudFormation is creating the stack, or has been updating it for more than an hour.",
+    "Run `aws cloudformation describe-stack-events` to see what it is waiting for",
 );
 pub(super) static SECRET_MISSING: Fault = error(
     "secret-missing",
-    "There is no such secret.",
-    "`keyrota bootstrap` makes it where the stack never did; one that was deleted for good needs another name with `secret:` first",
+    "The secret does not exist.",
+    "Run `keyrota bootstrap`, which creates a new secret. If the secret was deleted permanently, choose another name with `secret:` first",
 );
 pub(super) static SECRET_DELETED: Fault = fixable(
     error(
         "secret-deleted",
-        "The secret is scheduled for deletion, and nobody can read it.",
-        "`aws secretsmanager restore-secret`",
+        "The secret is scheduled for deletion, so clients cannot read it.",
+        "Run `aws secretsmanager restore-secret`",
     ),
-    "restores it, where it is the stack's",
+    "restores the secret, if it belongs to the stack",
 );
 pub(super) static SECRET_NOT_IN_STACK: Fault = error(
     "secret-not-in-stack",
-    "There is a secret of this name, and it is not the one that the stack made.",
-    "give the entry another name with `secret:`, then `keyrota bootstrap`",
+    "A secret of this name exists, but the stack did not create it.",
+    "Choose another name with `secret:`, then run `keyrota bootstrap`",
 );
 pub(super) static NO_CREDENTIAL: Fault = error(
     "no-credential",
-    "The secret holds no credential yet.",
-    "`keyrota bootstrap` stores the first one",
+    "The secret does not contain a credential yet.",
+    "Run `keyrota bootstrap`, which stores the first credential",
 );
 pub(super) static VALUE_UNUSABLE: Fault = error(
     "value-unusable",
-    "The secret's value is not what clients expect.",
-    "`keyrota rotate --restore-previous NAME` where the version before works; else store a whole value",
+    "The value of the secret is not in the format that clients expect.",
+    "Run `keyrota rotate --restore-previous NAME` if the previous version works. Otherwise, store a complete value",
 );
 pub(super) static VALUE_UNDECRYPTABLE: Fault = error(
     "value-undecryptable",
-    "The value cannot be decrypted: its KMS key is disabled or going.",
-    "`aws kms cancel-key-deletion` keeps a key that is going, `aws kms enable-key` makes it usable again",
+    "The value cannot be decrypted: its KMS key is disabled or scheduled for deletion.",
+    "Cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`",
 );
 pub(super) static VALUE_OF_ANOTHER: Fault = error(
     "value-of-another-user",
-    "The value is the credential of another user or engine than the manifest's.",
-    "`keyrota rotate --restore-previous NAME` where the version before is the right one; else store it, or give the entry another secret",
+    "The value is the credential of another user or engine than the manifest specifies.",
+    "Run `keyrota rotate --restore-previous NAME` if the previous version is correct. Otherwise, store the correct credential, or choose another secret",
 );
 pub(super) static VALUE_OUTDATED: Fault = warning(
     "value-outdated",
-    "The value names another administrator, host, port or database than the manifest.",
-    "`keyrota bootstrap` corrects it",
+    "The value names another administrator, host, port, or database than the manifest.",
+    "Run `keyrota bootstrap`, which corrects the value",
 );
 pub(super) static USER_MISSING: Fault = error(
     "user-missing",
-    "There is no such IAM user.",
-    "make it again, with a key that is stored in the secret",
+    "The IAM user does not exist.",
+    "Create the user again, and store a new key in the secret",
 );
 pub(super) static KEY_MISSING: Fault = error(
     "current-key-missing",
-    "The key that clients read is not among the user's keys.",
-    "`keyrota rotate --restore-previous NAME` where the key before is active; else store one that works",
+    "The key that clients read does not exist.",
+    "Run `keyrota rotate --restore-previous NAME` if the previous key is active. Otherwise, store a working key",
 );
 pub(super) static KEY_INACTIVE: Fault = error(
     "current-key-inactive",
     "The key that clients read is inactive.",
-    "`aws iam update-access-key --status Active`, unless it was deactivated on purpose",
+    "Unless it was deactivated on purpose, run `aws iam update-access-key --status Active`",
 );
 pub(super) static CREDENTIAL_REFUSED: Fault = error(
     "credential-refused",
     "The credential that clients read does not authenticate.",
-    "a key: `keyrota rotate --restore-previous NAME` where the version before works; a password: `keyrota rotate NAME`, which tries each version's; else store one that works",
+    "For a key, run `keyrota rotate --restore-previous NAME` if the previous version works. For a password, run `keyrota rotate NAME`, which tries each version. Otherwise, store a working credential",
 );
 pub(super) static LOGIN_UNTRIED: Fault = warning(
     "login-untried",
-    "The function could not say whether the database's login works.",
-    "mend what the function says; its log has more",
+    "The function could not test the login of the database user.",
+    "Fix the cause that the function reports. See its log for details",
 );
 pub(super) static FOREIGN_KEY: Fault = error(
     "foreign-key",
-    "The user has an active key that keyrota does not know; rotation needs its place and will not take it.",
-    "find out who uses it, move them to the secret, and delete it with `aws iam delete-access-key`",
+    "The user has an active key that keyrota did not create. Rotation needs its key slot, and does not delete it.",
+    "Move the clients of the key to the secret, then delete it with `aws iam delete-access-key`",
 );
 pub(super) static KMS_KEY: Fault = error(
     "kms-key-unusable",
-    "The KMS key of the manifest cannot be used.",
-    "`aws kms cancel-key-deletion`, `aws kms enable-key`, or another `kms_key:`",
+    "The KMS key in the manifest cannot be used.",
+    "Run `aws kms cancel-key-deletion` and `aws kms enable-key`, or choose another `kms_key:`",
 );
 pub(super) static ADMINISTRATOR: Fault = error(
     "administrator-unusable",
-    "The administrator's secret cannot be used, so that nothing rotates.",
-    "make or mend that secret",
+    "The administrator's secret cannot be used, so rotation fails.",
+    "Create or correct that secret",
 );
 pub(super) static PASSWORD_BROKEN_OFF: Fault = fixable(
     error(
         "password-broken-off",
-        "A rotation was broken off after its password was sent: the server may have that one.",
-        "`keyrota rotate NAME` goes on from there",
+        "A rotation was interrupted after its password was sent, so the server may have the new password.",
+        "Run `keyrota rotate NAME`, which completes the rotation",
     ),
     SWEEP,
 );
 pub(super) static ROTATION_UNFINISHED: Fault = fixable(
     error(
         "rotation-unfinished",
-        "A rotation began and has not ended.",
-        "mend what the function says, then `keyrota rotate NAME` takes it up again",
+        "A rotation started and did not end.",
+        "Fix the cause that the function reports, then run `keyrota rotate NAME`",
     ),
-    "takes it up again, or gives it up and rotates, as `keyrota rotate` does",
+    "completes the rotation, or abandons it and rotates again, as `keyrota rotate` does",
 );
 pub(super) static ROTATION_OFF: Fault = fixable(
     error(
         "rotation-off",
-        "Rotation is switched off.",
-        "`keyrota doctor --fix` switches it on as the manifest says",
+        "Rotation is disabled.",
+        "Run `keyrota doctor --fix`, which enables rotation as in the manifest",
     ),
     SCHEDULE,
 );
 pub(super) static ROTATION_DIFFERS: Fault = fixable(
     warning(
         "rotation-differs",
-        "The secret rotates on another schedule, or by another function, than the manifest says.",
-        "`keyrota bootstrap` where the manifest was changed; else `keyrota doctor --fix`",
+        "The secret has another rotation schedule or another function than the manifest specifies.",
+        "Run `keyrota bootstrap` if the manifest was changed. Otherwise, run `keyrota doctor --fix`",
     ),
     SCHEDULE,
 );
@@ -232,41 +232,41 @@ pub(super) static ROTATION_OVERDUE: Fault = fixable(
     error(
         "rotation-overdue",
         "A rotation was due more than seven days ago.",
-        "`keyrota rotate NAME`",
+        "Run `keyrota rotate NAME`",
     ),
-    "rotates, as `keyrota rotate` does",
+    "rotates the secret, as `keyrota rotate` does",
 );
 pub(super) static NEVER_ROTATED: Fault = warning(
     "never-rotated",
-    "No rotation has ended well yet.",
-    "move the clients to the secret, then `keyrota rotate NAME`",
+    "No rotation has succeeded yet.",
+    "Move the clients to the secret, then run `keyrota rotate NAME`",
 );
 pub(super) static OLD_KEY_IN_USE: Fault = warning(
     "old-key-in-use",
-    "The key that was replaced is past its date and held back, because a client uses it.",
-    "find the client with `aws cloudtrail lookup-events`, and have it read the secret",
+    "The old key is held back past its date, because a client still uses it.",
+    "Find the client with `aws cloudtrail lookup-events`, and change it to read the secret",
 );
 pub(super) static OLD_KEY_OVERDUE: Fault = fixable(
     warning(
         "old-key-overdue",
-        "The key that was replaced should be inactive by now, and nobody uses it.",
-        "`keyrota doctor --fix`; the hourly rule does not do its work",
+        "The old key is still active past its date, although it is not in use.",
+        "Run `keyrota doctor --fix`. The hourly sweep is not working",
     ),
     SWEEP,
 );
 pub(super) static OLD_KEY_LEFT: Fault = fixable(
     warning(
         "old-key-left",
-        "The key that was replaced should be deleted by now.",
-        "`keyrota doctor --fix`; the hourly rule does not do its work",
+        "The old key still exists past its date.",
+        "Run `keyrota doctor --fix`. The hourly sweep is not working",
     ),
     SWEEP,
 );
 
 pub(super) static TAGS_CHANGED: Fault = warning(
     "tags-changed",
-    "Tags of the secret are not as the manifest has them.",
-    "`keyrota bootstrap` restores them; find out who may write them",
+    "The tags of the secret differ from the manifest.",
+    "Run `keyrota bootstrap`, which restores the tags, and find out who can change them",
 );
 
 /// Every fault, in the order in which they are looked for.

@@ -55,7 +55,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
     let at_risk = in_use(seen, held);
     let note = at_risk.map(|key| {
         format!(
-            "a rotation takes the place of the old key {}, which was used since it was replaced{}",
+            "a rotation would delete the old key {}, which was used since it was replaced{}",
             key.id,
             key.last_used
                 .map_or(String::new(), |at| format!(", last {at:.0}"))
@@ -87,13 +87,13 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
 
 fn no_user(entry: &AccessKey) -> Diagnosis {
     let (user, secret) = (&entry.user, &entry.secret);
-    let evidence = format!("IAM knows no user `{user}`, whose key is in {secret}");
+    let evidence = format!("the IAM user `{user}`, whose key is in {secret}, does not exist");
     let remedy = match entry.create_user {
         false => format!(
-            "`aws iam create-user --user-name {user}`, give it its policies, and store a key of its own in {secret}"
+            "create the user with `aws iam create-user --user-name {user}`, attach its policies, and store a new key of the user in {secret}"
         ),
         true => format!(
-            "the stack made it and does not make it again by itself: `aws iam create-user --user-name {user}`, and store a key of its own in {secret}"
+            "CloudFormation does not create the user again: run `aws iam create-user --user-name {user}`, and store a new key of the user in {secret}"
         ),
     };
     about_user(entry, &USER_MISSING, evidence, remedy)
@@ -102,13 +102,13 @@ fn no_user(entry: &AccessKey) -> Diagnosis {
 fn no_credential(entry: &AccessKey, seen: &ObservedEntry) -> Diagnosis {
     let begun = match Seeding::of(seen) {
         Some(seeding) => format!(
-            "; a bootstrap began to store one {:.0} and was interrupted",
+            "; a bootstrap that started at {:.0} was interrupted before it stored one",
             seeding.began
         ),
         None => String::new(),
     };
-    let evidence = format!("its value names the user and no key{begun}");
-    let remedy = "`keyrota bootstrap` stores the first one";
+    let evidence = format!("its value contains the user name but no key{begun}");
+    let remedy = "run `keyrota bootstrap` to store the first credential";
     NO_CREDENTIAL.of(&entry.secret, evidence, remedy)
 }
 
@@ -121,14 +121,14 @@ fn credential<'a>(
     let secret = &entry.secret;
     let credential = complete(&held.current).map_err(|evidence| match &held.current {
         SecretContent::Sealed => {
-            let remedy = "`aws kms cancel-key-deletion` keeps a key that is going, `aws kms enable-key` makes it usable again";
+            let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
             VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
         }
         _ => VALUE_UNUSABLE.of(secret, evidence, bring_back(entry, seen)),
     })?;
     if credential.username != entry.user.as_str() {
         let evidence = format!(
-            "its value names {}, and the manifest `{}`",
+            "its value is for {}, but the manifest specifies `{}`",
             credential.names_user(),
             entry.user
         );
@@ -150,11 +150,11 @@ fn bring_back(entry: &AccessKey, seen: &ObservedEntry) -> String {
     });
     match before {
         Some(key) => format!(
-            "`keyrota rotate --restore-previous {secret}` brings the version before back, whose key {} is active",
+            "run `keyrota rotate --restore-previous {secret}`: the key {} of the previous version is active",
             key.id
         ),
         None => format!(
-            "store a key of `{user}` that works, with the same four fields: `aws secretsmanager put-secret-value --secret-id {secret} --secret-string file://…`"
+            "store a working key of `{user}`, with the same four fields: `aws secretsmanager put-secret-value --secret-id {secret} --secret-string file://…`"
         ),
     }
 }
@@ -170,13 +170,16 @@ fn current_key(
     let listed = seen.keys.iter().find(|key| key.id == *id);
     match listed {
         None => {
-            let evidence = format!("AWSCURRENT holds {id}; the user has {}", keys(seen));
+            let evidence = format!("AWSCURRENT contains {id}, but the user has {}", keys(seen));
             Some(KEY_MISSING.of(secret, evidence, bring_back(entry, seen)))
         }
         Some(key) if !key.active => {
-            let evidence = format!("AWSCURRENT holds {id}, which is Inactive, {}", used(key));
+            let evidence = format!(
+                "AWSCURRENT contains {id}, which is inactive and was {}",
+                used(key)
+            );
             let remedy = format!(
-                "unless it was deactivated on purpose: `aws iam update-access-key --status Active --user-name {user} --access-key-id {id}`"
+                "unless it was deactivated on purpose, activate it: `aws iam update-access-key --status Active --user-name {user} --access-key-id {id}`"
             );
             Some(KEY_INACTIVE.of(secret, evidence, remedy))
         }
@@ -192,7 +195,7 @@ fn current_key(
 
 fn keys(seen: &ObservedEntry) -> String {
     match seen.keys.as_slice() {
-        [] => "no key at all".to_owned(),
+        [] => "no keys".to_owned(),
         keys => {
             let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
             ids.join(" and ")
@@ -212,14 +215,14 @@ fn foreign_keys(entry: &AccessKey, seen: &ObservedEntry) -> Option<Diagnosis> {
     let told = |key: &&Key| {
         let made = key
             .created
-            .map_or(String::new(), |at| format!(", made {at:.0}"));
+            .map_or(String::new(), |at| format!(", created {at:.0}"));
         format!("{}{made}, {}", key.id, used(key))
     };
     let told: Vec<String> = foreign.iter().map(told).collect();
     let ids: Vec<&str> = foreign.iter().map(|key| key.id.as_str()).collect();
-    let evidence = format!("no version of {secret} names {}", told.join("; nor "));
+    let evidence = format!("no version of {secret} contains {}", told.join("; or "));
     let remedy = format!(
-        "find out who uses it, move them to the secret, then `aws iam delete-access-key --user-name {user} --access-key-id {}`",
+        "move the clients of the key to the secret, then delete it: `aws iam delete-access-key --user-name {user} --access-key-id {}`",
         ids.join("` or `")
     );
     Some(about_user(entry, &FOREIGN_KEY, evidence, remedy))
@@ -256,7 +259,7 @@ fn administrator(entry: &AccessKey, seen: &ObservedEntry) -> Option<Diagnosis> {
     };
     let evidence = format!("the administrator's secret `{}` {why}", name.as_str());
     let remedy = format!(
-        "have `{}` hold an administrator's key in the fields `accesskey` and `secretkey`",
+        "store an administrator's access key in `{}`, in the fields `accesskey` and `secretkey`",
         name.as_str()
     );
     Some(ADMINISTRATOR.of(&entry.secret, evidence, remedy))
@@ -271,8 +274,8 @@ fn origin(entry: &AccessKey, seen: &ObservedEntry, own: &str) -> Option<Diagnosi
         (RotateAs::Administrator(_), _) => return None,
     };
     (held != wanted).then(|| {
-        let evidence = format!("its `secretarn` is {held}, and should be {wanted}");
-        let remedy = "`keyrota bootstrap` corrects it";
+        let evidence = format!("its `secretarn` is {held}, expected {wanted}");
+        let remedy = "run `keyrota bootstrap` to correct it";
         VALUE_OUTDATED.of(&entry.secret, evidence, remedy)
     })
 }
@@ -315,7 +318,7 @@ fn old_key(
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
     if is_held {
         let remedy = format!(
-            "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={}` shows the client; have it read {}",
+            "`aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={}` shows the client; change it to read {}",
             key.id, entry.secret
         );
         return Some(about_user(entry, &OLD_KEY_IN_USE, since, remedy));
@@ -323,15 +326,16 @@ fn old_key(
     let (fault, evidence) = match key.active {
         true => {
             let due = late(deactivates)?;
-            let evidence = format!("{since}, should be inactive since {due:.0}, and is active");
+            let evidence =
+                format!("{since}, was due to be deactivated at {due:.0}, and is still active");
             (&OLD_KEY_OVERDUE, evidence)
         }
         false => {
             let due = late(deletes)?;
-            let evidence = format!("{since}, and should be deleted since {due:.0}");
+            let evidence = format!("{since}, and was due to be deleted at {due:.0}");
             (&OLD_KEY_LEFT, evidence)
         }
     };
-    let remedy = "the stack's hourly rule does not do its work: `keyrota doctor --fix` does it once, and the function's log says why";
+    let remedy = "the hourly sweep is not working: run `keyrota doctor --fix` for one sweep, and see the function's log for the cause";
     Some(about_user(entry, fault, evidence, remedy).fixed_by(Fix::Sweep, works))
 }

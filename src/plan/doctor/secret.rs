@@ -55,13 +55,13 @@ pub(super) fn present<'a>(
     let Some(secret) = secret else {
         let (evidence, remedy) = match made {
             None => (
-                "neither the account nor the deployed stack has it".to_owned(),
-                "`keyrota bootstrap` brings the stack to what the manifest says".to_owned(),
+                "it is neither in the account nor in the deployed stack".to_owned(),
+                "run `keyrota bootstrap` to update the stack from the manifest".to_owned(),
             ),
             Some(arn) => (
-                format!("the stack made {arn}, which is gone"),
+                format!("the stack created {arn}, which no longer exists"),
                 format!(
-                    "CloudFormation does not make it again by itself: give the entry another name than `{name}` with `secret:`, then `keyrota bootstrap`"
+                    "CloudFormation does not create it again: choose another name than `{name}` with `secret:`, then run `keyrota bootstrap`"
                 ),
             ),
         };
@@ -69,18 +69,21 @@ pub(super) fn present<'a>(
     };
     let ours = made.is_some_and(|arn| *arn == secret.arn);
     if let Some(deleted) = secret.deleted {
-        let evidence = format!("it is marked as deleted, with the date {deleted:.0}");
-        let remedy = format!("`aws secretsmanager restore-secret --secret-id {name}`");
+        let evidence = format!("it was scheduled for deletion at {deleted:.0}");
+        let remedy = format!("restore it: `aws secretsmanager restore-secret --secret-id {name}`");
         let found = SECRET_DELETED.of(name, evidence, remedy);
         return Err(found.fixed_by(Fix::Restore, ours));
     }
     if !ours {
         let evidence = match made {
-            None => format!("the stack made none, and there is {}", secret.arn),
-            Some(made) => format!("the stack made {made}, and there is {}", secret.arn),
+            None => format!(
+                "the stack created no such secret, but {} exists",
+                secret.arn
+            ),
+            Some(made) => format!("the stack created {made}, but {} exists", secret.arn),
         };
         let remedy = format!(
-            "give the entry another name than `{name}` with `secret:`, then `keyrota bootstrap`"
+            "choose another name than `{name}` with `secret:`, then run `keyrota bootstrap`"
         );
         return Err(SECRET_NOT_IN_STACK.of(name, evidence, remedy));
     }
@@ -98,7 +101,7 @@ pub(super) fn tags(
         return None;
     }
     let evidence: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    let remedy = "`keyrota bootstrap` restores them; whoever changed them may tag this secret";
+    let remedy = "run `keyrota bootstrap` to restore them, and find out who can tag this secret";
     Some(TAGS_CHANGED.of(name, evidence.join("; "), remedy))
 }
 
@@ -113,10 +116,12 @@ pub(super) fn encryption_key(
     };
     let evidence = check_kms_key(arn, key.as_ref())?;
     let remedy = match key {
-        None => "name a key of this account and Region with `kms_key:`, then `keyrota bootstrap`"
-            .to_owned(),
+        None => {
+            "specify a key of this account and Region with `kms_key:`, then run `keyrota bootstrap`"
+                .to_owned()
+        }
         Some(_) => format!(
-            "`aws kms cancel-key-deletion --key-id {arn}` keeps a key that is going, `aws kms enable-key --key-id {arn}` makes it usable again"
+            "cancel the deletion with `aws kms cancel-key-deletion --key-id {arn}`, and enable the key with `aws kms enable-key --key-id {arn}`"
         ),
     };
     Some(KMS_KEY.of(name, evidence, remedy))
@@ -142,9 +147,7 @@ pub(super) fn rotation(
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
         let evidence = format!("{evidence}; {}", rotated(secret));
-        let remedy = format!(
-            "mend what keeps it from ending, then `keyrota rotate {name}` takes it up again"
-        );
+        let remedy = format!("fix the cause, then run `keyrota rotate {name}` to complete it");
         let held = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
         found.push(held.fixed_by(Fix::Resume, may.resume));
     }
@@ -155,18 +158,18 @@ pub(super) fn rotation(
             rotated(secret)
         );
         let remedy = format!(
-            "`keyrota doctor --fix` sets {}, unless somebody switched it off for a reason",
+            "run `keyrota doctor --fix` to set {}, unless rotation was disabled on purpose",
             wanted.schedule
         );
         let held = ROTATION_OFF.of(name, evidence, remedy);
         found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
     } else if differs(wanted, &secret.rotation) {
         let evidence = format!(
-            "it is {}; the manifest says {}",
+            "it is {}; the manifest specifies {}",
             told(&secret.rotation),
             told(&wanted.rotation())
         );
-        let remedy = "`keyrota bootstrap` where the manifest was changed; else `keyrota doctor --fix` sets it as the manifest says";
+        let remedy = "run `keyrota bootstrap` if the manifest was changed; otherwise, run `keyrota doctor --fix` to set it as in the manifest";
         let held = ROTATION_DIFFERS.of(name, evidence, remedy);
         found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
     }
@@ -174,12 +177,12 @@ pub(super) fn rotation(
         return found;
     }
     if secret.last_rotated.is_none() {
-        let evidence = "Secrets Manager has no date of a rotation that ended well";
-        let remedy = format!("move the clients to the secret, then `keyrota rotate {name}`");
+        let evidence = "Secrets Manager has not recorded a successful rotation";
+        let remedy = format!("move the clients to the secret, then run `keyrota rotate {name}`");
         found.push(NEVER_ROTATED.of(name, evidence, remedy));
     } else if secret.rotation_enabled && overdue(secret, scope.now).0 == State::Overdue {
         let evidence = format!("{}; {}", due(secret.next_rotation), rotated(secret));
-        let remedy = format!("`keyrota rotate {name}` rotates it now");
+        let remedy = format!("run `keyrota rotate {name}`");
         let held = ROTATION_OVERDUE.of(name, noted(evidence), remedy);
         found.push(held.fixed_by(Fix::Rotate, may.rotate));
     }
@@ -191,16 +194,16 @@ pub(super) fn rotation(
 fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
     if let Some(version) = secret.unfinished() {
         let said = match left.reported {
-            Some(reason) => format!("the function's log says: {reason}"),
-            None => "the function's log of the last day says nothing of it".to_owned(),
+            Some(reason) => format!("the function's log contains: {reason}"),
+            None => "the function's log of the last day does not mention it".to_owned(),
         };
         return Some(format!(
-            "AWSPENDING is on version {version} and AWSCURRENT is not; {said}"
+            "AWSPENDING is on version {version}, and AWSCURRENT is not; {said}"
         ));
     }
     let key = left.abandoned?;
     Some(format!(
-        "the user's tag {ABANDONED_TAG} names {key}, the key of a rotation that was given up and not taken back whole"
+        "the user's tag {ABANDONED_TAG} names {key}, the key of an abandoned rotation that was not completely undone"
     ))
 }
 
@@ -244,7 +247,7 @@ fn told(rotation: &Rotation) -> String {
 
 fn rotated(secret: &Secret) -> String {
     match secret.last_rotated {
-        Some(at) => format!("it last rotated {at:.0}"),
+        Some(at) => format!("it was last rotated at {at:.0}"),
         None => "it has never rotated".to_owned(),
     }
 }

@@ -25,36 +25,36 @@ pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -
     let name = &stack.name;
     if let Some(finding) = check_owner(model, stack) {
         let remedy = finding.hint.unwrap_or_default();
-        let evidence = format!("{} does not carry this stack's tag", stack.id);
+        let evidence = format!("{} does not have the tag of this stack", stack.id);
         return vec![STACK_NOT_OURS.seen(subject, evidence, remedy)];
     }
     let status = stack.status.as_str();
     let since = stack.since.map_or(String::new(), |at| {
-        format!(", its last operation began {at:.0}")
+        format!(", and its last operation started at {at:.0}")
     });
     let reason = stack
         .reason
         .as_deref()
         .map_or(String::new(), |reason| format!(": {reason}"));
-    let evidence = format!("it is {status}{since}{reason}");
+    let evidence = format!("its status is {status}{since}{reason}");
     let found = if stack.status.is_busy() {
         let long = stack.since.is_none_or(|at| now.duration_since(at) > LONG);
         (long || !tells(stack)).then(|| {
             let remedy = format!(
-                "`aws cloudformation describe-stack-events --stack-name {name}` shows what it waits for"
+                "`aws cloudformation describe-stack-events --stack-name {name}` shows what it is waiting for"
             );
             STACK_BUSY.seen(subject, evidence, remedy)
         })
     } else if status == "UPDATE_ROLLBACK_FAILED" {
         let remedy = format!(
-            "mend the cause, then `aws cloudformation continue-update-rollback --stack-name {name}`"
+            "fix the cause, then run `aws cloudformation continue-update-rollback --stack-name {name}`"
         );
         Some(STACK_FAILED.seen(subject, evidence, remedy))
     } else if !stack.status.is_healthy() {
-        let remedy = "`keyrota teardown` removes what is left of it; then `keyrota bootstrap`";
+        let remedy = "delete the stack with `keyrota teardown`, then run `keyrota bootstrap`";
         Some(STACK_FAILED.seen(subject, evidence, remedy))
     } else if !stack.status.succeeded() && status.contains("ROLLBACK") {
-        let remedy = "mend the cause, then `keyrota bootstrap` deploys what was rolled back";
+        let remedy = "fix the cause, then run `keyrota bootstrap` to deploy again";
         Some(STACK_ROLLED_BACK.seen(subject, evidence, remedy))
     } else {
         None
@@ -74,16 +74,16 @@ fn missing(subject: String, examined: &Examined<'_>) -> Diagnosis {
         .collect();
     let region = &examined.region;
     let evidence = match left.as_slice() {
-        [] => format!("there is no such stack in {region}"),
+        [] => format!("the stack does not exist in {region}"),
         left => format!(
-            "there is no such stack in {region}, and of an earlier one there is still {}",
+            "the stack does not exist in {region}, but secrets of an earlier deployment do: {}",
             some(left)
         ),
     };
     let remedy = match left.is_empty() {
-        true => "`keyrota bootstrap` deploys it",
+        true => "run `keyrota bootstrap` to deploy it",
         false => {
-            "`keyrota teardown` removes what is left, restorable for 30 days, and `keyrota bootstrap` deploys it anew"
+            "delete what is left over with `keyrota teardown`, then run `keyrota bootstrap`; deleted secrets can be restored for 30 days"
         }
     };
     STACK_MISSING.seen(subject, evidence, remedy)

@@ -30,7 +30,7 @@ fn there_is_no_secret() {
     let (found, why) = state(|seen| seen.secret = None);
     assert_eq!(
         (found, why.as_str()),
-        (State::Missing, "there is no such secret")
+        (State::Missing, "the secret does not exist")
     );
     let (found, why) = state(|seen| {
         seen.secret.as_mut().unwrap().secret.deleted = Some(at(NOW));
@@ -68,7 +68,7 @@ fn the_credential_does_not_work() {
     );
     assert_eq!(
         broken(|seen| seen.user_name = "bob".to_owned()),
-        "its value names the user `ada`"
+        "its value is for the user `ada`"
     );
     assert_eq!(
         broken(|seen| seen.keys[0].active = false),

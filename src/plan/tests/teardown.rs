@@ -218,7 +218,7 @@ fn what_is_somebody_elses_stays() {
     let kinds: Vec<&str> = plan.retained.iter().map(|item| item.kind).collect();
     assert_eq!(kinds, ["access key", "access key"]);
     let note = plan.retained[0].note.as_ref().unwrap();
-    assert!(note.contains("not this stack's"), "{note}");
+    assert!(note.contains("does not belong to this stack"), "{note}");
     let [left] = &notes(&plan.left_over, "secret")[..] else {
         panic!("{:?}", plan.left_over);
     };
@@ -228,7 +228,7 @@ fn what_is_somebody_elses_stays() {
     secret.secret.tags.clear();
     let plan = self::plan(&[], &foreign, WINDOW);
     assert!(plan.left_over.is_empty());
-    assert!(notes(&plan.retained, "secret")[0].contains("not this stack's"));
+    assert!(notes(&plan.retained, "secret")[0].contains("does not belong to this stack"));
 }
 
 #[test]
@@ -451,7 +451,10 @@ fn the_second_time_finds_what_the_first_left() {
     let again = plan_without_stack(&["kms-1"], &only(&deleted), WINDOW);
     assert_eq!(steps(&again), ["delete kms-1 in 30"]);
     assert!(notes(&again.retained, "secret")[0].contains("restore-secret"));
-    assert!(notes(&again.retained, "access key")[0].contains("awaits deletion"));
+    assert!(
+        notes(&again.retained, "access key")[0]
+            .contains("scheduled for deletion and cannot be read")
+    );
     let forced = TeardownOptions {
         deletion: Deletion::Forced,
         ..WINDOW

@@ -16,9 +16,9 @@ pub(super) const THEME: Theme = Theme {
             id: "unexplained-wildcard",
             severity: Error,
             refused_by_aws: false,
-            title: "No wildcard stands in an action, a resource or a principal, unless it is one of those explained below",
-            why: "What a wildcard covers grows with the account, and nobody reviews it again.",
-            remedy: "name what is meant, or accept it under `exceptions` with the reason",
+            title: "No action, resource, or principal contains a wildcard that is not explained below",
+            why: "A wildcard covers everything that is added to the account later, without another review.",
+            remedy: "specify the resources, or accept the wildcard under `exceptions` with a reason",
             source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
             check: Some(wildcards),
         },
@@ -26,14 +26,14 @@ pub(super) const THEME: Theme = Theme {
             id: "negated-statement",
             severity: Error,
             refused_by_aws: false,
-            title: "No statement that allows has NotAction, NotResource or NotPrincipal",
-            why: "It allows everything else, what AWS adds next year included.",
-            remedy: "name what is allowed",
+            title: "No statement with Allow has NotAction, NotResource, or NotPrincipal",
+            why: "It allows everything else, including what AWS adds in the future.",
+            remedy: "specify what is allowed",
             source: "AWS IAM User Guide, reference_policies_elements_notaction",
             check: Some(|stack, found| {
                 for statement in stack.statements.iter().filter(|one| one.allows) {
                     if let Some(element) = statement.negated {
-                        found.add(statement.at(), format!("it allows by {element}"));
+                        found.add(statement.at(), format!("it allows with {element}"));
                     }
                 }
             }),
@@ -42,9 +42,9 @@ pub(super) const THEME: Theme = Theme {
             id: "unpinned-resource",
             severity: Error,
             refused_by_aws: false,
-            title: "The ARNs in a policy name their partition, Region and account",
-            why: "An ARN such as arn:*:iam::*:user/ci reaches into other accounts and partitions.",
-            remedy: "write ${AWS::Partition}, ${AWS::Region} and ${AWS::AccountId} in their places",
+            title: "The ARNs in a policy specify their partition, Region, and account",
+            why: "An ARN such as arn:*:iam::*:user/ci matches resources of other accounts and partitions.",
+            remedy: "use ${AWS::Partition}, ${AWS::Region}, and ${AWS::AccountId} instead",
             source: "AWS IAM User Guide, reference-arns",
             check: Some(unpinned),
         },
@@ -64,7 +64,7 @@ pub struct Explained {
 pub const EXPLAINED: &[Explained] = &[
     Explained {
         what: "`*` as the resource of a key policy or a secret's policy",
-        why: "There it means the key or secret that carries the policy, and nothing else.",
+        why: "It matches only the key or the secret that the policy belongs to.",
         holds: |_, statement, text| {
             text == "*"
                 && matches!(statement.document.kind, Kind::Key | Kind::Secret)
@@ -73,12 +73,12 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         what: "`kms:*` for the account's root in a key policy",
-        why: "It hands the key to the account's IAM policies. Without it nobody could change the policy once the function's role is gone.",
+        why: "It lets the account's IAM policies control the key. Without it, nobody could change the policy after the function's role is deleted.",
         holds: |stack, statement, text| text == "kms:*" && administers(stack, statement),
     },
     Explained {
         what: "`*` as the resource of secretsmanager:GetRandomPassword",
-        why: "AWS knows no resource for it. It gives a random text, which is nobody's yet.",
+        why: "This action has no resource type. It returns a random text that is not in use.",
         holds: |_, statement, text| {
             text == "*"
                 && statement.resources == ["*"]
@@ -86,15 +86,15 @@ pub const EXPLAINED: &[Explained] = &[
         },
     },
     Explained {
-        what: "`*` as the resource of the network interfaces of a function in a VPC, where the function's own code is denied them",
-        why: "Lambda makes the interfaces in the role's name, and looks at all there are: AWS's page gives these actions on everything. A call of the function's code carries its ARN, and is denied.",
+        what: "`*` as the resource of the network interfaces of a function in a VPC, if the function's own code is denied these actions",
+        why: "Lambda creates the network interfaces with this role, and describes all network interfaces. AWS's documentation grants these actions on all resources. Requests from the function's code contain its ARN, and are denied.",
         holds: |stack, statement, text| {
             text == "*" && statement.resources == ["*"] && network::is_lambdas(stack, statement)
         },
     },
     Explained {
         what: "`-??????` at the end of a secret's ARN",
-        why: "It stands for the hyphen and the six characters that Secrets Manager adds to the name, which nobody knows before.",
+        why: "It matches the hyphen and the six random characters that Secrets Manager adds to the name.",
         holds: |_, _, text| {
             text.strip_suffix("-??????")
                 .is_some_and(|name| name.contains(":secret:") && !name.contains(['*', '?']))
@@ -102,7 +102,7 @@ pub const EXPLAINED: &[Explained] = &[
     },
     Explained {
         what: "`:*` at the end of a log group's ARN",
-        why: "CloudFormation's attribute ends so; it covers the log streams of that group.",
+        why: "CloudFormation's attribute ends with it. It matches the log streams of the log group.",
         holds: |_, _, text| {
             text.strip_suffix(":*")
                 .is_some_and(|name| name.contains(":log-group:") && !name.contains(['*', '?']))
@@ -156,7 +156,10 @@ fn unpinned(stack: &Stack<'_>, found: &mut Found) {
         for arn in statement.resources {
             let parts = arn_parts(arn).unwrap_or_default();
             if parts[..4].iter().any(|part| part.contains(['*', '?'])) {
-                found.add(statement.at(), format!("`{arn}` is not pinned"));
+                found.add(
+                    statement.at(),
+                    format!("`{arn}` does not specify its partition, Region, and account"),
+                );
             }
         }
     }

@@ -14,8 +14,8 @@ pub(super) const THEME: Theme = Theme {
             id: "permission-source",
             severity: Error,
             refused_by_aws: false,
-            title: "Every permission on a function has SourceAccount, or a SourceArn with the account in it",
-            why: "A service acts for every account. Without a source, a secret or rule of any other account could start the function.",
+            title: "Every permission on a function has SourceAccount, or a SourceArn that contains the account",
+            why: "A service acts for every account. Without a source, a secret or rule of another account could invoke the function.",
             remedy: "add `SourceAccount: !Ref AWS::AccountId`",
             source: "AWS Secrets Manager User Guide, rotate-secrets_turn-on-for-other",
             check: Some(sources),
@@ -24,9 +24,9 @@ pub(super) const THEME: Theme = Theme {
             id: "permission-principal",
             severity: Error,
             refused_by_aws: false,
-            title: "Secrets Manager and EventBridge alone may start the function",
-            why: "Whoever may start it can have a credential rotated, or old keys swept, at any time.",
-            remedy: "take the permission out",
+            title: "Only Secrets Manager and EventBridge can invoke the function",
+            why: "Any other caller could rotate a credential, or retire old keys, at any time.",
+            remedy: "remove the permission",
             source: "keyrota: the function has two callers",
             check: Some(|stack, found| {
                 for permission in stack.template.of_type("AWS::Lambda::Permission") {
@@ -36,7 +36,7 @@ pub(super) const THEME: Theme = Theme {
                     {
                         found.add(
                             permission.at("Principal"),
-                            format!("`{principal}` may call it"),
+                            format!("`{principal}` can invoke it"),
                         );
                     }
                     let action = permission.text("Action").unwrap_or("*");
@@ -45,10 +45,10 @@ pub(super) const THEME: Theme = Theme {
                     }
                 }
                 for url in stack.template.of_type("AWS::Lambda::Url") {
-                    found.add(url.id, "it puts a function on the Internet");
+                    found.add(url.id, "it makes a function public on the Internet");
                 }
                 for source in stack.template.of_type("AWS::Lambda::EventSourceMapping") {
-                    found.add(source.id, "what it reads starts a function");
+                    found.add(source.id, "it invokes a function with what it reads");
                 }
             }),
         },
@@ -56,9 +56,9 @@ pub(super) const THEME: Theme = Theme {
             id: "service-source",
             severity: Error,
             refused_by_aws: false,
-            title: "A resource policy that lets a service in says for whom, by aws:SourceArn or aws:SourceAccount",
-            why: "A service acts for every account: without a condition any of them can have it call (the confused deputy).",
-            remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn where the source is known",
+            title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount",
+            why: "A service acts for every account. Without a condition, any account could use the service to gain access (confused deputy problem).",
+            remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn if the source is known",
             source: "AWS IAM User Guide, confused-deputy",
             check: Some(|stack, found| {
                 let kinds = [Kind::Topic, Kind::Key, Kind::Secret, Kind::Other];
@@ -77,7 +77,10 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(service) = services.next().map(Principal::name)
                         && !narrowed
                     {
-                        found.add(statement.at(), format!("`{service}` may come for anybody"));
+                        found.add(
+                            statement.at(),
+                            format!("`{service}` can act for any account"),
+                        );
                     }
                 }
             }),
@@ -108,7 +111,7 @@ fn sources(stack: &Stack<'_>, found: &mut Found) {
                 if arn_parts(&arn).is_none_or(|parts| parts[3] != own) {
                     found.add(
                         permission.at("SourceArn"),
-                        format!("`{arn}` does not carry the stack's own account"),
+                        format!("`{arn}` does not contain the stack's own account"),
                     );
                 }
             }

@@ -13,8 +13,8 @@ const UNKNOWN: Rule = Rule {
     id: "unknown-rule",
     severity: Error,
     refused_by_aws: false,
-    title: "An exception names a rule that there is",
-    why: "A misspelt one accepts nothing.",
+    title: "An exception names an existing rule",
+    why: "An exception with a misspelled rule has no effect.",
     remedy: "docs/reference/rules.md lists the rules",
     source: "keyrota: exceptions",
     check: None,
@@ -23,9 +23,9 @@ const REFUSED: Rule = Rule {
     id: "exception-refused",
     severity: Error,
     refused_by_aws: false,
-    title: "No exception is for what AWS itself refuses, or for a rule about exceptions",
-    why: "The deployment would fail all the same, only later.",
-    remedy: "mend what the rule finds, and take the exception out",
+    title: "No exception accepts what AWS refuses, or a rule about exceptions",
+    why: "The deployment would fail later.",
+    remedy: "fix what the rule finds, and remove the exception",
     source: "keyrota: exceptions",
     check: None,
 };
@@ -33,9 +33,9 @@ const UNUSED: Rule = Rule {
     id: "unused-exception",
     severity: Warning,
     refused_by_aws: false,
-    title: "Every exception accepts something",
-    why: "One that does not hides what comes next.",
-    remedy: "take the exception out",
+    title: "Every exception accepts a finding",
+    why: "An unused exception would hide a future finding.",
+    remedy: "remove the exception",
     source: "keyrota: exceptions",
     check: None,
 };
@@ -143,7 +143,7 @@ fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
     let name = exception.rule.as_str();
     let Some(rule) = rules().find(|rule| rule.id == name) else {
         let mut found = Found::new(&THEME.rules[0]);
-        let message = format!("there is no rule `{}`", name.escape_debug());
+        let message = format!("the rule `{}` does not exist", name.escape_debug());
         let place = format!("{}.rule", exception.path);
         let ids: Vec<&str> = rules().map(|rule| rule.id).collect();
         match model::nearest(name, &ids) {
@@ -158,7 +158,7 @@ fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
             true => "AWS itself refuses what it finds",
             false => "it is about exceptions",
         };
-        (1, format!("`{name}` cannot be excepted: {why}"))
+        (1, format!("`{name}` does not allow exceptions: {why}"))
     } else if !accepted.any(|one| one.path == exception.path) {
         let place = exception.resource.as_deref();
         let place = place.map_or(String::new(), |place| {
@@ -166,7 +166,7 @@ fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
         });
         (
             2,
-            format!("`{name}` finds nothing{place} that this would accept"),
+            format!("`{name}` has no finding{place} that this exception accepts"),
         )
     } else {
         return None;

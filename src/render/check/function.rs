@@ -18,9 +18,9 @@ pub(super) const THEME: Theme = Theme {
             id: "named-resource",
             severity: Error,
             refused_by_aws: false,
-            title: "What the deploying side looks for is there: each function, its role, log group and permission, the topic, and the parameters",
-            why: "`bootstrap`, `status` and `teardown` know them by their logical IDs.",
-            remedy: "keep the logical ID that the template of keyrota has",
+            title: "The resources and parameters that keyrota looks up exist: each function, its role, log group, and permission, the topic, and the parameters",
+            why: "`bootstrap`, `status`, and `teardown` find them by their logical IDs.",
+            remedy: "use the logical ID of keyrota's template",
             source: "keyrota: docs/reference/stack.md",
             check: Some(names),
         },
@@ -29,8 +29,8 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: false,
             title: "The function's code comes from the artifact bucket",
-            why: "Inline code is for Node.js and Python. What is deployed has to be the zip that was built and checked, in the version that was compared: whoever may write to the bucket can store another one under the same key.",
-            remedy: "set Code as the template `function` of keyrota does: S3Bucket `!Ref ArtifactBucket`, S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
+            why: "Inline code supports only Node.js and Python. The deployed code must be the zip file that was built and checked, in the object version that was checked, because a principal that can write to the bucket can replace the object.",
+            remedy: "set Code as in keyrota's template `function`: S3Bucket `!Ref ArtifactBucket`, S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
             source: REFERENCE,
             check: Some(|stack, found| {
                 for function in stack.template.of_type(LAMBDA) {
@@ -38,7 +38,7 @@ pub(super) const THEME: Theme = Theme {
                     if code("ZipFile").is_some() {
                         found.add(
                             function.at("Code.ZipFile"),
-                            "the code stands in the template",
+                            "the template contains the code",
                         );
                     }
                 }
@@ -63,9 +63,9 @@ pub(super) const THEME: Theme = Theme {
             id: "function-pins",
             severity: Error,
             refused_by_aws: false,
-            title: "A function's handler names the pins of this stack",
-            why: "The pins say which users, servers and administrators the function may act on. Without them it serves no secret.",
-            remedy: "set Handler to `{{handler}}`, as the template of keyrota does",
+            title: "A function's handler specifies the pins of this stack",
+            why: "The pins specify the users, servers, and administrators that the function may act on. Without them, it rotates nothing.",
+            remedy: "set Handler to `{{handler}}`, as in keyrota's template",
             source: "keyrota: docs/explanation/threat-model.md",
             check: Some(|stack, found| {
                 for (strategy, function) in stack.functions() {
@@ -84,8 +84,8 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role",
             severity: Error,
             refused_by_aws: false,
-            title: "A function runs as the stack's own role for it",
-            why: "That role is what is reviewed here; another one may do anything.",
+            title: "A function has the execution role that the stack creates for it",
+            why: "Only this role is checked here. Another role may have any permissions.",
             remedy: "set Role to `!GetAtt FunctionRole.Arn`",
             source: REFERENCE,
             check: Some(|stack, found| {
@@ -100,9 +100,9 @@ pub(super) const THEME: Theme = Theme {
             id: "function-environment",
             severity: Error,
             refused_by_aws: false,
-            title: "No layer and no environment variable changes what the function runs or whom it calls",
-            why: "A layer, a wrapper or another endpoint sees every credential that the function makes.",
-            remedy: "take it out; the function needs none",
+            title: "No layer and no environment variable changes what the function runs or which endpoints it calls",
+            why: "A layer, a wrapper, or another endpoint could read every credential that the function creates.",
+            remedy: "remove it, because the function needs none",
             source: "AWS Lambda Developer Guide, configuration-envvars and runtimes-extensions-api",
             check: Some(environment),
         },
@@ -111,8 +111,8 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: false,
             title: "The function runs on provided.al2023, on the manifest's architecture",
-            why: "Its executable is built for that, and starts nowhere else.",
-            remedy: "leave Runtime and Architectures as the template of keyrota has them",
+            why: "The executable is built for this runtime and architecture only.",
+            remedy: "use Runtime and Architectures of keyrota's template",
             source: "AWS Lambda Developer Guide, lambda-runtimes",
             check: Some(runtime),
         },
@@ -120,7 +120,7 @@ pub(super) const THEME: Theme = Theme {
             id: "function-limits",
             severity: Error,
             refused_by_aws: true,
-            title: "The function has 128 to 10,240 MB of memory and 1 to 900 seconds",
+            title: "The function has 128 to 10,240 MB of memory and a timeout of 1 to 900 seconds",
             why: "Lambda refuses other values.",
             remedy: "change `function.memory` or `function.timeout`",
             source: "AWS Lambda Developer Guide, gettingstarted-limits",
@@ -143,14 +143,14 @@ pub(super) const THEME: Theme = Theme {
             id: "function-timeout",
             severity: Error,
             refused_by_aws: false,
-            title: "A step of the function has at least 10 seconds",
-            why: "A new key can take 15 seconds to work everywhere. Lambda's default of 3 would end every rotation.",
+            title: "The function's timeout is at least 10 seconds",
+            why: "A new key can take 15 seconds to propagate. With Lambda's default of 3 seconds, every rotation would fail.",
             remedy: "raise `function.timeout`",
             source: "AWS IAM User Guide, troubleshoot_general (eventual consistency)",
             check: Some(|stack, found| {
                 for (_, function) in stack.functions() {
                     if function.get("Timeout").and_then(Value::as_u64).unwrap_or(3) < 10 {
-                        found.add(function.at("Timeout"), "a step would be cut short");
+                        found.add(function.at("Timeout"), "steps would time out");
                     }
                 }
             }),
@@ -159,9 +159,9 @@ pub(super) const THEME: Theme = Theme {
             id: "function-in-vpc",
             severity: Warning,
             refused_by_aws: false,
-            title: "The access keys' function is in no VPC",
-            why: "IAM is a public service: from a VPC without a way out no key can be made, and the interface endpoint of IAM lives in us-east-1 only.",
-            remedy: "take VpcConfig out, or see to a NAT gateway",
+            title: "The access key function is not connected to a VPC",
+            why: "IAM has public endpoints, and an interface endpoint in us-east-1 only. Without a route to the Internet, the function could not create keys.",
+            remedy: "remove VpcConfig, or provide a NAT gateway",
             source: "AWS IAM User Guide, reference_interface_vpc_endpoints",
             check: Some(|stack, found| {
                 let keys = Strategy::AccessKeys;
@@ -176,8 +176,8 @@ pub(super) const THEME: Theme = Theme {
             id: "function-log-group",
             severity: Error,
             refused_by_aws: false,
-            title: "A function writes to the stack's log group for it",
-            why: "Otherwise Lambda makes one that is kept for ever and outlives the stack.",
+            title: "A function writes to the log group that the stack creates for it",
+            why: "Otherwise, Lambda creates a log group that is never deleted.",
             remedy: "set LoggingConfig.LogGroup to `!Ref FunctionLogGroup`",
             source: "AWS Lambda Developer Guide, monitoring-cloudwatchlogs-loggroups",
             check: Some(|stack, found| {
@@ -198,14 +198,14 @@ pub(super) const THEME: Theme = Theme {
             id: "log-retention",
             severity: Error,
             refused_by_aws: false,
-            title: "A log group says how long it keeps its log, and goes with the stack",
-            why: "Without a retention a log is kept, and paid for, for ever.",
+            title: "A log group has a retention time, and is deleted with the stack",
+            why: "Without a retention time, the log is stored, and charged for, forever.",
             remedy: "set RetentionInDays, and DeletionPolicy and UpdateReplacePolicy to Delete",
             source: "AWS CloudFormation Template Reference, aws-resource-logs-loggroup",
             check: Some(|stack, found| {
                 for group in stack.template.of_type("AWS::Logs::LogGroup") {
                     if group.get("RetentionInDays").is_none() {
-                        found.add(group.at("RetentionInDays"), "the log is kept for ever");
+                        found.add(group.at("RetentionInDays"), "the log never expires");
                     }
                     let own = stack.strategies().any(|one| group.id == one.log_group());
                     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
@@ -254,7 +254,7 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
             .resource(id)
             .is_none_or(|one| one.kind != kind)
         {
-            found.add(id, format!("there is no {kind} of that logical ID"));
+            found.add(id, format!("there is no {kind} with that logical ID"));
         }
     }
     let parameters = stack.template.section("Parameters");
@@ -269,7 +269,7 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
         if !parameters.is_some_and(|all| all.contains_key(parameter)) {
             found.add(
                 format!("Parameters.{parameter}"),
-                "there is no such parameter",
+                "the parameter does not exist",
             );
         }
     }
@@ -285,7 +285,7 @@ fn runtime(stack: &Stack<'_>, found: &mut Found) {
         if architectures.filter_map(literal).ne([expected]) {
             found.add(
                 function.at("Architectures"),
-                format!("it is not {expected} alone"),
+                format!("it is not {expected} only"),
             );
         }
     }
@@ -326,7 +326,10 @@ fn environment_of(function: &Resource<'_>, found: &mut Found) {
         let folded = name.to_uppercase();
         if REDIRECTING.iter().any(|prefix| folded.starts_with(prefix)) {
             let place = function.at(&format!("Environment.Variables.{name}"));
-            found.add(place, "it changes what the function runs or whom it calls");
+            found.add(
+                place,
+                "it changes what the function runs or which endpoints it calls",
+            );
         }
     }
 }

@@ -8,8 +8,7 @@ use crate::render::quota;
 use crate::render::tree::Value;
 
 /// What to do where a stack is too large.
-pub(super) const SPLIT: &str =
-    "split the entries over several manifests, each with a stack of its own";
+pub(super) const SPLIT: &str = "split the entries over several manifests, each with its own stack";
 const QUOTAS: &str = "AWS CloudFormation User Guide, cloudformation-limits";
 
 pub(super) const THEME: Theme = Theme {
@@ -39,7 +38,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A stack has at most 200 parameters",
             why: "CloudFormation refuses a template with more.",
-            remedy: "take parameters out of the templates",
+            remedy: "remove parameters from the templates",
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = size(stack, "Parameters");
@@ -74,7 +73,7 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: true,
             title: "A template has at most 1 MB",
-            why: "CloudFormation refuses a longer one. One of more than 51,200 bytes goes by way of S3, which `bootstrap` and `plan` see to.",
+            why: "CloudFormation refuses a longer one. `bootstrap` and `plan` upload a template of more than 51,200 bytes to S3.",
             remedy: SPLIT,
             source: QUOTAS,
             check: Some(|stack, found| {
@@ -91,7 +90,7 @@ pub(super) const THEME: Theme = Theme {
             id: "description-length",
             severity: Error,
             refused_by_aws: true,
-            title: "A description is no longer than its service takes",
+            title: "A description does not exceed the limit of its service",
             why: "The service refuses the resource, and the stack rolls back.",
             remedy: "shorten the description in the template",
             source: "AWS CloudFormation Template Reference, each type's Description",
@@ -103,7 +102,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A rule's event pattern has at most 2,048 characters",
             why: "EventBridge refuses a longer one.",
-            remedy: "spread what it lists over several rules",
+            remedy: "distribute its entries over several rules",
             source: "Amazon EventBridge User Guide, eb-quota",
             check: Some(|stack, found| {
                 for rule in stack.template.of_type("AWS::Events::Rule") {
@@ -126,7 +125,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A rule has at most five targets",
             why: "EventBridge refuses more.",
-            remedy: "spread the targets over several rules",
+            remedy: "distribute the targets over several rules",
             source: "Amazon EventBridge User Guide, eb-quota",
             check: Some(|stack, found| {
                 for rule in stack.template.of_type("AWS::Events::Rule") {
@@ -146,7 +145,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A target's constant input has at most 8,192 characters",
             why: "EventBridge refuses a longer one.",
-            remedy: "spread what it lists over several targets",
+            remedy: "distribute its entries over several targets",
             source: "Amazon EventBridge API Reference, API_Target",
             check: Some(|stack, found| {
                 for rule in stack.template.of_type("AWS::Events::Rule") {
@@ -173,9 +172,9 @@ pub(super) const THEME: Theme = Theme {
             id: "function-environment-size",
             severity: Error,
             refused_by_aws: true,
-            title: "A function's environment variables have at most 4 KB together",
+            title: "A function's environment variables have at most 4 KB in total",
             why: "Lambda refuses more.",
-            remedy: "take variables out; the function needs none",
+            remedy: "remove the variables, because the function needs none",
             source: "AWS Lambda Developer Guide, gettingstarted-limits",
             check: Some(|stack, found| {
                 for function in stack.template.of_type("AWS::Lambda::Function") {

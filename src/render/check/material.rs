@@ -9,10 +9,10 @@ use super::rule::Found;
 use super::stack::Stack;
 use crate::render::tree::Mapping;
 
-/// How an access key's ID begins: a user's, and a temporary one.
+/// How an access key ID begins: a user's, and a temporary one.
 const KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
 const KEY_ID_LENGTH: usize = 20;
-/// The length of an access key's secret part.
+/// The length of a secret access key.
 const SECRET_LENGTH: usize = 40;
 /// A random text of that length has some thirty different characters, one of
 /// words far fewer.
@@ -25,7 +25,7 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
     let text = stack.text;
     let mut add = |at: usize, what: &str| {
         let line = text[..at].matches('\n').count() + 1;
-        let message = format!("line {line} of the template has what looks like {what}");
+        let message = format!("line {line} of the template contains what looks like {what}");
         found.add(holder(stack, &text[..at]), message);
     };
     for at in memmem::find_iter(text.as_bytes(), "-----BEGIN ") {
@@ -48,11 +48,11 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
         let start = word.start;
         let word = &text[word];
         if KEY_IDS.iter().any(|prefix| word.starts_with(prefix)) && is_key_id(word) {
-            add(start, "an access key's ID");
+            add(start, "an access key ID");
         } else if TOKENS.iter().any(|prefix| word.starts_with(prefix)) {
             add(start, "a session token");
         } else if word.len() == SECRET_LENGTH && is_random(word) && !is_name(stack, word) {
-            add(start, "an access key's secret part");
+            add(start, "a secret access key");
         }
     }
 }

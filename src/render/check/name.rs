@@ -19,7 +19,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A logical ID has 1 to 255 letters and digits",
             why: "CloudFormation refuses the template.",
-            remedy: "give it letters and digits only; templates write it with the helper `id`",
+            remedy: "use letters and digits only; in templates, write it with the helper `id`",
             source: "AWS CloudFormation User Guide, resources-section-structure",
             check: Some(|stack, found| {
                 let sections = ["Resources", "Outputs", "Parameters"].into_iter();
@@ -38,17 +38,17 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-name",
             severity: Error,
             refused_by_aws: true,
-            title: "A secret's name has 1 to 512 of letters, digits and /_+=.@-, and does not end like an ARN",
-            why: "Secrets Manager refuses other characters, and takes a hyphen with six characters at the end for an ARN's suffix: such a secret cannot be found by its name.",
-            remedy: "name the secret otherwise in the manifest",
+            title: "A secret's name has 1 to 512 characters (letters, digits, and /_+=.@-), and does not end like an ARN",
+            why: "Secrets Manager refuses other characters. It interprets a hyphen and six characters at the end as the suffix of an ARN, so the secret could not be found by its name.",
+            remedy: "choose another name in the manifest",
             source: "AWS Secrets Manager API Reference, API_CreateSecret",
             check: Some(|stack, found| {
                 for secret in stack.template.of_type("AWS::SecretsManager::Secret") {
                     match secret.get("Name") {
                         None => found.add_with(
                             secret.id,
-                            "the secret has no name, and CloudFormation would make one that changes when the secret is replaced",
-                            "give it the name of its entry",
+                            "the secret has no name, and CloudFormation would generate one that changes when the secret is replaced",
+                            "use the name of its entry",
                         ),
                         Some(name) => parsed(secret, "Name", name, SecretName::parse, found),
                     }
@@ -59,9 +59,9 @@ pub(super) const THEME: Theme = Theme {
             id: "user-name",
             severity: Error,
             refused_by_aws: true,
-            title: "A user's name has 1 to 64 of letters, digits and +=,.@_-",
+            title: "A user's name has 1 to 64 characters (letters, digits, and +=,.@_-)",
             why: "IAM refuses other names.",
-            remedy: "name the user otherwise in the manifest",
+            remedy: "choose another name in the manifest",
             source: "AWS IAM API Reference, API_CreateUser",
             check: Some(|stack, found| {
                 for kind in ["AWS::IAM::User", "AWS::IAM::UserPolicy"] {
@@ -77,9 +77,9 @@ pub(super) const THEME: Theme = Theme {
             id: "iam-name",
             severity: Error,
             refused_by_aws: true,
-            title: "A role's name has at most 64, a policy's at most 128 of letters, digits and +=,.@_-",
+            title: "A role's name has at most 64 characters, and a policy's name at most 128 (letters, digits, and +=,.@_-)",
             why: "IAM refuses other names.",
-            remedy: "shorten it, or leave the name to CloudFormation",
+            remedy: "shorten it, or let CloudFormation generate the name",
             source: "AWS IAM User Guide, reference_iam-quotas",
             check: Some(|stack, found| {
                 let names = [
@@ -125,9 +125,9 @@ pub(super) const THEME: Theme = Theme {
             id: "log-group-name",
             severity: Error,
             refused_by_aws: true,
-            title: "A log group's name has 1 to 512 of letters, digits and _-/.#",
+            title: "A log group's name has 1 to 512 characters (letters, digits, and _-/.#)",
             why: "CloudWatch Logs refuses other names.",
-            remedy: "name the log group otherwise in the template",
+            remedy: "choose another name in the template",
             source: "Amazon CloudWatch Logs API Reference, API_CreateLogGroup",
             check: Some(|stack, found| {
                 for group in stack.template.of_type("AWS::Logs::LogGroup") {
@@ -141,9 +141,9 @@ pub(super) const THEME: Theme = Theme {
             id: "alias-name",
             severity: Error,
             refused_by_aws: true,
-            title: "A key's alias begins with alias/, not with alias/aws/, and has at most 256 of letters, digits and /_-",
+            title: "A key's alias begins with alias/ but not with alias/aws/, and has at most 256 characters (letters, digits, and /_-)",
             why: "KMS refuses other aliases.",
-            remedy: "name the alias otherwise in the template",
+            remedy: "choose another alias in the template",
             source: "AWS KMS API Reference, API_CreateAlias",
             check: Some(|stack, found| {
                 for alias in stack.template.of_type("AWS::KMS::Alias") {
@@ -153,7 +153,7 @@ pub(super) const THEME: Theme = Theme {
                     if !name.starts_with("alias/") || name.starts_with("alias/aws/") {
                         found.add(
                             alias.at("AliasName"),
-                            format!("`{name}` is not an alias that a stack can make"),
+                            format!("`{name}` is not an alias that a stack can create"),
                         );
                     }
                     held(alias, "AliasName", name, 256, "/_-", found);
@@ -164,9 +164,9 @@ pub(super) const THEME: Theme = Theme {
             id: "duplicate-name",
             severity: Error,
             refused_by_aws: true,
-            title: "No two resources of a type have one name",
-            why: "The second one cannot be made, and the stack rolls back. IAM takes names that differ in case only for one.",
-            remedy: "give each a name of its own",
+            title: "No two resources of a type have the same name",
+            why: "The second one cannot be created, and the stack rolls back. Names in IAM are not case-sensitive.",
+            remedy: "choose different names",
             source: "AWS CloudFormation User Guide, aws-properties-name",
             check: Some(duplicates),
         },
@@ -174,9 +174,9 @@ pub(super) const THEME: Theme = Theme {
             id: "tag-limits",
             severity: Error,
             refused_by_aws: true,
-            title: "A resource has at most 50 tags, each key once, with at most 128 characters and values of at most 256",
+            title: "A resource has at most 50 tags, with unique keys of at most 128 characters and values of at most 256",
             why: "The service refuses the resource, and the stack rolls back.",
-            remedy: "take tags out of the manifest or the templates, or shorten them",
+            remedy: "remove or shorten tags in the manifest or the templates",
             source: "AWS General Reference, tagging (Tag naming limits and requirements)",
             check: Some(tags),
         },
@@ -208,7 +208,7 @@ fn held(
 ) {
     let fits = |one: char| one.is_ascii_alphanumeric() || extra.contains(one);
     if name.is_empty() || name.len() > limit || !name.chars().all(fits) {
-        let message = format!("`{}` is no name that AWS takes", name.escape_debug());
+        let message = format!("AWS does not accept the name `{}`", name.escape_debug());
         found.add(resource.at(key), message);
     }
 }
@@ -233,7 +233,7 @@ fn duplicates(stack: &Stack<'_>, found: &mut Found) {
                 name.to_owned()
             };
             if let Some(other) = seen.insert(same, resource.id) {
-                let message = format!("`{name}` is the name of {other} too");
+                let message = format!("{other} has the same name `{name}`");
                 found.add(resource.at(key), message);
             }
         }
@@ -250,10 +250,10 @@ fn tags(stack: &Stack<'_>, found: &mut Found) {
                 continue;
             };
             if !keys.insert(key) {
-                found.add(place(), format!("the tag `{key}` stands twice"));
+                found.add(place(), format!("the tag `{key}` is duplicate"));
             }
             if !(1..=128).contains(&key.chars().count()) || key.to_lowercase().starts_with("aws:") {
-                found.add(place(), format!("`{key}` is no key that a tag can have"));
+                found.add(place(), format!("`{key}` is not a valid tag key"));
             }
             let length = match tag.get("Value") {
                 Some(Value::String(text)) => text.chars().count(),

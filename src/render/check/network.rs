@@ -20,9 +20,9 @@ pub(super) const THEME: Theme = Theme {
             id: "database-network",
             severity: Error,
             refused_by_aws: false,
-            title: "The databases' function stands in the subnets and security groups that the manifest names, and in no others",
-            why: "Elsewhere it does not reach the databases, or reaches more than them.",
-            remedy: "leave VpcConfig as the template of keyrota has it, or change `network`",
+            title: "The database function has exactly the subnets and security groups in the manifest",
+            why: "With others, it cannot reach the databases, or can reach more than the databases.",
+            remedy: "use VpcConfig of keyrota's template, or change `network`",
             source: GUIDE,
             check: Some(placed),
         },
@@ -30,8 +30,8 @@ pub(super) const THEME: Theme = Theme {
             id: "network-waits-for-policy",
             severity: Error,
             refused_by_aws: true,
-            title: "A function in a VPC waits for the policy that lets Lambda make its network interfaces",
-            why: "Lambda tries the role out before it makes the function, and refuses where the policy comes later.",
+            title: "A function in a VPC depends on the policy that lets Lambda create its network interfaces",
+            why: "Lambda tests the role before it creates the function, and refuses if the policy does not exist yet.",
             remedy: "add the policy's logical ID to the function's DependsOn",
             source: GUIDE,
             check: Some(waits),
@@ -40,9 +40,9 @@ pub(super) const THEME: Theme = Theme {
             id: "network-code-denied",
             severity: Error,
             refused_by_aws: false,
-            title: "The function's own code may not make, change or look at network interfaces, though Lambda may in its role's name",
-            why: "Whoever took the function over could otherwise look at the network and put addresses of their own into it.",
-            remedy: "deny the same actions where lambda:SourceFunctionArn is the function's ARN",
+            title: "The function's own code is denied the actions on network interfaces that its role allows Lambda",
+            why: "Otherwise, an attacker in the function could inspect the network and add network interfaces to it.",
+            remedy: "deny the same actions if lambda:SourceFunctionArn is the function's ARN",
             source: GUIDE,
             check: Some(denied),
         },
@@ -50,8 +50,8 @@ pub(super) const THEME: Theme = Theme {
             id: "database-out-of-reach",
             severity: Warning,
             refused_by_aws: false,
-            title: "A function outside of any VPC has no database on a private host",
-            why: "From outside of a VPC a private address leads nowhere: every rotation would end in a time-out.",
+            title: "A function without a VPC has no database on a private host",
+            why: "A private address is not reachable from outside the VPC, so every rotation would time out.",
             remedy: "set `network` to subnets and security groups from which the host can be reached",
             source: GUIDE,
             check: Some(|stack, found| {
@@ -61,7 +61,7 @@ pub(super) const THEME: Theme = Theme {
                 for database in databases(stack) {
                     if is_private(database.host.as_str()) {
                         let message = format!(
-                            "`{}` looks private, and the function is in no VPC",
+                            "`{}` looks like a private host, and the function is not connected to a VPC",
                             database.host
                         );
                         found.add(format!("{}.host", database.place), message);
@@ -74,8 +74,8 @@ pub(super) const THEME: Theme = Theme {
             severity: Warning,
             refused_by_aws: false,
             title: "A function in a VPC has subnets in two Availability Zones",
-            why: "With one zone nothing rotates while that zone is out.",
-            remedy: "name a second subnet, in another Availability Zone",
+            why: "With one subnet, nothing rotates during an outage of its Availability Zone.",
+            remedy: "add a subnet in another Availability Zone",
             source: "AWS Security Hub User Guide, lambda-controls (Lambda.5)",
             check: Some(|stack, found| {
                 for (_, function) in stack.functions() {
@@ -89,16 +89,18 @@ pub(super) const THEME: Theme = Theme {
             id: "database-unverified",
             severity: Warning,
             refused_by_aws: false,
-            title: "A database's server proves who it is (`tls: verify-full`)",
-            why: "With `require` the password goes to whoever answers; with `verify-ca` and no authority of your own, to whoever has any certificate of a public one.",
-            remedy: "set `tls: verify-full`, with the authority in `tls_ca` where the system does not trust it, or accept it with the reason",
+            title: "The identity of a database server is verified (`tls: verify-full`)",
+            why: "With `require`, any server can receive the password. With `verify-ca` and a public authority, any server with a certificate of that authority can.",
+            remedy: "set `tls: verify-full`, with the authority in `tls_ca` if the system does not trust it, or accept it with a reason",
             source: "PostgreSQL manual, libpq-ssl (Protection Provided in Different Modes)",
             check: Some(|stack, found| {
                 for database in databases(stack) {
                     let message = match (database.tls, &database.tls_ca) {
                         (Tls::VerifyFull, _) | (Tls::VerifyCa, Some(_)) => continue,
-                        (Tls::VerifyCa, None) => "any certificate of a public authority will do",
-                        (Tls::Require, _) => "the password is sent to whoever answers",
+                        (Tls::VerifyCa, None) => {
+                            "any certificate of a public authority is accepted"
+                        }
+                        (Tls::Require, _) => "the password is sent to any server that responds",
                     };
                     found.add(format!("{}.tls", database.place), message);
                 }
@@ -108,9 +110,9 @@ pub(super) const THEME: Theme = Theme {
             id: "rds-authority",
             severity: Warning,
             refused_by_aws: false,
-            title: "A database of Amazon RDS is verified by RDS's own authorities",
-            why: "Its certificates are signed by authorities that operating systems do not trust: every login would be given up.",
-            remedy: "download the bundle of the Region, and name it in `tls_ca`",
+            title: "A database of Amazon RDS is verified with RDS's own authorities",
+            why: "Operating systems do not trust the authorities that sign its certificates, so every login would fail.",
+            remedy: "download the certificate bundle of the Region, and specify it in `tls_ca`",
             source: "Amazon RDS User Guide, UsingWithRDS.SSL",
             check: Some(|stack, found| {
                 for database in databases(stack) {
@@ -133,7 +135,7 @@ pub(super) const THEME: Theme = Theme {
             severity: Warning,
             refused_by_aws: false,
             title: "A new password has at least 80 bits",
-            why: "Where a server's table of passwords is lost, a shorter one is found by trying.",
+            why: "If the server's password hashes leak, a shorter password can be found by brute force.",
             remedy: "make `password.length` larger, or `password.exclude` shorter",
             source: "NIST Special Publication 800-63B, appendix A",
             check: Some(|stack, found| {
@@ -186,7 +188,7 @@ fn placed(stack: &Stack<'_>, found: &mut Found) {
             if !named.eq(expected.iter().map(String::as_str)) {
                 found.add(
                     function.at(&format!("VpcConfig.{key}")),
-                    "it is not what the manifest names",
+                    "it differs from the manifest",
                 );
             }
         }
@@ -208,7 +210,7 @@ fn waits(stack: &Stack<'_>, found: &mut Found) {
         if let Some(policy) = policies.next() {
             found.add(
                 function.at("DependsOn"),
-                format!("it does not wait for {policy}"),
+                format!("it does not depend on {policy}"),
             );
         }
     }
@@ -223,7 +225,7 @@ fn denied(stack: &Stack<'_>, found: &mut Found) {
                 if !is_denied(stack, strategy, &function, action) {
                     found.add(
                         statement.at(),
-                        format!("the function's own code may do `{action}`, too"),
+                        format!("the function's own code can use `{action}` too"),
                     );
                 }
             }

@@ -30,9 +30,9 @@ pub(super) const THEME: Theme = Theme {
             id: "alarm-without-subscriber",
             severity: Warning,
             refused_by_aws: false,
-            title: "Somebody is told when an alarm goes off",
-            why: "A rotation that fails every month for a year is found on the day on which the key is needed.",
-            remedy: "set `alarms.email`, or accept it with the reason where somebody listens otherwise",
+            title: "Someone receives the alarms",
+            why: "Without a subscriber, nobody notices that rotation fails until the key is needed.",
+            remedy: "set `alarms.email`, or accept it with a reason if another system watches the alarms",
             source: "Amazon SNS Developer Guide, sns-create-subscribe-endpoint-to-topic",
             check: Some(|stack, found| {
                 let subscriptions = stack.template.of_type("AWS::SNS::Subscription");
@@ -50,15 +50,15 @@ pub(super) const THEME: Theme = Theme {
             id: "alarm-without-action",
             severity: Warning,
             refused_by_aws: false,
-            title: "Every alarm tells the stack's topic",
-            why: "An alarm without an action changes its colour in a console that nobody looks at.",
+            title: "Every alarm notifies the stack's topic",
+            why: "An alarm without an action only changes its state in the console.",
             remedy: "set AlarmActions to `!Ref AlarmTopic`",
             source: "Amazon CloudWatch User Guide, AlarmThatSendsEmail",
             check: Some(|stack, found| {
                 for alarm in stack.template.of_type("AWS::CloudWatch::Alarm") {
                     let mut actions = items(alarm.get("AlarmActions"));
                     if !actions.any(|action| target(action) == Some(TOPIC)) {
-                        found.add(alarm.at("AlarmActions"), "the alarm tells nobody");
+                        found.add(alarm.at("AlarmActions"), "the alarm notifies nobody");
                     }
                 }
             }),
@@ -67,8 +67,8 @@ pub(super) const THEME: Theme = Theme {
             id: "stack-tag",
             severity: Error,
             refused_by_aws: false,
-            title: "Every resource that can have tags has the manifest's and keyrota:stack",
-            why: "Secrets and keys are found by keyrota:stack when they are taken down, and costs by yours.",
+            title: "Every resource that supports tags has the manifest's tags and keyrota:stack",
+            why: "`keyrota teardown` finds secrets and keys by keyrota:stack, and cost reports use the manifest's tags.",
             remedy: "include the template `tags`",
             source: "AWS General Reference, tagging",
             check: Some(|stack, found| {
@@ -97,9 +97,9 @@ pub(super) const THEME: Theme = Theme {
             id: "outputs",
             severity: Error,
             refused_by_aws: false,
-            title: "Each function's ARN and every secret's are outputs",
-            why: "Scripts and other stacks find them there.",
-            remedy: "keep the outputs FunctionArn and SecretArn… as the template of keyrota has them",
+            title: "The ARNs of each function and each secret are outputs",
+            why: "Scripts and other stacks read them there.",
+            remedy: "use the outputs FunctionArn and SecretArn… of keyrota's template",
             source: "keyrota: docs/reference/stack.md",
             check: Some(|stack, found| {
                 let outputs = stack.template.section("Outputs");

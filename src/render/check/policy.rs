@@ -20,7 +20,7 @@ pub(super) const THEME: Theme = Theme {
             id: "role-inline-size",
             severity: Error,
             refused_by_aws: true,
-            title: "A role's inline policies have at most 10,240 characters together",
+            title: "A role's inline policies have at most 10,240 characters in total",
             why: COUNTED,
             remedy: SPLIT,
             source: IAM,
@@ -35,7 +35,7 @@ pub(super) const THEME: Theme = Theme {
             id: "user-inline-size",
             severity: Error,
             refused_by_aws: true,
-            title: "A user's inline policies have at most 2,048 characters together",
+            title: "A user's inline policies have at most 2,048 characters in total",
             why: COUNTED,
             remedy: "make the user's policies shorter",
             source: IAM,
@@ -75,7 +75,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A role's trust policy has at most 2,048 characters",
             why: COUNTED,
-            remedy: "name fewer principals in the trust policy",
+            remedy: "specify fewer principals in the trust policy",
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the role's trust policy";
@@ -88,7 +88,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A key policy has at most 32 KiB",
             why: "KMS refuses a longer one.",
-            remedy: "name fewer readers, or split the entries over several manifests",
+            remedy: "specify fewer readers, or split the entries over several manifests",
             source: "AWS KMS Developer Guide, resource-limits",
             check: Some(|stack, found| {
                 each(
@@ -106,7 +106,7 @@ pub(super) const THEME: Theme = Theme {
             refused_by_aws: true,
             title: "A secret's resource policy has at most 20,480 characters",
             why: "Secrets Manager refuses a longer one.",
-            remedy: "name fewer readers, or let one role read for them",
+            remedy: "specify fewer readers, or let them assume one role that reads the secret",
             source: "AWS Secrets Manager User Guide, reference_limits",
             check: Some(|stack, found| {
                 let what = "characters of the secret's policy";
@@ -136,7 +136,7 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: true,
             title: "A function's resource policy has at most 20 KB",
-            why: "Lambda refuses more permissions than that holds.",
+            why: "Lambda refuses further permissions.",
             remedy: SPLIT,
             source: "AWS Lambda Developer Guide, gettingstarted-limits",
             check: Some(|stack, found| {

@@ -13,7 +13,7 @@ use crate::render::statement::Principal;
 use crate::render::tree::Value;
 
 const ID: &str = "foreign-reader-default-key";
-const REMEDY: &str = "set `kms_key: create`, or the ARN of a key that the reader may use";
+const REMEDY: &str = "set `kms_key: create`, or specify the ARN of a key that the reader can use";
 
 pub(super) const THEME: Theme = Theme {
     title: "Readers",
@@ -22,8 +22,8 @@ pub(super) const THEME: Theme = Theme {
             id: ID,
             severity: Error,
             refused_by_aws: true,
-            title: "A secret with a reader of another account has a customer managed key",
-            why: "The key aws/secretsmanager decrypts for its own account only, so that the reader would be refused.",
+            title: "A secret with a reader in another account has a customer managed key",
+            why: "The AWS managed key aws/secretsmanager decrypts only for its own account, so the reader would be refused.",
             remedy: REMEDY,
             source: "AWS Secrets Manager User Guide, auth-and-access_examples_cross",
             check: Some(foreign),
@@ -32,9 +32,9 @@ pub(super) const THEME: Theme = Theme {
             id: "reader-without-policy",
             severity: Error,
             refused_by_aws: false,
-            title: "Every reader of the manifest stands in the resource policy of its secret",
-            why: "A reader of another account needs it, and the manifest says that the others have it.",
-            remedy: "name the reader as a principal in the secret's ResourcePolicy",
+            title: "Every reader in the manifest is in the resource policy of its secret",
+            why: "A reader in another account requires it, and the manifest grants it to the others.",
+            remedy: "add the reader as a principal to the secret's ResourcePolicy",
             source: "AWS Secrets Manager User Guide, auth-and-access_resource-policies",
             check: Some(unnamed),
         },
@@ -42,9 +42,9 @@ pub(super) const THEME: Theme = Theme {
             id: "reader-not-in-manifest",
             severity: Error,
             refused_by_aws: false,
-            title: "Nobody may read a secret, or use the stack's key, whom the manifest does not name",
-            why: "Who reviews the manifest takes its readers for all the readers there are.",
-            remedy: "name the reader under `readers` of the entry, or take it out of the template",
+            title: "Only readers in the manifest can read a secret or use the stack's key",
+            why: "A reviewer of the manifest expects to see all readers there.",
+            remedy: "add the reader to `readers` of the entry, or remove it from the template",
             source: "keyrota: what is deployed follows from the manifest",
             check: Some(unlisted),
         },
@@ -52,9 +52,9 @@ pub(super) const THEME: Theme = Theme {
             id: "reader-without-decrypt",
             severity: Error,
             refused_by_aws: false,
-            title: "Every reader of a secret under the stack's own key may decrypt with that key",
-            why: "Without the key the value cannot be read: GetSecretValue is refused.",
-            remedy: "allow kms:Decrypt to the reader in the key's policy, for that secret",
+            title: "Every reader of a secret that the stack's key encrypts can decrypt with that key",
+            why: "Without this permission, GetSecretValue is refused.",
+            remedy: "allow kms:Decrypt for the reader and that secret in the key policy",
             source: "AWS Secrets Manager User Guide, security-encryption",
             check: Some(undecrypted),
         },
@@ -62,8 +62,8 @@ pub(super) const THEME: Theme = Theme {
             id: "block-public-policy",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret's resource policy is set with BlockPublicPolicy",
-            why: "With it Secrets Manager refuses a policy that would open the secret to everybody.",
+            title: "A secret's resource policy has BlockPublicPolicy",
+            why: "Secrets Manager then refuses a policy that grants public access.",
             remedy: "add `BlockPublicPolicy: true`",
             source: "AWS Secrets Manager API Reference, API_PutResourcePolicy",
             check: Some(|stack, found| {
@@ -71,7 +71,7 @@ pub(super) const THEME: Theme = Theme {
                     if policy.get("BlockPublicPolicy").and_then(Value::as_bool) != Some(true) {
                         found.add(
                             policy.at("BlockPublicPolicy"),
-                            "a public policy is not blocked",
+                            "public policies are not blocked",
                         );
                     }
                 }
@@ -104,7 +104,7 @@ pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
 
 fn refusal(reader: &str, account: &AccountId) -> String {
     format!(
-        "`{reader}` is of another account, and the key aws/secretsmanager decrypts for account {account} only"
+        "`{reader}` belongs to another account, and the key aws/secretsmanager decrypts only for account {account}"
     )
 }
 
@@ -176,7 +176,7 @@ fn unnamed(stack: &Stack<'_>, found: &mut Found) {
         if !named.contains(&(secret, reader)) {
             found.add(
                 secret,
-                format!("no resource policy lets `{reader}` read it"),
+                format!("no resource policy allows `{reader}` to read it"),
             );
         }
     }
@@ -197,7 +197,7 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
         if *entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
             found.add(
                 secret,
-                format!("the key's policy does not let `{reader}` decrypt it"),
+                format!("the key policy does not allow `{reader}` to decrypt it"),
             );
         }
     }
@@ -226,7 +226,7 @@ fn unlisted(stack: &Stack<'_>, found: &mut Found) {
             if !known(principal) {
                 found.add(
                     statement.at(),
-                    format!("the manifest does not name `{principal}`"),
+                    format!("`{principal}` is not in the manifest"),
                 );
             }
         }

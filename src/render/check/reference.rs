@@ -17,9 +17,9 @@ pub(super) const THEME: Theme = Theme {
             id: "circular-reference",
             severity: Error,
             refused_by_aws: true,
-            title: "No resource needs itself, by whatever way",
-            why: "CloudFormation refuses the template: it could make none of them first.",
-            remedy: "spell an ARN out where a reference closes the circle, or move the policy into a resource of its own",
+            title: "No resource depends on itself, directly or indirectly",
+            why: "CloudFormation refuses the template.",
+            remedy: "replace one reference in the circle by an ARN, or move the policy to a separate resource",
             source: "AWS CloudFormation User Guide, troubleshooting (Circular dependencies)",
             check: Some(circles),
         },
@@ -27,9 +27,9 @@ pub(super) const THEME: Theme = Theme {
             id: "partial-secret-arn",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret is referred to, or named by its full ARN",
-            why: "A partial ARN or a name can come to mean another secret, as soon as one is made whose name begins alike.",
-            remedy: "use `!Ref` of the secret's logical ID, or end the ARN with -?????? for the six characters that Secrets Manager adds",
+            title: "A secret is specified by a reference or by its complete ARN",
+            why: "A partial ARN or a name can match another secret that is created later, whose name has the same beginning.",
+            remedy: "use `!Ref` with the secret's logical ID, or end the ARN with -?????? for the suffix that Secrets Manager adds",
             source: "AWS Secrets Manager User Guide, troubleshoot (ARN of a secret)",
             check: Some(partial),
         },
@@ -37,9 +37,9 @@ pub(super) const THEME: Theme = Theme {
             id: "foreign-account",
             severity: Error,
             refused_by_aws: false,
-            title: "No account or Region is written down that the manifest does not name",
-            why: "Such a template works in one place only, or reaches where nobody meant it to.",
-            remedy: "write ${AWS::AccountId} and ${AWS::Region}, or name the ARN in the manifest",
+            title: "The template contains no account or Region that is not in the manifest",
+            why: "Such a template works in one account only, or accesses an unintended one.",
+            remedy: "use ${AWS::AccountId} and ${AWS::Region}, or specify the ARN in the manifest",
             source: "keyrota: what is deployed follows from the manifest",
             check: Some(foreign),
         },
@@ -47,9 +47,9 @@ pub(super) const THEME: Theme = Theme {
             id: "unchecked-part",
             severity: Warning,
             refused_by_aws: false,
-            title: "No macro, nested stack or custom resource is in the template",
-            why: "What they come to is known only when the stack is deployed, so that no rule here sees it.",
-            remedy: "write out what it makes, or accept it with the reason",
+            title: "The template contains no macro, nested stack, or custom resource",
+            why: "Their results are known only during the deployment, so no rule can check them.",
+            remedy: "specify its results in the template, or accept it with a reason",
             source: "AWS CloudFormation User Guide, template-macros",
             check: Some(|stack, found| {
                 if stack.template.top("Transform").is_some() {
@@ -63,7 +63,7 @@ pub(super) const THEME: Theme = Theme {
                     {
                         found.add(
                             resource.id,
-                            format!("what {} makes is not seen here", resource.kind),
+                            format!("the result of {} cannot be checked", resource.kind),
                         );
                     }
                 }
@@ -77,9 +77,9 @@ pub(super) const DANGLING: Rule = Rule {
     id: "dangling-reference",
     severity: Error,
     refused_by_aws: true,
-    title: "Every reference and DependsOn points at something in the template",
+    title: "Every reference and DependsOn refers to something in the template",
     why: "CloudFormation refuses the template.",
-    remedy: "point it at a resource or parameter that is there",
+    remedy: "refer to an existing resource or parameter",
     source: "AWS CloudFormation User Guide, intrinsic-function-reference-ref",
     check: Some(|stack, found| dangling(&stack.template, found)),
 };
@@ -129,7 +129,7 @@ fn circles(stack: &Stack<'_>, found: &mut Found) {
         let circle = circle(&needs, start, |index| resources[index].id);
         let ids: Vec<&str> = circle.iter().map(|index| resources[*index].id).collect();
         let shown = ids.join(" → ");
-        let message = format!("{shown} → {}: each needs the next one first", ids[0]);
+        let message = format!("{shown} → {}: each depends on the next one", ids[0]);
         found.add(ids[0], message);
         for index in circle {
             needs[index].clear();
@@ -169,7 +169,7 @@ fn partial(stack: &Stack<'_>, found: &mut Found) {
             if target(secret).is_none() && !literal(secret).is_some_and(is_full) {
                 found.add(
                     resource.at("SecretId"),
-                    "the secret is not told by its full ARN",
+                    "the secret is not specified by its complete ARN",
                 );
             }
         }
@@ -210,7 +210,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
             let there = arn_parts(arn).map_or("", |parts| parts[2]);
             match account_of(arn) {
                 Some(owner) if Some(owner) != account => {
-                    found.add(place.show(), format!("`{arn}` is of account {owner}"));
+                    found.add(place.show(), format!("`{arn}` belongs to account {owner}"));
                 }
                 _ if Region::parse(there).is_ok() && Some(there) != region => {
                     found.add(place.show(), format!("`{arn}` is in {there}"));

@@ -70,9 +70,9 @@ pub(super) const THEME: Theme = Theme {
             id: "role-trust",
             severity: Error,
             refused_by_aws: false,
-            title: "Lambda alone may assume a function's role",
-            why: "Whoever else may assume it can make keys of every user that it manages, and read every secret.",
-            remedy: "leave lambda.amazonaws.com and sts:AssumeRole as the only ones",
+            title: "Only Lambda can assume a function's role",
+            why: "Any other principal that can assume it can create keys of every user that it manages, and read every secret.",
+            remedy: "allow only lambda.amazonaws.com and sts:AssumeRole",
             source: "AWS Lambda Developer Guide, lambda-intro-execution-role",
             check: Some(trust),
         },
@@ -80,9 +80,9 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role-actions",
             severity: Error,
             refused_by_aws: false,
-            title: "A function's role may do what its rotation does, and nothing else",
-            why: "A function that can make credentials is worth attacking; what it cannot do, no attacker can.",
-            remedy: "take the action out, or give it to another role",
+            title: "A function's role has only the permissions that its rotation needs",
+            why: "A function that creates credentials is a target for attacks, so least privilege limits the damage.",
+            remedy: "remove the action, or grant it to another role",
             source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
             check: Some(|stack, found| {
                 for strategy in stack.strategies() {
@@ -93,7 +93,10 @@ pub(super) const THEME: Theme = Theme {
                                 .iter()
                                 .any(|known| known.eq_ignore_ascii_case(action))
                             {
-                                found.add(statement.at(), format!("no rotation does `{action}`"));
+                                found.add(
+                                    statement.at(),
+                                    format!("rotation does not need `{action}`"),
+                                );
                             }
                         }
                     }
@@ -104,9 +107,9 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role-resources",
             severity: Error,
             refused_by_aws: false,
-            title: "A function's role reaches the stack's own secrets of its kind, users, keys and log, and what the manifest names",
-            why: "A resource that is neither would be rotated or read by a function that was never meant for it.",
-            remedy: "refer to a resource of the stack, or name it in the manifest",
+            title: "A function's role can access only the stack's secrets of its kind, users, keys, and log, and what the manifest names",
+            why: "The function could rotate or read any other resource.",
+            remedy: "refer to a resource of the stack, or specify it in the manifest",
             source: "AWS Secrets Manager User Guide, rotating-secrets-required-permissions-function",
             check: Some(resources),
         },
@@ -114,8 +117,8 @@ pub(super) const THEME: Theme = Theme {
             id: "function-role-tags",
             severity: Error,
             refused_by_aws: false,
-            title: "A function's role writes the two tags of users that record their keys, and no others",
-            why: "Where tags of a user decide what it may do, a role that may write any of them can give every permission that they decide.",
+            title: "A function's role can write only the two tags of users that record their keys",
+            why: "If tags of a user decide its permissions, a role that can write any tag can grant all these permissions.",
             remedy: "keep the condition on aws:TagKeys",
             source: "AWS IAM User Guide, access_tags_control-tags",
             check: Some(|stack, found| {
@@ -125,7 +128,7 @@ pub(super) const THEME: Theme = Theme {
                         if tags.iter().any(|action| statement.does(action))
                             && !statement.tags_only(&RECORDS)
                         {
-                            found.add(statement.at(), "it is not narrowed to the tags of ours");
+                            found.add(statement.at(), "it has no condition for keyrota's tags");
                         }
                     }
                 }
@@ -135,9 +138,9 @@ pub(super) const THEME: Theme = Theme {
             id: "role-foreign-policy",
             severity: Error,
             refused_by_aws: false,
-            title: "No role, user or group of the stack carries a policy from outside of it",
+            title: "No role, user, or group of the stack has a policy from outside the stack",
             why: "What such a policy allows is not reviewed here, and its owner can change it at any time.",
-            remedy: "write what is needed as a policy of the stack",
+            remedy: "define the permissions in a policy of the stack",
             source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
             check: Some(|stack, found| {
                 let kinds = ["AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"];
@@ -150,7 +153,7 @@ pub(super) const THEME: Theme = Theme {
                         let name = literal(policy).unwrap_or("a policy from elsewhere");
                         found.add(
                             holder.at("ManagedPolicyArns"),
-                            format!("`{name}` is not the stack's own"),
+                            format!("`{name}` does not belong to the stack"),
                         );
                     }
                 }
@@ -160,8 +163,8 @@ pub(super) const THEME: Theme = Theme {
             id: "permissions-boundary",
             severity: Error,
             refused_by_aws: false,
-            title: "Every role and user that the stack makes has the manifest's permissions boundary",
-            why: "The organisation that asks for one refuses roles and users without it, or counts on it.",
+            title: "Every role and user that the stack creates has the manifest's permissions boundary",
+            why: "The organization may refuse roles and users without its permissions boundary, or rely on it.",
             remedy: "set PermissionsBoundary to `permissions_boundary`",
             source: "AWS IAM User Guide, access_policies_boundaries",
             check: Some(|stack, found| {
@@ -171,7 +174,10 @@ pub(super) const THEME: Theme = Theme {
                 for kind in ["AWS::IAM::Role", "AWS::IAM::User"] {
                     for resource in stack.template.of_type(kind) {
                         if resource.text("PermissionsBoundary") != Some(boundary.as_str()) {
-                            found.add(resource.id, format!("it is not bounded by {boundary}"));
+                            found.add(
+                                resource.id,
+                                format!("its permissions boundary is not {boundary}"),
+                            );
                         }
                     }
                 }
@@ -181,8 +187,8 @@ pub(super) const THEME: Theme = Theme {
             id: "role-path",
             severity: Error,
             refused_by_aws: false,
-            title: "Every role and managed policy that the stack makes has the manifest's path",
-            why: "The deployer may touch that path only, and the organisation tells roles by it.",
+            title: "Every role and managed policy that the stack creates has the manifest's path",
+            why: "The deployer can access only that path, and the organization may identify roles by it.",
             remedy: "set Path to `role_path`",
             source: "AWS IAM User Guide, reference_identifiers",
             check: Some(|stack, found| {
@@ -202,9 +208,9 @@ pub(super) const THEME: Theme = Theme {
             id: "user-permissions",
             severity: Error,
             refused_by_aws: false,
-            title: "A user gets nothing from the stack but the policy with which it rotates its own key",
-            why: "Its key lies in a secret that others read, and what it may do is somebody else's to decide. A stack that rotates keys is no place to look for it.",
-            remedy: "give the user its permissions elsewhere, or accept it with the reason",
+            title: "The stack grants a user only the policy with which it rotates its own key",
+            why: "The key of the user is in a secret that others read. Its other permissions belong to the owner of the user, who would not look for them in this stack.",
+            remedy: "grant the permissions outside the stack, or accept them with a reason",
             source: "AWS IAM User Guide, best-practices (Apply least-privilege permissions)",
             check: Some(users),
         },
@@ -213,12 +219,12 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: false,
             title: "No access key is a resource of the stack",
-            why: "CloudFormation keeps the secret part where whoever may read the stack's outputs finds it, and would replace the key under the function's hands.",
-            remedy: "leave keys to `keyrota bootstrap`, which stores them through the API",
+            why: "Principals that can read the stack's outputs could read the secret access key, and CloudFormation could replace the key during a rotation.",
+            remedy: "let `keyrota bootstrap` create the key, which stores it through the API",
             source: "AWS CloudFormation Template Reference, aws-resource-iam-accesskey",
             check: Some(|stack, found| {
                 for key in stack.template.of_type("AWS::IAM::AccessKey") {
-                    found.add(key.id, "the stack would make an access key");
+                    found.add(key.id, "the stack would create an access key");
                 }
             }),
         },
@@ -238,12 +244,12 @@ fn users(stack: &Stack<'_>, found: &mut Found) {
     for user in stack.template.of_type("AWS::IAM::User") {
         for way in ["Groups", "LoginProfile"] {
             if user.get(way).is_some() {
-                found.add(user.at(way), "it is more than a name for a key");
+                found.add(user.at(way), "it is not only an alias of a key");
             }
         }
     }
     for member in stack.template.of_type("AWS::IAM::UserToGroupAddition") {
-        found.add(member.id, "users get what the group may do");
+        found.add(member.id, "users get the permissions of the group");
     }
     let own = stack.world().iam_arn("user/${aws:username}");
     for statement in stack.allowing(&[Kind::RoleInline, Kind::Managed, Kind::UserInline]) {
@@ -260,9 +266,15 @@ fn users(stack: &Stack<'_>, found: &mut Found) {
             known.any(|known| known.eq_ignore_ascii_case(action))
         };
         if let Some(action) = statement.actions.iter().find(|one| !known(one)) {
-            found.add(statement.at(), format!("it allows a user `{action}`"));
+            found.add(
+                statement.at(),
+                format!("it allows a user the action `{action}`"),
+            );
         } else if let Some(arn) = statement.resources.iter().find(|arn| **arn != own) {
-            found.add(statement.at(), format!("it lets a user reach `{arn}`"));
+            found.add(
+                statement.at(),
+                format!("it allows a user access to `{arn}`"),
+            );
         }
     }
 }
@@ -282,7 +294,7 @@ fn trust(stack: &Stack<'_>, found: &mut Found) {
             let (kind, name) = (principal.kind(), principal.name());
             found.add(
                 statement.at(),
-                format!("the {kind} principal `{name}` may assume it"),
+                format!("the {kind} principal `{name}` can assume it"),
             );
         }
         for action in statement
@@ -340,7 +352,7 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
             if !known.contains(arn) {
                 found.add(
                     statement.at(),
-                    format!("`{arn}` is neither the stack's nor the manifest's"),
+                    format!("`{arn}` is neither in the stack nor in the manifest"),
                 );
             }
         }

@@ -22,7 +22,7 @@ pub(super) const THEME: Theme = Theme {
             id: "schedule-expression",
             severity: Error,
             refused_by_aws: true,
-            title: "A schedule is one that Secrets Manager takes",
+            title: "Secrets Manager accepts the schedule",
             why: "Secrets Manager refuses it, and the stack rolls back.",
             remedy: "set `schedule` to rate(…) or cron(…), no more often than every four hours",
             source: GUIDE,
@@ -32,7 +32,7 @@ pub(super) const THEME: Theme = Theme {
             id: "rotation-window",
             severity: Error,
             refused_by_aws: true,
-            title: "A window has whole hours from 1 to 24, ends with the UTC day, and does not run into the next one",
+            title: "A rotation window has 1 to 24 whole hours, ends on the same UTC day, and does not overlap the next window",
             why: "Secrets Manager refuses it, and the stack rolls back.",
             remedy: "shorten `window`, or open it earlier",
             source: GUIDE,
@@ -42,9 +42,9 @@ pub(super) const THEME: Theme = Theme {
             id: "rotate-immediately",
             severity: Error,
             refused_by_aws: false,
-            title: "A deployment rotates nothing by itself",
-            why: "RotateImmediatelyOnUpdate is true unless it is set: every change of a schedule would rotate, before the first key is stored, and with nobody watching.",
-            remedy: "set `RotateImmediatelyOnUpdate: false`; `keyrota bootstrap` and `keyrota rotate` rotate, watch and verify",
+            title: "A deployment does not rotate secrets",
+            why: "RotateImmediatelyOnUpdate is true by default. Every change of a schedule would rotate the secret, even before the first key is stored, without verification.",
+            remedy: "set `RotateImmediatelyOnUpdate: false`; `keyrota bootstrap` and `keyrota rotate` rotate and verify",
             source: REFERENCE,
             check: Some(|stack, found| {
                 for schedule in stack.template.of_type(SCHEDULE) {
@@ -60,8 +60,8 @@ pub(super) const THEME: Theme = Theme {
             id: "schedule-function",
             severity: Error,
             refused_by_aws: false,
-            title: "A schedule starts the stack's own function for what the secret holds",
-            why: "Another function would be handed the credentials, and the right to make new ones.",
+            title: "A schedule invokes the stack's function for the secret's kind of credential",
+            why: "Another function would get the credentials, and could create new ones.",
             remedy: "set RotationLambdaARN to `!GetAtt Function.Arn`",
             source: REFERENCE,
             check: Some(|stack, found| {
@@ -90,8 +90,8 @@ pub(super) const THEME: Theme = Theme {
             id: "schedule-waits-for-permission",
             severity: Error,
             refused_by_aws: false,
-            title: "A schedule waits for the permission that lets Secrets Manager start the function",
-            why: "Secrets Manager tries the function out as soon as the schedule is there, and is refused where the permission comes later.",
+            title: "A schedule depends on the permission that lets Secrets Manager invoke the function",
+            why: "Secrets Manager invokes the function as soon as the schedule exists, and is refused if the permission does not exist yet.",
             remedy: "add the permission's logical ID to DependsOn",
             source: REFERENCE,
             check: Some(permissions),
@@ -100,8 +100,8 @@ pub(super) const THEME: Theme = Theme {
             id: "schedule-waits-for-policies",
             severity: Error,
             refused_by_aws: false,
-            title: "A schedule waits for every policy that its rotation needs",
-            why: "The function is tried out as soon as the schedule is there, and may not do its work where a policy comes later.",
+            title: "A schedule depends on every policy that its rotation needs",
+            why: "Secrets Manager invokes the function as soon as the schedule exists, and the function fails if a policy does not exist yet.",
             remedy: "add the policy's logical ID to DependsOn",
             source: REFERENCE,
             check: Some(policies),
@@ -110,9 +110,9 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-without-schedule",
             severity: Error,
             refused_by_aws: false,
-            title: "Every secret of the manifest has one schedule",
-            why: "Without one it never rotates.",
-            remedy: "render the schedule, or take the entry out of the manifest",
+            title: "Every secret in the manifest has one schedule",
+            why: "Without a schedule, it never rotates.",
+            remedy: "render the schedule, or remove the entry from the manifest",
             source: REFERENCE,
             check: Some(|stack, found| {
                 let schedules = stack.template.of_type(SCHEDULE);
@@ -124,9 +124,9 @@ pub(super) const THEME: Theme = Theme {
             id: "unswept-secret",
             severity: Error,
             refused_by_aws: false,
-            title: "Every secret is looked at by one hourly rule",
-            why: "The function may not list secrets: one that no rule names keeps its old key until the next rotation, and is not measured.",
-            remedy: "name the secret in the input of one target of a rule with a schedule",
+            title: "One hourly rule sweeps each secret",
+            why: "The function is not allowed to list secrets. The old key of a secret without a rule stays until the next rotation, and no metrics are written for it.",
+            remedy: "add the secret to the input of one target of a rule with a schedule",
             source: "keyrota: the sweep",
             check: Some(|stack, found| {
                 let swept = watched(stack, "Targets", "ScheduleExpression");
@@ -137,16 +137,16 @@ pub(super) const THEME: Theme = Theme {
             id: "unwatched-secret",
             severity: Warning,
             refused_by_aws: false,
-            title: "Every secret is listened for by a rule on failed rotations",
-            why: "A rotation that never reaches the function is told of by Secrets Manager alone.",
-            remedy: "name the secret in the event pattern of such a rule",
+            title: "A rule for failed rotations covers each secret",
+            why: "If a rotation does not invoke the function, only Secrets Manager reports the failure.",
+            remedy: "add the secret to the event pattern of such a rule",
             source: "AWS Secrets Manager User Guide, cloudtrail_log_entries",
             check: Some(|stack, found| {
                 let watched: HashSet<&str> =
                     watched(stack, "EventPattern", "EventPattern").collect();
                 for secret in stack.entries.iter().filter_map(|entry| entry.secret) {
                     if !watched.contains(secret.id) {
-                        found.add(secret.id, "no rule listens for its failed rotations");
+                        found.add(secret.id, "no rule covers its failed rotations");
                     }
                 }
             }),
@@ -200,7 +200,10 @@ fn windows(stack: &Stack<'_>, found: &mut Found) {
             !hours.is_empty() && hours.len() <= 2 && hours.bytes().all(|byte| byte.is_ascii_digit())
         });
         let Some(Ok(length)) = hours.map(|_| Duration::parse(window)) else {
-            found.add(place, format!("`{window}` is not whole hours, such as 3h"));
+            found.add(
+                place,
+                format!("`{window}` is not a whole number of hours, such as 3h"),
+            );
             continue;
         };
         let expression = rules(schedule, "ScheduleExpression").and_then(literal);
@@ -221,7 +224,7 @@ fn permissions(stack: &Stack<'_>, found: &mut Found) {
         if !schedule.depends_on().any(|id| ours.contains(id)) {
             found.add(
                 schedule.at("DependsOn"),
-                "it does not wait for the permission",
+                "it does not depend on the permission",
             );
         }
     }
@@ -288,7 +291,7 @@ fn policies_of(
         for policy in missing {
             found.add(
                 schedule.at("DependsOn"),
-                format!("it does not wait for {policy}"),
+                format!("it does not depend on {policy}"),
             );
         }
     }

@@ -80,7 +80,7 @@ impl Found {
     /// Adds a finding where something is more than a limit.
     pub fn hold(&mut self, place: impl Into<String>, what: &str, count: usize, limit: usize) {
         if count > limit {
-            let message = format!("{what}: {count}, and AWS accepts at most {limit}");
+            let message = format!("{what}: {count}, but AWS accepts at most {limit}");
             self.add(place, message);
         }
     }

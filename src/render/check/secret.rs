@@ -16,9 +16,9 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-material",
             severity: Error,
             refused_by_aws: false,
-            title: "No key, token, private key or password stands in the template",
-            why: "Templates are kept by CloudFormation, in S3 and in version control, and read by many.",
-            remedy: "take it out, and make it invalid where it came from: it has been seen",
+            title: "The template contains no key, token, private key, or password",
+            why: "Templates are stored by CloudFormation, in S3, and in version control, where many people can read them.",
+            remedy: "remove it, and revoke it, because it has been exposed",
             source: "AWS CloudFormation User Guide, security-best-practices (Do not embed credentials)",
             check: Some(|stack, found| {
                 material::scan(stack, found);
@@ -29,9 +29,9 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-seed",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret is seeded with `username` and `secretarn`, or a database's with `engine` and `username`, which follow from names alone, and nothing else",
-            why: "CloudFormation writes a changed seed over the live credential, as it writes what a SecretTargetAttachment adds. GenerateSecretString would do the same, and gives a password that IAM does not take and no server knows.",
-            remedy: "leave SecretString as the template of keyrota has it",
+            title: "The seed of a secret contains only `username` and `secretarn`, or `engine` and `username` for a database, derived from names",
+            why: "CloudFormation overwrites the current credential with a changed seed, and with what a SecretTargetAttachment adds. GenerateSecretString does the same, with a password that neither IAM nor a server accepts.",
+            remedy: "use the SecretString of keyrota's template",
             source: "AWS CloudFormation Template Reference, aws-resource-secretsmanager-secret",
             check: Some(seeds),
         },
@@ -39,9 +39,9 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-parameter",
             severity: Error,
             refused_by_aws: false,
-            title: "A parameter that holds something secret has NoEcho and no default",
-            why: "Without NoEcho its value is shown to whoever may describe the stack; a default stands in the template.",
-            remedy: "add `NoEcho: true` and take the default out, or better the parameter",
+            title: "A parameter for a secret has NoEcho and no default",
+            why: "Without NoEcho, every principal that can describe the stack sees its value. A default is visible in the template.",
+            remedy: "remove the parameter, or add `NoEcho: true` and remove the default",
             source: "AWS CloudFormation User Guide, parameters-section-structure",
             check: Some(parameters),
         },
@@ -49,8 +49,8 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-retained",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret is kept when the stack goes",
-            why: "CloudFormation deletes a secret at once and for good; `keyrota teardown` deletes it with a recovery window.",
+            title: "A secret is retained when the stack is deleted",
+            why: "CloudFormation deletes a secret immediately and permanently. `keyrota teardown` deletes it with a recovery window.",
             remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain",
             source: "AWS CloudFormation Template Reference, aws-attribute-deletionpolicy",
             check: Some(|stack, found| retained(stack, "AWS::SecretsManager::Secret", found)),
@@ -59,9 +59,9 @@ pub(super) const THEME: Theme = Theme {
             id: "secret-tags",
             severity: Error,
             refused_by_aws: false,
-            title: "A secret's tags say whose credential it holds, where it counts, and what becomes of the old one",
-            why: "The function believes the tags, not the value: they are what keeps whoever can write the value from turning its rotation on another user.",
-            remedy: "leave the tags that begin with keyrota: as the template of keyrota has them",
+            title: "A secret's tags specify the user and the server of its credential, and how the old one is retired",
+            why: "The function compares the value with them, and retires old keys as they specify.",
+            remedy: "use the tags keyrota:… of keyrota's template",
             source: "keyrota: the function's pins",
             check: Some(pins),
         },
@@ -69,9 +69,9 @@ pub(super) const THEME: Theme = Theme {
             id: "entry-without-secret",
             severity: Error,
             refused_by_aws: false,
-            title: "Every entry of the manifest has its secret in the stack",
-            why: "A secret that is taken out of a template is no longer rotated, and nobody is told.",
-            remedy: "render the secret, or take the entry out of the manifest",
+            title: "Every entry of the manifest has a secret in the stack",
+            why: "A secret that is removed from a template no longer rotates, without a notification.",
+            remedy: "render the secret, or remove the entry from the manifest",
             source: "keyrota: what is deployed follows from the manifest",
             check: Some(|stack, found| {
                 for entry in stack.entries.iter().filter(|entry| entry.secret.is_none()) {
@@ -108,7 +108,7 @@ fn passwords(stack: &Stack<'_>, found: &mut Found) {
         if let Some(properties) = resource.whole.get("Properties")
             && holds_password(properties)
         {
-            let message = "a password stands in its properties";
+            let message = "its properties contain a password";
             found.add(resource.id, message);
         }
     }
@@ -134,14 +134,14 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
     {
         found.add(
             attachment.id,
-            "the stack would write where a database is into a secret's value",
+            "the stack would write the address of a database to a secret's value",
         );
     }
     for secret in stack.template.of_type("AWS::SecretsManager::Secret") {
         if secret.get("GenerateSecretString").is_some() {
             found.add(
                 secret.at("GenerateSecretString"),
-                "the stack would make up a value",
+                "the stack would generate a value",
             );
         }
         let Some(seed) = secret.get("SecretString") else {
@@ -161,13 +161,13 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
 fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<(), &'static str> {
     let text = stack
         .resolved(seed)
-        .ok_or("it does not follow from names alone")?;
+        .ok_or("it does not depend on names only")?;
     let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(&text) else {
-        return Err("it is no JSON object");
+        return Err("it is not a JSON object");
     };
     let field = |name: &str| fields.get(name).and_then(serde_json::Value::as_str);
     if fields.len() != 2 {
-        return Err("it has other fields than username and secretarn");
+        return Err("it contains other fields than username and secretarn");
     }
     if field("username").is_none() || field("username") != secret.tag(tag::USER).and_then(literal) {
         return Err("its username is not the user in the tag keyrota:user");
@@ -192,10 +192,10 @@ fn check_database_seed(
     let name = secret.text("Name");
     let database = databases
         .find(|database| Some(database.secret.as_str()) == name)
-        .ok_or("the manifest has no such database")?;
+        .ok_or("the database is not in the manifest")?;
     match stack.resolved(seed) {
         Some(text) if text == database.seed() => Ok(()),
-        _ => Err("it is not the engine and the user name alone"),
+        _ => Err("it contains other values than the engine and the user name"),
     }
 }
 
@@ -219,13 +219,10 @@ fn parameters(stack: &Stack<'_>, found: &mut Found) {
         };
         let place = || format!("Parameters.{id}");
         if !hidden && telling.iter().any(|word| folded.contains(word)) {
-            found.add(
-                place(),
-                "by its name it holds something secret, and it is shown",
-            );
+            found.add(place(), "its name suggests a secret, but it has no NoEcho");
         }
         if hidden && parameter.get("Default").is_some() {
-            found.add(place(), "its default stands in the template");
+            found.add(place(), "its default is visible in the template");
         }
     }
 }
@@ -237,7 +234,7 @@ fn pins(stack: &Stack<'_>, found: &mut Found) {
         };
         for (key, expected) in expected_pins(entry) {
             if secret.tag(key).and_then(literal) != Some(expected.as_str()) {
-                let message = format!("the tag {key} is not `{expected}`, as the manifest says");
+                let message = format!("the tag {key} is not `{expected}`, as in the manifest");
                 found.add(secret.at("Tags"), message);
             }
         }

@@ -174,6 +174,6 @@ fn stack_name(fleet: &StackName, number: usize) -> Result<StackName, Finding> {
     let name = format!("{fleet}-{number:03}");
     StackName::parse(&name).map_err(|why| {
         Finding::error("limit", "stack", why)
-            .hint("the entries take several stacks, each with a number after its name: choose a shorter name, or split the manifest")
+            .hint("the entries need several stacks, whose names end with a number: choose a shorter name, or split the manifest")
     })
 }

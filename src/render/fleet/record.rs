@@ -43,7 +43,7 @@ where
             let mut all = BTreeMap::new();
             while let Some((key, value)) = entries.next_entry::<String, T>()? {
                 if all.contains_key(&key) {
-                    return Err(A::Error::custom(format!("`{key}` stands here twice")));
+                    return Err(A::Error::custom(format!("duplicate key `{key}`")));
                 }
                 all.insert(key, value);
             }
@@ -69,14 +69,14 @@ impl Record {
         for (fleet, assignment) in &record.0 {
             if assignment.stacks > MAX_STACKS {
                 return Err(format!(
-                    "{fleet}: {} stacks, and an account holds {MAX_STACKS}",
+                    "{fleet}: {} stacks, but an account can contain only {MAX_STACKS}",
                     assignment.stacks
                 ));
             }
             let beyond = |(_, number): &(&String, &usize)| **number >= assignment.stacks;
             if let Some((secret, number)) = assignment.secrets.iter().find(beyond) {
                 return Err(format!(
-                    "{fleet}: `{secret}` is in stack {number}, and there are {} (the first is 0)",
+                    "{fleet}: `{secret}` is in stack {number}, but there are {} stacks (the first one is 0)",
                     assignment.stacks
                 ));
             }
@@ -157,11 +157,11 @@ mod tests {
             ("keys: [", "line"),
             (
                 "keys: { stacks: 2, secrets: { a: 0, a: 1 } }",
-                "`a` stands here twice",
+                "duplicate key `a`",
             ),
             (
                 "keys: { stacks: 1, secrets: {} }\nkeys: { stacks: 2, secrets: {} }",
-                "`keys` stands here twice",
+                "duplicate key `keys`",
             ),
             ("", "it is empty"),
             (

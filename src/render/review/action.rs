@@ -25,7 +25,7 @@ pub fn words(action: &str) -> Option<Words> {
         "s3" => s3(name),
         "secretsmanager" => secrets_manager(name),
         "sns" => sns(name),
-        "sts" if name == "AssumeRole" => Some(("take on", "")),
+        "sts" if name == "AssumeRole" => Some(("assume", "")),
         _ => None,
     }?;
     Some(Words { verb, part })
@@ -35,7 +35,7 @@ pub fn words(action: &str) -> Option<Words> {
 pub fn gravity(action: &str) -> Option<&'static str> {
     Some(match action {
         "secretsmanager:GetSecretValue" => "reads secret values",
-        "iam:CreateAccessKey" => "makes credentials",
+        "iam:CreateAccessKey" => "creates credentials",
         "kms:Decrypt" => "decrypts",
         "iam:AttachRolePolicy"
         | "iam:AttachUserPolicy"
@@ -98,7 +98,14 @@ pub fn is_of_network(action: &str) -> bool {
 /// Returns where a verb stands among others: what only looks comes first, and what
 /// takes away last.
 pub fn rank(verb: &str) -> usize {
-    const FIRST: [&str; 6] = ["look at", "list", "list what is in", "see", "read", "write"];
+    const FIRST: [&str; 6] = [
+        "describe",
+        "list",
+        "list what is in",
+        "see",
+        "read",
+        "write",
+    ];
     const LAST: [&str; 4] = ["cancel", "detach", "stop", "delete"];
     let begins = |words: &[&str]| words.iter().rposition(|word| verb.starts_with(word));
     match (begins(&FIRST), begins(&LAST)) {
@@ -116,7 +123,7 @@ fn common(name: &str) -> Option<Pair> {
         "TagResource" | "UntagResource" => ("tag", ""),
         "ListTags" | "ListTagsForResource" => ("read", "the tags of"),
         "DeleteAlarms" => ("delete", ""),
-        "DescribeAlarms" => ("look at", ""),
+        "DescribeAlarms" => ("describe", ""),
         "PutMetricAlarm" => ("create|change", ""),
         _ => return None,
     })
@@ -125,15 +132,15 @@ fn common(name: &str) -> Option<Pair> {
 fn cloudformation(name: &str) -> Option<Pair> {
     Some(match name {
         "ContinueUpdateRollback" => ("roll back", ""),
-        "CreateChangeSet" => ("make", "change sets of"),
+        "CreateChangeSet" => ("create", "change sets of"),
         "DeleteChangeSet" => ("delete", "change sets of"),
-        "DescribeChangeSet" | "ListChangeSets" => ("look at", "change sets of"),
-        "ExecuteChangeSet" => ("carry out", "change sets of"),
+        "DescribeChangeSet" | "ListChangeSets" => ("describe", "change sets of"),
+        "ExecuteChangeSet" => ("execute", "change sets of"),
         "DeleteStack" => ("delete", ""),
         "DescribeStackEvents"
         | "DescribeStackResources"
         | "DescribeStacks"
-        | "ListStackResources" => ("look at", ""),
+        | "ListStackResources" => ("describe", ""),
         "GetTemplate" => ("read", "the template of"),
         _ => return common(name),
     })
@@ -143,12 +150,12 @@ fn ec2(name: &str) -> Option<Pair> {
     Some(match name {
         "CreateNetworkInterface" => ("create", ""),
         "DeleteNetworkInterface" => ("delete", ""),
-        "DescribeNetworkInterfaces" => ("look at", ""),
-        "DescribeSecurityGroups" => ("look at", "security groups for"),
-        "DescribeSubnets" => ("look at", "subnets for"),
-        "DescribeVpcs" => ("look at", "VPCs for"),
-        "AssignPrivateIpAddresses" => ("give private addresses to", ""),
-        "UnassignPrivateIpAddresses" => ("take private addresses from", ""),
+        "DescribeNetworkInterfaces" => ("describe", ""),
+        "DescribeSecurityGroups" => ("describe", "security groups for"),
+        "DescribeSubnets" => ("describe", "subnets for"),
+        "DescribeVpcs" => ("describe", "VPCs for"),
+        "AssignPrivateIpAddresses" => ("assign private addresses to", ""),
+        "UnassignPrivateIpAddresses" => ("unassign private addresses from", ""),
         _ => return None,
     })
 }
@@ -156,7 +163,7 @@ fn ec2(name: &str) -> Option<Pair> {
 fn events(name: &str) -> Option<Pair> {
     Some(match name {
         "DeleteRule" => ("delete", ""),
-        "DescribeRule" | "ListTargetsByRule" => ("look at", ""),
+        "DescribeRule" | "ListTargetsByRule" => ("describe", ""),
         "PutRule" => ("create|change", ""),
         "PutTargets" | "RemoveTargets" => ("change", "the targets of"),
         _ => return common(name),
@@ -168,21 +175,21 @@ fn iam(name: &str) -> Option<Pair> {
     const INLINE: &str = "the inline policies of";
     const POLICIES: &str = "the policies of";
     Some(match name {
-        "CreateAccessKey" => ("make", KEYS),
+        "CreateAccessKey" => ("create", KEYS),
         "DeleteAccessKey" => ("delete", KEYS),
         "GetAccessKeyLastUsed" => ("see the last use of", KEYS),
         "ListAccessKeys" => ("list", KEYS),
         "UpdateAccessKey" => ("activate or deactivate", KEYS),
         "CreateRole" | "CreateUser" | "CreatePolicy" => ("create", ""),
         "DeleteRole" | "DeleteUser" | "DeletePolicy" => ("delete", ""),
-        "GetRole" | "GetUser" | "GetPolicy" => ("look at", ""),
+        "GetRole" | "GetUser" | "GetPolicy" => ("describe", ""),
         "UpdateRole" | "UpdateRoleDescription" | "UpdateUser" => ("change", ""),
         "TagRole" | "UntagRole" | "TagUser" | "UntagUser" | "TagPolicy" | "UntagPolicy" => {
             ("tag", "")
         }
         "ListRoleTags" | "ListUserTags" | "ListPolicyTags" => ("read", "the tags of"),
-        "PassRole" => ("hand on", ""),
-        "UpdateAssumeRolePolicy" => ("change who may take on", ""),
+        "PassRole" => ("pass", ""),
+        "UpdateAssumeRolePolicy" => ("change the trust policy of", ""),
         "PutRolePolicy" | "PutUserPolicy" => ("write", INLINE),
         "DeleteRolePolicy" | "DeleteUserPolicy" => ("delete", INLINE),
         "GetRolePolicy"
@@ -200,8 +207,8 @@ fn iam(name: &str) -> Option<Pair> {
         "CreatePolicyVersion" => ("write", "versions of"),
         "DeletePolicyVersion" => ("delete", "versions of"),
         "GetPolicyVersion" | "ListPolicyVersions" => ("read", "versions of"),
-        "ListEntitiesForPolicy" => ("see who has", ""),
-        "GetLoginProfile" => ("see whether a console password is there for", ""),
+        "ListEntitiesForPolicy" => ("list the entities with", ""),
+        "GetLoginProfile" => ("see whether there is a console password for", ""),
         "ListGroupsForUser" => ("list", "the groups of"),
         _ => return None,
     })
@@ -212,7 +219,7 @@ fn kms(name: &str) -> Option<Pair> {
         "*" => ("do anything with", ""),
         "Decrypt" => ("decrypt with", ""),
         "GenerateDataKey" => ("encrypt with", ""),
-        "DescribeKey" => ("look at", ""),
+        "DescribeKey" => ("describe", ""),
         "CreateKey" => ("create", ""),
         "ScheduleKeyDeletion" => ("schedule", "the deletion of"),
         "CancelKeyDeletion" => ("cancel", "the deletion of"),
@@ -220,10 +227,10 @@ fn kms(name: &str) -> Option<Pair> {
         "DeleteAlias" => ("delete", ""),
         "UpdateAlias" => ("move", ""),
         "ListAliases" => ("list", ""),
-        "EnableKeyRotation" => ("turn on the rotation of", ""),
+        "EnableKeyRotation" => ("enable the rotation of", ""),
         "GetKeyPolicy" => ("read", "the policy of"),
         "PutKeyPolicy" => ("write", "the policy of"),
-        "GetKeyRotationStatus" => ("look at", ""),
+        "GetKeyRotationStatus" => ("describe", ""),
         "ListResourceTags" => ("read", "the tags of"),
         "UpdateKeyDescription" => ("change", "the description of"),
         _ => return common(name),
@@ -232,13 +239,13 @@ fn kms(name: &str) -> Option<Pair> {
 
 fn lambda(name: &str) -> Option<Pair> {
     Some(match name {
-        "InvokeFunction" => ("start", ""),
+        "InvokeFunction" => ("invoke", ""),
         "CreateFunction" => ("create", ""),
         "DeleteFunction" => ("delete", ""),
         "UpdateFunctionCode" => ("replace", "the code of"),
         "UpdateFunctionConfiguration" => ("change", ""),
-        "AddPermission" => ("let others start", ""),
-        "RemovePermission" => ("no longer let others start", ""),
+        "AddPermission" => ("let others invoke", ""),
+        "RemovePermission" => ("no longer let others invoke", ""),
         "GetFunction" => ("read the code and the settings of", ""),
         "GetFunctionCodeSigningConfig"
         | "GetFunctionConfiguration"
@@ -252,12 +259,12 @@ fn lambda(name: &str) -> Option<Pair> {
 
 fn logs(name: &str) -> Option<Pair> {
     Some(match name {
-        "CreateLogStream" => ("begin", "streams of"),
+        "CreateLogStream" => ("create", "streams of"),
         "PutLogEvents" => ("write", "to"),
         "FilterLogEvents" => ("read", ""),
         "CreateLogGroup" => ("create", ""),
         "DeleteLogGroup" => ("delete", ""),
-        "DescribeLogGroups" => ("look at", ""),
+        "DescribeLogGroups" => ("describe", ""),
         "PutRetentionPolicy" | "DeleteRetentionPolicy" => ("change", "the retention of"),
         "DescribeIndexPolicies" | "GetDataProtectionPolicy" | "DescribeResourcePolicies" => {
             ("read", "the policies of")
@@ -295,7 +302,7 @@ fn s3(name: &str) -> Option<Pair> {
 
 fn secrets_manager(name: &str) -> Option<Pair> {
     Some(match name {
-        "DescribeSecret" => ("look at", ""),
+        "DescribeSecret" => ("describe", ""),
         "GetSecretValue" => ("read", ""),
         "PutSecretValue" => ("write", ""),
         "UpdateSecretVersionStage" => ("relabel", ""),
@@ -308,11 +315,11 @@ fn secrets_manager(name: &str) -> Option<Pair> {
         "ListSecretVersionIds" => ("list", "versions of"),
         "ListSecrets" => ("list", ""),
         // By whom is the sentence's to say: there is no resource.
-        "GetRandomPassword" => ("have random passwords made by", ""),
+        "GetRandomPassword" => ("get random passwords from", ""),
         "GetResourcePolicy" => ("read", "the policy of"),
         "PutResourcePolicy" => ("write", "the policy of"),
         "DeleteResourcePolicy" => ("delete", "the policy of"),
-        "ValidateResourcePolicy" => ("have AWS check", "the policy of"),
+        "ValidateResourcePolicy" => ("validate", "the policy of"),
         _ => return common(name),
     })
 }
@@ -322,12 +329,12 @@ fn sns(name: &str) -> Option<Pair> {
         "Publish" => ("publish", "to"),
         "CreateTopic" => ("create", ""),
         "DeleteTopic" => ("delete", ""),
-        "GetTopicAttributes" | "GetDataProtectionPolicy" => ("look at", ""),
+        "GetTopicAttributes" | "GetDataProtectionPolicy" => ("describe", ""),
         "SetTopicAttributes" => ("change", ""),
         "Subscribe" | "SetSubscriptionAttributes" => ("change", "the subscriptions of"),
         "Unsubscribe" => ("end", "the subscriptions of"),
         "ListSubscriptionsByTopic" | "GetSubscriptionAttributes" => {
-            ("look at", "the subscriptions of")
+            ("describe", "the subscriptions of")
         }
         _ => return common(name),
     })

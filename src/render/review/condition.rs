@@ -13,9 +13,9 @@ const MATCHES: [&str; 5] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike"
 /// Returns a condition as the end of a sentence: "through Secrets Manager".
 pub fn phrase(condition: &Condition, setting: &Setting) -> Prose {
     known(condition, setting).unwrap_or_else(|| {
-        Prose::words("where ")
+        Prose::words("if ")
             .code(&condition.key)
-            .say(" meets ")
+            .say(" matches ")
             .code(&condition.operator)
             .say(" ")
             .then(values(condition))
@@ -30,7 +30,9 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
     } = condition;
     if let ("ForAnyValue:StringEquals", "aws:CalledVia") = (operator.as_str(), key.as_str()) {
         let services = all.iter().map(|name| subject::service(name));
-        return Some(Prose::words("in a call that came by ").then(prose::list(services, "or")));
+        return Some(
+            Prose::words("in a request that was made through ").then(prose::list(services, "or")),
+        );
     }
     if let ("ForAllValues:StringEquals", "aws:TagKeys") = (operator.as_str(), key.as_str()) {
         return Some(Prose::words("if every tag in the request is ").then(values(condition)));
@@ -54,7 +56,7 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
         }
         "kms:EncryptionContext:SecretARN" => Prose::words("for ").then(things()),
         "aws:SourceArn" => Prose::words("on behalf of ").then(things()),
-        "lambda:SourceFunctionArn" => Prose::words("in calls of the code of ").then(things()),
+        "lambda:SourceFunctionArn" => Prose::words("in requests from the code of ").then(things()),
         "aws:SourceAccount" if exact => {
             Prose::words("on behalf of account ").then(values(condition))
         }
@@ -62,23 +64,23 @@ fn known(condition: &Condition, setting: &Setting) -> Option<Prose> {
             let services = all.iter().map(|name| subject::service(name));
             Prose::words("to ").then(prose::list(services, "or"))
         }
-        "iam:PolicyARN" => Prose::words("where it is ").then(things()),
+        "iam:PolicyARN" => Prose::words("if it is ").then(things()),
         "iam:PermissionsBoundary" if exact => {
             Prose::words("with the permissions boundary ").then(values(condition))
         }
         "aws:SecureTransport" => match all.as_slice() {
-            [one] if one == "false" => Prose::words("where the call does not come by TLS"),
-            [one] if one == "true" => Prose::words("by TLS"),
+            [one] if one == "false" => Prose::words("if the request does not use TLS"),
+            [one] if one == "true" => Prose::words("over TLS"),
             _ => return None,
         },
         key if exact => match key.split_once('/') {
             Some(("aws:ResourceTag" | "secretsmanager:ResourceTag", tag)) => {
-                Prose::words("where its tag ")
+                Prose::words("if its tag ")
                     .code(tag)
                     .say(" is ")
                     .then(values(condition))
             }
-            Some(("aws:RequestTag", tag)) => Prose::words("where it is given the tag ")
+            Some(("aws:RequestTag", tag)) => Prose::words("if the request adds the tag ")
                 .code(tag)
                 .say(" with ")
                 .then(values(condition)),

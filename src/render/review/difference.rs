@@ -144,7 +144,7 @@ fn read(file: &str, text: &str) -> Result<Value, Error> {
     match tree.get("Resources").and_then(Value::as_mapping) {
         Some(_) => Ok(tree),
         None => Err(refused(
-            "it has no `Resources`, so it is no CloudFormation template".to_owned(),
+            "it has no `Resources`, so it is not a CloudFormation template".to_owned(),
         )),
     }
 }
@@ -262,7 +262,7 @@ fn lists(path: &str, was: &[Value], is: &[Value], found: &mut Vec<Property>) {
             path: path.to_owned(),
             before: Some(prose::count(was.len(), "item", "items")),
             after: Some(format!(
-                "{}, in another order",
+                "{}, in a different order",
                 prose::count(is.len(), "item", "items")
             )),
         });
@@ -338,8 +338,8 @@ fn finish(difference: &mut Difference) {
         (lost.len(), "permission lost", "permissions lost"),
         (
             begins.names.len(),
-            "secret begins to rotate",
-            "secrets begin to rotate",
+            "secret starts to rotate",
+            "secrets start to rotate",
         ),
         (
             stops.names.len(),
@@ -375,8 +375,8 @@ fn finish(difference: &mut Difference) {
     ));
     begins.names.truncate(cut(
         begins.names.len(),
-        "more secret that begins to rotate",
-        "more secrets that begin to rotate",
+        "more secret that starts to rotate",
+        "more secrets that start to rotate",
     ));
     stops.names.truncate(cut(
         stops.names.len(),

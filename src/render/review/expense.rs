@@ -61,7 +61,7 @@ fn line(item: &Item) -> Line {
             _ => grouped(&item.quantity.to_places(0)),
         },
         price: match item.price.per {
-            1 if item.unit.starts_with("GB") => format!("{amount} a {}", item.unit),
+            1 if item.unit.starts_with("GB") => format!("{amount} per {}", item.unit),
             1 => format!("{amount} each"),
             per => format!(
                 "{amount} per {} {}s",

@@ -100,13 +100,13 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
     // A server knows one password: the new one counts there before it is tried.
     match (keys, databases) {
         (_, 0) => format!(
-            "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored, proves that it works, and only then takes the old one’s place; the current key is never deleted or deactivated."
+            "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored and verified before it replaces the old one. The current key is never deleted or deactivated."
         ),
         (0, _) => format!(
-            "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before the server is told of it, and becomes the secret’s current one when the server has let it in; from the one to the other, a client that logs in with the old one is refused, unless the server keeps both."
+            "{subject} {of_databases} on a schedule, with Secrets Manager and a Lambda function. A new password is stored before it is set on the server, and becomes the current value of the secret after a successful login. In between, the server refuses the old password, unless it accepts both."
         ),
         _ => format!(
-            "{subject} {of_keys} and {of_databases} on a schedule, with Secrets Manager and a Lambda function for each kind. What is new is stored first, and becomes the secret’s current value only when it has proven that it works; the current key is never deleted or deactivated."
+            "{subject} {of_keys} and {of_databases} on a schedule, with Secrets Manager and a Lambda function for each kind. A new credential is stored and verified before it becomes the current value of the secret. The current key is never deleted or deactivated."
         ),
     }
 }
@@ -127,7 +127,7 @@ fn figures(stacks: usize, secrets: usize, resources: usize, cost: &Estimate) -> 
         figures.insert(0, ("stacks", prose::number(stacks)));
     }
     figures.push((
-        "a month, estimated",
+        "per month, estimated",
         format!("{} {}", expense::total(cost), cost.currency),
     ));
     let figure = |(what, figure)| Figure { what, figure };
@@ -162,7 +162,7 @@ fn verdict(
             sign: "≈",
             href: "exceptions",
             words: format!(
-                "{} taken, with reasons",
+                "{} accepted, with reasons",
                 prose::count(checks.accepted(), "exception", "exceptions")
             ),
         });
@@ -197,12 +197,12 @@ fn verdict(
 fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Entry> {
     let changes = ("changes", "What changed");
     let sections = [
-        ("picture", "Who may call whom"),
-        ("permissions", "Every permission"),
-        ("secrets", "The secrets"),
-        ("calendar", "When they rotate"),
-        ("old-key", "The old key"),
-        ("databases", "The databases"),
+        ("picture", "Access between resources"),
+        ("permissions", "Permissions"),
+        ("secrets", "Secrets"),
+        ("calendar", "Rotation schedule"),
+        ("old-key", "Old keys"),
+        ("databases", "Databases and network"),
         ("cost", "Cost"),
         ("checks", "Checks"),
     ];
@@ -217,7 +217,7 @@ fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Entry> {
         true => contents.insert(0, changes),
         false => contents.push(changes),
     }
-    contents.extend([("resources", "What is made"), ("verify", "How to verify")]);
+    contents.extend([("resources", "Resources"), ("verify", "How to verify")]);
     let entry = |(href, words)| Entry { href, words };
     contents.into_iter().map(entry).collect()
 }

@@ -92,14 +92,14 @@ const PER_SECRET: [(&str, &str); 5] = [
     (SECRET, ""),
     (
         "AWS::SecretsManager::RotationSchedule",
-        "Has Secrets Manager start the function for the secret.",
+        "Lets Secrets Manager invoke the function for the secret on a schedule.",
     ),
     (
         "AWS::SecretsManager::ResourcePolicy",
-        "Lets the readers read the secret, and keeps the public out.",
+        "Lets the readers read the secret, and blocks public access.",
     ),
     ("AWS::IAM::UserPolicy", "Lets the user rotate its own key."),
-    ("AWS::IAM::User", "The user whose key rotates."),
+    ("AWS::IAM::User", "The IAM user whose key rotates."),
 ];
 
 /// What the secrets are for.
@@ -111,9 +111,13 @@ fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {
     strategies.sort();
     strategies.dedup();
     match strategies.as_slice() {
-        [Strategy::Databases] => "Holds one user’s password. It stays when the stack goes.",
-        [_, _] => "Holds one user’s access key or password. It stays when the stack goes.",
-        _ => "Holds one user’s access key. It stays when the stack goes.",
+        [Strategy::Databases] => {
+            "Contains the password of one user. Retained when the stack is deleted."
+        }
+        [_, _] => {
+            "Contains the access key or password of one user. Retained when the stack is deleted."
+        }
+        _ => "Contains the access key of one user. Retained when the stack is deleted.",
     }
 }
 
@@ -127,7 +131,7 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
     }
     let of_databases = id.starts_with("Database");
     let function = match of_databases {
-        true => "databases’ function",
+        true => "database function",
         false => "function",
     };
     let said = match kind {
@@ -138,47 +142,53 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
                 Some(other) => other,
                 None => "somebody",
             };
-            return format!("Lets {who} start the {function}.");
+            return format!("Lets {who} invoke the {function}.");
         }
         "AWS::Logs::LogGroup" => match property("RetentionInDays").and_then(Value::as_u64) {
-            Some(days) => return format!("Holds the {function}’s log for {days} days."),
-            None => "Holds the function’s log.",
+            Some(days) => return format!("Keeps the log of the {function} for {days} days."),
+            None => "Keeps the log of the function.",
         },
         "AWS::IAM::RolePolicy" if of_databases => match id.trim_start_matches("Database") {
-            "FunctionRoleLog" => "Lets the databases’ function write its log.",
-            "FunctionRolePasswords" => "Lets the databases’ function have passwords made.",
-            "FunctionRoleNetwork" => "Lets Lambda put the databases’ function into the VPC.",
+            "FunctionRoleLog" => "Lets the database function write its log.",
+            "FunctionRolePasswords" => "Lets the database function generate passwords.",
+            "FunctionRoleNetwork" => "Lets Lambda connect the database function to the VPC.",
             "FunctionRoleNotItsCode" => {
-                "Keeps the databases’ function’s own code from the network interfaces."
+                "Denies the code of the database function access to network interfaces."
             }
-            "FunctionRoleSecrets" => "Lets the databases’ function rotate its secrets.",
+            "FunctionRoleSecrets" => "Lets the database function rotate its secrets.",
             "FunctionRoleAdministrators" => {
-                "Lets the databases’ function read the administrators’ secrets."
+                "Lets the database function read the administrators’ secrets."
             }
             policy if policy.starts_with("FunctionRoleKey") => {
-                "Lets the databases’ function use the KMS key of its secrets."
+                "Lets the database function use the KMS key of its secrets."
             }
-            _ => "A policy of the databases’ function’s role.",
+            _ => "A policy of the execution role of the database function.",
         },
         "AWS::IAM::RolePolicy" => match id {
             "FunctionRoleLog" => "Lets the function write its log.",
             "FunctionRoleSecrets" => "Lets the function rotate the stack’s secrets.",
             "FunctionRoleAdministrators" => "Lets the function read the administrators’ secrets.",
             "FunctionRoleUsers" => {
-                "Lets the function manage access keys of the users that rotate as the role."
+                "Lets the function manage the access keys of the users with `rotate_as: role`."
             }
-            "FunctionRoleRecords" => "Lets the function record on the users which keys it rotates.",
+            "FunctionRoleRecords" => {
+                "Lets the function record the keys that it rotates in tags of the users."
+            }
             _ if id.starts_with("FunctionRoleKey") => {
                 "Lets the function use the KMS key of the secrets."
             }
-            _ => "A policy of the function’s role.",
+            _ => "A policy of the execution role of the function.",
         },
-        "AWS::KMS::Alias" => "A readable name for the KMS key.",
-        "AWS::SNS::Topic" => "What alarms are told to.",
+        "AWS::KMS::Alias" => "An alias of the KMS key.",
+        "AWS::SNS::Topic" => "Receives the alarms.",
         "AWS::SNS::TopicPolicy" => "Lets the alarms and the rules publish to the topic.",
         "AWS::SNS::Subscription" => match text("Endpoint") {
-            Some(address) => return format!("Has alarms sent to {address}, once that confirmed."),
-            None => "Has alarms sent on.",
+            Some(address) => {
+                return format!(
+                    "Sends the alarms to {address}, after the recipient has confirmed."
+                );
+            }
+            None => "Forwards the alarms.",
         },
         _ => "",
     };

@@ -179,9 +179,9 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     );
     let pictured = Pictured {
         this_stack: if several {
-            "these stacks make"
+            "these stacks create"
         } else {
-            "this stack makes"
+            "this stack creates"
         },
         picture,
     };
@@ -199,7 +199,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     };
     let made = Made {
         the_stack: if several {
-            "the stacks: each has its own"
+            "the stacks, for each stack"
         } else {
             "the stack"
         },
@@ -296,9 +296,12 @@ fn pin_files(stacks: &[Rendered<'_>]) -> Result<(Vec<PinFile>, String), Error> {
 fn secrets_words(secrets: usize, arrangements: usize) -> String {
     match (secrets, arrangements) {
         (1, _) => "One secret.".to_owned(),
-        (more, 1) => format!("{} secrets, all set up alike.", prose::number(more)),
+        (more, 1) => format!(
+            "{} secrets, all with the same settings.",
+            prose::number(more)
+        ),
         (more, kinds) => format!(
-            "{} secrets in {} arrangements: within one, all are set up alike.",
+            "{} secrets in {} arrangements. The secrets of an arrangement have the same settings.",
             prose::number(more),
             prose::number(kinds)
         ),
@@ -320,7 +323,7 @@ fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
     let more = match files.keys().filter(|path| !is_stack(path)).count() {
         _ if all => String::new(),
         more => format!(
-            "The {} other files are not listed: policies, which are parts of the stacks written out, and what whoever deploys needs.",
+            "The {} other files are not listed. They are the policies, which are also parts of the stacks, and the policies of the deployer.",
             prose::number(more)
         ),
     };

@@ -132,48 +132,48 @@ pub fn groups(
 const GROUPS: [(&str, &str, &str); 9] = [
     (
         "function",
-        "What the function may do",
-        "These are the policies of the function’s role. It has no others.",
+        "What the function can do",
+        "These are all policies of the execution role of the function.",
     ),
     (
         "database-function",
-        "What the databases’ function may do",
-        "These are the policies of that function’s role. It has no others.",
+        "What the database function can do",
+        "These are all policies of the execution role of the database function.",
     ),
     (
         "started",
-        "Who may start the function",
-        "The function’s own policy, made of the stack’s Lambda permissions.",
+        "Who can invoke the function",
+        "The resource policy of the function, from the Lambda permissions of the stack.",
     ),
     (
         "trust",
-        "Who may take on its role",
-        "The role’s trust policy.",
+        "Who can assume its role",
+        "The trust policy of the role.",
     ),
     (
         "users",
-        "What the users may do to themselves",
-        "A policy of each user whose secret rotates with the user’s own key.",
+        "What the users can do to themselves",
+        "A policy of each user with `rotate_as: self`.",
     ),
     (
         "readers",
-        "Who else may read the secrets",
-        "Policies of the secrets. Whoever the account’s own IAM policies let read them may read them too.",
+        "Who else can read the secrets",
+        "The resource policies of the secrets. Principals that the account’s IAM policies allow can read them too.",
     ),
     (
         "key",
-        "Who may use the KMS key",
-        "The policy of the stack’s own key.",
+        "Who can use the KMS key",
+        "The key policy of the stack’s KMS key.",
     ),
     (
         "others",
-        "What else is allowed and refused",
-        "Policies of the alarms’ topic and of the bucket for the function’s code.",
+        "What else is allowed or denied",
+        "The resource policies of the alarm topic and of the artifact bucket.",
     ),
     (
         "deployer",
-        "What whoever deploys needs",
-        "deployer-policy.json: nobody has it until somebody attaches it to a person or a pipeline. Who has the part for bootstrap decides what the function’s role and the users may do, and which code runs as that role: hand it only to those who may have every permission that these may be given.",
+        "What the deployer needs",
+        "deployer-policy.json. It takes effect when you attach it to a person or a pipeline. A principal with the Bootstrap part decides which permissions the execution role and the users get, and which code runs with that role. Give this part only to principals that are allowed to have all these permissions.",
     ),
 ];
 
@@ -371,7 +371,7 @@ fn permission(
         }
         if one.unread > 0 {
             notes.insert(format!(
-                "This is of the first stack. {} the same with names of their own, each in a file of its own",
+                "This is the policy of the first stack. {} the same policy with their own names, in separate files",
                 match one.unread {
                     1 => "Another one has".to_owned(),
                     more => format!("{} others have", prose::number(more)),
@@ -386,11 +386,9 @@ fn permission(
         }
     }
     let prose = match one.stacks.len() {
-        spread if spread > 1 => Prose::words(format!(
-            "In {} stacks, taken together, ",
-            prose::number(spread)
-        ))
-        .then(said.prose),
+        spread if spread > 1 => {
+            Prose::words(format!("In {} stacks together, ", prose::number(spread))).then(said.prose)
+        }
         _ => said.prose,
     };
     let prose = prose.capitalised();

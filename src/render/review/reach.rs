@@ -43,7 +43,7 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
         true => {
             let subnets = network.subnets.iter().map(Prose::name);
             let groups = network.security_groups.iter().map(Prose::name);
-            Prose::words("The databases’ function stands in ")
+            Prose::words("The database function is connected to ")
                 .say(plural(network.subnets.len(), "the subnet ", "the subnets "))
                 .then(prose::list(subnets, "and"))
                 .say(", with ")
@@ -53,10 +53,10 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
                     "the security groups ",
                 ))
                 .then(prose::list(groups, "and"))
-                .say(". Neither is made by the stack, and what they let through cannot be seen here.")
+                .say(". The stack does not create them, and this page does not show which traffic they allow.")
         }
         false => Prose::words(
-            "The databases’ function stands in no VPC: it reaches what can be reached from the Internet.",
+            "The database function is not connected to a VPC. It can reach only public endpoints.",
         ),
     };
     let endpoints: BTreeSet<String> = databases.iter().map(|one| one.endpoint()).collect();
@@ -66,8 +66,8 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
         more => prose::list(shown, ",").say(format!(" and {} more", prose::number(more))),
     };
     let server_way = match network.is_in_vpc() {
-        true => "routes and security groups of the VPC; a name has to resolve there",
-        false => "the Internet; an address that is private cannot be reached",
+        true => "the routes and security groups of the VPC, where the host name must resolve",
+        false => "the Internet; a private address is not reachable",
     };
     let mut ways = vec![Way {
         to: servers,
@@ -77,7 +77,7 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
         ways.push(Way {
             to: Prose::words("Secrets Manager, ").code(format!("secretsmanager.{region}.amazonaws.com")),
             by: Prose::words(
-                "an interface endpoint of the VPC with private DNS, or a NAT gateway: the stack makes neither, and without one every rotation ends in a time-out",
+                "an interface endpoint of the VPC with private DNS, or a NAT gateway. The stack creates neither, and without one, every rotation times out",
             ),
         });
     }
@@ -95,10 +95,10 @@ fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
 
 fn steps() -> Vec<Prose> {
     [
-        "Secrets Manager makes a random password, which is stored as `AWSPENDING`; every other field stays as it is.",
-        "The function logs in with the pending password, in case it is the live one already, then with the current one, and changes the user’s password to the pending one. It does so on the engine, host and port that the secret’s tags name, and nowhere else.",
-        "It logs in with the pending password and reads.",
-        "`AWSCURRENT` moves to the new password; `AWSPREVIOUS` is the one before.",
+        "Secrets Manager generates a random password. The function stores it as `AWSPENDING`, and leaves all other fields unchanged.",
+        "The function tries to log in with the pending password, in case the server has it already. Otherwise, it logs in with the current password, and changes the password of the user to the pending one. It connects only to the engine, host, and port that its pins name.",
+        "It logs in with the pending password, and runs a query.",
+        "It moves `AWSCURRENT` to the new password. `AWSPREVIOUS` is then on the old one.",
     ]
     .map(Prose::marked)
     .to_vec()
@@ -110,7 +110,7 @@ fn gap(databases: &[&Database]) -> Vec<Prose> {
     let mut gap = Vec::new();
     if voids {
         gap.push(Prose::words(
-            "PostgreSQL and MariaDB know one password a user. Between the change and the move of the label, with the test and some calls to Secrets Manager in between, a client that logs in with what it read is refused. Connections that are open stay open. A client that is refused has to read the secret again and to try again, with growing pauses: it is in as soon as the label has moved. Where a rotation is broken off in between, the hourly look mends it, or the next rotation.",
+            "PostgreSQL and MariaDB accept one password per user. After the change, a client with the old password is refused until the staging label moves, which takes one login and a few calls to Secrets Manager. Open connections stay open. A refused client must read the secret again, and retry with back-off until the label has moved. If a rotation is interrupted in between, the hourly sweep or the next rotation completes it.",
         ));
     }
     if keeps {
@@ -118,11 +118,11 @@ fn gap(databases: &[&Database]) -> Vec<Prose> {
             .iter()
             .any(|one| one.engine == Engine::MySql && matches!(one.old_key, OldKey::After(_)));
         let until = match discarded {
-            true => "until its time is over or the next rotation comes",
-            false => "until the next rotation comes",
+            true => "until its time is over or the next rotation begins",
+            false => "until the next rotation begins",
         };
         gap.push(Prose::words(format!(
-            "MySQL 8 keeps the old password beside the new one {until}, where the user may have that: no client is refused meanwhile. A client that keeps what it read for longer has to read again when it is refused."
+            "MySQL 8 retains the old password {until}, if the user may retain it, so no client is refused during that time. A client that caches the password for longer must read the secret again when it is refused."
         )));
     }
     gap

@@ -66,14 +66,14 @@ impl Wildcard {
     pub fn note(self) -> &'static str {
         match self {
             Self::Suffix => {
-                "-?????? stands for exactly six characters: the suffix that Secrets Manager adds to a name"
+                "-?????? matches exactly six characters: the suffix that Secrets Manager adds to a name"
             }
             Self::Generated => {
-                "* stands for the end of a name that CloudFormation makes up, after the stack's own"
+                "* matches the suffix of a name that CloudFormation generates from the name of the stack"
             }
-            Self::Every => "* stands for each thing of that kind in this account and Region",
-            Self::Everything => "* stands for every resource there is",
-            Self::Other => "* and ? stand for any characters",
+            Self::Every => "* matches every resource of that type in this account and Region",
+            Self::Everything => "* matches every resource",
+            Self::Other => "* and ? match any characters",
         }
     }
 }

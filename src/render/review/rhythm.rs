@@ -51,7 +51,7 @@ pub fn window(schedule: &Schedule, window: Option<Duration>) -> String {
     match (window, schedule.calendar().unit()) {
         (Some(window), _) => format!("within {}", prose::duration(window)),
         (None, Unit::Hours) => "within an hour".to_owned(),
-        (None, Unit::Days) => "before the UTC day is over".to_owned(),
+        (None, Unit::Days) => "before the end of the UTC day".to_owned(),
     }
 }
 
@@ -94,7 +94,7 @@ fn days(grid: &Grid) -> String {
             let nth = nth.iter().map(|one| {
                 let which = ORDINALS[usize::from(one.nth - 1) % 5];
                 let there = if one.nth == 5 {
-                    ", where there is one,"
+                    ", if there is one,"
                 } else {
                     ""
                 };
@@ -195,7 +195,7 @@ mod tests {
             ),
             (
                 "cron(0 1 ? * 2#5 *)",
-                "at 01:00 UTC on the fifth Monday, where there is one, of the month",
+                "at 01:00 UTC on the fifth Monday, if there is one, of the month",
             ),
             ("cron(0 0 ? * L *)", "at 00:00 UTC every Saturday"),
             ("cron(0 9 ? * * *)", "at 09:00 UTC every day"),

@@ -125,7 +125,7 @@ pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentenc
     let subject = match command {
         Some(command) => {
             let command = format!("keyrota {}", command.to_ascii_lowercase());
-            Prose::words("for ").code(command).say(", whoever deploys")
+            Prose::words("for ").code(command).say(", the deployer")
         }
         None => subject::phrase(&Holder::Deployer, &[], &setting.account),
     };
@@ -144,11 +144,13 @@ fn object(
 ) -> Prose {
     let everything = kinds.contains_key(&Kind::Everything);
     let object = match holder {
-        Holder::Trust(Strategy::AccessKeys) => Prose::words("the function's role"),
-        Holder::Trust(Strategy::Databases) => Prose::words("the databases’ function’s role"),
+        Holder::Trust(Strategy::AccessKeys) => Prose::words("the execution role of the function"),
+        Holder::Trust(Strategy::Databases) => {
+            Prose::words("the execution role of the database function")
+        }
         Holder::Key(name) if everything => Prose::words("the key ").code(name),
         _ if everything && statement.actions == [PASSWORDS] => Prose::words("Secrets Manager"),
-        _ if statement.resources.is_empty() => Prose::words("what it is attached to"),
+        _ if statement.resources.is_empty() => Prose::words("the resource that it is attached to"),
         _ => resource::phrase(kinds),
     };
     match statement.excepts.contains(&"NotResource") {
@@ -235,18 +237,18 @@ fn notes(
             // Said once, where the sentences begin.
             (None | Some(Wildcard::Suffix), _) => None,
             (Some(Wildcard::Everything), Holder::Key(_)) => {
-                Some("* in a key's policy stands for that key alone")
+                Some("* in a key policy matches only that key")
             }
             (Some(Wildcard::Everything), _)
                 if statement.actions.iter().all(|one| action::is_unscoped(one)) =>
             {
-                Some("* because AWS lets this be granted on everything only")
+                Some("* because these actions do not support resource-level permissions")
             }
             (Some(wildcard), _) => Some(wildcard.note()),
         });
     }
     if kinds.contains_key(&Kind::Itself) {
-        notes.insert("${aws:username} stands for the name of the user who calls");
+        notes.insert("${aws:username} is the name of the calling user");
     }
     if !statement.denies
         && statement
@@ -255,7 +257,7 @@ fn notes(
             .any(|one| action::is_of_network(one))
     {
         notes.insert(
-            "Lambda makes the network interfaces in the role’s name; the function’s own code is denied it",
+            "Lambda creates the network interfaces with this role; the code of the function is denied these actions",
         );
     }
     if matches!(holder, Holder::Key(_))
@@ -263,7 +265,7 @@ fn notes(
         && statement.actions.iter().any(|one| one == "kms:*")
     {
         notes.insert(
-            "kms:* for the account keeps the key manageable: without it nobody could change this policy once the role is gone",
+            "kms:* for the account keeps the key manageable: without it, nobody could change this policy after the role is deleted",
         );
     }
     notes.into_iter().map(str::to_owned).collect()

@@ -34,9 +34,9 @@ pub enum Holder {
 pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose {
     match holder {
         Holder::Function(strategy) => Prose::words(function(*strategy)),
-        Holder::Deployer => Prose::words("whoever deploys"),
+        Holder::Deployer => Prose::words("the deployer"),
         Holder::Users(names) => users(names),
-        _ if principals.is_empty() => Prose::words("whoever has this policy"),
+        _ if principals.is_empty() => Prose::words("a principal with this policy"),
         _ => {
             let all = principals.iter().map(|one| principal(one, account));
             prose::list(all, "and")
@@ -48,7 +48,7 @@ pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose
 pub const fn function(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::AccessKeys => "the rotation function",
-        Strategy::Databases => "the databases’ rotation function",
+        Strategy::Databases => "the database rotation function",
     }
 }
 
@@ -78,7 +78,7 @@ pub fn is_root(principal: &Principal) -> bool {
 /// Returns a principal in words; one of another account is said to be.
 pub fn principal(principal: &Principal, account: &str) -> Prose {
     match principal {
-        Principal::Anyone => Prose::words("anyone at all"),
+        Principal::Anyone => Prose::words("anyone"),
         Principal::Service(name) => service(name),
         Principal::Other(kind, name) => Prose::words(format!("the {kind} principal ")).code(name),
         Principal::Aws(arn) => aws(arn, account),
@@ -98,7 +98,7 @@ fn aws(arn: &str, account: &str) -> Prose {
             true => Prose::words("account ").code(of),
             false => Prose::words("this account"),
         };
-        return whom.say(" (whoever in it its IAM policies let)");
+        return whom.say(" (principals that its IAM policies allow)");
     }
     let named = match resource.split_once('/') {
         Some((kind, name)) => Prose::words(format!("the {kind} ")).code(name),

@@ -76,7 +76,7 @@ pub fn timeline(old_key: OldKey, arrangements: Vec<String>) -> Timeline {
     match old_key {
         OldKey::UntilNextRotation => {
             let moments = [("replaced".to_owned(), String::new()), next_rotation()];
-            let words = "The old key stays active until the next rotation, which needs its place and deletes it.";
+            let words = "The old key stays active until the next rotation deletes it.";
             draw(
                 old_key,
                 arrangements,
@@ -90,7 +90,7 @@ pub fn timeline(old_key: OldKey, arrangements: Vec<String>) -> Timeline {
 }
 
 fn next_rotation() -> (String, String) {
-    ("next rotation".to_owned(), "deleted in any case".to_owned())
+    ("next rotation".to_owned(), "always deleted".to_owned())
 }
 
 fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> Timeline {
@@ -131,7 +131,7 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
         let named: Vec<&str> = named.map(|(_, name)| name).collect();
         let said = match (time.as_seconds(), named.is_empty()) {
             (0, true) => "replaced".to_owned(),
-            (0, false) => "replaced: at once".to_owned(),
+            (0, false) => "replaced: immediately".to_owned(),
             _ => format!("after {}", prose::duration(*time)),
         };
         // Two settings of one moment would not fit beside each other.
@@ -160,18 +160,18 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
         None => vec![(0, off, ACTIVE), (off, end, HELD)],
     };
     let mut words = match deactivate_after.as_seconds() {
-        0 => "A rotation deactivates the key that it replaced at once".to_owned(),
+        0 => "A rotation immediately deactivates the key that it replaced".to_owned(),
         _ => format!(
             "The key is deactivated {} after it was replaced",
             prose::duration(deactivate_after)
         ),
     };
     words += &match delete_after == deactivate_after {
-        true => " and deleted then".to_owned(),
+        true => " and deleted at the same time".to_owned(),
         false => format!(" and deleted after {}", prose::duration(delete_after)),
     };
     words += &format!(
-        ". While a client has used it within {}, it is held back and stays active",
+        ". If a client has used it within {}, it is held back and stays active",
         prose::duration(hold_if_used_within)
     );
     words += &match force_after {
@@ -179,16 +179,16 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
             ", but no longer than {} after it was replaced.",
             prose::duration(force)
         ),
-        None => ", until the next rotation needs its place.".to_owned(),
+        None => ", until the next rotation.".to_owned(),
     };
-    words += " The next rotation deletes it in any case.";
+    words += " The next rotation always deletes it.";
     draw(
         old_key,
         arrangements,
         words,
         moments,
         vec![
-            (["nobody", "uses it"], idle),
+            (["not", "in use"], idle),
             (["in use", "all the time"], busy),
         ],
     )

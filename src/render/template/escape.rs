@@ -69,7 +69,7 @@ fn literal(text: &str) -> Result<String, String> {
     while let Some((before, after)) = rest.split_once("${") {
         let (name, next) = after
             .split_once('}')
-            .ok_or_else(|| format!("`{text}` cannot stand in !Sub: `${{` without `}}`"))?;
+            .ok_or_else(|| format!("`{text}` is not valid in !Sub: `${{` without `}}`"))?;
         escaped.extend([before, "${!", name, "}"]);
         rest = next;
     }
@@ -205,7 +205,7 @@ impl HelperDef for If {
 
 fn text<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {
     let param = helper.param(0).and_then(|param| param.value().as_str());
-    param.ok_or_else(|| unfit(format!("`{}` wants a text", helper.name())))
+    param.ok_or_else(|| unfit(format!("`{}` requires a text", helper.name())))
 }
 
 fn unfit(why: String) -> RenderErrorReason {

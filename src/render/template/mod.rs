@@ -46,7 +46,7 @@ pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// A template does not parse.
-    #[error("read the template `{name}`: {error}")]
+    #[error("cannot read the template `{name}`: {error}")]
     Syntax {
         /// The template's name.
         name: String,
@@ -54,11 +54,11 @@ pub enum TemplateError {
         error: Box<handlebars::TemplateError>,
     },
     /// A template writes a value as it is, which could end the text around it.
-    #[error("the template `{0}` writes a value without an escape, as {{{{{{x}}}}}} or {{{{&x}}}}")]
+    #[error("the template `{0}` writes a value without escaping, with {{{{{{x}}}}}} or {{{{&x}}}}")]
     Raw(String),
     /// Nothing includes a template.
     #[error(
-        "the template `{name}` is included nowhere, and keyrota has none of that name; it has {ours}"
+        "the template `{name}` is not included anywhere, and does not override a template of keyrota ({ours})"
     )]
     Unused {
         /// The template's name.
@@ -76,10 +76,10 @@ fn filling(error: &RenderError) -> String {
     match (error.reason(), &error.template_name, error.line_no) {
         (RenderErrorReason::MissingVariable(Some(path)), Some(name), Some(line)) => {
             format!(
-                "line {line} of the template `{name}` names the variable `{path}`, which does not exist"
+                "line {line} of the template `{name}` uses the variable `{path}`, which does not exist"
             )
         }
-        _ => format!("fill in the template: {error}"),
+        _ => format!("cannot fill in the template: {error}"),
     }
 }
 

@@ -61,16 +61,16 @@ fn a_missing_variable_is_an_error_wherever_it_stands() {
 fn what_cannot_be_meant_is_refused_by_name() {
     for (files, part) in [
         (vec![("extra", "{{{stack}}}")], "`extra`"),
-        (vec![("extra", "{{&stack}}")], "without an escape"),
+        (vec![("extra", "{{&stack}}")], "without escaping"),
         (
             vec![("secrets", "  A: 1\n")],
-            "`secrets` is included nowhere",
+            "`secrets` is not included anywhere",
         ),
         (vec![("extra", "{{#if stack}}")], "`extra`"),
         (vec![("extra", "{{> nothing}}")], "nothing"),
         (
             vec![("extra", "\n  A: {{nothing}}\n")],
-            "line 2 of the template `extra` names the variable `nothing`",
+            "line 2 of the template `extra` uses the variable `nothing`",
         ),
     ] {
         let error = overlaid(&files).map(|_| ()).unwrap_err().to_string();

@@ -218,8 +218,8 @@ pub fn stack(model: &Model) -> Result<Stack, Error> {
 fn description(model: &Model) -> String {
     let what = match (model.access_keys.is_empty(), model.databases.is_empty()) {
         (_, true) => "access keys that rotate",
-        (true, false) => "databases' passwords that rotate",
-        (false, false) => "access keys and databases' passwords that rotate",
+        (true, false) => "database passwords that rotate",
+        (false, false) => "access keys and database passwords that rotate",
     };
     format!("{}: {what}, by keyrota", model.stack)
 }

@@ -25,7 +25,8 @@ pub(in crate::run) async fn check(
         reason,
     };
     let function = deployed.function_arn(Strategy::Databases);
-    let function = function.ok_or_else(|| not_asked("the stack has no such function".into()))?;
+    let function =
+        function.ok_or_else(|| not_asked("the stack does not have this function".into()))?;
     let event = event::check(arn, version);
     let began = context.clock.now();
     let invoked = loop {
@@ -43,7 +44,7 @@ pub(in crate::run) async fn check(
     };
     match invoked {
         Invoked::Answered(text) => serde_json::from_str(&text)
-            .map_err(|_| not_asked("the function's answer is not one to the question".into())),
+            .map_err(|_| not_asked("the function returned an unexpected response".into())),
         Invoked::Failed(reason) => Err(not_asked(reason)),
     }
 }

@@ -146,7 +146,7 @@ async fn observe_administrator(
             return unusable(&format!("lacks {}", missing.join(", ")));
         }
         Content::Malformed(field) => return unusable(&malformed(field)),
-        Content::Foreign => return unusable("does not hold a JSON object"),
+        Content::Foreign => return unusable("does not contain a JSON object"),
     };
     let same = login.engine == entry.engine
         && login.host == entry.host.as_str()

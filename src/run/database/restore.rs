@@ -30,7 +30,7 @@ pub async fn restore_database(
     let labels = labels(seen.secret.as_ref().map(|held| &held.secret)).map_err(refused)?;
     let prove = || check(context, deployed, name, arn, &labels.previous);
     if let Some(reason) = prove().await?.refusal() {
-        let reason = format!("its login does not work: {reason}");
+        let reason = format!("its password does not work: {reason}");
         return Err(refused(reason));
     }
     make_current(context, arn, &labels).await?;
@@ -41,9 +41,11 @@ pub async fn restore_database(
     };
     if let Some(reason) = answer {
         put_back(context, arn, &labels).await?;
-        return Err(refused(format!("when AWSCURRENT had moved, {reason}")));
+        return Err(refused(format!("after AWSCURRENT was moved, {reason}")));
     }
-    context.done(format!("{name}: AWSCURRENT is the version before again"));
+    context.done(format!(
+        "{name}: AWSCURRENT is on the previous version again"
+    ));
     Ok(Restored {
         version: labels.previous,
         access_key_id: None,

@@ -37,7 +37,7 @@ pub(in crate::run) async fn seed_database(
     let arn = deployed.secret_arn(entry)?;
     let seen = observe_database(context, entry).await?;
     let held = seen.secret.as_ref();
-    let held = held.ok_or_else(|| refused("there is no such secret".into()))?;
+    let held = held.ok_or_else(|| refused("the secret does not exist".into()))?;
     if matches!(held.current, SecretContent::Sealed) {
         return Err(refused("its value cannot be decrypted".into()));
     }
@@ -69,12 +69,12 @@ pub(in crate::run) async fn seed_database(
         }
         Some(login) => (
             login.clone().moved_to(place),
-            format!("{name} now says where the manifest has its server"),
+            format!("updated the address of the server in {name}"),
         ),
         None => {
             let password = passwords.get(name);
             let password =
-                password.ok_or_else(|| refused("no first password was brought".into()))?;
+                password.ok_or_else(|| refused("no first password was provided".into()))?;
             let user = entry.username.clone();
             (
                 Login::new(entry.engine, user, password.clone(), place),
@@ -119,7 +119,7 @@ async fn store(
         return Err(Error::Seed {
             secret: entry.secret.to_string(),
             reason: format!(
-                "the login of {user} to {} does not work, and was not made current: {reason}",
+                "{user} cannot log in to {} with this password: {reason}",
                 entry.endpoint()
             ),
         });
@@ -144,6 +144,6 @@ async fn forget(context: &Context<'_>, arn: &str, version: &str) {
     let taken = context.cloud.move_label(arn, FIRST, Some(version), None);
     if let Err(error) = taken.await {
         // The next one takes the label over.
-        context.warn(format!("the label {FIRST} stays for now: {error}"));
+        context.warn(format!("cannot remove the label {FIRST}: {error}"));
     }
 }

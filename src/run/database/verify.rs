@@ -39,13 +39,15 @@ pub async fn verify_database(
     let version = held.and_then(|held| held.secret.version_with(CURRENT));
     let version = version.map(str::to_owned);
     let (Some(version), Some(_)) = (version, seen.login()) else {
-        return Err(refused("AWSCURRENT is not complete".into()));
+        return Err(refused("the value in AWSCURRENT is incomplete".into()));
     };
     if let Some(rotated) = rotated.filter(|rotated| rotated.rotated)
         && version != rotated.version
     {
         let expected = &rotated.version;
-        return Err(refused(format!("AWSCURRENT is {version}, not {expected}")));
+        return Err(refused(format!(
+            "AWSCURRENT is on version {version}, expected {expected}"
+        )));
     }
     let arn = deployed.secret_arn(entry)?;
     let answer = check(context, deployed, name, arn, &version).await?;
@@ -64,7 +66,7 @@ pub async fn verify_database(
         let waited = context.clock.now().duration_since(began).unsigned_abs();
         if waited >= context.pace.propagation {
             let reason = report.reason.unwrap_or_default();
-            return Err(refused(format!("it is {}: {reason}", report.state)));
+            return Err(refused(format!("its state is {}: {reason}", report.state)));
         }
         context.wait().await;
         seen = observe_database(context, entry).await?;

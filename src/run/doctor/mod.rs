@@ -154,7 +154,7 @@ async fn prove_key(
     loop {
         let error = match context.cloud.holder(&key).await {
             Ok(caller) if caller.arn == user.arn => return Ok(Proof::Accepted),
-            Ok(caller) => return Ok(Proof::Refused(format!("it is {}'s", caller.arn))),
+            Ok(caller) => return Ok(Proof::Refused(format!("it belongs to {}", caller.arn))),
             Err(error) => error,
         };
         let again = error.kind.is_transient() || error.kind == ErrorKind::Credentials;
@@ -213,7 +213,7 @@ async fn reported(
             Ok(errors.find_map(|message| error_in(message, &secret.name)))
         }
         Err(error) if error.kind == ErrorKind::Denied => {
-            let unread = "what the function reports cannot be read";
+            let unread = "cannot read the function's log";
             context.warn(format!("{}: {unread}: {error}", secret.name));
             Ok(None)
         }

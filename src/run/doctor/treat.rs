@@ -119,7 +119,7 @@ async fn treat_one(
     match fix {
         Fix::Restore => {
             context.cloud.restore_secret(&secret.arn).await?;
-            context.done(format!("{name}: its deletion was taken back"));
+            context.done(format!("{name}: canceled its deletion"));
             Ok(())
         }
         Fix::Schedule => switch_on(context, &secret.arn, &ward.rotation(&deployed)).await,
@@ -195,7 +195,8 @@ async fn sweep(
         reason,
     };
     let function = deployed.function_arn(strategy);
-    let function = function.ok_or_else(|| failed("the stack has no such function".into()))?;
+    let function =
+        function.ok_or_else(|| failed("the stack does not have this function".into()))?;
     let event = keyrota_contract::event::sweep(&[arn]);
     match context.cloud.invoke(function, &event).await? {
         Invoked::Answered(_) => Ok(()),

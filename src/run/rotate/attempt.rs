@@ -74,7 +74,7 @@ impl<'a> Attempt<'a> {
                         Outcome::Current => Ok(version),
                         Outcome::Vanished => {
                             let reported = self.reported_by_now(since).await;
-                            let reason = reported.unwrap_or_else(|| "it was cancelled".into());
+                            let reason = reported.unwrap_or_else(|| "it was canceled".into());
                             Err(self.error(reason))
                         }
                     };
@@ -122,7 +122,7 @@ impl<'a> Attempt<'a> {
     /// Says that an unfinished rotation is given up.
     pub(super) fn tell_given_up(&self, reason: &str) {
         self.context.warn(format!(
-            "{}: the unfinished rotation is given up: {reason}",
+            "{}: abandoning the unfinished rotation: {reason}",
             self.name
         ));
     }
@@ -130,7 +130,7 @@ impl<'a> Attempt<'a> {
     /// Says that the function gave an unfinished rotation up.
     pub(super) fn tell_vanished(&self) {
         self.context.warn(format!(
-            "{}: the unfinished rotation was given up, and another begins",
+            "{}: the unfinished rotation was abandoned; starting another one",
             self.name
         ));
     }
@@ -184,7 +184,7 @@ impl<'a> Attempt<'a> {
             Ok(messages) => messages,
             Err(error) => {
                 if error.kind == ErrorKind::Denied && !self.blind.replace(true) {
-                    let unread = "what the function reports cannot be read";
+                    let unread = "cannot read the function's log";
                     self.context
                         .warn(format!("{}: {unread}: {error}", self.name));
                 }

@@ -132,7 +132,7 @@ impl Keys<'_> {
             Ok(()) => Ok(true),
             Err(reason) => {
                 context.warn(format!(
-                    "{}: the key {id} of {user} stays, since {reason}; if nobody uses it, {} deletes it",
+                    "{}: kept the key {id} of {user}, because {reason}; if the key is not in use, delete it: {}",
                     self.attempt.name,
                     deletion_of(user, id)
                 ));

@@ -240,8 +240,8 @@ fn a_named_bucket_has_to_be_fit_and_stays_as_it_is() {
         ..versioned.clone()
     };
     for (bucket, says) in [
-        (None, "there is no bucket"),
-        (Some(Bucket::new()), "does not keep versions"),
+        (None, "does not exist"),
+        (Some(Bucket::new()), "versioning is not enabled"),
         (Some(elsewhere), "is in us-east-2"),
         (Some(theirs), "cannot be used"),
     ] {

@@ -105,20 +105,20 @@ fn a_key_that_does_not_work_is_not_brought_back() {
     let inactive = with(&|world| world.keys.get_mut(&old).unwrap().active = false);
     assert!(refusal(&scenario, &inactive).contains("update-access-key"));
     let gone = with(&|world| drop(world.keys.remove(&old)));
-    assert!(refusal(&scenario, &gone).contains("is gone"));
+    assert!(refusal(&scenario, &gone).contains("no longer exists"));
     let other = with(&|world| "other".clone_into(&mut world.keys.get_mut(&old).unwrap().secret));
-    assert!(refusal(&scenario, &other).contains("was refused"));
+    assert!(refusal(&scenario, &other).contains("refused its key"));
     let none = with(&|world| {
         let secret = world.secrets.get_mut("keys/ada").unwrap();
         secret.put_label(PREVIOUS, None);
     });
-    assert!(refusal(&scenario, &none).contains("no version before"));
+    assert!(refusal(&scenario, &none).contains("no previous version"));
     let rotating = with(&|world| {
         let token = world.token();
         world.rotate("keys/ada", &token).unwrap();
     });
     let error = go_back(&scenario, &rotating, None).unwrap().unwrap_err();
-    assert!(error.to_string().contains("under way"), "{error}");
+    assert!(error.to_string().contains("in progress"), "{error}");
 }
 
 /// As Secrets Manager may leave it: AWSPENDING where AWSCURRENT is.
@@ -159,7 +159,7 @@ fn a_rotation_that_begins_meanwhile_leaves_a_key_that_works() {
             world.keys.get(&current).is_some_and(|key| key.active)
         };
         assert!(works(), "right after it, {milliseconds}: {ended:?}");
-        late += usize::from(ended.is_err_and(|error| error.to_string().contains("had moved")));
+        late += usize::from(ended.is_err_and(|error| error.to_string().contains("was moved")));
         fake.world.borrow_mut().next_day();
         assert!(works(), "{milliseconds}");
     }

@@ -10,33 +10,33 @@ fn cost() {
     let model = load(text, None).unwrap().model;
     let estimate = estimate(&[&model], &Prices::built_in(), &Usage::default());
     insta::assert_snapshot!(shown(&estimate), @"
-                             A MONTH  PRICE                           USD
-    secrets                        1  0.40 each                    0.4000
-    calls of rotations            14  0.05 per 10,000 calls        0.0001
-    calls of hourly sweeps     1,440  0.05 per 10,000 calls        0.0072
-    calls of readers             720  0.05 per 10,000 calls        0.0036
-    steps of rotations             4  0.20 per 1,000,000 requests  0.0000
-    hourly sweeps                720  0.20 per 1,000,000 requests  0.0001
-    function time, x86_64         47  0.0000166667 a GB-second     0.0008
-    KMS keys                       1  1.00 each                    1.0000
-    KMS requests               1,448  0.03 per 10,000 requests     0.0043
-    alarms                         3  0.10 each                    0.3000
-    metrics                        5  0.30 each                    1.5000
-    log, written            0.001448  0.50 a GB                    0.0007
-    log, kept               0.001448  0.03 a GB                    0.0000
-    function's zip          0.002000  0.023 a GB                   0.0000
-    total                                                          3.2170
+                            PER MONTH  PRICE                           USD
+    secrets                         1  0.40 each                    0.4000
+    calls of rotations             14  0.05 per 10,000 calls        0.0001
+    calls of hourly sweeps      1,440  0.05 per 10,000 calls        0.0072
+    calls of readers              720  0.05 per 10,000 calls        0.0036
+    steps of rotations              4  0.20 per 1,000,000 requests  0.0000
+    hourly sweeps                 720  0.20 per 1,000,000 requests  0.0001
+    function time, x86_64          47  0.0000166667 per GB-second   0.0008
+    KMS keys                        1  1.00 each                    1.0000
+    KMS requests                1,448  0.03 per 10,000 requests     0.0043
+    alarms                          3  0.10 each                    0.3000
+    metrics                         5  0.30 each                    1.5000
+    log, written             0.001448  0.50 per GB                  0.0007
+    log, kept                0.001448  0.03 per GB                  0.0000
+    function's zip           0.002000  0.023 per GB                 0.0000
+    total                                                           3.2170
 
-    About 3.22 USD a month, by the list prices of us-east-1 of 2026-03-14.
+    About 3.22 USD per month, at the list prices of us-east-1 of 2026-03-14.
 
-    Assumed
+    Assumptions
       a month of 30 days, 720 hours; rotations that succeed the first time
       readers: the client that each key is for and the manifest's `readers`, each reading once an hour
       time: 500 ms a step, 500 ms a sweep and 20 ms a secret in it, whatever the memory
       log: 8 kB a rotation, 2 kB a sweep, kept as long as the manifest says
       the prices are those of us-east-1, the stack is in eu-west-1: --prices takes a list of its own
 
-    Left out
+    Not included
       the free tier, tax, discounts and volume tiers
       calls that people make: bootstrap, rotate, status, teardown
       the further 1 USD a month that AWS charges for each of a KMS key's first two yearly rotations

@@ -72,7 +72,7 @@ fn bootstrap() {
     prod/app        app   AKIANEW     rotated, verified
     prod/other-app  app   AKIANEW     verified
 
-    Stack keys is CREATE_COMPLETE (no change).
+    Stack keys is CREATE_COMPLETE (no changes).
     ");
 }
 
@@ -201,7 +201,7 @@ fn teardown() {
       ]
     }
     "#);
-    insta::assert_snapshot!(shown(&TeardownReport::default()), @"There was nothing to take down.");
+    insta::assert_snapshot!(shown(&TeardownReport::default()), @"There is nothing to delete.");
 }
 
 #[test]

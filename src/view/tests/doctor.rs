@@ -10,7 +10,7 @@ fn finding(id: &'static str, severity: Severity, fixed: bool) -> DoctorFinding {
         severity,
         subject: "secret prod/app".to_owned(),
         evidence: "RotationEnabled is false".to_owned(),
-        remedy: "`keyrota doctor --fix` switches it on".to_owned(),
+        remedy: "run `keyrota doctor --fix` to enable it".to_owned(),
         fixed,
     }
 }
@@ -18,7 +18,7 @@ fn finding(id: &'static str, severity: Severity, fixed: bool) -> DoctorFinding {
 #[test]
 fn nothing_is_wrong() {
     let report = DoctorReport::default();
-    assert_eq!(shown(&report), "Nothing is wrong.\n");
+    assert_eq!(shown(&report), "No faults found.\n");
     assert_eq!(script(&report), "{\n  \"findings\": []\n}");
 }
 
@@ -32,12 +32,12 @@ fn faults() {
     };
     insta::assert_snapshot!(shown(&report), @"
     fixed[rotation-off] secret prod/app
-      seen: RotationEnabled is false
+      evidence: RotationEnabled is false
     warning[never-rotated] secret prod/app
-      seen: RotationEnabled is false
-      remedy: `keyrota doctor --fix` switches it on
+      evidence: RotationEnabled is false
+      remedy: run `keyrota doctor --fix` to enable it
 
-    2 faults, 1 of them fixed.
+    2 faults, 1 fixed.
     ");
     report.findings.remove(0);
     insta::assert_snapshot!(script(&report), @r#"
@@ -47,7 +47,7 @@ fn faults() {
           "evidence": "RotationEnabled is false",
           "fixed": false,
           "id": "never-rotated",
-          "remedy": "`keyrota doctor --fix` switches it on",
+          "remedy": "run `keyrota doctor --fix` to enable it",
           "severity": "warning",
           "subject": "secret prod/app"
         }

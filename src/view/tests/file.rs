@@ -29,7 +29,7 @@ fn plan() {
     ACTION  RESOURCE       TYPE
     add     SecretProdApp  AWS::SecretsManager::Secret
     modify  SecretProdApp  AWS::Lambda::Function        replaced
-    modify  SecretProdApp  AWS::IAM::Role               perhaps replaced
+    modify  SecretProdApp  AWS::IAM::Role               possibly replaced
     remove  SecretProdApp  AWS::SNS::Topic
 
     1 to add, 2 to modify, 1 to remove. Nothing was changed.
@@ -80,7 +80,7 @@ fn plan() {
         stacks: vec![("keys".to_owned(), Vec::new())],
         drift: Vec::new(),
     };
-    insta::assert_snapshot!(shown(&none), @"No change: the stack is as the manifest says.");
+    insta::assert_snapshot!(shown(&none), @"No changes. The stack matches the manifest.");
     let drift = Drift {
         logical_id: "SecretProdApp".to_owned(),
         kind: "AWS::SecretsManager::Secret",
@@ -93,7 +93,7 @@ fn plan() {
     insta::assert_snapshot!(shown(&changed), @"
     SecretProdApp: the tag `keyrota:user` is `victim`, not `ada`
 
-    No change of the stack; `keyrota bootstrap` restores the above. Nothing was changed.
+    The stack has no changes; `keyrota bootstrap` restores the above. Nothing was changed.
     ");
     assert_eq!(changed.json()["drift"][0]["logical_id"], "SecretProdApp");
 }

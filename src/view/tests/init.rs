@@ -62,11 +62,11 @@ fn init() {
     bob   AKIATWO    active  2026-03-01 12:00 UTC  1 day
     bob   AKIATHREE  active  2026-03-02 11:00 UTC  0 days
 
-    ada: clients use its key: with `initial_key: profile:NAME` that key becomes the secret's first
-    warning: bob: it has two active keys, and a rotation needs the place of one: delete the one that nobody uses
-    warning: cy: it is below the path /ci/; keyrota manages users without one
-    Wrote keyrota.yaml: the stack keys with 4 users.
-    Next: keyrota generate, then keyrota plan and keyrota bootstrap.
+    ada: clients use its key: `initial_key: profile:NAME` adopts that key as the first value of the secret
+    warning: bob: it has two active keys, and rotation needs a free key slot: delete the key that is not in use
+    warning: cy: it has the path /ci/; keyrota manages only users without a path
+    Wrote keyrota.yaml: stack keys with 4 users.
+    Next: run keyrota generate, keyrota plan, and keyrota bootstrap.
     ");
     result.candidates.truncate(1);
     result.draft.users.truncate(1);

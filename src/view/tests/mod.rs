@@ -50,7 +50,7 @@ fn findings_and_failures() {
     ");
     let mut failure = Failure {
         kind: "refused",
-        message: "keyrota.yaml was refused, with 2 errors".to_owned(),
+        message: "keyrota.yaml was refused: 2 errors".to_owned(),
         hint: None,
         findings,
     };
@@ -91,7 +91,7 @@ fn findings_and_failures() {
       "error": {
         "hint": "mend it",
         "kind": "refused",
-        "message": "keyrota.yaml was refused, with 2 errors"
+        "message": "keyrota.yaml was refused: 2 errors"
       }
     }
     "#);

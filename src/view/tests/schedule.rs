@@ -75,13 +75,13 @@ fn windows() {
     Sat 2026-01-31 11:00 UTC  Sat 2026-01-31 12:00 UTC  3h 45min
     Sat 2026-01-31 15:00 UTC  Sat 2026-01-31 16:00 UTC  7h 45min
 
-    Secrets Manager counts a rate from the last rotation: these windows follow one at 2026-01-31 07:15 UTC.
+    Secrets Manager counts a rate from the last rotation. These windows assume a rotation at 2026-01-31 07:15 UTC.
     ");
     let end = result("rate(999 days)", "9999-01-01T00:00:00Z", 2);
     insta::assert_snapshot!(shown(&end), @"
-    No window opens after 9999-01-01 00:00 UTC before dates end.
+    No window opens after 9999-01-01 00:00 UTC.
 
-    Secrets Manager counts a rate from the last rotation: these windows follow one at 9999-01-01 00:00 UTC.
+    Secrets Manager counts a rate from the last rotation. These windows assume a rotation at 9999-01-01 00:00 UTC.
     ");
 }
 

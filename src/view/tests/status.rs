@@ -53,12 +53,12 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
+    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)
 
-    USER  KEY      ROLE      STATUS  CREATED               LAST USED             GOES
+    USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
-    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -                     with the next rotation
+    app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -                     deleted by the next rotation
     ");
     insta::assert_snapshot!(script(&result), @r#"
     {
@@ -110,7 +110,7 @@ fn status() {
         arn: None,
         last_rotated: None,
         keys: Vec::new(),
-        ..secret(State::Missing, Some("there is no such secret"))
+        ..secret(State::Missing, Some("the secret does not exist"))
     };
     let result = StatusReport {
         stack: None,
@@ -120,10 +120,10 @@ fn status() {
     insta::assert_snapshot!(shown(&result), @"
     The stack is not deployed.
 
-    SECRET    USER  STATE    LAST ROTATION  NEXT BY  SCHEDULE
-    prod/app  app   missing  -              -        rate(30 days)
+    SECRET    USER  STATE    LAST ROTATION  NEXT ROTATION  SCHEDULE
+    prod/app  app   missing  -              -              rate(30 days)
 
-    prod/app: there is no such secret
+    prod/app: the secret does not exist
     ");
 }
 
@@ -148,11 +148,11 @@ fn when_a_key_goes() {
     };
     assert_eq!(
         shows(soon, later, false),
-        "inactive after 2026-11-02 09:00 UTC"
+        "deactivated after 2026-11-02 09:00 UTC"
     );
     assert_eq!(
         shows(soon, next, false),
-        "inactive after 2026-11-02 09:00 UTC"
+        "deactivated after 2026-11-02 09:00 UTC"
     );
     assert_eq!(
         shows(None, later, false),
@@ -162,8 +162,8 @@ fn when_a_key_goes() {
         shows(soon, soon, false),
         "deleted after 2026-11-02 09:00 UTC"
     );
-    assert_eq!(shows(None, next, false), "with the next rotation");
-    assert_eq!(shows(None, None, false), "with the next rotation");
+    assert_eq!(shows(None, next, false), "deleted by the next rotation");
+    assert_eq!(shows(None, None, false), "deleted by the next rotation");
     assert_eq!(shows(None, next, true), "held back");
     assert_eq!(
         shows(later, next, true),
@@ -180,14 +180,14 @@ fn a_key_that_is_held_back_is_named() {
     insta::assert_snapshot!(shown(&report(stack, secrets)), @"
     Stack keys is CREATE_COMPLETE.
 
-    SECRET    USER  STATE  LAST ROTATION         NEXT BY  SCHEDULE
-    prod/app  app   ok     2026-11-01 09:00 UTC  -        rate(30 days)
+    SECRET    USER  STATE  LAST ROTATION         NEXT ROTATION  SCHEDULE
+    prod/app  app   ok     2026-11-01 09:00 UTC  -              rate(30 days)
 
-    USER  KEY      ROLE      STATUS  CREATED               LAST USED             GOES
+    USER  KEY      ROLE      STATUS  CREATED               LAST USED             RETIREMENT
     app   AKIANEW  current   Active  2026-11-01 09:00 UTC  2026-11-02 08:00 UTC  -
     app   AKIAOLD  previous  Active  2026-11-01 09:00 UTC  -                     held back
 
-    prod/app: the old key AKIAOLD is still in use and is held back; its client has not moved to the secret
+    prod/app: the old key AKIAOLD is held back, because a client still uses it instead of the secret
     ");
 }
 

@@ -63,7 +63,7 @@ async fn a_server_that_knows_one_password_has_none_to_bring_back() {
         let told = &ran.json()["secrets"][0];
         assert_ne!(told["restored"], true, "{ran}");
         let error = told["error"].to_string();
-        assert!(error.contains("its login does not work"), "{ran}");
+        assert!(error.contains("its password does not work"), "{ran}");
         site.rotates().await;
 
         // Somebody has set it by hand.

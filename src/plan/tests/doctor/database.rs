@@ -154,7 +154,7 @@ fn there_is_no_password_yet() {
         empty(it);
         it.label("three", "KEYROTA_FIRST");
     });
-    let evidence = ["three", "never logged in"];
+    let evidence = ["three", "never worked"];
     expect(
         &tried,
         "no-credential",
@@ -262,7 +262,7 @@ fn a_password_that_the_server_still_takes_is_not_made_void() {
     let remedy = "`keyrota rotate prod/orders`";
     let fix = Some(Fix::Rotate);
     expect(&overdue(false), "rotation-overdue", fix, &[], remedy);
-    let evidence = ["the password before"];
+    let evidence = ["the previous password"];
     expect(&overdue(true), "rotation-overdue", None, &evidence, remedy);
     let unfinished = |sent: bool| {
         found(|it| {

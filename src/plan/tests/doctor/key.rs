@@ -149,7 +149,13 @@ fn the_user_is_gone() {
     let remedy = "aws iam create-user --user-name ada";
     expect(&gone, "user-missing", None, &["`ada`"], remedy);
     let made = found_of(", create_user: true", none);
-    expect(&made, "user-missing", None, &[], "the stack made it");
+    expect(
+        &made,
+        "user-missing",
+        None,
+        &[],
+        "CloudFormation does not create the user again",
+    );
 }
 
 #[test]
@@ -164,7 +170,7 @@ fn the_current_key_does_not_work() {
         it.seen.keys[0].active = false;
         it.seen.keys[0].last_used = Some(at("2026-11-02T07:00:00Z"));
     });
-    let evidence = ["AKIACURRENT", "Inactive", "2026-11-02T07:00:00Z"];
+    let evidence = ["AKIACURRENT", "inactive", "2026-11-02T07:00:00Z"];
     let remedy = "--status Active --user-name ada --access-key-id AKIACURRENT";
     expect(&inactive, "current-key-inactive", None, &evidence, remedy);
     let why = "sts:GetCallerIdentity: SignatureDoesNotMatch: no".to_owned();

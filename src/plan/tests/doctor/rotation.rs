@@ -12,7 +12,11 @@ fn pend(it: &mut Changed) {
 #[test]
 fn a_rotation_was_left_unfinished() {
     let left = found(pend);
-    let evidence = ["version three", "2026-11-01T09:00:00Z", "says nothing"];
+    let evidence = [
+        "version three",
+        "2026-11-01T09:00:00Z",
+        "does not mention it",
+    ];
     let remedy = "`keyrota rotate keys/ada`";
     let fix = Some(Fix::Resume);
     expect(&left, "rotation-unfinished", fix, &evidence, remedy);

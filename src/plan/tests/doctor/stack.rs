@@ -20,7 +20,7 @@ fn there_is_no_stack() {
         "stack-missing",
         None,
         &["eu-west-1"],
-        "`keyrota bootstrap` deploys it",
+        "run `keyrota bootstrap` to deploy it",
     );
     // What an earlier one left is in the way of the next.
     let found = look(&model, None, vec![key(entry())], Vec::new());

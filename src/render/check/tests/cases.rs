@@ -82,7 +82,7 @@ fn limits() -> impl IntoIterator<Item = Case> {
         "template-size", EVERYTHING => |text| format!("{text}# {}\n", "-".repeat(1_000_000));
         "description-length", EVERYTHING => |text| {
             let long = "x".repeat(257);
-            swap(text, "Description: Rotates the access keys of this stack's secrets", &format!("Description: {long}"))
+            swap(text, "Description: Rotates the access keys in this stack's secrets", &format!("Description: {long}"))
         };
         "event-pattern-size", EVERYTHING => |text| {
             swap(text, "[aws.secretsmanager]", &format!("[aws.secretsmanager, {}]", "x".repeat(2_048)))
@@ -151,7 +151,7 @@ fn policies() -> impl IntoIterator<Item = Case> {
         };
         "dangling-reference", EVERYTHING => |text| swap(text, "Resource: !GetAtt FunctionLogGroup.Arn", "Resource: !GetAtt LogGroup.Arn");
         "circular-reference", EVERYTHING => |text| {
-            swap(text, "      Description: What the rotation function may do", "      Description: !Sub \"for ${Function}\"")
+            swap(text, "      Description: Execution role of the rotation function", "      Description: !Sub \"for ${Function}\"")
         };
         "partial-secret-arn", EVERYTHING => |text| {
             swap(text, "- !Ref SecretProdArchiveb3d8483c\n", "- !Sub \"arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:prod/archive\"\n")
@@ -222,7 +222,7 @@ fn databases() -> impl IntoIterator<Item = Case> {
             swap(&swap(text, "          - \"subnet-0f9e8d7c6b5a43210\"\n", "          - !Ref ArtifactKey\n"), "          - \"sg-0a1b2c3d4e5f67890\"\n", "          - \"sg-00000000\"\n")
         };
         "database-network", BOTH => |text| {
-            let from = text.find("      # From these subnets").unwrap();
+            let from = text.find("      # These subnets need").unwrap();
             let end = text.find("      LoggingConfig:\n        LogGroup: !Ref DatabaseFunctionLogGroup").unwrap();
             format!("{}{}", &text[..from], &text[end..])
         };

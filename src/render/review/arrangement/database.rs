@@ -39,7 +39,7 @@ pub fn facts(database: &Database, account: &str) -> Vec<Fact> {
         ("Encrypted with", encrypted(&database.kms_key)),
         ("Named readers", named(&database.readers, account)),
         ("The old password", old_password(database)),
-        ("Holds the fields", prose::list(fields, "and")),
+        ("Fields", prose::list(fields, "and")),
     ];
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
@@ -56,11 +56,13 @@ fn origin(rotate_as: &ChangeAs) -> Prose {
 
 fn first(initial: &InitialPassword) -> Prose {
     match initial {
-        InitialPassword::Prompt => Prose::words("is asked of whoever bootstraps"),
+        InitialPassword::Prompt => Prose::words("is entered by the deployer at a prompt"),
         InitialPassword::Environment(name) => {
-            Prose::words("is in the environment variable ").code(name)
+            Prose::words("is read from the environment variable ").code(name)
         }
-        InitialPassword::Secret(secret) => Prose::words("is in the secret ").code(secret.as_str()),
+        InitialPassword::Secret(secret) => {
+            Prose::words("is read from the secret ").code(secret.as_str())
+        }
     }
 }
 
@@ -76,12 +78,14 @@ fn certificate(database: &Database) -> Prose {
     };
     match database.tls {
         Tls::VerifyFull => authority(Prose::words(
-            "has to be for the host’s name, and signed by ",
+            "must match the host name, and must be signed by ",
         )),
-        Tls::VerifyCa => authority(Prose::words("has to be signed by ")).say("; for any name"),
-        Tls::Require => {
-            Prose::words("is not looked at: the password goes, encrypted, to whoever answers")
+        Tls::VerifyCa => {
+            authority(Prose::words("must be signed by ")).say("; the host name is not verified")
         }
+        Tls::Require => Prose::words(
+            "is not verified: the password is encrypted, but any server can receive it",
+        ),
     }
 }
 
@@ -89,30 +93,31 @@ fn password(rule: &PasswordRule) -> Prose {
     let prose = Prose::words(format!("has {} characters", rule.length));
     let prose = match rule.exclude.is_empty() {
         true => prose,
-        false => prose.say(", none of them ").code(&rule.exclude),
+        false => prose.say(", excluding ").code(&rule.exclude),
     };
     prose.say(format!(": {} bits", rule.bits()))
 }
 
 fn old_password(database: &Database) -> Prose {
     let after = |after: Duration| match after.as_seconds() {
-        0 => "works beside it for an hour at most: the next hourly look discards it".to_owned(),
+        0 => {
+            "remains valid for at most an hour, until the next hourly sweep discards it".to_owned()
+        }
         _ => format!(
-            "works beside it for {}, then the hourly look discards it",
+            "remains valid for {}, until the hourly sweep discards it",
             prose::duration(after)
         ),
     };
     Prose::words(match (database.engine, database.old_key) {
         (Engine::MySql, OldKey::UntilNextRotation) => {
-            "works beside it until the next rotation, where the server may keep it (MySQL 8)"
-                .to_owned()
+            "remains valid until the next rotation, if the user may retain it (MySQL 8)".to_owned()
         }
         (Engine::MySql, OldKey::After(retirement)) => format!(
-            "{}, where the server may keep it (MySQL 8)",
+            "{}, if the user may retain it (MySQL 8)",
             after(retirement.deactivate_after)
         ),
         (Engine::Postgres | Engine::MariaDb, _) => {
-            "is void as soon as it is changed; connections that are open stay open".to_owned()
+            "is invalid as soon as it is changed; open connections stay open".to_owned()
         }
     })
 }

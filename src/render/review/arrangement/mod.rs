@@ -199,16 +199,15 @@ fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
         .say("), ")
         .say(rhythm::window(&entry.schedule, entry.window));
     let user = match (entry.create_user, &entry.initial_key) {
-        (true, _) => Prose::words("is made by the stack, and every key of it is the stack’s own"),
-        (false, InitialKey::Create) => Prose::words("is there already; its first key is a new one"),
+        (true, _) => Prose::words("is created by the stack, which owns all its keys"),
+        (false, InitialKey::Create) => Prose::words("already exists; its first key is a new one"),
         (false, InitialKey::Profile(name)) => {
-            Prose::words("is there already; its present key is taken over from the profile ")
-                .code(name)
+            Prose::words("already exists; its current key is adopted from the profile ").code(name)
         }
     };
     let origin = match &entry.rotate_as {
         RotateAs::Itself => Prose::words("the user’s own current key"),
-        RotateAs::Role => Prose::words("the function’s role, and no long-lived key"),
+        RotateAs::Role => Prose::words("the function’s execution role, without a long-lived key"),
         RotateAs::Administrator(secret) => {
             Prose::words("the key in the administrator’s secret ").code(secret.as_str())
         }
@@ -225,7 +224,7 @@ fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
         facts.push(("A new key must first", self::probe(probe)));
     }
     let fields = keyrota_contract::value::OF_ACCESS_KEYS.map(Prose::name);
-    facts.push(("Holds the fields", prose::list(fields, "and")));
+    facts.push(("Fields", prose::list(fields, "and")));
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
 }
@@ -233,7 +232,7 @@ fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
 fn encrypted(key: &KmsKey) -> Prose {
     match key {
         KmsKey::AwsManaged => Prose::name("aws/secretsmanager").say(", the account’s default key"),
-        KmsKey::Create => Prose::words("a customer managed key that the stack makes"),
+        KmsKey::Create => Prose::words("a customer managed key that the stack creates"),
         KmsKey::Existing(arn) => Prose::words("the customer managed key ").code(arn.as_str()),
     }
 }
@@ -262,7 +261,7 @@ fn named(readers: &[Arn], account: &str) -> Prose {
 fn old_key(old_key: OldKey) -> Prose {
     match old_key {
         OldKey::UntilNextRotation => {
-            Prose::words("stays active until the next rotation needs its place")
+            Prose::words("stays active until the next rotation deletes it")
         }
         OldKey::After(after) if after.delete_after.as_seconds() == 0 => {
             Prose::words("is deleted as soon as it is replaced")
@@ -285,7 +284,7 @@ fn probe(probe: &Probe) -> Prose {
             }
         }
         Probe::AssumeRole { role } => {
-            Prose::words("be allowed to take on the role ").code(role.as_str())
+            Prose::words("be allowed to assume the role ").code(role.as_str())
         }
     }
 }

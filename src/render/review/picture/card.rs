@@ -52,17 +52,17 @@ pub struct Line {
 
 /// The cards, their titles and their columns, from above.
 const CARDS: [(&str, &str, usize); 21] = [
-    ("deployer", "Whoever deploys", 0),
+    ("deployer", "Deployer", 0),
     ("cloudformation", "CloudFormation", 0),
     ("manager", "Secrets Manager", 0),
     ("events", "EventBridge", 0),
     ("watch", "CloudWatch", 0),
     ("function", "Rotation function", 1),
-    ("role", "Its role", 1),
-    ("log", "Its log", 1),
-    ("database-function", "Databases’ function", 1),
-    ("database-role", "That one’s role", 1),
-    ("database-log", "That one’s log", 1),
+    ("role", "Execution role", 1),
+    ("log", "Log", 1),
+    ("database-function", "Database function", 1),
+    ("database-role", "Database function’s role", 1),
+    ("database-log", "Database function’s log", 1),
     ("topic", "Alarm topic", 1),
     ("other", "Also in the stack", 1),
     ("users", "IAM users", 2),
@@ -80,7 +80,7 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
     let fixed = [
         ("deployer", "runs keyrota"),
-        ("cloudformation", "makes what is marked ■"),
+        ("cloudformation", "creates what is marked ■"),
     ];
     let any = |held: fn(&Model) -> bool| stacks.iter().any(|one| held(one.model));
     let (stores, uses) = match (
@@ -89,7 +89,7 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     ) {
         (_, false) => ("stores first keys", "use the current key"),
         (false, true) => ("stores first passwords", "use the current password"),
-        (true, true) => ("stores what is first", "use what is current"),
+        (true, true) => ("stores first credentials", "use current credentials"),
     };
     let varying = [("deployer", stores), ("clients", uses)];
     for (card, text) in fixed.into_iter().chain(varying) {

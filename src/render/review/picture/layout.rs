@@ -10,12 +10,7 @@ use super::card::{Card, LINE_ROOM};
 use super::{Arrow, measure};
 
 const COLUMNS: usize = 4;
-const HEADINGS: [&str; COLUMNS] = [
-    "What starts it",
-    "What runs",
-    "What it works on",
-    "Who uses it",
-];
+const HEADINGS: [&str; COLUMNS] = ["Invokes it", "Runs", "Acts on", "Uses it"];
 const EDGE: u32 = 2;
 const PAD: u32 = 12;
 /// The mark before a line, and the space after it.

@@ -65,25 +65,25 @@ type Allows = fn(&Holder, &Statement) -> bool;
 
 /// What the arrows stand for: from, to, what may be done, and by which permission.
 const ARROWS: [(&str, &str, &str, Allows); 21] = [
-    ("manager", "function", "starts", |holder, statement| {
+    ("manager", "function", "invokes", |holder, statement| {
         *holder == STARTED && by_service(statement, "secretsmanager")
     }),
     (
         "manager",
         "database-function",
-        "starts",
+        "invokes",
         |holder, statement| *holder == DATABASES_STARTED && by_service(statement, "secretsmanager"),
     ),
     (
         "events",
         "function",
-        "starts hourly",
+        "invokes hourly",
         |holder, statement| *holder == STARTED && by_service(statement, "events"),
     ),
     (
         "events",
         "database-function",
-        "starts hourly",
+        "invokes hourly",
         |holder, statement| *holder == DATABASES_STARTED && by_service(statement, "events"),
     ),
     ("events", "topic", "publishes", |holder, statement| {
@@ -92,13 +92,13 @@ const ARROWS: [(&str, &str, &str, Allows); 21] = [
     ("watch", "topic", "publishes", |holder, statement| {
         *holder == Holder::Topic && by_service(statement, "cloudwatch")
     }),
-    ("function", "role", "takes on", |holder, _| {
+    ("function", "role", "assumes", |holder, _| {
         *holder == Holder::Trust(Strategy::AccessKeys)
     }),
     (
         "database-function",
         "database-role",
-        "takes on",
+        "assumes",
         |holder, _| *holder == Holder::Trust(Strategy::Databases),
     ),
     ("role", "log", "writes", |holder, statement| {

@@ -29,7 +29,7 @@ fn told(page: &str, kind: &str) -> Vec<String> {
 #[test]
 fn the_same_is_no_change() {
     let page = compared(BEFORE, BEFORE);
-    assert!(page.contains("Nothing changed."));
+    assert!(page.contains("No changes."));
     assert!(told(&page, "gained").is_empty() && told(&page, "lost").is_empty());
 }
 
@@ -43,20 +43,20 @@ fn a_new_user_gains_and_one_that_is_gone_loses() {
     assert_eq!(
         told(&page, "gained"),
         [
-            "The rotation function may tag the user eve, list, see the last use of, make, activate or deactivate and delete access keys of it, and read the tags of it, but only if every tag in the request is keyrota:making or keyrota:keys.",
+            "The rotation function may tag the user eve, list, see the last use of, create, activate or deactivate and delete access keys of it, and read the tags of it, but only if every tag in the request is keyrota:making or keyrota:keys.",
             "The rotation function may decrypt with and encrypt with the KMS key EncryptionKey, but only through Secrets Manager, and for the secret eve.",
-            "The rotation function may look at, read, write and relabel the secret eve.",
+            "The rotation function may describe, read, write and relabel the secret eve.",
             "The rotation function may decrypt with and encrypt with the key EncryptionKey, but only through Secrets Manager, and for the secret eve.",
         ]
     );
     let lost = told(&page, "lost");
     assert!(
         lost.iter()
-            .any(|one| one.starts_with("The user ada may list, see the last use of, make")),
+            .any(|one| one.starts_with("The user ada may list, see the last use of, create")),
         "{lost:?}"
     );
     assert!(
-        page.contains("Begins to rotate: 1 secret") && page.contains("Stops rotating: 1 secret")
+        page.contains("Starts to rotate: 1 secret") && page.contains("Stops rotating: 1 secret")
     );
     assert!(
         told(&page, "added").contains(&"SecretEvefa8c0a81 AWS::SecretsManager::Secret".to_owned())
@@ -75,7 +75,7 @@ fn how_statements_are_cut_is_no_gain() {
     let again = "              - secretsmanager:PutSecretValue\n              - secretsmanager:GetSecretValue\n              - secretsmanager:DescribeSecret\n              - secretsmanager:DescribeSecret\n";
     let page = since(&stack.replace(resource, again)).unwrap();
     assert!(told(&page, "gained").is_empty() && told(&page, "lost").is_empty());
-    assert!(page.contains("No permission is gained, and none is lost."));
+    assert!(page.contains("No permissions are gained or lost."));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn no_stack_before_makes_all_of_it_new() {
         .files
         .remove("review.html")
         .unwrap();
-    assert!(page.contains("There was no stack before, so all of it is new."));
+    assert!(page.contains("The stack does not exist yet, so everything is new."));
     assert!(told(&page, "lost").is_empty() && !told(&page, "gained").is_empty());
 }
 

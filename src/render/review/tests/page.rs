@@ -217,15 +217,15 @@ fn arrows_lead_to_what_allows_them() {
     let whole = arrows(&page(EVERYTHING));
     for (arrow, href) in [
         (
-            "Secrets Manager starts Rotation function",
+            "Secrets Manager invokes Rotation function",
             "started-SecretsManagerPermission",
         ),
         (
-            "EventBridge starts hourly Rotation function",
+            "EventBridge invokes hourly Rotation function",
             "started-SweepPermission",
         ),
         (
-            "Rotation function takes on Its role",
+            "Rotation function assumes Execution role",
             "trust-LambdaMayAssume",
         ),
         (
@@ -233,18 +233,18 @@ fn arrows_lead_to_what_allows_them() {
             "users-ManageOwnAccessKeys",
         ),
         (
-            "Its role manages keys IAM users",
+            "Execution role manages keys IAM users",
             "function-ManageAccessKeys",
         ),
         (
-            "Its role reads, writes Secrets",
+            "Execution role reads, writes Secrets",
             "function-RotateTheSecrets",
         ),
         (
-            "Its role reads Administrators",
+            "Execution role reads Administrators",
             "function-ReadAdministrators",
         ),
-        ("Its role decrypts KMS keys", "function-UseTheKey"),
+        ("Execution role decrypts KMS keys", "function-UseTheKey"),
         ("Named readers read Secrets", "readers-Readers"),
         (
             "Named readers decrypt KMS keys",
@@ -256,28 +256,28 @@ fn arrows_lead_to_what_allows_them() {
     let both = arrows(&page(BOTH));
     for (arrow, href) in [
         (
-            "Secrets Manager starts Databases’ function",
+            "Secrets Manager invokes Database function",
             "started-DatabaseSecretsManagerPermission",
         ),
         (
-            "EventBridge starts hourly Databases’ function",
+            "EventBridge invokes hourly Database function",
             "started-DatabaseSweepPermission",
         ),
         (
-            "That one’s role writes That one’s log",
+            "Database function’s role writes Database function’s log",
             "database-function-WriteItsLog",
         ),
         (
-            "That one’s role reads, writes Secrets",
+            "Database function’s role reads, writes Secrets",
             "database-function-RotateTheSecrets",
         ),
         (
-            "That one’s role decrypts KMS keys",
+            "Database function’s role decrypts KMS keys",
             "database-function-UseTheKey",
         ),
-        ("Databases’ function changes Database servers", "databases"),
+        ("Database function changes Database servers", "databases"),
         (
-            "Its role manages keys IAM users",
+            "Execution role manages keys IAM users",
             "function-ManageAndRecordKeys",
         ),
     ] {
@@ -286,8 +286,8 @@ fn arrows_lead_to_what_allows_them() {
     assert!(!whole.keys().any(|arrow| arrow.contains("atabase")));
     let least = arrows(&page(&users(1)));
     for arrow in [
-        "Its role manages keys IAM users",
-        "Its role decrypts KMS keys",
+        "Execution role manages keys IAM users",
+        "Execution role decrypts KMS keys",
         "Named readers read Secrets",
     ] {
         assert!(!least.contains_key(arrow), "{arrow}");
@@ -327,8 +327,8 @@ fn the_page_grows_by_a_row_a_secret() {
     assert!(each <= 300, "{each} bytes a secret");
     let page = page(&users(700));
     // The deployer's policies of the other stacks are not read again, and that is said.
-    assert!(page.contains("This is of the first stack. 4 others have the same"));
-    assert!(page.contains("700 secrets, all set up alike"));
+    assert!(page.contains("This is the policy of the first stack. 4 others have the same"));
+    assert!(page.contains("700 secrets, all with the same settings"));
     assert_eq!(texts(&page, "<span class=\"letter\">"), ["A"]);
     assert!(page.contains("each of 700 users may") || page.contains("Each of 700 users may"));
 }
@@ -349,19 +349,18 @@ fn the_head_promises_what_is_kept() {
     for (manifest, promised) in [
         (
             EVERYTHING,
-            "the current key is never deleted or deactivated",
+            "The current key is never deleted or deactivated",
         ),
-        (BOTH, "the current key is never deleted or deactivated"),
-        (
-            DATABASES,
-            "a client that logs in with the old one is refused",
-        ),
+        (BOTH, "The current key is never deleted or deactivated"),
+        (DATABASES, "the server refuses the old password"),
     ] {
         let page = page(manifest);
         assert!(page.contains(promised), "{promised}");
         assert!(!page.contains("the key in use is never"));
-        let tried_first = page.contains("only then takes the old one");
+        let tried_first = page.contains("verified before it replaces the old one");
         assert_eq!(tried_first, manifest == EVERYTHING);
-        assert!(page.contains("hand it only to those who may have every permission"));
+        assert!(page.contains(
+            "Give this part only to principals that are allowed to have all these permissions"
+        ));
     }
 }

@@ -64,7 +64,7 @@ fn a_statement_is_said_whole() {
         (
             Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "sns:Publish", "Resource": "*", "Condition": { "IpAddress": { "aws:SourceIp": ["10.0.0.0/8"] }, "StringNotEquals": { "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com" } } }),
-            "the rotation function may publish to any topic, but only where aws:SourceIp meets IpAddress 10.0.0.0/8, and where kms:ViaService meets StringNotEquals secretsmanager.eu-west-1.amazonaws.com.",
+            "the rotation function may publish to any topic, but only if aws:SourceIp matches IpAddress 10.0.0.0/8, and if kms:ViaService matches StringNotEquals secretsmanager.eu-west-1.amazonaws.com.",
         ),
         (
             Holder::Function(Strategy::AccessKeys),
@@ -84,37 +84,37 @@ fn a_statement_is_said_whole() {
         (
             Holder::Secret,
             json!({ "Effect": "Allow", "Principal": { "AWS": [root, "arn:aws:iam::111122223333:role/x"] }, "Action": "secretsmanager:GetSecretValue", "Resource": secret("a") }),
-            "account 444455556666 (whoever in it its IAM policies let) and the role x may read the secret a.",
+            "account 444455556666 (principals that its IAM policies allow) and the role x may read the secret a.",
         ),
         (
             Holder::Secret,
             json!({ "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }),
-            "anyone at all may read any secret.",
+            "anyone may read any secret.",
         ),
         (
             Holder::Bucket,
             json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b", "Condition": { "Bool": { "aws:SecureTransport": "false" } } }),
-            "nobody may do anything with the bucket b where the call does not come by TLS.",
+            "nobody may do anything with the bucket b if the request does not use TLS.",
         ),
         (
             Holder::Function(Strategy::Databases),
             json!({ "Effect": "Allow", "Action": "secretsmanager:GetRandomPassword", "Resource": "*" }),
-            "the databases’ rotation function may have random passwords made by Secrets Manager.",
+            "the database rotation function may get random passwords from Secrets Manager.",
         ),
         (
             Holder::Function(Strategy::Databases),
             json!({ "Effect": "Allow", "Action": ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"], "Resource": "*" }),
-            "the databases’ rotation function may look at, give private addresses to, create, take private addresses from and delete any network interface, and look at subnets for it.",
+            "the database rotation function may describe, assign private addresses to, create, unassign private addresses from and delete any network interface, and describe subnets for it.",
         ),
         (
             Holder::Function(Strategy::Databases),
             json!({ "Effect": "Deny", "Action": "ec2:CreateNetworkInterface", "Resource": "*", "Condition": { "ArnEquals": { "lambda:SourceFunctionArn": "arn:aws:lambda:eu-west-1:111122223333:function:${DatabaseFunction}" } } }),
-            "the databases’ rotation function must not create any network interface in calls of the code of the databases’ rotation function.",
+            "the database rotation function must not create any network interface in requests from the code of the database rotation function.",
         ),
         (
             Holder::Trust(Strategy::Databases),
             json!({ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }),
-            "Lambda may take on the databases’ function’s role.",
+            "Lambda may assume the execution role of the database function.",
         ),
         (
             Holder::Bucket,
@@ -124,7 +124,7 @@ fn a_statement_is_said_whole() {
         (
             Holder::Deployer,
             json!({ "Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*", "Condition": { "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } } }),
-            "whoever deploys may hand on the role payments-keys-FunctionRole-*, but only to Lambda.",
+            "the deployer may pass the role payments-keys-FunctionRole-*, but only to Lambda.",
         ),
     ] {
         assert_eq!(said(&holder, statement.clone()).0, expected, "{statement}");
@@ -137,7 +137,7 @@ fn wildcards_are_explained_and_grave_actions_marked() {
         &Holder::Deployer,
         json!({ "Effect": "Allow", "Action": ["iam:PutRolePolicy", "iam:CreateAccessKey"], "Resource": ["arn:aws:iam::111122223333:role/payments-keys-FunctionRole-*", "arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/a*b"] }),
     );
-    assert_eq!(gravity, ["grants permissions", "makes credentials"]);
+    assert_eq!(gravity, ["grants permissions", "creates credentials"]);
     assert_eq!(notes.len(), 3, "{notes:?}");
     let (_, notes, _) = said(
         &Holder::Deployer,
@@ -145,7 +145,7 @@ fn wildcards_are_explained_and_grave_actions_marked() {
     );
     assert_eq!(
         notes,
-        ["* because AWS lets this be granted on everything only"]
+        ["* because these actions do not support resource-level permissions"]
     );
     let (_, _, gravity) = said(
         &Holder::Function(Strategy::AccessKeys),
@@ -194,7 +194,7 @@ fn no_word_says_more_than_its_action() {
         let (sentence, notes, grave) = said(&Holder::Deployer, statement);
         assert!(sentence.contains(words), "{sentence}");
         assert_eq!(grave, gravity, "{action}");
-        let unscoped = "because AWS lets this be granted on everything only";
+        let unscoped = "because these actions do not support resource-level permissions";
         let explained = notes.iter().any(|note| note.contains(unscoped));
         assert_eq!(explained, resource == "*", "{notes:?}");
     }
@@ -242,11 +242,11 @@ fn a_statement_of_several_kinds_is_said_in_parts() {
         "Action": ["iam:CreateAccessKey", "iam:CreateRole", "iam:GetUser", "s3:GetObject"],
         "Resource": [role, user, objects],
     }));
-    assert_eq!(subject, "for `keyrota bootstrap`, whoever deploys");
+    assert_eq!(subject, "for `keyrota bootstrap`, the deployer");
     assert_eq!(
         said,
         [
-            "look at the user ada, and make access keys of it.",
+            "describe the user ada, and create access keys of it.",
             "create the role payments-keys-FunctionRole-*.",
             "read the objects b/payments-keys/*.",
         ]
