@@ -1,18 +1,18 @@
-//! Files that are written whole or not at all.
+//! Files that are written atomically.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::failure::Failed;
 
-/// Puts a text in the place of what a file holds, or makes the file.
+/// Replaces the content of a file, or creates the file.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failed> {
     let place = replaceable(path)?;
     beside(&place, text, |beside| std::fs::rename(beside, &place))
         .map_err(|error| Failed::file("write", path, &error))
 }
 
-/// Makes a file, and returns whether there was none.
+/// Creates a file, and returns whether it did not exist.
 pub(super) fn create(path: &Path, text: &str) -> Result<bool, Failed> {
     // A link fails where there is something by that name; renaming would not.
     match beside(path, text, |beside| std::fs::hard_link(beside, path)) {
@@ -22,8 +22,7 @@ pub(super) fn create(path: &Path, text: &str) -> Result<bool, Failed> {
     }
 }
 
-/// Writes the text beside its place first, so that what is there is never half written
-/// over.
+/// Writes the text to a temporary file first, so that the target is never incomplete.
 fn beside(
     path: &Path,
     text: &str,
@@ -44,8 +43,8 @@ fn beside(
     written
 }
 
-/// Returns what is to be replaced: where a link leads, since it is the link that would
-/// be replaced otherwise. A device or a folder is no manifest.
+/// Returns the file to replace: the target of a symbolic link, because renaming would
+/// replace the link. Refuses a device or a directory.
 fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
     let failed = |error: std::io::Error| Failed::file("write", path, &error);
     match std::fs::symlink_metadata(path) {
