@@ -228,8 +228,7 @@ fn pairs(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Returns what rotates a secret. One that was set by a number of days is told of as
-/// the rate that it is.
+/// Returns the rotation settings of a secret. A number of days is returned as a rate.
 fn rotation(function: Option<String>, rules: Option<RotationRulesType>) -> Rotation {
     let Some(rules) = rules else {
         return Rotation {

@@ -46,7 +46,7 @@ pub enum Error {
     Unclear {
         /// The tool.
         program: String,
-        /// What was to be learned from it.
+        /// The information that it should have reported.
         what: &'static str,
     },
     /// The executable could not be read.
@@ -64,7 +64,7 @@ pub enum Error {
         .missing.iter().map(Missing::to_string).collect::<Vec<_>>().join("; ")
     )]
     Missing {
-        /// What was to be built for.
+        /// The target architecture.
         architecture: Architecture,
         /// Everything that is missing.
         missing: Vec<Missing>,

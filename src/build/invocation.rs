@@ -19,9 +19,9 @@ use super::{Error, message};
 /// The profile that it is built with.
 const PROFILE: &str = "function";
 
-/// What is to be built, and how.
+/// The inputs of a build.
 #[derive(Clone, Copy)]
-pub struct Order<'a> {
+pub struct BuildInputs<'a> {
     pub function: Function,
     pub architecture: Architecture,
     pub method: &'a Method,
@@ -36,10 +36,10 @@ pub async fn run(
     setting: &Setting,
     source: &Path,
     toolchain: &Toolchain,
-    order: Order<'_>,
+    order: BuildInputs<'_>,
     listener: &dyn Listener,
 ) -> Result<Vec<u8>, Error> {
-    let Order {
+    let BuildInputs {
         function,
         architecture,
         method,

@@ -1,10 +1,9 @@
 //! Building the rotation function from its source.
 //!
-//! Cargo does the work and decides what is up to date. This room finds the
-//! source, sees to it that the same source gives the same bytes wherever it
-//! lies, and chooses the tool that links for Lambda: cargo alone where the
-//! machine is of the architecture asked for, and one that can link for another
-//! where it is not, or where this machine's glibc is too new.
+//! Cargo does the work and decides what is up to date. This room finds the source, makes
+//! the build reproducible in any directory, and chooses the tool that links for Lambda:
+//! cargo alone where the machine is of the architecture asked for, and one that can link
+//! for another where it is not, or where this machine's glibc is too new.
 
 mod error;
 mod function;
@@ -34,9 +33,8 @@ impl From<Architecture> for Machine {
     }
 }
 
-/// Builds a function for an architecture and returns the executable. What
-/// cargo says is told as it says it; a build of what is up to date takes less
-/// than a second.
+/// Builds a function for an architecture and returns the executable. Cargo's output is
+/// shown while it runs. If everything is up to date, this takes less than a second.
 ///
 /// The source is where `KEYROTA_SOURCE` says, or else where this program was
 /// built from. The caller's `RUSTFLAGS` do not count: flags such as
@@ -77,7 +75,7 @@ async fn build_with(
         }
     })?;
     let run = async |method: &Method| {
-        let order = invocation::Order {
+        let order = invocation::BuildInputs {
             function,
             architecture,
             method,

@@ -304,7 +304,7 @@ async fn really_build(name: &str) -> Vec<u8> {
         &setting,
         &source,
         &toolchain,
-        invocation::Order {
+        invocation::BuildInputs {
             function: Function::AccessKeys,
             architecture,
             method: &Method::Native,

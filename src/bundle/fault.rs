@@ -62,7 +62,7 @@ pub enum Fault {
     OtherMachine {
         /// What it was built for.
         found: String,
-        /// What it was to be built for.
+        /// The machine of the function.
         asked: Machine,
     },
     /// An executable that asks for a dynamic linker that is not there.

@@ -1,10 +1,10 @@
 //! The function's deployment package: bytes in, bytes out.
 //!
-//! A [`Bundle`] is a zip that Lambda can run: whoever holds one knows that it
-//! was looked at. It comes either from an executable ([`Bundle::pack`]) or from
-//! a zip that somebody else made ([`Bundle::inspect`]); both check the same
-//! things and report every fault, not only the first. This room imports nothing
-//! of ours and touches neither files nor processes.
+//! A [`Bundle`] is a zip that Lambda can run: a value of this type has been checked. It
+//! comes either from an executable ([`Bundle::pack`]) or from a zip that somebody else
+//! made ([`Bundle::inspect`]); both check the same things and report every fault, not
+//! only the first. This room imports nothing of ours and touches neither files nor
+//! processes.
 
 mod archive;
 mod authorities;

@@ -1,34 +1,34 @@
-//! Questions on a terminal, each asked again until the answer will do.
+//! Prompts on a terminal, each repeated until the answer is valid.
 
 use std::io::{BufRead, Write};
 
 use super::Exit;
 use super::failure::Failed;
 
-/// Answers that will not do, before the program stops asking.
-const PATIENCE: usize = 5;
+/// The number of invalid answers before the program gives up.
+const MAX_ATTEMPTS: usize = 5;
 
-/// Whom to ask, and where to read the answers.
-pub(super) struct Asker<I, O> {
+/// Where to write prompts, and where to read the answers.
+pub(super) struct Prompter<I, O> {
     pub(super) input: I,
     pub(super) output: O,
 }
 
-impl<I: BufRead, O: Write> Asker<I, O> {
-    /// Says something that is no question.
+impl<I: BufRead, O: Write> Prompter<I, O> {
+    /// Writes a line.
     pub(super) fn say(&mut self, text: &str) {
         let _ = writeln!(self.output, "{text}");
     }
 
-    /// Asks until `parse` takes the answer; an empty one is `default`, where there
-    /// is one, and otherwise goes to `parse` too.
+    /// Prompts until `parse` accepts the answer. An empty answer is `default`, if there
+    /// is one; otherwise, `parse` gets it too.
     pub(super) fn ask<T>(
         &mut self,
         question: &str,
         default: Option<&str>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, Failed> {
-        for _ in 0..PATIENCE {
+        for _ in 0..MAX_ATTEMPTS {
             let _ = match default {
                 Some(default) => write!(self.output, "{question} [{default}] "),
                 None => write!(self.output, "{question} "),
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn ask(answers: &str, default: Option<&str>) -> (Result<u8, Failed>, String) {
-        let mut asker = Asker {
+        let mut asker = Prompter {
             input: answers.as_bytes(),
             output: Vec::new(),
         };

@@ -75,9 +75,9 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Returns what a zip holds of the manifest: files of authorities, and the pins of each
-/// of its stacks. A function can be bundled without a manifest. Then it serves no secret
-/// until `bootstrap` packs the pins with it.
+/// Returns the parts of a zip file that come from the manifest: the files of authorities,
+/// and the pins of each stack. A function can be bundled without a manifest, but then it
+/// rotates nothing until `bootstrap` adds the pins.
 fn from_manifest(
     settings: &Settings,
     strategy: Strategy,

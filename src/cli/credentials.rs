@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::Exit;
+use super::current::CurrentCredential;
 use super::failure::Failed;
-use super::held::Held;
 use super::session::Session;
 use super::settings::Settings;
 use crate::view::CredentialsResult;
@@ -33,12 +33,12 @@ pub(super) struct CredentialsCommand {
 pub(super) async fn run(settings: &Settings, verb: &CredentialsCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    match Held::read(context.cloud, &verb.secret).await? {
-        Held::Key(credential) => settings.view.show(&CredentialsResult {
+    match CurrentCredential::read(context.cloud, &verb.secret).await? {
+        CurrentCredential::Key(credential) => settings.view.show(&CredentialsResult {
             id: credential.accesskey.into(),
             secret: credential.secretkey,
         }),
-        Held::Login(_) => {
+        CurrentCredential::Login(_) => {
             let secret = &verb.secret;
             let message = format!(
                 "the secret {secret} contains a database password instead of an access key"

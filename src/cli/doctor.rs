@@ -32,9 +32,9 @@ pub(super) struct Doctor {
     yes: bool,
 }
 
-/// Mending a fault may show another that it hid: a secret that is restored may have
-/// its rotation switched off, and be overdue.
-const ROUNDS: usize = 5;
+/// A remedy may reveal another fault: the rotation of a restored secret may be disabled
+/// and overdue.
+const MAX_ROUNDS: usize = 5;
 
 pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Failed> {
     let stacks = Stacks::load(settings)?;
@@ -44,10 +44,10 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     for model in &models {
         run::guard_account(&context, model).await?;
     }
-    let mut looks = vec![look(&context, &models).await?];
+    let mut looks = vec![examine(&context, &models).await?];
     let mut tried: Vec<Diagnosis> = Vec::new();
     let mut refused = false;
-    while verb.fix && looks.len() <= ROUNDS {
+    while verb.fix && looks.len() <= MAX_ROUNDS {
         let last = looks.last().map(Vec::as_slice).unwrap_or_default();
         let chosen: Vec<Vec<Diagnosis>> = last.iter().map(|it| untried(it, &tried)).collect();
         if chosen.iter().all(Vec::is_empty) {
@@ -60,7 +60,7 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
             refused |= failures.iter().any(is_aws);
             tried.extend(chosen);
         }
-        looks.push(look(&context, &models).await?);
+        looks.push(examine(&context, &models).await?);
     }
     settings.progress.finish();
     let looks: Vec<Vec<Diagnosis>> = looks.into_iter().map(|look| look.concat()).collect();
@@ -73,8 +73,8 @@ pub(super) async fn run(settings: &Settings, verb: &Doctor) -> Result<Exit, Fail
     })
 }
 
-/// Looks at every stack, each by itself.
-async fn look(context: &Context<'_>, models: &[&Model]) -> Result<Vec<Vec<Diagnosis>>, Failed> {
+/// Examines each stack.
+async fn examine(context: &Context<'_>, models: &[&Model]) -> Result<Vec<Vec<Diagnosis>>, Failed> {
     let mut found = Vec::new();
     for model in models {
         found.push(run::examine(context, model).await?);
@@ -82,7 +82,8 @@ async fn look(context: &Context<'_>, models: &[&Model]) -> Result<Vec<Vec<Diagno
     Ok(found)
 }
 
-/// Returns what may be mended and was not tried: what did not help will not help again.
+/// Returns the faults with a fix that was not applied yet. A fix that did not help is not
+/// repeated.
 fn untried(found: &[Diagnosis], tried: &[Diagnosis]) -> Vec<Diagnosis> {
     let fresh = |it: &&Diagnosis| it.fix.is_some() && !tried.iter().any(|held| held.is_same(it));
     found.iter().filter(fresh).cloned().collect()

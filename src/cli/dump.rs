@@ -1,14 +1,13 @@
-//! No core dumps: an image of this program's memory would hold the secrets that it
-//! was working with.
+//! No core dumps, because an image of this program's memory would contain secrets.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The limit on core dumps that the caller had set.
+/// The caller's limit on core dumps.
 #[derive(Clone, Debug)]
 pub(super) struct CoreLimit(Rlimit);
 
-/// Sees to it that this process leaves no core dump, and returns the limit that was
-/// set before. Where the machine does not let it, there is nothing else to do.
+/// Disables core dumps of this process, and returns the previous limit. If the system
+/// does not allow this, nothing else can be done.
 ///
 /// Only the soft limit is lowered: it can be raised again for another program.
 pub(super) fn forbid() -> CoreLimit {
@@ -29,8 +28,8 @@ pub(super) fn forbid() -> CoreLimit {
 }
 
 impl CoreLimit {
-    /// Gives the program that takes this one's place the limit that its caller set.
-    /// A program that is started is dumpable again by itself ("execve(2)").
+    /// Restores the caller's limit for the program that replaces this one. `execve` makes
+    /// a process dumpable again ("execve(2)").
     pub(super) fn restore(&self) {
         let _ = setrlimit(Resource::Core, self.0);
     }

@@ -9,8 +9,8 @@ use std::process::Command;
 use clap::Args;
 use secrecy::ExposeSecret;
 
+use super::current::CurrentCredential;
 use super::failure::Failed;
-use super::held::Held;
 use super::session::Session;
 use super::settings::Settings;
 use super::{Exit, file};
@@ -53,13 +53,13 @@ pub(super) struct ExecCommand {
 pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit, Failed> {
     let session = Session::open(settings, None).await?;
     let context = session.context(settings);
-    let environment = match Held::read(context.cloud, &verb.secret).await? {
-        Held::Key(credential) => {
+    let environment = match CurrentCredential::read(context.cloud, &verb.secret).await? {
+        CurrentCredential::Key(credential) => {
             let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(std::env::var_os);
             let region = named.iter().all(Option::is_none).then_some(context.region);
             Environment::with_key(&credential, region)
         }
-        Held::Login(login) => {
+        CurrentCredential::Login(login) => {
             let tls = tls(settings, context.cloud, &verb.secret).await?;
             Environment::with_login(&login, tls)
         }
@@ -69,8 +69,8 @@ pub(super) async fn run(settings: &Settings, verb: &ExecCommand) -> Result<Exit,
     Err(replace(settings, &verb.command, &environment, &folders))
 }
 
-/// Returns what is asked of the server's certificate. The tag says so; without
-/// the right to see it, or without one, the most is asked.
+/// Returns how the server's certificate is verified, from the secret's tag. Without the
+/// tag, or without the permission to read it, the strictest mode applies.
 async fn tls<S: Secrets + ?Sized>(
     settings: &Settings,
     secrets: &S,
@@ -92,9 +92,9 @@ async fn tls<S: Secrets + ?Sized>(
     Ok(tls_of(tag.as_deref()))
 }
 
-/// Writes option files, and returns the variables that name their folders. These are
-/// in the user's cache, since the command outlives this program; a folder has the
-/// name of what its file says, so that there are only a few.
+/// Writes option files, and returns the variables that name their directories. These are
+/// in the user's cache, because the command outlives this program. A directory is named
+/// after the content of its file, so that there are only a few.
 fn option_folders(files: &[OptionFile]) -> Result<Vec<(&'static str, PathBuf)>, Failed> {
     if files.is_empty() {
         return Ok(Vec::new());
@@ -119,7 +119,7 @@ fn option_folders(files: &[OptionFile]) -> Result<Vec<(&'static str, PathBuf)>, 
     })
 }
 
-/// Has the command take this process's place; returns only where it cannot.
+/// Replaces this process with the command. Returns only if this fails.
 fn replace(
     settings: &Settings,
     words: &[OsString],

@@ -7,7 +7,7 @@ use crate::port::{self, ErrorKind};
 use crate::view::Failure;
 use crate::{build, bundle, render, run, sandbox};
 
-/// A failure with the exit code it ends the program with.
+/// A failure with its exit code.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) failure: Failure,
@@ -15,7 +15,7 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    /// Returns a failure that ends with 1.
+    /// Returns a failure with exit code 1.
     pub(super) fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Self {
             failure: Failure {
@@ -40,7 +40,7 @@ impl Failed {
         self
     }
 
-    /// Returns the refusal of `what`, with everything that was found.
+    /// Returns the refusal of `what`, with all findings.
     pub(super) fn refused(what: &str, findings: Vec<Finding>) -> Self {
         let errors = findings.iter().filter(|finding| finding.is_error()).count();
         let count = match errors {

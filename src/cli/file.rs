@@ -1,4 +1,4 @@
-//! Files that are written as a whole or not at all.
+//! Files that are written atomically.
 
 use std::fs::Permissions;
 use std::io::{ErrorKind, Write as _};
@@ -23,7 +23,7 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Creates a file, and returns whether there was none.
+/// Creates a file, and returns whether it did not exist.
 pub(super) fn create(path: &Path, text: &str) -> Result<bool, Failed> {
     let failed = |error: std::io::Error| Failed::file("write", path, &error);
     let file = written_beside(path, text).map_err(failed)?;
@@ -50,8 +50,8 @@ fn written_beside(path: &Path, text: &str) -> std::io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Returns the file to replace: the target of a symbolic link, since the rename would
-/// replace the link. A device or a folder is refused.
+/// Returns the file to replace: the target of a symbolic link, because renaming would
+/// replace the link. Refuses a device or a directory.
 fn replaceable(path: &Path) -> Result<PathBuf, Failed> {
     let failed = |error: std::io::Error| Failed::file("write", path, &error);
     match std::fs::symlink_metadata(path) {

@@ -1,5 +1,4 @@
-//! The manifest as the stacks it makes, with the record beside it, and the
-//! templates that render them.
+//! The stacks of a manifest, the record beside it, and the templates that render them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use crate::render::{self, Before, Fleet, Record, Rendering, Templates};
 use crate::run::{self, Cleared, Context};
 use crate::{plan, port};
 
-/// The stacks of a manifest, and where the record of them is kept.
+/// The stacks of a manifest, and the path of their record.
 pub(super) struct Stacks {
     pub(super) fleet: Fleet,
     pub(super) record: PathBuf,
@@ -23,7 +22,7 @@ pub(super) struct Stacks {
 }
 
 impl Stacks {
-    /// Reads the manifest and the record beside it, and places every entry.
+    /// Reads the manifest and the record, and assigns each entry to a stack.
     pub(super) fn load(settings: &Settings) -> Result<Self, Failed> {
         let path = record_path(&settings.manifest);
         let (record, model) = render::both(|| read_record(&path), || settings.load());
@@ -39,21 +38,21 @@ impl Stacks {
         })
     }
 
-    /// Returns a model of the fleet, for what is the same in all of them.
+    /// Returns one model, for settings that all stacks share.
     pub(super) fn model(&self) -> Option<&Model> {
         self.fleet.models().next()
     }
 
-    /// Returns the record's text and whether the file holds it; none where one
-    /// stack holds everything.
+    /// Returns the record's text and whether the file is up to date, or `None` if there
+    /// is only one stack.
     pub(super) fn record_text(&self) -> Option<(String, bool)> {
         let text = self.fleet.record.as_ref()?.text();
         let same = self.held.as_ref() == Some(&text);
         Some((text, same))
     }
 
-    /// Writes the record where it says something new: before anything is deployed,
-    /// since no later run could know it.
+    /// Writes the record if it changed, before anything is deployed, because a later run
+    /// could not reconstruct it.
     pub(super) fn keep_record(&self, settings: &Settings) -> Result<(), Failed> {
         let Some((text, false)) = self.record_text() else {
             return Ok(());
@@ -67,7 +66,7 @@ impl Stacks {
         Ok(())
     }
 
-    /// Looks at the account for every stack, and refuses with all that is found.
+    /// Checks the account for every stack, and refuses with all findings.
     pub(super) async fn clear(
         &self,
         context: &Context<'_>,
@@ -90,8 +89,8 @@ impl Stacks {
         Ok(cleared)
     }
 
-    /// Refuses to move a secret from one stack to another. It is looked at first:
-    /// such a secret would be refused in any case, as one that is in the way.
+    /// Refuses to move a secret from one stack to another. This check comes first,
+    /// because a later one would refuse the secret with a less helpful message.
     async fn check_placement(&self, context: &Context<'_>) -> Result<(), Failed> {
         if self.fleet.record.is_none() {
             return Ok(());
@@ -125,7 +124,7 @@ impl Stacks {
     }
 }
 
-/// Reads the record, and returns its text too, where there is one.
+/// Reads the record and its text, if it exists.
 fn read_record(path: &Path) -> Result<(Record, Option<String>), Failed> {
     let text = match read(path) {
         Ok(text) => text,
@@ -173,8 +172,8 @@ impl Overlay {
 
 const TEMPLATE: &str = ".yaml.hbs";
 
-/// Returns the templates of a folder by name. A file that is called otherwise is
-/// no template, unless it nearly is one.
+/// Returns the templates of a directory by name. Ignores other files, but refuses other
+/// names that end with `.hbs`.
 fn templates_in(directory: &Path) -> Result<BTreeMap<String, String>, Failed> {
     let failed = |error: &std::io::Error| Failed::file("read the templates in", directory, error);
     let mut templates = BTreeMap::new();

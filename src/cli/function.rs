@@ -1,4 +1,4 @@
-//! Where the functions' zips come from: built here, or given.
+//! The functions' zip files: built here, or provided.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(super) struct FunctionSource {
     database_function_zip: Option<PathBuf>,
 }
 
-/// Builds a function and packs it.
+/// Builds a function and packages it.
 pub(super) async fn build(
     settings: &Settings,
     strategy: Strategy,
@@ -45,8 +45,8 @@ pub(super) async fn build(
     Ok(Bundle::pack_with(&executable, authorities, machine)?)
 }
 
-/// Reads the files of authorities that databases name, beside the manifest, and
-/// refuses with all that are none.
+/// Reads the authorities' files of databases, relative to the manifest, and refuses with
+/// all that are invalid.
 pub(super) fn authorities<'a>(
     manifest: &Path,
     databases: impl IntoIterator<Item = &'a Database>,
@@ -87,8 +87,8 @@ fn read_authorities(name: String, path: &Path) -> Result<Authorities, String> {
 }
 
 impl FunctionSource {
-    /// Reads the files of authorities, where they are not in a zip that is given:
-    /// before anything is asked, built or deployed.
+    /// Reads the authorities' files before prompts, builds, and deployments, unless they
+    /// are in a provided zip file.
     pub(super) fn authorities(
         &self,
         settings: &Settings,
@@ -100,8 +100,8 @@ impl FunctionSource {
         }
     }
 
-    /// Returns the packages of the functions that the stacks have, having checked them,
-    /// without what is each stack's own.
+    /// Returns the checked packages of the stacks' functions, without the pins of each
+    /// stack.
     pub(super) async fn packages(
         &self,
         settings: &Settings,
@@ -140,8 +140,8 @@ impl FunctionSource {
     }
 }
 
-/// The functions' packages, which are the same for all stacks of a manifest but for
-/// their pins.
+/// The functions' packages, which differ between the stacks of a manifest only in their
+/// pins.
 #[derive(Default)]
 pub(super) struct Packages(BTreeMap<Strategy, Bundle>);
 

@@ -12,8 +12,7 @@ use super::settings::Settings;
 use crate::render::{Before, Rendering, spread};
 use crate::view::{GenerateResult, WrittenFile};
 
-/// A processor reads or writes this many files at a time: a few are not worth
-/// starting another thread for.
+/// The number of files per thread. Fewer are not worth another thread.
 const CHUNK: usize = 32;
 
 const EXAMPLES: &str = "\
@@ -148,7 +147,7 @@ fn write(directory: &Path, rendering: &Rendering) -> Result<GenerateResult, Fail
     })
 }
 
-/// Writes a file, unless it is there already.
+/// Writes a file, unless it is up to date.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line is where files are written"
@@ -202,7 +201,7 @@ fn earlier(directory: &Path) -> Result<Before, Failed> {
     })
 }
 
-/// Returns what an earlier rendering wrote and this one does not.
+/// Returns the files of an earlier rendering that this one does not contain.
 fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
     // Only a folder that was rendered before is keyrota's to tidy; a `stack.yaml` and
     // folders `policies` and `pins` may well be somebody else's.
@@ -220,8 +219,9 @@ fn stale(directory: &Path, rendering: &Rendering) -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns a file of a folder that was never rendered to, where keyrota would write
-/// over it, or take it for an entry's that is gone the next time.
+/// Returns a file that keyrota did not write, in a directory without an earlier
+/// rendering, that this rendering would overwrite, or that the next one would delete as
+/// stale.
 fn foreign(directory: &Path, rendering: &Rendering) -> Option<String> {
     let above = names_in(directory);
     if is_rendering(&above) {
@@ -251,7 +251,7 @@ fn is_deployers(name: &str) -> bool {
     name.starts_with("deployer-policy") && name.ends_with(".json")
 }
 
-/// Returns the files in a folder of a rendering that only JSON is written to.
+/// Returns the JSON files in a directory of a rendering.
 fn json_in(directory: &Path, folder: &str) -> impl Iterator<Item = String> + use<> {
     let names = names_in(&directory.join(folder)).into_iter();
     let folder = folder.to_owned();

@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Exit;
-use super::ask::Asker;
+use super::ask::Prompter;
 use super::failure::Failed;
 use super::file;
 use super::settings::Settings;
-use super::survey::{Surveyed, survey};
+use super::survey::{AccountSurvey, survey};
 use crate::aws::SystemClock;
 use crate::model::{
     self, AccountId, Draft, Finding, KmsKey, Region, RotateAs, Schedule, StackName, UserName,
@@ -21,10 +21,10 @@ use crate::port::{Clock, Event, Listener};
 use crate::render::{self, Fleet, Record, Templates};
 use crate::view::{InitResult, Questions, stderr_is_terminal};
 
-/// How long to look around in the account before going on without.
-const LOOKING: Duration = Duration::from_secs(20);
+/// The time limit for looking up users in the account.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
 const SCHEDULE: &str = "rate(30 days)";
-/// No long-lived key makes the calls, and a dead key can be replaced.
+/// Requires no long-lived key, and can replace a key that no longer works.
 const ROTATE_AS: &str = "role";
 
 /// Create a commented manifest
@@ -94,10 +94,10 @@ pub(super) async fn run(settings: &Settings, verb: InitCommand) -> Result<Exit, 
         require_flags(&verb)?;
     }
     let surveyed = match verb.no_discover {
-        true => Surveyed::default(),
-        false => look_around(settings, &verb.users).await,
+        true => AccountSurvey::default(),
+        false => look_up_users(settings, &verb.users).await,
     };
-    let known = Known {
+    let known = InitInputs {
         region: region.or_else(|| surveyed.region.clone()),
         account: verb.account.clone().or_else(|| surveyed.account.clone()),
         verb,
@@ -152,27 +152,27 @@ fn require_flags(verb: &InitCommand) -> Result<(), Failed> {
         .exit(Exit::Usage))
 }
 
-/// Looks around, and says calmly where that was not to be.
-async fn look_around(settings: &Settings, users: &[UserName]) -> Surveyed {
-    match tokio::time::timeout(LOOKING, survey(settings, users)).await {
+/// Looks up users and their keys, within a time limit.
+async fn look_up_users(settings: &Settings, users: &[UserName]) -> AccountSurvey {
+    match tokio::time::timeout(LOOKUP_TIMEOUT, survey(settings, users)).await {
         Ok(surveyed) => surveyed,
         Err(_) => {
             settings.progress.on(Event::Done(
                 "AWS did not respond in time; continuing without the account's users".to_owned(),
             ));
-            Surveyed::default()
+            AccountSurvey::default()
         }
     }
 }
 
-/// What flags and the account say.
-struct Known {
+/// The options, completed from the account.
+struct InitInputs {
     region: Option<Region>,
     account: Option<AccountId>,
     verb: InitCommand,
 }
 
-impl Known {
+impl InitInputs {
     fn into_draft(self) -> Result<Draft, Failed> {
         let verb = self.verb;
         let stack = verb
@@ -190,11 +190,11 @@ impl Known {
         })
     }
 
-    /// Asks for what no flag has said.
+    /// Prompts for settings that no option specifies.
     fn ask<I: std::io::BufRead, O: Write>(
         mut self,
         candidates: &[Candidate],
-        asker: &mut Asker<I, O>,
+        asker: &mut Prompter<I, O>,
     ) -> Result<Draft, Failed> {
         let verb = &mut self.verb;
         if verb.stack.is_none() {
@@ -235,11 +235,11 @@ impl Known {
     }
 }
 
-/// Asks on a thread of its own, so that an interrupt need not wait for an answer.
-async fn questions(known: Known, candidates: Vec<Candidate>) -> Result<Draft, Failed> {
+/// Prompts on a separate thread, so that an interrupt does not wait for an answer.
+async fn questions(known: InitInputs, candidates: Vec<Candidate>) -> Result<Draft, Failed> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        let mut asker = Asker {
+        let mut asker = Prompter {
             input: BufReader::new(std::io::stdin()),
             output: Questions,
         };
@@ -249,8 +249,8 @@ async fn questions(known: Known, candidates: Vec<Candidate>) -> Result<Draft, Fa
     answered.unwrap_or_else(|_| Err(Failed::new("questions", "the prompts ended unexpectedly")))
 }
 
-/// Lists the users that were found, each with its number.
-fn list<I: std::io::BufRead, O: Write>(candidates: &[Candidate], asker: &mut Asker<I, O>) {
+/// Lists the users that were found, with numbers.
+fn list<I: std::io::BufRead, O: Write>(candidates: &[Candidate], asker: &mut Prompter<I, O>) {
     for (index, candidate) in candidates.iter().enumerate() {
         let note = crate::view::candidate_note(candidate, SystemClock.now());
         asker.say(&format!("  {:>3}  {}  {note}", index + 1, candidate.name));
@@ -281,7 +281,7 @@ fn chosen(answer: &str, candidates: &[Candidate]) -> Result<Vec<UserName>, Strin
     }
 }
 
-/// Drops names that IAM takes for one that came before.
+/// Removes names that IAM considers duplicates.
 fn unique(users: Vec<UserName>) -> Vec<UserName> {
     let mut known = std::collections::BTreeSet::new();
     let mut users = users;
@@ -289,7 +289,7 @@ fn unique(users: Vec<UserName>) -> Vec<UserName> {
     users
 }
 
-/// Has the manifest pass what `generate` does, before it is anywhere.
+/// Checks the manifest as `generate` does, before it is written.
 fn check(path: &Path, text: &str) -> Result<(), Failed> {
     let name = path.display().to_string();
     let refused = |findings: Vec<Finding>| Failed::refused(&name, findings);
@@ -319,9 +319,9 @@ mod tests {
         verb: InitCommand,
     }
 
-    fn known(flags: &[&str]) -> Known {
+    fn known(flags: &[&str]) -> InitInputs {
         let line = ["init"].iter().chain(flags);
-        Known {
+        InitInputs {
             region: None,
             account: None,
             verb: Line::try_parse_from(line).unwrap().verb,
@@ -338,7 +338,7 @@ mod tests {
 
     fn asked(flags: &[&str], found: &[&str], answers: &str) -> (Result<Draft, Failed>, String) {
         let found: Vec<Candidate> = found.iter().map(|name| candidate(name)).collect();
-        let mut asker = Asker {
+        let mut asker = Prompter {
             input: answers.as_bytes(),
             output: Vec::new(),
         };

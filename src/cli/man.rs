@@ -71,7 +71,7 @@ fn write(directory: &Path, pages: &[Page]) -> Result<ManualResult, Failed> {
     })
 }
 
-/// Writes a page, unless it is there already.
+/// Writes a page, unless it is up to date.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line is where files are written"

@@ -1,5 +1,5 @@
-//! The command line: arguments, settings, one file a verb. The one room that
-//! sees all the others.
+//! The command line: arguments, settings, and one file per command. The only module that
+//! uses all the others.
 
 mod ask;
 mod bootstrap;
@@ -7,6 +7,7 @@ mod bundle;
 mod completions;
 mod cost;
 mod credentials;
+mod current;
 mod demo;
 mod doctor;
 mod dump;
@@ -17,7 +18,7 @@ mod file;
 mod fleet;
 mod function;
 mod generate;
-mod held;
+
 mod init;
 mod man;
 mod password;
@@ -93,7 +94,7 @@ pub fn main() -> std::process::ExitCode {
         failed.exit
     });
     match exit {
-        Exit::Done | Exit::Different | Exit::Attention if settings.view.tell_unwritten() => {
+        Exit::Done | Exit::Different | Exit::Attention if settings.view.report_write_error() => {
             Exit::Failed
         }
         exit => exit,
@@ -134,7 +135,7 @@ async fn run(settings: &Settings, command: Command) -> Result<Exit, Failed> {
     }
 }
 
-/// Returns once somebody wants the program to end: Ctrl-C, or SIGTERM.
+/// Returns when the program receives SIGINT (Ctrl-C) or SIGTERM.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {

@@ -1,5 +1,5 @@
-//! First passwords: from whoever bootstraps, the environment or another secret.
-//! They are had before anything is deployed, and shown nowhere.
+//! First passwords, from a prompt, the environment, or another secret. They are read
+//! before anything is deployed, and never shown.
 
 use std::io::IsTerminal;
 
@@ -15,20 +15,19 @@ use crate::render::Shard;
 use crate::run::{Cleared, Context, Passwords};
 use crate::view::stderr_is_terminal;
 
-/// First passwords that are there already, and the entries to ask for.
-pub(super) struct Asked<'a> {
+/// The first passwords that are available, and the entries to prompt for.
+pub(super) struct FirstPasswords<'a> {
     passwords: Passwords,
     prompts: Vec<&'a Database>,
 }
 
-/// Collects what need not be asked for, and refuses with everything that is
-/// missing.
+/// Collects the passwords that need no prompt, and refuses with all that are missing.
 pub(super) async fn collect<'a>(
     context: &Context<'_>,
     shards: &'a [Shard],
     cleared: &[Cleared],
-) -> Result<Asked<'a>, Failed> {
-    let mut asked = Asked {
+) -> Result<FirstPasswords<'a>, Failed> {
+    let mut asked = FirstPasswords {
         passwords: Passwords::new(),
         prompts: Vec::new(),
     };
@@ -77,8 +76,8 @@ pub(super) async fn collect<'a>(
     Ok(asked)
 }
 
-impl Asked<'_> {
-    /// Asks for the rest, without showing what is typed.
+impl FirstPasswords<'_> {
+    /// Prompts for the other passwords, without echo.
     pub(super) fn ask(self, settings: &Settings) -> Result<Passwords, Failed> {
         let mut passwords = self.passwords;
         settings.progress.finish();
@@ -124,7 +123,7 @@ fn in_environment(name: &str) -> Result<SecretString, String> {
     }
 }
 
-/// Reads a secret's field `password`, or all of its text where that is no JSON
+/// Reads the field `password` of a secret, or its complete text if it is not a JSON
 /// object.
 async fn in_secret(
     context: &Context<'_>,

@@ -93,7 +93,7 @@ fn options<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
     text
 }
 
-/// Returns help as Markdown: paragraphs that are laid out by hand stay as they are.
+/// Returns help as Markdown. Preformatted paragraphs become code.
 fn prose(help: &str) -> String {
     let mut text = String::new();
     for paragraph in help.split("\n\n").filter(|part| !part.trim().is_empty()) {

@@ -115,7 +115,7 @@ fn entries(model: &Model) -> impl Iterator<Item = Entry<'_>> {
     keys.chain(model.databases.iter().map(Entry::Database))
 }
 
-/// Returns the entries that are named, or all, with their stacks.
+/// Returns the named entries, or all entries, with their stacks.
 fn chosen<'fleet>(
     fleet: &'fleet Fleet,
     names: &[String],
@@ -220,7 +220,7 @@ async fn restore(context: &Context<'_>, deployed: &Deployed, entry: Entry<'_>) -
     result
 }
 
-/// Returns the result of an entry that nothing has come of yet.
+/// Returns the initial result of an entry.
 fn untouched(deployed: &Deployed, entry: Entry<'_>) -> RotatedSecret {
     RotatedSecret {
         name: entry.secret().to_string(),

@@ -83,7 +83,7 @@ fn refuse(settings: &Settings, error: String, finding: Finding) -> Exit {
     failed.exit
 }
 
-/// Returns the fault as a finding, with the expression and its part marked below.
+/// Returns the fault as a finding, with the invalid part of the expression marked.
 fn finding(fault: &Fault) -> Finding {
     let message = match fault.excerpt() {
         Some(excerpt) => format!("{}\n  {}", fault.why, excerpt.replace('\n', "\n  ")),

@@ -6,7 +6,7 @@ use crate::aws::{self, Aws, SystemClock};
 use crate::model::Model;
 use crate::run::{Context, Pace};
 
-/// The clients, the clock and the Region that a command works with.
+/// The clients, the clock, and the Region of a command.
 pub(super) struct Session {
     aws: Aws,
     clock: SystemClock,
@@ -14,7 +14,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects; the Region is the flag's, else the manifest's, else the SDK's own.
+    /// Connects. The Region is that of `--region`, the manifest, or the AWS
+    /// configuration, in this order.
     pub(super) async fn open(settings: &Settings, model: Option<&Model>) -> Result<Self, Failed> {
         let manifest = model.and_then(|model| model.region.as_ref());
         let region = settings
@@ -39,7 +40,7 @@ impl Session {
         })
     }
 
-    /// Returns what the engine's stages need.
+    /// Returns the context of the engine's stages.
     pub(super) fn context<'a>(&'a self, settings: &'a Settings) -> Context<'a> {
         Context {
             cloud: &self.aws,

@@ -1,4 +1,4 @@
-//! Flags that every command knows, resolved once.
+//! The global options, resolved once.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ pub(super) struct Global {
     color: Color,
 }
 
-/// What the flags come to.
+/// The resolved global options.
 pub(super) struct Settings {
     pub(super) manifest: PathBuf,
     pub(super) environment: Option<String>,
@@ -59,12 +59,12 @@ pub(super) struct Settings {
     pub(super) verbose: bool,
     pub(super) view: View,
     pub(super) progress: Progress,
-    /// What the caller allows of core dumps, for a command that `exec` starts.
+    /// The caller's limit on core dumps, for the command that `exec` runs.
     pub(super) core_limit: CoreLimit,
 }
 
 impl Settings {
-    /// Resolves the flags. Taking the struct apart makes a forgotten one an error.
+    /// Resolves the options. Destructuring makes a forgotten one a compile error.
     pub(super) fn resolve(global: Global, core_limit: CoreLimit) -> Self {
         let Global {
             manifest,
@@ -90,7 +90,7 @@ impl Settings {
         }
     }
 
-    /// Reads and checks the manifest; its warnings go to stderr.
+    /// Reads and checks the manifest. Warnings go to stderr.
     pub(super) fn load(&self) -> Result<Model, Failed> {
         #[expect(
             clippy::disallowed_methods,
@@ -113,7 +113,7 @@ impl Settings {
         Ok(loaded.model)
     }
 
-    /// Asks on the terminal whether to go on.
+    /// Shows a confirmation prompt.
     pub(super) fn confirm(&self, yes: bool, question: &str) -> Result<(), Failed> {
         if yes {
             return Ok(());

@@ -1,5 +1,5 @@
-//! What there is in the account, for `keyrota init`: the caller's account, the
-//! Region, and users with their keys. Whatever is not to be had is done without.
+//! Looks up the account, for `keyrota init`: the account ID, the Region, and users with
+//! their keys. Missing information is not an error.
 
 use super::settings::Settings;
 use crate::aws::{self, Aws};
@@ -8,19 +8,19 @@ use crate::plan::Candidate;
 use crate::port::{self, ErrorKind, Event, Identity, Listener};
 use crate::run;
 
-/// IAM answers wherever one asks, but an SDK wants to be somewhere.
+/// IAM is a global service, but the SDK requires a Region.
 const ANYWHERE: &str = "us-east-1";
 
 /// What was found.
 #[derive(Default)]
-pub(super) struct Surveyed {
+pub(super) struct AccountSurvey {
     pub(super) account: Option<AccountId>,
     pub(super) region: Option<Region>,
     pub(super) candidates: Vec<Candidate>,
 }
 
-impl Surveyed {
-    /// Returns what was found of these users.
+impl AccountSurvey {
+    /// Returns what was found about these users.
     pub(super) fn of(&self, users: &[UserName]) -> Vec<Candidate> {
         let chosen = |candidate: &&Candidate| {
             users
@@ -31,9 +31,9 @@ impl Surveyed {
     }
 }
 
-/// Looks at the users named, or at all where none is.
-pub(super) async fn survey(settings: &Settings, users: &[UserName]) -> Surveyed {
-    let mut found = Surveyed::default();
+/// Looks up the named users, or all users if none is named.
+pub(super) async fn survey(settings: &Settings, users: &[UserName]) -> AccountSurvey {
+    let mut found = AccountSurvey::default();
     let mut wanted = aws::Settings {
         profile: settings.profile.clone(),
         region: settings.region.clone(),
@@ -75,7 +75,7 @@ async fn each(aws: &Aws, users: &[UserName]) -> port::Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// Says calmly why the account was not looked at.
+/// Returns a note that explains why the users are not listed.
 fn without(error: &port::Error) -> String {
     match error.kind {
         ErrorKind::Credentials => {

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 const DIGITS: usize = 12;
 const ONE: u128 = 1_000_000_000_000;
-/// Money and quantities are told to the sixth decimal.
+/// Amounts are shown with six decimals.
 const TOLD: u128 = 1_000_000;
 const TOLD_DIGITS: usize = 6;
 

@@ -1,5 +1,5 @@
-//! Who calls, and what exists in the account beside stacks and secrets:
-//! users' keys, the KMS key, the function, its logs and its code.
+//! The caller, and the resources of the account other than stacks and secrets: users and
+//! their keys, KMS keys, the functions, their logs, and their code.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use secrecy::SecretString;
 
 use super::Result;
 
-/// Who AWS says a caller is.
+/// The identity of a caller, as AWS reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The account's twelve digits.
+    /// The account ID, 12 digits.
     pub account: String,
     /// The principal, such as `arn:aws:iam::111122223333:user/ada`.
     pub arn: String,
 }
 
-/// An access key with its secret part. `Debug` shows the ID alone.
+/// An access key with its secret part. `Debug` shows only the ID.
 #[derive(Clone, Debug)]
 pub struct KeyPair {
     /// The access key ID.
@@ -32,7 +32,7 @@ pub struct KeyPair {
 pub trait Identity {
     /// Returns the caller itself (`sts:GetCallerIdentity`).
     async fn caller(&self) -> Result<Caller>;
-    /// Returns who the holder of a key is, asked with that key (`sts:GetCallerIdentity`).
+    /// Returns the owner of a key, in a request with that key (`sts:GetCallerIdentity`).
     async fn holder(&self, key: &KeyPair) -> Result<Caller>;
     /// Returns the key of a profile.
     async fn profile_key(&self, profile: &str) -> Result<KeyPair>;
@@ -45,7 +45,7 @@ pub struct User {
     pub arn: String,
     /// Its path, `/` for most.
     pub path: String,
-    /// Its tags; none where the user comes from the list of all users.
+    /// Its tags. Empty if the user comes from the list of all users.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -56,16 +56,16 @@ impl User {
     }
 }
 
-/// What IAM tells about a key.
+/// An access key, as IAM describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// The access key ID.
     pub id: String,
-    /// Whether it may be used.
+    /// Whether it is active.
     pub active: bool,
-    /// When it was made.
+    /// When it was created.
     pub created: Option<Timestamp>,
-    /// When it was last used, where it was and where somebody asked.
+    /// When it was last used. Empty if it was never used, or if this was not looked up.
     pub last_used: Option<Timestamp>,
 }
 
@@ -80,9 +80,10 @@ pub trait Keys {
     async fn keys(&self, user: &str) -> Result<Vec<Key>>;
     /// Returns when a key was last used (`iam:GetAccessKeyLastUsed`).
     async fn last_used(&self, id: &str) -> Result<Option<Timestamp>>;
-    /// Makes a key; never tried twice, since each try makes one (`iam:CreateAccessKey`).
+    /// Creates a key. Never retried, because each attempt creates one
+    /// (`iam:CreateAccessKey`).
     async fn create_key(&self, user: &str) -> Result<KeyPair>;
-    /// Deletes a key; one that is gone already is no failure (`iam:DeleteAccessKey`).
+    /// Deletes a key. Succeeds if the key does not exist (`iam:DeleteAccessKey`).
     async fn delete_key(&self, user: &str, id: &str) -> Result<()>;
     /// Sets a tag of a user (`iam:TagUser`).
     async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()>;
@@ -93,9 +94,9 @@ pub trait Keys {
 /// A customer managed KMS key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncryptionKey {
-    /// It can encrypt and decrypt.
+    /// Whether it can encrypt and decrypt.
     pub enabled: bool,
-    /// AWS's word for its state, such as `PendingDeletion`.
+    /// Its state, such as `PendingDeletion`.
     pub state: String,
 }
 
@@ -104,18 +105,19 @@ pub struct EncryptionKey {
 pub trait Encryption {
     /// Returns the key (`kms:DescribeKey`).
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>>;
-    /// Returns the key's tags (`kms:ListResourceTags`); nothing where there is no such key.
+    /// Returns the key's tags, or `None` if the key does not exist
+    /// (`kms:ListResourceTags`).
     async fn encryption_key_tags(&self, id: &str) -> Result<Option<BTreeMap<String, String>>>;
-    /// Has the key deleted after so many days, 7 to 30 (`kms:ScheduleKeyDeletion`).
+    /// Schedules the deletion of the key in 7 to 30 days (`kms:ScheduleKeyDeletion`).
     async fn schedule_key_deletion(&self, id: &str, days: u32) -> Result<()>;
 }
 
-/// How a call of a function ended.
+/// The result of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invoked {
-    /// It answered, in JSON.
+    /// The function returned this JSON text.
     Answered(String),
-    /// It failed, with this message.
+    /// The function failed with this message.
     Failed(String),
 }
 
@@ -124,12 +126,12 @@ pub enum Invoked {
 pub trait Functions {
     /// Returns the deployed code's SHA-256 in base64 (`lambda:GetFunctionConfiguration`).
     async fn code_sha256(&self, function: &str) -> Result<Option<String>>;
-    /// Calls a function with a JSON text and waits for its answer
+    /// Invokes a function with a JSON text and returns its result
     /// (`lambda:InvokeFunction`).
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked>;
-    /// Returns the messages of a log group since a moment (`logs:FilterLogEvents`).
+    /// Returns the messages of a log group since a time (`logs:FilterLogEvents`).
     async fn log_messages(&self, group: &str, since: Timestamp) -> Result<Vec<String>>;
-    /// Deletes a log group; says whether there was one (`logs:DeleteLogGroup`).
+    /// Deletes a log group, and returns whether it existed (`logs:DeleteLogGroup`).
     async fn delete_log_group(&self, group: &str) -> Result<bool>;
 }
 
@@ -142,33 +144,32 @@ pub struct ObjectVersion {
     pub version: String,
 }
 
-/// An object beside the body that it should have.
+/// The result of comparing an object with its expected body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compared {
-    /// It holds that body.
+    /// Whether the object has that body.
     pub same: bool,
-    /// The version that was compared; none where the bucket keeps no versions, so that
-    /// the object can be overwritten.
+    /// The version that was compared. `None` if the bucket is not versioned, so that the
+    /// object can be overwritten.
     pub version: Option<String>,
 }
 
-/// S3, as far as artifacts need it. Every call names the account that must
-/// own the bucket, so that a bucket of the same name elsewhere gets nothing.
+/// S3, as far as artifacts need it. Every request specifies the account that must own the
+/// bucket, so that nothing is sent to a bucket of another account.
 #[async_trait(?Send)]
 pub trait Artifacts {
-    /// Returns the bucket's Region; nothing where there is no such bucket
+    /// Returns the bucket's Region, or `None` if the bucket does not exist
     /// (`s3:ListBucket`).
     async fn bucket_region(&self, bucket: &str, account: &str) -> Result<Option<String>>;
-    /// Returns whether every object that is stored in the bucket gets a version of its
-    /// own (`s3:GetBucketVersioning`).
+    /// Returns whether versioning is enabled on the bucket (`s3:GetBucketVersioning`).
     async fn is_versioned(&self, bucket: &str, account: &str) -> Result<bool>;
     /// Creates a bucket.
     async fn create_bucket(&self, bucket: &str, account: &str) -> Result<()>;
-    /// Makes a bucket private, encrypted and versioned, and puts it under a policy;
-    /// returns whether it was not. Nothing is changed that is as it should be.
+    /// Makes a bucket private, encrypted, and versioned, and attaches a policy. Returns
+    /// whether anything had to be changed. Correct settings are not changed.
     async fn secure_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<bool>;
-    /// Compares an object, or one version of it, with a body; returns nothing where it
-    /// is not there (`s3:GetObject`, `s3:GetObjectVersion`).
+    /// Compares an object, or one version of it, with a body. Returns `None` if the
+    /// object does not exist (`s3:GetObject`, `s3:GetObjectVersion`).
     async fn compare(
         &self,
         bucket: &str,
@@ -177,8 +178,8 @@ pub trait Artifacts {
         account: &str,
         body: &[u8],
     ) -> Result<Option<Compared>>;
-    /// Stores an object and returns its version; none where the bucket keeps no
-    /// versions (`s3:PutObject`).
+    /// Stores an object and returns its version, or `None` if the bucket is not versioned
+    /// (`s3:PutObject`).
     async fn put_object(
         &self,
         bucket: &str,
@@ -193,7 +194,7 @@ pub trait Artifacts {
         prefix: &str,
         account: &str,
     ) -> Result<Vec<ObjectVersion>>;
-    /// Deletes a version for good (`s3:DeleteObjectVersion`).
+    /// Permanently deletes a version (`s3:DeleteObjectVersion`).
     async fn delete_version(
         &self,
         bucket: &str,
@@ -202,6 +203,6 @@ pub trait Artifacts {
     ) -> Result<()>;
     /// Deletes an empty bucket (`s3:DeleteBucket`).
     async fn delete_bucket(&self, bucket: &str, account: &str) -> Result<()>;
-    /// Returns the address that CloudFormation reads an object from, in one version.
+    /// Returns the URL from which CloudFormation reads a version of an object.
     fn object_url(&self, bucket: &str, key: &str, version: Option<&str>) -> String;
 }

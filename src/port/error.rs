@@ -1,42 +1,43 @@
-//! What can go wrong when AWS is asked for something.
+//! Errors of calls to AWS.
 
 use std::fmt;
 
-/// A refused or failed call.
+/// A failed call.
 #[derive(Clone, Debug)]
 pub struct Error {
     /// The call, such as `secretsmanager:PutSecretValue`.
     pub call: &'static str,
-    /// What sort of failure it is; decisions look at this alone.
+    /// The kind of failure. Decisions depend only on this.
     pub kind: ErrorKind,
-    /// AWS's error code, for the reader.
+    /// AWS's error code, for people.
     pub code: Option<String>,
-    /// AWS's message, for the reader; never matched.
+    /// AWS's message, for people. Never matched.
     pub message: String,
 }
 
-/// The sorts of failure that the engine tells apart.
+/// The kinds of failure that the engine distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// There is no such thing.
+    /// The resource does not exist.
     NotFound,
-    /// It is there already.
+    /// The resource already exists.
     AlreadyExists,
-    /// The caller may not.
+    /// The caller is not allowed to make this call.
     Denied,
-    /// No credentials were found, or AWS does not know them.
+    /// No credentials were found, or AWS refuses them.
     Credentials,
-    /// Too many calls; worth another try.
+    /// Too many requests. Transient.
     Throttled,
-    /// The thing is in a state that does not allow it.
+    /// The state of the resource does not allow this call.
     Conflict,
-    /// A quota is used up.
+    /// A quota is exceeded.
     Limit,
-    /// A value cannot be decrypted: its KMS key is disabled, on its way out or gone.
+    /// A value cannot be decrypted: its KMS key is disabled, scheduled for deletion, or
+    /// deleted.
     Undecryptable,
-    /// The request is not one that AWS takes.
+    /// The request is invalid.
     Invalid,
-    /// No answer: network, time-out, or a fault of the service; worth another try.
+    /// No response: a network error, a time-out, or an error of the service. Transient.
     Unavailable,
     /// Anything else.
     Other,
@@ -61,16 +62,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What a port returns.
+/// The result of a port.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Makes "there is none" of the failure that says so.
+/// Turns the error [`ErrorKind::NotFound`] into `None`.
 pub trait Optional<T> {
-    /// Returns `None` where the failure is [`ErrorKind::NotFound`].
+    /// Returns `None` if the error is [`ErrorKind::NotFound`].
     ///
     /// # Errors
     ///
-    /// Returns every other failure.
+    /// Returns every other error.
     fn optional(self) -> Result<Option<T>>;
 }
 

@@ -1,12 +1,12 @@
-//! What happens while a command runs, told as typed events. The engine emits
-//! them, `view` draws them; nothing below `view` prints.
+//! The progress of a command, as typed events. The engine emits them, and `view` shows
+//! them. Nothing below `view` prints.
 
-/// One thing that happened or begins.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A stage of the work begins, such as "checking the account".
+    /// A stage begins, such as "checking the account".
     Stage(Stage),
-    /// A line from a tool that was started, shown while the stage lasts.
+    /// A line of a tool's output, shown during the stage.
     Output(String),
     /// A CloudFormation stack event.
     Resource {
@@ -16,28 +16,28 @@ pub enum Event {
         kind: String,
         /// Such as `CREATE_COMPLETE`.
         status: String,
-        /// Why, where CloudFormation says so.
+        /// The reason, if CloudFormation reports one.
         reason: Option<String>,
     },
-    /// Something was done that the reader may want to know, in a sentence.
+    /// Something was done, in a sentence.
     Done(String),
-    /// Something the reader ought to look at, in a sentence.
+    /// A warning, in a sentence.
     Warning(String),
 }
 
-/// A stage of the work.
+/// A stage of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Looking at the account before anything changes.
+    /// Checking the account before anything changes.
     Checking,
     /// Building a function for an architecture.
     Building {
-        /// What to call the function.
+        /// The name of the function.
         function: &'static str,
         /// The architecture.
         architecture: &'static str,
     },
-    /// Making the sandbox's virtual environment, once.
+    /// Creating the sandbox's virtual environment, the first time.
     PreparingSandbox,
     /// Starting the local AWS.
     StartingSandbox,
@@ -47,18 +47,18 @@ pub enum Stage {
     Comparing,
     /// Executing a change set, or deleting a stack.
     Deploying,
-    /// Storing first keys.
+    /// Storing the first credentials.
     Seeding,
-    /// Rotating a secret, named.
+    /// Rotating the secret with this name.
     Rotating(String),
-    /// Proving that a new key works, of the secret named.
+    /// Verifying the credential in the secret with this name.
     Verifying(String),
-    /// Taking things down.
+    /// Deleting resources.
     Removing,
 }
 
-/// Hears of events.
+/// Receives events.
 pub trait Listener {
-    /// Is told of one.
+    /// Handles an event.
     fn on(&self, event: Event);
 }

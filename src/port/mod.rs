@@ -1,7 +1,7 @@
-//! The ports: what the engine needs of the world, without a type of the SDK.
+//! The ports: the services that the engine uses, without SDK types.
 //!
-//! Each method names the AWS action it stands for, so that what the engine is
-//! allowed to do can be read here.
+//! Each method names the AWS action that it calls, so that the required permissions can
+//! be read here.
 
 mod account;
 mod error;
@@ -26,15 +26,15 @@ pub use stacks::{
     TemplateSource,
 };
 
-/// All of AWS that the engine needs.
+/// All services of AWS that the engine uses.
 pub trait Cloud: Identity + Keys + Encryption + Functions + Artifacts + Secrets + Stacks {}
 
 impl<T> Cloud for T where T: Identity + Keys + Encryption + Functions + Artifacts + Secrets + Stacks {}
 
-/// Time and chance.
+/// The clock and the source of random tokens.
 #[async_trait(?Send)]
 pub trait Clock {
-    /// Returns the moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
     /// Waits.
     async fn sleep(&self, duration: std::time::Duration);

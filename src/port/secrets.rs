@@ -10,7 +10,7 @@ use super::Result;
 
 pub use keyrota_contract::label::{CURRENT, PENDING, PREVIOUS};
 
-/// What Secrets Manager tells about a secret (`secretsmanager:DescribeSecret`).
+/// A secret, as Secrets Manager describes it (`secretsmanager:DescribeSecret`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secret {
     /// The full ARN.
@@ -19,50 +19,50 @@ pub struct Secret {
     pub name: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The customer managed KMS key that encrypts it, where there is one.
+    /// The customer managed KMS key that encrypts it, if any.
     pub kms_key: Option<String>,
-    /// A schedule is on.
+    /// Whether rotation is enabled.
     pub rotation_enabled: bool,
-    /// What rotates it, and when; also of a schedule that is off.
+    /// The rotation function and schedule, even if rotation is disabled.
     pub rotation: Rotation,
-    /// When a rotation last ended well.
+    /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
-    /// By when the next one is due.
+    /// The end of the next rotation window.
     pub next_rotation: Option<Timestamp>,
-    /// When its deletion was asked for; it cannot be read since then.
+    /// When it was scheduled for deletion. Since then, its value cannot be read.
     pub deleted: Option<Timestamp>,
     /// Each labelled version with its staging labels.
     pub versions: BTreeMap<String, Vec<String>>,
 }
 
-/// What rotates a secret, and when (`API_RotationRulesType`).
+/// The rotation function and schedule of a secret (`API_RotationRulesType`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {
     /// The function's ARN.
     pub function: Option<String>,
     /// The schedule expression.
     pub schedule: Option<String>,
-    /// How long after the scheduled hour it may rotate, such as `3h`.
+    /// The length of the rotation window, such as `3h`.
     pub window: Option<String>,
 }
 
 impl Secret {
-    /// Returns the version that carries a staging label.
+    /// Returns the version with a staging label.
     pub fn version_with(&self, label: &str) -> Option<&str> {
         let carries = |labels: &Vec<String>| labels.iter().any(|held| held == label);
         let found = self.versions.iter().find(|(_, labels)| carries(labels))?;
         Some(found.0)
     }
 
-    /// Returns the version that a rotation left unfinished: AWSPENDING where
-    /// AWSCURRENT is not (`API_RotateSecret`).
+    /// Returns the version of an unfinished rotation: the one with AWSPENDING but not
+    /// AWSCURRENT (`API_RotateSecret`).
     pub fn unfinished(&self) -> Option<&str> {
         let pending = self.version_with(PENDING)?;
         (self.version_with(CURRENT) != Some(pending)).then_some(pending)
     }
 }
 
-/// A secret in the list of those that carry a tag.
+/// A secret in the list of secrets with a tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaggedSecret {
     /// The full ARN.
@@ -71,7 +71,7 @@ pub struct TaggedSecret {
     pub name: String,
     /// All its tags.
     pub tags: BTreeMap<String, String>,
-    /// It awaits deletion.
+    /// Whether it is scheduled for deletion.
     pub deleted: bool,
 }
 
@@ -80,7 +80,7 @@ pub struct TaggedSecret {
 pub struct SecretValue {
     /// The version's ID.
     pub version: String,
-    /// When the version came into being.
+    /// When the version was created.
     pub created: Option<Timestamp>,
     /// The text.
     pub text: SecretString,
@@ -89,23 +89,23 @@ pub struct SecretValue {
 /// How a secret is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// It can be restored for so many days, 7 to 30.
+    /// With a recovery window of 7 to 30 days.
     Window(u32),
-    /// At once and for good.
+    /// Immediately and permanently.
     Forced,
 }
 
 /// Secrets Manager.
 #[async_trait(?Send)]
 pub trait Secrets {
-    /// Returns what is known of a secret, by name or ARN.
+    /// Returns a secret by its name or ARN.
     async fn secret(&self, id: &str) -> Result<Option<Secret>>;
-    /// Returns the secrets that carry a tag, those awaiting deletion included
+    /// Returns the secrets with a tag, including those scheduled for deletion
     /// (`secretsmanager:ListSecrets`).
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>>;
-    /// Returns the value that carries a staging label; nothing where there is none.
+    /// Returns the value of the version with a staging label, or `None` if there is none.
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>>;
-    /// Stores a value with a staging label under a token of the caller's
+    /// Stores a value with a staging label, with a client request token
     /// (`API_PutSecretValue`).
     async fn put_value(
         &self,
@@ -114,7 +114,7 @@ pub trait Secrets {
         label: &str,
         text: &SecretString,
     ) -> Result<()>;
-    /// Moves a staging label to `to`, from `from`; with no `to` it is taken away.
+    /// Moves a staging label from `from` to `to`. Without `to`, removes it.
     async fn move_label(
         &self,
         id: &str,
@@ -122,20 +122,20 @@ pub trait Secrets {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<()>;
-    /// Begins a rotation and returns the version it will make.
+    /// Starts a rotation and returns its version.
     async fn rotate(&self, id: &str, token: &str) -> Result<String>;
-    /// Sets function and schedule, turns the schedule on, and begins no rotation: the
-    /// function tries the configuration (`secretsmanager:RotateSecret` with
-    /// `RotateImmediately` false).
+    /// Sets the function and the schedule, and enables rotation without starting one.
+    /// Secrets Manager invokes the function to test the configuration
+    /// (`secretsmanager:RotateSecret` with `RotateImmediately` false).
     async fn schedule(&self, id: &str, token: &str, rotation: &Rotation) -> Result<()>;
-    /// Turns the schedule off.
+    /// Disables rotation, and cancels one in progress.
     async fn cancel_rotation(&self, id: &str) -> Result<()>;
     /// Sets a tag.
     async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()>;
-    /// Takes a tag away.
+    /// Removes a tag.
     async fn untag(&self, id: &str, key: &str) -> Result<()>;
-    /// Deletes it; returns until when it can be restored.
+    /// Deletes a secret, and returns the end of its recovery window.
     async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>>;
-    /// Takes a secret's deletion back (`secretsmanager:RestoreSecret`).
+    /// Cancels the deletion of a secret (`secretsmanager:RestoreSecret`).
     async fn restore_secret(&self, id: &str) -> Result<()>;
 }

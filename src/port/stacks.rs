@@ -17,9 +17,9 @@ pub struct Stack {
     pub name: String,
     /// Such as `UPDATE_COMPLETE`.
     pub status: StackStatus,
-    /// Why it is in that status, where CloudFormation says so.
+    /// The reason of that status, if CloudFormation reports one.
     pub reason: Option<String>,
-    /// When its last operation began.
+    /// When its last operation started.
     pub since: Option<Timestamp>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
@@ -39,7 +39,7 @@ impl StackStatus {
         &self.0
     }
 
-    /// Returns whether CloudFormation is at work on it.
+    /// Returns whether an operation is in progress.
     pub fn is_busy(&self) -> bool {
         self.0.ends_with("_IN_PROGRESS") && !self.is_review()
     }

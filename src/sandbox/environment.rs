@@ -214,7 +214,7 @@ async fn run(
             .collect();
         format!("{} {}", python.to_string_lossy(), words.join(" "))
     };
-    let finished = tool::run(&mut command, Output::Told, listener)
+    let finished = tool::run(&mut command, Output::Emitted, listener)
         .await
         .map_err(|source| Error::io(format!("run {}", doing()))(source))?;
     if finished.status.success() {

@@ -25,15 +25,15 @@ pub enum Error {
     /// The virtual environment could not be made.
     #[error("cannot create the sandbox's virtual environment: {doing} failed{}", shown(.tail))]
     Environment {
-        /// What was to be done.
+        /// The operation that failed.
         doing: String,
         /// The end of what the tool said.
         tail: Vec<String>,
     },
-    /// A file or a program was not to be had.
+    /// A file or a program is not available.
     #[error("cannot {doing}")]
     Io {
-        /// What was to be done.
+        /// The operation that failed.
         doing: String,
         /// Why it was not.
         source: io::Error,
@@ -75,7 +75,7 @@ fn listed(found: &[Rejected]) -> String {
 }
 
 impl Error {
-    /// Returns an error of the operating system with what was to be done.
+    /// Returns an error of the operating system with the operation that failed.
     pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
@@ -90,7 +90,7 @@ impl Error {
         }
     }
 
-    /// Returns the way on, where there is one.
+    /// Returns the next step, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoPython { found } if found.iter().any(Rejected::lacks_venv) => Some(

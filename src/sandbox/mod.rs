@@ -31,7 +31,7 @@ pub use server::Sandbox;
 pub struct Options {
     /// The port on 127.0.0.1; any free one where there is none.
     pub port: Option<u16>,
-    /// The Region that clients are told.
+    /// The Region for clients.
     pub region: String,
     /// The user's cache; `keyrota` is a folder in it.
     pub cache: PathBuf,

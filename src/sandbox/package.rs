@@ -47,9 +47,9 @@ const MODULES: &[(&str, &str)] = &modules![
     "tags.py",
 ];
 
-/// Writes the package next to the virtual environment and returns the folder
-/// that it is in. The folder is named after the content and appears at once, so
-/// that what is there is whole, whoever else is starting.
+/// Writes the package next to the virtual environment and returns the folder that it is
+/// in. The folder is named after the content and appears at once, so that it is complete
+/// even if other processes start at the same time.
 ///
 /// # Errors
 ///

@@ -39,7 +39,7 @@ impl RootKey {
         })
     }
 
-    /// Returns the line in which the emulator is told the key.
+    /// Returns the line that passes the key to the emulator.
     pub fn line(&self) -> SecretString {
         format!("{} {}\n", self.id, self.secret.expose_secret()).into()
     }

@@ -41,7 +41,7 @@ pub struct Sandbox {
     pub endpoint: String,
     /// The access key of its root, whom no policy holds back.
     pub root: RootKey,
-    /// The Region that clients are told.
+    /// The Region for clients.
     pub region: String,
     process: Process,
 }
@@ -89,7 +89,7 @@ impl Sandbox {
 ///
 /// # Errors
 ///
-/// Returns that it is taken, or not to be had.
+/// Returns an error if the port is in use, or is not available.
 pub fn expect_free(port: u16) -> Result<(), Error> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),

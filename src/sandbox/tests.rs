@@ -140,8 +140,8 @@ async fn it_ends_with_its_parent_however_that_ends() {
     wait_until_gone(&endpoint).await;
 }
 
-/// Returns options with a cache of their own, and with a Python that only seems
-/// to make environments: it notes that it did, and pip does what it is told.
+/// Returns options with a cache of their own, and with a Python that only seems to make
+/// environments: it notes that it did, and pip does what the test specifies.
 fn options_with_made_up_python(folder: &Path, pip: &str) -> Options {
     let pip = script(folder, "pip", pip);
     let python = script(

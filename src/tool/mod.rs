@@ -22,8 +22,8 @@ const TAIL: usize = 20;
 pub enum Output {
     /// They are its result.
     Collected,
-    /// They are told and end up in the tail, as those on standard error are.
-    Told,
+    /// They are emitted as events and kept in the tail, like those on standard error.
+    Emitted,
 }
 
 /// A program that has run to its end.
@@ -71,7 +71,7 @@ pub async fn run(
         child.wait(),
         each_line(stdout, |line| match output {
             Output::Collected => collected.push(line),
-            Output::Told => tell(line),
+            Output::Emitted => tell(line),
         }),
         each_line(stderr, tell),
     )?;
@@ -119,12 +119,12 @@ pub mod testing {
 
     use super::*;
 
-    /// Keeps what it is told.
+    /// Records events.
     #[derive(Default)]
     pub struct Recorder(RefCell<Vec<Event>>);
 
     impl Recorder {
-        /// Returns what was told, in order.
+        /// Returns the recorded events, in order.
         pub fn events(&self) -> Vec<Event> {
             self.0.borrow().clone()
         }
@@ -181,7 +181,7 @@ mod tests {
         let recorder = Recorder::default();
         let finished = run(
             &mut shell("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done"),
-            Output::Told,
+            Output::Emitted,
             &recorder,
         )
         .await
@@ -200,7 +200,7 @@ mod tests {
             pid.display()
         ));
         let recorder = Recorder::default();
-        let mut running = Box::pin(run(&mut command, Output::Told, &recorder));
+        let mut running = Box::pin(run(&mut command, Output::Emitted, &recorder));
         let started = async {
             while !pid.exists() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;

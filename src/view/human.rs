@@ -55,8 +55,7 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     aligned(header, rows, &[])
 }
 
-/// Returns such a table with columns that stand on their left unless it is said
-/// otherwise.
+/// Returns such a table, with columns aligned to the left by default.
 pub(super) fn aligned(
     header: &[&str],
     rows: Vec<Vec<String>>,

@@ -1,5 +1,5 @@
-//! What people and scripts see: results on stdout in two forms, progress and
-//! failures on stderr. The only room that prints.
+//! The output for people and scripts: results on stdout in two formats, progress and
+//! failures on stderr. The only module that prints.
 
 mod cost;
 mod doctor;
@@ -56,42 +56,42 @@ pub enum Color {
     Never,
 }
 
-/// A result that can be shown in both forms.
+/// A result that can be shown in both formats.
 pub trait Show {
-    /// Returns it for people, with a line feed at the end.
+    /// Returns the text for people, with a line feed at the end.
     fn human(&self) -> String;
     /// Returns it as one JSON document.
     fn json(&self) -> serde_json::Value;
 }
 
-/// A failure as it is told.
+/// A failure, as it is shown.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// A stable name of the kind, for scripts.
+    /// The kind of failure, a stable name for scripts.
     pub kind: &'static str,
     /// What failed and why; reads after "error: ".
     pub message: String,
     /// The next step.
     pub hint: Option<String>,
-    /// Where the manifest or the account was refused: everything that was found.
+    /// All findings, if the manifest or the account was refused.
     pub findings: Vec<Finding>,
 }
 
-/// Why something could not be written to stdout, the first time.
-static UNWRITTEN: OnceLock<String> = OnceLock::new();
+/// The first error of writing to stdout.
+static WRITE_ERROR: OnceLock<String> = OnceLock::new();
 
 /// Writes to stdout, at once: what is in a buffer when the program ends may be lost
 /// without a word. A reader that has gone away has read all it wanted.
 fn write_out(text: &str) {
     match text::write_out(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let _ = UNWRITTEN.set(error.to_string());
+            let _ = WRITE_ERROR.set(error.to_string());
         }
         _ => {}
     }
 }
 
-/// Where results and failures go.
+/// Shows results and failures.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     format: Format,
@@ -125,8 +125,8 @@ impl View {
 
     /// Tells on stderr that a result could not be written, and returns whether that
     /// was so: a script must not take an empty file for an answer.
-    pub fn tell_unwritten(&self) -> bool {
-        let Some(error) = UNWRITTEN.get() else {
+    pub fn report_write_error(&self) -> bool {
+        let Some(error) = WRITE_ERROR.get() else {
             return false;
         };
         let view = Self {
@@ -141,7 +141,7 @@ impl View {
         true
     }
 
-    /// Tells of a refusal that has a result of its own for scripts.
+    /// Shows a refusal that has its own result for scripts.
     pub fn refuse(&self, result: &dyn Show, failure: &Failure) {
         match self.format {
             Format::Human => self.fail(failure),
@@ -149,12 +149,12 @@ impl View {
         }
     }
 
-    /// Writes findings that refuse nothing to stderr.
+    /// Writes warnings to stderr.
     pub fn warn(&self, findings: &[Finding]) {
         text::write_err(&human::findings(findings));
     }
 
-    /// Tells of a failure: to stderr for people, to stdout for scripts.
+    /// Shows a failure, on stderr for people and on stdout for scripts.
     pub fn fail(&self, failure: &Failure) {
         if self.format == Format::Json {
             write_out(&text::document(&json::failure(failure)));

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::text::{self, Styling as _, paragraph, visible};
 use crate::port::{Event, Listener, Stage};
 
-/// How much is told.
+/// How much progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Volume {
     Quiet,
@@ -45,7 +45,7 @@ impl Progress {
         self.last.borrow().clone()
     }
 
-    /// Takes the spinner away, so that what follows stands alone.
+    /// Removes the spinner before other output.
     pub fn finish(&self) {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();

@@ -23,9 +23,9 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// Returns whether a character is to be seen as an escape: controls (C0, DEL, C1),
-/// what reorders or hides text (bidirectional controls, characters without width,
-/// tags), line and paragraph separators, and noncharacters.
+/// Returns whether a character must be shown as an escape: controls (C0, DEL, C1), what
+/// reorders or hides text (bidirectional controls, characters without width, tags), line
+/// and paragraph separators, and noncharacters.
 ///
 /// Source: "Unicode Bidirectional Algorithm" (UAX #9) and "Unicode Security
 /// Considerations" (UTR #36).

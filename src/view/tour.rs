@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::text::Styling as _;
 use super::{Format, Show, View};
 
-/// Tells of a tour while it goes on, and keeps what was checked.
+/// Shows the progress of the demo, and records its checks.
 pub struct Tour {
-    aloud: bool,
+    shown: bool,
     steps: RefCell<Vec<TourStep>>,
 }
 
@@ -30,10 +30,10 @@ struct TourCheck {
 }
 
 impl Tour {
-    /// Returns a tour that is told as it goes; in JSON it is told at the end.
+    /// Returns a tour, which is shown while it runs, or at the end in JSON.
     pub fn new(view: &View) -> Self {
         Self {
-            aloud: view.format == Format::Human,
+            shown: view.format == Format::Human,
             steps: RefCell::default(),
         }
     }
@@ -76,7 +76,7 @@ impl Tour {
     }
 
     fn say(&self, text: &str) {
-        if self.aloud {
+        if self.shown {
             super::write_out(&format!("{text}\n"));
         }
     }

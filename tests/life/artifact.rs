@@ -1,5 +1,5 @@
-//! What is deployed is what was rendered and built, whoever else may write to the
-//! bucket, and whoever may plan.
+//! What is deployed is what was rendered and built, even if other principals can write to
+//! the bucket or create change sets.
 
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 use aws_sdk_s3::primitives::ByteStream;
@@ -16,7 +16,7 @@ const SOON: &str = "bootstrap --no-rotate --yes --function-zip function.zip --fo
 const PLAN: &str = "plan --function-zip function.zip --format json";
 const ENTRY: &str = "access_keys: [{ user: ci-deployer, secret: prod/ci-deployer }]\n";
 
-/// Gives everything to whoever may only plan.
+/// Grants all permissions to a principal that may only plan.
 const EVIL: &str = "
 Resources:
   Evil:

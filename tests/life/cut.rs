@@ -25,7 +25,7 @@ use crate::world::{Cut, LIST_ARTIFACTS, World};
 const USER: &str = "mailer";
 const SECRET: &str = "prod/mailer";
 
-/// How many findings are told: what breaks one rotation breaks many.
+/// The number of findings that are shown, because one fault breaks many rotations.
 const TOLD: usize = 30;
 
 const CUTS: [Cut; 5] = [

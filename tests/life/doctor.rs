@@ -1,5 +1,5 @@
-//! What `doctor` finds of faults that were really made, what it mends, and what it
-//! leaves to a person.
+//! The faults that `doctor` finds after they were really caused, which of them it fixes,
+//! and which it leaves to a person.
 
 use std::time::Duration;
 

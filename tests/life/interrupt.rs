@@ -16,7 +16,7 @@ use crate::world::{Fault, Proxy, Ran, Stop, World};
 enum Blow {
     /// At once: SIGKILL.
     Kill,
-    /// As by Ctrl-C: SIGINT, after which it says what is to be done.
+    /// SIGINT (Ctrl-C), after which the program reports the next step.
     Interrupt,
 }
 

@@ -9,7 +9,7 @@
 use crate::stages::Life;
 use crate::world::{ACCOUNT, ADMINISTRATOR, REGION, World};
 
-/// An entry of a manifest, and what is to be expected of it.
+/// An entry of a manifest, and the expectations.
 pub struct Entry {
     pub user: &'static str,
     pub secret: &'static str,

@@ -1,5 +1,5 @@
-//! What is said without an AWS: when windows open, what a stack costs, the
-//! manifest's schema, completions and manual pages.
+//! Commands that do not call AWS: rotation windows, costs, the manifest's schema,
+//! completions, and manual pages.
 
 use serde_json::{Value, json};
 

@@ -10,14 +10,14 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::world::{Home, Key, holder, options};
 
-struct Running {
+struct RunningSandbox {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     exports: BTreeMap<String, String>,
 }
 
 /// Starts it and reads the lines that it prints.
-async fn start(home: &Home, arguments: &str) -> Running {
+async fn start(home: &Home, arguments: &str) -> RunningSandbox {
     let program = home.program(arguments);
     // Core dumps are allowed, so that it has to forbid them itself.
     let mut command = Command::new("sh");
@@ -62,14 +62,14 @@ async fn start(home: &Home, arguments: &str) -> Running {
         assert_eq!(name, expected);
         exports.insert(name.to_owned(), value.to_owned());
     }
-    Running {
+    RunningSandbox {
         child,
         lines,
         exports,
     }
 }
 
-impl Running {
+impl RunningSandbox {
     fn address(&self) -> String {
         let url = &self.exports["AWS_ENDPOINT_URL"];
         url.strip_prefix("http://").expect("http").to_owned()

@@ -1,4 +1,4 @@
-//! The stages of a stack's life, each with what is to be seen in AWS after it.
+//! The stages of a stack's life, each with the state of AWS after it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct Life<'a> {
 }
 
 impl Life<'_> {
-    /// Goes through every stage, and expects of each what is to be seen afterwards.
+    /// Runs every stage, and checks the state afterwards.
     pub async fn run(&self) {
         let before = self.world.everything().await;
         self.preview(4).await;

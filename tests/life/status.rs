@@ -1,4 +1,4 @@
-//! What `status` says of credentials that do not fare well.
+//! What `status` reports about credentials that are not `ok`.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Rotations that fail half-way: the current key works on, the function's reason
-//! is told, and the next rotation ends well.
+//! Rotations that fail half-way: the current key continues to work, the function's reason
+//! is reported, and the next rotation succeeds.
 
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ async fn probed() -> World {
     world
 }
 
-/// Returns the error that `rotate` tells of the one secret.
+/// Returns the error of `rotate` for the only secret.
 fn error(ran: &Ran) -> String {
     let document = ran.json();
     let secret = &document["secrets"][0];
@@ -160,7 +160,7 @@ async fn a_pending_key_that_is_gone_is_given_up() {
     expect_well(&world).await;
 }
 
-/// What is left of a rotation whose label somebody took away.
+/// A rotation whose label was removed.
 #[tokio::test]
 async fn the_key_of_a_cancelled_rotation_is_known_and_in_nobodys_way() {
     let world = probed().await;

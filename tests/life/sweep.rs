@@ -48,7 +48,7 @@ const USERS: [&str; 7] = [
     "idle",
 ];
 
-/// A user's old key, as `status` tells of it; nothing where it is gone.
+/// A user's old key in the result of `status`, or `None` if it is deleted.
 async fn old_key(world: &World, user: &str) -> Option<Value> {
     let document = world.keyrota("status --check --format json").await;
     let document = document.exits(0).json();
@@ -75,8 +75,8 @@ fn after(old: &Value, what: &str) -> SignedDuration {
     moment(&old[what]).duration_since(moment(&old["last_rotated"]))
 }
 
-/// Uses a key, in a second that is later than when it was replaced: IAM tells of
-/// uses in whole seconds.
+/// Uses a key, in a second that is later than when it was replaced: IAM reports the last
+/// use in whole seconds.
 async fn use_key(world: &World, user: &str, key: &Key) {
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
     assert_eq!(world.holder(key).await, Ok(arn));

@@ -70,7 +70,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Returns that the server is not to be had, or does not come up.
+    /// Returns an error if the server is not available, or does not start.
     pub fn start(engine: Engine, authority: &Authority) -> Result<Self, Error> {
         let kind = match engine {
             Engine::Postgres => keyrota_test_servers::Engine::Postgres,

@@ -7,10 +7,10 @@ use std::path::Path;
 /// Why the benchmark stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file, process or socket was not to be had.
+    /// A file, process, or socket is not available.
     #[error("cannot {doing}")]
     Io {
-        /// What was to be done.
+        /// The operation that failed.
         doing: String,
         /// Why it was not.
         source: io::Error,
@@ -21,7 +21,7 @@ pub enum Error {
     /// The function could not be built.
     #[error("cannot build the function")]
     Build(#[from] keyrota::build::Error),
-    /// A database server was not to be had, or refused something.
+    /// A database server is not available, or refused a request.
     #[error("cannot measure with a database server")]
     Server(#[from] keyrota_test_servers::Error),
     /// Lambda would not run the function.
@@ -66,12 +66,12 @@ fn told(log: &str) -> String {
 }
 
 impl Error {
-    /// Returns an error of the operating system, with what was to be done.
+    /// Returns an error of the operating system, with the operation that failed.
     pub fn io(verb: &str, object: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         Self::doing(format!("{verb} {}", object.as_ref().display()))
     }
 
-    /// Returns an error of the operating system, with what was to be done.
+    /// Returns an error of the operating system, with the operation that failed.
     pub fn doing(doing: impl Display) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.to_string();
         move |source| Self::Io { doing, source }

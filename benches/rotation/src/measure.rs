@@ -12,7 +12,7 @@ use crate::statistics::median;
 
 /// Under what circumstances processes are measured.
 pub struct Condition {
-    /// What the reader is told.
+    /// The title in the report.
     pub title: String,
     /// How long each call takes.
     pub delay: Duration,

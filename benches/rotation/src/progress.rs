@@ -1,4 +1,4 @@
-//! What the reader is told meanwhile, on standard error.
+//! Progress on standard error.
 
 /// Says a line.
 #[expect(

@@ -137,7 +137,7 @@ impl World {
         }
         self.now = until;
         let waited = self.now.duration_since(self.begun).unsigned_abs();
-        assert!(waited < PATIENCE, "the program waits for ever");
+        assert!(waited < PATIENCE, "the program waits forever");
     }
 
     /// Lets a day pass outside any process.

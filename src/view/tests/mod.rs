@@ -1,5 +1,5 @@
-//! Each result in both forms. Colour is left out, as it is for whoever does not
-//! look at a terminal: the meaning must survive.
+//! Each result in both formats. Without color, as on an output that is not a terminal,
+//! the meaning must survive.
 
 mod cost;
 mod credential;

@@ -56,7 +56,7 @@ impl Trial<'_> {
         standing
     }
 
-    /// Expects that nothing was logged or answered that is told on the wire only.
+    /// Expects that no log line and no response contains a secret of the requests.
     pub(super) async fn check_for_secrets(&self) {
         let told = self.proxy.told();
         assert!(told.len() > 10, "hardly anything was told");

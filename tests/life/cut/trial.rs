@@ -39,8 +39,8 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// Puts a proxy before the function, and cuts what is to be cut while an
-    /// application works on.
+    /// Puts a proxy before the function, and interrupts the chosen calls while an
+    /// application continues to work.
     pub async fn hold(world: &'a World, cuts: impl AsyncFnOnce(&Self)) -> Self {
         let mut trial = Self {
             world,

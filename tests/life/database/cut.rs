@@ -16,7 +16,7 @@ use super::rotation::{Ended, rotate};
 use super::site::{SECRET, Site};
 use crate::world::{Cut, Fault, Proxy, Watch};
 
-/// How many findings are told: what breaks one rotation breaks many.
+/// The number of findings that are shown, because one fault breaks many rotations.
 const TOLD: usize = 30;
 
 /// How often RotateSecret is called again before a rotation is given up.

@@ -1,4 +1,5 @@
-//! What `doctor` finds of a database's secret, and what it has the function mend.
+//! The faults that `doctor` finds in a database's secret, and those that the function
+//! fixes.
 
 use serde_json::Value;
 

@@ -48,8 +48,8 @@ async fn mariadb() {
     works_through_rotations(Engine::MariaDb, "mariadb", script).await;
 }
 
-/// Runs a client that is told nothing of TLS but, if at all, whose certificates to
-/// trust: the option file that `exec` writes has to make it ask for TLS.
+/// Runs a client without TLS options, except for trusted certificates. The option file
+/// that `exec` writes must make it require TLS.
 async fn asks_for_tls(engine: Engine, client: &str) {
     let site = Site::bootstrapped(bench::shared(engine), "").await;
     let exec = async |arguments: &str| {

@@ -1,5 +1,5 @@
-//! The password before, where it still works: the server is told to forget it
-//! when its time is over, and until then it can be brought back.
+//! The old password, if the server retains it: it is discarded when its time is over, and
+//! can be restored until then.
 
 use super::bench::{self, Engine};
 use super::client::{Refused, log_in};

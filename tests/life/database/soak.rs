@@ -1,10 +1,10 @@
 //! Clients under load while their password rotates.
 //!
-//! Between the password's change on the server and the move of AWSCURRENT the
-//! secret holds a password that the server does not take any more. A client that,
-//! when it is refused, reads the secret again and tries again a few times, with
-//! longer and longer waits, never fails. How long that gap is, is told and not
-//! asserted: it is the machine's, and real services take longer.
+//! Between the password's change on the server and the move of AWSCURRENT the secret
+//! holds a password that the server does not take any more. A client that, when it is
+//! refused, reads the secret again and tries again a few times, with longer and longer
+//! waits, never fails. The length of that gap is reported but not asserted, because it
+//! depends on the machine, and real services take longer.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! What goes wrong on a server or in a secret: it is told, with no secret in it;
-//! nothing is lost; and once it is put right, the next rotation heals.
+//! Faults on a server or in a secret. They are reported without secrets, nothing is lost,
+//! and after the fault is fixed, the next rotation succeeds.
 
 use serde_json::json;
 use tokio::net::TcpListener;

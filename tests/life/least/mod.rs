@@ -1,6 +1,6 @@
 //! Nothing is granted that is not needed: of each command's part of the deployer's
-//! policy, every action is taken away once, and the command has to fail and name it.
-//! The same is done with the function's role, where a step of a rotation has to fail.
+//! policy, every action is removed once, and the command must fail and name it. The same
+//! is done with the function's role, where a step of a rotation has to fail.
 //!
 //! `--nocapture` prints what each action is missed by.
 
@@ -86,7 +86,7 @@ impl Scenario {
         }
     }
 
-    /// Takes each of the actions away once.
+    /// Removes each action once.
     #[expect(clippy::print_stdout, reason = "the table is what one looks for")]
     async fn ablate(&self, world: &World, actions: &[String]) {
         let mut policy = self.base(world).await;

@@ -69,7 +69,7 @@ pub const SEEDED: State = State::Seeded;
 pub const LEFT_BEHIND: State = State::LeftBehind;
 /// The stack is gone, and its secrets and KMS key are not.
 pub const GONE: State = State::Gone;
-/// CloudFormation is at work on the stack.
+/// CloudFormation is updating the stack.
 pub const BUSY: State = State::Busy;
 pub const DATABASE: State = State::Database(Stage::New);
 pub const DATABASE_DEPLOYED: State = State::Database(Stage::Deployed);
@@ -178,7 +178,7 @@ async fn make_boundary(world: &World) {
     request.send().await.expect("the policy is made");
 }
 
-/// Takes settings of the artifacts' bucket away that S3 gives to every new one.
+/// Removes settings of the artifact bucket that S3 applies to every new bucket.
 async fn open_bucket(world: &World) {
     let buckets = world.s3.list_buckets().send().await.expect("buckets");
     let bucket = buckets.buckets()[0].name().expect("a name").to_owned();

@@ -117,7 +117,7 @@ impl Principal {
         !refused
     }
 
-    /// Returns the first of the secrets that they were told.
+    /// Returns the first of the secrets in their responses.
     pub fn learned<'a>(&self, mut secrets: impl Iterator<Item = &'a String>) -> Option<&'a String> {
         let heard = self.heard.borrow();
         secrets.find(|secret| heard.contains(secret.as_str()))

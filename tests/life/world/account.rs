@@ -56,7 +56,7 @@ impl World {
         request.send().await.expect("the policy is put");
     }
 
-    /// Takes it away again.
+    /// Removes the permission again.
     pub async fn forbid(&self, user: &str) {
         let request = self.iam.delete_user_policy().user_name(user);
         let request = request.policy_name("test");
@@ -166,7 +166,7 @@ impl World {
         made.key_metadata.expect("metadata").arn.expect("an ARN")
     }
 
-    /// Returns what is told of a secret; nothing where there is none.
+    /// Returns a secret, or `None` if it does not exist.
     pub async fn secret(&self, name: &str) -> Option<Held> {
         let request = self.secretsmanager.describe_secret().secret_id(name);
         let answer = match request.send().await {

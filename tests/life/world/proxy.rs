@@ -97,8 +97,8 @@ pub struct Seen {
     pub cut: Option<u32>,
 }
 
-/// Whoever looks at the account at each change; the change is answered once it
-/// says so.
+/// An observer of the account at each change. The response is held back until the
+/// observer is done.
 pub type Watch = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 
 /// It ends when it is dropped.

@@ -1,5 +1,5 @@
-//! What is said on the wire and must not be said anywhere else: secret keys,
-//! passwords, session tokens, and the tokens that let a caller fill a version.
+//! The secrets in requests and responses, which must not appear anywhere else: secret
+//! keys, passwords, session tokens, and the tokens that let a caller fill a version.
 
 use serde_json::Value;
 

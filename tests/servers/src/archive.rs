@@ -1,6 +1,6 @@
 //! Packages from Debian's archive, unpacked into a folder: by apt, which checks
-//! signatures and sums, as whoever runs the tests, and with folders of its own
-//! for everything that apt keeps. No package is installed and no script is run.
+//! signatures and sums, as the user that runs the tests, and with folders of its own for
+//! everything that apt keeps. No package is installed and no script is run.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -9,7 +9,7 @@ pub enum Error {
     /// The operating system refused something.
     #[error("cannot {doing}: {source}")]
     Io {
-        /// What was to be done.
+        /// The operation that failed.
         doing: String,
         /// Why not.
         source: io::Error,

@@ -180,7 +180,7 @@ impl Secret {
         self.forget_unlabelled();
     }
 
-    /// Ends a rotation: Secrets Manager takes AWSPENDING away.
+    /// Ends a rotation: Secrets Manager removes AWSPENDING.
     pub fn end_rotation(&mut self) {
         self.last_rotated = Some(Moment::now());
         self.detach(PENDING);

@@ -28,7 +28,7 @@ pub struct Shared {
     pub delay: Duration,
 }
 
-/// Answers whoever connects, until it is dropped.
+/// Answers every client, until it is dropped.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, service: Service, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {

@@ -1,19 +1,20 @@
-//! What a secret holds, for the two commands that let it out.
+//! The credential in a secret, for the two commands that output it.
 
 use super::failure::Failed;
 use crate::model::{Content, Credential, Login, malformed};
 use crate::port::{CURRENT, Secrets};
 
-/// A credential, in use.
-pub(super) enum Held {
+/// A current credential.
+pub(super) enum CurrentCredential {
     /// An IAM user's access key.
     Key(Credential),
     /// A database user's password.
     Login(Login),
 }
 
-impl Held {
-    /// Reads AWSCURRENT of a secret. The fields say which of the two it is.
+impl CurrentCredential {
+    /// Reads the current value of a secret. Its fields determine the kind of the
+    /// credential.
     pub(super) async fn read<S: Secrets + ?Sized>(
         secrets: &S,
         secret: &str,
