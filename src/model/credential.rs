@@ -115,7 +115,7 @@ fn expected(field: &str) -> &'static str {
         "accesskey" => "an access key ID",
         "username" => "the name of an IAM user",
         "secretarn" => "an ARN",
-        _ => "what belongs there",
+        _ => "valid",
     }
 }
 

@@ -101,8 +101,10 @@ fn with_environment(mut root: Node, chosen: Option<&str>, findings: &Findings) -
     };
     let Some(Value::Mapping(mut entries)) = environments.map(|entry| entry.node.value) else {
         refused(
-            format!("the manifest has no environments, and `{chosen}` was asked for"),
-            format!("add `environments: {{ {chosen}: {{ … }} }}`, or leave --environment out"),
+            format!(
+                "the environment `{chosen}` does not exist, because the manifest has no environments"
+            ),
+            format!("add `environments: {{ {chosen}: {{ … }} }}`, or omit --environment"),
         );
         return root;
     };
@@ -114,9 +116,9 @@ fn with_environment(mut root: Node, chosen: Option<&str>, findings: &Findings) -
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let hint = match nearest(chosen, &names) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => format!("there are: {}", names.join(", ")),
+                None => format!("known environments: {}", names.join(", ")),
             };
-            refused(format!("there is no environment `{chosen}`"), hint);
+            refused(format!("the environment `{chosen}` does not exist"), hint);
             root
         }
     }
@@ -131,7 +133,7 @@ fn read_root(root: &Mapping<'_>) -> Option<Model> {
     if let Some(version) = root.require("version") {
         version.parse("unsupported-version", |text| match text {
             "1" => Ok(()),
-            _ => Err(format!("version `{text}` is not known; this is version 1")),
+            _ => Err(format!("version `{text}` is not supported; use version 1")),
         });
     }
     let stack = root
@@ -232,7 +234,7 @@ fn check_entries(root: &Mapping<'_>, network: Option<&Field<'_>>) {
             field.refuse(
                 "invalid-tag",
                 format!(
-                    "{count} tags; beside databases at most {MAX_TAGS_WITH_DATABASES} leave room for keyrota's own"
+                    "{count} tags, but a manifest with databases can have at most {MAX_TAGS_WITH_DATABASES} in addition to keyrota's own"
                 ),
             );
         }
@@ -247,7 +249,7 @@ fn check_entries(root: &Mapping<'_>, network: Option<&Field<'_>>) {
         field.report(Finding::warning(
             "unused-network",
             field.path(),
-            "only databases' functions stand in a VPC, and there are no databases",
+            "`network` applies only to the database function, and there are no databases",
         ));
     }
 }
@@ -281,7 +283,7 @@ fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
         field.refuse(
             "invalid-tag",
             format!(
-                "{} tags; at most {MAX_TAGS} leave room for keyrota's own",
+                "{} tags, but a manifest can have at most {MAX_TAGS} in addition to keyrota's own",
                 tags.len()
             ),
         );
@@ -293,13 +295,13 @@ fn check_tag(text: &str, low: usize, high: usize) -> Result<(), String> {
     let count = text.chars().count();
     if !(low..=high).contains(&count) {
         return Err(format!(
-            "a tag's key has 1 to 128 characters, its value at most 256; this has {count}"
+            "a tag's key must have 1 to 128 characters and its value at most 256, but this one has {count}"
         ));
     }
     let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
     match text.chars().find(|one| !accepted(*one)) {
         Some(one) => Err(format!(
-            "a tag cannot contain {one:?}; letters, digits, spaces and _ . : / = + - @ are accepted"
+            "a tag cannot contain {one:?}; use letters, digits, spaces, and _ . : / = + - @"
         )),
         None => Ok(()),
     }
@@ -331,7 +333,7 @@ fn read_boundary(
         && owner != account.as_str()
     {
         let message = format!(
-            "the policy is of account {owner}, and the stack's is {account}; IAM takes a boundary of the own account, or one of AWS's"
+            "the policy belongs to account {owner}, but a permissions boundary must belong to the stack's account {account}, or be an AWS managed policy"
         );
         field.refuse("contradiction", message);
     }
@@ -339,7 +341,7 @@ fn read_boundary(
         && partition != region.partition()
     {
         let message = format!(
-            "the policy is in the partition {partition}, and {region} in {}",
+            "the policy is in the partition {partition}, but {region} is in {}",
             region.partition()
         );
         field.refuse("contradiction", message);
@@ -362,7 +364,7 @@ fn read_function(field: Option<Field<'_>>) -> Option<Function> {
             Duration::parse(text).and_then(|timeout| match timeout.as_seconds() {
                 10..=900 => Ok(timeout),
                 _ => Err(format!(
-                    "a step needs 10s to 15m, not {timeout}: a new key can take 15s to work"
+                    "the timeout must be 10s to 15m, not {timeout}, because a new key can take 15s to propagate"
                 )),
             })
         })
@@ -371,7 +373,7 @@ fn read_function(field: Option<Field<'_>>) -> Option<Function> {
         field.parse("invalid-duration", |text| {
             let days = Duration::parse(text)?.as_days().filter(|days| LOG_RETENTIONS.contains(days));
             days.and_then(|days| u32::try_from(days).ok())
-                .ok_or_else(|| format!("CloudWatch Logs keeps logs 1d, 3d, 5d, 7d, 14d, 30d, 60d, 90d … 3653d, not {text}"))
+                .ok_or_else(|| format!("CloudWatch Logs supports 1d, 3d, 5d, 7d, 14d, 30d, 60d, 90d … 3653d, not {text}"))
         })
     });
     let artifact_bucket =

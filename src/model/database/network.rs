@@ -27,7 +27,10 @@ pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
         if ids.len() > most {
             field.refuse(
                 "invalid-value",
-                format!("{} are given; Lambda takes {most}", ids.len()),
+                format!(
+                    "{} are specified, but Lambda accepts at most {most}",
+                    ids.len()
+                ),
             );
         }
         ids
@@ -46,7 +49,7 @@ pub(in crate::model) fn read(field: Option<&Field<'_>>) -> Network {
         (false, true) => "subnets",
         _ => return network,
     };
-    let message = format!("a function in a VPC has both, and `{missing}` is empty");
+    let message = format!("a function in a VPC requires both, but `{missing}` is empty");
     let path = format!("{}.{missing}", field.path());
     field.report(Finding::error("contradiction", path, message));
     network
