@@ -110,7 +110,7 @@ fn expected(field: &str) -> &'static str {
         ACCESS_KEY => "an access key ID",
         USERNAME => "the name of an IAM user",
         SECRET_ARN => "an ARN",
-        _ => "what belongs there",
+        _ => "valid",
     }
 }
 

@@ -191,7 +191,7 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some((open, anchor, line)) = self.open.pop() else {
-                    return Err(refused(line, "not YAML: an end without a beginning"));
+                    return Err(refused(line, "not YAML: an end without a start"));
                 };
                 let value = match open {
                     Open::Sequence(items) => Value::Sequence(items),
@@ -203,13 +203,13 @@ impl Builder {
                 let held = self.anchors.iter().rev().find(|(id, _)| *id == anchor);
                 let node = held
                     .map(|(_, node)| node.clone())
-                    .ok_or_else(|| refused(line, "an alias without its anchor"))?;
+                    .ok_or_else(|| refused(line, "an alias without an anchor"))?;
                 self.nodes += node.size();
                 self.close(Node { line, ..node }, 0)
             }
             Event::DocumentStart(_) if self.root.is_some() => Err(refused(
                 line,
-                "a second YAML document; a manifest is one document",
+                "a second YAML document; a manifest contains one document",
             )),
             _ => Ok(()),
         }
@@ -220,7 +220,7 @@ impl Builder {
         if self.nodes > MAX_NODES {
             return Err(refused(
                 node.line,
-                format!("more than {MAX_NODES} values; do aliases multiply?"),
+                format!("more than {MAX_NODES} values; check the aliases"),
             ));
         }
         if anchor > 0 {
@@ -233,13 +233,16 @@ impl Builder {
                 Some((key, line)) => entries.push(KeyValue { key, line, node }),
                 None => {
                     let Value::Scalar { text, .. } = node.value else {
-                        return Err(refused(node.line, "a key that is not a plain name"));
+                        return Err(refused(node.line, "a key must be a plain name"));
                     };
                     if let Some(first) = entries.iter().find(|entry| entry.key == text) {
                         return Err(Finding::error(
                             "duplicate-key",
                             text.clone(),
-                            format!("the key `{text}` stands here and on line {}", first.line),
+                            format!(
+                                "duplicate key `{text}`, first defined on line {}",
+                                first.line
+                            ),
                         )
                         .at(node.line));
                     }
@@ -253,7 +256,7 @@ impl Builder {
 
 fn no_tag(tagged: bool, line: usize) -> Result<(), Finding> {
     if tagged {
-        return Err(refused(line, "YAML tags (`!…`) have no meaning here"));
+        return Err(refused(line, "YAML tags (`!…`) are not supported"));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ impl Duration {
     ///
     /// Returns why the text is not a duration.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let refused = || format!("`{text}` is not a duration such as 15m, 4h or 1d");
+        let refused = || format!("`{text}` is not a duration such as 15m, 4h, or 1d");
         if text == "0" {
             return Ok(Self(0));
         }

@@ -36,11 +36,10 @@ pub(super) fn read_access_keys<'doc>(
         if let Some(name) = &names.user
             && let Some(line) = users.insert(name.as_str().to_lowercase(), user.line())
         {
-            let message = format!("the user `{name}` stands on line {line} too");
-            user.report(
-                Finding::error("duplicate-user", user.path(), message)
-                    .hint("a user has two key slots, and rotation needs both: one entry a user"),
-            );
+            let message = format!("the user `{name}` is already on line {line}");
+            user.report(Finding::error("duplicate-user", user.path(), message).hint(
+                "use one entry per user, because a user has two key slots, and rotation needs both",
+            ));
         }
         if let Some(name) = &names.secret {
             report_twice(secrets, name, &fields.place("secret"));
@@ -59,10 +58,10 @@ pub(super) fn report_twice(
     at: &Field<'_>,
 ) {
     if let Some(line) = secrets.insert(name.as_str().to_owned(), at.line()) {
-        let message = format!("the secret `{name}` stands on line {line} too");
+        let message = format!("the secret `{name}` is already on line {line}");
         at.report(
             Finding::error("duplicate-secret", at.path(), message)
-                .hint("give each user a secret of its own"),
+                .hint("use a separate secret for each user"),
         );
     }
 }
@@ -89,7 +88,7 @@ fn read_names(entry: &Fields<'_>, stack: Option<&StackName>) -> Names {
                             entry.path("secret"),
                             format!("by default it is STACK/USER: {why}"),
                         )
-                        .hint("name the secret with `secret:`"),
+                        .hint("specify another name with `secret:`"),
                     );
                 })
                 .ok()
@@ -114,7 +113,7 @@ fn read_access_key(entry: &Fields<'_>, names: Names) -> Option<AccessKey> {
     if create_user && initial_key != InitialKey::Create {
         entry.at().refuse(
             "contradiction",
-            format!("`{user}` is made by the stack, so there is no key to adopt from a profile"),
+            format!("the stack creates `{user}`, so there is no key to adopt from a profile"),
         );
     }
     if let RotateAs::Administrator(SecretReference::Name(name)) = &calls.rotate_as
@@ -124,9 +123,9 @@ fn read_access_key(entry: &Fields<'_>, names: Names) -> Option<AccessKey> {
             Finding::error(
                 "contradiction",
                 entry.path("rotate_as"),
-                format!("the secret `{secret}` cannot be its own administrator's"),
+                format!("the secret `{secret}` cannot be the administrator's secret for itself"),
             )
-            .hint("`rotate_as: self` rotates with the user's own key"),
+            .hint("use `rotate_as: self` to rotate with the user's own key"),
         );
     }
     Some(AccessKey {
@@ -222,7 +221,7 @@ fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
         Some(("profile", name)) if !name.is_empty() && !name.contains(char::is_control) => {
             Ok(InitialKey::Profile(name.to_owned()))
         }
-        _ => Err(format!("`{text}` is neither create nor profile:NAME")),
+        _ => Err(format!("expected create or profile:NAME, found `{text}`")),
     }
 }
 
@@ -235,7 +234,7 @@ pub(super) fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
             .map_err(
                 |why| match text.starts_with("arn:") || text.len() > MAX_TAG {
                     true => why,
-                    false => format!("neither self, role nor an administrator's secret: {why}"),
+                    false => format!("expected self, role, or an administrator's secret: {why}"),
                 },
             ),
     }
@@ -247,7 +246,7 @@ pub(super) fn parse_administrator(text: &str) -> Result<SecretReference, String>
         _ if text.starts_with("arn:") => parse_secret_arn(text).map(SecretReference::Arn),
         // The function compares it with a tag of the secret.
         _ if text.len() > MAX_TAG => Err(format!(
-            "an administrator's secret's name has at most {MAX_TAG} characters here"
+            "the name of an administrator's secret can have at most {MAX_TAG} characters"
         )),
         _ => SecretName::parse(text).map(SecretReference::Name),
     }
@@ -263,7 +262,7 @@ pub(super) fn parse_secret_arn(text: &str) -> Result<Arn, String> {
         .and_then(|name| name.rsplit_once('-'))
         .is_some_and(|(_, suffix)| suffix.len() == 6);
     if service != "secretsmanager" || !full {
-        return Err(format!("`{text}` is not the full ARN of a secret"));
+        return Err(format!("`{text}` is not the complete ARN of a secret"));
     }
     Ok(arn)
 }
@@ -274,7 +273,9 @@ pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
         "create" => Ok(KmsKey::Create),
         _ => {
             let refused = || {
-                format!("`{text}` is neither aws/secretsmanager, create nor the ARN of a KMS key")
+                format!(
+                    "expected aws/secretsmanager, create, or the ARN of a KMS key, found `{text}`"
+                )
             };
             let arn = Arn::parse(text).map_err(|_| refused())?;
             let [_, service, _, _, resource] = arn.parts();
@@ -289,7 +290,7 @@ pub(super) fn parse_kms_key(text: &str) -> Result<KmsKey, String> {
 
 fn parse_reader(text: &str) -> Result<Arn, String> {
     let refused =
-        || format!("`{text}` is not the ARN of an IAM role or user, or of an account's root");
+        || format!("`{text}` is not the ARN of an IAM role, a user, or an account's root");
     let arn = Arn::parse(text).map_err(|_| refused())?;
     let [_, service, _, account, resource] = arn.parts();
     AccountId::parse(account).map_err(|_| refused())?;
@@ -334,7 +335,7 @@ pub(super) fn check_partitions<'arn>(
         let partition = arn.parts()[0];
         if partition != region.partition() {
             let message = format!(
-                "`{arn}` is in the partition {partition}, and {region} in {}",
+                "`{arn}` is in the partition {partition}, but {region} is in {}",
                 region.partition()
             );
             let path = format!("{}.{setting}", at.path());
@@ -352,7 +353,7 @@ pub(super) fn check_regions(key: &KmsKey, region: Option<&Region>, at: &Field<'_
             "contradiction",
             format!("{}.kms_key", at.path()),
             format!(
-                "the KMS key is in {}, the secret in {region}",
+                "the KMS key is in {}, but the secret is in {region}",
                 arn.parts()[2]
             ),
         ));

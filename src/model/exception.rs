@@ -38,7 +38,7 @@ pub(super) fn read(field: &Field<'_>) -> Vec<Exception> {
         match exceptions.iter().find(same) {
             Some(other) => item.refuse(
                 "contradiction",
-                format!("the same exception stands on line {} too", other.line),
+                format!("the same exception is already on line {}", other.line),
             ),
             None => exceptions.push(exception),
         }
@@ -71,12 +71,12 @@ fn parse_reason(text: &str) -> Result<String, String> {
     let reason = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let count = reason.chars().count();
     if reason.contains(char::is_control) {
-        return Err("a reason is plain text, without control characters".to_owned());
+        return Err("a reason cannot contain control characters".to_owned());
     }
     match (MIN_REASON..=MAX_REASON).contains(&count) {
         true => Ok(reason),
         false => Err(format!(
-            "a reason says why in {MIN_REASON} to {MAX_REASON} characters; this has {count}"
+            "a reason must have {MIN_REASON} to {MAX_REASON} characters, but this one has {count}"
         )),
     }
 }

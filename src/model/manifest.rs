@@ -120,16 +120,18 @@ fn select<'doc>(
             .collect();
         let (message, hint) = match (names.is_empty(), nearest(name, &names)) {
             (true, _) => (
-                format!("the manifest has no environments, so `{name}` cannot be selected"),
+                format!(
+                    "the environment `{name}` does not exist, because the manifest has no environments"
+                ),
                 format!("add `environments: {{ {name}: {{ … }} }}`, or omit --environment"),
             ),
             (false, Some(nearest)) => (
-                format!("there is no environment `{name}`"),
+                format!("the environment `{name}` does not exist"),
                 format!("did you mean `{nearest}`?"),
             ),
             (false, None) => (
-                format!("there is no environment `{name}`"),
-                format!("the environments are: {}", names.join(", ")),
+                format!("the environment `{name}` does not exist"),
+                format!("known environments: {}", names.join(", ")),
             ),
         };
         let finding = Finding::error("unknown-environment", "environments", message);
@@ -150,7 +152,7 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     if let Some(version) = root.require("version") {
         version.parse("unsupported-version", |text| match text {
             "1" => Ok(()),
-            _ => Err(format!("version `{text}` is not known; this is version 1")),
+            _ => Err(format!("version `{text}` is not supported; use version 1")),
         });
     }
     let stack = root
@@ -246,7 +248,7 @@ fn check_entries(root: &Fields<'_>) {
             field.refuse(
                 "invalid-tag",
                 format!(
-                    "{count} tags; beside databases at most {MAX_TAGS_WITH_DATABASES} leave room for keyrota's own"
+                    "{count} tags, but a manifest with databases can have at most {MAX_TAGS_WITH_DATABASES} in addition to keyrota's own"
                 ),
             );
         }
@@ -261,7 +263,7 @@ fn check_entries(root: &Fields<'_>) {
         field.report(Finding::warning(
             "unused-network",
             field.path(),
-            "only databases' functions stand in a VPC, and there are no databases",
+            "`network` applies only to the database function, and there are no databases",
         ));
     }
 }
@@ -299,7 +301,7 @@ fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
         field.refuse(
             "invalid-tag",
             format!(
-                "{} tags; at most {MAX_TAGS} leave room for keyrota's own",
+                "{} tags, but a manifest can have at most {MAX_TAGS} in addition to keyrota's own",
                 tags.len()
             ),
         );
@@ -311,13 +313,13 @@ fn check_tag(text: &str, low: usize, high: usize) -> Result<(), String> {
     let count = text.chars().count();
     if !(low..=high).contains(&count) {
         return Err(format!(
-            "a tag's key has 1 to 128 characters, its value at most 256; this has {count}"
+            "a tag's key must have 1 to 128 characters and its value at most 256, but this one has {count}"
         ));
     }
     let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
     match text.chars().find(|one| !accepted(*one)) {
         Some(one) => Err(format!(
-            "a tag cannot contain {one:?}; letters, digits, spaces and _ . : / = + - @ are accepted"
+            "a tag cannot contain {one:?}; use letters, digits, spaces, and _ . : / = + - @"
         )),
         None => Ok(()),
     }
@@ -349,7 +351,7 @@ fn read_boundary(
         && owner != account.as_str()
     {
         let message = format!(
-            "the policy is of account {owner}, and the stack's is {account}; IAM takes a boundary of the own account, or one of AWS's"
+            "the policy belongs to account {owner}, but a permissions boundary must belong to the stack's account {account}, or be an AWS managed policy"
         );
         field.refuse("contradiction", message);
     }
@@ -357,7 +359,7 @@ fn read_boundary(
         && partition != region.partition()
     {
         let message = format!(
-            "the policy is in the partition {partition}, and {region} in {}",
+            "the policy is in the partition {partition}, but {region} is in {}",
             region.partition()
         );
         field.refuse("contradiction", message);
@@ -393,7 +395,7 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     match timeout.as_seconds() {
         10..=900 => Ok(timeout),
         _ => Err(format!(
-            "a step needs 10s to 15m, not {timeout}: a new key can take 15s to work"
+            "the timeout must be 10s to 15m, not {timeout}, because a new key can take 15s to propagate"
         )),
     }
 }
@@ -409,7 +411,7 @@ fn parse_log_retention(text: &str) -> Result<u32, String> {
     days.and_then(|days| u32::try_from(days).ok())
         .ok_or_else(|| {
             format!(
-                "CloudWatch Logs keeps logs 1d, 3d, 5d, 7d, 14d, 30d, 60d, 90d … 3653d, not {text}"
+                "CloudWatch Logs supports 1d, 3d, 5d, 7d, 14d, 30d, 60d, 90d … 3653d, not {text}"
             )
         })
 }

@@ -119,7 +119,7 @@ impl Architecture {
         match text {
             "x86_64" => Ok(Self::X86_64),
             "arm64" => Ok(Self::Arm64),
-            _ => Err(format!("`{text}` is neither x86_64 nor arm64")),
+            _ => Err(format!("expected x86_64 or arm64, found `{text}`")),
         }
     }
 }

@@ -127,7 +127,7 @@ fn check_secret(text: &str) -> Result<(), String> {
     let bytes = text.as_bytes();
     if bytes.len() >= 7 && bytes[bytes.len() - 7] == b'-' {
         return Err(format!(
-            "`{text}` ends in a hyphen and six characters, which Secrets Manager takes for the suffix of an ARN"
+            "`{text}` ends with a hyphen and six characters, which Secrets Manager interprets as the suffix of an ARN"
         ));
     }
     Ok(())
@@ -142,9 +142,7 @@ fn check_account(text: &str) -> Result<(), String> {
     if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(())
     } else {
-        Err(format!(
-            "`{text}` is not an account number of twelve digits"
-        ))
+        Err(format!("`{text}` is not an AWS account ID of 12 digits"))
     }
 }
 
@@ -161,7 +159,7 @@ fn check_host(text: &str) -> Result<(), String> {
     };
     if text.len() > 253 || !text.split('.').all(label) {
         return Err(format!(
-            "`{text}` is neither a host's name nor an address; a port goes into `port`"
+            "`{text}` is not a host name or an address; specify the port with `port`"
         ));
     }
     Ok(())
@@ -188,7 +186,7 @@ fn check_bucket(text: &str) -> Result<(), String> {
     let ends = [text.bytes().next(), text.bytes().last()];
     if !text.bytes().all(allowed) || !ends.into_iter().flatten().all(alphanumeric) {
         return Err(format!(
-            "`{text}` is not a bucket name: lower-case letters, digits, hyphens and dots, beginning and ending with a letter or digit"
+            "`{text}` is not a bucket name: use lowercase letters, digits, hyphens, and dots, with a letter or digit at the beginning and at the end"
         ));
     }
     Ok(())
@@ -203,7 +201,7 @@ fn check_path(text: &str) -> Result<(), String> {
     match text.chars().find(refused) {
         None => Ok(()),
         Some(one) => Err(format!(
-            "`{}` contains {one:?}; a path has printable ASCII characters without spaces, * ? and $",
+            "`{}` contains {one:?}; a path can contain printable ASCII characters except spaces, *, ?, and $",
             text.escape_debug()
         )),
     }
@@ -235,7 +233,7 @@ fn length(text: &str, low: usize, high: usize) -> Result<(), String> {
     }
     Err(match count {
         0 => "the name is empty".to_owned(),
-        _ => format!("the name has {count} characters; {low} to {high} are accepted"),
+        _ => format!("the name has {count} characters, but must have {low} to {high}"),
     })
 }
 
@@ -244,7 +242,7 @@ fn characters(text: &str, extra: &str) -> Result<(), String> {
     match text.chars().find(refused) {
         None => Ok(()),
         Some(one) => Err(format!(
-            "`{}` contains {one:?}; letters, digits and {} are accepted",
+            "`{}` contains {one:?}; use letters, digits, and {}",
             text.escape_debug(),
             extra
                 .chars()

@@ -89,7 +89,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<OldKey> {
         return field.parse("invalid-value", |text| match text {
             "until_next_rotation" => Ok(OldKey::UntilNextRotation),
             _ => Err(format!(
-                "`{text}` is neither until_next_rotation nor {{ deactivate_after: …, delete_after: … }}"
+                "expected until_next_rotation or {{ deactivate_after: …, delete_after: … }}, found `{text}`"
             )),
         });
     }
@@ -126,17 +126,17 @@ pub(super) fn read(field: &Field<'_>) -> Option<OldKey> {
     {
         at.refuse(
             "contradiction",
-            "`force_after` ends the patience with a key that `deactivate_after` is over for, so it cannot be less",
+            "`force_after` cannot be less than `deactivate_after`",
         );
     }
     if deactivate.0 < CACHE {
         let at = &deactivate.1;
         let message = format!(
-            "the old key is deactivated {} after it was replaced; a client that keeps what it read for an hour, as Secrets Manager's caching clients do, may still use it",
+            "the old key is deactivated {} after it was replaced, but a client that caches the secret for an hour, as Secrets Manager's caching clients do, may still use it",
             deactivate.0
         );
         at.report(Finding::warning("short-grace", at.path(), message).hint(
-            "give it an hour or more, or have clients read the secret again when they are refused",
+            "use an hour or more, or let clients read the secret again when they are refused",
         ));
     }
     Some(OldKey::After(Retirement {
@@ -166,14 +166,14 @@ pub(super) fn check_interval(old_key: OldKey, schedule: &Schedule, field: &Field
         && delete_after >= interval
     {
         let message = format!(
-            "the old key would be deleted {delete_after} after it was replaced; the next rotation comes after {interval} and takes its place then"
+            "the old key would be deleted {delete_after} after it was replaced, but the next rotation deletes it after {interval}"
         );
         let part = |key: &str| field.any_mapping()?.get(key);
         let at = part("delete_after").or_else(|| part("deactivate_after"));
         let at = at.as_ref().unwrap_or(field);
         at.report(
             Finding::warning("old-key-outlived", at.path(), message)
-                .hint("rotate less often, or give the old key less time"),
+                .hint("rotate less often, or retire the old key earlier"),
         );
     }
 }

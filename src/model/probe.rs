@@ -62,7 +62,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
         return field.parse("invalid-value", |text| match text {
             "none" => Ok(None),
             _ => Err(format!(
-                "`{text}` is neither none nor {{ action: …, resource: … }}"
+                "expected none or {{ action: …, resource: … }}, found `{text}`"
             )),
         });
     }
@@ -73,13 +73,13 @@ pub(super) fn read(field: &Field<'_>) -> Option<Option<Probe>> {
             LIST_BUCKET => Ok(true),
             ASSUME_ROLE => Ok(false),
             _ => Err(format!(
-                "`{text}` is neither {LIST_BUCKET} nor {ASSUME_ROLE}"
+                "expected {LIST_BUCKET} or {ASSUME_ROLE}, found `{text}`"
             )),
         })
     });
     let region = fields.optional("region", |field| match action {
         Some(false) => {
-            let message = format!("`region` is for {LIST_BUCKET} alone");
+            let message = format!("`region` applies only to {LIST_BUCKET}");
             field.refuse("contradiction", message);
             None
         }
@@ -122,13 +122,13 @@ fn parse_role(text: &str) -> Result<Arn, String> {
     let accepted = |one: char| one.is_ascii_alphanumeric() || "/_+=.@-".contains(one);
     if let Some(one) = name.chars().find(|one| !accepted(*one)) {
         return Err(format!(
-            "`{text}` contains {one:?}, which a tag of the secret cannot hold"
+            "`{text}` contains {one:?}, which the secret's tag cannot contain"
         ));
     }
     let length = ASSUME_ROLE.len() + 1 + text.len();
     if length > MAX_TAG {
         return Err(format!(
-            "the role's ARN is too long: the secret's tag would have {length} characters, and AWS accepts {MAX_TAG}"
+            "the role's ARN is too long: the secret's tag would have {length} characters, but AWS accepts at most {MAX_TAG}"
         ));
     }
     Ok(arn)

@@ -169,11 +169,11 @@ impl<'doc> Field<'doc> {
         let mapping = self.any_mapping()?;
         for field in mapping.fields() {
             if !known.contains(&field.0) {
-                let message = format!("the key `{}` is not known here", field.0);
+                let message = format!("unknown key `{}`", field.0);
                 let finding = Finding::error("unknown-key", field.1.path.clone(), message);
                 let finding = match nearest(field.0, known) {
                     Some(key) => finding.hint(format!("did you mean `{key}`?")),
-                    None => finding.hint(format!("known here: {}", known.join(", "))),
+                    None => finding.hint(format!("known keys: {}", known.join(", "))),
                 };
                 self.findings.add(finding.at(field.2));
             }

@@ -39,13 +39,13 @@ async fn windows_are_listed_from_a_moment() {
 async fn what_secrets_manager_would_refuse_is_refused() {
     let home = Home::new();
     for (expression, flags, why) in [
-        ("cron(0 8 30 FEB ? *)", "", "never comes"),
-        ("every day", "", "neither"),
-        ("rate(4 hours)", "--window 5h", "runs into the next one"),
+        ("cron(0 8 30 FEB ? *)", "", "does not exist"),
+        ("every day", "", "expected rate(N days) or cron("),
+        ("rate(4 hours)", "--window 5h", "overlaps the next one"),
         (
             "cron(0 22 * * ? *)",
             "--window 3h",
-            "past the end of the UTC day",
+            "exceeds the end of the UTC day",
         ),
     ] {
         let ran = schedule(&home, expression, &format!("--format json {flags}")).await;

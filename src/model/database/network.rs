@@ -20,7 +20,10 @@ pub(in crate::model) fn read(fields: &Fields<'_>) -> Network {
         {
             field.refuse(
                 "invalid-value",
-                format!("{} are given; Lambda takes {most}", ids.len()),
+                format!(
+                    "{} are specified, but Lambda accepts at most {most}",
+                    ids.len()
+                ),
             );
         }
         ids
@@ -39,7 +42,7 @@ pub(in crate::model) fn read(fields: &Fields<'_>) -> Network {
         (false, true) => "subnets",
         _ => return network,
     };
-    let message = format!("a function in a VPC has both, and `{missing}` is empty");
+    let message = format!("a function in a VPC requires both, but `{missing}` is empty");
     let path = fields.path(missing);
     fields
         .at()

@@ -53,12 +53,12 @@ pub(in crate::model) fn read<'doc>(
         let place = fields.place("username");
         if let Some(line) = users.insert(user, place.line()) {
             let message = format!(
-                "the user of {} stands on line {line} too",
+                "the same user of {} is already on line {line}",
                 database.endpoint()
             );
             place.report(
                 Finding::error("duplicate-user", place.path(), message)
-                    .hint("a user has one password, which one secret holds"),
+                    .hint("use one entry per user, because a user has only one password"),
             );
         }
         databases.push((database, item));
@@ -93,10 +93,11 @@ fn read_one(item: &Fields<'_>, secret: Option<SecretName>) -> Option<Database> {
     let tls = item.value("tls", |field| field.parse("invalid-value", Tls::parse));
     let tls_ca = item.optional("tls_ca", |field| field.parse("invalid-value", check_path));
     if let (Some(field), Some(Tls::Require)) = (item.get("tls_ca"), tls) {
-        let message = "`tls: require` asks for no authority, so that this file is not used";
+        let message =
+            "`tls: require` does not verify the server's certificate, so this file is not used";
         field.report(
             Finding::warning("unused-authority", field.path(), message)
-                .hint("`tls: verify-full` holds the server to it"),
+                .hint("use `tls: verify-full` to verify the certificate with it"),
         );
     }
     let password = item.mapping("password").and_then(|rule| read_rule(&rule));
@@ -146,8 +147,8 @@ fn check_references(database: &Database, item: &Fields<'_>) {
     {
         refuse(
             "rotate_as",
-            format!("the secret `{secret}` cannot be its own administrator's"),
-            "`rotate_as: self` has the user change its own password",
+            format!("the secret `{secret}` cannot be the administrator's secret for itself"),
+            "use `rotate_as: self` if the user changes its own password",
         );
     }
     if let InitialPassword::Secret(reference) = &database.initial_password
@@ -155,8 +156,8 @@ fn check_references(database: &Database, item: &Fields<'_>) {
     {
         refuse(
             "initial_password",
-            format!("the secret `{secret}` is the one that the first password is to go to"),
-            "where it holds the password already, bootstrap leaves it there; else name another secret, prompt or env:NAME",
+            format!("the secret `{secret}` is the secret of this entry"),
+            "if it contains the password already, `keyrota bootstrap` keeps it; otherwise, specify another secret, prompt, or env:NAME",
         );
     }
 }
@@ -177,7 +178,7 @@ fn check_tags(database: &Database, item: &Fields<'_>) {
         if value.len() > tag::MAX_VALUE {
             let place = item.place(key);
             let message = format!(
-                "the secret's tag for it would have {} characters, and AWS accepts {}",
+                "the secret's tag for it would have {} characters, but AWS accepts at most {}",
                 value.len(),
                 tag::MAX_VALUE
             );
@@ -195,7 +196,7 @@ fn check_old_key(database: &Database, item: &Fields<'_>) {
     // The defaults may be there for others.
     if let (Some(field), false) = (item.own("old_key"), keeps) {
         let message = format!(
-            "{} keeps no password beside the new one: the old one is void as soon as it is changed",
+            "{} does not retain the old password, which is invalid as soon as it is changed",
             database.engine.title()
         );
         field.report(Finding::warning("unused-old-key", field.path(), message));
@@ -205,12 +206,12 @@ fn check_old_key(database: &Database, item: &Fields<'_>) {
         && retirement.deactivate_after >= interval
     {
         let message = format!(
-            "the old password would be discarded {} after it was replaced; the next rotation comes after {interval} and takes its place then",
+            "the old password would be discarded {} after it was replaced, but the next rotation replaces it after {interval}",
             retirement.deactivate_after
         );
         field.report(
             Finding::warning("old-key-outlived", field.path(), message)
-                .hint("rotate less often, or give the old password less time"),
+                .hint("rotate less often, or discard the old password earlier"),
         );
     }
 }
@@ -232,7 +233,7 @@ fn check_excluded(text: &str) -> Result<String, String> {
     for one in text.chars() {
         if !matches!(one, ' '..='~') {
             return Err(format!(
-                "{one:?} is in no password that Secrets Manager makes; those have printable ASCII"
+                "{one:?} is not a printable ASCII character, and passwords from Secrets Manager contain only these"
             ));
         }
         if !exclude.contains(one) {
@@ -243,7 +244,7 @@ fn check_excluded(text: &str) -> Result<String, String> {
     match left.count() {
         LEAST_ALPHABET.. => Ok(exclude),
         left => Err(format!(
-            "this leaves {left} characters to make passwords of; {LEAST_ALPHABET} are the least"
+            "this leaves {left} characters for passwords; at least {LEAST_ALPHABET} are required"
         )),
     }
 }
@@ -266,11 +267,11 @@ fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, 
         return Err("the name is empty".to_owned());
     }
     if text.contains(char::is_control) {
-        return Err("a name has no control characters".to_owned());
+        return Err("a name cannot contain control characters".to_owned());
     }
     if text.contains("{{resolve:") {
         return Err(
-            "CloudFormation would take `{{resolve:` for a reference of its own and put something else here"
+            "CloudFormation would interpret `{{resolve:` as a dynamic reference, and replace it"
                 .to_owned(),
         );
     }
@@ -291,7 +292,7 @@ fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, 
             Word::Database => "database's",
         };
         return Err(format!(
-            "the name has {count} {unit}; {} takes {most} for a {name}",
+            "the name has {count} {unit}, but {} accepts at most {most} for a {name}",
             engine.title()
         ));
     }
@@ -300,7 +301,7 @@ fn check_name(text: &str, engine: Option<Engine>, word: Word) -> Result<String, 
 
 fn check_path(text: &str) -> Result<String, String> {
     match text.is_empty() || text.len() > MAX_PATH || text.contains(char::is_control) {
-        true => Err("expected the name of a file with certificates in PEM".to_owned()),
+        true => Err("expected the path of a PEM file with certificates".to_owned()),
         false => Ok(text.to_owned()),
     }
 }
@@ -310,10 +311,10 @@ impl Engine {
         let found = Self::ALL.into_iter().find(|engine| engine.as_str() == text);
         found.ok_or_else(|| match text {
             "postgresql" | "pg" | "aurora-postgresql" => {
-                format!("`{text}` is written postgres here")
+                format!("`{text}` is not supported; use postgres")
             }
-            "aurora-mysql" | "aurora" => format!("`{text}` is written mysql here"),
-            _ => format!("`{text}` is neither postgres, mysql nor mariadb"),
+            "aurora-mysql" | "aurora" => format!("`{text}` is not supported; use mysql"),
+            _ => format!("`{text}` is not supported; use postgres, mysql, or mariadb"),
         })
     }
 }
@@ -324,9 +325,9 @@ impl Tls {
         let found = all.into_iter().find(|tls| tls.as_str() == text);
         found.ok_or_else(|| match text {
             "disable" | "allow" | "prefer" | "false" | "none" => format!(
-                "`{text}` could send a password in the clear; verify-full, verify-ca and require are accepted"
+                "`{text}` could send a password without encryption; use verify-full, verify-ca, or require"
             ),
-            _ => format!("`{text}` is neither verify-full, verify-ca nor require"),
+            _ => format!("`{text}` is not supported; use verify-full, verify-ca, or require"),
         })
     }
 }
@@ -336,7 +337,7 @@ impl InitialPassword {
     /// the text is repeated: it may be a password that somebody put here.
     fn parse(text: &str) -> Result<Self, String> {
         let refused = || {
-            "expected prompt, env:NAME, or the name or full ARN of a secret; a password itself never stands in a manifest"
+            "expected prompt, env:NAME, or the name or complete ARN of a secret; a manifest must not contain a password"
                 .to_owned()
         };
         if text == "prompt" {
@@ -363,12 +364,12 @@ impl ChangeAs {
         match text {
             "self" => Ok(Self::Itself),
             "role" => Err(
-                "the function's role has no say on a database's server; write self, or an administrator's secret"
+                "the function's role has no permissions on a database server; use self, or an administrator's secret"
                     .to_owned(),
             ),
             _ => entry::parse_administrator(text)
                 .map(Self::Administrator)
-                .map_err(|why| format!("neither self nor an administrator's secret: {why}")),
+                .map_err(|why| format!("expected self, or an administrator's secret: {why}")),
         }
     }
 }

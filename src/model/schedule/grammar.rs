@@ -92,7 +92,9 @@ pub(super) fn parse(text: &str) -> Result<Calendar, Fault> {
     let whole = Part::whole(text);
     let count = text.chars().count();
     if count > LONGEST {
-        let why = format!("an expression has at most {LONGEST} characters, not {count}");
+        let why = format!(
+            "an expression can have at most {LONGEST} characters, but this one has {count}"
+        );
         return Err(whole.refuse(why));
     }
     if let Some(inner) = whole.arguments("rate") {
@@ -100,8 +102,7 @@ pub(super) fn parse(text: &str) -> Result<Calendar, Fault> {
     } else if let Some(inner) = whole.arguments("cron") {
         cron(inner).map(Calendar::Cron)
     } else {
-        Err(whole
-            .refuse("this is neither rate(N days) nor cron(0 HOUR DAY-OF-MONTH MONTH WEEKDAY *)"))
+        Err(whole.refuse("expected rate(N days) or cron(0 HOUR DAY-OF-MONTH MONTH WEEKDAY *)"))
     }
 }
 
@@ -123,10 +124,9 @@ fn rate(inner: Part<'_>) -> Result<Calendar, Fault> {
         value.refuse(format!("is at most {MAXIMUM_DAYS} days, or {hours} hours"))
     };
     match unit.text() {
-        "hour" | "hours" if every < MINIMUM_HOURS => {
-            Err(value
-                .refuse("must be at least 4 hours, since Secrets Manager rotates no more often"))
-        }
+        "hour" | "hours" if every < MINIMUM_HOURS => Err(value.refuse(
+            "must be at least 4 hours, because Secrets Manager does not rotate more often",
+        )),
         "hour" | "hours" if every > MAXIMUM_DAYS * u32::from(HOURS_A_DAY) => Err(too_long()),
         "hour" | "hours" => Ok(Calendar::Rate {
             every,
@@ -137,7 +137,7 @@ fn rate(inner: Part<'_>) -> Result<Calendar, Fault> {
             every,
             unit: Unit::Days,
         }),
-        _ => Err(unit.refuse(format!("is hours or days, not `{}`", unit.shown()))),
+        _ => Err(unit.refuse(format!("must be hours or days, not `{}`", unit.shown()))),
     }
 }
 
@@ -152,7 +152,7 @@ fn cron(inner: Part<'_>) -> Result<Grid, Fault> {
     let minutes = minutes.named("minutes");
     if minutes.text() != "0" {
         let why = format!(
-            "must be 0, since windows open on the hour, not `{}`",
+            "must be 0, because windows open on the hour, not `{}`",
             minutes.shown()
         );
         return Err(minutes.refuse(why));
@@ -167,11 +167,11 @@ fn cron(inner: Part<'_>) -> Result<Grid, Fault> {
     let months = parse_months(month)?;
     let days = match (day.text(), weekday.text()) {
         ("?", "?") => {
-            return Err(weekday.refuse("and day-of-month: exactly one of the two is `?`"));
+            return Err(weekday.refuse("and day-of-month: exactly one of the two must be `?`"));
         }
         ("?", _) => parse_weekdays(weekday)?,
         (_, "?") => parse_days(day)?,
-        _ => return Err(weekday.refuse("and day-of-month: exactly one of the two is `?`")),
+        _ => return Err(weekday.refuse("and day-of-month: exactly one of the two must be `?`")),
     };
     let year = year.named("year");
     if year.text() != "*" {
@@ -184,13 +184,13 @@ fn cron(inner: Part<'_>) -> Result<Grid, Fault> {
         days,
     };
     if !grid.comes() {
-        let why = format!("`{}` never comes in `{}`", day.shown(), month.shown());
+        let why = format!("`{}` does not exist in `{}`", day.shown(), month.shown());
         return Err(day.refuse(why));
     }
     let gap = grid.shortest_gap();
     if unit == Unit::Hours && u32::from(gap) < MINIMUM_HOURS {
         return Err(hours.refuse(format!(
-            "`{}` opens windows {gap}h apart; Secrets Manager rotates no more often than every four hours",
+            "`{}` opens windows {gap}h apart, but Secrets Manager rotates at most every four hours",
             hours.shown()
         )));
     }
@@ -205,7 +205,7 @@ fn parse_hours(field: Part<'_>) -> Result<(Unit, Vec<u8>), Fault> {
     let Some((start, step)) = text.split_once('/') else {
         let hour = hour_of(text).ok_or_else(|| {
             field.refuse(format!(
-                "must be one hour from 0 to 23, START/STEP or /STEP, not `{}`",
+                "must be one hour from 0 to 23, START/STEP, or /STEP, not `{}`",
                 field.shown()
             ))
         })?;
@@ -267,7 +267,7 @@ fn parse_weekdays(field: Part<'_>) -> Result<Days, Fault> {
             let nth = small(nth).filter(|nth| (1..=5).contains(nth));
             let nth = nth.ok_or_else(|| {
                 item.refuse(format!(
-                    "`{}`: a month has at most five such days",
+                    "`{}`: a month has at most five of these days",
                     item.shown()
                 ))
             })?;
@@ -316,7 +316,7 @@ fn range(
     };
     if from > to {
         return Err(item.refuse(format!(
-            "`{}` runs backwards; write two ranges",
+            "the range `{}` is reversed; use two ranges",
             item.shown()
         )));
     }

@@ -66,17 +66,19 @@ impl Schedule {
             .as_hours()
             .and_then(|hours| u8::try_from(hours).ok())
             .filter(|hours| (1..=HOURS_A_DAY).contains(hours))
-            .ok_or_else(|| format!("a window lasts whole hours from 1h to 24h, not {window}"))?;
+            .ok_or_else(|| {
+                format!("a window must be a whole number of hours from 1h to 24h, not {window}")
+            })?;
         match self.calendar.unit() {
             Unit::Hours => match self.calendar.shortest_gap() {
                 gap if u32::from(hours) > gap => Err(format!(
-                    "a window of {hours}h runs into the next one, which opens after {gap}h"
+                    "a window of {hours}h overlaps the next one, which opens after {gap}h"
                 )),
                 _ => Ok(()),
             },
             Unit::Days => match self.calendar.first_hour() {
                 hour if hour + hours > HOURS_A_DAY => Err(format!(
-                    "a window of {hours}h that opens at {hour:02}:00 runs past the end of the UTC day"
+                    "a window of {hours}h that opens at {hour:02}:00 exceeds the end of the UTC day"
                 )),
                 _ => Ok(()),
             },

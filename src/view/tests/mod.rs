@@ -28,13 +28,9 @@ fn script(result: &dyn Show) -> String {
 #[test]
 fn findings_and_failures() {
     let findings = vec![
-        Finding::error(
-            "unknown-key",
-            "access_keys[0].usr",
-            "the key `usr` is not known here",
-        )
-        .at(4)
-        .hint("did you mean `user`?"),
+        Finding::error("unknown-key", "access_keys[0].usr", "unknown key `usr`")
+            .at(4)
+            .hint("did you mean `user`?"),
         Finding::warning(
             "inactive-key",
             "user app",
@@ -43,7 +39,7 @@ fn findings_and_failures() {
         Finding::error("yaml", "", "the manifest is empty"),
     ];
     insta::assert_snapshot!(plain(&human::findings(&findings)), @"
-    error[unknown-key] line 4: access_keys[0].usr: the key `usr` is not known here
+    error[unknown-key] line 4: access_keys[0].usr: unknown key `usr`
       hint: did you mean `user`?
     warning[inactive-key] user app: the inactive key AKIAOLD will be deleted
     error[yaml] the manifest is empty
@@ -61,7 +57,7 @@ fn findings_and_failures() {
           "hint": "did you mean `user`?",
           "kind": "unknown-key",
           "line": 4,
-          "message": "the key `usr` is not known here",
+          "message": "unknown key `usr`",
           "path": "access_keys[0].usr",
           "severity": "error"
         },

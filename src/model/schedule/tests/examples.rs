@@ -65,9 +65,24 @@ fn accepts_what_the_user_guide_shows() {
 fn names_the_field_that_is_refused_and_marks_the_part() {
     let long = format!("cron(0 8 {} * ? *)", "1,".repeat(200));
     for (text, field, part, why) in [
-        ("every day", "", "every day", "neither"),
-        ("rate(4 hours", "", "rate(4 hours", "neither"),
-        (" rate(4 hours)", "", " rate(4 hours)", "neither"),
+        (
+            "every day",
+            "",
+            "every day",
+            "expected rate(N days) or cron(",
+        ),
+        (
+            "rate(4 hours",
+            "",
+            "rate(4 hours",
+            "expected rate(N days) or cron(",
+        ),
+        (
+            " rate(4 hours)",
+            "",
+            " rate(4 hours)",
+            "expected rate(N days) or cron(",
+        ),
         (&long, "", &long, "256 characters"),
         ("rate(3 hours)", "value", "3", "4 hours"),
         ("rate(0 days)", "value", "0", "positive"),
@@ -96,12 +111,17 @@ fn names_the_field_that_is_refused_and_marks_the_part() {
         ("cron(0 24 * * ? *)", "hours", "24", "0 to 23"),
         ("cron(0 8 * * * *)", "day-of-week", "*", "exactly one"),
         ("cron(0 8 ? * ? *)", "day-of-week", "?", "exactly one"),
-        ("cron(0 8 30 FEB ? *)", "day-of-month", "30", "never comes"),
+        (
+            "cron(0 8 30 FEB ? *)",
+            "day-of-month",
+            "30",
+            "does not exist",
+        ),
         (
             "cron(0 8 31 APR,JUN ? *)",
             "day-of-month",
             "31",
-            "never comes",
+            "does not exist",
         ),
         ("cron(0 8 32 * ? *)", "day-of-month", "32", "1-31"),
         ("cron(0 8 1,,2 * ? *)", "day-of-month", "", "1-31"),
@@ -109,7 +129,7 @@ fn names_the_field_that_is_refused_and_marks_the_part() {
         ("cron(0 8 LW * ? *)", "day-of-month", "LW", "1-31"),
         ("cron(0 8 1 13 ? *)", "month", "13", "JAN-DEC"),
         ("cron(0 8 1 feb ? *)", "month", "feb", "JAN-DEC"),
-        ("cron(0 8 1 NOV-FEB ? *)", "month", "NOV-FEB", "backwards"),
+        ("cron(0 8 1 NOV-FEB ? *)", "month", "NOV-FEB", "reversed"),
         (
             "cron(0 8 ? * SUN#6 *)",
             "day-of-week",
@@ -159,7 +179,7 @@ fn a_window_fits_its_schedule() {
     // No next day to run into.
     assert!(window("cron(0 2/10 1 * ? *)", 10) && !window("cron(0 2/10 1 * ? *)", 11));
     let minutes = schedule("rate(1 day)").check_window(Duration::seconds(5_400));
-    assert!(minutes.unwrap_err().contains("whole hours"));
+    assert!(minutes.unwrap_err().contains("whole number of hours"));
 }
 
 #[test]
