@@ -57,7 +57,7 @@ enum Fault {
 }
 
 impl Rejected {
-    /// Says whether it would do if it had the module `venv`.
+    /// Returns whether only the module `venv` is missing.
     pub const fn lacks_venv(&self) -> bool {
         matches!(self.fault, Fault::Incomplete { .. })
     }

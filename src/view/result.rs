@@ -140,7 +140,7 @@ pub struct RotatedSecret {
     pub version_id: Option<String>,
     /// The new key has authenticated.
     pub verified: bool,
-    /// It is the version before that is AWSCURRENT again, and no new one.
+    /// Whether the previous version became AWSCURRENT again, instead of a new one.
     pub restored: bool,
     /// Why it did not go well.
     pub error: Option<String>,

@@ -152,7 +152,7 @@ fn cron(inner: Part<'_>) -> Result<Grid, Fault> {
     let minutes = minutes.named("minutes");
     if minutes.text() != "0" {
         let why = format!(
-            "must be 0, because windows open on the hour, not `{}`",
+            "must be 0, not `{}`, because windows open on the hour",
             minutes.shown()
         );
         return Err(minutes.refuse(why));

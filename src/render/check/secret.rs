@@ -60,7 +60,7 @@ pub(super) const THEME: Theme = Theme {
             severity: Error,
             refused_by_aws: false,
             title: "A secret's tags specify the user and the server of its credential, and how the old one is retired",
-            why: "The function compares the value with them, and retires old keys as they specify.",
+            why: "People and searches rely on these tags. The functions do not read them, but follow their pins.",
             remedy: "use the tags keyrota:… of keyrota's template",
             source: "keyrota: the function's pins",
             check: Some(pins),

@@ -38,7 +38,7 @@ pub enum State {
 pub enum Stage {
     New,
     Deployed,
-    /// A rotation is left that the function cannot go on with.
+    /// A rotation is unfinished, and the function cannot complete it.
     Unfinished,
 }
 

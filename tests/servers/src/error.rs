@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns what makes an error of the operating system's, to go on with `?`.
+    /// Returns a function for `map_err` that adds the operation to an operating system error.
     pub fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
