@@ -94,6 +94,8 @@ type Allowing<'entry> = Box<dyn Fn(&[Item<'entry>]) -> Statement + 'entry>;
 /// One purpose with all that it covers, before it is cut to size.
 struct Purpose<'entry> {
     name: String,
+    // CloudFormation replaces a managed policy whose description changes, and a role may
+    // have no room for two of one purpose meanwhile: keep the descriptions as they are.
     description: &'static str,
     frame: usize,
     items: Vec<Item<'entry>>,
@@ -231,16 +233,16 @@ impl<'entry> Policies<'entry> {
                 databases,
                 true,
                 "Passwords",
-                "Generate passwords",
+                "Have passwords made",
                 passwords,
             ),
             // The function itself waits for it.
-            (in_vpc, false, NETWORK, "Connect to the VPC", network),
+            (in_vpc, false, NETWORK, "Stand in the VPC", network),
             (
                 in_vpc,
                 true,
                 "NotItsCode",
-                "Deny the function's code the network actions of Lambda",
+                "Keep the function's code from what Lambda does for it",
                 lambda,
             ),
         ];
@@ -314,7 +316,7 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
         },
         Purpose {
             name: "Users".to_owned(),
-            description: "Manage the access keys of users with rotate_as: role",
+            description: "Manage the access keys of the users that rotate as the role",
             frame: FRAME + RECORD_FRAME,
             items: users(entries, world, |entry| entry.user),
             statement: Box::new(|part| Statement {
@@ -325,7 +327,7 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
         },
         Purpose {
             name: "Records".to_owned(),
-            description: "Record the rotated keys in tags of the users",
+            description: "Record on the users which keys are rotated",
             frame: RECORD_FRAME,
             items: users(entries, world, |entry| entry.recorded),
             statement: Box::new(|part| Statement {
