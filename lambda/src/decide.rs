@@ -27,7 +27,7 @@ pub const KEYS_PER_USER: usize = 2;
 pub struct AccessKeyId(String);
 
 impl AccessKeyId {
-    /// Returns the ID, or nothing where the text cannot be one.
+    /// Returns the ID, or `None` if the text cannot be one.
     ///
     /// An ID is safe to show: see [`is_access_key_id`].
     pub fn parse(text: &str) -> Option<Self> {

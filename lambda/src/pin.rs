@@ -79,7 +79,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where the secret is not pinned, or where Secrets Manager describes
+    /// Fails if the secret is not pinned, or if Secrets Manager describes
     /// another one.
     pub fn read(
         pins: &Pins,
@@ -123,7 +123,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where it names another user or another secret to rotate with.
+    /// Fails if it names another user or another secret to rotate with.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
         self.check_user(version, &credential.username)?;
         self.check_origin(version, &credential.secret_arn)
@@ -133,7 +133,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where what there is names another user or another secret to
+    /// Fails if what there is names another user or another secret to
     /// rotate with.
     pub fn check_present(&self, version: &'static str, content: &Content) -> Result<(), PinError> {
         match content {

@@ -36,7 +36,7 @@ use crate::secret::{Content, Credential};
 ///
 /// # Errors
 ///
-/// Fails where the step is not certainly done; Secrets Manager then tries the
+/// Fails if the step is not certainly done; Secrets Manager then tries the
 /// rotation again, and what AWSCURRENT holds still works.
 pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Result<(), Error> {
     match event.step {

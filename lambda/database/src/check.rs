@@ -17,7 +17,7 @@ const VERSION: &str = "version";
 ///
 /// # Errors
 ///
-/// Fails where there is nothing to log in with, or where it is not for the pinned
+/// Fails if there is nothing to log in with, or if it is not for the pinned
 /// server. That the server cannot be reached is an answer.
 pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
     let description = describe(ports, &check.secret).await?;

@@ -34,7 +34,7 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// Fails where that is no event.
+    /// Fails if that is no event.
     pub fn read(payload: &Payload) -> Result<Self, EventError> {
         Self::parse(payload.value()?)
     }
@@ -43,7 +43,7 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// Fails where the event is none of the three. What it says is never repeated
+    /// Fails if the event is none of the three. What it says is never repeated
     /// in the error.
     pub fn parse(event: &Value) -> Result<Self, EventError> {
         if let Value::Object(fields) = event

@@ -68,7 +68,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where the secret is not pinned, or where Secrets Manager describes
+    /// Fails if the secret is not pinned, or if Secrets Manager describes
     /// another one.
     pub fn read(
         pins: &Pins,
@@ -120,7 +120,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where it does not agree with the pin.
+    /// Fails if it does not agree with the pin.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
         let place = &credential.place;
         self.check_place(version, place)?;
@@ -137,7 +137,7 @@ impl Pin {
     ///
     /// # Errors
     ///
-    /// Fails where what there is does not agree with the pin.
+    /// Fails if what there is does not agree with the pin.
     pub fn check_present(&self, version: &'static str, content: &Content) -> Result<(), PinError> {
         match content {
             Content::Nothing | Content::Unreadable(_) => Ok(()),

@@ -33,7 +33,7 @@ use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
 ///
 /// # Errors
 ///
-/// Fails where the step is not certainly done; Secrets Manager then tries the
+/// Fails if the step is not certainly done; Secrets Manager then tries the
 /// rotation again.
 pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Result<(), Error> {
     match event.step {

@@ -14,7 +14,7 @@ use crate::secret::Credential;
 ///
 /// # Errors
 ///
-/// Fails where STS gave no answer that tells.
+/// Fails if STS gave no answer that tells.
 pub(crate) async fn authenticates<P: Ports>(
     ports: &P,
     pin: &Pin,

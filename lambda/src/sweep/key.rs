@@ -40,7 +40,7 @@ pub(crate) enum Outcome {
 ///
 /// # Errors
 ///
-/// Fails where that is not certainly done. Doing it again is doing it once.
+/// Fails if that is not certainly done. Doing it again is doing it once.
 pub(crate) async fn retire<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,

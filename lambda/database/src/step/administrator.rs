@@ -18,7 +18,7 @@ pub(crate) struct Administrator {
 ///
 /// # Errors
 ///
-/// Fails where that secret is not of the pinned server, since its password must
+/// Fails if that secret is not of the pinned server, since its password must
 /// be sent to no other.
 pub(crate) async fn administrator<P: Ports>(
     ports: &P,

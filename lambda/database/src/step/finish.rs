@@ -84,7 +84,7 @@ fn is_set(description: &Description, token: &VersionId) -> bool {
 ///
 /// # Errors
 ///
-/// Fails where it is not certainly that.
+/// Fails if it is not certainly that.
 pub(crate) async fn promote<P: Ports>(
     ports: &P,
     secret: &SecretArn,

@@ -20,7 +20,7 @@ use crate::step::{administrator, advice, describe, server, unlabel};
 ///
 /// # Errors
 ///
-/// Fails where that is not certainly done. Doing it again is doing it once.
+/// Fails if that is not certainly done. Doing it again is doing it once.
 pub(crate) async fn discard<P: Ports>(
     ports: &P,
     pin: &Pin,
