@@ -289,8 +289,8 @@ impl<W: Write, D: Details, E: NamedError> Journal for Lines<W, D, E> {
         self.write(Level::Error, error_line(Some(secret.name()), error));
     }
 
-    /// Writes metrics, at any level. (Lambda itself drops them with the other
-    /// lines of level INFO, where its own log level is set higher.)
+    /// Writes metrics at any level. (If Lambda's own log level is set higher than INFO, Lambda
+    /// drops them with the other INFO lines.)
     fn measure(&self, metrics: &[Metric]) {
         let Some(metering) = &self.metering else {
             return;
@@ -312,10 +312,10 @@ impl<W: Write, D: Details, E: NamedError> Journal for Lines<W, D, E> {
     }
 }
 
-/// Returns JSON with an escape for every character that is not printable ASCII. What AWS
-/// or a server says can hold names that others chose, and a terminal that shows the log
-/// must not obey them: `serde_json` leaves DEL, C1, and bidirectional controls as they are.
-/// Outside of strings, JSON is ASCII.
+/// Escapes every character in JSON that is not printable ASCII. Messages from AWS or a server
+/// can contain names that other people chose, and these must not control a terminal that shows
+/// the log. `serde_json` leaves DEL, C1, and bidirectional controls unescaped. Outside of
+/// strings, JSON is ASCII.
 fn ascii(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
