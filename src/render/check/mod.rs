@@ -82,7 +82,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 pub(crate) struct Longest {
     /// The lengths of the policy documents.
     pub sizes: Vec<Size>,
-    /// The values behind these lengths, for everything that is not a policy document.
+    /// The longest values that references can have, for everything else that is measured.
     pub world: World,
 }
 

@@ -154,7 +154,7 @@ impl<'tree> Template<'tree> {
         self.tree.get(name).and_then(Value::as_mapping)
     }
 
-    /// Returns a top-level value that is not a section of resources, such as `Description`.
+    /// Returns a top-level value outside the sections, such as `Description`.
     pub fn top(&self, name: &str) -> Option<&'tree Value> {
         self.tree.get(name)
     }
