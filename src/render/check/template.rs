@@ -280,8 +280,8 @@ pub(super) fn target(value: &Value) -> Option<&str> {
     }
 }
 
-/// Returns an ARN's partition, service, Region, account, and resource. A placeholder such as
-/// `${AWS::Region}` is one piece, including its colons.
+/// Returns an ARN's partition, service, Region, account, and resource. A placeholder, for
+/// example `${AWS::Region}`, is one piece, including its colons.
 pub(super) fn arn_parts(arn: &str) -> Option<[&str; 5]> {
     let mut rest = arn.strip_prefix("arn:")?;
     let mut parts = [""; 5];
