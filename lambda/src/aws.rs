@@ -1,7 +1,7 @@
-//! The ports, over the AWS SDKs. No other room names a type of theirs.
+//! The ports, over the AWS SDKs. No other module names a type of the SDKs.
 //!
-//! The clients are made when a step first needs them and live as long as the
-//! process. They share one HTTP client, so that connections outlive a request.
+//! Each client is created when a step first needs it, and lives as long as the process. The
+//! clients share one HTTP client, so that connections can be reused by later requests.
 
 mod authenticator;
 mod keys;
@@ -24,7 +24,7 @@ use crate::pin::Pins;
 use crate::port::{CallError, Journal, KeyPair, Ports, Probe};
 use probe::Buckets;
 
-/// The services, and time.
+/// The AWS services and the clock.
 pub struct Services {
     secrets_manager: SecretsManagerClient,
     keys: Iam,
@@ -34,8 +34,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Returns the services as the function's environment describes them. No
-    /// client is made yet.
+    /// Returns the services for the function's environment. It creates no client yet.
     pub fn new(environment: &Environment) -> Self {
         let http = http_client();
         Self {
@@ -47,12 +46,12 @@ impl Services {
         }
     }
 
-    /// Returns the clock, which counts from when the process started.
+    /// Returns the clock, which starts when the process starts.
     pub fn clock(&self) -> &SystemClock {
         &self.clock
     }
 
-    /// Returns the ports of one request, which is logged in `journal`.
+    /// Returns the ports of one request. `journal` is the log of that request.
     pub fn with<'services, J: Journal>(
         &'services self,
         journal: &'services J,

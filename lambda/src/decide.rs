@@ -1,12 +1,11 @@
-//! What to do, given what was observed. Everything here is pure and
-//! synchronous, and imports nothing of this crate: the values it reasons about
-//! are defined in this file, so that a proof can enumerate them, or are labels
-//! and versions, as pure.
+//! Decides what to do, given what was observed. Everything here is pure and synchronous, and
+//! imports only other pure code of this project: the values that it reasons about are defined
+//! in this file, so that a proof can enumerate them, or are labels and versions.
 //!
-//! No date appears among these values. A key is kept or removed for what is
-//! known of it (which version of the secret names it, whether it is active,
-//! whether it was ever used), never for its age: after a failed rotation the
-//! oldest of a user's keys is the one its clients are using.
+//! These values contain no dates. A key is kept or removed because of what is known about it
+//! (which version of the secret names it, whether it is active, whether it was ever used), and
+//! never because of its age. After a failed rotation, the oldest of a user's keys is the one
+//! that its clients use.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,17 +16,17 @@ pub use keyrota_function_base::stage::{
     CURRENT, PENDING, PREVIOUS, Stages, Standing, VersionId, carrier, is_rotating, standing,
 };
 
-/// The number of access keys IAM lets a user have, active or not.
+/// The number of access keys that IAM lets a user have, active or not.
 ///
 /// Source: "IAM and AWS STS quotas" in the IAM User Guide.
 pub const KEYS_PER_USER: usize = 2;
 
-/// An access key's ID: the half of the key that may be shown.
+/// An access key's ID: the part of the key that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccessKeyId(String);
 
 impl AccessKeyId {
-    /// Returns the ID, or nothing where the text cannot be one.
+    /// Returns the ID, or `None` if the text cannot be one.
     ///
     /// An ID is safe to show: see [`is_access_key_id`].
     pub fn parse(text: &str) -> Option<Self> {
@@ -46,44 +45,44 @@ impl fmt::Display for AccessKeyId {
     }
 }
 
-/// Whether IAM accepts requests that a key signed.
+/// Whether IAM accepts requests that are signed with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
     /// Requests signed with it are accepted.
     Active,
-    /// Requests signed with it are refused; it can be made active again.
+    /// Requests signed with it are refused. It can be activated again.
     Inactive,
 }
 
-/// What is known of a key's use.
+/// What is known about a key's use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Usage {
-    /// Nobody has asked yet.
+    /// It has not been read yet.
     Unread,
-    /// `GetAccessKeyLastUsed` knows of no use.
+    /// `GetAccessKeyLastUsed` reports no use.
     Never,
-    /// It was used.
+    /// The key was used.
     Used,
 }
 
-/// Whether a key can be one that a run of the rotation made and lost.
+/// Whether a run of the rotation may have created a key and lost it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// Nothing says so.
+    /// Nothing indicates that.
     Unknown,
-    /// It was made when a run had written down that it would make one.
+    /// The key was created when a run had recorded that it was about to create one.
     Announced,
 }
 
-/// What is known of the secret part that a superseded version stores for a key.
+/// What is known about the secret part that a superseded version stores for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
-    /// It was not tried yet.
+    /// It has not been tried yet.
     Untried,
-    /// It authenticates as the pinned user, so that the version really holds the key.
+    /// It authenticates as the pinned user, so the version really contains the key.
     Genuine,
-    /// It does not authenticate. Who can write the secret can write the ID of any key
-    /// into it.
+    /// It does not authenticate. A principal that can write the secret can write the ID of any
+    /// key into it.
     Refuted,
 }
 
@@ -94,24 +93,24 @@ pub struct ListedKey {
     pub id: AccessKeyId,
     /// Whether it is active.
     pub activity: Activity,
-    /// Whether a run of the rotation can have made it.
+    /// Whether a run of the rotation may have created it.
     pub origin: Origin,
-    /// What is known of its use.
+    /// What is known about its use.
     pub usage: Usage,
-    /// Whether a superseded version that names it really holds it.
+    /// Whether a superseded version that names it really contains it.
     pub proof: Proof,
 }
 
-/// Whose credentials make the IAM calls.
+/// The principal whose credentials make the IAM calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hand {
-    /// The user's own: the key in AWSCURRENT.
+    /// The user: the key in AWSCURRENT.
     Own,
-    /// Another's: the function's role or an administrator.
+    /// Another principal: the execution role or an administrator.
     Another,
 }
 
-/// What is known before a key is made.
+/// What is known before a key is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holdings {
     /// The pinned user's keys.
@@ -120,18 +119,17 @@ pub struct Holdings {
     pub current: AccessKeyId,
     /// The key that this rotation's own version names, if any.
     pub pending: Option<AccessKeyId>,
-    /// The keys named by versions that this rotation supersedes: AWSPREVIOUS,
-    /// an AWSPENDING that an earlier rotation left behind, or the version of a
-    /// rotation that was cancelled.
+    /// The keys named by versions that this rotation supersedes: AWSPREVIOUS, an AWSPENDING
+    /// that an earlier rotation left behind, or the version of a cancelled rotation.
     pub superseded: BTreeSet<AccessKeyId>,
-    /// Whether every key of the user is ours alone, since the stack made it.
+    /// Whether every key of the user belongs to keyrota, because the stack created the user.
     pub owns_user: bool,
-    /// Whose credentials make the IAM calls.
+    /// The principal whose credentials make the IAM calls.
     pub hand: Hand,
 }
 
 impl Holdings {
-    /// Whether a key is one that no decision may touch.
+    /// Returns whether no decision may touch this key.
     fn protects(&self, key: &AccessKeyId) -> bool {
         *key == self.current || Some(key) == self.pending.as_ref()
     }
@@ -140,27 +138,27 @@ impl Holdings {
 /// Why a key may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Because {
-    /// A superseded version of the secret names it, and it is inactive or was proven
-    /// to be the key that the version holds.
+    /// A superseded version of the secret names it, and either it is inactive or it was proven
+    /// to be the key that the version contains.
     Superseded,
-    /// Nobody knows it and it is inactive: no client can be using it.
+    /// No version names it and it is inactive, so no client can be using it.
     Inactive,
-    /// No version names it, it was never used, and it was made when a run of
-    /// the rotation had said that it would make one: its secret was lost.
+    /// No version names it, it was never used, and it was created when a run of the rotation
+    /// had recorded that it was about to create one. Its secret part was lost.
     Announced,
-    /// No version names it, it was never used, and the user is ours alone.
+    /// No version names it, it was never used, and the stack created the user.
     OrphanOfOurUser,
 }
 
-/// Why no room can be made without a person.
+/// Why a person must make room for a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// AWSCURRENT's key is not among the user's keys. Whatever this list shows,
-    /// it does not explain the secret, so nothing in it is touched.
+    /// AWSCURRENT's key is not among the user's keys. The list does not match the secret, so
+    /// nothing in it is touched.
     CurrentMissing,
-    /// AWSCURRENT's key is inactive, and it is the one that would have to ask.
+    /// AWSCURRENT's key is inactive, and it would have to make the calls.
     CurrentInactive,
-    /// The other key is none that this secret's rotation made.
+    /// The other key was not created by this secret's rotation.
     Foreign {
         /// The key that is in the way.
         key: AccessKeyId,
@@ -169,50 +167,48 @@ pub enum Obstacle {
     AllProtected,
 }
 
-/// How to come by a free place for a new key.
+/// How to make room for a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// There is one.
+    /// There is room.
     Free,
     /// Remove this key.
     Remove {
         /// The key to remove.
         key: AccessKeyId,
-        /// Why that harms nobody.
+        /// Why its removal is safe.
         because: Because,
     },
-    /// Ask when this key was last used, then decide again.
+    /// Read when this key was last used, then decide again.
     ReadUsage {
-        /// The key to ask about.
+        /// The key to read.
         key: AccessKeyId,
     },
-    /// Try whether the secret part that a superseded version stores for this key
+    /// Test whether the secret part that a superseded version stores for this key
     /// authenticates, then decide again.
     Prove {
-        /// The key to try.
+        /// The key to test.
         key: AccessKeyId,
     },
-    /// Stop, having touched nothing.
+    /// Stop without touching anything.
     Stop(Obstacle),
 }
 
-/// Returns how to come by a free place for a new key.
+/// Returns how to make room for a new key.
 ///
-/// AWSCURRENT's key and this rotation's own are never removed; where
-/// AWSCURRENT's key is not among the user's keys, nothing is. An active key is
-/// removed only where something that a writer of the secret cannot forge says that it
-/// is ours: its secret part, which a version of the secret holds; an intent, recorded
-/// on the IAM user; or the pin by which the stack created the user. That it was never
-/// used says nothing by itself: somebody may keep it in reserve.
+/// AWSCURRENT's key and this rotation's own key are never removed. If AWSCURRENT's key is not
+/// among the user's keys, no key is. An active key is removed only if evidence that a writer of
+/// the secret cannot forge shows that keyrota created it: its secret part, which a version of
+/// the secret contains; an intent, recorded on the IAM user; or the pin, which says that the
+/// stack created the user. That a key was never used proves nothing by itself, since someone
+/// may keep it in reserve.
 ///
-/// An inactive AWSCURRENT stops a rotation that it would have to authorise
-/// itself, since IAM would refuse each call. Where the role or an administrator
-/// authorises, a new key is made all the same: every client of the secret is
-/// being refused already, so a new key can take nothing from anyone and is the
-/// way back to a credential that works; and the inactive key stays as it is for
-/// whoever is looking into it. To suspend a user on purpose, cancel its
-/// rotation or deny it by policy: a key's status is not a lock, since anyone
-/// who may rotate may make another.
+/// An inactive AWSCURRENT stops a rotation that it would have to authorise itself, since IAM
+/// would refuse each call. If the role or an administrator authorises the rotation, a new key
+/// is created anyway: AWS already refuses every client of the secret, so a new key takes
+/// nothing from anyone and restores a working credential. The inactive key stays as it is for
+/// anyone who investigates it. To suspend a user on purpose, cancel its rotation or deny it by
+/// policy. A key's status is not a lock, since anyone who may rotate may create another key.
 pub fn room(holdings: &Holdings) -> Room {
     let Some(current) = holdings
         .listed
@@ -256,7 +252,7 @@ pub fn room(holdings: &Holdings) -> Room {
     if let Some(key) = first(&|key| superseded(key) && key.proof == Proof::Untried) {
         return Room::Prove { key };
     }
-    // What is left is active, and no version holds it.
+    // The remaining keys are active, and no version contains them.
     let ours = |key: &ListedKey| holdings.owns_user || key.origin == Origin::Announced;
     if let Some(key) = first(&|key| ours(key) && key.usage == Usage::Unread) {
         return Room::ReadUsage { key };
@@ -279,23 +275,23 @@ pub fn room(holdings: &Holdings) -> Room {
     }
 }
 
-/// How a `PutSecretValue` that was not confirmed ended.
+/// How an unconfirmed `PutSecretValue` ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// Secrets Manager said no, and would say so again.
+    /// Secrets Manager refused it, and would refuse it again.
     Refused,
-    /// Secrets Manager said that the version has another value already.
+    /// Secrets Manager reported that the version already has a different value.
     Taken,
-    /// Secrets Manager did not take the call, and may take the next.
+    /// Secrets Manager did not accept the call, and may accept the next one.
     Postponed,
-    /// Nobody knows whether it was carried out.
+    /// It is unknown whether the call was carried out.
     Unclear,
 }
 
-/// What the version was found to hold afterwards.
+/// What a later read found in the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadBack {
-    /// The value that was put.
+    /// The value that the call was to store.
     Ours,
     /// Another value.
     Another,
@@ -305,29 +301,28 @@ pub enum ReadBack {
     Unclear,
 }
 
-/// What to do with a new key after a `PutSecretValue` that was not confirmed.
+/// What to do with a new key after an unconfirmed `PutSecretValue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterPut {
-    /// The value is stored: go on.
+    /// The value is stored: continue.
     Stored,
-    /// Another run of this rotation stored its key first: remove this one and
-    /// go on.
+    /// Another run of this rotation stored its key first: remove this one and continue.
     StoredByAnother,
-    /// Put the same value again.
+    /// Send the same call again.
     TryAgain,
     /// The value is certainly not stored: remove the key and fail.
     Remove,
-    /// The value may be stored: leave the key and fail. The retry finds either
-    /// the value, or a key that nobody knows.
+    /// The value may be stored: leave the key and fail. The retry finds either the value, or a
+    /// key that no version names.
     Leave,
 }
 
-/// Returns what to do with a new key after a `PutSecretValue` that was not
-/// confirmed. The key is only given up where the value is certainly not stored:
-/// a version that names a removed key could never be promoted nor replaced.
+/// Returns what to do with a new key after an unconfirmed `PutSecretValue`. The key is given up
+/// only if the value is certainly not stored, since a version that names a removed key could be
+/// neither promoted nor replaced.
 ///
-/// `maybe_stored` says that this put or one before it may have been carried
-/// out; `time_left` that there is time for another.
+/// `maybe_stored` says whether this call or an earlier one may have been carried out, and
+/// `time_left` whether there is time for another one.
 pub fn after_put(put: Put, maybe_stored: bool, read_back: ReadBack, time_left: bool) -> AfterPut {
     let again = time_left && matches!(put, Put::Postponed | Put::Unclear);
     match read_back {

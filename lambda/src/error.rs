@@ -1,5 +1,5 @@
-//! Why a step or a sweep failed. Each text reads after "failed to", names the thing, the
-//! reason and the next step, and holds no value and no token.
+//! Why a step or a sweep failed. Each message reads after "failed to", states what failed, the
+//! reason, and the next step, and contains no value and no token.
 
 mod probe;
 mod retire;
@@ -18,7 +18,7 @@ use crate::pin::PinError;
 /// Why a step or a sweep failed.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum Error {
-    /// The request failed for a reason that does not depend on what rotates.
+    /// The request failed for a reason that does not depend on the kind of credential.
     #[error(transparent)]
     #[strum(transparent)]
     Request(#[from] RequestError),
@@ -26,7 +26,7 @@ pub enum Error {
     #[error(transparent)]
     #[strum(transparent)]
     Pin(#[from] PinError),
-    /// A new key was not found to be allowed what it must be allowed.
+    /// It was not confirmed that a new key has the required permission.
     #[error(transparent)]
     #[strum(transparent)]
     Probe(#[from] ProbeError),
@@ -35,14 +35,14 @@ pub enum Error {
     #[strum(transparent)]
     Retire(#[from] RetireError),
 
-    /// The secret was not described, or not read.
+    /// The secret could not be described or read.
     #[error(
         "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`"
     )]
     SecretUnread {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
     /// The pending version repeats the current key.
@@ -73,7 +73,7 @@ pub enum Error {
     KeysUnread {
         /// The pinned user.
         user: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
         /// The next step.
         advice: &'static str,
@@ -104,7 +104,7 @@ pub enum Error {
         /// AWSCURRENT's key.
         key: AccessKeyId,
     },
-    /// The other key is somebody else's.
+    /// The other key does not belong to keyrota.
     #[error(
         "make room for a new key of {user}: the user has two keys, and {key} is none that a rotation of \
          {secret} made, so nothing was touched; move its clients to this secret or to another user and \
@@ -118,7 +118,7 @@ pub enum Error {
         /// The key in the way.
         key: AccessKeyId,
     },
-    /// A version names the other key, but does not hold it.
+    /// A version names the other key, but does not contain it.
     #[error(
         "make room for a new key of {user}: the user has two keys, and {key} is named by a superseded \
          version of {secret} whose secret part does not authenticate, so it is not proven to be a key \
@@ -160,12 +160,12 @@ pub enum Error {
         user: String,
         /// The key.
         key: AccessKeyId,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
         /// The next step.
         advice: &'static str,
     },
-    /// It could not be recorded that a key is about to be made.
+    /// The intent to create a key could not be recorded.
     #[error(
         "record in the tags of {user} that a key is made: {source}; none was made; if that lasts, \
          check the role's policy against `keyrota generate`"
@@ -173,10 +173,10 @@ pub enum Error {
     IntentNotRecorded {
         /// The pinned user.
         user: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
-    /// There is no time left to make a key and store it.
+    /// There is not enough time left to create a key and store it.
     #[error(
         "make a new key for {user}: only {seconds} s are left, too few to store it safely, so none was \
          made; raise `function.timeout` in the manifest"
@@ -187,7 +187,7 @@ pub enum Error {
         /// Seconds until the function is stopped.
         seconds: u64,
     },
-    /// The user has two keys, though the list did not say so.
+    /// The user has two keys, although the list did not show two.
     #[error(
         "make a new key for {user}: IAM says that the user has as many keys as it may; the list of \
          keys was out of date or someone made one meanwhile; rotate again"
@@ -196,17 +196,17 @@ pub enum Error {
         /// The pinned user.
         user: String,
     },
-    /// No key was made.
+    /// IAM did not create a key.
     #[error("make a new key for {user}: {source}; {advice}")]
     KeyNotCreated {
         /// The pinned user.
         user: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
         /// The next step.
         advice: &'static str,
     },
-    /// A key was perhaps made, but its secret was lost on the way.
+    /// IAM may have created a key, but its secret part was lost in transit.
     #[error(
         "make a new key for {user}: {source}; if a key was made, its secret was lost and \
          the next try removes it; rotate again"
@@ -214,10 +214,10 @@ pub enum Error {
     CreationUnclear {
         /// The pinned user.
         user: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
-    /// The new key could not be stored; it was removed.
+    /// The new key could not be stored. It was removed.
     #[error(
         "store the new key {key} in {secret}: {source}; the key was removed again; if that lasts, check \
          the role's policy and the secret's KMS key against `keyrota generate`"
@@ -227,10 +227,10 @@ pub enum Error {
         secret: String,
         /// The new key.
         key: AccessKeyId,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
-    /// The new key could not be stored, nor removed.
+    /// The new key could be neither stored nor removed.
     #[error(
         "store the new key {key} in {secret}: {source}; nor could it be removed again, so {user} now \
          has a key that nothing uses; the next try removes it"
@@ -242,10 +242,10 @@ pub enum Error {
         user: String,
         /// The new key.
         key: AccessKeyId,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
-    /// Nobody knows whether the new key is stored.
+    /// It is unknown whether the new key is stored.
     #[error(
         "store the new key {key} in {secret}: {source}; it may be stored all the same, so it was left as \
          it is; the next try finds it"
@@ -255,11 +255,11 @@ pub enum Error {
         secret: String,
         /// The new key.
         key: AccessKeyId,
-        /// What AWS said last.
+        /// The last error from AWS.
         source: CallError,
     },
 
-    /// The pending key is another's.
+    /// The pending key belongs to another user.
     #[error(
         "test the new key {key}: it is not of the user {user} in the secret's own account; remove the \
          label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
@@ -280,7 +280,7 @@ pub enum Error {
         user: String,
         /// The pending key.
         key: AccessKeyId,
-        /// What AWS said last.
+        /// The last error from AWS.
         source: CallError,
     },
     /// The pending key is refused.
@@ -293,7 +293,7 @@ pub enum Error {
         user: String,
         /// The pending key.
         key: AccessKeyId,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
 
@@ -307,7 +307,7 @@ pub enum Error {
         secret: String,
         /// The pending key.
         key: AccessKeyId,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
 }

@@ -5,30 +5,30 @@ use secrecy::SecretString;
 
 use crate::decide::{AccessKeyId, Activity};
 
-/// An access key that signs requests. It has no `Debug`, which would show it.
+/// An access key that signs requests. The type has no `Debug`, because that would show the key.
 #[derive(Clone)]
 pub struct KeyPair {
     /// The key's ID.
     pub id: String,
-    /// The key's secret.
+    /// The secret part of the key.
     pub secret: SecretString,
 }
 
-/// Whose credentials a call is made with. It has no `Debug`.
+/// The credentials that sign a call. The type has no `Debug`.
 #[derive(Clone)]
 pub enum Caller {
-    /// The function's own role.
+    /// The execution role.
     Role,
     /// This access key.
     Key(KeyPair),
 }
 
-/// A key that IAM has just made. It has no `Debug`: this is the only time that
-/// its secret is shown.
+/// A key that IAM has just created. The type has no `Debug`: IAM returns the secret part only
+/// this once.
 pub struct NewKey {
     /// The key's ID.
     pub id: AccessKeyId,
-    /// The key's secret.
+    /// The secret part of the key.
     pub secret: SecretString,
 }
 
@@ -39,14 +39,14 @@ pub struct AccessKey {
     pub id: AccessKeyId,
     /// Whether it is active.
     pub activity: Activity,
-    /// When it was made, by IAM's clock, if IAM says so.
+    /// When it was created, by IAM's clock, if IAM reports it.
     pub created: Option<Moment>,
 }
 
 /// The last request that was signed with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUsed {
-    /// When it came.
+    /// When it was sent.
     pub at: Moment,
     /// The service that it was sent to, such as `s3`.
     pub service: String,

@@ -1,28 +1,27 @@
-//! The rotation function that keyrota deploys: it replaces the access key of
-//! one IAM user, in the four steps that Secrets Manager calls, and retires the
-//! key that was replaced, in sweeps that a rule of the stack calls every hour.
+//! The rotation function for access keys. It replaces the access key of one IAM user, in the
+//! four steps that Secrets Manager calls. It retires replaced keys in sweeps, which a rule of
+//! the stack starts every hour.
 //!
-//! Data flows one way. [`event`] turns what was sent into typed values;
-//! [`step`] observes AWS through the traits of [`port`], asks [`decide`], and
-//! does what it says; [`sweep`] does the same with [`retire`]; `aws` is the
-//! only room that names a type of the SDKs.
+//! Data flows one way. [`event`] parses the request into typed values. [`step`] observes AWS
+//! through the traits of [`port`], asks [`decide`], and carries out the decision. [`sweep`]
+//! does the same with [`retire`]. `aws` is the only module that names a type of the SDKs.
 //!
-//! | room | knows |
+//! | module | content |
 //! | --- | --- |
-//! | [`decide`] | nothing of ours: pure, no I/O, no dates |
-//! | [`retire`] | [`moment`]s, and one key: pure, no I/O |
-//! | [`event`], [`arn`], [`secret`], [`pins`], [`pin`], [`permission`] | what is written down, checked |
+//! | [`decide`] | decisions about keys; pure, without I/O, dates, or other modules of this project |
+//! | [`retire`] | decisions about one old key, with [`moment`]s; pure, without I/O |
+//! | [`event`], [`arn`], [`secret`], [`pins`], [`pin`], [`permission`] | parsed and validated input |
 //! | [`key`] | access keys |
-//! | [`mark`] | what the function itself writes down |
-//! | [`port`] | what the steps and the sweep need of the world |
+//! | [`mark`] | the records of the function itself |
+//! | [`port`] | the dependencies of the steps and the sweep |
 //! | [`step`] | the steps, over the ports |
-//! | [`sweep`] | what comes after them, over the ports |
-//! | [`log`], [`metric`], [`error`] | what may be said, and never a value |
+//! | [`sweep`] | the sweep, over the ports |
+//! | [`log`], [`metric`], [`error`] | the function's output, which never contains a secret value |
 //! | [`aws`] | the SDKs |
-//! | [`base`] | what this function has in common with the one for databases |
+//! | [`base`] | what this function shares with the one for databases |
 //!
-//! From [`base`] come [`event`], [`arn`], [`moment`], [`metric`], the labels that
-//! `decide` tells versions by, and Secrets Manager.
+//! [`event`], [`arn`], [`moment`], [`metric`], the staging labels that `decide` uses, and
+//! Secrets Manager come from [`base`].
 //!
 //! [`base`]: keyrota_function_base
 

@@ -1,4 +1,4 @@
-//! What the lines of the log say of access keys, beside what every function says.
+//! The log fields for access keys, besides those that every function has.
 
 use keyrota_function_base::log::{self, Details};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::decide::AccessKeyId;
 use crate::error::Error;
 use crate::key::LastUsed;
 
-/// The longest name of AWS's that is repeated, in characters.
+/// The maximum length, in characters, of a name from AWS that the log repeats.
 const LONGEST_WORD: usize = 64;
 
 /// A decision to record.
@@ -18,7 +18,7 @@ pub type Note = log::Note<KeyDetails>;
 /// Writes the lines of one request.
 pub type Lines<W> = log::Lines<W, KeyDetails, Error>;
 
-/// What a note says of access keys. These fields are an allow-list.
+/// The fields of a note about access keys. They are an allow-list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyDetails {
     /// The keys that the note is about.
@@ -49,7 +49,8 @@ impl Details for KeyDetails {
     }
 }
 
-/// Returns a name that AWS gave, such as a service's, as far as it is one.
+/// Returns a name from AWS, such as a service's, as far as its characters are allowed in a
+/// name.
 fn word(name: &str) -> String {
     name.chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || ".-_ ".contains(*letter))

@@ -1,5 +1,5 @@
-//! The program that Lambda runs, packed as `bootstrap`: it wires the rooms of
-//! the library together.
+//! The program that Lambda runs, packaged as `bootstrap`. It wires the modules of the library
+//! together.
 
 use std::io::Stdout;
 use std::process::ExitCode;
@@ -30,9 +30,10 @@ async fn main() -> ExitCode {
     program.serve(handle).await
 }
 
-/// What outlives a request.
+/// The state that outlives a request.
 struct Function {
-    /// Without pins, every request is refused, which Lambda and the log then tell.
+    /// The pins. Without them, the function refuses every request, and both Lambda and the log
+    /// report why.
     pins: Result<Pins, PinsError>,
     services: Services,
 }
@@ -57,7 +58,7 @@ async fn handle(
         .map_err(|error| failed(&log, error))
 }
 
-/// Does what was asked for, in the time that there is.
+/// Runs the requested work within the available time.
 async fn carry_out(
     function: &Function,
     log: &Lines<Stdout>,
@@ -80,7 +81,8 @@ async fn carry_out(
         .unwrap_or_else(|| Err(RequestError::out_of_time(invocation).into()))
 }
 
-/// Logs that a request failed, and measures it. What a sweep failed on is measured already.
+/// Logs that a request failed, and counts the failure in a metric. A sweep has already counted
+/// its own failures.
 fn failed(log: &Lines<Stdout>, error: Error) -> Error {
     log.failed(&error);
     if !matches!(error, Error::Request(RequestError::SweepFailed { .. })) {

@@ -1,25 +1,24 @@
-//! What the function records on the IAM user about the keys that it makes. Pure.
+//! The function's records on the IAM user about the keys that it creates. Pure.
 //!
-//! Access keys carry no description. So that its own keys can be told from those that
-//! somebody else made, the function sets two tags on the user. Principals that may write
-//! the secret cannot write them; a label on the secret, or a key's ID in its value, they
-//! could forge.
+//! Access keys carry no description. The function sets two tags on the user to distinguish its
+//! own keys from other people's. Principals that may write the secret cannot write these tags,
+//! but they could forge a label on the secret or a key's ID in its value.
 //!
-//! | tag | value | says |
+//! | tag | value | meaning |
 //! | --- | --- | --- |
-//! | `keyrota:making` | times, in seconds since 1970 | a key is made about then: one that was made then, whose secret part is nowhere, was lost with the process that made it |
-//! | `keyrota:keys` | IDs of keys | these keys were made, or adopted, for this secret |
+//! | `keyrota:making` | times, in seconds since 1970 | a key is about to be created at that time. A key that was created then and whose secret part is not stored was lost with the process that created it |
+//! | `keyrota:keys` | IDs of keys | these keys were created or adopted for this secret |
 //!
-//! The first is set before `CreateAccessKey`, and removed when the version that stores
-//! the key becomes AWSCURRENT. Where processes died, it holds several times. The second
-//! is set while the new key is stored.
+//! The first tag is set before `CreateAccessKey`, and removed when the version that stores the
+//! key becomes AWSCURRENT. If processes died, it contains several times. The second tag is set
+//! while the new key is stored.
 //!
-//! Nothing is recorded for a user that the stack created: each of its keys is the
-//! stack's, and its tags stay as the template has them.
+//! Nothing is recorded for a user that the stack created: each of its keys belongs to the
+//! stack, and its tags stay as the template defines them.
 //!
-//! One staging label remains, `KEYROTA_MADE`, on the version that stores the key that
-//! was made last. It says where to look for the key of a rotation that was cancelled,
-//! and proves nothing.
+//! One staging label remains, `KEYROTA_MADE`, on the version that stores the key that was
+//! created last. It shows where to look for the key of a cancelled rotation, and proves
+//! nothing.
 //!
 //! Sources: "Tagging IAM users" in the IAM User Guide, "Secrets Manager quotas" in the
 //! Secrets Manager User Guide.
@@ -38,14 +37,14 @@ pub use keyrota_contract::tag::{KEYS, MAKING};
 /// What is recorded on the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// When keys were about to be made, the oldest first.
+    /// The times at which keys were about to be created, the oldest first.
     pub intents: Vec<Moment>,
-    /// The keys that were made or adopted, the oldest first.
+    /// The keys that were created or adopted, the oldest first.
     pub keys: Vec<AccessKeyId>,
 }
 
 impl Record {
-    /// Reads the user's tags. What makes no sense is left out: it then proves nothing.
+    /// Parses the user's tags. Invalid words are ignored, so they prove nothing.
     pub fn read(tags: &BTreeMap<String, String>) -> Self {
         let value = |tag| tags.get(tag).map(String::as_str).unwrap_or_default();
         Self {
@@ -68,8 +67,8 @@ impl Record {
     }
 }
 
-/// Whether a key was made when a run of the rotation said that it would make
-/// one. A key without a time was not.
+/// Returns whether a key was created when a run of the rotation had recorded that it was about
+/// to create one. The result is `false` for a key whose time of creation is unknown.
 pub fn covers(intents: &[Moment], created: Option<Moment>) -> bool {
     let Some(created) = created else {
         return false;
@@ -77,8 +76,8 @@ pub fn covers(intents: &[Moment], created: Option<Moment>) -> bool {
     intents.iter().any(|at| record::covers(at.0, created.0))
 }
 
-/// Returns the version of the key that was made last, where none of AWS's own
-/// labels tells of it: its rotation was cancelled.
+/// Returns the version of the key that was created last, if it carries none of AWS's own labels
+/// because its rotation was cancelled.
 pub fn forgotten(stages: &Stages) -> Option<&VersionId> {
     carrier_alone(stages, MADE)
 }

@@ -13,7 +13,7 @@ pub enum Permission {
         partition: String,
         /// The bucket's name.
         bucket: String,
-        /// The Region that it is in.
+        /// The bucket's Region.
         region: String,
     },
     /// `sts:AssumeRole` of this role.
@@ -24,8 +24,8 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Reads an action and the ARN that it is allowed on. `region` is the Region of
-    /// a bucket. Returns nothing where that makes no sense.
+    /// Parses an action and the ARN of its resource. `region` is a bucket's Region. Returns
+    /// `None` if they are invalid.
     pub fn parse(action: &str, resource: &str, region: &str) -> Option<Self> {
         match action {
             LIST_BUCKET => list_bucket(resource, region),
@@ -34,7 +34,7 @@ impl Permission {
         }
     }
 
-    /// Returns the action, as policies name it.
+    /// Returns the action, as it is written in policies.
     pub fn action(&self) -> &'static str {
         match self {
             Self::ListBucket { .. } => LIST_BUCKET,
@@ -43,7 +43,7 @@ impl Permission {
     }
 }
 
-/// Writes it as a sentence can say it: the action and its resource.
+/// Formats the action and its resource for use in a sentence.
 impl fmt::Display for Permission {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let action = self.action();
@@ -56,8 +56,8 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A bucket's name becomes a part of a host name, so it is held to the rules for it.
-/// Source: "General purpose bucket naming rules" in the S3 User Guide.
+/// A bucket's name becomes part of a host name, so it must follow the naming rules. Source:
+/// "General purpose bucket naming rules" in the S3 User Guide.
 fn list_bucket(arn: &str, region: &str) -> Option<Permission> {
     let (partition, bucket) = arn.strip_prefix("arn:")?.split_once(":s3:::")?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -1,9 +1,8 @@
-//! What is pinned of one secret, and whether a value agrees with it.
+//! The pin of one secret, and whether a value agrees with it.
 //!
-//! A principal that can write the secret's value, labels, or tags could otherwise
-//! direct its rotation at another user, or have the function use the credential in
-//! another secret. See [`pins`](keyrota_function_base::pins) for why the pins
-//! cannot be written by such a principal.
+//! Without pins, a principal that can write the secret's value, labels, or tags could direct
+//! its rotation at another user, or make the function use the credential in another secret. See
+//! [`pins`](keyrota_function_base::pins) for why such a principal cannot write the pins.
 
 pub use keyrota_contract::pins::access_key::{Entry, Probe, RotateAs, Times};
 
@@ -21,7 +20,7 @@ use crate::secret::{Content, Credential};
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
 
-/// What is pinned of one secret.
+/// The pin of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// The secret itself.
@@ -30,9 +29,9 @@ pub struct Pin {
     pub user: String,
     /// The user's path.
     pub path: String,
-    /// Whose credentials make the IAM calls.
+    /// The principal whose credentials make the IAM calls.
     pub rotate_as: RotateAs,
-    /// Whether the stack created the user, so that each of its keys is ours.
+    /// Whether the stack created the user. If so, each of its keys belongs to keyrota.
     pub owns_user: bool,
     /// When an old key is deactivated and deleted.
     pub old_key: Policy,
@@ -55,12 +54,12 @@ pub enum PinError {
     AnotherUser {
         /// The secret's name.
         secret: String,
-        /// Which version.
+        /// The version.
         version: &'static str,
         /// The pinned user.
         user: String,
     },
-    /// A value names another secret to rotate with.
+    /// A value names another administrator's secret.
     #[error(
         "rotate {secret}: the `secretarn` of its {version} is not the secret that `rotate_as` in the \
          manifest stands for; nothing was changed; correct `secretarn` in the secret, or `rotate_as` in \
@@ -69,18 +68,17 @@ pub enum PinError {
     AnotherOrigin {
         /// The secret's name.
         secret: String,
-        /// Which version.
+        /// The version.
         version: &'static str,
     },
 }
 
 impl Pin {
-    /// Returns what is pinned of the secret that an event names.
+    /// Returns the pin of the secret that an event names.
     ///
     /// # Errors
     ///
-    /// Fails where the secret is not pinned, or where Secrets Manager describes
-    /// another one.
+    /// Fails if the secret is not pinned, or if Secrets Manager describes a different secret.
     pub fn read(
         pins: &Pins,
         event_secret: &SecretArn,
@@ -119,22 +117,21 @@ impl Pin {
         })
     }
 
-    /// Checks that a credential is the pinned user's and is rotated as pinned.
+    /// Checks that a credential belongs to the pinned user and is rotated as pinned.
     ///
     /// # Errors
     ///
-    /// Fails where it names another user or another secret to rotate with.
+    /// Fails if it names another user or another administrator's secret.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
         self.check_user(version, &credential.username)?;
         self.check_origin(version, &credential.secret_arn)
     }
 
-    /// Checks as much of a content as there is.
+    /// Checks the fields that a version's content has, even if it is incomplete.
     ///
     /// # Errors
     ///
-    /// Fails where what there is names another user or another secret to
-    /// rotate with.
+    /// Fails if these fields name another user or another administrator's secret.
     pub fn check_present(&self, version: &'static str, content: &Content) -> Result<(), PinError> {
         match content {
             Content::Nothing | Content::Unreadable(_) => Ok(()),
@@ -176,8 +173,8 @@ impl Pin {
         })
     }
 
-    /// Returns the administrator's secret as the pin names it, where there is one.
-    /// A value's `secretarn` is compared with the pin and never used.
+    /// Returns the administrator's secret that the pin names, if there is one. A value's
+    /// `secretarn` is compared with the pin and never used.
     pub fn administrator(&self) -> Option<SecretArn> {
         match &self.rotate_as {
             RotateAs::Own | RotateAs::Role => None,
@@ -185,8 +182,8 @@ impl Pin {
         }
     }
 
-    /// Whether an ARN is the pinned user's: `arn:PARTITION:iam::ACCOUNT:user/` with
-    /// the user's path and name, in the secret's partition and account.
+    /// Returns whether an ARN is the pinned user's: `arn:PARTITION:iam::ACCOUNT:user/` with the
+    /// user's path and name, in the secret's partition and account.
     pub fn is_user_arn(&self, arn: &str) -> bool {
         let (partition, account) = (self.secret.partition(), self.secret.account());
         let (path, user) = (&self.path, &self.user);

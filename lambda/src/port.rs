@@ -1,4 +1,4 @@
-//! What the steps need of their surroundings, without a type of any SDK.
+//! The dependencies of the steps, without SDK types.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::log::KeyDetails;
 use crate::permission::Permission;
 use crate::pin::Pins;
 
-/// Who a key belongs to, as STS says.
+/// The identity that a key belongs to, according to STS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The caller's ARN.
@@ -32,18 +32,18 @@ pub trait Keys {
     /// `ListAccessKeys`, all pages.
     async fn list(&self, caller: &Caller, user: &str) -> Result<Vec<AccessKey>, CallError>;
 
-    /// `GetAccessKeyLastUsed`: nothing, where the key was never used.
+    /// `GetAccessKeyLastUsed`. Returns `None` if the key was never used.
     async fn usage(
         &self,
         caller: &Caller,
         key: &AccessKeyId,
     ) -> Result<Option<LastUsed>, CallError>;
 
-    /// `CreateAccessKey`. It is sent once: each time it is carried out makes a
-    /// key, whose secret is in the answer only.
+    /// `CreateAccessKey`. It is sent once: each execution creates a key, whose secret part is
+    /// only in the response.
     async fn create(&self, caller: &Caller, user: &str) -> Result<NewKey, CallError>;
 
-    /// `UpdateAccessKey` to inactive.
+    /// `UpdateAccessKey` with the status `Inactive`.
     async fn deactivate(
         &self,
         caller: &Caller,
@@ -55,7 +55,7 @@ pub trait Keys {
     async fn delete(&self, caller: &Caller, user: &str, key: &AccessKeyId)
     -> Result<(), CallError>;
 
-    /// `ListUserTags` as the execution role, all pages, by the tags' keys.
+    /// `ListUserTags` as the execution role, all pages. Returns the values by the tags' keys.
     async fn tags(&self, user: &str) -> Result<BTreeMap<String, String>, CallError>;
 
     /// `TagUser` as the execution role.
@@ -68,34 +68,34 @@ pub trait Keys {
 /// STS.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Authenticator {
-    /// `GetCallerIdentity` with this key. It is sent once: the caller decides
-    /// about another try.
+    /// `GetCallerIdentity` with this key. It is sent once: the caller decides whether to try
+    /// again.
     async fn identify(&self, key: &KeyPair) -> Result<Identity, CallError>;
 }
 
-/// The services that a new key is for.
+/// The services that a new key is used for.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Probe {
-    /// Makes a call that needs this permission, with this key, and changes
-    /// nothing: `ListObjectsV2` of one object, or `AssumeRole`, whose answer is
-    /// dropped. It is sent once: the caller decides about another try.
+    /// Makes a call with this key that needs this permission and changes nothing:
+    /// `ListObjectsV2` of one object, or `AssumeRole`, whose response is discarded. It is sent
+    /// once: the caller decides whether to try again.
     async fn attempt(&self, key: &KeyPair, permission: &Permission) -> Result<(), CallError>;
 }
 
-/// Everything the steps need of their surroundings.
+/// All dependencies of the steps.
 pub trait Ports: port::Ports<Journal: Journal<Details = KeyDetails, Error = Error>> {
     /// IAM.
     type Keys: Keys;
     /// STS.
     type Authenticator: Authenticator;
-    /// The services that a new key is for.
+    /// The services that a new key is used for.
     type Probe: Probe;
 
     /// Returns IAM.
     fn keys(&self) -> &Self::Keys;
     /// Returns STS.
     fn authenticator(&self) -> &Self::Authenticator;
-    /// Returns the services that a new key is for.
+    /// Returns the services that a new key is used for.
     fn probe(&self) -> &Self::Probe;
     /// Returns the pins that were deployed with the function.
     fn pins(&self) -> &Pins;

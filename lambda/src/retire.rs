@@ -1,41 +1,40 @@
-//! What becomes of one key: the one that AWSPREVIOUS names, once another has
-//! taken its place. Everything here is pure and synchronous.
+//! Decides what happens to the key that AWSPREVIOUS names after another key replaced it.
+//! Everything here is pure and synchronous.
 //!
-//! This is the only place that reasons about dates, and it never chooses
-//! between keys: whose key it is, and that nothing else names it, is certain
-//! before it is asked.
+//! This is the only place that reasons about dates, and it never chooses between keys. Before
+//! it is asked, it is certain whose key it is, and that nothing else names it.
 
 use std::time::Duration;
 
 use crate::moment::Moment;
 
-/// What the manifest says of an old key.
+/// What the manifest specifies for an old key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// It stays as it is until the next rotation needs its place.
+    /// The key stays as it is until the next rotation needs its place.
     UntilNextRotation,
-    /// It goes in time.
+    /// The key is retired at set times.
     Timed(Timetable),
 }
 
-/// When an old key goes. Each time counts from the promotion of the key that
-/// took its place, except for `hold_if_used_within`.
+/// When an old key is retired. Each time counts from the promotion of the key that replaced it,
+/// except for `hold_if_used_within`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timetable {
-    /// When it is deactivated. Zero is at once, in `finishSecret`.
+    /// When it is deactivated. Zero means immediately, in `finishSecret`.
     pub deactivate_after: Duration,
-    /// When it is deleted; not before it is deactivated.
+    /// When it is deleted. This is not before it is deactivated.
     pub delete_after: Duration,
-    /// How long a key must have been idle before it goes.
+    /// How long a key must be idle before it is retired.
     pub hold_if_used_within: Duration,
-    /// When it is deactivated although it is in use; never, where absent.
+    /// When it is deactivated even if it is in use. If absent, that never happens.
     pub force_after: Option<Duration>,
 }
 
-/// Whether IAM knows the key.
+/// Whether IAM still has the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nobody has asked yet.
+    /// Not read yet.
     Unread,
     /// It is not among the user's keys.
     Gone,
@@ -45,27 +44,25 @@ pub enum State {
     Inactive,
 }
 
-/// Whether the key was used after the other was promoted. What was signed with
-/// it before that, by its clients or by the rotation itself, is no sign that
-/// anyone still needs it.
+/// Whether the key was used after the other key was promoted. Requests that clients or the
+/// rotation signed with it before then are no sign that anyone still needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// Nobody has asked yet.
+    /// Not read yet.
     Unread,
-    /// It was not used since.
+    /// The key was not used after the promotion.
     None,
-    /// It was, last at this moment.
+    /// The key was used after the promotion, last at this moment.
     Last(Moment),
 }
 
 impl Use {
-    /// Returns whether a key that was last used then was used after the
-    /// promotion.
+    /// Returns whether a key with this last use was used after the promotion.
     ///
-    /// IAM seems to tell the last use to the minute (the example of
-    /// `GetAccessKeyLastUsed` in its API reference does), so that a use in the
-    /// minute of the promotion cannot be told from the rotation's own. A client
-    /// that goes on using the key shows in the next.
+    /// IAM appears to report the last use to the minute (as in the example of
+    /// `GetAccessKeyLastUsed` in its API reference), so a use in the minute of the promotion
+    /// cannot be distinguished from the rotation's own. If a client continues to use the key, a
+    /// later minute shows it.
     pub fn since(promoted: Moment, last_used: Option<Moment>) -> Self {
         match last_used {
             Some(moment) if moment > promoted => Self::Last(moment),
@@ -74,10 +71,10 @@ impl Use {
     }
 }
 
-/// What is known of the old key.
+/// What is known about the old key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldKey {
-    /// Whether IAM knows it.
+    /// Whether IAM still has it.
     pub state: State,
     /// Whether it was used after the promotion.
     pub used: Use,
@@ -86,9 +83,9 @@ pub struct OldKey {
 /// Why an old key is deactivated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Because {
-    /// Its time is over and nobody was seen using it.
+    /// Its time is over, and no use of it was seen.
     Idle,
-    /// It is in use, and the patience with that is over.
+    /// It is in use, and the time for which that delays its deactivation is over.
     PatienceOver,
 }
 
@@ -102,11 +99,11 @@ pub enum Next {
         /// The moment.
         until: Moment,
     },
-    /// Ask whether IAM knows it, then decide again.
+    /// Read whether IAM has the key, then decide again.
     ReadState,
-    /// Ask when it was last used, then decide again.
+    /// Read when the key was last used, then decide again.
     ReadUse,
-    /// Leave it and say so: its time is over, but it is in use.
+    /// Hold the key back and report it: its time is over, but it is in use.
     Hold {
         /// When it was last used.
         last_used: Moment,
@@ -119,9 +116,9 @@ pub enum Next {
 
 /// Returns what to do now with an old key.
 ///
-/// An active key is deactivated and watched before it is deleted, so that a
-/// client nobody thought of can be helped by making it active again; both at
-/// once only where the manifest gives them the same time and the key is idle.
+/// An active key is deactivated and watched before it is deleted, so that a forgotten client
+/// can be helped by activating the key again. Both happen at once only if the manifest sets the
+/// same time for them and the key is idle.
 pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -> Next {
     let Timetable {
         deactivate_after,
@@ -131,7 +128,7 @@ pub fn next(timetable: &Timetable, promoted: Moment, now: Moment, key: OldKey) -
     } = *timetable;
     let deactivate_at = promoted.plus(deactivate_after);
     let delete_at = promoted.plus(delete_after);
-    // The moment from which on the key counts as idle.
+    // The moment from which the key counts as idle.
     let idle_at = |last_used: Moment| last_used.plus(hold_if_used_within);
 
     match (key.state, key.used) {

@@ -1,8 +1,7 @@
-//! The value of a secret: a JSON object with the fields `accesskey`,
-//! `secretkey`, `username` and `secretarn`, and whatever else its owner put
-//! there.
+//! The value of a secret: a JSON object with the fields `accesskey`, `secretkey`, `username`,
+//! and `secretarn`, and any other fields that its owner added.
 //!
-//! None of these types has a derived `Debug`, and no error repeats a value.
+//! None of these types derives `Debug`, and no error repeats a value.
 
 use keyrota_contract::value::{ACCESS_KEY, SECRET_ARN, SECRET_KEY, USERNAME};
 use keyrota_function_base::secret::{self, text};
@@ -24,12 +23,12 @@ pub struct Credential {
     pub username: String,
     /// The secret whose credential makes the IAM calls.
     pub secret_arn: String,
-    /// Every field as it was stored, the four and the others.
+    /// Every field as it was stored, including the four above.
     fields: Map<String, Value>,
 }
 
 impl Credential {
-    /// Returns the key for signing requests.
+    /// Returns the key that signs requests.
     pub fn key_pair(&self) -> KeyPair {
         KeyPair {
             id: self.access_key.as_str().to_owned(),
@@ -37,15 +36,14 @@ impl Credential {
         }
     }
 
-    /// Whether both hold the same access key and secret key.
+    /// Returns whether both values contain the same access key and secret key.
     pub fn has_key_of(&self, other: &Self) -> bool {
         self.access_key == other.access_key
             && self.secret_key.expose_secret() == other.secret_key.expose_secret()
     }
 
-    /// Returns the value that this one becomes with another key, as it is
-    /// stored. Every other field stays as it is. The same key gives the same
-    /// bytes, so that putting it twice is putting it once.
+    /// Returns this value with a different key, as it is stored. Every other field stays as it
+    /// is. The same key results in the same bytes, so that storing the value is idempotent.
     pub fn rekeyed(&self, key: &NewKey) -> SecretString {
         let mut fields = self.fields.clone();
         fields.insert(ACCESS_KEY.to_owned(), Value::from(key.id.as_str()));
@@ -59,13 +57,13 @@ impl Credential {
 
 /// A value that lacks some of the four fields.
 pub struct Partial {
-    /// Whether there is an access key's ID.
+    /// Whether the access key's ID is present.
     pub has_access_key: bool,
-    /// Whether there is a secret key.
+    /// Whether the secret key is present.
     pub has_secret_key: bool,
-    /// The user, if it is named.
+    /// The user, if the value names one.
     pub username: Option<String>,
-    /// The secret whose credential makes the IAM calls, if it is named.
+    /// The secret whose credential makes the IAM calls, if the value names one.
     pub secret_arn: Option<String>,
 }
 
@@ -80,7 +78,7 @@ impl secret::Partial for Partial {
     }
 }
 
-/// What a version of the secret contains.
+/// The content of a version of the secret.
 pub type Content = secret::Content<Credential>;
 
 impl secret::Credential for Credential {
@@ -119,7 +117,7 @@ impl secret::Credential for Credential {
     }
 }
 
-/// Returns the key of an administrator's secret, which needs no other field.
+/// Returns the key in an administrator's secret. That secret needs no other field.
 pub fn administrator_key(stored: &Stored) -> Option<KeyPair> {
     let Stored::Text(value) = stored else {
         return None;

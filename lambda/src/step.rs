@@ -1,9 +1,8 @@
 //! The four steps of a rotation, over the ports.
 //!
-//! Secrets Manager tries a failed rotation again, from the first step or the
-//! one that failed, and may do so after the process died anywhere. So a step
-//! assumes nothing of the one before: it observes, decides, acts, and acting
-//! twice is acting once.
+//! Secrets Manager retries a failed rotation from the first step or from the failed one, even
+//! after the process died at an arbitrary point. Therefore a step assumes nothing about the
+//! previous one: it observes, decides, and acts, and its actions are idempotent.
 
 mod caller;
 mod create;
@@ -32,12 +31,12 @@ use crate::pin::Pin;
 use crate::port::{Ports, Which};
 use crate::secret::{Content, Credential};
 
-/// Carries out the step that the event asks for.
+/// Carries out the step that the event requests.
 ///
 /// # Errors
 ///
-/// Fails where the step is not certainly done; Secrets Manager then tries the
-/// rotation again, and what AWSCURRENT holds still works.
+/// Fails if it is not certain that the step is done. Secrets Manager then retries the rotation,
+/// and the credential in AWSCURRENT still works.
 pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Result<(), Error> {
     match event.step {
         Step::Create => create::run(ports, event, deadline).await,
@@ -47,16 +46,16 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
     }
 }
 
-/// A version of a secret, as far as there is one.
+/// A version of a secret, which may be absent.
 pub(crate) type Found = base::Found<Credential>;
 
-/// Reads what a version of the event's secret contains.
+/// Reads the content of a version of the event's secret.
 async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Unread> {
     let found = find(ports, &event.secret, which).await?;
     Ok(found.content)
 }
 
-/// Returns the pending version's credential, of the pinned user.
+/// Returns the pending version's credential, which must belong to the pinned user.
 fn pending_credential(
     purpose: &'static str,
     pin: &Pin,
@@ -66,7 +65,7 @@ fn pending_credential(
     Ok(base::pending(purpose, &pin.secret, &pin.user, content)?)
 }
 
-/// Returns the current version's credential, of the pinned user.
+/// Returns the current version's credential, which must belong to the pinned user.
 pub(crate) fn current_credential(pin: &Pin, content: Content) -> Result<Credential, Error> {
     pin.check_present(CURRENT, &content)?;
     Ok(base::current(&pin.secret, content)?)

@@ -1,9 +1,9 @@
-//! What comes after the rotations, every hour, for all secrets of the stack:
-//! old keys go when their time has come, and what an alarm needs is measured.
+//! The hourly sweep of all secrets of the stack: it retires old keys when their time has come,
+//! and writes the metrics that the alarms need.
 //!
-//! A sweep knows nothing of the one before. It observes, asks [`retire`] about
-//! the one key that AWSPREVIOUS names, and does what that says; so whatever one
-//! sweep did not do, the next one does.
+//! A sweep knows nothing about the previous one. It observes, asks [`retire`] about the one key
+//! that AWSPREVIOUS names, and carries out the decision. The next sweep does what this one
+//! could not.
 //!
 //! [`retire`]: crate::retire
 
@@ -28,11 +28,11 @@ use crate::secret::{Content, Credential};
 use crate::step::{Deadline, Found, current_credential, describe, find};
 use key::Outcome;
 
-/// The time that a secret takes at most in ordinary times. With less left, none
-/// is begun.
+/// The maximum time that a secret normally takes. The sweep begins no secret with less time
+/// left.
 const ENOUGH: Duration = Duration::from_secs(5);
 
-/// What a sweep has found so far.
+/// The results of a sweep so far.
 #[derive(Default)]
 struct Findings {
     held: usize,
@@ -40,11 +40,11 @@ struct Findings {
     ages: Vec<Duration>,
 }
 
-/// Sweeps the secrets, a few at a time.
+/// Sweeps the secrets, several at a time.
 ///
 /// # Errors
 ///
-/// Fails at the end where it failed on any of them, so that Lambda tries again.
+/// Fails at the end if it failed for any secret, so that Lambda tries again.
 pub async fn run<P: Ports>(
     ports: &P,
     secrets: &[SecretArn],
@@ -82,7 +82,7 @@ async fn sweep<P: Ports>(
     let pin = Pin::read(ports.pins(), secret, &description)?;
     let (current, previous) = tokio::join!(
         find(ports, secret, Which::Labelled(CURRENT)),
-        // What nobody asks for is not read.
+        // Values that nothing needs are not read.
         async {
             match pin.old_key {
                 Policy::Timed(_) => find(ports, secret, Which::Labelled(PREVIOUS))
@@ -111,7 +111,7 @@ async fn sweep<P: Ports>(
     Ok(())
 }
 
-/// Sees to the key that AWSPREVIOUS names, if it names one of the user's.
+/// Handles the key that AWSPREVIOUS names, if it names one of the user's.
 async fn old_key<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -144,8 +144,8 @@ async fn old_key<P: Ports>(
     retire(ports, &succession, Use::Unread).await
 }
 
-/// Returns what a version holds, of the pinned user. A value that names another user
-/// says nothing of this one's keys.
+/// Returns the content of a version if it belongs to the pinned user. A value that names
+/// another user says nothing about this user's keys.
 pub(crate) fn credential_of(pin: &Pin, found: Found) -> Option<(VersionId, Credential)> {
     match found.content {
         Content::Complete(credential) if credential.username == pin.user => {

@@ -1,5 +1,5 @@
-//! The policy documents of a rendered stack. They are read from the stack
-//! itself, so that what is reviewed cannot differ from what is deployed.
+//! The policy documents of a rendered stack. They are read from the stack itself, so the
+//! reviewed documents cannot differ from the deployed ones.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,61 +9,61 @@ use super::statement::{self, Statement, UnknownEffect};
 use super::tree::Value;
 use super::{Strategy, name, policy};
 
-/// A policy document, resolved.
+/// A policy document with resolved references.
 pub struct Document {
     /// A file name without its extension.
     pub name: String,
-    /// The logical ID of the resource that carries it.
+    /// The logical ID of the resource that contains it.
     pub resource: String,
-    /// Whose it is, where that is another resource: the role by its logical ID, or
-    /// the user by its name.
+    /// The resource that it is attached to, if it is another one: the role by its logical ID,
+    /// or the user by its name.
     pub holder: Option<String>,
-    /// What AWS holds it to.
+    /// What it is attached to, which determines its limit.
     pub kind: Kind,
-    /// The document; one for all of those that are alike.
+    /// The document. Equal documents share one value.
     pub body: Arc<Value>,
-    /// The statements of the document, shared in the same way.
+    /// The statements of the document. Equal documents share them too.
     pub statements: Arc<[Statement]>,
 }
 
 /// Why the documents of a stack cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// A reference points nowhere.
+    /// A reference has no target.
     #[error(transparent)]
     Reference(#[from] ResolveError),
-    /// A statement neither allows nor denies.
+    /// The effect of a statement is neither Allow nor Deny.
     #[error("{place}: {error}")]
     Effect {
         /// The place of the statement.
         place: String,
-        /// Its effect.
+        /// The effect.
         error: UnknownEffect,
     },
 }
 
-/// How long a policy document is.
+/// The length of a policy document.
 pub struct Size {
-    /// The logical ID of the resource that carries it.
+    /// The logical ID of the resource that contains it.
     pub resource: String,
-    /// What AWS holds it to.
+    /// What it is attached to, which determines its limit.
     pub kind: Kind,
-    /// Its length without white space, as IAM counts.
+    /// The length without white space, as IAM counts it.
     pub size: usize,
 }
 
-/// Where a document is attached, which decides its limit.
+/// What a document is attached to, which determines its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One of the function's role's inline policies.
+    /// An inline policy of a function's role.
     RoleInline,
     /// A managed policy.
     Managed,
     /// A user's inline policy.
     UserInline,
-    /// Who may assume the role.
+    /// A trust policy of a role.
     Trust,
-    /// A KMS key's policy.
+    /// A key policy of a KMS key.
     Key,
     /// A secret's resource policy.
     Secret,
@@ -71,12 +71,12 @@ pub enum Kind {
     Topic,
     /// A function's resource policy.
     Function,
-    /// A policy of a type that ours have none of; own templates may.
+    /// A policy of a resource type that only overlay templates use.
     Other,
 }
 
 impl Kind {
-    /// Returns the property of the resource that holds such a document.
+    /// Returns the property of the resource that contains such a document.
     const fn property(self) -> &'static str {
         match self {
             Self::Trust => "AssumeRolePolicyDocument",
@@ -86,26 +86,26 @@ impl Kind {
         }
     }
 
-    /// Returns the place of a statement by its index, for a finding about the resource.
+    /// Returns the place of the statement with this index, for a finding about the resource.
     pub fn place(self, resource: &str, index: usize) -> String {
         format!("{resource}.{}.Statement[{index}]", self.property())
     }
 }
 
-/// A policy document as it stands in the stack.
+/// A policy document as it is written in the stack.
 struct Standing<'tree> {
     kind: Kind,
     resource: &'tree str,
-    /// The resource's; none where it is several that make the document.
+    /// The document of the resource, or `None` if several resources form the document.
     properties: Option<&'tree Value>,
     name: Name<'tree>,
     body: Cow<'tree, Value>,
 }
 
-/// What a document's file is called after.
+/// The source of the document's file name.
 enum Name<'tree> {
     Resource,
-    /// The resource, and what its document is.
+    /// The resource, and the role of its document.
     With(String),
     User(Option<&'tree Value>),
     Secret(Option<&'tree Value>),
@@ -115,7 +115,7 @@ enum Name<'tree> {
 ///
 /// # Errors
 ///
-/// Returns a reference that points nowhere, or a statement that neither allows nor denies.
+/// Returns a reference without a target, or a statement that neither allows nor denies.
 pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, DocumentError> {
     let mut documents: Vec<Document> = Vec::new();
     let mut last: Option<Cow<'_, Value>> = None;
@@ -127,7 +127,7 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, Document
         let name = match one.name {
             Name::Resource => kebab(one.resource),
             Name::With(what) => format!("{}-{what}", kebab(one.resource)),
-            // Every user of the stack has the same, so that one file shows it.
+            // Every user of the stack has the same policy, so one file shows it.
             Name::User(name) => user_file(&text(name)?),
             Name::Secret(arn) => secret_file(&text(arn)?),
         };
@@ -138,7 +138,7 @@ pub fn documents(stack: &Value, world: &World) -> Result<Vec<Document>, Document
             (Kind::RoleInline | Kind::Managed, Some(properties)) => role_of(properties),
             _ => None,
         };
-        // Users' policies are mostly the same.
+        // Most users' policies are equal.
         let same = documents
             .last()
             .filter(|_| last.as_ref() == Some(&one.body));
@@ -174,11 +174,11 @@ fn statements(body: &Value, kind: Kind, resource: &str) -> Result<Arc<[Statement
     read.collect()
 }
 
-/// Returns how long each policy document is.
+/// Returns the length of each policy document.
 ///
 /// # Errors
 ///
-/// Returns a reference that points nowhere.
+/// Returns a reference without a target.
 pub fn sizes(stack: &Value, world: &World) -> Result<Vec<Size>, ResolveError> {
     let mut sizes: Vec<Size> = Vec::new();
     let mut last: Option<Cow<'_, Value>> = None;
@@ -283,7 +283,7 @@ fn role_of(policy: &Value) -> Option<String> {
     }
 }
 
-/// Returns the logical ID that a value refers to, where it is `!Ref` or `!GetAtt`.
+/// Returns the logical ID that a value refers to if it is `!Ref` or `!GetAtt`.
 fn target(value: Option<&Value>) -> Option<&str> {
     match value? {
         Value::Tagged(tagged) => tagged.value.as_str()?.split('.').next(),
@@ -291,11 +291,11 @@ fn target(value: Option<&Value>) -> Option<&str> {
     }
 }
 
-/// The properties that hold a policy in types which ours do not use.
+/// The properties that contain a policy, for resource types that only overlay templates use.
 const POLICIES: [&str; 3] = ["PolicyDocument", "ResourcePolicy", "KeyPolicy"];
 
-/// Returns the policies that stand in a role or user itself. Ours are resources of
-/// their own; own templates may do otherwise.
+/// Returns the policies that are defined inside a role or user. The built-in templates define
+/// them as separate resources, but overlay templates may differ.
 fn inline<'tree>(
     id: &'tree str,
     resource: &Value,
@@ -319,7 +319,7 @@ fn inline<'tree>(
     })
 }
 
-/// `FunctionRoleLog` becomes `function-role-log`.
+/// Converts a name such as `FunctionRoleLog` into `function-role-log`.
 pub(super) fn kebab(id: &str) -> String {
     let mut name = String::new();
     for one in id.chars() {
@@ -331,14 +331,14 @@ pub(super) fn kebab(id: &str) -> String {
     name
 }
 
-/// `keyrota-ManageOwnAccessKeys` becomes `user-manage-own-access-keys`.
+/// Converts a name such as `keyrota-ManageOwnAccessKeys` into `user-manage-own-access-keys`.
 fn user_file(policy: &str) -> String {
     let policy = policy.strip_prefix("keyrota-").unwrap_or(policy);
     format!("user-{}", kebab(policy))
 }
 
-/// A file name for a secret: slashes cannot stand in one, 512 characters are
-/// too many, and some file systems ignore case, so that the hash tells apart.
+/// Returns a file name for a secret. A file name cannot contain slashes or 512 characters, and
+/// some file systems ignore case, so a hash makes it unique.
 fn secret_file(arn: &str) -> String {
     let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
     let name = name.strip_suffix("-??????").unwrap_or(name);
@@ -346,7 +346,7 @@ fn secret_file(arn: &str) -> String {
     format!("secret-{readable}-{}", name::digest(name))
 }
 
-/// The statement that Lambda makes of a permission, for the function's policy.
+/// Returns the statement that Lambda adds to the function's policy for a permission.
 fn permission(id: &str, properties: &Value) -> Value {
     let get = |key: &str| properties.get(key).cloned().unwrap_or_default();
     let source = match properties.get("SourceArn") {
@@ -366,7 +366,7 @@ fn permission(id: &str, properties: &Value) -> Value {
     ])
 }
 
-/// Returns a mapping with these keys, none of which is there twice.
+/// Returns a mapping with these keys, which must be distinct.
 pub(super) fn mapping(entries: Vec<(&str, Value)>) -> Value {
     let entries = entries.into_iter();
     Value::Mapping(entries.map(|(key, value)| (key.into(), value)).collect())

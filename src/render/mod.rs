@@ -1,6 +1,6 @@
-//! The model as a CloudFormation stack, with every policy shown apart for
-//! review. Pure and deterministic: the same model gives the same bytes, with no
-//! date, path or secret in them.
+//! Renders the model as a CloudFormation stack, with every policy in a separate file for
+//! review. Pure and deterministic: the same model results in the same bytes, without dates,
+//! paths, or secrets.
 
 mod check;
 mod deployer;
@@ -55,42 +55,43 @@ pub use view::{database_tags, key_tags};
 pub const FUNCTION: &str = Strategy::AccessKeys.function();
 /// The logical ID of that function's log group.
 pub const LOG_GROUP: &str = Strategy::AccessKeys.log_group();
-/// The logical ID of the KMS key, where the stack makes one.
+/// The logical ID of the KMS key, if the stack creates one.
 pub const KMS_KEY: &str = "EncryptionKey";
-/// The logical ID of the topic for alarms.
+/// The logical ID of the alarms' topic.
 pub const TOPIC: &str = "AlarmTopic";
-/// The stack's output with the function's ARN.
+/// The stack output with the function's ARN.
 pub const FUNCTION_OUTPUT: &str = "FunctionArn";
-/// The stack's parameter for the bucket with the function's zip.
+/// The stack parameter for the bucket that contains the function's zip file.
 pub const BUCKET_PARAMETER: &str = "ArtifactBucket";
-/// The stack's parameter for the zip's key in it.
+/// The stack parameter for the zip file's object key.
 pub const KEY_PARAMETER: &str = "ArtifactKey";
-/// The stack's parameter for the version of that object; empty for the newest.
+/// The stack parameter for the version of that object. It is empty for the latest version.
 pub const VERSION_PARAMETER: &str = "ArtifactVersion";
-/// The output with the ARN of the databases' function, where there are two.
+/// The output with the ARN of the databases' function, in a stack with both functions.
 pub const DATABASE_FUNCTION_OUTPUT: &str = "DatabaseFunctionArn";
-/// The parameter for the key of that function's zip.
+/// The parameter for the object key of that function's zip file.
 pub const DATABASE_KEY_PARAMETER: &str = "DatabaseArtifactKey";
-/// The parameter for the version of that object, likewise.
+/// The parameter for the version of that object. It is empty for the latest version.
 pub const DATABASE_VERSION_PARAMETER: &str = "DatabaseArtifactVersion";
 pub use keyrota_contract::tag::{
     ABANDONED as ABANDONED_TAG, KEYS as KEYS_TAG, MAKING as MAKING_TAG, OF_SECRETS as SECRET_TAGS,
     OLD_KEY as OLD_KEY_TAG, SEEDING as SEEDING_TAG, STACK as STACK_TAG,
 };
 
-/// The tag by which CloudFormation says which stack made a resource ("Resource tag" in
-/// the CloudFormation User Guide). AWS alone writes tags whose keys begin with `aws:`.
+/// The tag in which CloudFormation stores the name of the stack that created a resource
+/// ("Resource tag" in the CloudFormation User Guide). Only AWS can write tags whose keys begin
+/// with `aws:`.
 pub const STACK_ID_TAG: &str = "aws:cloudformation:stack-id";
 
-/// What a manifest renders to.
+/// The result of rendering a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
-    /// The templates' files, in the order of the shards.
+    /// The file names of the templates, in the order of the shards.
     stacks: Vec<String>,
-    /// What is written for review, by relative path: the templates, each policy
-    /// as IAM will see it, and what the person who deploys needs.
+    /// The files for review, by relative path: the templates, each policy as IAM will see it,
+    /// and the policy that the deployer needs.
     pub files: BTreeMap<String, String>,
-    /// What the check found that refuses nothing.
+    /// The findings that do not refuse the stack.
     pub findings: Vec<Finding>,
 }
 
@@ -108,21 +109,21 @@ pub enum Error {
     /// AWS would refuse the stack.
     #[error("cannot render the stack: {}", count(.0))]
     Refused(Vec<Finding>),
-    /// A fault in the templates.
+    /// A defect in the templates.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// A fault in the templates' references.
+    /// A defect in the templates' references.
     #[error(transparent)]
     Reference(#[from] ResolveError),
-    /// The earlier rendering, with which this one is compared, cannot be read.
+    /// The earlier rendering to compare with cannot be read.
     #[error("cannot compare with {file}: {reason}")]
     Before {
         /// The template.
         file: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The rendered stack is not YAML, or a policy is not JSON.
+    /// The rendered stack is not valid YAML, or a policy is not valid JSON.
     #[error("cannot read the rendered stack: {0}")]
     Malformed(String),
 }
@@ -134,23 +135,23 @@ fn count(findings: &[Finding]) -> String {
     }
 }
 
-/// One stack as it was rendered, with all that is checked and reviewed of it.
+/// One rendered stack, with everything that is checked and reviewed.
 pub(crate) struct Rendered<'model> {
-    /// What it was rendered from.
+    /// The model that it was rendered from.
     pub model: &'model Model,
-    /// The template's file.
+    /// The template's file name.
     pub file: &'model str,
-    /// What tells its files from other stacks'; empty where there is one.
+    /// The prefix of its files. It is empty if there is one stack.
     pub prefix: &'model str,
-    /// The template is too long for a request.
+    /// Whether the template is too long for a request.
     pub long: bool,
-    /// The template, read again: what CloudFormation will see.
+    /// The parsed template, as CloudFormation will see it.
     pub tree: tree::Value,
     /// Every policy document, as IAM will see it.
     pub documents: Vec<Document>,
-    /// What the manifest says of the account and Region.
+    /// The account and the Region, as far as the manifest specifies them.
     pub world: resolve::World,
-    /// Names of the templates that are not keyrota's own.
+    /// The names of the overlay templates.
     pub overlaid: &'model [String],
 }
 
@@ -158,17 +159,17 @@ pub(crate) struct Rendered<'model> {
 ///
 /// # Errors
 ///
-/// Returns every finding where a stack is refused, by AWS or by the check's own
-/// rules; the other errors are faults of the templates.
+/// Returns every finding if AWS or keyrota's own rules would refuse a stack. The other errors
+/// are defects in the templates.
 pub fn render(shards: &[Shard], templates: &Templates) -> Result<Rendering, Error> {
     render_since(shards, templates, None)
 }
 
-/// Renders the stacks; the review says what changed since what was there before.
+/// Renders the stacks. The review page shows the changes since an earlier rendering.
 ///
 /// # Errors
 ///
-/// As [`render`], and [`Error::Before`] where the earlier templates cannot be read.
+/// The same as [`render`], and [`Error::Before`] if the earlier templates cannot be read.
 pub fn render_since(
     shards: &[Shard],
     templates: &Templates,
@@ -225,8 +226,8 @@ pub fn render_since(
     })
 }
 
-/// Returns what the check says of all the stacks, for the review. A rule has passed
-/// where no stack of them found anything.
+/// Returns the result of checking all stacks for the review page. A rule has passed if it found
+/// nothing in any stack.
 fn checks(reports: &[Report], findings: &[Finding]) -> review::Checks {
     let passes = |rule: &check::Rule| {
         let of = |report: &Report| report.passed.iter().any(|passed| passed.id == rule.id);
@@ -254,7 +255,7 @@ fn render_stack<'model>(
     checked(shard, templates.overlaid_names(), text)
 }
 
-/// Reads a rendered template again and holds it to every rule.
+/// Parses a rendered template and checks it against every rule.
 fn checked<'model>(
     shard: &'model Shard,
     overlaid: &'model [String],
@@ -265,7 +266,8 @@ fn checked<'model>(
     let world = resolve::World::of(model).with_resources(&tree);
     let documents = document::documents(&tree, &world).map_err(|error| match error {
         DocumentError::Reference(error) => {
-            // Where a reference points says more than that it cannot be resolved.
+            // The findings about references are more helpful than the error that one cannot be
+            // resolved.
             match check::check_references(&tree) {
                 findings if findings.is_empty() => Error::Reference(error),
                 findings => Error::Refused(findings),
@@ -295,8 +297,8 @@ fn checked<'model>(
     Ok((rendered, text, report))
 }
 
-/// Returns what is written of a stack for review beside its template, and the policy
-/// among it that is in no stack: the deployer's.
+/// Returns the files for review of a stack besides its template, and the one policy among them
+/// that is not in a stack: the deployer's.
 fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside), Error> {
     let Rendered {
         prefix, documents, ..
@@ -318,7 +320,8 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
         Some(number) => format!("deployer-policy-{number}"),
         None => "deployer-policy".to_owned(),
     };
-    // IAM counts a managed policy's characters; what is too long comes in parts, too.
+    // IAM counts a managed policy's characters. A policy that is too long is also written in
+    // parts.
     for (index, part) in deployer::parts(&deployer).iter().enumerate() {
         files.insert(format!("{name}-{}.json", index + 1), pretty(part)?);
     }
@@ -328,7 +331,7 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
     Ok((files, beside))
 }
 
-/// The policy of the artifact bucket, which is one for all stacks, and its file.
+/// The policy of the artifact bucket, which all stacks share, and its file.
 fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
     let Rendered { model, world, .. } = rendered;
     let bucket = artifact_bucket(model, world.account(), world.region());
@@ -336,16 +339,15 @@ fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
     ("policies/artifact-bucket.json", policy)
 }
 
-/// Returns the file of a policy, where none before it shows the same. `users` is the
-/// first of the users' policies in the stack.
+/// Returns the file of a policy, or `None` if an earlier file shows the same policy. `users` is
+/// the first of the users' policies in the stack.
 fn policy_file<'documents>(
     document: &'documents Document,
     prefix: &str,
     users: &mut Option<&'documents Document>,
 ) -> Option<String> {
     let mut name = document.name.clone();
-    // The users' policies are one and the same, unless a template of an
-    // organisation's own tells them apart.
+    // The users' policies are identical, unless an overlay template makes them differ.
     if document.kind == document::Kind::UserInline {
         match users {
             Some(first) if first.body == document.body => return None,
@@ -353,7 +355,7 @@ fn policy_file<'documents>(
             None => *users = Some(document),
         }
     }
-    // The documents of users and secrets have names of their own in every stack.
+    // The documents of users and secrets have unique names across all stacks.
     let prefix = match document.kind {
         document::Kind::UserInline | document::Kind::Secret => "",
         _ => prefix,
@@ -361,12 +363,12 @@ fn policy_file<'documents>(
     Some(format!("policies/{prefix}{name}.json"))
 }
 
-/// Returns the policy of the artifact bucket, which denies every request that does not
-/// use TLS. `bootstrap` creates the bucket before the stack.
+/// Returns the policy of the artifact bucket, which denies every request without TLS.
+/// `bootstrap` creates the bucket before the stack.
 ///
 /// # Errors
 ///
-/// Returns an error where the document cannot be written; it always can.
+/// Returns an error if the document cannot be serialised, which does not happen.
 pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Error> {
     pretty(&policy::artifact_bucket_policy(
         bucket,
@@ -374,8 +376,8 @@ pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Err
     ))
 }
 
-/// Returns whether the stack names an IAM resource, for which CloudFormation
-/// wants `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
+/// Returns whether the stack names an IAM resource. In that case, CloudFormation requires
+/// `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
 pub fn needs_named_iam(model: &Model) -> bool {
     model.access_keys.iter().any(|entry| entry.create_user)
 }

@@ -1,19 +1,19 @@
-//! Names that the stack gives: logical IDs, outputs, the names of what has one.
+//! Names that the stack assigns: logical IDs, outputs, and the names of resources.
 //!
-//! A logical ID follows from the entry's identity alone, never from its place
-//! in the manifest: CloudFormation takes a changed logical ID for another
-//! resource, and would drop the secret or its schedule.
+//! A logical ID depends only on the entry's identity, and never on its position in the
+//! manifest: CloudFormation treats a changed logical ID as another resource, and would delete
+//! the secret or its schedule.
 
 use sha2::{Digest, Sha256};
 
 use super::quota::MAX_LOGICAL_ID;
 use crate::model::{AccessKey, Model, SecretName, StackName};
 
-/// The names of what a stack makes for an entry's secret.
+/// The names of the resources that a stack creates for an entry's secret.
 pub struct SecretIds(Identity);
 
 impl SecretIds {
-    /// Returns those of the entry's secret.
+    /// Returns the names for the entry's secret.
     pub fn of(entry: &impl AsRef<SecretName>) -> Self {
         Self(Identity::of(entry.as_ref().as_str()))
     }
@@ -23,7 +23,7 @@ impl SecretIds {
         self.0.id("Secret")
     }
 
-    /// Returns the name of the stack's output that holds the secret's ARN.
+    /// Returns the name of the stack output with the secret's ARN.
     pub fn output(&self) -> String {
         self.0.id("SecretArn")
     }
@@ -33,27 +33,27 @@ impl SecretIds {
         self.0.id("Schedule")
     }
 
-    /// Returns the logical ID of the policy that lets readers read the secret.
+    /// Returns the logical ID of the resource policy that allows readers to read the secret.
     pub fn readers(&self) -> String {
         self.0.id("Readers")
     }
 }
 
-/// The logical IDs of what a stack makes for an entry's user.
+/// The logical IDs of the resources that a stack creates for an entry's user.
 pub struct UserIds(Identity);
 
 impl UserIds {
-    /// Returns those of the entry's user.
+    /// Returns the logical IDs for the entry's user.
     pub fn of(entry: &AccessKey) -> Self {
         Self(Identity::of(entry.user.as_str()))
     }
 
-    /// Returns the user's, where the stack makes it.
+    /// Returns the user's logical ID, if the stack creates the user.
     pub fn user(&self) -> String {
         self.0.id("User")
     }
 
-    /// Returns that of the policy with which the user rotates itself.
+    /// Returns the logical ID of the policy that lets the user rotate its own keys.
     pub fn policy(&self) -> String {
         self.0.id("UserPolicy")
     }
@@ -64,7 +64,7 @@ pub fn secret_logical_id(entry: &impl AsRef<SecretName>) -> String {
     SecretIds::of(entry).secret()
 }
 
-/// Returns the name of the stack's output that holds the secret's ARN.
+/// Returns the name of the stack output with the secret's ARN.
 pub fn secret_output(entry: &impl AsRef<SecretName>) -> String {
     SecretIds::of(entry).output()
 }
@@ -74,35 +74,35 @@ pub fn schedule_logical_id(entry: &impl AsRef<SecretName>) -> String {
     SecretIds::of(entry).schedule()
 }
 
-/// Returns the logical ID of the user, where the stack makes it.
+/// Returns the logical ID of the user, if the stack creates it.
 pub fn user_logical_id(entry: &AccessKey) -> String {
     UserIds::of(entry).user()
 }
 
-/// Returns the logical ID of the policy with which the user rotates itself.
+/// Returns the logical ID of the policy that lets the user rotate its own keys.
 pub fn user_policy_logical_id(entry: &AccessKey) -> String {
     UserIds::of(entry).policy()
 }
 
-/// Returns the logical ID of an address's subscription to the alarms.
+/// Returns the logical ID of an e-mail address's subscription to the alarms.
 pub(super) fn subscription_logical_id(email: &str) -> String {
     Identity::of(email).id("AlarmSubscription")
 }
 
-/// Returns the name of the log group of the access keys' function, with which the
-/// others' begin.
+/// Returns the name of the log group of the access keys' function. The names of the others
+/// begin with it.
 pub fn log_group_name(stack: &StackName) -> String {
     format!("/keyrota/{stack}")
 }
 
-/// Returns the alias of the KMS key that the stack makes.
+/// Returns the alias of the KMS key that the stack creates.
 pub fn key_alias(stack: &StackName) -> String {
     format!("alias/keyrota-{stack}")
 }
 
-/// Returns the bucket for the function's code: the manifest's, or one of the
-/// stack's own. Bucket names are lower case and at most 63 long, stack names
-/// neither, so that the stack shows as eight digits of its name's SHA-256.
+/// Returns the bucket for the function's code: the manifest's, or one whose name depends on the
+/// stack. Bucket names are in lower case and have at most 63 characters, but stack names need
+/// not, so the bucket's name contains eight digits of the SHA-256 digest of the stack's name.
 pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
     match &model.function.artifact_bucket {
         Some(bucket) => bucket.to_string(),
@@ -113,8 +113,8 @@ pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
     }
 }
 
-/// What the logical IDs of one thing end with: its name in camel case, and eight digits
-/// of its SHA-256, which keep apart what camel case makes alike (`a-b`, `a/b`).
+/// Returns the end of a resource's logical IDs: its name in camel case, and eight digits of its
+/// SHA-256 digest, which distinguish names that are equal in camel case (`a-b`, `a/b`).
 struct Identity {
     words: String,
     digest: String,
@@ -141,7 +141,7 @@ impl Identity {
     }
 }
 
-/// The first eight hexadecimal digits of the SHA-256.
+/// Returns the first eight hexadecimal digits of the SHA-256 digest.
 pub(super) fn digest(text: &str) -> String {
     let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
     format!("{:08x}", u32::from_be_bytes([a, b, c, d]))

@@ -1,4 +1,4 @@
-//! The policies that are made here, beside those that stand in a stack.
+//! The policies that keyrota creates outside of stacks.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::document::mapping;
 use super::resolve::World;
 use super::tree::Value;
 
-/// A policy document with one effect a statement.
+/// A policy document in which each statement has one effect.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
@@ -35,20 +35,20 @@ impl Policy {
         self.statement.push(statement);
     }
 
-    /// Returns the length without white space, as IAM counts.
+    /// Returns the length without white space, as IAM counts it.
     pub fn size(&self) -> usize {
         length(self)
     }
 }
 
-/// Returns how long a value is in JSON without white space.
+/// Returns the length of a value as JSON without white space.
 pub fn length(value: &impl Serialize) -> usize {
     let mut length = Length(0);
     let written = serde_json::to_writer(&mut length, value);
     written.map_or(usize::MAX, |()| length.0)
 }
 
-/// Counts what is written to it.
+/// Counts the bytes that are written to it.
 struct Length(usize);
 
 impl io::Write for Length {
@@ -103,30 +103,30 @@ impl Statement {
         }
     }
 
-    /// Returns its name.
+    /// Returns the statement's Sid.
     pub fn sid(&self) -> &str {
         &self.sid
     }
 
-    /// Returns what it allows.
+    /// Returns the actions.
     pub fn actions(&self) -> &[String] {
         &self.action
     }
 
-    /// Returns what it allows that on.
+    /// Returns the resources.
     pub fn resources(&self) -> &[String] {
         &self.resource
     }
 
-    /// Returns the condition under which it does.
+    /// Returns the condition.
     #[cfg(test)]
     pub fn condition(&self) -> Option<&serde_json::Value> {
         self.condition.as_ref()
     }
 
-    /// Returns the statement for some of its actions and resources.
+    /// Returns the statement with only some of its actions and resources.
     pub fn part(&self, sid: String, action: Vec<String>, resource: Vec<String>) -> Self {
-        // A copy of the whole would copy the lists that are replaced.
+        // Cloning the statement would also clone the lists that are replaced.
         Self {
             sid,
             effect: self.effect,
@@ -137,7 +137,7 @@ impl Statement {
         }
     }
 
-    /// Returns the length without white space, as IAM counts.
+    /// Returns the length without white space, as IAM counts it.
     pub fn size(&self) -> usize {
         length(self)
     }
@@ -168,7 +168,7 @@ impl From<&Statement> for Value {
     }
 }
 
-/// Returns the policy of the artifact bucket: nothing without TLS.
+/// Returns the policy of the artifact bucket, which denies requests without TLS.
 pub fn artifact_bucket_policy(bucket: &str, world: &World) -> Policy {
     Policy::new(vec![Statement {
         sid: "OnlyByTls".to_owned(),

@@ -1,56 +1,59 @@
-//! The limits of CloudFormation, IAM, and the other services, each with the page that
-//! states it. What renders and what checks take every limit from here.
+//! The limits of CloudFormation, IAM, and the other services, each with the page that states
+//! it. Both rendering and the checks take every limit from here.
 
-/// Resources of a stack (`cloudformation-limits`).
+/// The maximum number of resources in a stack (`cloudformation-limits`).
 pub const MAX_RESOURCES: usize = 500;
-/// Parameters of a stack (`cloudformation-limits`).
+/// The maximum number of parameters in a stack (`cloudformation-limits`).
 pub const MAX_PARAMETERS: usize = 200;
-/// Outputs of a stack (`cloudformation-limits`).
+/// The maximum number of outputs in a stack (`cloudformation-limits`).
 pub const MAX_OUTPUTS: usize = 200;
-/// Bytes of a template that is read from S3 (`cloudformation-limits`).
+/// The maximum size in bytes of a template in S3 (`cloudformation-limits`).
 pub const MAX_TEMPLATE: usize = 1_000_000;
-/// Bytes of a template in a request; a longer one goes through S3 (`cloudformation-limits`).
+/// The maximum size in bytes of a template in a request. A longer one must be in S3
+/// (`cloudformation-limits`).
 pub const MAX_TEMPLATE_IN_REQUEST: usize = 51_200;
-/// Characters of a logical ID (`resources-section-structure`).
+/// The maximum length of a logical ID (`resources-section-structure`).
 pub const MAX_LOGICAL_ID: usize = 255;
-/// Tags of a resource, those of AWS not counted (`tag-about`).
+/// The maximum number of tags on a resource, without those of AWS (`tag-about`).
 pub const MAX_TAGS: usize = 50;
 
-/// Characters of the inline policies of a role together, without white space
+/// The maximum total length of a role's inline policies, without white space
 /// (`reference_iam-quotas`).
 pub const MAX_ROLE_INLINE: usize = 10_240;
-/// Characters of the inline policies of a user together, counted alike.
+/// The maximum total length of a user's inline policies, without white space.
 pub const MAX_USER_INLINE: usize = 2_048;
-/// Characters of a managed policy, counted alike.
+/// The maximum length of a managed policy, without white space.
 pub const MAX_MANAGED: usize = 6_144;
-/// Managed policies that are attached to one role.
+/// The maximum number of managed policies that are attached to one role.
 pub const MAX_ATTACHED: usize = 10;
-/// Characters of a trust policy.
+/// The maximum length of a trust policy.
 pub const MAX_TRUST: usize = 2_048;
 
-/// Bytes of a key policy (`resource-limits` of KMS).
+/// The maximum size in bytes of a key policy (`resource-limits` of KMS).
 pub const MAX_KEY_POLICY: usize = 32_768;
-/// Characters of the resource policy of a secret (`reference_limits` of Secrets Manager).
+/// The maximum length of a secret's resource policy (`reference_limits` of Secrets Manager).
 pub const MAX_SECRET_POLICY: usize = 20_480;
-/// Bytes of the resource policy of a function (`gettingstarted-limits` of Lambda).
+/// The maximum size in bytes of a function's resource policy (`gettingstarted-limits` of
+/// Lambda).
 pub const MAX_FUNCTION_POLICY: usize = 20_480;
-/// Bytes of the policy of a topic
+/// The maximum size in bytes of a topic's policy
 /// (`sns-access-policy-language-api-permissions-reference`).
 pub const MAX_TOPIC_POLICY: usize = 30_720;
 
-/// Bytes of the environment variables of a function together (`gettingstarted-limits`).
+/// The maximum total size in bytes of a function's environment variables
+/// (`gettingstarted-limits`).
 pub const MAX_ENVIRONMENT: usize = 4_096;
-/// Characters of the event pattern of a rule (`eb-quota`).
+/// The maximum length of a rule's event pattern (`eb-quota`).
 pub const MAX_EVENT_PATTERN: usize = 2_048;
-/// Targets of a rule (`eb-quota`).
+/// The maximum number of a rule's targets (`eb-quota`).
 pub const MAX_TARGETS: usize = 5;
-/// Characters of the constant input of a target (`API_Target`).
+/// The maximum length of a target's constant input (`API_Target`).
 pub const MAX_TARGET_INPUT: usize = 8_192;
-/// Characters of the display name of a topic (`API_CreateTopic`).
+/// The maximum length of a topic's display name (`API_CreateTopic`).
 pub const MAX_DISPLAY_NAME: usize = 100;
 
-/// Properties that hold a text, by the type of the resource, with the characters that
-/// the text may have (the page of the type in the CloudFormation Template Reference).
+/// The string properties with a limited length, by resource type, with the maximum number of
+/// characters (the page of the type in the CloudFormation Template Reference).
 pub const MAX_TEXTS: [(&str, &str, usize); 9] = [
     ("AWS::CloudWatch::Alarm", "AlarmDescription", 1_024),
     ("AWS::Events::Rule", "Description", 512),
@@ -62,9 +65,9 @@ pub const MAX_TEXTS: [(&str, &str, usize); 9] = [
     ("AWS::SecretsManager::Secret", "Description", 2_048),
     ("AWS::SecretsManager::Secret", "Name", 512),
 ];
-/// Bytes of the description of a template (`template-description-structure`).
+/// The maximum size in bytes of a template's description (`template-description-structure`).
 pub const MAX_DESCRIPTION: usize = 1_024;
-/// Characters of the descriptions in these sections of a template
+/// The maximum length of descriptions in these sections of a template
 /// (`parameters-section-structure`, `outputs-section-structure`).
 pub const MAX_SECTION_DESCRIPTIONS: [(&str, usize); 2] =
     [("Parameters", 4_000), ("Outputs", 1_024)];

@@ -1,5 +1,5 @@
-//! What CloudFormation makes of the stack's references, as far as it can be
-//! known before: policies are shown and measured as IAM will see them.
+//! Resolves the stack's references as CloudFormation will, as far as the values are known
+//! before deployment. Policies are thus shown and measured as IAM will see them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::sync::Arc;
 use super::tree::{Mapping, Value};
 use crate::model::Model;
 
-/// What Secrets Manager adds to a name in an ARN: a hyphen and six characters,
-/// shown as IAM's wildcard for one character each.
+/// The suffix that Secrets Manager adds to a name in an ARN: a hyphen and six characters, each
+/// shown as IAM's wildcard for one character.
 const SUFFIX: &str = "-??????";
 /// The length of a KMS key's ID.
 pub const KEY_ID_LENGTH: usize = 36;
 
-/// A stack says something that cannot be resolved: a fault of the templates.
+/// A value in a stack cannot be resolved: a defect in the templates.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot resolve the rendered stack: {0}")]
 pub struct ResolveError(String);
 
-/// The values that CloudFormation knows and the manifest may not.
+/// The values that CloudFormation knows and the manifest may not specify.
 #[derive(Clone, Debug)]
 pub struct World {
     partition: String,
@@ -29,18 +29,18 @@ pub struct World {
     resources: Arc<BTreeMap<String, Named>>,
 }
 
-/// What a resource's ARN is made of.
+/// The parts of a resource's ARN.
 #[derive(Clone, Debug)]
 struct Named {
     kind: String,
-    /// The name that the stack gives it; CloudFormation makes one where there is none.
+    /// The name that the stack assigns. If absent, CloudFormation generates one.
     name: Option<String>,
-    /// An IAM resource's path, where it has one.
+    /// An IAM resource's path, if it has one.
     path: Option<String>,
 }
 
 impl World {
-    /// Returns a world of which nothing is known: `${AWS::Region}` stays.
+    /// Returns a world without known values, in which `${AWS::Region}` stays as it is.
     pub fn placeholders() -> Self {
         Self {
             partition: "${AWS::Partition}".to_owned(),
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// Returns what the manifest says of the world.
+    /// Returns the values that the manifest specifies.
     pub fn of(model: &Model) -> Self {
         let mut world = Self::placeholders();
         if let Some(region) = &model.region {
@@ -75,8 +75,8 @@ impl World {
         world
     }
 
-    /// Returns a world in which nothing unknown is shorter than in AWS, to
-    /// measure against AWS's limits.
+    /// Returns a world in which no unknown value is shorter than in AWS, for comparing lengths
+    /// with AWS's limits.
     pub fn longest(model: &Model) -> Self {
         let known = Self::of(model);
         let unknown = model.region.is_none();
@@ -91,15 +91,15 @@ impl World {
         }
     }
 
-    /// Returns the world with the Region given.
+    /// Returns the world with this Region.
     #[must_use]
     pub fn with_region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         self
     }
 
-    /// Returns the world with the resources of a stack, to which `!Ref` and
-    /// `!GetAtt` can point.
+    /// Returns the world with the resources of a stack, to which `!Ref` and `!GetAtt` can
+    /// refer.
     #[must_use]
     pub fn with_resources(mut self, stack: &Value) -> Self {
         let mut known = BTreeMap::clone(&self.resources);
@@ -121,7 +121,7 @@ impl World {
         self
     }
 
-    /// Returns the world with the resources that another one has.
+    /// Returns the world with the resources of another one.
     #[must_use]
     pub fn with_resources_of(mut self, other: &Self) -> Self {
         self.resources = Arc::clone(&other.resources);
@@ -154,7 +154,7 @@ impl World {
         self.arn("secretsmanager", &format!("secret:{name}{SUFFIX}"))
     }
 
-    /// Returns the account's number, or its placeholder.
+    /// Returns the account number, or its placeholder.
     pub fn account(&self) -> &str {
         &self.account
     }
@@ -164,7 +164,8 @@ impl World {
         &self.region
     }
 
-    /// Returns the name by which KMS knows that Secrets Manager calls for someone.
+    /// Returns the service name for which the condition key `kms:ViaService` identifies calls
+    /// by Secrets Manager.
     pub fn via_secrets_manager(&self) -> String {
         format!("secretsmanager.{}.{}", self.region, self.suffix)
     }
@@ -173,7 +174,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// Returns the reference that points nowhere, or is not one the templates use.
+    /// Returns a reference without a target, or one of a kind that the templates do not use.
     pub fn resolve(&self, value: &Value) -> Result<Value, ResolveError> {
         Ok(match value {
             Value::Tagged(tagged) if tagged.tag == "Join" => self.join(&tagged.value)?,
@@ -233,11 +234,11 @@ impl World {
         })
     }
 
-    /// Returns what `!GetAtt` of the path comes to; ARNs only.
+    /// Returns the value of `!GetAtt` for a path. It supports only ARNs.
     ///
     /// # Errors
     ///
-    /// Returns the path where it points nowhere.
+    /// Returns the path if it has no target.
     pub fn attribute(&self, path: &str) -> Result<String, ResolveError> {
         let refused = || ResolveError(format!("the attribute `{path}`"));
         let id = path.strip_suffix(".Arn").ok_or_else(refused)?;
@@ -248,7 +249,7 @@ impl World {
             "AWS::IAM::Role" => Ok(self.iam_arn(&format!("role{path}{own}"))),
             "AWS::IAM::User" => Ok(self.iam_arn(&format!("user{path}{own}"))),
             "AWS::Lambda::Function" => Ok(self.arn("lambda", &format!("function:{own}"))),
-            // CloudFormation's attribute ends so, and covers the log's streams.
+            // CloudFormation's attribute has this ending, which covers the log group's streams.
             "AWS::Logs::LogGroup" => Ok(self.arn("logs", &format!("log-group:{own}:*"))),
             "AWS::KMS::Key" => {
                 let key = self.key.clone().unwrap_or(own);
@@ -279,7 +280,7 @@ impl World {
     }
 }
 
-/// Returns a stack's resources by logical ID, in its order.
+/// Returns a stack's resources by logical ID, in template order.
 pub fn resources(stack: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let resources = stack.get("Resources").and_then(Value::as_mapping);
     let resources = resources.into_iter().flatten();

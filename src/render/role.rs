@@ -1,5 +1,5 @@
-//! The policies of a function's role: each as narrow as its purpose, and cut
-//! so that IAM's limits hold.
+//! The policies of a function's role, each as narrow as its purpose, and split so that they
+//! stay within IAM's limits.
 
 use serde::Serialize;
 
@@ -9,20 +9,19 @@ use super::served::Served;
 use super::{Strategy, name};
 use crate::model::{AccessKey, Finding, KmsKey, SecretName, SecretReference};
 
-/// What a document has beside its ARNs, at most; `limits_hold` in this room's
-/// tests holds it to the truth.
+/// The maximum length of a document besides its ARNs. The test `limits_hold` checks it.
 pub const FRAME: usize = 260;
-/// The same for a KMS key's two statements.
+/// The same for the two statements of a KMS key.
 pub const KEY_FRAME: usize = 520;
 
-/// The same for the statement with the condition on tags' keys.
+/// The same for the statement with the condition on tag keys.
 pub const RECORD_FRAME: usize = 380;
 
-/// The same for what the databases' function does without any secret: to have
-/// passwords made, and to stand in a VPC.
+/// The same for the permissions of the databases' function that concern no secret: to generate
+/// passwords, and to run in a VPC.
 pub const APART_FRAME: usize = 900;
 
-/// The last part of the logical ID of the policy that a function in a VPC waits for.
+/// The end of the logical ID of the policy that a function in a VPC depends on.
 pub const NETWORK: &str = "Network";
 
 /// A policy of the role.
@@ -34,32 +33,32 @@ pub struct Policy {
     pub role: &'static str,
     /// The name of an inline policy.
     pub name: String,
-    /// What it is for.
+    /// The purpose of the policy.
     pub description: &'static str,
-    /// A managed policy rather than an inline one.
+    /// Whether it is a managed policy rather than an inline one.
     pub managed: bool,
-    /// What it allows.
+    /// The permissions.
     pub statement: Statement,
 }
 
-/// What a policy allows; one of them is there, or both of what manages users.
+/// The permissions of a policy. One of them is present, or both of those that manage users.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Statement {
     /// The logical ID of the log group.
     write_log: Option<&'static str>,
     make_passwords: bool,
-    /// To stand in a VPC.
+    /// Whether the function runs in a VPC.
     connect: bool,
-    /// The logical ID of the function whose code shall not do what that takes.
+    /// The logical ID of the function whose own code must not use the VPC permissions.
     only_lambda: Option<&'static str>,
     /// Logical IDs of secrets.
     rotate_secrets: Option<Vec<String>>,
     read_administrators: Option<Vec<Administrator>>,
-    /// Users whose keys the role manages, and that the stack created.
+    /// Users that the stack created, and whose keys the role manages.
     manage_users: Option<Vec<User>>,
     /// Users whose keys the role manages and records.
     manage_and_record: Option<Vec<User>>,
-    /// Users whose keys others manage, and the role records.
+    /// Users whose keys other principals manage and the role records.
     record_keys: Option<Vec<User>>,
     use_key: Option<Key>,
 }
@@ -74,7 +73,7 @@ struct Administrator {
 /// A user whose keys the role manages.
 #[derive(Clone, Debug, Serialize)]
 struct User {
-    /// The logical ID, where the stack makes the user.
+    /// The logical ID, if the stack creates the user.
     user_id: Option<String>,
     user: String,
 }
@@ -82,16 +81,16 @@ struct User {
 /// Use of a customer managed key.
 #[derive(Clone, Debug, Serialize)]
 struct Key {
-    /// Where it is not the stack's own.
+    /// The key's ARN, if the stack does not create the key.
     arn: Option<String>,
-    /// Logical IDs of the secrets it encrypts.
+    /// Logical IDs of the secrets that it encrypts.
     secrets: Vec<String>,
 }
 
-/// Makes the statement for a part of what a purpose covers.
+/// Returns the statement for a part of the items of a purpose.
 type Allowing<'entry> = Box<dyn Fn(&[Item<'entry>]) -> Statement + 'entry>;
 
-/// One purpose with all that it covers, before it is cut to size.
+/// One purpose with all of its items, before it is split.
 struct Purpose<'entry> {
     name: String,
     // CloudFormation replaces a managed policy whose description changes, and a role may
@@ -102,7 +101,7 @@ struct Purpose<'entry> {
     statement: Allowing<'entry>,
 }
 
-/// Something a purpose covers, with the length of its ARN.
+/// An item of a purpose, with the length of its ARN.
 #[derive(Clone)]
 struct Item<'entry> {
     length: usize,
@@ -111,19 +110,20 @@ struct Item<'entry> {
     administrator: Option<Administrator>,
 }
 
-/// The role's policies, with the ones that each entry's rotation needs.
+/// The role's policies, and which of them each entry's rotation needs.
 pub struct Policies<'entry> {
-    /// In the order of the stack.
+    /// All policies, in the order of the stack.
     pub all: Vec<Policy>,
-    /// The logical ID of each policy with an entry that needs it; none means all.
+    /// The logical ID of each policy with an entry that needs it. `None` means all entries.
     covers: Vec<(String, Option<Served<'entry>>)>,
 }
 
 impl Policies<'_> {
-    /// Returns the logical IDs of the policies without which the entry cannot rotate.
+    /// Returns the logical IDs of the policies that the entry needs to rotate.
     pub fn needed_by<'other>(&self, entry: impl Into<Served<'other>>) -> Vec<String> {
         let entry: Served<'_> = entry.into();
-        // An administrator's secret may be the stack's own, in another part of the policies.
+        // The stack may own an administrator's secret. That secret is then in another part of
+        // the policies.
         let administers = |of: &SecretName| match entry.administrator {
             Some(SecretReference::Name(name)) => name == of,
             _ => false,
@@ -141,12 +141,12 @@ impl Policies<'_> {
     }
 }
 
-/// Returns the policies for the entries, which are sorted by their identity:
-/// inline where they fit, managed otherwise. `in_vpc` has the function stand in one.
+/// Returns the policies for the entries, which are sorted by their identity. The policies are
+/// inline if they fit, and managed otherwise. `in_vpc` says whether the function runs in a VPC.
 ///
 /// # Errors
 ///
-/// Returns the finding where even ten managed policies do not hold them.
+/// Returns a finding if even ten managed policies are not enough.
 pub fn policies<'entry>(
     strategy: Strategy,
     in_vpc: bool,
@@ -172,8 +172,8 @@ pub fn policies<'entry>(
     let prefix = strategy.prefix();
     for purpose in &purposes {
         for (index, part) in cut(purpose).into_iter().enumerate() {
-            // Another logical ID than the inline policy's: CloudFormation
-            // cannot change a resource's type.
+            // The logical ID differs from the inline policy's, because CloudFormation cannot
+            // change a resource's type.
             let id = format!("{prefix}FunctionManaged{}Part{}", purpose.name, index + 1);
             policies.add(role, purpose, id, part, true);
         }
@@ -191,7 +191,7 @@ pub fn policies<'entry>(
     }
 }
 
-/// What the policies that name no secret take at most.
+/// The maximum length of the policies that name no secret.
 const fn frame(strategy: Strategy) -> usize {
     match strategy {
         Strategy::AccessKeys => FRAME,
@@ -199,7 +199,7 @@ const fn frame(strategy: Strategy) -> usize {
     }
 }
 
-/// Returns how long the inline policies would be together, at most.
+/// Returns the maximum total length of the inline policies.
 #[cfg(test)]
 pub fn estimate(strategy: Strategy, entries: &[Served<'_>], world: &World) -> usize {
     let purposes = purposes(entries, world);
@@ -236,7 +236,7 @@ impl<'entry> Policies<'entry> {
                 "Have passwords made",
                 passwords,
             ),
-            // The function itself waits for it.
+            // The function itself depends on it.
             (in_vpc, false, NETWORK, "Stand in the VPC", network),
             (
                 in_vpc,
@@ -341,7 +341,7 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
     purposes
 }
 
-/// One purpose for each KMS key, with the secrets that it encrypts.
+/// Returns one purpose for each KMS key, with the secrets that it encrypts.
 fn keys<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry>> {
     let mut keys: Vec<Option<String>> = entries
         .iter()
@@ -383,10 +383,10 @@ fn secret<'entry>(entry: Served<'entry>, world: &World) -> Item<'entry> {
     }
 }
 
-/// Which user of an entry a purpose is about, if any.
+/// Selects the user of an entry that a purpose concerns, if there is one.
 type UserOf<'entry> = fn(&Served<'entry>) -> Option<&'entry AccessKey>;
 
-/// The users that a purpose is about.
+/// Returns the items for the users that a purpose concerns.
 fn users<'entry>(
     entries: &[Served<'entry>],
     world: &World,
@@ -403,8 +403,8 @@ fn users<'entry>(
     entries.iter().filter_map(item).collect()
 }
 
-/// The administrators' secrets, each once, without those that the stack owns:
-/// those the role reads already.
+/// Returns the items for the administrators' secrets, without duplicates and without those that
+/// the stack owns, since the role can read these already.
 fn administrators<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Item<'entry>> {
     let mut secrets: Vec<Administrator> = Vec::new();
     for entry in entries {
@@ -456,7 +456,7 @@ fn secret_ids(part: &[Item<'_>]) -> Vec<String> {
         .collect()
 }
 
-/// Returns the users of a part, where it has any.
+/// Returns the users of a part, if it has any.
 fn users_of<'entry>(part: &[Item<'entry>], user_of: UserOf<'entry>) -> Option<Vec<User>> {
     let entries = part.iter().flat_map(|item| &item.serves);
     let users: Vec<User> = entries.filter_map(user_of).map(user).collect();
@@ -470,12 +470,12 @@ fn user(entry: &AccessKey) -> User {
     }
 }
 
-/// Two quotes and a comma come with each ARN.
+/// Each ARN adds two quotation marks and a comma.
 fn size(purpose: &Purpose<'_>, items: &[Item<'_>]) -> usize {
     purpose.frame + items.iter().map(|item| item.length + 3).sum::<usize>()
 }
 
-/// Cuts a purpose into parts that a managed policy holds.
+/// Splits a purpose into parts that each fit in a managed policy.
 fn cut<'part, 'entry>(purpose: &'part Purpose<'entry>) -> Vec<&'part [Item<'entry>]> {
     let mut parts = Vec::new();
     let mut rest = purpose.items.as_slice();

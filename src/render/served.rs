@@ -1,29 +1,29 @@
-//! An entry of either kind, as far as the stack treats both alike.
+//! An entry of either kind, with what both kinds have in common.
 
 use crate::model::{
     AccessKey, Arn, ChangeAs, Database, KmsKey, Model, RotateAs, SecretName, SecretReference,
 };
 
-/// An entry of either kind, as far as both kinds are alike.
+/// An entry of either kind, with what both kinds have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Served<'entry> {
     /// The secret that rotates.
     pub secret: &'entry SecretName,
-    /// What it is encrypted with.
+    /// The KMS key that encrypts the secret.
     pub kms_key: &'entry KmsKey,
-    /// Who may read it.
+    /// The principals that may read it.
     pub readers: &'entry [Arn],
-    /// The administrator's secret that it rotates with.
+    /// The administrator's secret that the rotation uses.
     pub administrator: Option<&'entry SecretReference>,
-    /// The user whose keys the role makes itself.
+    /// The user whose keys the role itself creates.
     pub user: Option<&'entry AccessKey>,
-    /// The user on which the role only records which keys are rotated: one that the stack
-    /// did not create, and whose keys others manage.
+    /// The user on which the role only records which keys are rotated: one that the stack did
+    /// not create, and whose keys other principals manage.
     pub recorded: Option<&'entry AccessKey>,
 }
 
 impl Served<'_> {
-    /// Returns the readers, each once, in an order of their own.
+    /// Returns the readers without duplicates, in a defined order.
     pub fn sorted_readers(&self) -> Vec<String> {
         let mut readers: Vec<String> = self.readers.iter().map(ToString::to_string).collect();
         readers.sort();

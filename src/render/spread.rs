@@ -1,15 +1,15 @@
-//! Work over many items, on every processor.
+//! Distributes work over all processors.
 
 use std::num::NonZero;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Asked once: the answer is in a dozen files.
+/// Queried once, because the system computes the answer from a dozen files.
 static PROCESSORS: LazyLock<usize> =
     LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
-/// Returns what the work makes of each item, in the items' order.
+/// Returns the result of the work for each item, in the items' order.
 pub fn spread<'items, Item: Sync, Made: Send>(
     items: &'items [Item],
     work: impl Fn(&'items Item) -> Made + Sync,
@@ -45,7 +45,7 @@ pub fn spread<'items, Item: Sync, Made: Send>(
     made.into_iter().map(|(_, made)| made).collect()
 }
 
-/// Returns what two pieces of work make, done at the same time.
+/// Returns the results of two pieces of work that run concurrently.
 pub fn both<One: Send, Other>(
     one: impl FnOnce() -> One + Send,
     other: impl FnOnce() -> Other,

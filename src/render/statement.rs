@@ -1,53 +1,53 @@
-//! Statements of policy documents, as AWS will read them. Everything that looks at a
-//! statement reads it here.
+//! Statements of policy documents, as AWS reads them. All code that examines a statement uses
+//! this parser.
 
 use super::tree::Value;
 
-/// Who a statement is about, where the document says it.
+/// A principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {
-    /// Everybody.
+    /// Everyone.
     Anyone,
     /// An AWS service, by its name.
     Service(String),
-    /// An account, a user or a role, by its ARN.
+    /// An account, a user, or a role, by its ARN.
     Aws(String),
-    /// Of another kind: its kind and its name.
+    /// A principal of another kind: its kind and its name.
     Other(String, String),
 }
 
-/// A condition: the operator, the key, and the values of which one must match.
+/// A condition: the operator, the key, and the values, of which one must match.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Condition {
-    /// Such as `StringEquals`.
+    /// The operator, such as `StringEquals`.
     pub operator: String,
-    /// Such as `kms:ViaService`.
+    /// The condition key, such as `kms:ViaService`.
     pub key: String,
-    /// Any of them matches.
+    /// The values. One of them must match.
     pub values: Vec<String>,
 }
 
 /// A statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Statement {
-    /// Its name, where it has one.
+    /// The Sid, if there is one.
     pub sid: String,
-    /// Its effect is `Deny`; otherwise it is `Allow`.
+    /// Whether the effect is `Deny`. Otherwise, it is `Allow`.
     pub denies: bool,
-    /// In a policy of a resource: who may.
+    /// The principals, in a resource-based policy.
     pub principals: Vec<Principal>,
-    /// What may be done.
+    /// The actions.
     pub actions: Vec<String>,
-    /// To what.
+    /// The resources.
     pub resources: Vec<String>,
-    /// All of them must hold.
+    /// The conditions. All of them must match.
     pub conditions: Vec<Condition>,
-    /// `NotAction`, `NotResource`, `NotPrincipal`: the list of that element holds what is
-    /// excepted.
+    /// `NotAction`, `NotResource`, or `NotPrincipal`: the list for that element contains the
+    /// exceptions.
     pub excepts: Vec<&'static str>,
 }
 
-/// The effect of a statement is neither `Allow` nor `Deny`. AWS refuses its document.
+/// The effect of a statement is neither `Allow` nor `Deny`. AWS would refuse the document.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the effect is {0}, and AWS accepts Allow or Deny")]
 pub struct UnknownEffect(String);
@@ -62,7 +62,7 @@ impl Principal {
         }
     }
 
-    /// Returns the name; `*` for everybody.
+    /// Returns the name, which is `*` for everyone.
     pub fn name(&self) -> &str {
         match self {
             Self::Anyone => "*",
@@ -80,11 +80,11 @@ pub fn values(document: &Value) -> &[Value] {
     }
 }
 
-/// Reads a statement.
+/// Parses a statement.
 ///
 /// # Errors
 ///
-/// Returns an effect other than `Allow` and `Deny`.
+/// Returns an effect other than `Allow` or `Deny`.
 pub fn read(value: &Value) -> Result<Statement, UnknownEffect> {
     let denies = match value.get("Effect") {
         Some(Value::String(effect)) if effect == "Allow" => false,
@@ -161,7 +161,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// A scalar's text; what is no scalar shows as JSON, so that nothing is left out.
+/// Returns a scalar's text. Any other value is shown as JSON, so that nothing is omitted.
 fn text(value: Option<&Value>) -> String {
     match value {
         None => String::new(),

@@ -1,15 +1,15 @@
-//! What a stack's functions rotate. Each has a function of its own, with its own
-//! role and log, so that neither carries what the other needs.
+//! The kinds of credentials that a stack's functions rotate. Each kind has a separate function
+//! with its own role and log, so that neither has permissions that only the other needs.
 
 use super::name;
 use crate::model::{Model, StackName};
 
-/// What a function rotates.
+/// The kind of credential that a function rotates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strategy {
     /// Access keys of IAM users.
     AccessKeys,
-    /// Passwords of databases' users.
+    /// Passwords of database users.
     Databases,
 }
 
@@ -17,14 +17,14 @@ impl Strategy {
     /// Every strategy, in the order of the template.
     pub const ALL: [Self; 2] = [Self::AccessKeys, Self::Databases];
 
-    /// Returns those that the manifest has entries for.
+    /// Returns the strategies that the manifest has entries for.
     pub fn of(model: &Model) -> impl Iterator<Item = Self> {
         let held = [!model.access_keys.is_empty(), !model.databases.is_empty()];
         let all = Self::ALL.into_iter().zip(held);
         all.filter_map(|(strategy, held)| held.then_some(strategy))
     }
 
-    /// Returns what the logical IDs of its resources begin with.
+    /// Returns the prefix of its resources' logical IDs.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::AccessKeys => "",
@@ -56,8 +56,8 @@ impl Strategy {
         }
     }
 
-    /// Returns the logical ID of the permission with which Secrets Manager starts
-    /// its function.
+    /// Returns the logical ID of the permission with which Secrets Manager invokes its
+    /// function.
     pub const fn permission(self) -> &'static str {
         match self {
             Self::AccessKeys => "SecretsManagerPermission",
@@ -74,8 +74,8 @@ impl Strategy {
         }
     }
 
-    /// Returns the stack's parameter for the key of its function's zip: where a
-    /// stack has one function, that is the same whatever it rotates.
+    /// Returns the stack parameter for the object key of its function's zip file. In a stack
+    /// with one function, the parameter is the same for every strategy.
     pub fn key_parameter(self, model: &Model) -> &'static str {
         match self.is_second(model) {
             false => super::KEY_PARAMETER,
@@ -83,7 +83,7 @@ impl Strategy {
         }
     }
 
-    /// Returns the stack's parameter for the version of that object.
+    /// Returns the stack parameter for the version of that object.
     pub fn version_parameter(self, model: &Model) -> &'static str {
         match self.is_second(model) {
             false => super::VERSION_PARAMETER,
@@ -91,7 +91,7 @@ impl Strategy {
         }
     }
 
-    /// Returns the stack's condition that such a version is given.
+    /// Returns the stack condition that such a version is set.
     pub fn version_condition(self, model: &Model) -> &'static str {
         match self.is_second(model) {
             false => "HasArtifactVersion",
@@ -99,7 +99,8 @@ impl Strategy {
         }
     }
 
-    /// Returns the stack's output with the ARN of its function, likewise.
+    /// Returns the stack output with the ARN of its function. In a stack with one function, the
+    /// output is the same for every strategy.
     pub fn function_output(self, model: &Model) -> &'static str {
         match self.is_second(model) {
             false => super::FUNCTION_OUTPUT,

@@ -1,4 +1,4 @@
-//! The ARN of a secret, taken apart.
+//! Parses the ARN of a secret.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct SecretArn {
 }
 
 impl SecretArn {
-    /// Returns the ARN, or nothing where the text is not a secret's ARN.
+    /// Returns the ARN, or `None` if the text is not a secret's ARN.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(7, ':');
         let mut next = || parts.next().filter(|part| !part.is_empty());
@@ -47,8 +47,8 @@ impl SecretArn {
         })
     }
 
-    /// Returns what Secrets Manager is asked for: the whole ARN, or the name of a
-    /// secret that is only known by it.
+    /// Returns the `SecretId` for requests to Secrets Manager: the whole ARN, or the name if
+    /// only the name of the secret is known.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -68,15 +68,14 @@ impl SecretArn {
         &self.account
     }
 
-    /// Returns the secret's name: without the hyphen and the six characters
-    /// that Secrets Manager appends.
+    /// Returns the secret's name without the hyphen and the six characters that Secrets Manager
+    /// appends.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the secret with a name in the same account and Region. Secrets Manager
-    /// is asked for it by its name, since nobody here knows the six characters at the
-    /// end of its ARN.
+    /// Returns the secret with a name in the same account and Region. Requests identify it by
+    /// its name, since the six characters at the end of its ARN are unknown.
     pub fn beside(&self, name: &str) -> Self {
         Self {
             text: name.to_owned(),
@@ -85,7 +84,7 @@ impl SecretArn {
         }
     }
 
-    /// Whether two secrets live in the same account and Region.
+    /// Returns whether two secrets are in the same account and Region.
     pub fn is_beside(&self, other: &Self) -> bool {
         (&self.partition, &self.region, &self.account)
             == (&other.partition, &other.region, &other.account)

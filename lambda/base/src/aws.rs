@@ -1,5 +1,5 @@
-//! Secrets Manager over the AWS SDK, and what the clients of other services are
-//! made with. No other room names a type of the SDKs.
+//! Secrets Manager over the AWS SDK, and the configuration that all AWS clients share. No other
+//! module names a type of the SDKs.
 
 mod classify;
 mod environment;
@@ -21,13 +21,13 @@ pub use secrets_manager::SecretsManagerClient;
 use crate::clock::time_of_day;
 use crate::moment::Moment;
 
-/// How often a call is sent that may be repeated.
+/// The maximum number of attempts for a call that may be repeated.
 const ATTEMPTS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Returns the time of day as RFC 3339 writes it, in UTC.
+/// Returns the current time in UTC, formatted as in RFC 3339.
 pub fn timestamp() -> String {
     // The format cannot express years beyond 9999.
     DateTime::from(time_of_day())
@@ -35,16 +35,15 @@ pub fn timestamp() -> String {
         .unwrap_or_default()
 }
 
-/// Returns a moment as the SDKs tell it, without its fraction of a second.
+/// Returns a timestamp of the SDK as a moment, without its fraction of a second.
 pub fn moment(time: DateTime) -> Moment {
     Moment(time.secs())
 }
 
-/// Returns an HTTP client with rustls over ring, and the machine's certificate
-/// authorities. Lambda's Amazon Linux 2023 has them in
-/// `/etc/pki/tls/certs/ca-bundle.crt`, which is among the places looked at, and
-/// keeps them up to date, which authorities built into the program would not be;
-/// `SSL_CERT_FILE` replaces them.
+/// Returns an HTTP client that uses rustls with ring, and the operating system's certificate
+/// authorities. Lambda's Amazon Linux 2023 has them in `/etc/pki/tls/certs/ca-bundle.crt`,
+/// which is among the paths that are searched. AWS keeps that file up to date, whereas
+/// authorities built into the program would grow stale. `SSL_CERT_FILE` replaces them.
 pub fn http_client() -> SharedHttpClient {
     Builder::new()
         .tls_provider(tls::Provider::Rustls(
@@ -53,7 +52,7 @@ pub fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
-/// Returns how long a call may take.
+/// Returns the timeouts of a call.
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -62,20 +61,21 @@ pub fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// For a call that may be repeated.
+/// Returns the retry configuration of a call that may be repeated.
 pub fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(Duration::from_millis(200))
 }
 
-/// For a call that is sent once, since the step decides about another.
+/// Returns the retry configuration of a call that is sent once. The step decides whether to
+/// send it again.
 pub fn no_retries() -> RetryConfig {
     RetryConfig::disabled()
 }
 
-/// Returns the configuration of a client of a service, whose SDK crate is `$sdk`, as the function's
-/// environment describes it. The SDKs' configurations are types without a common trait.
+/// Returns the client configuration of a service, whose SDK crate is `$sdk`, from the
+/// function's environment. The SDKs' configuration types share no trait.
 #[macro_export]
 macro_rules! client_config {
     ($sdk:ident, $environment:expr, $http:expr, $endpoint:expr, $retries:expr) => {{

@@ -1,23 +1,23 @@
-//! Time: the port, and the machine's clock behind it.
+//! Time: the port, and the system clock as its adapter.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::moment::Moment;
 
-/// Time, which passes only here.
+/// Time. All waiting in the function uses this port.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Clock {
     /// Returns the time since some fixed moment.
     fn now(&self) -> Duration;
 
-    /// Returns the time of day.
+    /// Returns the current time.
     fn moment(&self) -> Moment;
 
-    /// Waits.
+    /// Waits for a duration.
     async fn sleep(&self, duration: Duration);
 }
 
-/// The moment at which a step must be over, as its clock counts.
+/// The moment by which a step must end, on the step's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     /// Time since the clock's fixed moment.
@@ -25,19 +25,19 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// Returns how much time is left.
+    /// Returns the remaining time.
     pub fn remaining_time(self, clock: &impl Clock) -> Duration {
         self.at.saturating_sub(clock.now())
     }
 }
 
-/// The machine's clock.
+/// The system clock.
 pub struct SystemClock {
     started: Instant,
 }
 
 impl SystemClock {
-    /// Returns the clock, which counts from now.
+    /// Returns a clock that starts now.
     pub fn start() -> Self {
         Self {
             started: Instant::now(),
@@ -59,13 +59,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// Returns the time of day.
+/// Returns the current time.
 #[expect(clippy::disallowed_methods, reason = "this is the edge")]
 pub fn time_of_day() -> SystemTime {
     SystemTime::now()
 }
 
-/// Returns how long ago 1970 began.
+/// Returns the time since 1970-01-01T00:00:00Z.
 pub fn since_1970() -> Duration {
     time_of_day()
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -1,9 +1,8 @@
-//! No core dumps: a panic aborts the process, and an image of its memory would
-//! hold the secrets it was working with.
+//! Disables core dumps. A panic aborts the process, and a dump of its memory would contain the
+//! secrets that it was working with.
 
-/// Sees to it that the process leaves no core dump, wherever the machine would
-/// put it. Where the machine does not let it, there is nothing else to do about
-/// that.
+/// Makes sure that the process leaves no core dump, wherever the system would store it. If the
+/// system refuses, there is no other remedy, so the function continues.
 pub fn forbid() {
     use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -12,7 +11,7 @@ pub fn forbid() {
         maximum: Some(0),
     };
     let _ = setrlimit(Resource::Core, none);
-    // A limit does not hold for a dump that goes to a program ("core(5)").
+    // A resource limit does not apply if the dump is piped to a program ("core(5)").
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};

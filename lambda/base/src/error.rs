@@ -1,6 +1,6 @@
-//! Errors: what names them, and those that do not depend on what rotates.
+//! The error trait, and the errors that do not depend on the kind of credential.
 //!
-//! Each text reads after "failed to", names the thing, the reason and the next step, and
+//! Each message reads after "failed to", states what failed, the reason, and the next step, and
 //! contains no value and no token.
 
 use std::fmt;
@@ -12,12 +12,12 @@ use crate::secrets_manager::CallError;
 
 /// An error with the name that Lambda reports as `errorType`: the name of its variant.
 ///
-/// `strum::IntoStaticStr` derives what the trait needs.
+/// The name comes from `strum::IntoStaticStr`, which the variant's type derives.
 pub trait NamedError: fmt::Display + fmt::Debug {
     /// Returns the name.
     fn name(&self) -> &'static str;
 
-    /// Returns the whole sentence, as people read it.
+    /// Returns the whole sentence, as it is shown to people.
     fn sentence(&self) -> String {
         format!("failed to {self}")
     }
@@ -32,10 +32,10 @@ where
     }
 }
 
-/// Why a request failed, for a reason that does not depend on what rotates.
+/// Why a request failed, for a reason that does not depend on the kind of credential.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum RequestError {
-    /// The event makes no sense.
+    /// The event is invalid.
     #[error(transparent)]
     #[strum(transparent)]
     Event(#[from] EventError),
@@ -62,7 +62,7 @@ pub enum RequestError {
         /// The secret's name.
         secret: String,
     },
-    /// The rotation can never end; it was given up.
+    /// The rotation can never succeed. It was cancelled.
     #[error(
         "rotate {secret}: {reason}, so this rotation can never end; it was given up, and AWSCURRENT stays \
          as it is; the next rotation starts afresh, when it is due or with `keyrota rotate`"
@@ -70,10 +70,10 @@ pub enum RequestError {
     GivenUp {
         /// The secret's name.
         secret: String,
-        /// Why it can never end.
+        /// Why it can never succeed.
         reason: String,
     },
-    /// The rotation can never end, and could not be given up.
+    /// The rotation can never succeed, and could not be cancelled.
     #[error(
         "rotate {secret}: {reason}, so this rotation can never end, and it could not be given up either: \
          {source}; the next try gives it up, or remove its label AWSPENDING with \
@@ -82,9 +82,9 @@ pub enum RequestError {
     NotGivenUp {
         /// The secret's name.
         secret: String,
-        /// Why it can never end.
+        /// Why it can never succeed.
         reason: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
     /// The pending version lacks a credential.
@@ -93,7 +93,7 @@ pub enum RequestError {
          label AWSPENDING with `aws secretsmanager update-secret-version-stage`, then rotate again"
     )]
     PendingIncomplete {
-        /// What was to be done with it.
+        /// What the credential is needed for.
         purpose: &'static str,
         /// The secret's name.
         secret: String,
@@ -108,9 +108,9 @@ pub enum RequestError {
     NotBootstrapped {
         /// The secret's name.
         secret: String,
-        /// What rotates, such as `key`.
+        /// The kind of credential, such as `key`.
         credential: &'static str,
-        /// The fields that are absent.
+        /// The missing fields.
         missing: String,
     },
     /// A version contains something that is not a credential.
@@ -121,11 +121,11 @@ pub enum RequestError {
     ValueUnreadable {
         /// The secret's name.
         secret: String,
-        /// Which version.
+        /// The version.
         version: &'static str,
         /// What is wrong.
         problem: Unreadable,
-        /// The fields that the value has to have.
+        /// The fields that the value must have.
         fields: &'static str,
     },
     /// The step ran out of time.
@@ -140,41 +140,41 @@ pub enum RequestError {
         step: &'static str,
     },
 
-    /// There was no time to look at a secret.
+    /// There was no time left to inspect a secret.
     #[error(
         "look at {subject}: too little time is left; the next sweep does it; if that lasts, raise \
          `function.timeout` in the manifest"
     )]
     SweepTooShort {
-        /// What the sweep looks at: the secret's name, or something of that secret.
+        /// What the sweep inspects: the secret's name, or a part of that secret.
         subject: String,
     },
-    /// A sweep failed on some of its secrets.
+    /// A sweep failed for some of its secrets.
     #[error(
         "sweep {failed} of {all} secrets ({names}); the log says why for each; Lambda tries again, and \
          so does the next sweep within the hour"
     )]
     SweepFailed {
-        /// How many it failed on.
+        /// The number of secrets that it failed for.
         failed: usize,
-        /// How many there are.
+        /// The number of secrets in the sweep.
         all: usize,
-        /// The names of those that it failed on, or of the first of them.
+        /// The names of the secrets that it failed for, or the first of them.
         names: String,
     },
-    /// A sweep did not end.
+    /// A sweep did not finish in time.
     #[error(
         "sweep {all} secrets in time; the next sweep begins again; if that lasts, raise \
          `function.timeout` in the manifest"
     )]
     SweepOutOfTime {
-        /// How many there are.
+        /// The number of secrets in the sweep.
         all: usize,
     },
 }
 
 impl RequestError {
-    /// Returns the error for work that was not done in time.
+    /// Returns the error for work that did not finish in time.
     pub fn out_of_time(invocation: &Invocation) -> Self {
         match invocation {
             Invocation::Step(event) => Self::OutOfTime {
@@ -186,12 +186,12 @@ impl RequestError {
     }
 }
 
-/// A secret was not described, or a version of it was not read. Each function says what to
-/// check then.
+/// A secret could not be described, or a version of it could not be read. Each function adds
+/// what to check.
 #[derive(Debug)]
 pub struct Unread {
     /// The secret's name.
     pub secret: String,
-    /// What AWS said.
+    /// The error from AWS.
     pub source: CallError,
 }

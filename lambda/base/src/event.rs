@@ -1,5 +1,5 @@
-//! The event, turned into typed values: a step of a rotation, which Secrets
-//! Manager sends, or a sweep, which the stack's rule sends every hour.
+//! Parses the event: a step of a rotation, which Secrets Manager sends, or a sweep, which the
+//! stack's rule sends every hour.
 //!
 //! Source: "Lambda rotation functions" in the Secrets Manager User Guide.
 
@@ -13,9 +13,8 @@ use crate::stage::VersionId;
 
 pub use keyrota_contract::event::Step;
 
-/// What the function was sent: nothing, where it could not be read at all. So
-/// that it is this room that says why, and not the Lambda runtime, whose message
-/// repeats fields of the event.
+/// The payload of a request, or `None` if it is not JSON. The function deserializes it itself,
+/// because the Lambda runtime's error message repeats fields of the event.
 pub struct Payload(Option<Value>);
 
 impl<'de> Deserialize<'de> for Payload {
@@ -25,42 +24,42 @@ impl<'de> Deserialize<'de> for Payload {
 }
 
 impl Payload {
-    /// Returns what was sent.
+    /// Returns the payload.
     ///
     /// # Errors
     ///
-    /// Fails where it could not be read.
+    /// Fails if the payload could not be read.
     pub fn value(&self) -> Result<&Value, EventError> {
         self.0.as_ref().ok_or(EventError::EventNotJson)
     }
 }
 
-/// What the function is called for.
+/// What a request asks the function to do.
 #[derive(Clone)]
 pub enum Invocation {
     /// A step of a rotation.
     Step(Event),
-    /// A look at these secrets: what their old keys have come to, and how the
-    /// rotations stand. It names at least one, and none twice.
+    /// A sweep of these secrets, which inspects old keys and the state of the rotations. The
+    /// list has at least one secret and no duplicates.
     Sweep(Vec<SecretArn>),
 }
 
 impl Invocation {
-    /// Reads what the function was sent.
+    /// Parses the payload of a request.
     ///
     /// # Errors
     ///
-    /// Fails where that is no event.
+    /// Fails if the payload is not a valid event.
     pub fn read(payload: &Payload) -> Result<Self, EventError> {
         Self::parse(payload.value()?)
     }
 
-    /// Reads the event.
+    /// Parses the event.
     ///
     /// # Errors
     ///
-    /// Fails where the event is neither a step's nor a sweep's. What it says is
-    /// never repeated in the error.
+    /// Fails if the event is neither a step nor a sweep. The error never repeats the content of
+    /// the event.
     pub fn parse(event: &Value) -> Result<Self, EventError> {
         match event {
             Value::Object(fields) if fields.contains_key(WORK) => sweep(fields).map(Self::Sweep),
@@ -92,26 +91,26 @@ fn sweep(fields: &Map<String, Value>) -> Result<Vec<SecretArn>, EventError> {
     Ok(secrets)
 }
 
-/// What Secrets Manager asks for: a step of a rotation.
+/// A step of a rotation, as Secrets Manager requests it.
 ///
-/// It has no `Debug`: the version's ID and the rotation token stay out of logs.
+/// The type has no `Debug`: the version's ID and the rotation token stay out of logs.
 #[derive(Clone)]
 pub struct Event {
     /// The step to carry out.
     pub step: Step,
     /// The secret being rotated.
     pub secret: SecretArn,
-    /// The version that this rotation makes.
+    /// The version that this rotation creates.
     pub token: VersionId,
-    /// Proof of the request's origin, which `PutSecretValue` takes along where
-    /// the function acts under an assumed role. It is sensitive.
+    /// Proof of the request's origin. `PutSecretValue` passes it on if the function acts under
+    /// an assumed role. It is sensitive.
     pub rotation_token: Option<SecretString>,
 }
 
-/// An event that is neither Secrets Manager's nor the stack's.
+/// An event from neither Secrets Manager nor the stack.
 #[derive(Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 pub enum EventError {
-    /// The event is not JSON, or too deep.
+    /// The event is not JSON, or is nested too deeply.
     #[error(
         "read the event: it is not JSON, or nested too deeply; this function is called by Secrets \
          Manager and by its stack's rule only, so start a rotation with `keyrota rotate` instead of \
@@ -124,7 +123,7 @@ pub enum EventError {
          and by its stack's rule only, so start a rotation with `keyrota rotate` instead of invoking it"
     )]
     EventNotAnObject {
-        /// The kind of JSON value that came instead.
+        /// The actual kind of JSON value.
         found: &'static str,
     },
     /// A field is absent or empty.
@@ -136,7 +135,7 @@ pub enum EventError {
         /// The field's name.
         field: &'static str,
     },
-    /// A field is not text.
+    /// A field is not a string.
     #[error(
         "read the event: its `{field}` is not a string; this function is called by Secrets Manager \
          and by its stack's rule only, so start a rotation with `keyrota rotate` instead of invoking it"
@@ -145,43 +144,43 @@ pub enum EventError {
         /// The field's name.
         field: &'static str,
     },
-    /// The step is none of the four.
+    /// The step is not one of the four.
     #[error(
         "read the event: its `Step` is none of createSecret, setSecret, testSecret and \
          finishSecret; if Secrets Manager has a new step, deploy a newer version of this function"
     )]
     UnknownStep,
-    /// The secret is not named by its ARN.
+    /// The event does not identify the secret by its ARN.
     #[error(
         "read the event: its `SecretId` is not the ARN of a secret; start the rotation with \
          `keyrota rotate`, which names the secret as Secrets Manager does"
     )]
     SecretNotAnArn,
-    /// The stack's own event asks for something else than a sweep.
+    /// keyrota's own event asks for something other than a sweep.
     #[error(
         "read the event: its `keyrota` is not `sweep`; run `keyrota bootstrap`, which deploys the \
          function and the rule that calls it together"
     )]
     UnknownWork,
-    /// A sweep that names no secret.
+    /// A sweep names no secret.
     #[error(
         "read the event: its `secrets` are absent or none; run `keyrota bootstrap`, which writes \
          the rule's event from the manifest"
     )]
     SweepNamesNone,
-    /// A sweep whose secrets are no list.
+    /// The list of secrets in a sweep is not an array.
     #[error(
         "read the event: its `secrets` are not a list; run `keyrota bootstrap`, which writes the \
          rule's event from the manifest"
     )]
     SweepNotAList,
-    /// A sweep that names something else than a secret.
+    /// A sweep names something that is not a secret.
     #[error(
         "read the event: one of its `secrets` is not the ARN of a secret; run `keyrota bootstrap`, \
          which writes the rule's event from the manifest"
     )]
     SweepNotAnArn,
-    /// A check that names something else than a secret.
+    /// A check names something that is not a secret.
     #[error(
         "read the event: its `secret` is not the ARN of a secret; run `keyrota bootstrap`, which \
          checks each secret by its ARN"
@@ -190,12 +189,12 @@ pub enum EventError {
 }
 
 impl Event {
-    /// Reads the event. Fields that Secrets Manager may add later are ignored.
+    /// Parses the event. Unknown fields are ignored, since Secrets Manager may add some.
     ///
     /// # Errors
     ///
-    /// Fails where the event is not an object, lacks a field, or holds one that
-    /// makes no sense. What the event says is never repeated in the error.
+    /// Fails if the event is not an object, or if a field is missing or invalid. The error
+    /// never repeats the content of the event.
     pub fn parse(event: &Value) -> Result<Self, EventError> {
         let Value::Object(fields) = event else {
             return Err(EventError::EventNotAnObject { found: kind(event) });
@@ -219,11 +218,11 @@ impl Event {
     }
 }
 
-/// Returns a field of an event that is text, and not empty.
+/// Returns a field of the event that must be a string and not empty.
 ///
 /// # Errors
 ///
-/// Fails where it is absent, empty or something else.
+/// Fails if the field is absent, empty, or not a string.
 pub fn text<'event>(
     fields: &'event Map<String, Value>,
     field: &'static str,

@@ -1,4 +1,4 @@
-//! What a program needs to be run by Lambda.
+//! What a program needs to run on Lambda.
 
 use std::fmt::Display;
 use std::io::{self, Stdout, Write};
@@ -16,28 +16,28 @@ use crate::error::NamedError;
 use crate::event::Payload;
 use crate::log::{Level, Lines};
 
-/// The time kept for answering: what a step may still have in hand when its
-/// time is up is dropped, and the caller hears why.
+/// The time reserved for the response. When the rest of the time is up, the function drops a
+/// step that is still running and reports the reason.
 const ANSWERING: Duration = Duration::from_millis(500);
 
-/// The program as Lambda has started it.
+/// The process that Lambda started.
 pub struct Program {
-    /// Where it finds AWS, and as whom.
+    /// The Region, the credentials, and the endpoints.
     pub environment: Environment,
-    /// The function's `Handler`, which names the file of pins.
+    /// The function's `Handler`, which names the file with the pins.
     pub handler: String,
-    /// The folder with the function's package.
+    /// The folder that contains the function's package.
     pub package: PathBuf,
     name: Option<String>,
     least: Level,
 }
 
 impl Program {
-    /// Reads the environment, and suppresses what a crash would tell.
+    /// Reads the environment, and suppresses crash output.
     ///
     /// # Errors
     ///
-    /// Returns the exit code where Lambda's variables are missing.
+    /// Returns the exit code if Lambda's variables are missing.
     pub fn start() -> Result<Self, ExitCode> {
         suppress_crash_output();
         let setting = |name: &str| std::env::var(name).ok();
@@ -58,7 +58,7 @@ impl Program {
         log.metering(self.name.clone(), milliseconds)
     }
 
-    /// Answers requests until Lambda ends the process.
+    /// Handles requests until Lambda ends the process.
     pub async fn serve<Answer: Serialize, E: NamedError>(
         &self,
         handle: impl AsyncFn(LambdaEvent<Payload>) -> Result<Answer, E>,
@@ -76,7 +76,7 @@ impl Program {
     }
 }
 
-/// Does what was asked for in the time that there is. Returns nothing where that is over.
+/// Runs the requested work within the available time. Returns `None` if the time runs out.
 pub async fn in_time<Answer>(
     context: &Context,
     clock: &impl Clock,
@@ -86,14 +86,13 @@ pub async fn in_time<Answer>(
     let deadline = Deadline {
         at: clock.now() + left.saturating_sub(ANSWERING),
     };
-    // Boxed, since the future holds those of all the calls in it.
+    // Boxed, since this future contains the futures of all the calls in it.
     let work = Box::pin(work(deadline));
     tokio::time::timeout(left, work).await.ok()
 }
 
-/// Sees to it that the process tells no secret when it dies: no image of its
-/// memory, and of a panic its place only, since the message may hold what was
-/// being worked on.
+/// Makes sure that a crash reveals no secret: the process writes no core dump, and a panic
+/// reports only its location, since its message may contain the data being processed.
 fn suppress_crash_output() {
     dump::forbid();
     std::panic::set_hook(Box::new(|panic| {
@@ -117,18 +116,18 @@ fn remaining_time(context: &Context) -> Duration {
         .saturating_sub(ANSWERING)
 }
 
-/// Returns how long ago 1970 began, in milliseconds.
+/// Returns the time since 1970 in milliseconds.
 fn milliseconds() -> u64 {
     u64::try_from(since_1970().as_millis()).unwrap_or_default()
 }
 
-/// Says what the program failed to do, and returns the exit code.
+/// Reports what the program failed to do, and returns the exit code.
 fn refuse(reason: impl Display) -> ExitCode {
     let _ = writeln!(io::stderr(), "failed to {reason}");
     ExitCode::FAILURE
 }
 
-/// An error on its way to Lambda.
+/// An error in the form that Lambda reports.
 #[derive(Debug)]
 struct Failure {
     /// Lambda's `errorType`.

@@ -1,21 +1,21 @@
-//! What the functions that keyrota deploys have in common: the event of a
-//! rotation, Secrets Manager, and what may be said. Nothing in it knows what
-//! kind of credential rotates.
+//! The parts that the functions deployed by keyrota share: the events of a rotation, Secrets
+//! Manager, the log, and the errors. Nothing here depends on the kind of credential that
+//! rotates.
 //!
-//! | room | knows |
+//! | module | content |
 //! | --- | --- |
-//! | [`stage`] | versions and their labels: pure |
-//! | [`moment`] | the calendar: pure |
-//! | [`event`], [`arn`] | what is written down, checked |
-//! | [`pins`] | what the manifest says of each secret, as it was deployed |
-//! | [`pin`] | which entry of the pins a request is about |
-//! | [`secrets_manager`] | what a function needs of Secrets Manager, without a type of any SDK |
-//! | [`secret`] | what a version contains, and not which fields |
-//! | [`error`], [`log`], [`metric`] | what may be said, and never a value |
-//! | [`port`] | what every step and sweep needs of its surroundings |
-//! | [`step`], [`sweep`] | what every rotation and every sweep does, over the ports |
+//! | [`stage`] | versions and their labels; pure |
+//! | [`moment`] | dates and times; pure |
+//! | [`event`], [`arn`] | parsed and validated input |
+//! | [`pins`] | what the manifest specified for each secret at deployment |
+//! | [`pin`] | the entry of the pins that a request concerns |
+//! | [`secrets_manager`] | the port for Secrets Manager, without SDK types |
+//! | [`secret`] | the content of a version, whatever its fields |
+//! | [`error`], [`log`], [`metric`] | the function's output, which never contains a secret value |
+//! | [`port`] | the dependencies of every step and sweep |
+//! | [`step`], [`sweep`] | the common part of every rotation and sweep, over the ports |
 //! | [`aws`] | the SDKs |
-//! | [`clock`], [`dump`], [`lambda`] | the machine, and the service that runs the program on it |
+//! | [`clock`], [`dump`], [`lambda`] | the operating system and the Lambda runtime |
 
 pub mod arn;
 pub mod aws;

@@ -1,11 +1,9 @@
-//! The log: one JSON object a line on standard output, which Lambda hands to
-//! CloudWatch Logs.
+//! The log: one JSON object per line on standard output, which Lambda sends to CloudWatch Logs.
 //!
-//! [`Lines`] writes what every function can say, and what a function adds has a type of
-//! its own ([`Details`]): together they are the allow-list. There is no other way into
-//! the log: no subscriber is ever installed for the `tracing` events of the SDKs and of
-//! the Lambda runtime, so that no environment variable can make them show requests and
-//! their bodies.
+//! [`Lines`] writes the fields that every function has, and each function defines a type for
+//! its own fields ([`Details`]). Together they are an allow-list. Nothing else can write to the
+//! log: the functions install no subscriber for the `tracing` events of the SDKs and the Lambda
+//! runtime, so no environment variable can make them show requests and their bodies.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -20,28 +18,28 @@ use crate::arn::SecretArn;
 use crate::error::NamedError;
 use crate::metric::{self, Metric};
 
-/// What a function's notes can say beside their words.
+/// The fields that a function's notes can have besides their text.
 pub trait Details: Default {
-    /// What a note can be about, such as an access key's ID.
+    /// A subject of a note, such as an access key's ID.
     type Subject;
 
-    /// Adds something that the note is about.
+    /// Adds a subject to the note.
     fn add(&mut self, subject: &Self::Subject);
 
-    /// Returns the fields of the line, with their names.
+    /// Returns the names and values of the fields.
     fn fields(&self) -> Vec<(&'static str, Value)>;
 }
 
-/// A decision to record. Its words are fixed when the program is built.
+/// A decision to record. Its text is fixed at build time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note<D> {
     /// What was decided.
     pub decision: &'static str,
     /// Why.
     pub reason: &'static str,
-    /// The secret that it is about, where the request is about several.
+    /// The secret that the note is about, if the request covers several.
     pub secret: Option<String>,
-    /// What the function adds.
+    /// The function's own fields.
     pub details: D,
 }
 
@@ -56,14 +54,14 @@ impl<D: Details> Note<D> {
         }
     }
 
-    /// Adds something that the note is about.
+    /// Adds a subject to the note.
     #[must_use]
     pub fn about(mut self, subject: &D::Subject) -> Self {
         self.details.add(subject);
         self
     }
 
-    /// Says which secret the note is about.
+    /// Sets the secret that the note is about.
     #[must_use]
     pub fn of(mut self, secret: &SecretArn) -> Self {
         self.secret = Some(secret.name().to_owned());
@@ -71,24 +69,24 @@ impl<D: Details> Note<D> {
     }
 }
 
-/// Where decisions are recorded.
+/// Where the steps and sweeps record decisions.
 pub trait Journal {
-    /// What a note can say beside its words.
+    /// The fields that a note can have besides its text.
     type Details: Details;
-    /// Why a request fails.
+    /// The type of a failed request's error.
     type Error: NamedError;
 
     /// Records a decision.
     fn note(&self, note: Note<Self::Details>);
 
-    /// Records what went wrong with one secret, and does not end the request.
+    /// Records a failure that concerns one secret. The request continues.
     fn trouble(&self, secret: &SecretArn, error: &Self::Error);
 
     /// Records measurements.
     fn measure(&self, metrics: &[Metric]);
 }
 
-/// How much a line matters.
+/// The level of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// A decision.
@@ -98,8 +96,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// Returns the least level to write, from the value of
-    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging controls set.
+    /// Returns the minimum level to write, from the value of `AWS_LAMBDA_LOG_LEVEL`, which
+    /// Lambda's logging controls set.
     pub fn from_setting(setting: Option<&str>) -> Self {
         match setting {
             Some("WARN" | "ERROR" | "FATAL") => Self::Error,
@@ -115,7 +113,7 @@ impl Level {
     }
 }
 
-/// What a line says. A field that says nothing is left out.
+/// The content of a line. Absent fields are left out.
 #[derive(Default)]
 struct Line<'line> {
     secret: Option<&'line str>,
@@ -126,7 +124,7 @@ struct Line<'line> {
     error_message: Option<String>,
 }
 
-/// A line, with what is the same for all lines of the request.
+/// A line, with the fields that all lines of the request share.
 struct WholeLine<'line> {
     timestamp: String,
     level: Level,
@@ -165,8 +163,8 @@ impl Serialize for WholeLine<'_> {
     }
 }
 
-/// Writes the lines of one request. `D` is what the function's notes add, and `E` why its
-/// requests fail.
+/// Writes the log lines of one request. `D` is the type of the function's own fields, and `E`
+/// the type of its errors.
 pub struct Lines<W, D, E> {
     writer: RefCell<W>,
     least: Level,
@@ -178,15 +176,15 @@ pub struct Lines<W, D, E> {
     of: PhantomData<(D, E)>,
 }
 
-/// What the metrics need beside their values.
+/// What the metrics need besides their values.
 struct Metering {
     function: String,
     milliseconds: fn() -> u64,
 }
 
 impl<W: Write, D, E: NamedError> Lines<W, D, E> {
-    /// Returns the log of one request. `timestamp` returns the time as RFC 3339
-    /// writes it.
+    /// Returns the log of one request. `timestamp` returns the current time, formatted as in
+    /// RFC 3339.
     pub fn new(writer: W, least: Level, timestamp: fn() -> String, request_id: String) -> Self {
         Self {
             writer: RefCell::new(writer),
@@ -200,8 +198,8 @@ impl<W: Write, D, E: NamedError> Lines<W, D, E> {
         }
     }
 
-    /// Writes metrics too, as those of this function. `milliseconds` returns
-    /// the time since 1970 began. Without it there are none.
+    /// Enables metrics, under the name of this function. `milliseconds` returns the time since
+    /// 1970. Without this call, the log writes no metrics.
     #[must_use]
     pub fn metering(mut self, function: Option<String>, milliseconds: fn() -> u64) -> Self {
         self.metering = function.map(|function| Metering {
@@ -211,7 +209,7 @@ impl<W: Write, D, E: NamedError> Lines<W, D, E> {
         self
     }
 
-    /// Says on each further line which secret and what work on it it is about.
+    /// Adds the secret and the kind of work to each further line.
     #[must_use]
     pub fn about(mut self, secret: &SecretArn, step: &'static str) -> Self {
         self.secret = Some(secret.name().to_owned());
@@ -219,7 +217,7 @@ impl<W: Write, D, E: NamedError> Lines<W, D, E> {
         self
     }
 
-    /// Says on each further line that it belongs to a sweep.
+    /// Marks each further line as part of a sweep.
     #[must_use]
     pub fn sweeping(mut self) -> Self {
         self.step = Some(SWEEP);
@@ -231,12 +229,12 @@ impl<W: Write, D, E: NamedError> Lines<W, D, E> {
         self.write(Level::Error, error_line(self.secret.as_deref(), error));
     }
 
-    /// Returns what was written.
+    /// Returns the lines that were written.
     pub fn into_writer(self) -> W {
         self.writer.into_inner()
     }
 
-    /// Writes a line, if it matters enough.
+    /// Writes a line if its level is high enough.
     fn write(&self, level: Level, line: Line<'_>) {
         if level >= self.least {
             self.write_object(&WholeLine {
@@ -250,7 +248,7 @@ impl<W: Write, D, E: NamedError> Lines<W, D, E> {
     }
 
     fn write_object(&self, object: &impl Serialize) {
-        // A log that cannot be written is no reason to break off a rotation.
+        // A failure to write the log must not interrupt a rotation.
         let Ok(text) = serde_json::to_string(object) else {
             return;
         };
@@ -291,8 +289,8 @@ impl<W: Write, D: Details, E: NamedError> Journal for Lines<W, D, E> {
         self.write(Level::Error, error_line(Some(secret.name()), error));
     }
 
-    /// Writes metrics, at any level. (Lambda itself drops them with the other
-    /// lines of level INFO, where its own log level is set higher.)
+    /// Writes metrics at any level. (If Lambda's own log level is set higher than INFO, Lambda
+    /// drops them with the other INFO lines.)
     fn measure(&self, metrics: &[Metric]) {
         let Some(metering) = &self.metering else {
             return;
@@ -314,10 +312,10 @@ impl<W: Write, D: Details, E: NamedError> Journal for Lines<W, D, E> {
     }
 }
 
-/// Returns JSON with an escape for every character that is not printable ASCII. What AWS
-/// or a server says can hold names that others chose, and a terminal that shows the log
-/// must not obey them: `serde_json` leaves DEL, C1, and bidirectional controls as they are.
-/// Outside of strings, JSON is ASCII.
+/// Escapes every character in JSON that is not printable ASCII. Messages from AWS or a server
+/// can contain names that other people chose, and these must not control a terminal that shows
+/// the log. `serde_json` leaves DEL, C1, and bidirectional controls unescaped. Outside of
+/// strings, JSON is ASCII.
 fn ascii(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {

@@ -1,5 +1,5 @@
-//! What is measured, in CloudWatch's embedded metric format: a line of the log
-//! that CloudWatch Logs turns into metrics, so that no call is made for them.
+//! Metrics in CloudWatch's embedded metric format: CloudWatch Logs extracts them from log
+//! lines, so they need no API call.
 //!
 //! Source: "Specification: Embedded metric format" in the CloudWatch User
 //! Guide.
@@ -11,21 +11,21 @@ use serde_json::{Map, Value, json};
 const NAMESPACE: &str = "keyrota";
 const FUNCTION_NAME: &str = "FunctionName";
 
-/// The most values of one metric that a line may hold, by that specification.
+/// The maximum number of values of one metric in a line, according to that specification.
 const VALUES_PER_LINE: usize = 100;
 
-/// Something measured.
+/// A metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Credentials that became AWSCURRENT.
     Rotations(usize),
-    /// Steps that failed, or secrets that a sweep failed on.
+    /// Steps that failed, or secrets that a sweep failed for.
     Failures(usize),
-    /// Old keys that a sweep left alone because they are in use.
+    /// Old keys that a sweep held back because they are in use.
     KeysHeldBack(usize),
     /// Secrets whose rotation was due more than seven days before a sweep.
     RotationsOverdue(usize),
-    /// How long ago each secret's current value was made.
+    /// The age of each secret's current value.
     CredentialAge(Vec<Duration>),
 }
 
@@ -47,7 +47,7 @@ impl Metric {
         }
     }
 
-    /// Returns the values in parts that a line may hold.
+    /// Returns the values in chunks that each fit in a line.
     fn values(&self) -> Vec<Value> {
         match self {
             Self::Rotations(count)
@@ -62,9 +62,9 @@ impl Metric {
     }
 }
 
-/// Returns the lines that tell CloudWatch of these metrics, each with its
-/// moment in milliseconds since 1970 began. A metric without a value is left
-/// out, and one with many goes on in further lines.
+/// Returns the lines that report these metrics to CloudWatch, with a timestamp in milliseconds
+/// since 1970. It omits a metric without a value, and splits a metric with many values over
+/// several lines.
 pub fn lines(function: &str, milliseconds: u64, metrics: &[Metric]) -> Vec<Map<String, Value>> {
     let values: Vec<_> = metrics.iter().map(Metric::values).collect();
     let count = values.iter().map(Vec::len).max().unwrap_or_default();

@@ -1,34 +1,33 @@
-//! A moment of the calendar, to the second.
+//! A point in time, to the second.
 //!
-//! Dates are for the questions that are about dates: when a key that has been
-//! replaced goes, and whether a key was made when a run of the rotation said that
-//! it would make one. `decide`, which chooses between keys, knows none.
+//! Only two questions depend on dates: when a replaced key is retired, and whether a key was
+//! created when a run of the rotation recorded that it was about to create one. `decide`, which
+//! chooses between keys, uses no dates.
 
 use std::fmt;
 use std::time::Duration;
 
 const DAY: i64 = 86_400;
 
-/// A moment: seconds since 1970-01-01T00:00:00Z.
+/// A point in time: seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub i64);
 
 impl Moment {
-    /// Returns the moment this long after it.
+    /// Returns the moment that is later by this duration.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add_unsigned(duration.as_secs()))
     }
 
-    /// Returns the time from an earlier moment to this one; zero where it is
-    /// not earlier.
+    /// Returns the time since an earlier moment, or zero if that moment is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         let seconds = self.0.saturating_sub(earlier.0);
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     }
 }
 
-/// Writes it as RFC 3339 does.
+/// Formats the moment as in RFC 3339.
 impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = date(self.0.div_euclid(DAY));
@@ -41,10 +40,10 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Returns year, month and day of a day counted from 1 January 1970.
+/// Returns the year, month, and day of a day, counted from 1 January 1970.
 ///
-/// Years are counted from March, so that the day that leap years add is the
-/// last of its year; four hundred of them are one cycle of the calendar.
+/// The calculation counts years from March, so that a leap day is the last day of its year. The
+/// calendar repeats every four hundred years.
 fn date(days: i64) -> (i64, i64, i64) {
     const CYCLE: i64 = 146_097;
     // The days from 1 March of the year 0 to 1 January 1970.
@@ -62,7 +61,7 @@ fn date(days: i64) -> (i64, i64, i64) {
     (cycle * 400 + year + next, month, day)
 }
 
-/// Reads a duration as pins write it: `90s`, `15m`, `4h` or `1d`.
+/// Parses a duration in the format of the pins: `90s`, `15m`, `4h`, or `1d`.
 pub fn duration(text: &str) -> Option<Duration> {
     keyrota_contract::duration::parse(text).map(Duration::from_secs)
 }

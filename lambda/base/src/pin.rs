@@ -1,4 +1,4 @@
-//! Which entry of the pins a request is about, and which secret is the administrator's.
+//! Finds the entry of the pins that a request concerns, and the administrator's secret.
 
 use crate::arn::SecretArn;
 use crate::pins::Pins;
@@ -16,7 +16,7 @@ pub enum EntryError {
         /// The secret's name.
         secret: String,
     },
-    /// A field of the pin makes no sense.
+    /// A field of the pin is invalid.
     #[error(
         "rotate {secret}: `{field}` of its pin is not valid; run `keyrota bootstrap`, which deploys the \
          function and its pins together"
@@ -27,7 +27,7 @@ pub enum EntryError {
         /// The field.
         field: &'static str,
     },
-    /// Secrets Manager describes another secret than the event names.
+    /// Secrets Manager describes a different secret from the one in the event.
     #[error(
         "rotate {secret}: the ARN in the event is not the full ARN of the secret that Secrets Manager \
          describes; start the rotation with `keyrota rotate`"
@@ -38,11 +38,11 @@ pub enum EntryError {
     },
 }
 
-/// Returns what is pinned of the secret that an event names.
+/// Returns the pin of the secret that an event names.
 ///
 /// # Errors
 ///
-/// Fails where the secret is not pinned, or where Secrets Manager describes another one.
+/// Fails if the secret is not pinned, or if Secrets Manager describes a different secret.
 pub fn entry<'pins, Entry>(
     pins: &'pins Pins<Entry>,
     event_secret: &SecretArn,
@@ -56,25 +56,25 @@ pub fn entry<'pins, Entry>(
     entry.ok_or_else(|| EntryError::NotPinned { secret: secret() })
 }
 
-/// Whether a pin may name this secret as the administrator's: by its name or its ARN, and not
-/// the rotated secret itself.
+/// Returns whether a pin may name this secret as the administrator's. The pin may use its name
+/// or its ARN, and must not name the rotated secret itself.
 pub fn may_administer(named: &str, secret: &SecretArn) -> bool {
     let itself = named == secret.as_str() || named == secret.name();
     let is_wrong = named.starts_with("arn:") && SecretArn::parse(named).is_none();
     !(itself || is_wrong || named.is_empty())
 }
 
-/// Returns the administrator's secret that a pin names. Where it is named without an ARN, it
-/// is in the same account and Region as the rotated secret.
+/// Returns the administrator's secret that a pin names. A name without an ARN means a secret in
+/// the rotated secret's account and Region.
 pub fn administrator(named: &str, secret: &SecretArn) -> SecretArn {
     SecretArn::parse(named).unwrap_or_else(|| secret.beside(named))
 }
 
-/// Whether an ARN in a secret's value is that of the administrator's secret that the pin names.
+/// Returns whether an ARN in a secret's value is that of the pinned administrator's secret.
 pub fn is_administrator(arn: &str, named: &str, secret: &SecretArn) -> bool {
     if named.starts_with("arn:") {
         return arn == named;
     }
-    // A secret is called by its name in its own account and Region only.
+    // A secret can be identified by its name only in its own account and Region.
     SecretArn::parse(arn).is_some_and(|found| found.name() == named && found.is_beside(secret))
 }

@@ -1,15 +1,13 @@
-//! The pins: what the manifest says of each secret that the function serves.
+//! The pins: what the manifest specifies for each secret that the function serves.
 //!
-//! A secret's value, labels, and tags can be written by principals that hold
-//! permissions on that one secret only. So nothing in them says which user,
-//! server, or administrator the function acts on. The pins do. They are a file in
-//! the function's deployment package, `pins/DIGEST.json`, and the template names
-//! that file in the function's `Handler`. Who can change either can change the
-//! function's code as well.
+//! Principals with permissions on one secret can write its value, labels, and tags. Therefore
+//! these do not determine which user, server, or administrator the function acts on. The pins
+//! do. They are a file in the function's deployment package, `pins/DIGEST.json`, and the
+//! template names that file in the function's `Handler`. A principal that can change either of
+//! them can also change the function's code.
 //!
-//! The name contains the file's SHA-256 digest. A package that was built for
-//! another template therefore does not have the file, and the function refuses
-//! every request.
+//! The name contains the file's SHA-256 digest. A package that was built for another template
+//! therefore does not contain the file, and the function refuses every request.
 //!
 //! Source: `_HANDLER` and `LAMBDA_TASK_ROOT` in "Defined runtime environment
 //! variables" of the Lambda Developer Guide.
@@ -21,13 +19,13 @@ use keyrota_contract::pins::{Document, VERSION, digest};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-/// What the manifest says of each secret, by the secret's name.
+/// The pin of each secret, by the secret's name.
 #[derive(Clone, Debug)]
 pub struct Pins<Entry> {
     secrets: BTreeMap<String, Entry>,
 }
 
-/// Why the pins cannot be used. Every request is refused then.
+/// Why the pins cannot be used. The function then refuses every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(prefix = "Pins")]
 pub enum PinsError {
@@ -45,13 +43,13 @@ pub enum PinsError {
          being updated this passes by itself"
     )]
     Absent,
-    /// The file is not the one that its name says.
+    /// The file's content does not match the digest in its name.
     #[error(
         "read the pins: the digest of the file in the function's package is not the one in the \
          handler, so the function serves no secret; run `keyrota bootstrap`"
     )]
     Altered,
-    /// The file cannot be read as pins.
+    /// The file cannot be parsed as pins.
     #[error(
         "read the pins: the file in the function's package is not in the format that this function \
          reads, so the function serves no secret; run `keyrota bootstrap`, which deploys the function \
@@ -61,13 +59,13 @@ pub enum PinsError {
 }
 
 impl<Entry: DeserializeOwned> Pins<Entry> {
-    /// Loads the pins that `handler` names from the function's package, which is
-    /// unpacked in the folder `package`.
+    /// Loads the pins that `handler` names from the function's package, which is extracted in
+    /// the folder `package`.
     ///
     /// # Errors
     ///
-    /// Fails where the handler names no file with pins, or where the package does
-    /// not hold exactly that file.
+    /// Fails if the handler names no file with pins, or if the package does not contain exactly
+    /// that file.
     #[expect(
         clippy::disallowed_methods,
         reason = "the file is a part of the function, read once when it starts"
@@ -85,12 +83,12 @@ impl<Entry: DeserializeOwned> Pins<Entry> {
         Self::parse(&text)
     }
 
-    /// Reads the contents of the file.
+    /// Parses the content of the file.
     ///
     /// # Errors
     ///
-    /// Fails where it is not in the format of this version. A field that is not
-    /// known is an error, since it may restrict what the others allow.
+    /// Fails if the content is not in the format of this version. An unknown field is an error,
+    /// since it may restrict what the others allow.
     pub fn parse(text: &[u8]) -> Result<Self, PinsError> {
         let document: Document<Entry> =
             serde_json::from_slice(text).map_err(|_| PinsError::Unreadable)?;
@@ -104,7 +102,7 @@ impl<Entry: DeserializeOwned> Pins<Entry> {
 }
 
 impl<Entry> Pins<Entry> {
-    /// Returns what is pinned of the secret with this name.
+    /// Returns the pin of the secret with this name.
     pub fn of(&self, secret: &str) -> Option<&Entry> {
         self.secrets.get(secret)
     }

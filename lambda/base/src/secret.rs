@@ -1,6 +1,6 @@
-//! What a version of a secret contains: a credential, in a JSON object.
+//! The content of a version of a secret: a credential in a JSON object.
 //!
-//! Nothing here has a derived `Debug` over a value, and no error repeats a value.
+//! No type here derives `Debug` over a value, and no error repeats a value.
 
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
@@ -9,18 +9,18 @@ use crate::secrets_manager::Stored;
 
 /// A kind of credential that a function rotates.
 pub trait Credential: Sized {
-    /// A value that lacks some of the fields of a credential.
+    /// The type of a value that lacks some of the credential's fields.
     type Partial: Partial;
-    /// What errors call the credential, such as `key`.
+    /// The word for the credential in errors, such as `key`.
     const NOUN: &'static str;
-    /// The fields that a value has to have, as an error lists them.
+    /// The required fields, as an error lists them.
     const FIELDS: &'static str;
 
-    /// Reads the fields of a value.
+    /// Parses the fields of a value.
     ///
     /// # Errors
     ///
-    /// Fails where a field is not of its form.
+    /// Fails if a field has an invalid format.
     fn from_fields(fields: Map<String, Value>) -> Result<Content<Self>, Unreadable>;
 }
 
@@ -30,7 +30,7 @@ pub trait Partial {
     fn missing(&self) -> String;
 }
 
-/// Returns the names of the fields that are not present, as an error lists them.
+/// Returns the names of the missing fields, as an error lists them.
 pub fn missing(fields: &[(&str, bool)]) -> String {
     let missing = fields.iter().filter(|(_, present)| !present);
     let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
@@ -40,20 +40,20 @@ pub fn missing(fields: &[(&str, bool)]) -> String {
 /// Why a value cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It is `SecretBinary`.
+    /// The value is `SecretBinary`.
     Binary,
-    /// It is not JSON.
+    /// The value is not JSON.
     NotJson,
-    /// It is JSON, but not an object.
+    /// The value is JSON, but not an object.
     NotAnObject,
-    /// A field is not of its form.
+    /// A field has an invalid format.
     Malformed {
         /// The field.
         field: &'static str,
-        /// What it has to be, such as `a string`.
+        /// What it must be, such as `a string`.
         expected: &'static str,
     },
-    /// Its KMS key does not decrypt it.
+    /// The value's KMS key cannot decrypt it.
     Undecryptable,
 }
 
@@ -71,20 +71,20 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-/// What a version of a secret contains.
+/// The content of a version of a secret.
 pub enum Content<C: Credential> {
     /// There is no such version, or it has no value.
     Nothing,
     /// Something that is not a credential.
     Unreadable(Unreadable),
-    /// A part of a credential. The stack seeds a secret with one.
+    /// A part of a credential. The stack creates a secret with such a value.
     Partial(C::Partial),
     /// A credential.
     Complete(C),
 }
 
 impl<C: Credential> Content<C> {
-    /// Reads what is stored. An empty field counts as absent.
+    /// Parses a stored value. An empty field counts as absent.
     pub fn parse(stored: &Stored) -> Self {
         let text = match stored {
             Stored::Text(text) => text.expose_secret(),
@@ -99,11 +99,11 @@ impl<C: Credential> Content<C> {
     }
 }
 
-/// Returns a field that is text, or nothing where it is absent or empty.
+/// Returns a field that must be a string, or `None` if it is absent or empty.
 ///
 /// # Errors
 ///
-/// Fails where it is something else.
+/// Fails if the field is not a string.
 pub fn text(
     fields: &Map<String, Value>,
     field: &'static str,

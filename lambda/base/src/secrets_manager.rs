@@ -1,5 +1,4 @@
-//! What a function needs of Secrets Manager, without a type of any SDK, and how
-//! a call to AWS fails.
+//! The port for Secrets Manager, without SDK types, and the ways in which a call to AWS fails.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,36 +10,36 @@ use crate::event::Event;
 use crate::moment::Moment;
 use crate::stage::{Stages, VersionId};
 
-/// How a call failed, by what can be done about it. A kind is told by the
-/// error's code and the HTTP status, never by the text of a message.
+/// How a call failed, classified by what can be done about it. The error's code and the HTTP
+/// status determine the kind. The text of a message never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallErrorKind {
-    /// There is no such thing: `ResourceNotFoundException`, `NoSuchEntity`.
+    /// The resource does not exist: `ResourceNotFoundException`, `NoSuchEntity`.
     NotFound,
-    /// The version has another value already: `ResourceExistsException`.
+    /// The version already has a different value: `ResourceExistsException`.
     Exists,
-    /// A quota is used up: `LimitExceeded`.
+    /// A quota is exceeded: `LimitExceeded`.
     LimitExceeded,
-    /// The key or its signature is not accepted: `InvalidClientTokenId`,
-    /// `SignatureDoesNotMatch`. True of dead keys and of very new ones.
+    /// AWS does not accept the key or its signature: `InvalidClientTokenId`,
+    /// `SignatureDoesNotMatch`. This applies to deleted keys, and to very new ones.
     NotAuthenticated,
-    /// The caller may not: `AccessDenied`.
+    /// The caller is not allowed to make the call: `AccessDenied`.
     NotAuthorised,
-    /// The value's KMS key does not decrypt it: `DecryptionFailure`.
+    /// The value's KMS key cannot decrypt it: `DecryptionFailure`.
     Undecryptable,
-    /// AWS is busy, with too many requests or another change; this request was
-    /// not carried out.
+    /// AWS is busy with too many requests or a concurrent change. It did not carry out this
+    /// request.
     Throttled,
-    /// The request did not get out; it was not carried out.
+    /// The request was not sent, so it was not carried out.
     Unsent,
-    /// No answer, or one that does not say: it may have been carried out.
+    /// No response, or an inconclusive one. The request may have been carried out.
     Unclear,
-    /// Any other refusal. It was not carried out, nor would the next one be.
+    /// Any other refusal. The request was not carried out, and a retry would fail too.
     Refused,
 }
 
 impl CallErrorKind {
-    /// Whether the same call may succeed later without anyone's help.
+    /// Returns whether the same call may succeed later without intervention.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Unsent | Self::Unclear)
     }
@@ -63,28 +62,28 @@ impl CallErrorKind {
 
 /// A call to AWS that failed.
 ///
-/// It carries the error's code and the request's ID, and a message only where
-/// AWS denied access: that message names principal, action and resource. Other
-/// messages can repeat what was sent; `SignatureDoesNotMatch` repeats the
-/// request's headers, the session token among them.
+/// The error contains the service's code and the request's ID. It contains a message only if
+/// AWS denied access: that message names the principal, the action, and the resource. Other
+/// messages can repeat the request. For example, the message of `SignatureDoesNotMatch` repeats
+/// the request's headers, which include the session token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct CallError {
     /// The action, such as `iam:CreateAccessKey`.
     pub action: &'static str,
-    /// What may be done about it.
+    /// The kind of failure.
     pub kind: CallErrorKind,
-    /// What the service said, if it answered.
+    /// The service's answer, if there was one.
     pub answer: Option<Box<Answer>>,
 }
 
-/// What may be shown of a service's refusal.
+/// The parts of a service's refusal that may be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The service's own code.
+    /// The service's error code.
     pub code: Option<String>,
-    /// The service's ID of the request.
+    /// The request's ID.
     pub request_id: Option<String>,
-    /// Why access was denied.
+    /// Why the service denied access.
     pub denial: Option<String>,
 }
 
@@ -107,42 +106,42 @@ impl fmt::Display for CallError {
     }
 }
 
-/// A secret's metadata. Its tags are not among it: others can write them.
+/// A secret's metadata. Its tags are not included, since other principals can write them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// The secret's full ARN.
     pub arn: String,
-    /// Which labels each version carries.
+    /// The labels of each version.
     pub stages: Stages,
-    /// Whether rotations are scheduled.
+    /// Whether a rotation schedule is set.
     pub rotation_enabled: bool,
-    /// When the last rotation ended well. Secrets Manager forgets it where
-    /// rotation is turned off.
+    /// When the last successful rotation ended. Secrets Manager discards this when rotation is
+    /// turned off.
     pub last_rotated: Option<Moment>,
-    /// By when the next one is due; in the past, where it fails.
+    /// When the next rotation is due. The date is in the past if rotations fail.
     pub next_rotation: Option<Moment>,
 }
 
-/// How long a rotation may be late before somebody is told. Secrets Manager
-/// tries for days by itself.
+/// How late a rotation may be before it is reported. Secrets Manager retries by itself for
+/// days.
 const OVERDUE: Duration = Duration::from_secs(7 * 86_400);
 
 impl Description {
-    /// Returns when AWSCURRENT's credential took the place of the one before: at
-    /// the end of the last rotation, or when its version was made where that is
-    /// later (it was stored by hand) or all that is known.
+    /// Returns when AWSCURRENT's credential replaced the one before it. That is the end of the
+    /// last rotation. If the version was created later (because someone stored it by hand), or
+    /// no rotation is known, it is the time when the version was created.
     pub fn promotion(&self, created: Option<Moment>) -> Option<Moment> {
         self.last_rotated.max(created)
     }
 
-    /// Whether a rotation is so late that somebody has to be told.
+    /// Returns whether a rotation is so late that it must be reported.
     pub fn is_overdue(&self, now: Moment) -> bool {
         let due = self.next_rotation.filter(|_| self.rotation_enabled);
         due.is_some_and(|due| now > due.plus(OVERDUE))
     }
 }
 
-/// What a version holds. It has no `Debug`, which would show it.
+/// The value of a version. The type has no `Debug`, because that would show the value.
 pub enum Stored {
     /// `SecretString`.
     Text(SecretString),
@@ -150,37 +149,37 @@ pub enum Stored {
     Binary,
 }
 
-/// A version of a secret with what it holds.
+/// A version of a secret and its value.
 pub struct StoredVersion {
     /// The version's ID.
     pub version: VersionId,
-    /// What it holds.
+    /// The version's value.
     pub stored: Stored,
-    /// When it was made.
+    /// When the version was created.
     pub created: Option<Moment>,
 }
 
 /// Which version of a secret to read.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'version> {
-    /// The one that carries this label.
+    /// The version that carries this label.
     Labelled(&'static str),
-    /// This one.
+    /// The version with this ID.
     Version(&'version VersionId),
 }
 
-/// Secrets Manager. Its calls are made with the function's role.
+/// Secrets Manager, called with the execution role.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait SecretsManager {
     /// `DescribeSecret`.
     async fn describe(&self, secret: &SecretArn) -> Result<Description, CallError>;
 
-    /// `GetSecretValue`. A version that is absent or has no value is
+    /// `GetSecretValue`. If the version is absent or has no value, the error is
     /// [`CallErrorKind::NotFound`].
     async fn read(&self, secret: &SecretArn, which: Which<'_>) -> Result<StoredVersion, CallError>;
 
-    /// `PutSecretValue` of the event's version, which gets these labels and
-    /// takes them from any other. It is sent once.
+    /// `PutSecretValue` for the event's version. The version receives these labels, and any
+    /// other version loses them. The call is sent once.
     async fn put(
         &self,
         event: &Event,
@@ -188,9 +187,9 @@ pub trait SecretsManager {
         labels: &[&str],
     ) -> Result<(), CallError>;
 
-    /// `UpdateSecretVersionStage`: takes a label from one version and puts it
-    /// on another; either may be left out. Secrets Manager refuses it where the
-    /// label is on a version that is not `from`.
+    /// `UpdateSecretVersionStage`: moves a label from one version to another. Either may be
+    /// omitted. Secrets Manager refuses the call if the label is on a version other than
+    /// `from`.
     async fn relabel(
         &self,
         secret: &SecretArn,
@@ -200,19 +199,18 @@ pub trait SecretsManager {
     ) -> Result<(), CallError>;
 }
 
-/// What a random password looks like.
+/// The rules for a random password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordRule {
-    /// How many characters it has.
+    /// Its length in characters.
     pub length: u16,
-    /// Characters that must not be in it.
+    /// The characters that it must not contain.
     pub exclude: String,
 }
 
 /// Secrets Manager's source of random passwords.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Passwords {
-    /// `GetRandomPassword`, with at least one character of each kind that the
-    /// rule leaves.
+    /// `GetRandomPassword`, with at least one character of each type that the rules allow.
     async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError>;
 }

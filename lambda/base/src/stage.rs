@@ -1,5 +1,5 @@
-//! Versions of a secret, their labels, and where a rotation stands by them. Pure
-//! and synchronous.
+//! The versions of a secret, their labels, and the state of a rotation that follows from them.
+//! Pure and synchronous.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,12 +8,12 @@ pub use keyrota_contract::label::{CURRENT, PENDING, PREVIOUS};
 
 use keyrota_contract::label::OF_AWS;
 
-/// A version of a secret, which is also the token of the rotation that made it.
+/// The ID of a version of a secret, which is also the token of the rotation that created it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VersionId(String);
 
 impl VersionId {
-    /// Takes the ID as Secrets Manager writes it.
+    /// Creates an ID from the text that Secrets Manager uses.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -24,34 +24,34 @@ impl VersionId {
     }
 }
 
-/// Shows nothing: the ID of a pending version is the token that lets a caller
-/// fill it, so it stays out of logs and errors.
+/// Shows nothing. The ID of a pending version is the token that lets a caller store its value,
+/// so it stays out of logs and errors.
 impl fmt::Debug for VersionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("VersionId(…)")
     }
 }
 
-/// Which labels each version of a secret carries, as `DescribeSecret` says.
+/// The labels of each version of a secret, as `DescribeSecret` returns them.
 pub type Stages = BTreeMap<VersionId, BTreeSet<String>>;
 
-/// Where a rotation's version stands.
+/// The state of a rotation's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It carries AWSPENDING: the rotation is under way.
+    /// It carries AWSPENDING: the rotation is in progress.
     Pending,
-    /// It carries AWSCURRENT: the rotation is over.
+    /// It carries AWSCURRENT: the rotation is complete.
     AlreadyCurrent,
     /// The secret has this version, but it is not AWSPENDING.
     NotPending,
     /// The secret has no such version.
     Unknown {
-        /// Whether AWSPENDING sits on some other version.
+        /// Whether another version carries AWSPENDING.
         another_is_pending: bool,
     },
 }
 
-/// Returns where the version of this rotation stands.
+/// Returns the state of the version of this rotation.
 pub fn standing(stages: &Stages, token: &VersionId) -> Standing {
     match stages.get(token) {
         Some(labels) if labels.contains(CURRENT) => Standing::AlreadyCurrent,
@@ -63,7 +63,7 @@ pub fn standing(stages: &Stages, token: &VersionId) -> Standing {
     }
 }
 
-/// Returns the version that carries a label. A label sits on one version.
+/// Returns the version that carries a label. A label is on one version at a time.
 pub fn carrier<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages VersionId> {
     stages
         .iter()
@@ -71,7 +71,7 @@ pub fn carrier<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages
         .map(|(version, _)| version)
 }
 
-/// Returns the version that carries this label and none of AWS's own.
+/// Returns the version that carries this label and none of AWS's own labels.
 pub fn carrier_alone<'stages>(stages: &'stages Stages, label: &str) -> Option<&'stages VersionId> {
     let version = carrier(stages, label)?;
     let labels = stages.get(version)?;
@@ -79,7 +79,7 @@ pub fn carrier_alone<'stages>(stages: &'stages Stages, label: &str) -> Option<&'
     (!has_another).then_some(version)
 }
 
-/// Whether a rotation is preparing another version than AWSCURRENT's.
+/// Returns whether a rotation is preparing a version other than AWSCURRENT's.
 pub fn is_rotating(stages: &Stages) -> bool {
     let pending = carrier(stages, PENDING);
     pending.is_some() && pending != carrier(stages, CURRENT)

@@ -1,5 +1,5 @@
 //! What the steps of every rotation do with Secrets Manager: read versions, admit a version,
-//! give a rotation up, and promote.
+//! cancel a rotation, and promote a version.
 
 use crate::arn::SecretArn;
 use crate::error::{RequestError, Unread};
@@ -11,20 +11,20 @@ use crate::secret::{Content, Credential, Partial, Unreadable};
 use crate::secrets_manager::{CallError, CallErrorKind, Description, SecretsManager, Which};
 use crate::stage::{self, CURRENT, PENDING, Standing, VersionId};
 
-/// Whether there is anything to do for the event's version.
+/// Whether there is work to do for the event's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// The rotation is under way.
+    /// The rotation is in progress.
     Proceed,
-    /// The version is AWSCURRENT: the rotation is over.
+    /// The version is AWSCURRENT: the rotation is complete.
     Done,
 }
 
-/// Lets a step proceed only for a version that is AWSPENDING.
+/// Lets a step proceed only if the version is AWSPENDING.
 ///
 /// # Errors
 ///
-/// Fails where the version is neither AWSPENDING nor AWSCURRENT.
+/// Fails if the version is neither AWSPENDING nor AWSCURRENT.
 pub fn admit<P: Ports>(
     ports: &P,
     event: &Event,
@@ -48,13 +48,13 @@ pub fn admit<P: Ports>(
 ///
 /// # Errors
 ///
-/// Fails where Secrets Manager does not answer.
+/// Fails if the call to Secrets Manager fails.
 pub async fn describe<P: Ports>(ports: &P, secret: &SecretArn) -> Result<Description, Unread> {
     let described = ports.secrets_manager().describe(secret).await;
     described.map_err(|source| unread(secret, source))
 }
 
-/// Returns the error for a secret that was not read.
+/// Returns the error for a secret that could not be read.
 pub fn unread(secret: &SecretArn, source: CallError) -> Unread {
     Unread {
         secret: secret.name().to_owned(),
@@ -62,21 +62,22 @@ pub fn unread(secret: &SecretArn, source: CallError) -> Unread {
     }
 }
 
-/// A version of a secret, as far as there is one.
+/// A version of a secret, which may be absent.
 pub struct Found<C: Credential> {
-    /// Which version it is.
+    /// The version's ID, if there is one.
     pub version: Option<VersionId>,
-    /// When it was made.
+    /// When the version was created.
     pub created: Option<Moment>,
-    /// What it contains.
+    /// The version's content.
     pub content: Content<C>,
 }
 
-/// Reads a version of a secret. What is absent or cannot be decrypted is a content of its own.
+/// Reads a version of a secret. A version that is absent or cannot be decrypted is not an
+/// error, but a kind of content.
 ///
 /// # Errors
 ///
-/// Fails where the call may succeed later, or was not allowed.
+/// Fails if the call may succeed later, or was denied.
 pub async fn find<P: Ports, C: Credential>(
     ports: &P,
     secret: &SecretArn,
@@ -107,12 +108,12 @@ pub async fn find<P: Ports, C: Credential>(
     }
 }
 
-/// Returns AWSPENDING's credential. `purpose` says what it is needed for, and `user` whose
-/// credential it has to be.
+/// Returns AWSPENDING's credential. `purpose` says what it is needed for, and `user` is the
+/// user whose credential it must be.
 ///
 /// # Errors
 ///
-/// Fails where the version contains none.
+/// Fails if the version contains no credential.
 pub fn pending<C: Credential>(
     purpose: &'static str,
     secret: &SecretArn,
@@ -134,7 +135,7 @@ pub fn pending<C: Credential>(
 ///
 /// # Errors
 ///
-/// Fails where the version contains none.
+/// Fails if the version contains no credential.
 pub fn current<C: Credential>(secret: &SecretArn, content: Content<C>) -> Result<C, RequestError> {
     let not_bootstrapped = |missing| RequestError::NotBootstrapped {
         secret: secret.name().to_owned(),
@@ -149,7 +150,7 @@ pub fn current<C: Credential>(secret: &SecretArn, content: Content<C>) -> Result
     }
 }
 
-/// Returns the error for a version that contains something that is not a credential.
+/// Returns the error for a version that contains something other than a credential.
 pub fn unreadable<C: Credential>(
     secret: &SecretArn,
     version: &'static str,
@@ -163,19 +164,20 @@ pub fn unreadable<C: Credential>(
     }
 }
 
-/// What the notes of a function can be about.
+/// The type of the function's own log fields.
 type Subject<P> = <<<P as Ports>::Journal as Journal>::Details as Details>::Subject;
 
-/// Gives up a rotation that can never end: removes AWSPENDING from the event's version. Returns
-/// the error to end with.
+/// Cancels a rotation that can never succeed by removing AWSPENDING from the event's version.
+/// Returns the error to end the step with.
 ///
-/// A version's value cannot be changed, and Secrets Manager goes on with the same version for as
-/// long as it is AWSPENDING. So where that version's credential can never work, or it has none,
-/// each retry fails alike until somebody removes the label. AWSCURRENT is untouched, and the next
-/// rotation begins with a version of its own.
+/// A version's value cannot be changed, and Secrets Manager continues with the same version for
+/// as long as it is AWSPENDING. If that version has no credential, or one that can never work,
+/// each retry fails in the same way until someone removes the label. AWSCURRENT is not
+/// affected, and the next rotation begins with a new version.
 ///
-/// Otherwise AWSPENDING is Secrets Manager's to remove; that its removal can make a rotation look
-/// failed is meant here. Source: `RotateSecret` in the Secrets Manager API reference.
+/// In all other cases, the functions leave the removal of AWSPENDING to Secrets Manager. Its
+/// removal can make a rotation look failed, which is intended here. Source: `RotateSecret` in
+/// the Secrets Manager API reference.
 pub async fn abandon<P: Ports>(
     ports: &P,
     event: &Event,
@@ -206,7 +208,7 @@ pub async fn abandon<P: Ports>(
 ///
 /// # Errors
 ///
-/// Fails where it is not certainly that.
+/// Fails if it is not certain that the version is AWSCURRENT.
 pub async fn promote<P: Ports>(
     ports: &P,
     secret: &SecretArn,
@@ -221,8 +223,8 @@ pub async fn promote<P: Ports>(
     else {
         return Ok(());
     };
-    // The label may have moved although the answer was lost; and a second call
-    // is refused once it has, since it is not on `from` any more.
+    // The label may have moved even though the response was lost. In that case, Secrets Manager
+    // refuses a second call, since the label is no longer on `from`.
     let standing = describe(ports, secret)
         .await
         .map(|description| stage::standing(&description.stages, version));

@@ -1,5 +1,5 @@
-//! The frame of a sweep: a look at every secret of the stack, a few at a time.
-//! What is looked for is each function's own.
+//! The common part of a sweep: it inspects every secret of the stack, several at a time. Each
+//! function defines what it inspects.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -9,24 +9,24 @@ use crate::clock::Deadline;
 use crate::error::RequestError;
 use crate::port::{Journal, Ports};
 
-/// The most names of secrets in an error.
+/// The maximum number of secret names in an error.
 const NAMED: usize = 10;
 
-/// The secrets that a sweep failed on.
+/// The secrets that a sweep failed for.
 #[derive(Debug, Default)]
 pub struct Failed(Vec<String>);
 
 impl Failed {
-    /// Returns how many there are.
+    /// Returns the number of secrets that failed.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns how the sweep of `all` secrets ended.
+    /// Returns the result of a sweep of `all` secrets.
     ///
     /// # Errors
     ///
-    /// Fails where it failed on any of them, so that Lambda tries again.
+    /// Fails if the sweep failed for any secret, so that Lambda tries again.
     pub fn into_result(self, all: usize) -> Result<(), RequestError> {
         if self.0.is_empty() {
             return Ok(());
@@ -40,21 +40,22 @@ impl Failed {
     }
 }
 
-/// What every sweep is like.
+/// The common settings of a sweep.
 pub struct Sweep<'request, P> {
-    /// What it needs of its surroundings.
+    /// The dependencies.
     pub ports: &'request P,
-    /// When it must be over.
+    /// When the sweep must end.
     pub deadline: Deadline,
-    /// The time that a secret takes at most in ordinary times. With less left, none is begun.
+    /// The maximum time that a secret normally takes. The sweep begins no secret with less time
+    /// left.
     pub enough: Duration,
-    /// What it looks at, before the secret's name: `the old key of `, or nothing.
+    /// The text before a secret's name in errors: `the old key of `, or nothing.
     pub subject: &'static str,
 }
 
 impl<P: Ports> Sweep<'_, P> {
-    /// Has every secret looked at, in their order, four at a time, whatever becomes of the
-    /// others. Records what goes wrong with each.
+    /// Inspects every secret, in order and four at a time. A failure of one does not stop the
+    /// others. Records each failure.
     pub async fn each<'secrets>(
         &self,
         secrets: &'secrets [SecretArn],
@@ -65,7 +66,7 @@ impl<P: Ports> Sweep<'_, P> {
     {
         let begun = Cell::new(0);
         let failed = RefCell::new(Failed::default());
-        // Takes one secret after the other that nobody has begun with.
+        // Takes the next secret that has not been started.
         let work = async || {
             while let Some(secret) = secrets.get(begun.get()) {
                 begun.set(begun.get() + 1);

@@ -3,7 +3,7 @@
 /// The units, from the longest to the shortest, with their length in seconds.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Returns the number of seconds, or nothing where the text is not a duration.
+/// Returns the number of seconds, or `None` if the text is not a duration.
 pub fn parse(text: &str) -> Option<u64> {
     let unit = text.chars().last()?;
     let (_, seconds) = UNITS.into_iter().find(|(known, _)| *known == unit)?;

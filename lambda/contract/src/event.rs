@@ -18,7 +18,7 @@ pub const TOKEN: &str = "ClientRequestToken";
 /// The optional field of a step's event that proves its origin. It is sensitive.
 pub const ROTATION_TOKEN: &str = "RotationToken";
 
-/// The field that only keyrota's own events have. It says which of them this is.
+/// The field that only keyrota's own events have. Its value is the kind of event.
 pub const WORK: &str = "keyrota";
 /// The value of [`WORK`] in a sweep's event, and what log lines call it.
 pub const SWEEP: &str = "sweep";
@@ -64,12 +64,12 @@ impl Step {
     }
 }
 
-/// Writes the event that has a function sweep these secrets.
+/// Returns the event that makes a function sweep these secrets.
 pub fn sweep(secrets: &[&str]) -> String {
     json!({ (WORK): SWEEP, (SECRETS): secrets }).to_string()
 }
 
-/// Writes the event that has the databases' function log in with a version of a secret.
+/// Returns the event that makes the databases' function log in with a version of a secret.
 pub fn check(secret: &str, version: &str) -> String {
     json!({ (WORK): CHECK, (SECRET): secret, (VERSION): version }).to_string()
 }
@@ -80,7 +80,7 @@ pub fn check(secret: &str, version: &str) -> String {
 pub struct CheckAnswer {
     /// Whether the server accepted the login.
     pub authenticates: bool,
-    /// Why it did not, or why that is unknown.
+    /// Why the server did not accept it, or why the result is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The kind of failure, such as `wrong_credentials`.
@@ -89,7 +89,7 @@ pub struct CheckAnswer {
 }
 
 impl CheckAnswer {
-    /// Returns why the login does not work, if it does not.
+    /// Returns why the login does not work, or `None` if it works.
     pub fn refusal(self) -> Option<String> {
         let unknown = || "the function does not say why".to_owned();
         (!self.authenticates).then(|| self.reason.unwrap_or_else(unknown))

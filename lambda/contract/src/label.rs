@@ -12,15 +12,15 @@ pub const PREVIOUS: &str = "AWSPREVIOUS";
 /// The labels that Secrets Manager itself knows.
 pub const OF_AWS: [&str; 3] = [CURRENT, PENDING, PREVIOUS];
 
-/// The version that stores the access key that a rotation created last. Principals that
-/// may move labels can write it, so it proves nothing.
+/// The version that stores the access key that a rotation created last. Principals that may
+/// move labels can set it, so it proves nothing.
 pub const MADE: &str = "KEYROTA_MADE";
-/// The version whose password was sent to the database server last. The server may have
-/// this password, whatever became of the rotation.
+/// The version whose password was last sent to the database server. The server may have this
+/// password, however the rotation ended.
 pub const SETTING: &str = "KEYROTA_SETTING";
 /// The version whose password replaced one that the database server still accepts.
 pub const RETAINED: &str = "KEYROTA_RETAINED";
 /// The version with a database's first login, until that login has been tested.
 pub const FIRST: &str = "KEYROTA_FIRST";
-/// The version that AWSPREVIOUS has to return to after `secretarn` was corrected.
+/// The version that AWSPREVIOUS must return to after `secretarn` was corrected.
 pub const BEFORE: &str = "KEYROTA_BEFORE";

@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the format. A function refuses another one.
+/// The version of the format. A function refuses any other version.
 pub const VERSION: u32 = 1;
 
 /// The folder of the package that contains the file.
 const FOLDER: &str = "pins/";
-/// The end of the file's name.
+/// The extension of the file's name.
 const SUFFIX: &str = ".json";
 
 /// The content of the file. An unknown field is an error, since it may restrict what the
@@ -26,7 +26,7 @@ const SUFFIX: &str = ".json";
 pub struct Document<Entry> {
     /// The version of the format.
     pub version: u32,
-    /// What is pinned of each secret, by the secret's name.
+    /// The pin of each secret, by the secret's name.
     pub secrets: BTreeMap<String, Entry>,
 }
 
@@ -46,8 +46,8 @@ pub fn path(digest: &str) -> String {
     format!("{FOLDER}{digest}{SUFFIX}")
 }
 
-/// Returns the digest in a function's handler, or nothing where the handler does not name a
-/// file of pins.
+/// Returns the digest in a function's handler, or `None` if the handler does not name a file
+/// with pins.
 pub fn digest(handler: &str) -> Option<&str> {
     let digest = handler.strip_prefix(FOLDER)?.strip_suffix(SUFFIX)?;
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);

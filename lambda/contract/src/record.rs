@@ -9,21 +9,21 @@
 //! | [`MAKING`](crate::tag::MAKING) | times in seconds since 1970, separated by spaces: a key was about to be created then |
 //! | [`KEYS`](crate::tag::KEYS) | IDs of access keys, separated by spaces: these keys were created or adopted for the secret |
 //!
-//! Words that are not of this grammar prove nothing, and readers skip them.
+//! Words that do not match this grammar prove nothing, and readers skip them.
 
 use crate::value::is_access_key_id;
 
-/// The most words in a value, since a tag's value has at most 256 characters ("Tagging IAM
-/// resources" in the IAM User Guide). A user has two keys, and one more time remains for each
-/// process that did not learn whether it created a key.
+/// The maximum number of words in a value, since a tag's value has at most 256 characters
+/// ("Tagging IAM resources" in the IAM User Guide). A user has two keys, and one more time
+/// remains for each process that did not learn whether it created a key.
 const MOST_WORDS: usize = 8;
 
-/// How long after the recorded time the key may be created, in seconds: five attempts of a
-/// call with a timeout of five seconds, the waits between them, and the same again.
+/// How long after the recorded time the key may be created, in seconds. It covers five attempts
+/// of a call with a timeout of five seconds and the waits between them, and then doubles that.
 pub const LATEST: u64 = 60;
 
-/// How far IAM's clock may be behind the clock of the process, in seconds, with the fraction
-/// of a second that IAM does not tell.
+/// How far IAM's clock may be behind the clock of the process, in seconds. This includes the
+/// fraction of a second that IAM does not report.
 pub const SKEW: u64 = 5;
 
 /// Returns the times in the value of [`MAKING`](crate::tag::MAKING), in seconds since 1970.
@@ -36,8 +36,8 @@ pub fn keys(value: &str) -> impl Iterator<Item = &str> {
     value.split(' ').filter(|word| is_access_key_id(word))
 }
 
-/// Returns the value of a tag that holds these words and one more at the end, without the
-/// oldest where there are too many.
+/// Returns the value of a tag with one more word at the end. The oldest words are dropped if
+/// there are too many.
 pub fn with(words: impl IntoIterator<Item = String>, more: String) -> String {
     let words = words.into_iter().filter(|word| *word != more);
     let mut words: Vec<String> = words.collect();
@@ -47,8 +47,8 @@ pub fn with(words: impl IntoIterator<Item = String>, more: String) -> String {
         .join(" ")
 }
 
-/// Whether a key that was created at `created` can be the one that was about to be created
-/// at `time`. Both are in seconds since 1970.
+/// Returns whether a key that was created at `created` can be the key that was about to be
+/// created at `time`. Both are in seconds since 1970.
 pub fn covers(time: i64, created: i64) -> bool {
     match u64::try_from(created.saturating_sub(time)) {
         Ok(after) => after <= LATEST,

@@ -10,11 +10,11 @@ pub const PREFIX: &str = "keyrota:";
 /// On every resource of a stack: the stack's name.
 pub const STACK: &str = "keyrota:stack";
 
-/// On a secret: the IAM user, or the database's user.
+/// On a secret: the IAM user or the database user.
 pub const USER: &str = "keyrota:user";
 /// On a secret of a database: [`DATABASE`].
 pub const KIND: &str = "keyrota:kind";
-/// On a secret: whose credentials make the change.
+/// On a secret: the principal whose credentials make the change.
 pub const ROTATE_AS: &str = "keyrota:rotate-as";
 /// On a secret of an access key: whether the stack created the user.
 pub const OWNS_USER: &str = "keyrota:owns-user";
@@ -28,9 +28,9 @@ pub const ENGINE: &str = "keyrota:engine";
 pub const ENDPOINT: &str = "keyrota:endpoint";
 /// On a secret of a database: the name of the database.
 pub const DBNAME: &str = "keyrota:dbname";
-/// On a secret of a database: what is checked of the server's certificate.
+/// On a secret of a database: how the server's certificate is verified.
 pub const TLS: &str = "keyrota:tls";
-/// On a secret of a database: what new passwords look like.
+/// On a secret of a database: the rules for new passwords.
 pub const PASSWORD: &str = "keyrota:password";
 /// On a secret, by earlier versions: its KMS key.
 pub const ENCRYPTION_KEY: &str = "keyrota:encryption-key";

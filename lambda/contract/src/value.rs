@@ -4,7 +4,7 @@
 pub const ACCESS_KEY: &str = "accesskey";
 /// The secret part of the access key.
 pub const SECRET_KEY: &str = "secretkey";
-/// The IAM user, or the database's user.
+/// The IAM user or the database user.
 pub const USERNAME: &str = "username";
 /// The ARN of the secret whose credential makes the IAM calls.
 pub const SECRET_ARN: &str = "secretarn";
@@ -27,10 +27,11 @@ pub const PASSWORD: &str = "password";
 /// The ARN of the administrator's secret.
 pub const MASTER_ARN: &str = "masterarn";
 
-/// Whether a text has the form of an access key's ID: 16 to 128 upper-case letters and digits.
+/// Returns whether a text has the form of an access key's ID: 16 to 128 upper-case letters and
+/// digits.
 ///
-/// The check is what makes an ID safe to show: a secret access key that was pasted into the
-/// wrong field contains lower-case letters and is refused here.
+/// This check makes an ID safe to show: a secret access key that was pasted into the wrong
+/// field contains lower-case letters and is refused here.
 ///
 /// Source: `AccessKeyId` in "AccessKey" of the IAM API Reference.
 pub fn is_access_key_id(text: &str) -> bool {

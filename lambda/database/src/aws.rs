@@ -1,4 +1,4 @@
-//! Secrets Manager, the servers and time, as the ports of one request.
+//! Secrets Manager, the servers, and the clock, as the ports of one request.
 
 use keyrota_function_base::aws::http_client;
 use keyrota_function_base::port;
@@ -14,7 +14,7 @@ use crate::pin::Pins;
 use crate::port::{Journal, Ports};
 use crate::server::Server;
 
-/// Secrets Manager, the servers, and time.
+/// Secrets Manager, the servers, and the clock.
 pub struct Services<S> {
     secrets_manager: SecretsManagerClient,
     server: S,
@@ -22,8 +22,7 @@ pub struct Services<S> {
 }
 
 impl<S: Server> Services<S> {
-    /// Returns the services as the function's environment describes them. No
-    /// client is made yet.
+    /// Returns the services for the function's environment. It creates no client yet.
     pub fn new(environment: &Environment, server: S) -> Self {
         Self {
             secrets_manager: SecretsManagerClient::new(environment.clone(), http_client()),
@@ -32,12 +31,12 @@ impl<S: Server> Services<S> {
         }
     }
 
-    /// Returns the clock, which counts from when the process started.
+    /// Returns the clock, which starts when the process starts.
     pub fn clock(&self) -> &SystemClock {
         &self.clock
     }
 
-    /// Returns the ports of one request, which is logged in `journal`.
+    /// Returns the ports of one request. `journal` is the log of that request.
     pub fn with<'services, J: Journal>(
         &'services self,
         journal: &'services J,

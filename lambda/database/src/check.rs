@@ -1,5 +1,5 @@
-//! The check: whether a version's password works. Whoever bootstraps calls for
-//! it, since the server may be where only the function comes.
+//! The check: tests whether a version's password works. The bootstrap requests it, because the
+//! server may be reachable only from the function.
 
 pub use keyrota_contract::event::CheckAnswer;
 
@@ -17,8 +17,8 @@ const VERSION: &str = "version";
 ///
 /// # Errors
 ///
-/// Fails where there is nothing to log in with, or where it is not for the pinned
-/// server. That the server cannot be reached is an answer.
+/// Fails if the version has no credential, or not one for the pinned server. An unreachable
+/// server is not an error, but an answer to the check.
 pub async fn run<P: Ports>(ports: &P, check: &Check) -> Result<CheckAnswer, Error> {
     let description = describe(ports, &check.secret).await?;
     let pin = Pin::read(ports.pins(), &check.secret, &description)?;

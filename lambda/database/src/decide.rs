@@ -1,5 +1,4 @@
-//! What to do, given what was observed. Everything here is pure and
-//! synchronous.
+//! Decides what to do, given what was observed. Everything here is pure and synchronous.
 
 use std::time::Duration;
 
@@ -8,34 +7,34 @@ use crate::moment::Moment;
 use crate::server::{Engine, ServerFault};
 use crate::stage::{self, CURRENT, Stages};
 
-/// Whether a password that the server did not take may be followed by another.
+/// Returns whether another password may be tried after the server did not accept one.
 ///
-/// Only one that the server called wrong may: after any other failure nobody
-/// knows whether it was, and to offer further passwords to a server that does not
-/// answer as it should helps only whoever is listening there.
+/// That is so only if the server reported the password as wrong. After any other failure, it is
+/// unknown whether the password was wrong, and sending further passwords to a server that does
+/// not behave correctly could help an impostor.
 pub fn may_try_another(fault: ServerFault) -> bool {
     fault == ServerFault::WrongCredentials
 }
 
-/// Whether an engine can let the password before go on working.
+/// Returns whether an engine can keep the previous password valid.
 pub fn retains(engine: Engine) -> bool {
     engine == Engine::MySql
 }
 
-/// What follows from a change of the password that failed.
+/// What to do after a failed password change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterChange {
-    /// Try the next login: this one's password is wrong.
+    /// Try the next login: this login's password is wrong.
     TryAnother,
-    /// Ask the server whether it has the new password.
+    /// Test whether the server has the new password.
     Ask,
-    /// Give the rotation up: the server will never take this password.
+    /// Cancel the rotation: the server will never accept this password.
     GiveUp,
-    /// Fail; the password is what it was.
+    /// Fail. The password is unchanged.
     Fail,
 }
 
-/// Returns what follows from a change of the password that failed.
+/// Returns what to do after a failed password change.
 pub fn after_change(fault: ServerFault) -> AfterChange {
     match fault {
         fault if may_try_another(fault) => AfterChange::TryAnother,
@@ -45,11 +44,11 @@ pub fn after_change(fault: ServerFault) -> AfterChange {
     }
 }
 
-/// Whether the server may be told to forget the password before AWSCURRENT's.
+/// Returns whether the server may be told to discard the password before AWSCURRENT's.
 ///
-/// Only where AWSCURRENT's is the one that took its place. While the label is on
-/// another version, or a password was sent that is not AWSCURRENT's, what the
-/// server would forget may be AWSCURRENT's own.
+/// That is safe only if AWSCURRENT's password is the one that replaced it. If the label is on
+/// another version, or a password other than AWSCURRENT's was sent, the server might discard
+/// AWSCURRENT's own password.
 pub fn may_discard(stages: &Stages, promoted: Moment, after: Duration, now: Moment) -> bool {
     let carrier = |label| stage::carrier(stages, label);
     let current = carrier(CURRENT);
@@ -61,30 +60,29 @@ pub fn may_discard(stages: &Stages, promoted: Moment, after: Duration, now: Mome
         && now >= promoted.plus(after)
 }
 
-/// What the server said to the passwords of AWSCURRENT and of a rotation that was
-/// broken off.
+/// The server's answers to the passwords of AWSCURRENT and of a broken-off rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It takes the password.
+    /// The server accepts the password.
     Right,
-    /// It calls the password wrong.
+    /// The server reports the password as wrong.
     Wrong,
 }
 
-/// What to do about a rotation that was broken off.
+/// What to do about a broken-off rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mend {
     /// Make its version AWSCURRENT: its password is the one that works.
     Promote,
-    /// Forget it: its password never came to the server.
+    /// Forget it: its password never reached the server.
     Forget,
-    /// Nothing: both passwords work, and the next rotation goes on from there.
+    /// Nothing: both passwords work, and the next rotation continues from there.
     Leave,
-    /// Say that no password works.
+    /// Report that neither password works.
     Stop,
 }
 
-/// Returns what to do about a rotation that was broken off.
+/// Returns what to do about a broken-off rotation.
 pub fn mend(current: Answer, broken_off: Answer) -> Mend {
     match (current, broken_off) {
         (Answer::Right, Answer::Right) => Mend::Leave,

@@ -1,6 +1,5 @@
-//! Why a step, a sweep or a check failed. Each text reads after "failed to",
-//! names the thing, the reason and the next step, and holds no password and no
-//! token.
+//! Why a step, a sweep, or a check failed. Each message reads after "failed to", states what
+//! failed, the reason, and the next step, and contains no password and no token.
 
 pub use keyrota_function_base::error::{NamedError, RequestError, Unread};
 
@@ -10,10 +9,10 @@ use keyrota_function_base::secrets_manager::CallError;
 use crate::pin::PinError;
 use crate::server::ServerError;
 
-/// Why a step, a sweep or a check failed.
+/// Why a step, a sweep, or a check failed.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum Error {
-    /// The request failed for a reason that does not depend on what rotates.
+    /// The request failed for a reason that does not depend on the kind of credential.
     #[error(transparent)]
     #[strum(transparent)]
     Request(#[from] RequestError),
@@ -21,7 +20,7 @@ pub enum Error {
     #[error(transparent)]
     #[strum(transparent)]
     Pin(#[from] PinError),
-    /// The secret was not described, or not read.
+    /// The secret could not be described or read.
     #[error(
         "read {secret}: {source}; if that lasts, check the role's policy against `keyrota generate`, and \
          where the function is in a VPC, its way to Secrets Manager"
@@ -29,7 +28,7 @@ pub enum Error {
     SecretUnread {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
     /// The pending version repeats the current password.
@@ -41,7 +40,7 @@ pub enum Error {
         /// The secret's name.
         secret: String,
     },
-    /// No new password was made.
+    /// No new password could be generated.
     #[error(
         "make a new password for {secret}: {source}; check `password` in the manifest (is anything left \
          after what it excludes?), and the role's policy against `keyrota generate`"
@@ -49,10 +48,10 @@ pub enum Error {
     PasswordNotMade {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
-    /// The password that was made is not as it should be.
+    /// The generated password does not follow the rules.
     #[error(
         "make a new password for {secret}: what Secrets Manager made {problem}, so it was not used; \
          check `password` in the manifest, then rotate again"
@@ -71,11 +70,11 @@ pub enum Error {
     NotStored {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
 
-    /// It could not be written down which version's password is sent.
+    /// The version whose password is about to be sent could not be recorded.
     #[error(
         "write down in the labels of {secret} which password the server is given: {source}; the next try \
          does it; if that lasts, check the role's policy against `keyrota generate`"
@@ -83,10 +82,10 @@ pub enum Error {
     NotWrittenDown {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
-    /// The server did not let the function in.
+    /// The login failed.
     #[error(
         "log in as {login} with the {version} of {secret}: {source}; the password was not changed; \
          {advice}"
@@ -94,9 +93,9 @@ pub enum Error {
     NoLogin {
         /// The secret's name.
         secret: String,
-        /// The pinned user and where the server is.
+        /// The pinned user and the server's address.
         login: String,
-        /// Which version's password it was.
+        /// The version that contains the password.
         version: &'static str,
         /// What went wrong.
         source: ServerError,
@@ -112,7 +111,7 @@ pub enum Error {
     NoPasswordWorks {
         /// The secret's name.
         secret: String,
-        /// Where the server is.
+        /// The server's address.
         server: String,
         /// The pinned user.
         username: String,
@@ -122,7 +121,7 @@ pub enum Error {
     /// The password was not changed.
     #[error("change the password of {username} on {server}: {source}; {advice}")]
     NotChanged {
-        /// Where the server is.
+        /// The server's address.
         server: String,
         /// The pinned user.
         username: String,
@@ -150,7 +149,7 @@ pub enum Error {
         "test the new password of {username} on {server}: {source}; AWSCURRENT stays as it is; {advice}"
     )]
     TestFailed {
-        /// Where the server is.
+        /// The server's address.
         server: String,
         /// The pinned user.
         username: String,
@@ -167,7 +166,7 @@ pub enum Error {
     NotPromoted {
         /// The secret's name.
         secret: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
     /// The version to check has no password.
@@ -182,12 +181,12 @@ pub enum Error {
         username: String,
     },
 
-    /// The old password could not be made void.
+    /// The old password could not be discarded.
     #[error(
         "have {server} forget the old password of {username}: {source}; the next sweep tries again; {advice}"
     )]
     NotDiscarded {
-        /// Where the server is.
+        /// The server's address.
         server: String,
         /// The pinned user.
         username: String,

@@ -1,5 +1,5 @@
-//! The event: a step or a sweep, as the access keys' function has them, or a
-//! check, which whoever bootstraps calls for.
+//! Parses the event: a step or a sweep, as for access keys, or a check, which the bootstrap
+//! requests.
 
 use keyrota_contract::event::{CHECK, SECRET, VERSION, WORK};
 use keyrota_function_base::event::text;
@@ -10,17 +10,17 @@ pub use keyrota_function_base::event::{Event, EventError, Invocation, Payload, S
 use crate::arn::SecretArn;
 use crate::stage::VersionId;
 
-/// What the function is called for.
+/// What a request asks the function to do.
 #[derive(Clone)]
 pub enum Work {
     /// A step of a rotation, or a sweep.
     Rotation(Invocation),
-    /// The question whether a version's password works.
+    /// A check whether a version's password works.
     Check(Check),
 }
 
-/// The question whether a version's password works. It has no `Debug`: the
-/// version's ID stays out of logs.
+/// A check whether a version's password works. The type has no `Debug`: the version's ID stays
+/// out of logs.
 #[derive(Clone)]
 pub struct Check {
     /// The secret.
@@ -30,21 +30,21 @@ pub struct Check {
 }
 
 impl Work {
-    /// Reads what the function was sent.
+    /// Parses the payload of a request.
     ///
     /// # Errors
     ///
-    /// Fails where that is no event.
+    /// Fails if the payload is not a valid event.
     pub fn read(payload: &Payload) -> Result<Self, EventError> {
         Self::parse(payload.value()?)
     }
 
-    /// Reads the event.
+    /// Parses the event.
     ///
     /// # Errors
     ///
-    /// Fails where the event is none of the three. What it says is never repeated
-    /// in the error.
+    /// Fails if the event is not one of the three. The error never repeats the content of the
+    /// event.
     pub fn parse(event: &Value) -> Result<Self, EventError> {
         if let Value::Object(fields) = event
             && fields.get(WORK).and_then(Value::as_str) == Some(CHECK)

@@ -1,26 +1,24 @@
-//! The function that keyrota deploys to rotate the passwords of databases'
-//! users: one user, one password, one secret, in the four steps that Secrets
-//! Manager calls.
+//! The rotation function for databases. It rotates the passwords of database users: one user
+//! and one password per secret, in the four steps that Secrets Manager calls.
 //!
-//! Data flows one way. [`event`] turns what was sent into typed values;
-//! [`step`] observes Secrets Manager and the server through the traits of
-//! [`port`] and [`server`], asks [`decide`], and does what it says; [`sweep`]
-//! tidies up after rotations that were broken off, and has the server forget
-//! passwords whose time is over.
+//! Data flows one way. [`event`] parses the request into typed values. [`step`] observes
+//! Secrets Manager and the server through the traits of [`port`] and [`server`], asks
+//! [`decide`], and carries out the decision. [`sweep`] cleans up after broken-off rotations,
+//! and makes the server discard passwords whose time is over.
 //!
-//! | room | knows |
+//! | module | content |
 //! | --- | --- |
-//! | [`decide`], [`mark`] | versions and labels: pure, no I/O |
-//! | [`event`], [`secret`], [`pins`], [`pin`] | what is written down, checked |
-//! | [`port`], [`server`] | what the steps need of the world |
+//! | [`decide`], [`mark`] | decisions about versions and labels; pure, without I/O |
+//! | [`event`], [`secret`], [`pins`], [`pin`] | parsed and validated input |
+//! | [`port`], [`server`] | the dependencies of the steps |
 //! | [`step`], [`sweep`], [`check`] | the work, over the ports |
-//! | [`log`], [`error`] | what may be said, and never a value |
-//! | [`engine`] | the servers' drivers, and nothing of Secrets Manager |
-//! | [`aws`] | the SDK, and nothing of servers |
-//! | [`base`] | what this function has in common with the one for access keys |
+//! | [`log`], [`error`] | the function's output, which never contains a secret value |
+//! | [`engine`] | the drivers for the servers, independent of Secrets Manager |
+//! | [`aws`] | the SDK, independent of the servers |
+//! | [`base`] | what this function shares with the one for access keys |
 //!
-//! What a value says of where the server is, is compared with the pin and never used:
-//! connections go where the pin says.
+//! If a value names a server, it is compared with the pin and never used: connections go to the
+//! pinned server.
 //!
 //! [`base`]: keyrota_function_base
 

@@ -1,5 +1,5 @@
-//! What the lines of the log say of databases: nothing beside what every function says. No
-//! password, no version's ID and no text of a server's has a place in them.
+//! The log fields for databases: none besides those that every function has. No password, no
+//! version ID, and no text from a server can appear in them.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ pub type Note = log::Note<NoDetails>;
 /// Writes the lines of one request.
 pub type Lines<W> = log::Lines<W, NoDetails, Error>;
 
-/// Nothing that a note says beside its words.
+/// No fields besides a note's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoDetails;
 

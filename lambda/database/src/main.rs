@@ -1,5 +1,5 @@
-//! The program that Lambda runs, packed as `bootstrap`: it wires the rooms of
-//! the library together.
+//! The program that Lambda runs, packaged as `bootstrap`. It wires the modules of the library
+//! together.
 
 use std::io::Stdout;
 use std::process::ExitCode;
@@ -33,9 +33,10 @@ async fn main() -> ExitCode {
     program.serve(handle).await
 }
 
-/// What outlives a request.
+/// The state that outlives a request.
 struct Function {
-    /// Without pins, every request is refused, which Lambda and the log then tell.
+    /// The pins. Without them, the function refuses every request, and both Lambda and the log
+    /// report why.
     pins: Result<Pins, PinsError>,
     services: Services<Engines>,
 }
@@ -59,8 +60,8 @@ async fn handle(
     carry_out(function, &log, &context, &work)
         .await
         .map_err(|error| match (&work, &error) {
-            // What a sweep failed on is measured already; a check that fails is
-            // no rotation that does.
+            // A sweep has already counted its own failures, and a failed check is not a failed
+            // rotation.
             (Work::Check(_), _) | (_, Error::Request(RequestError::SweepFailed { .. })) => {
                 unmeasured(&log, error)
             }
@@ -68,7 +69,7 @@ async fn handle(
         })
 }
 
-/// Does what was asked for, in the time that there is.
+/// Runs the requested work within the available time.
 async fn carry_out(
     function: &Function,
     log: &Lines<Stdout>,
@@ -106,7 +107,7 @@ async fn carry_out(
     })
 }
 
-/// Logs and measures that a request failed.
+/// Logs that a request failed, and counts the failure in a metric.
 fn failed(log: &Lines<Stdout>, error: Error) -> Error {
     log.measure(&[Metric::Failures(1)]);
     unmeasured(log, error)

@@ -1,9 +1,8 @@
-//! What is pinned of one secret, and whether a value agrees with it.
+//! The pin of one secret, and whether a value agrees with it.
 //!
-//! A principal that can write the secret's value, labels, or tags could otherwise
-//! have a password sent to a server of their own, or direct the rotation at another
-//! user. See [`pins`](keyrota_function_base::pins) for why the pins cannot be written
-//! by such a principal.
+//! Without pins, a principal that can write the secret's value, labels, or tags could make the
+//! function send a password to a server of its own, or direct the rotation at another user. See
+//! [`pins`](keyrota_function_base::pins) for why such a principal cannot write the pins.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use crate::server::Endpoint;
 /// The pins of all secrets that this function serves.
 pub type Pins = keyrota_function_base::pins::Pins<Entry>;
 
-/// What is pinned of one secret.
+/// The pin of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// The secret itself.
@@ -32,12 +31,12 @@ pub struct Pin {
     pub username: String,
     /// The only server that anything is sent to.
     pub endpoint: Endpoint,
-    /// What new passwords look like.
+    /// The rules for new passwords.
     pub rule: PasswordRule,
-    /// Who changes the password.
+    /// The principal that changes the password.
     pub rotate_as: RotateAs,
-    /// How long after its promotion the old password keeps working, where the server
-    /// allows that; until the next rotation, where nothing is said.
+    /// How long the old password keeps working after the promotion, if the server supports
+    /// that. By default, it works until the next rotation.
     pub old_password: Option<Duration>,
 }
 
@@ -56,7 +55,7 @@ pub enum PinError {
     Stray {
         /// The secret's name.
         secret: String,
-        /// Which version.
+        /// The version.
         version: &'static str,
         /// The field of the value.
         field: &'static str,
@@ -64,12 +63,11 @@ pub enum PinError {
 }
 
 impl Pin {
-    /// Returns what is pinned of the secret that an event names.
+    /// Returns the pin of the secret that an event names.
     ///
     /// # Errors
     ///
-    /// Fails where the secret is not pinned, or where Secrets Manager describes
-    /// another one.
+    /// Fails if the secret is not pinned, or if Secrets Manager describes a different secret.
     pub fn read(
         pins: &Pins,
         event_secret: &SecretArn,
@@ -115,12 +113,11 @@ impl Pin {
         })
     }
 
-    /// Checks that a credential is of the pinned user and server and is rotated
-    /// as pinned.
+    /// Checks that a credential belongs to the pinned user and server and is rotated as pinned.
     ///
     /// # Errors
     ///
-    /// Fails where it does not agree with the pin.
+    /// Fails if it does not agree with the pin.
     pub fn check(&self, version: &'static str, credential: &Credential) -> Result<(), PinError> {
         let place = &credential.place;
         self.check_place(version, place)?;
@@ -133,11 +130,11 @@ impl Pin {
         Ok(())
     }
 
-    /// Checks as much of a content as there is.
+    /// Checks the fields that a version's content has, even if it is incomplete.
     ///
     /// # Errors
     ///
-    /// Fails where what there is does not agree with the pin.
+    /// Fails if these fields do not agree with the pin.
     pub fn check_present(&self, version: &'static str, content: &Content) -> Result<(), PinError> {
         match content {
             Content::Nothing | Content::Unreadable(_) => Ok(()),
@@ -154,7 +151,7 @@ impl Pin {
             dbname,
             ..
         } = &self.endpoint;
-        // Names in DNS do not tell capitals from small letters.
+        // DNS names are case-insensitive.
         let is_host = |it: &String| it.eq_ignore_ascii_case(host);
         let checks = [
             (is(&place.engine, |it| it == engine.name()), ENGINE),
@@ -172,8 +169,8 @@ impl Pin {
         Ok(())
     }
 
-    /// Returns the administrator's secret as the pin names it, where there is one.
-    /// A value's `masterarn` is compared with the pin and never used.
+    /// Returns the administrator's secret that the pin names, if there is one. A value's
+    /// `masterarn` is compared with the pin and never used.
     pub fn administrator(&self) -> Option<SecretArn> {
         match &self.rotate_as {
             RotateAs::Own => None,
@@ -197,13 +194,13 @@ impl Pin {
     }
 }
 
-/// Whether a name is a file's in the package, and no path.
+/// Returns whether a name is the name of a file in the package, and not a path.
 fn is_file(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
 }
 
-/// Whether what there is fits.
+/// Returns whether a field is either absent or as expected.
 fn is<T>(present: &Option<T>, fits: impl Fn(&T) -> bool) -> bool {
     present.as_ref().is_none_or(fits)
 }

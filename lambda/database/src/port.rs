@@ -1,4 +1,4 @@
-//! What the steps need of their surroundings.
+//! The dependencies of the steps.
 
 use keyrota_function_base::port;
 
@@ -15,7 +15,7 @@ use crate::log::NoDetails;
 use crate::pin::Pins;
 use crate::server::Server;
 
-/// Everything the steps need of their surroundings.
+/// All dependencies of the steps.
 pub trait Ports:
     port::Ports<SecretsManager: Passwords, Journal: Journal<Details = NoDetails, Error = Error>>
 {

@@ -1,11 +1,11 @@
-//! The value of a secret: a JSON object with the fields `engine`, `host`,
-//! `port`, `dbname`, `username`, `password` and `masterarn`, as AWS's own rotation
-//! functions and drivers have it, and whatever else its owner put there.
+//! The value of a secret: a JSON object with the fields `engine`, `host`, `port`, `dbname`,
+//! `username`, `password`, and `masterarn`, as in AWS's own rotation functions and drivers, and
+//! any other fields that its owner added.
 //!
 //! Source: "JSON structure of AWS Secrets Manager database credential secrets" in
 //! the Secrets Manager User Guide.
 //!
-//! None of these types has a derived `Debug`, and no error repeats a value.
+//! None of these types derives `Debug`, and no error repeats a value.
 
 use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PASSWORD, PORT, USERNAME};
 use keyrota_function_base::secret::{self, text};
@@ -16,12 +16,12 @@ pub use keyrota_function_base::secret::Unreadable;
 
 use crate::server::Login;
 
-/// Whose password it is, and of which server, as far as a value says so.
+/// The user and the server of a credential, as far as the value names them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Place {
     /// The kind of server.
     pub engine: Option<String>,
-    /// Where it is.
+    /// The server's DNS name or address.
     pub host: Option<String>,
     /// The TCP port.
     pub port: Option<u16>,
@@ -33,9 +33,9 @@ pub struct Place {
     pub master: Option<String>,
 }
 
-/// A value with all that is needed to log in.
+/// A value with everything that a login needs.
 pub struct Credential {
-    /// Whose password it is.
+    /// The user and the server.
     pub place: Place,
     password: SecretString,
     /// Every field as it was stored.
@@ -43,8 +43,8 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Returns what to log in with. `username` is the pinned one, which the value
-    /// was compared with.
+    /// Returns the login. `username` is the pinned user, with which the value has been
+    /// compared.
     pub fn login(&self, username: &str) -> Login {
         Login {
             username: username.to_owned(),
@@ -57,14 +57,14 @@ impl Credential {
         &self.password
     }
 
-    /// Whether both hold the same password.
+    /// Returns whether both values contain the same password.
     pub fn has_password_of(&self, other: &Self) -> bool {
         self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// Returns the value that this one becomes with another password, as it is
-    /// stored. Every other field stays as it is. The same password gives the same
-    /// bytes, so that putting it twice is putting it once.
+    /// Returns this value with a different password, as it is stored. Every other field stays
+    /// as it is. The same password results in the same bytes, so that storing the value is
+    /// idempotent.
     pub fn with_password(&self, password: &SecretString) -> SecretString {
         let mut fields = self.fields.clone();
         let password = Value::from(password.expose_secret());
@@ -73,11 +73,11 @@ impl Credential {
     }
 }
 
-/// A value that lacks something that is needed to log in.
+/// A value without everything that a login needs.
 pub struct Partial {
-    /// Whose password it is, as far as it says so.
+    /// The user and the server, as far as the value names them.
     pub place: Place,
-    /// Whether there is a password.
+    /// Whether the password is present.
     pub has_password: bool,
 }
 
@@ -93,7 +93,7 @@ impl secret::Partial for Partial {
     }
 }
 
-/// What a version of the secret contains.
+/// The content of a version of the secret.
 pub type Content = secret::Content<Credential>;
 
 impl secret::Credential for Credential {
@@ -129,8 +129,7 @@ impl secret::Credential for Credential {
     }
 }
 
-/// Reads the port: a number, or the digits of one, as some of AWS's own secrets
-/// have it.
+/// Parses the port: a number or, as in some of AWS's own secrets, a string of digits.
 fn port(fields: &Map<String, Value>) -> Result<Option<u16>, Unreadable> {
     let port = match fields.get(PORT) {
         None | Some(Value::Null) => return Ok(None),

@@ -1,64 +1,64 @@
-//! What the steps need of a database server, without a word of any driver.
+//! The port for database servers, without driver types.
 
 use std::fmt;
 
 pub use keyrota_contract::pins::database::{Engine, Verification};
 use secrecy::SecretString;
 
-/// Where a server is, and how it has to prove itself.
+/// The server's address, and how its certificate is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// What kind of server it is.
+    /// The kind of server.
     pub engine: Engine,
-    /// A name in DNS, or an address.
+    /// A DNS name or an address.
     pub host: String,
     /// The TCP port.
     pub port: u16,
-    /// The database to connect to; the engine's default where there is none.
+    /// The database to connect to. If absent, the engine's default is used.
     pub dbname: Option<String>,
-    /// What is asked of its certificate.
+    /// How the server's certificate is verified.
     pub verification: Verification,
-    /// The file, packed with the function, with the authorities that may have
-    /// signed it; else those that the operating system trusts.
+    /// The file in the function's package that contains the trusted certificate authorities. If
+    /// absent, the operating system's authorities are trusted.
     pub authorities: Option<String>,
 }
 
-/// Whom to log in as. It has no `Debug`, which would show the password.
+/// A user name and a password. The type has no `Debug`, because that would show the password.
 #[derive(Clone)]
 pub struct Login {
-    /// The user's name.
+    /// The user name.
     pub username: String,
-    /// Its password.
+    /// The password.
     pub password: SecretString,
 }
 
-/// What a user's password becomes. It has no `Debug`.
+/// A password change. The type has no `Debug`.
 pub struct Change<'change> {
-    /// Whose password it is; the one who logged in, or another.
+    /// The user whose password changes: the session's user, or another.
     pub username: &'change str,
-    /// What it becomes.
+    /// The new password.
     pub password: &'change SecretString,
-    /// The password before is to go on working, where the server can do that.
+    /// Whether the previous password must stay valid, if the server supports that.
     pub retain: bool,
 }
 
-/// What became of the password before.
+/// The state of the previous password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// It is void.
+    /// It no longer works.
     Void,
-    /// It works beside the new one, until it is discarded or replaced.
+    /// It works beside the new password until it is discarded or replaced.
     Retained,
 }
 
-/// A server, reached anew for each call. Every network step has a time of its own.
+/// A server. Each call opens a new connection, and every network step has its own timeout.
 #[expect(async_fn_in_trait, reason = "the function runs on one thread")]
 pub trait Server {
-    /// Logs in, reads who that is, and logs out. It is tried once.
+    /// Logs in, reads the session's user, and logs out. It does not retry.
     async fn authenticate(&self, endpoint: &Endpoint, login: &Login) -> Result<(), ServerError>;
 
-    /// Logs in and changes a password. It is tried once: after
-    /// [`ServerFault::Unclear`] it may have been changed.
+    /// Logs in and changes a password. It does not retry: after [`ServerFault::Unclear`], the
+    /// password may have changed.
     async fn change(
         &self,
         endpoint: &Endpoint,
@@ -66,8 +66,8 @@ pub trait Server {
         change: &Change<'_>,
     ) -> Result<Before, ServerError>;
 
-    /// Logs in and discards the password that was retained of a user: the one who
-    /// logged in, or another. There need be none.
+    /// Logs in and discards the retained password of the session's user or of another user. It
+    /// succeeds if there is none.
     async fn discard(
         &self,
         endpoint: &Endpoint,
@@ -76,44 +76,43 @@ pub trait Server {
     ) -> Result<(), ServerError>;
 }
 
-/// How a call failed, by what may be done about it. Told by SQLSTATE, error
-/// number or the kind of the operating system's error, never by a text.
+/// How a call failed, classified by what can be done about it. The SQLSTATE, the error number,
+/// or the kind of the operating system's error determines it. The text of a message never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerFault {
-    /// The server knows the user's name or password as wrong, or does not tell
-    /// which of the two.
+    /// The user name or the password is wrong. Some servers do not say which.
     WrongCredentials,
-    /// The login was right and the user may not log in all the same: locked,
-    /// expired, not from this host, no such database.
+    /// The password is correct, but the user may not log in: the account is locked or expired,
+    /// it may not connect from this host, or the database does not exist.
     LoginForbidden,
-    /// The host's name has no address.
+    /// The host name has no address.
     NameUnknown,
-    /// No way to the host, or nobody listens there.
+    /// There is no route to the host, or nothing listens on the port.
     Unreachable,
-    /// The host did not answer in time while it was being reached, or did not
-    /// go on before anything was asked of it.
+    /// The connection to the host timed out, or the host stopped responding before any change
+    /// was requested.
     TimedOut,
-    /// The server has no TLS, or not one that we speak.
+    /// The server does not support TLS, or not a compatible version.
     NoTls,
-    /// The certificate is not one that is trusted.
+    /// The certificate is not trusted.
     Untrusted,
-    /// The server is starting, stopping, full or only to be read.
+    /// The server is starting, stopping, at its limits, or read-only.
     Busy,
-    /// The server's rules for passwords refuse the new one.
+    /// The server's password policy refuses the new password.
     PasswordRefused,
-    /// The user may not change that password.
+    /// The user may not change this password.
     NotAllowed,
-    /// The server does not know whose password it is to change.
+    /// The user whose password must change does not exist on the server.
     UserUnknown,
-    /// The connection broke after the change was asked for: it may have been
-    /// carried out.
+    /// The connection broke after the change was requested, so the change may have been carried
+    /// out.
     Unclear,
     /// Any other refusal. Nothing was changed.
     Refused,
 }
 
 impl ServerFault {
-    /// Returns its name, as the answer to a check has it.
+    /// Returns the fault's name in the response to a check.
     pub fn name(self) -> &'static str {
         match self {
             Self::WrongCredentials => "wrong_credentials",
@@ -132,7 +131,7 @@ impl ServerFault {
         }
     }
 
-    /// Whether the same call may succeed later without anyone's help.
+    /// Returns whether the same call may succeed later without intervention.
     pub fn is_transient(self) -> bool {
         matches!(
             self,
@@ -141,14 +140,14 @@ impl ServerFault {
     }
 }
 
-/// A call to a server that failed. It carries a code, never the server's text:
-/// that can repeat what was sent.
+/// A call to a server that failed. It carries a code, and never the server's message, which can
+/// repeat the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
-    /// What may be done about it.
+    /// The kind of failure.
     pub fault: ServerFault,
-    /// SQLSTATE, error number or operating system's error, as the engine's
-    /// documentation has it.
+    /// The SQLSTATE, the error number, or the operating system's error, as in the engine's
+    /// documentation.
     pub code: Option<String>,
 }
 

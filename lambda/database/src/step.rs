@@ -1,9 +1,8 @@
 //! The four steps of a rotation, over the ports.
 //!
-//! Secrets Manager tries a failed rotation again, from the first step or the
-//! one that failed, and may do so after the process died anywhere. So a step
-//! assumes nothing of the one before: it observes, decides, acts, and acting
-//! twice is acting once.
+//! Secrets Manager retries a failed rotation from the first step or from the failed one, even
+//! after the process died at an arbitrary point. Therefore a step assumes nothing about the
+//! previous one: it observes, decides, and acts, and its actions are idempotent.
 
 mod administrator;
 mod create;
@@ -29,12 +28,11 @@ use crate::port::{Description, Ports, SecretsManager, Which};
 use crate::secret::{Content, Credential};
 use crate::stage::{self, CURRENT, PENDING, PREVIOUS, VersionId};
 
-/// Carries out the step that the event asks for.
+/// Carries out the step that the event requests.
 ///
 /// # Errors
 ///
-/// Fails where the step is not certainly done; Secrets Manager then tries the
-/// rotation again.
+/// Fails if it is not certain that the step is done. Secrets Manager then retries the rotation.
 pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Result<(), Error> {
     match event.step {
         Step::Create => create::run(ports, event).await,
@@ -44,9 +42,8 @@ pub async fn run<P: Ports>(ports: &P, event: &Event, deadline: Deadline) -> Resu
     }
 }
 
-/// Lets a step proceed only for a version that is AWSPENDING. One that is
-/// AWSPREVIOUS as well was AWSCURRENT before and was replaced by hand: its password
-/// is not set once more.
+/// Lets a step proceed only if the version is AWSPENDING. A version that is also AWSPREVIOUS
+/// was AWSCURRENT before and was replaced by hand, so its password is not set again.
 async fn admit<P: Ports>(
     ports: &P,
     event: &Event,
@@ -61,8 +58,8 @@ async fn admit<P: Ports>(
     Ok(admission)
 }
 
-/// Returns why a pending version that does not agree with the pin is of no use.
-/// Nothing was sent anywhere for it, and it cannot be corrected.
+/// Returns why a pending version that does not agree with the pin cannot be used. Nothing was
+/// sent for this version, and its value cannot be corrected.
 fn stray(error: &PinError) -> String {
     match error {
         PinError::Stray { version, field, .. } => {
@@ -72,13 +69,13 @@ fn stray(error: &PinError) -> String {
     }
 }
 
-/// Reads what a version of the event's secret contains.
+/// Reads the content of a version of the event's secret.
 async fn read<P: Ports>(ports: &P, event: &Event, which: Which<'_>) -> Result<Content, Unread> {
     let found = find(ports, &event.secret, which).await?;
     Ok(found.content)
 }
 
-/// Returns the pending version's credential, of the pinned user and server.
+/// Returns the pending version's credential, which must belong to the pinned user and server.
 fn pending_credential(
     purpose: &'static str,
     pin: &Pin,
@@ -88,14 +85,14 @@ fn pending_credential(
     Ok(base::pending(purpose, &pin.secret, &pin.username, content)?)
 }
 
-/// Returns the current version's credential, of the pinned user and server.
+/// Returns the current version's credential, which must belong to the pinned user and server.
 pub(crate) fn current_credential(pin: &Pin, content: Content) -> Result<Credential, Error> {
     pin.check_present(CURRENT, &content)?;
     Ok(base::current(&pin.secret, content)?)
 }
 
-/// Returns the credential of a version that a login may be tried with: one of the
-/// pinned user and server. Another says nothing of these.
+/// Returns the credential of a version if a login may be tried with it: it must belong to the
+/// pinned user and server. Any other credential says nothing about these.
 pub(crate) fn usable(pin: &Pin, content: Content) -> Option<Credential> {
     match content {
         Content::Complete(credential) => pin
@@ -106,12 +103,12 @@ pub(crate) fn usable(pin: &Pin, content: Content) -> Option<Credential> {
     }
 }
 
-/// Whether a version repeats the current password.
+/// Returns whether a version repeats the current password.
 fn is_repeated(pending: &Credential, current: &Content) -> bool {
     matches!(current, Content::Complete(current) if pending.has_password_of(current))
 }
 
-/// Puts a label on a version, wherever it is.
+/// Puts a label on a version, and removes it from any other.
 async fn label<P: Ports>(
     ports: &P,
     event: &Event,
@@ -132,7 +129,7 @@ async fn label<P: Ports>(
         })
 }
 
-/// Takes a label from a version. One that stays does no harm there.
+/// Removes a label from a version. A label that remains does no harm there.
 pub(crate) async fn unlabel<P: Ports>(
     ports: &P,
     secret: &SecretArn,

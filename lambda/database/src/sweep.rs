@@ -1,10 +1,8 @@
-//! What comes after the rotations, every hour, for all secrets of the stack: a
-//! rotation that was broken off is mended, the server forgets passwords whose
-//! time is over, and what an alarm needs is measured.
+//! The hourly sweep of all secrets of the stack: it finishes broken-off rotations, makes the
+//! server discard passwords whose time is over, and writes the metrics that the alarms need.
 //!
-//! A sweep knows nothing of the one before. It observes, asks
-//! [`decide`](crate::decide), and does what that says; so whatever one sweep did
-//! not do, the next one does.
+//! A sweep knows nothing about the previous one. It observes, asks [`decide`](crate::decide),
+//! and carries out the decision. The next sweep does what this one could not.
 
 mod discard;
 mod mend;
@@ -28,22 +26,22 @@ use crate::secret::Content;
 use crate::stage::{self, CURRENT};
 use crate::step::{Deadline, current_credential, describe, find};
 
-/// The time that a secret takes at most in ordinary times. With less left, none
-/// is begun.
+/// The maximum time that a secret normally takes. The sweep begins no secret with less time
+/// left.
 const ENOUGH: Duration = Duration::from_secs(10);
 
-/// What a sweep has found so far.
+/// The results of a sweep so far.
 #[derive(Default)]
 struct Findings {
     overdue: usize,
     ages: Vec<Duration>,
 }
 
-/// Sweeps the secrets, a few at a time.
+/// Sweeps the secrets, several at a time.
 ///
 /// # Errors
 ///
-/// Fails at the end where it failed on any of them, so that Lambda tries again.
+/// Fails at the end if it failed for any secret, so that Lambda tries again.
 pub async fn run<P: Ports>(
     ports: &P,
     secrets: &[SecretArn],
@@ -105,7 +103,7 @@ async fn sweep<P: Ports>(
     Ok(())
 }
 
-/// Whether the labels that a decision rests on are where they were.
+/// Returns whether the labels that a decision is based on have not moved.
 async fn is_unmoved<P: Ports>(ports: &P, pin: &Pin, before: &Description) -> Result<bool, Error> {
     let stages = describe(ports, &pin.secret).await?.stages;
     if stages == before.stages {

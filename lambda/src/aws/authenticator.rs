@@ -15,8 +15,8 @@ use crate::port::{Authenticator, CallError, Identity, KeyPair};
 const IDENTIFY: &str = "sts:GetCallerIdentity";
 const ASSUME: &str = "sts:AssumeRole";
 
-/// The name of the session that a probe begins, as CloudTrail shows it, and how
-/// long it could be used: the least that STS has.
+/// The name of the session that a probe begins, as CloudTrail shows it, and the session's
+/// duration: the minimum that STS allows.
 const SESSION: &str = "keyrota-probe";
 const SESSION_SECONDS: i32 = 900;
 
@@ -51,7 +51,7 @@ impl Sts {
 }
 
 impl Sts {
-    /// Assumes a role with a key. The answer holds credentials, and is dropped.
+    /// Assumes a role with a key. The response contains credentials, and is discarded.
     pub(super) async fn assume(&self, key: &KeyPair, role: &str) -> Result<(), CallError> {
         self.client()
             .assume_role()

@@ -26,12 +26,10 @@ const LIST_TAGS: &str = "iam:ListUserTags";
 const TAG: &str = "iam:TagUser";
 const UNTAG: &str = "iam:UntagUser";
 
-/// What `GetAccessKeyLastUsed` says in place of a service where a key was never
-/// used.
+/// What `GetAccessKeyLastUsed` returns as the service of a key that was never used.
 const NO_SERVICE: &str = "N/A";
 
-/// IAM. Its endpoint and signing Region are those of the Region's partition, by
-/// the SDK's own rules.
+/// IAM. The SDK chooses the endpoint and the signing Region of the Region's partition.
 pub struct Iam {
     environment: Environment,
     http: SharedHttpClient,
@@ -60,8 +58,8 @@ impl Iam {
         })
     }
 
-    /// Returns what a call is made with. The client has no credentials of its
-    /// own, so that none can be used by mistake.
+    /// Returns the configuration of a call. The client has no credentials of its own, so none
+    /// can be used by mistake.
     fn signed_by(&self, caller: &Caller) -> Builder {
         let credentials = match caller {
             Caller::Role => self.environment.role.clone(),
@@ -122,7 +120,7 @@ impl Keys for Iam {
                 region: used.region,
             })),
             None if used.service_name.is_empty() || used.service_name == NO_SERVICE => Ok(None),
-            // A use without its time: whoever asks has to ask again.
+            // A use without a time. The caller must ask again.
             None => Err(incomplete_answer(USAGE)),
         }
     }
@@ -237,8 +235,8 @@ impl Keys for Iam {
 
 fn listed_key(key: &AccessKeyMetadata) -> Option<AccessKey> {
     let id = AccessKeyId::parse(key.access_key_id.as_deref()?)?;
-    // A status that is not known counts as active, since an active key is the
-    // one that is not removed unasked.
+    // An unknown status counts as active, since rotation never removes an active key without
+    // proof.
     let activity = match &key.status {
         Some(StatusType::Inactive) => Activity::Inactive,
         _ => Activity::Active,

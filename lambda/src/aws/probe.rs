@@ -1,5 +1,5 @@
-//! S3, as far as a probe needs it: one request, signed and sent with what the
-//! SDKs sign and send with. S3's own client would bring forty crates more.
+//! The part of S3 that a probe needs: one request, signed and sent with the crates that the
+//! SDKs use. S3's own client would add forty crates.
 //!
 //! Sources: `ListObjectsV2` and "Error responses" in the S3 API reference;
 //! "Virtual hosting of general purpose buckets" in the S3 User Guide; "Amazon
@@ -29,7 +29,7 @@ use crate::port::{CallError, KeyPair};
 
 const LIST: &str = "s3:ListBucket";
 
-/// One object is enough: an empty answer is an answer too.
+/// One object is enough, since an empty response also shows that the call is allowed.
 const QUERY: &str = "list-type=2&max-keys=1";
 
 /// S3's buckets.
@@ -43,7 +43,7 @@ impl Buckets {
         Self { environment, http }
     }
 
-    /// Lists a bucket with a key. The answer is dropped.
+    /// Lists a bucket with a key. The response is discarded.
     pub(super) async fn list(
         &self,
         key: &KeyPair,
@@ -71,17 +71,16 @@ impl Buckets {
     }
 }
 
-/// Where a bucket is found.
+/// The URL of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
-    /// Scheme and host, and a path where the endpoint was given with one.
+    /// The scheme and the host, and a path if the configured endpoint has one.
     host: String,
     path: String,
 }
 
-/// Returns where a bucket is found: at a host of its own, except where a
-/// certificate would not cover that (a name with a dot), or the endpoint is
-/// given.
+/// Returns the URL of a bucket. The bucket's name becomes part of the host name, except if a
+/// certificate would not cover that (a name with a dot) or an endpoint is configured.
 fn place(environment: &Environment, partition: &str, bucket: &str, region: &str) -> Place {
     let by_path = |host| Place {
         host,
@@ -106,7 +105,7 @@ fn place(environment: &Environment, partition: &str, bucket: &str, region: &str)
     }
 }
 
-/// Returns the domain of a partition's services, as the SDKs' own table has it.
+/// Returns the DNS suffix of a partition's services, from the SDKs' own table.
 fn domain(partition: &str) -> &'static str {
     match partition {
         "aws-cn" => "amazonaws.com.cn",
@@ -128,7 +127,7 @@ fn signed(
     let path = format!("{}?{QUERY}", place.path);
     let credentials = Credentials::new(&key.id, key.secret.expose_secret(), None, None, "secret");
     let identity = Identity::from(credentials);
-    // As the SDKs' own S3 client has it.
+    // The same as in the SDKs' own S3 client.
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -164,7 +163,7 @@ fn answer(response: &HttpResponse) -> Result<(), OrchestratorError<ErrorMetadata
     Err(OrchestratorError::operation(refusal(body)))
 }
 
-/// Reads S3's `<Error><Code>…</Code><Message>…</Message></Error>`.
+/// Parses S3's `<Error><Code>…</Code><Message>…</Message></Error>`.
 fn refusal(body: &[u8]) -> ErrorMetadata {
     let mut refusal = ErrorMetadata::builder();
     let Ok(mut document) = Document::try_from(body) else {

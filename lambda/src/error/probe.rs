@@ -1,14 +1,14 @@
-//! Why a new key was not found to be allowed what it must be allowed.
+//! Why it was not confirmed that a new key has the required permission.
 
 use keyrota_function_base::secrets_manager::CallError;
 
 use crate::decide::AccessKeyId;
 
-/// Why a new key was not found to be allowed what it must be allowed. In each
-/// case, AWSCURRENT stays as it is.
+/// Why it was not confirmed that a new key has the required permission. In each case,
+/// AWSCURRENT stays as it is.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum ProbeError {
-    /// It is not allowed.
+    /// The key does not have the permission.
     #[error(
         "test the new key {key}: it authenticates as {user}, but may not {permission}: {source}; \
          allow that in a policy of the user, or correct `probe` in the manifest and then `keyrota \
@@ -19,12 +19,12 @@ pub enum ProbeError {
         user: String,
         /// The pending key.
         key: AccessKeyId,
-        /// What it must be allowed to do, and on what.
+        /// The required action and its resource.
         permission: String,
-        /// What AWS said last.
+        /// The last error from AWS.
         source: CallError,
     },
-    /// Nobody knows yet.
+    /// The result is inconclusive.
     #[error(
         "test the new key {key} of {user}: whether it may {permission} was not found out in time: \
          {source}; Secrets Manager tries again, or raise `function.timeout` in the manifest"
@@ -34,12 +34,12 @@ pub enum ProbeError {
         user: String,
         /// The pending key.
         key: AccessKeyId,
-        /// What it must be allowed to do, and on what.
+        /// The required action and its resource.
         permission: String,
-        /// What AWS said last.
+        /// The last error from AWS.
         source: CallError,
     },
-    /// The call makes no sense to the service.
+    /// The service does not accept the call as valid.
     #[error(
         "test the new key {key} of {user}: whether it may {permission} cannot be found out: \
          {source}; correct `probe` in the manifest (does the resource exist, in that Region?) and \
@@ -50,9 +50,9 @@ pub enum ProbeError {
         user: String,
         /// The pending key.
         key: AccessKeyId,
-        /// What it must be allowed to do, and on what.
+        /// The required action and its resource.
         permission: String,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
     },
 }

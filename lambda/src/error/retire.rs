@@ -14,12 +14,12 @@ pub enum RetireError {
         user: String,
         /// The key that AWSPREVIOUS names.
         key: AccessKeyId,
-        /// What AWS said.
+        /// The error from AWS.
         source: CallError,
         /// The next step.
         advice: &'static str,
     },
-    /// AWSPREVIOUS names the key, but does not hold it.
+    /// AWSPREVIOUS names the key, but does not contain it.
     #[error(
         "retire the old key {key} of {user}: the secret part that AWSPREVIOUS of {secret} holds does not \
          authenticate, so the key is not proven to be one that was rotated, and nothing was touched; \
@@ -34,7 +34,7 @@ pub enum RetireError {
         /// The key that AWSPREVIOUS names.
         key: AccessKeyId,
     },
-    /// The key that has to outlive the old one does not work.
+    /// The key that must outlive the old one does not work.
     #[error(
         "retire the old key {key} of {user}: the key {current} of AWSCURRENT is {problem}, so nothing \
          was touched; see to it that the secret {secret} holds an active key of {user}"

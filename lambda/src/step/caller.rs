@@ -1,4 +1,4 @@
-//! Whose credentials make the IAM calls.
+//! Determines whose credentials make the IAM calls.
 
 use keyrota_function_base::step::unread;
 
@@ -8,8 +8,8 @@ use crate::pin::{Pin, RotateAs};
 use crate::port::{Caller, Ports, SecretsManager, Which};
 use crate::secret::{Credential, administrator_key};
 
-/// Returns whose credentials make the IAM calls. `current` is what AWSCURRENT
-/// holds, and was found to keep to the pin.
+/// Returns the credentials that make the IAM calls. `current` is the content of AWSCURRENT,
+/// which was found to agree with the pin.
 pub(crate) async fn caller<P: Ports>(
     ports: &P,
     pin: &Pin,

@@ -1,9 +1,9 @@
-//! `createSecret`: makes a new key and stores it as AWSPENDING.
+//! `createSecret`: creates a new key and stores it as AWSPENDING.
 //!
-//! `CreateAccessKey` is the one call that cannot be repeated and whose answer
-//! cannot be asked for again. So whatever can be found out is found out first:
-//! that this version has no value yet, that the values can be read and keep to
-//! the pins, that the caller may list keys, that there is room.
+//! `CreateAccessKey` is the one call that cannot be repeated and whose response cannot be
+//! requested again. Therefore everything that can be checked is checked first: this version has
+//! no value yet, the values are readable and agree with the pins, the caller may list keys, and
+//! there is room for a key.
 
 use super::caller::caller;
 use super::intent::{self, Recorded};
@@ -28,7 +28,7 @@ use crate::port::{
 use crate::retire::Policy;
 use crate::secret::{Content, Credential, Unreadable};
 
-/// What `createSecret` knows once it has read the secret.
+/// What `createSecret` knows after it has read the secret.
 pub(super) struct Scene<'event> {
     pub(super) event: &'event Event,
     pub(super) pin: Pin,
@@ -38,8 +38,8 @@ pub(super) struct Scene<'event> {
     pub(super) current_version: VersionId,
     /// What is recorded on the user.
     pub(super) record: Record,
-    /// What the versions hold that this rotation supersedes, as far as it is a
-    /// credential of the pinned user. Its writers may have made it up.
+    /// The content of the versions that this rotation supersedes, as far as it is a credential
+    /// of the pinned user. A principal that can write the secret may have forged it.
     pub(super) superseded: Vec<Credential>,
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn run<P: Ports>(
         ..
     } = current?;
     let current = current_credential(&pin, current)?;
-    // What was read has a version; the labels are compared once more below.
+    // The content that was read has a version. The labels are compared again below.
     let current_version = current_version.ok_or_else(|| labels_moved(&pin))?;
     let pending = pending?;
     if !matches!(pending, Content::Nothing) {
@@ -76,7 +76,7 @@ pub(super) async fn run<P: Ports>(
     let mut superseded = vec![previous?];
     superseded.extend(left_behind(ports, event, &description).await?);
     let superseded = superseded.into_iter().filter_map(|content| match content {
-        // A value that names another user says nothing of this one's keys.
+        // A value that names another user says nothing about this user's keys.
         Content::Complete(credential) if credential.username == pin.user => Some(credential),
         _ => None,
     });
@@ -95,8 +95,8 @@ pub(super) async fn run<P: Ports>(
     mint::run(ports, &scene, recorded, deadline).await
 }
 
-/// Ends the step for a version that has a value: another cannot be stored under
-/// the same version, and a second key would use up the user's last place.
+/// Ends the step if the version has a value: the version cannot store another one, and a second
+/// key would use up the user's last place.
 async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
@@ -130,9 +130,9 @@ async fn already_made<P: Ports>(
     Ok(())
 }
 
-/// Returns what the versions hold that rotations before this one left behind:
-/// AWSPENDING on another version than this rotation's, and the key made last
-/// where its rotation was cancelled.
+/// Returns the content of the versions that earlier rotations left behind: an AWSPENDING on a
+/// version other than this rotation's, and the version of the key that was created last if its
+/// rotation was cancelled.
 async fn left_behind<P: Ports>(
     ports: &P,
     event: &Event,
@@ -150,8 +150,8 @@ async fn left_behind<P: Ports>(
     Ok(found)
 }
 
-/// Lists the user's keys, and says what is known of them. The labels are read
-/// again meanwhile, so that what follows rests on where AWSCURRENT is now.
+/// Lists the user's keys, and collects what is known about them. The labels are read again at
+/// the same time, so that what follows is based on where AWSCURRENT is now.
 async fn survey<P: Ports>(ports: &P, scene: &mut Scene<'_>) -> Result<Holdings, Error> {
     let (listed, record, unmoved, early) = tokio::join!(
         ports.keys().list(&scene.caller, &scene.pin.user),
@@ -183,8 +183,9 @@ async fn survey<P: Ports>(ports: &P, scene: &mut Scene<'_>) -> Result<Holdings, 
         listed,
         current: scene.current.access_key.clone(),
         pending: None,
-        // A key that was made for this secret, and is neither AWSCURRENT's nor this
-        // rotation's, was replaced, whatever became of the version that held it.
+        // A key that was created for this secret, and that neither AWSCURRENT nor this
+        // rotation's version names, was replaced, even if the version that stored it no longer
+        // exists.
         superseded: held.chain(&record.keys).cloned().collect(),
         owns_user: scene.pin.owns_user,
         hand: match scene.pin.rotate_as {
@@ -194,7 +195,7 @@ async fn survey<P: Ports>(ports: &P, scene: &mut Scene<'_>) -> Result<Holdings, 
     })
 }
 
-/// Returns what is recorded on the user. Nothing is for a user that the stack created.
+/// Returns the records on the user. They are empty for a user that the stack created.
 async fn record<P: Ports>(ports: &P, pin: &Pin) -> Result<Record, Error> {
     if pin.owns_user {
         return Ok(Record::default());
@@ -204,15 +205,15 @@ async fn record<P: Ports>(ports: &P, pin: &Pin) -> Result<Record, Error> {
     Ok(Record::read(&tags))
 }
 
-/// Tries the previous key while the user's keys are listed, where nothing is recorded on
-/// the user: that saves a call in series.
+/// Tests the previous key while the user's keys are listed, if nothing is recorded on the user.
+/// This avoids a later call that would have to wait for the list.
 async fn prove_early<P: Ports>(ports: &P, scene: &Scene<'_>) -> Option<(AccessKeyId, Proof)> {
     let previous = scene.superseded.first()?;
     let is_current = previous.access_key == scene.current.access_key;
     if is_current || !scene.pin.owns_user || scene.pin.old_key != Policy::UntilNextRotation {
         return None;
     }
-    // An answer that does not come is asked for again, if it matters.
+    // If there is no answer, the call is repeated later, if it matters.
     let genuine = proof::authenticates(ports, &scene.pin, previous)
         .await
         .ok()?;
@@ -225,7 +226,7 @@ async fn prove_early<P: Ports>(ports: &P, scene: &Scene<'_>) -> Option<(AccessKe
     Some((previous.access_key.clone(), proof))
 }
 
-/// Tries whether a superseded version really holds a key that it names.
+/// Tests whether a superseded version really contains a key that it names.
 async fn prove<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) -> Result<Proof, Error> {
     let naming = scene.superseded.iter().filter(|it| it.access_key == *key);
     for held in naming {
@@ -237,7 +238,7 @@ async fn prove<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) -> Res
     Ok(Proof::Refuted)
 }
 
-/// Checks that AWSCURRENT and AWSPENDING are where they were.
+/// Checks that AWSCURRENT and AWSPENDING have not moved.
 async fn unmoved<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
     let stages = describe(ports, &scene.event.secret).await?.stages;
     let pending = decide::standing(&stages, &scene.event.token) == decide::Standing::Pending;
@@ -254,8 +255,8 @@ fn labels_moved(pin: &Pin) -> Error {
     }
 }
 
-/// Sees to it that the user may have another key, and that it is written down
-/// that one is about to be made.
+/// Makes sure that the user may have another key, and that the intent to create one is
+/// recorded.
 async fn make_room<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
@@ -288,9 +289,9 @@ async fn make_room<P: Ports>(
                     .journal()
                     .note(Note::new("delete", reason).about(&key));
                 if because == Because::Superseded {
-                    // The intent says that there is no key but AWSCURRENT's and
-                    // those that versions hold, and this is one: so it need not
-                    // wait for the key to be gone.
+                    // According to the intent, the only keys are AWSCURRENT's and those that
+                    // versions contain. This key is one of them, so the intent need not wait
+                    // for its deletion.
                     let (removed, intent) =
                         tokio::join!(remove(ports, scene, &key), intent::record(ports, scene));
                     removed?;
@@ -352,7 +353,7 @@ async fn make_room<P: Ports>(
     }
 }
 
-/// Deletes a key; one that is gone already is as good.
+/// Deletes a key. A key that no longer exists counts as deleted.
 pub(super) async fn remove<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,

@@ -1,11 +1,10 @@
-//! `finishSecret`: the new key becomes AWSCURRENT, once it has authenticated in this
-//! very step. That `testSecret` ran before cannot be relied on: anyone who may invoke
-//! the function may send this event alone, with a version that was written by hand.
+//! `finishSecret`: makes the new key AWSCURRENT after it has authenticated in this very step.
+//! The step cannot rely on an earlier `testSecret`: anyone who may invoke the function may send
+//! this event alone, with a version that was written by hand.
 //!
-//! AWSPENDING is left where it is: Secrets Manager removes it when the rotation
-//! ends, and removing it by a call of our own can make it look failed. The old
-//! key is AWSPREVIOUS now, and clients may still hold it: it is left too, except
-//! where the manifest has it go at once.
+//! AWSPENDING stays where it is: Secrets Manager removes it when the rotation ends, and a
+//! removal by this function can make the rotation look failed. The old key is AWSPREVIOUS now,
+//! and clients may still hold it. It stays too, unless the manifest retires it immediately.
 
 use std::time::Duration;
 
@@ -27,8 +26,8 @@ use crate::retire::{Policy, Timetable, Use};
 use crate::secret::{Content, Credential};
 use crate::sweep::{self, Succession};
 
-/// The time that retiring the old key takes in ordinary times. With less left,
-/// it is left to the sweep.
+/// The time that it normally takes to retire the old key. With less time left, the sweep does
+/// it.
 const RETIRING: Duration = Duration::from_secs(5);
 
 pub(super) async fn run<P: Ports>(
@@ -43,7 +42,7 @@ pub(super) async fn run<P: Ports>(
     );
     let description = description?;
     if admit(ports, event, &description)? == Admission::Done {
-        // What the step is for is done, so what is wrong now is only reported.
+        // The step's purpose is fulfilled, so further failures are only reported.
         let retired = retire_again(ports, event, &description, current).await;
         report(ports, event, retired);
         return Ok(());
@@ -69,8 +68,8 @@ pub(super) async fn run<P: Ports>(
         pending: &pending,
     };
     authenticate(ports, deadline, &trial).await?;
-    // The key is stored, so that no intent has a key to explain any more. One
-    // that stood would explain a key that somebody makes by hand in this minute.
+    // The key is stored, so there is no key left for an intent to explain. An intent that
+    // remained would explain a key that someone creates by hand in this minute.
     let (promoted, ()) = tokio::join!(
         promote(ports, event, &description, &pending),
         intent::clear(ports, &pin)
@@ -104,7 +103,7 @@ async fn promote<P: Ports>(
         })
 }
 
-/// Returns the times of the old key, where it is deactivated at once.
+/// Returns the times of the old key, if it is deactivated immediately.
 fn at_once(pin: &Pin) -> Option<Timetable> {
     match pin.old_key {
         Policy::Timed(timetable) if timetable.deactivate_after.is_zero() => Some(timetable),
@@ -112,7 +111,7 @@ fn at_once(pin: &Pin) -> Option<Timetable> {
     }
 }
 
-/// Retires the key that this very step has replaced.
+/// Retires the key that this run of the step has replaced.
 async fn retire<P: Ports>(
     ports: &P,
     event: &Event,
@@ -136,8 +135,8 @@ async fn retire<P: Ports>(
     sweep::retire(ports, &succession, Use::None).await.map(drop)
 }
 
-/// Retires the key that an earlier try of this step has replaced, whose process
-/// may have died before it came to that.
+/// Retires the key that an earlier run of this step has replaced. The process of that run may
+/// have died before it retired the key.
 async fn retire_again<P: Ports>(
     ports: &P,
     event: &Event,
@@ -155,8 +154,8 @@ async fn retire_again<P: Ports>(
     let Some((previous_version, previous)) = sweep::credential_of(&pin, previous) else {
         return Ok(());
     };
-    // Secrets Manager notes the end of a rotation when its last step is done.
-    // Once it has, the old key may be held for a client.
+    // Secrets Manager records the end of a rotation when its last step is done. After that, the
+    // old key may be held back for a client.
     let (promoted, used) = match description.last_rotated {
         Some(ended) if created.is_some_and(|created| ended >= created) => (ended, Use::Unread),
         _ => (ports.clock().moment(), Use::None),
@@ -173,8 +172,8 @@ async fn retire_again<P: Ports>(
     sweep::retire(ports, &succession, used).await.map(drop)
 }
 
-/// Says what kept the old key from going. The step is done all the same, and the
-/// sweep does the rest.
+/// Records why the old key was not retired. The step succeeds anyway, and the sweep does the
+/// rest.
 fn report<P: Ports>(ports: &P, event: &Event, retired: Result<(), Error>) {
     if let Err(error) = retired {
         ports.journal().trouble(&event.secret, &error);

@@ -1,4 +1,4 @@
-//! Records on the IAM user that a key is about to be made.
+//! Records on the IAM user that a key is about to be created.
 
 use super::create::Scene;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::mark::MAKING;
 use crate::pin::Pin;
 use crate::port::{Clock, Keys, Ports};
 
-/// An intent that is recorded; `CreateAccessKey` is called with one only.
+/// A recorded intent. `CreateAccessKey` requires one.
 pub(super) struct Recorded(());
 
 /// Records the intent.
@@ -24,16 +24,16 @@ pub(super) async fn record<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<Rec
     }
 }
 
-/// Removes all intents: the key of each is stored, or was never made. One that stays
-/// lapses with its time, and is removed by the next rotation.
+/// Removes all intents: the key of each is stored, or was never created. An intent that remains
+/// expires, and the next rotation removes it.
 pub(super) async fn clear<P: Ports>(ports: &P, pin: &Pin) {
     if !pin.owns_user {
         let _ = ports.keys().untag(&pin.user, MAKING).await;
     }
 }
 
-/// Withdraws the intent: this run made no key. Those of runs before it stay. Where that
-/// fails, the intent lapses with its time.
+/// Withdraws the intent, because this run created no key. The intents of earlier runs stay. If
+/// the withdrawal fails, the intent expires.
 pub(super) async fn withdraw<P: Ports>(ports: &P, scene: &Scene<'_>, _: &Recorded) {
     match scene.record.intents.split_last() {
         None => clear(ports, &scene.pin).await,

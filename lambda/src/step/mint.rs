@@ -1,5 +1,5 @@
-//! Makes a key and stores it, so that neither a lost answer nor a refusal
-//! leaves the user worse off.
+//! Creates a key and stores it in a way that neither a lost response nor a refusal leaves the
+//! user worse off.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::mark::{KEYS, MADE};
 use crate::port::{CallErrorKind, Clock, Journal, Keys, NewKey, Ports, SecretsManager, Which};
 use crate::secret::{Content, Unreadable};
 
-/// The time that storing a key, or removing it again, may take. A key is made
-/// only where as much is left: a function that is stopped in between leaves a
-/// key whose secret nobody has.
+/// The time that it may take to store a key, or to remove it again. A key is created only if
+/// this much time is left: if the function were stopped in between, nobody would have the
+/// secret part of the key.
 const STORING: Duration = Duration::from_secs(4);
 
-/// The waits before a call is tried again that was not carried out, or, for
-/// storing, that is the same when it is carried out twice.
+/// The delays before the retries of a call that was not carried out or that is idempotent, such
+/// as storing the value.
 const WAITS: [Duration; 4] = [
     Duration::from_millis(200),
     Duration::from_millis(400),
@@ -42,7 +42,7 @@ pub(super) async fn run<P: Ports>(
     store(ports, scene, &key, deadline).await
 }
 
-/// Has IAM make a key, once.
+/// Makes IAM create a key, once.
 async fn create<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
@@ -65,13 +65,13 @@ async fn create<P: Ports>(
             Err(source) => source,
         };
         match (source.kind, waits.next()) {
-            // No key was made, so asking again is not asking twice.
+            // No key was created, so a retry does not create a second one.
             (CallErrorKind::Throttled | CallErrorKind::Unsent, Some(wait)) => {
                 ports.clock().sleep(*wait).await
             }
             (CallErrorKind::Unclear, _) => {
-                // If a key was made, nobody has its secret. The next run finds
-                // it by the intent, when IAM's lists have caught up.
+                // If a key was created, nobody has its secret part. The next run finds the key
+                // by the intent, after IAM's lists are up to date.
                 return Err(Error::CreationUnclear {
                     user: user(),
                     source,
@@ -122,7 +122,7 @@ async fn store<P: Ports>(
         } else {
             read_back(ports, scene, key).await
         };
-        // Half of the time for storing is kept for removing the key.
+        // Half of the time for storing is reserved for removing the key.
         let wait = waits
             .next()
             .filter(|wait| deadline.remaining_time(ports.clock()) > **wait + STORING / 2);
@@ -174,8 +174,8 @@ async fn store<P: Ports>(
     }
 }
 
-/// Records on the user that the key is ours. Where that fails, the key has to be proven
-/// ours by its secret part.
+/// Records on the user that the key belongs to keyrota. If that fails, only the key's secret
+/// part can prove it.
 async fn record<P: Ports>(ports: &P, scene: &Scene<'_>, key: &AccessKeyId) {
     if !scene.pin.owns_user {
         let keys = scene.record.with_key(key);
@@ -197,7 +197,7 @@ fn outcome(kind: CallErrorKind) -> Put {
     }
 }
 
-/// Reads what this rotation's version holds.
+/// Reads the content of this rotation's version.
 async fn read_back<P: Ports>(ports: &P, scene: &Scene<'_>, key: &NewKey) -> ReadBack {
     match read(ports, scene.event, Which::Version(&scene.event.token)).await {
         Ok(Content::Complete(stored)) if stored.access_key == key.id => ReadBack::Ours,

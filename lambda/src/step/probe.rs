@@ -1,5 +1,5 @@
-//! The second half of `testSecret`, where the manifest has a `probe`: a key that
-//! authenticates is tried on what it is for.
+//! The second half of `testSecret`, if the manifest has a `probe`: tries a key that
+//! authenticates on the calls that it is used for.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::pin::Pin;
 use crate::port::{CallErrorKind, Clock, Journal, Ports, Probe};
 use crate::secret::Credential;
 
-/// How long a denial is waited out. IAM spreads a key and what it may do to each
-/// service apart, so that a good key may be denied for a while.
+/// How long a denial may last. IAM propagates a key and its permissions to each service
+/// separately, so a good key may be denied for a while.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Proves that the key is allowed something. Success is the only pass.
+/// Proves that the key has a permission. Only success passes.
 pub(super) async fn run<P: Ports>(
     ports: &P,
     deadline: Deadline,

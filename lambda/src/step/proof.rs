@@ -1,20 +1,20 @@
-//! Whether a key that a version of the secret names is really ours.
+//! Determines whether a key that a version of the secret names really belongs to keyrota.
 //!
-//! Who can write the secret can write the ID of any of the user's keys into it. A key is
-//! ours where the IAM user's tag `keyrota:keys` says so, which they cannot write; or else
-//! where the secret part in that version authenticates, which they cannot know.
-//! `GetCallerIdentity` needs no permission, and answers for an active key only.
+//! A principal that can write the secret can write the ID of any of the user's keys into it. A
+//! key belongs to keyrota if the IAM user's tag `keyrota:keys` says so, which such a principal
+//! cannot write, or if the secret part in that version authenticates, which such a principal
+//! cannot know. `GetCallerIdentity` needs no permission, and succeeds only for an active key.
 
 use crate::pin::Pin;
 use crate::port::{Authenticator, CallError, CallErrorKind, Ports};
 use crate::secret::Credential;
 
-/// Returns whether a stored credential authenticates as the pinned user. That counts as
-/// a use of its key.
+/// Returns whether a stored credential authenticates as the pinned user. This counts as a use
+/// of its key.
 ///
 /// # Errors
 ///
-/// Fails where STS gave no answer that tells.
+/// Fails if STS gave no conclusive answer.
 pub(crate) async fn authenticates<P: Ports>(
     ports: &P,
     pin: &Pin,

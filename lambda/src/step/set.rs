@@ -1,5 +1,5 @@
-//! `setSecret`: IAM accepts a key from the moment it makes it, so there is
-//! nothing to set, and nothing to read but where the version stands.
+//! `setSecret`: IAM accepts a key as soon as it is created, so there is nothing to set, and
+//! nothing to read except the version's state.
 
 use super::{Admission, admit, describe};
 use crate::error::Error;

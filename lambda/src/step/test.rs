@@ -1,11 +1,10 @@
-//! `testSecret`: the new key must authenticate as the pinned user, and be
-//! allowed what the manifest says it is for. Success is the only pass.
+//! `testSecret`: the new key must authenticate as the pinned user, and have the permissions
+//! that the manifest lists. Only success passes.
 //!
-//! Secrets Manager also calls this step alone, to test a rotation's
-//! configuration where `RotateImmediatelyOnUpdate` is false, on a temporary
-//! version whose content is not documented. A version that is absent, without a
-//! value, without a key, or with the current key is such a test, and passes:
-//! `finishSecret` promotes none of them. Source:
+//! Secrets Manager also calls this step alone to test the configuration of a rotation if
+//! `RotateImmediatelyOnUpdate` is false. It uses a temporary version whose content is not
+//! documented. A version that is absent, has no value, has no key, or has the current key is
+//! such a test, and passes: `finishSecret` promotes none of these. Source:
 //! `AWS::SecretsManagerClient::RotationSchedule` in the CloudFormation reference.
 
 use super::trial::{Trial, authenticate};
@@ -31,8 +30,8 @@ pub(super) async fn run<P: Ports>(
         read(ports, event, Which::Version(&event.token)),
     );
     let description = description?;
-    // Where nothing is AWSPENDING, no rotation is under way: the version that a
-    // test of the configuration was given is gone, or was never to be seen.
+    // If no version is AWSPENDING, no rotation is in progress. The version of a configuration
+    // test is gone, or never becomes visible.
     let absent = decide::standing(&description.stages, &event.token)
         == Standing::Unknown {
             another_is_pending: false,
@@ -67,7 +66,7 @@ pub(super) async fn run<P: Ports>(
     }
 }
 
-/// Returns why this is a test of the configuration, if it is one.
+/// Returns why this is a test of the configuration, or `None` if it is a rotation.
 fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Option<&'static str> {
     match (pending, current) {
         _ if absent => Some("the version is absent"),

@@ -1,5 +1,4 @@
-//! The proof that a new key works: it authenticates as the pinned user. Success
-//! is the only pass.
+//! The proof that a new key works: it authenticates as the pinned user. Only success passes.
 
 use std::time::Duration;
 
@@ -13,29 +12,28 @@ use crate::pin::Pin;
 use crate::port::{Authenticator, CallError, CallErrorKind, Clock, Journal, KeyPair, Keys, Ports};
 use crate::secret::{Content, Credential};
 
-/// How often the key must authenticate, at once or in a row. IAM spreads a new
-/// key over many servers, and the first to know it is not the last.
+/// How often the key must authenticate, either concurrently or in a row. IAM propagates a new
+/// key to many servers, and the first server that accepts it is not the last.
 const SUCCESSES: u32 = 3;
 
-/// The wait between two successes, once a server was seen that does not know
-/// the key yet.
+/// The delay between two successes, after a server did not accept the key yet.
 const BETWEEN_SUCCESSES: Duration = Duration::from_millis(100);
 
-/// The first wait after a failure that may pass. Each further one is twice as
-/// long, up to [`LONGEST_WAIT`].
+/// The first delay after a transient failure. Each further delay is twice as long, up to
+/// [`LONGEST_WAIT`].
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(200);
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
-/// After so many refusals it is looked up whether the key is still there: after
-/// three seconds, then every fifteen, and when the time is up.
+/// After this many refusals, the step looks up whether the key still exists: after three
+/// seconds, then every fifteen seconds, and when the time is up.
 const LOOK_AFTER: u32 = 5;
 
-/// How often a list has to lack the key before it is given up. IAM's lists lag
-/// behind as its keys do, and a key that is only late works with the next try;
-/// where one is given up for gone all the same, its version stays known as ours.
+/// How many lists must lack the key before it is given up. IAM's lists are eventually
+/// consistent, as its keys are, and a key that is only late works on the next try. If a key is
+/// given up wrongly, its version is still recorded as keyrota's.
 const ABSENCES: u32 = 2;
 
-/// What is tested, and what it is tested against.
+/// The key under test, and what it must match.
 pub(super) struct Trial<'step> {
     pub(super) event: &'step Event,
     pub(super) pin: &'step Pin,
@@ -43,9 +41,8 @@ pub(super) struct Trial<'step> {
     pub(super) pending: &'step Credential,
 }
 
-/// Proves that the key authenticates as the pinned user, several times: at once
-/// where IAM knows it everywhere, and otherwise until it has done so several
-/// times in a row.
+/// Proves that the key authenticates as the pinned user several times: concurrently if IAM
+/// already accepts it everywhere, and otherwise until it has succeeded several times in a row.
 pub(super) async fn authenticate<P: Ports>(
     ports: &P,
     deadline: Deadline,
@@ -107,8 +104,7 @@ pub(super) async fn authenticate<P: Ports>(
     }
 }
 
-/// Asks STS once who the key belongs to. Returns the failure that may pass, if
-/// there is one.
+/// Asks STS once whose key it is. Returns the transient failure, if there was one.
 async fn identify<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -130,7 +126,7 @@ async fn identify<P: Ports>(
     }
 }
 
-/// Returns the failure that decides: a final one before one that may pass.
+/// Returns the decisive failure: a permanent one takes precedence over a transient one.
 fn worst<const N: usize>(
     outcomes: [Result<Option<CallError>, Error>; N],
 ) -> Result<Option<CallError>, Error> {
@@ -138,7 +134,7 @@ fn worst<const N: usize>(
     Ok(failures?.into_iter().flatten().next())
 }
 
-/// What IAM's list says of the pending key.
+/// What IAM's list says about the pending key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
     Active,
@@ -146,7 +142,7 @@ enum Seen {
     Absent,
 }
 
-/// Looks the pending key up, if IAM answers.
+/// Looks up the pending key, if IAM answers.
 async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<Seen> {
     let Content::Complete(current) = trial.current else {
         return None;
@@ -163,7 +159,7 @@ async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<Seen> {
     })
 }
 
-/// Whether a failure is one that a good key may see while IAM spreads it.
+/// Returns whether a good key may see this failure while IAM propagates it.
 fn may_pass(error: &CallError) -> bool {
     error.kind.is_transient() || error.kind == CallErrorKind::NotAuthenticated
 }

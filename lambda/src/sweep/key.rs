@@ -11,36 +11,36 @@ use crate::retire::{self, Because, Next, OldKey, State, Timetable, Use};
 use crate::secret::Credential;
 use crate::step::{advice, authenticates, caller, describe};
 
-/// A key that took the place of another.
+/// A key and the one that it replaced.
 pub(crate) struct Succession<'secret> {
     pub(crate) pin: &'secret Pin,
-    /// What AWSCURRENT holds.
+    /// The content of AWSCURRENT.
     pub(crate) current: &'secret Credential,
-    /// The version that it was read from.
+    /// The version that contains it.
     pub(crate) current_version: &'secret VersionId,
-    /// What AWSPREVIOUS holds.
+    /// The content of AWSPREVIOUS.
     pub(crate) previous: &'secret Credential,
-    /// The version that it was read from.
+    /// The version that contains it.
     pub(crate) previous_version: &'secret VersionId,
-    /// When the one took the other's place.
+    /// When AWSCURRENT's key replaced AWSPREVIOUS's.
     pub(crate) promoted: Moment,
     pub(crate) timetable: Timetable,
 }
 
-/// What became of an old key.
+/// The result for an old key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// What had to be done is done.
+    /// Everything that was due is done.
     Settled,
     /// Its time is over, but it is in use.
     Held,
 }
 
-/// Does with the old key what its time has come for.
+/// Carries out what is due for the old key.
 ///
 /// # Errors
 ///
-/// Fails where that is not certainly done. Doing it again is doing it once.
+/// Fails if it is not certain that this is done. The operation is idempotent.
 pub(crate) async fn retire<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
@@ -51,7 +51,7 @@ pub(crate) async fn retire<P: Ports>(
         let key = OldKey { state, used };
         retire::next(&succession.timetable, succession.promoted, now, key)
     };
-    // A changed field of a value makes a new version with the same key.
+    // A value with a changed field is a new version with the same key.
     let previous = &succession.previous.access_key;
     let same = *previous == succession.current.access_key;
     if same || next(State::Unread, used) != Next::ReadState {
@@ -101,8 +101,8 @@ pub(crate) async fn retire<P: Ports>(
     }
 }
 
-/// Looks for the old key among the user's, and for the one that is to outlive
-/// it: whatever a list shows without that, nothing in it is touched.
+/// Looks for the old key among the user's keys, and for the key that must outlive it. If a list
+/// lacks the latter, nothing in it is touched.
 async fn read_state<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
@@ -133,21 +133,21 @@ async fn read_state<P: Ports>(
     }
 }
 
-/// What is done to an old key.
+/// An action on an old key.
 #[derive(Clone, Copy)]
 enum Act {
     Deactivate,
     Delete,
 }
 
-/// What is done to an old key, and why.
+/// An action on an old key, and its reason.
 struct Action {
     act: Act,
     reason: &'static str,
     last_used: Option<LastUsed>,
 }
 
-/// Acts on the old key, where it is ours.
+/// Acts on the old key, if it belongs to keyrota.
 async fn act<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
@@ -195,9 +195,9 @@ async fn act<P: Ports>(
     }
 }
 
-/// Whether an active key that AWSPREVIOUS names is ours. Where the user's tags do not say
-/// so, it has to authenticate, which counts as a use: so that comes last, when nobody
-/// asks for its use any more. An inactive key serves nobody.
+/// Returns whether an active key that AWSPREVIOUS names belongs to keyrota. If the user's tags
+/// do not say so, the key must authenticate. That counts as a use, so it comes last, when its
+/// last use is no longer read. No client uses an inactive key.
 async fn is_ours<P: Ports>(
     ports: &P,
     succession: &Succession<'_>,
@@ -216,7 +216,7 @@ async fn is_ours<P: Ports>(
     authenticates(ports, pin, previous).await
 }
 
-/// Whether every label is still where it was, and no rotation is under way.
+/// Returns whether no label has moved, and no rotation is in progress.
 async fn is_unmoved<P: Ports>(ports: &P, succession: &Succession<'_>) -> Result<bool, Error> {
     let stages = describe(ports, &succession.pin.secret).await?.stages;
     let carrier = |label| decide::carrier(&stages, label);
@@ -226,7 +226,7 @@ async fn is_unmoved<P: Ports>(ports: &P, succession: &Succession<'_>) -> Result<
         && matches!(carrier(PENDING), pending if pending.is_none() || pending == current))
 }
 
-/// A key that is gone needs nothing more.
+/// Treats a key that no longer exists as done.
 fn settled_if_gone(succession: &Succession<'_>, source: CallError) -> Result<Outcome, Error> {
     match source.kind {
         CallErrorKind::NotFound => Ok(Outcome::Settled),

@@ -1,4 +1,4 @@
-//! `finishSecret`, where the manifest has the old key go at once.
+//! `finishSecret`, if the manifest retires the old key immediately.
 
 use keyrota_function::decide::{Activity, CURRENT, PENDING, PREVIOUS};
 use keyrota_function::event::Step;
@@ -58,7 +58,7 @@ fn zero_is_at_once_by_the_new_key() {
 
 #[test]
 fn no_call_is_made_that_is_not_needed() {
-    // The intent goes beside the promotion.
+    // The intent is removed at the same time as the promotion.
     const IDENTIFY: &str = "sts:GetCallerIdentity";
     let test = [IDENTIFY, IDENTIFY, IDENTIFY];
     let without = [
@@ -78,7 +78,7 @@ fn no_call_is_made_that_is_not_needed() {
     assert_eq!(world.actions(), [&without[..], &more].concat());
 }
 
-/// Nothing goes before the promotion is certain.
+/// No key is retired before the promotion is certain.
 #[test]
 fn without_a_promotion_nothing_goes() {
     for fault in [
@@ -103,8 +103,8 @@ fn a_promotion_whose_answer_is_lost_is_certain_when_it_was_found() {
     assert_eq!(world.said.borrow().matches(r#""Rotations":1"#).count(), 1);
 }
 
-/// Whatever fails after the promotion, the step is done, says what failed, and
-/// the sweep does the rest; and so does the step, called again.
+/// If anything fails after the promotion, the step succeeds, reports what failed, and leaves
+/// the rest to the sweep. The same is true if the step is called again.
 #[test]
 fn what_fails_is_left_to_the_sweep() {
     for (timetable, expected) in [(DEACTIVATE, Some(Activity::Inactive)), (DELETE, None)] {
@@ -148,7 +148,7 @@ fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
                 assert_eq!(finish(&world), "died");
                 assert_eq!(finish(&world), "done");
                 assert_eq!(old(&world), expected, "{mishap:?} {call}");
-                // Also where the process died at the very end.
+                // This includes a process that died at the very end.
                 world.end();
                 assert_eq!(sweep(&world).name(), "done");
                 assert_eq!(old(&world), expected, "{mishap:?} {call}");
@@ -157,8 +157,8 @@ fn a_process_that_dies_is_made_good_by_the_retry_and_by_the_sweep() {
     }
 }
 
-/// A step that is called long after its rotation ended is no reason to take a
-/// key from under a client.
+/// A step that is called long after its rotation ended must not retire a key that a client
+/// uses.
 #[test]
 fn a_late_retry_holds_a_key_in_use() {
     let world = tested("self", DEACTIVATE);
@@ -186,12 +186,12 @@ fn a_label_that_moves_meanwhile_stops_it() {
     }
 }
 
-/// The list of keys is not at once the same everywhere.
+/// The list of keys is eventually consistent.
 #[test]
 fn nothing_goes_while_the_new_key_is_not_listed() {
     let world = tested("role", DELETE);
     world.guarded.set(false);
-    // After its test, and before the promotion.
+    // After the test, and before the promotion.
     world.act_before(6, |world| world.take_key(&key_id(4)));
     assert_eq!(finish(&world), "done");
     assert_eq!(world.ids(), [key_id(1)]);
@@ -220,7 +220,7 @@ fn rotations_follow_one_another_with_one_key() {
     }
 }
 
-/// The first rotation of a secret that was seeded, or changed by hand.
+/// The first rotation of a secret that was created by the stack, or changed by hand.
 #[test]
 fn a_version_that_names_no_other_key_is_left_alone() {
     let world = tested("self", DELETE);

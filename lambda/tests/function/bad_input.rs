@@ -1,6 +1,5 @@
-//! Secrets that hold what they should not: every step and the sweep answer each
-//! of them with an error that says what to do, or with good reason not at all,
-//! and never with a panic.
+//! Secrets with invalid content: every step and the sweep respond to each of them with an error
+//! that names the next step, or ignore it for a good reason, and never panic.
 
 use keyrota_function::decide::{CURRENT, PENDING, PREVIOUS};
 use keyrota_function::error::NamedError;
@@ -13,10 +12,10 @@ use crate::fake::{
     sweep_all,
 };
 
-/// What must never be said, wherever it was stored.
+/// Text that must never appear in output, wherever it was stored.
 const UNSPEAKABLE: &str = "hunter2-correct-horse-battery-staple";
 
-/// What a value may look like, and a name for it.
+/// A possible value, and its name.
 fn values(world: &World, good: &Value) -> Vec<(String, Option<String>)> {
     let other = world.find_key(key_id(2).as_str()).expect("a key").1;
     let mut values = vec![
@@ -63,7 +62,7 @@ fn world(rotate_as: &str) -> World {
     world
 }
 
-/// Checks that an error says what to do next.
+/// Checks that an error names the next step.
 fn helpful(ended: &Ended, case: &str) {
     match ended {
         Ended::Done => {}
@@ -112,7 +111,7 @@ fn every_step_and_the_sweep_answer_every_value() {
                         None => sweep(&world),
                     };
                     helpful(&ended, &case);
-                    // Whatever it was, the user's key is there.
+                    // Whatever the value was, the user's key still exists.
                     assert!(world.ids().contains(&key_id(1)), "{case}");
                     let odd = label == CURRENT || label == PENDING;
                     if odd && matches!(step, Some(Step::Finish)) {
@@ -156,7 +155,7 @@ fn a_binary_value_and_a_sealed_one_are_answered_too() {
     assert!(world.said.borrow().contains("ValueUnreadable"));
 }
 
-/// A secret that the function does not serve: not pinned, or absent.
+/// A secret that the function does not serve: it is not pinned, or does not exist.
 #[test]
 fn a_secret_that_it_does_not_serve_is_not_touched() {
     for step in Step::ALL {

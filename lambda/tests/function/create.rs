@@ -1,4 +1,4 @@
-//! `createSecret`: what it touches, and what it leaves alone.
+//! `createSecret`: what it changes, and what it leaves unchanged.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn a_foreign_key_in_use_stops_it_and_is_not_touched() {
     }
 }
 
-/// Neither that it was never used nor that it is young makes a key ours.
+/// A key does not belong to keyrota merely because it is new or was never used.
 #[test]
 fn a_foreign_key_that_was_never_used_stops_it_and_is_not_touched() {
     for rotate_as in WAYS {
@@ -94,8 +94,8 @@ fn a_key_whose_secret_was_lost_is_found_by_its_intent() {
     }
 }
 
-/// Someone who makes a key by hand because the rotation cannot must not lose it
-/// to the rotation when that can again.
+/// If someone creates a key by hand because the rotation cannot, the rotation must not remove
+/// that key when it works again.
 #[test]
 fn an_intent_is_taken_back_where_no_key_was_made() {
     for rotate_as in WAYS {
@@ -111,7 +111,7 @@ fn an_intent_is_taken_back_where_no_key_was_made() {
     }
 }
 
-/// A tag's value has room for 256 characters.
+/// A tag's value can have 256 characters.
 #[test]
 fn intents_do_not_pile_up() {
     let world = World::new("role", false);
@@ -127,8 +127,8 @@ fn intents_do_not_pile_up() {
     assert_eq!(intents(&world), 0);
 }
 
-/// Each key of a user that the stack created is the stack's, so that nothing has to be
-/// recorded, and the user's tags stay as the template has them.
+/// Each key of a user that the stack created belongs to the stack. Therefore nothing is
+/// recorded, and the user's tags stay as the template defines them.
 #[test]
 fn nothing_is_recorded_on_a_user_of_the_stack() {
     let world = World::new("role", true);
@@ -137,7 +137,7 @@ fn nothing_is_recorded_on_a_user_of_the_stack() {
     assert!(!world.actions().iter().any(|action| tags.contains(action)));
 }
 
-/// Right after a rotation no intent stands that would explain it.
+/// Directly after a rotation, no intent remains that would explain the key.
 #[test]
 fn a_key_made_by_hand_right_after_a_rotation_is_foreign() {
     for rotate_as in WAYS {
@@ -151,7 +151,7 @@ fn a_key_made_by_hand_right_after_a_rotation_is_foreign() {
     }
 }
 
-/// An intent that could not be taken back lapses.
+/// An intent that could not be withdrawn expires.
 #[test]
 fn an_old_intent_explains_no_new_key() {
     let world = World::new("role", false);
@@ -164,7 +164,7 @@ fn an_old_intent_explains_no_new_key() {
     assert_eq!(world.ids(), [key_id(1), by_hand.id]);
 }
 
-/// Its key was tested, so it was used; still it is ours.
+/// Its key was tested, which counts as a use. The key still belongs to keyrota.
 #[test]
 fn the_key_of_a_rotation_that_was_cancelled_makes_room() {
     for rotate_as in WAYS {
@@ -316,8 +316,7 @@ fn a_version_that_has_a_key_gets_no_other() {
     assert_eq!(created.count(), 1);
 }
 
-/// What a version holds cannot be changed, so such a rotation would fail for
-/// ever.
+/// The value of a version cannot be changed, so such a rotation would fail forever.
 #[test]
 fn a_pending_value_that_is_of_no_use_is_given_up() {
     let current = |world: &World| world.fields(CURRENT).to_string();
@@ -372,7 +371,7 @@ fn an_unreadable_previous_version_says_nothing_of_its_key() {
     let previous = world.give_foreign_key(true);
     world.store("before", &[PREVIOUS], "hunter2");
     assert_eq!(create(&world), "ForeignKey");
-    // Nor does one that names another user.
+    // The same is true of a version that names another user.
     world.store(
         "before",
         &[PREVIOUS],
@@ -382,8 +381,7 @@ fn an_unreadable_previous_version_says_nothing_of_its_key() {
     assert_eq!(world.ids(), [key_id(1), previous.id]);
 }
 
-/// Not knowing for a moment what AWSPREVIOUS names is not knowing that it names
-/// nothing.
+/// A temporary failure to read AWSPREVIOUS does not mean that it names no key.
 #[test]
 fn a_previous_version_that_cannot_be_read_now_stops_it() {
     for fault in [
@@ -401,8 +399,8 @@ fn a_previous_version_that_cannot_be_read_now_stops_it() {
     }
 }
 
-/// An operator who brings the last known good version back while a rotation is
-/// reading must not lose it to that rotation.
+/// If an operator restores the last working version while a rotation reads the secret, that
+/// rotation must not remove its key.
 #[test]
 fn a_label_that_moves_meanwhile_stops_it() {
     for call in 0..=5 {
@@ -412,8 +410,8 @@ fn a_label_that_moves_meanwhile_stops_it() {
         world.begin(TOKEN);
         world.promote_before(call, "before");
         let ended = run(&world, Step::Create).name();
-        // Before the second call, AWSCURRENT's value is not yet read: what is
-        // read then is true for the whole step.
+        // Before the second call, AWSCURRENT's value has not been read yet. The value that is
+        // read then is valid for the whole step.
         let expected = if call < 2 { "done" } else { "LabelsMoved" };
         assert_eq!(ended, expected, "{call}");
         assert_eq!(world.current_key(), previous.id);

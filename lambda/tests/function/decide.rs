@@ -28,7 +28,7 @@ fn announced(key: ListedKey) -> ListedKey {
     }
 }
 
-/// Returns what is known of a user whose AWSCURRENT names key 1.
+/// Returns what is known about a user whose AWSCURRENT names key 1.
 fn holdings(listed: Vec<ListedKey>) -> Holdings {
     Holdings {
         listed,
@@ -96,7 +96,7 @@ fn an_unknown_key_is_judged_by_its_activity_and_use() {
     let table = [
         (inactive(Usage::Unread), false, remove(Because::Inactive)),
         (inactive(Usage::Used), false, remove(Because::Inactive)),
-        // Nothing says that it is ours, so whether it was used is not asked.
+        // Nothing shows that the key belongs to keyrota, so its last use is not read.
         (active(Usage::Unread), false, stop()),
         (active(Usage::Never), false, stop()),
         (active(Usage::Used), false, stop()),
@@ -352,8 +352,8 @@ proptest! {
         }
     }
 
-    /// IAM lists keys in the order of their age, so this is what choosing by
-    /// age would break.
+    /// IAM lists keys in the order of their age, so this test fails if a decision depends on
+    /// age.
     #[test]
     fn the_order_of_the_keys_decides_nothing(
         (holdings, shuffled) in any_holdings().prop_flat_map(|holdings| {
@@ -377,7 +377,7 @@ proptest! {
         }
     }
 
-    /// A foreign key, as long as it is active.
+    /// A foreign key, while it is active.
     #[test]
     fn an_active_key_that_nothing_calls_ours_is_never_removed(holdings in any_holdings()) {
         if let Room::Remove { key, because } = room(&holdings) {
@@ -391,7 +391,7 @@ proptest! {
         }
     }
 
-    /// Doing what is said, again and again, comes to an end.
+    /// Repeatedly carrying out the decision terminates.
     #[test]
     fn making_room_ends(mut holdings in any_holdings(), used: bool, genuine: bool) {
         for _ in 0..=12 {

@@ -1,4 +1,4 @@
-//! The event.
+//! Parsing of the event.
 
 use keyrota_function::event::{Event, EventError, Invocation, Payload, Step};
 use proptest::prelude::*;
@@ -162,7 +162,7 @@ fn a_sweep_that_makes_no_sense_is_refused() {
             json!({ "keyrota": ["sweep"], "secrets": [SECRET_ARN] }),
             EventError::UnknownWork,
         ),
-        // What is neither is read as a step.
+        // An event of neither kind is parsed as a step.
         (
             json!({ "secrets": [SECRET_ARN] }),
             EventError::EventFieldMissing { field: "Step" },
@@ -176,12 +176,12 @@ fn a_sweep_that_makes_no_sense_is_refused() {
         assert_eq!(error, expected);
         let said = error.to_string();
         assert!(!said.contains("hunter2"), "{said}");
-        // The next step is in the text.
+        // The message names the next step.
         assert!(said.contains("`keyrota "), "{said}");
     }
 }
 
-/// Reads bytes as the Lambda runtime does.
+/// Deserializes bytes as the Lambda runtime does.
 fn read(bytes: &[u8]) -> Result<Invocation, EventError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let payload = Payload::deserialize(&mut deserializer).expect("a payload");
@@ -230,7 +230,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// No event is answered by a panic, nor is what it says repeated.
+    /// No event causes a panic, and no error repeats an event's content.
     #[test]
     fn any_event_is_answered(event in any_json()) {
         if let Err(error) = Invocation::parse(&event) {

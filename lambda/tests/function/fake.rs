@@ -1,11 +1,11 @@
-//! Fakes of Secrets Manager, IAM, STS and time, to AWS's documented contract:
-//! labels that sit on one version, versions that cannot be changed, two keys a
-//! user, keys that spread slowly.
+//! Fakes of Secrets Manager, IAM, STS, and the clock, according to AWS's documented contract: a
+//! label is on one version at a time, versions cannot be changed, a user has two keys, and keys
+//! propagate slowly.
 //!
-//! Everything happens at once and time passes only when someone sleeps, so that
-//! a step ends in a single poll. A [`Mishap`] can befall each call; one that
-//! kills the process leaves its future pending for ever, and what is pending
-//! after the poll is dropped, as a process that dies drops it.
+//! Every call completes immediately, and time passes only during a sleep, so a step ends in a
+//! single poll. A [`Mishap`] can affect each call. A mishap that kills the process leaves its
+//! future pending forever. Whatever is pending after the poll is dropped, as in a process that
+//! dies.
 
 mod forge;
 mod guard;

@@ -1,4 +1,4 @@
-//! One mishap at each call of a rotation, then Secrets Manager's retries.
+//! One mishap at each call of a rotation, followed by Secrets Manager's retries.
 
 use keyrota_function::decide::{Activity, CURRENT, PREVIOUS};
 use keyrota_function::port::CallErrorKind;
@@ -31,8 +31,8 @@ const STATES: [fn(&World); 3] = [
     },
 ];
 
-/// The fakes check after each call that AWSCURRENT's key works, and that no
-/// secret is said.
+/// The fakes check after each call that AWSCURRENT's key works, and that no output contains a
+/// secret.
 #[test]
 fn every_single_mishap_is_recovered_from() {
     let mut runs = 0;
@@ -55,7 +55,7 @@ fn every_single_mishap_is_recovered_from() {
                         );
                         assert!(world.ids().len() <= 2, "{case}");
                         if !world.mishaps.borrow().is_empty() {
-                            // The rotation ended before the mishap could befall it.
+                            // The rotation ended before the mishap could occur.
                             break;
                         }
                     }

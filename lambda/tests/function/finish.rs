@@ -75,7 +75,7 @@ fn only_a_complete_value_is_promoted() {
     }
 }
 
-/// AWSCURRENT moved by hand between the read and the move stays where it is.
+/// If AWSCURRENT is moved by hand between the read and the promotion, it stays where it is.
 #[test]
 fn a_label_moved_by_hand_is_not_moved_back() {
     let world = tested();
@@ -86,8 +86,8 @@ fn a_label_moved_by_hand_is_not_moved_back() {
     assert_eq!(world.current_key(), spare.id);
 }
 
-/// Secrets Manager may try the last step again by itself, much later; and anyone who may
-/// invoke the function may send this event alone.
+/// Secrets Manager may retry the last step by itself much later, and anyone who may invoke the
+/// function may send this event alone.
 #[test]
 fn a_key_is_tested_in_the_step_that_promotes_it() {
     for hours in [0, 1] {
@@ -106,7 +106,8 @@ fn a_key_is_tested_in_the_step_that_promotes_it() {
     }
 }
 
-/// With `PutSecretValue` and `lambda:InvokeFunction`, a version without any test.
+/// With `PutSecretValue` and `lambda:InvokeFunction`, a version could be promoted without any
+/// test.
 #[test]
 fn a_key_that_does_not_exist_is_not_promoted() {
     let world = World::new("role", false);

@@ -1,5 +1,5 @@
-//! What principals can write who may write the secret, and nothing else: values and
-//! labels. None of it makes the function touch a key that is not the secret's own.
+//! The values and labels that a principal can write if it may write only the secret. None of
+//! them makes the function change a key that does not belong to the secret.
 
 use std::time::Duration;
 
@@ -23,23 +23,23 @@ fn origin(rotate_as: &str) -> &'static str {
     }
 }
 
-/// Checks that a key is as it was.
+/// Checks that a key is unchanged.
 fn untouched(world: &World, key: &Key, case: &str) {
     let found = world.find_key(key.id.as_str());
     let (_, found) = found.unwrap_or_else(|| panic!("{case}: the key is gone"));
     assert_eq!(found.activity, Activity::Active, "{case}");
 }
 
-/// `PutSecretValue` alone: the ID of a foreign key, with a made-up secret part, under
-/// each label by which the function finds keys that were replaced.
+/// With `PutSecretValue` alone: the ID of a foreign key, with a forged secret part, under each
+/// label by which the function finds replaced keys.
 #[test]
 fn a_foreign_key_that_a_version_names_is_not_deleted() {
     for rotate_as in WAYS {
         for owns_user in [true, false] {
             for label in [PREVIOUS, MADE, PENDING] {
                 for used in [true, false] {
-                    // Of a user that the stack created, a key that was never used is
-                    // the stack's.
+                    // If the stack created the user, a key that was never used belongs to the
+                    // stack.
                     if owns_user && !used {
                         continue;
                     }
@@ -49,7 +49,7 @@ fn a_foreign_key_that_a_version_names_is_not_deleted() {
                     let value = world.value(&made_up(&foreign), origin(rotate_as));
                     world.store("forged", &[label], &value);
                     let ended = rotate(&world, TOKEN);
-                    // A rotation takes AWSPENDING from the version that has it.
+                    // A rotation removes AWSPENDING from the version that carries it.
                     let expected = match label {
                         PENDING => "ForeignKey",
                         _ => "UnprovenKey",
@@ -85,13 +85,13 @@ fn nor_does_the_sweep_retire_it() {
     }
 }
 
-/// `finishSecret` retires at once where the manifest says so.
+/// `finishSecret` retires keys immediately if the manifest says so.
 #[test]
 fn nor_does_the_last_step() {
     let world = World::new("role", false);
     world.pin_old_key("deactivate_after=0s delete_after=0s hold_if_used_within=0s");
     let foreign = world.give_foreign_key(true);
-    // The genuine key goes by hand, and AWSCURRENT names the foreign one.
+    // The genuine key is removed by hand, and AWSCURRENT names the foreign one.
     world.guarded.set(false);
     world.take_key(&key_id(1));
     let ours = world.give_key(USER, false);
@@ -103,8 +103,8 @@ fn nor_does_the_last_step() {
     untouched(&world, &foreign, "at once");
 }
 
-/// `UpdateSecretVersionStage` alone: the label by which earlier versions recorded that
-/// they were about to make a key.
+/// With `UpdateSecretVersionStage` alone: the label with which earlier versions recorded that
+/// they were about to create a key.
 #[test]
 fn a_forged_intent_explains_no_key() {
     for rotate_as in WAYS {
@@ -123,8 +123,8 @@ fn a_forged_intent_explains_no_key() {
     }
 }
 
-/// The secret part proves that the version holds the key, whatever the user's tags say:
-/// stacks that an earlier version deployed have none.
+/// The secret part proves that the version contains the key, whatever the user's tags are.
+/// Stacks that an earlier version deployed have no such tags.
 #[test]
 fn a_key_that_nothing_records_makes_room_once_it_is_proven() {
     for rotate_as in WAYS {
@@ -141,8 +141,8 @@ fn a_key_that_nothing_records_makes_room_once_it_is_proven() {
     }
 }
 
-/// A value that was stored by hand with a field more moves AWSPREVIOUS to a version with
-/// the same key; the key before it is recorded on the user, and named by no version.
+/// A value that was stored by hand with an additional field moves AWSPREVIOUS to a version with
+/// the same key. The key before it is recorded on the user, and no version names it.
 #[test]
 fn a_recorded_key_that_no_version_names_makes_room() {
     let again = "22222222-3333-4444-5555-666666666666";
@@ -159,8 +159,8 @@ fn a_recorded_key_that_no_version_names_makes_room() {
     assert_eq!(world.fields(CURRENT)["bucket"], "artifacts");
 }
 
-/// Whatever `secretarn` says, the administrator's secret is the one that is pinned, and
-/// whatever `username` says, the user is.
+/// The function uses the pinned administrator's secret and the pinned user, whatever
+/// `secretarn` and `username` contain.
 #[test]
 fn the_pins_decide_whose_keys_are_touched_and_by_whom() {
     for (field, value) in [

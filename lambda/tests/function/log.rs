@@ -1,4 +1,4 @@
-//! The log, and what errors say.
+//! The log, and the messages of errors.
 
 use keyrota_function::arn::SecretArn;
 use keyrota_function::error::{Error, RequestError};

@@ -1,5 +1,5 @@
-//! The rotation function, tested through its library: the pure decisions by
-//! tables and properties, the steps over fakes of AWS.
+//! Tests the rotation function through its library: the pure decisions with tables and
+//! properties, and the steps with fakes of AWS.
 
 mod at_once;
 mod bad_input;

@@ -52,7 +52,7 @@ fn more_values_than_a_line_may_hold_go_on_in_the_next() {
     assert_eq!(lines.len(), 3);
     assert_eq!([0, 1, 2].map(|line| values(line).len()), [100, 100, 50]);
     assert_eq!(values(2)[49], 249);
-    // What has one value is said once.
+    // A metric with a single value appears in only one line.
     assert!(!lines[1].contains_key("Failures"));
 }
 

@@ -1,4 +1,4 @@
-//! Moments of the calendar.
+//! Points in time.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn time_does_not_run_over() {
 }
 
 proptest! {
-    /// What is written is what the SDKs' own calendar reads.
+    /// The SDKs' own calendar parses the formatted moment as the same one.
     #[test]
     fn what_is_written_is_what_was_meant(seconds in -62_135_596_800..253_402_300_800_i64) {
         use aws_smithy_types::{DateTime, date_time::Format};

@@ -1,4 +1,4 @@
-//! `testSecret`, where the new key must be allowed something.
+//! `testSecret`, if the new key must have a permission.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const ROLE: &str = "sts:AssumeRole arn:aws:iam::111122223333:role/deploy";
 const LIST: &str = "s3:ListBucket";
 const ASSUME: &str = "sts:AssumeRole";
 
-/// Pins what a new key must be allowed to do: an action, an ARN, and perhaps a Region.
+/// Pins the permission that a new key must have: an action, an ARN, and optionally a Region.
 fn pin(world: &World, text: &str) {
     let words: Vec<&str> = text.split(' ').collect();
     let mut probe = serde_json::json!({ "action": words[0], "resource": words[1] });
@@ -49,7 +49,7 @@ fn a_key_that_may_passes_with_one_more_call_by_itself() {
         assert_eq!(test(&world), "done");
         assert_eq!(count(&world, action), 1);
         let calls = world.calls.borrow();
-        // It is the last, when the key was found to be the user's.
+        // The probe comes last, after the key was found to belong to the user.
         assert_eq!(calls.last(), Some(&(action, key_id(4).to_string())));
         assert!(world.slept.get().is_zero());
     }
@@ -68,7 +68,7 @@ fn a_key_that_may_not_is_not_promoted() {
         let world = created(probe);
         world.allowed_at.set(None);
         assert_eq!(test(&world), "ProbeDenied");
-        // It was waited for, but not for as long as there was time.
+        // The step waited for it, but not until the timeout.
         assert!(count(&world, action) > 5);
         assert!(world.slept.get() >= Duration::from_secs(20));
         assert!(world.slept.get() < Duration::from_secs(25));
@@ -78,7 +78,7 @@ fn a_key_that_may_not_is_not_promoted() {
         assert!(said.contains("then rotate again"));
         assert_eq!(world.current_key(), key_id(1));
     }
-    // Nor by a whole rotation.
+    // A whole rotation does not change that either.
     let world = World::new("self", false);
     pin(&world, BUCKET);
     world.allowed_at.set(None);
@@ -157,7 +157,7 @@ fn a_pin_that_makes_no_sense_stops_it_before_any_call_with_the_key() {
     pin(&world, "s3:ListBucket everything");
     assert_eq!(test(&world), "PinInvalid");
     assert_eq!(count(&world, "sts:GetCallerIdentity"), 0);
-    // A test of the configuration finds it out too.
+    // A test of the configuration detects this too.
     let world = World::new("self", false);
     pin(&world, "nonsense everything");
     assert_eq!(test(&world), "PinInvalid");

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::fake::{SECRET, SECRET_ARN};
 
-/// Returns the pins with one entry, which has these fields besides the required ones.
+/// Returns the pins with one entry, which has these fields in addition to the required ones.
 fn pins(fields: Value) -> Result<Pins, PinsError> {
     let mut entry = json!({ "user": "ci", "owns_user": false, "rotate_as": "self" });
     for (field, value) in fields.as_object().expect("an object") {
@@ -53,7 +53,7 @@ fn the_three_ways_to_rotate() {
         let pin = pin(json!({ "administrator": administrator }));
         let named = RotateAs::Administrator(administrator.to_owned());
         assert_eq!(pin.rotate_as, named);
-        // It is asked for as it is pinned, whatever a value says.
+        // The request uses the pinned name, whatever a value contains.
         let asked = pin.administrator().expect("an administrator");
         assert_eq!(asked.as_str(), administrator);
     }
@@ -93,7 +93,7 @@ fn an_administrator_that_is_none_is_refused() {
     }
 }
 
-/// The event names the secret by its full ARN, and that is the one that is pinned.
+/// The event names the secret by its full ARN, which is the pinned one.
 #[test]
 fn another_secret_is_not_served() {
     let prefix = "arn:aws:secretsmanager:eu-central-1:111122223333:secret";

@@ -97,7 +97,7 @@ fn the_key_must_be_the_pinned_users() {
         world.identity.replace(Some(arn.to_owned()));
         assert_eq!(test(&world), "AnotherIdentity");
     }
-    // A value that says one user and holds another's key.
+    // A value that names one user and contains another user's key.
     let world = World::new("self", false);
     let other = world
         .find_key(key_id(2).as_str())
@@ -118,7 +118,7 @@ fn a_path_is_part_of_the_arn_but_not_of_the_name() {
     assert_eq!(test(&world), "done");
 }
 
-/// Secrets Manager's test of the configuration, in the forms that it may take.
+/// Secrets Manager's test of the configuration, in its possible forms.
 #[test]
 fn a_test_of_the_configuration_passes() {
     type Prepare = fn(&World);
@@ -147,7 +147,7 @@ fn a_test_of_the_configuration_passes() {
             "{form}"
         );
         assert_eq!(identifications(&world), 0, "{form}");
-        // It is never more than a test.
+        // It is always treated only as a test.
         let finished = run(&world, Step::Finish).name();
         assert_ne!(finished, "done", "{form}");
         assert_eq!(world.current_key(), key_id(1), "{form}");
@@ -214,7 +214,7 @@ fn half_a_credential_is_no_test_of_the_configuration() {
     }
 }
 
-/// The current ID with another secret key is a broken value, not the current one.
+/// The current ID with a different secret key is an invalid value, and not the current one.
 #[test]
 fn the_current_id_with_another_secret_key_is_tested() {
     let world = World::new("self", false);
@@ -224,12 +224,12 @@ fn the_current_id_with_another_secret_key_is_tested() {
     assert_eq!(test(&world), "KeyNotUsableYet");
 }
 
-/// A version cannot be changed, so a rotation whose key is gone would fail for
-/// ever.
+/// The value of a version cannot be changed, so a rotation whose key no longer exists would
+/// fail forever.
 #[test]
 fn a_rotation_whose_key_is_gone_is_given_up_and_the_next_succeeds() {
     type Meddle = fn(&World);
-    // An inactive key is seen; one that is missing is looked for twice.
+    // An inactive key is visible in the list. A missing key is looked up twice.
     let ways: [(Meddle, u64); 2] = [
         (|world| world.take_key(&key_id(4)), 20),
         (
@@ -252,7 +252,7 @@ fn a_rotation_whose_key_is_gone_is_given_up_and_the_next_succeeds() {
     }
 }
 
-/// IAM's lists lag behind, as its keys do.
+/// IAM's lists are eventually consistent, as its keys are.
 #[test]
 fn a_key_that_a_list_lacks_once_is_not_given_up() {
     let world = World::new("role", false);
@@ -264,7 +264,7 @@ fn a_key_that_a_list_lacks_once_is_not_given_up() {
     assert!(world.actions().contains(&"iam:ListAccessKeys"));
 }
 
-/// However short the time that the manifest gives a step.
+/// Whatever timeout the manifest sets for a step.
 #[test]
 fn a_key_that_is_gone_is_given_up_when_the_time_is_up() {
     let world = created();

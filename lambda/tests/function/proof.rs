@@ -1,17 +1,16 @@
-//! The proof by exhaustion: every point of every state.
+//! The exhaustive proof: it covers every point of every state.
 //!
-//! A state is all that lasts when no process runs: the user's keys, the
-//! versions of the secret with their labels, and how far a rotation has come.
-//! From a state, the next step of the rotation is run once without a fault,
-//! once with each fault at each call, and once with each two of them; whatever
-//! comes of it is a state again, and so is what Secrets Manager, an operator or
-//! a client then does. States that differ only in names and dates are one. The
-//! search ends when there is no new state, so that what holds in all of them
+//! A state is everything that persists while no process runs: the user's keys, the versions of
+//! the secret with their labels, and the progress of a rotation. From each state, the next step
+//! of the rotation is run once without a fault, once with each fault at each call, and once
+//! with each pair of faults. Each result is another state, and so is the result of whatever
+//! Secrets Manager, an operator, or a client does next. States that differ only in names and
+//! dates count as one. The search ends when it finds no new state, so what holds in all states
 //! holds after any number of faults, not only after two.
 //!
-//! After each call it is checked what must hold at each instant
-//! (`World::check`), after each step that no secret was said, and from each
-//! state, with the faults over, that a rotation succeeds without a person.
+//! After each call, the search checks the invariants (`World::check`). After each step, it
+//! checks that no output contains a secret. From each state, it checks that a rotation without
+//! further faults succeeds without a person.
 
 mod explore;
 mod fault;
@@ -72,7 +71,7 @@ fn on_all_processors(
     total.into_inner().expect("no panic")
 }
 
-/// Returns what the searches found, or ends the test with how it came about.
+/// Returns the results of the searches, or ends the test with the history of the failure.
 #[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
 fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
     let explored = found.unwrap_or_else(|found| panic!("{found}"));
@@ -82,7 +81,7 @@ fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
     explored
 }
 
-/// Up to two faults in one run of a step, and any number one run after another.
+/// Up to two faults in one run of a step, and any number in consecutive runs.
 #[test]
 fn the_key_in_use_is_never_broken() {
     let explored = expect_nothing(explore_all(worlds(), run_for, 2));
@@ -98,28 +97,28 @@ fn nor_is_it_where_sweeps_retire_old_keys() {
     assert!(explored.sweeps > 80_000, "{explored}");
 }
 
-/// Somebody who may write the secret breaks its own credential at most: between any two
-/// calls they store values, move labels, send events, and make keys of the user.
+/// A principal that may write the secret breaks at most the secret's own credential. Between
+/// any two calls, it stores values, moves labels, sends events, and creates keys of the user.
 #[test]
 fn who_writes_the_secret_breaks_no_other_credential() {
     let explored = expect_nothing(explore_all_forged(forged_worlds(), 2));
     assert!(explored.states > 10_000, "{explored}");
 }
 
-/// A part of the whole, in seconds: what must fail where a mistake is put in.
+/// A part of the search that takes seconds. It must fail if a mistake is inserted.
 #[test]
 fn in_short() {
     expect_nothing(explore_all(short_worlds(), run_for, 1));
 }
 
-/// The same, where such a principal acts once.
+/// The same, with one action of such a principal.
 #[test]
 fn who_writes_the_secret_in_short() {
     expect_nothing(explore_all_forged(forged_worlds(), 1));
 }
 
-/// The search can fail: it finds the lock-out of the function that is commonly
-/// published, with a single fault.
+/// The search can fail: with a single fault, it finds the lock-out in the commonly published
+/// function.
 #[test]
 fn the_search_finds_what_is_wrong_with_the_common_function() {
     let found = explore(&[one_key()], naive::run, 1).expect_err("a lock-out");
@@ -127,7 +126,7 @@ fn the_search_finds_what_is_wrong_with_the_common_function() {
     assert!(found.what.contains("AWSCURRENT's key"), "{found}");
 }
 
-/// One fault at each call of a rotation, in each of four ways, and one retry.
+/// One fault at each call of a rotation, in each of four ways, followed by one retry.
 #[test]
 fn one_fault_locks_the_common_functions_user_out_and_not_ours() {
     let naive = disturb(naive::run);
@@ -152,7 +151,7 @@ fn disturb(function: Function) -> Disturbed {
             world.befall(call, mishap);
             rotate_by(function, &world, TOKEN);
             if !world.mishaps.borrow().is_empty() {
-                // The rotation ended before the mishap could befall it.
+                // The rotation ended before the mishap could occur.
                 break;
             }
             rotate_by(function, &world, TOKEN);
@@ -164,7 +163,7 @@ fn disturb(function: Function) -> Disturbed {
     disturbed
 }
 
-/// Runs a rotation to its end or to the first step that fails.
+/// Runs a rotation to its end, or to the first step that fails.
 fn rotate_by(function: Function, world: &World, token: &str) {
     world.begin(token);
     for step in Step::ALL {

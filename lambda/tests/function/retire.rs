@@ -1,4 +1,4 @@
-//! What becomes of an old key: the whole grid of ages, uses and timetables.
+//! What happens to an old key: all combinations of ages, uses, and settings.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ fn the_life_of_a_key_that_nobody_uses() {
         (7 * DAY - 1, State::Inactive, KEEP(7 * DAY)),
         (7 * DAY, State::Inactive, Next::Delete),
         (7 * DAY, State::Gone, Next::Nothing),
-        // No sweep came for long: it is watched all the same.
+        // No sweep ran for a long time, but the key is still watched.
         (90 * DAY, State::Active, IDLE),
     ] {
         assert_eq!(
@@ -92,7 +92,7 @@ fn a_key_in_use_is_held_until_it_is_idle_or_the_patience_is_over() {
 #[test]
 fn a_key_that_was_held_is_watched_as_long_as_any_other() {
     let usual = usual();
-    // Last used on the tenth day: idle on the eleventh, and then six more.
+    // Last used on the tenth day: idle on the eleventh, and then for six more days.
     for (now, expected) in [
         (11 * DAY, KEEP(17 * DAY)),
         (17 * DAY - 1, KEEP(17 * DAY)),
@@ -109,7 +109,7 @@ fn the_same_time_for_both_is_one_call() {
     assert_eq!(at(&both, DAY - 1, State::Unread, Use::Unread), KEEP(DAY));
     assert_eq!(at(&both, DAY, State::Active, Use::None), Next::Delete);
     assert_eq!(at(&both, DAY, State::Inactive, Use::None), Next::Delete);
-    // What is in use is never deleted, even where the patience is over.
+    // A key in use is never deleted, even if it is not held back any longer.
     assert_eq!(at(&both, 2 * DAY, State::Active, used(2 * DAY)), FORCED);
     let found = at(&both, 2 * DAY, State::Inactive, used(2 * DAY));
     assert_eq!(found, KEEP(3 * DAY));
@@ -134,7 +134,7 @@ fn nobody_asks_before_the_time_has_come() {
     }
 }
 
-/// The rotation itself signs with the old key, a moment before it is replaced.
+/// The rotation itself signs with the old key, shortly before the key is replaced.
 #[test]
 fn only_what_was_signed_after_the_promotion_is_use() {
     for (last_used, expected) in [
@@ -147,9 +147,9 @@ fn only_what_was_signed_after_the_promotion_is_use() {
     }
 }
 
-/// Every timetable over these times, which are around each other's borders, with
-/// every age and use at and beside those borders: each answer is held against
-/// what the manifest promises, said in another way.
+/// All settings with these times, which are close to each other's boundaries, and all ages and
+/// uses at and near those boundaries. The test compares each decision with what the manifest
+/// promises, expressed in a different way.
 #[test]
 fn the_whole_grid_keeps_what_the_manifest_promises() {
     let times = [0, HOUR, DAY, 7 * DAY];
@@ -248,10 +248,9 @@ prop_compose! {
 }
 
 proptest! {
-    /// Sweeps at any times, and a client that uses the key as long as it is
-    /// accepted, until some day: the key is never taken from under the client
-    /// before the patience is over, is watched before it is deleted, and goes in
-    /// the end.
+    /// Sweeps run at arbitrary times, and a client uses the key until some day, as long as the
+    /// key is accepted. The key is never deactivated while the client uses it before that is
+    /// due, is watched before it is deleted, and is eventually removed.
     #[test]
     fn a_life(timetable in any_timetable(), gaps in proptest::collection::vec(1..3 * DAY, 1..80), stops in 0..60 * DAY) {
         let (mut now, mut state, mut last, mut deactivated) = (0, State::Active, None, None);

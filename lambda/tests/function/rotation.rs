@@ -31,7 +31,7 @@ fn a_rotation_ends_with_a_new_current_key_in_each_way() {
     }
 }
 
-/// The program's estimate of the cost counts these (`src/cost/calls.rs`).
+/// The program's cost estimate counts these calls (`src/cost/calls.rs`).
 #[test]
 fn no_call_is_made_that_is_not_needed() {
     let world = World::new("self", false);
@@ -104,7 +104,7 @@ fn each_step_may_be_called_again() {
         for step in Step::ALL {
             assert_eq!(run(&world, step).name(), "done");
             if step == repeated {
-                // Secrets Manager may also begin again with the first step.
+                // Secrets Manager may also restart with the first step.
                 for again in Step::ALL
                     .into_iter()
                     .take_while(|it| *it != step)

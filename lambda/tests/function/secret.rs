@@ -88,7 +88,7 @@ fn what_is_not_a_credential_is_told_apart() {
     );
 }
 
-/// The secret key in the field of the ID would be shown as an ID.
+/// A secret key in the field of the ID would be displayed like an ID.
 #[test]
 fn a_secret_key_is_not_taken_for_an_id() {
     let mut value = complete();

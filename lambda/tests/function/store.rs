@@ -1,4 +1,4 @@
-//! Making a key and storing it, with answers lost and calls refused.
+//! Creating and storing a key, with lost responses and refused calls.
 
 use keyrota_function::decide::PENDING;
 use keyrota_function::event::Step;
@@ -87,7 +87,7 @@ fn a_refused_put_gives_the_key_up_at_once() {
     }
 }
 
-/// The first put was carried out, the second is refused: the key is in use.
+/// The first call was carried out, and the second is refused: the key is in use.
 #[test]
 fn a_refusal_after_a_lost_answer_does_not_give_a_stored_key_up() {
     let world = begun();
@@ -98,7 +98,7 @@ fn a_refusal_after_a_lost_answer_does_not_give_a_stored_key_up() {
             Mishap::Before(CallErrorKind::NotAuthorised),
         ],
     );
-    // The first read back fails, so that the put is repeated.
+    // The first read fails, so the call is repeated.
     world.befall_nth(READ, 3, Mishap::Before(UNCLEAR));
     assert_eq!(run(&world, Step::Create).name(), "done");
     assert_eq!(pending(&world), Some(key_id(4).to_string()));
@@ -134,7 +134,7 @@ fn a_key_that_can_be_neither_stored_nor_removed_is_named_and_found_again() {
 fn the_key_of_another_run_wins() {
     let world = begun();
     let winner = world.give_key(USER, false);
-    // It is stored between the read and the put, and the list is as old.
+    // The value is stored between the read and the call, and the list is equally old.
     let value = world.value(&winner, crate::fake::SECRET_ARN);
     world.take_key(&winner.id);
     world.store_before(PUT, &value);

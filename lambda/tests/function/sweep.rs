@@ -1,4 +1,4 @@
-//! The sweep: what it does, and what it says.
+//! The sweep: what it does, and what it reports.
 
 mod alone;
 mod faults;
@@ -27,8 +27,8 @@ const DELETE: &str = "iam:DeleteAccessKey";
 const USUAL: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d";
 const PATIENT: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d force_after=30d";
 
-/// Returns a world with a timetable after a rotation: key 1 is AWSPREVIOUS's,
-/// key 4 AWSCURRENT's.
+/// Returns a world with `old_key` times after a rotation: key 1 is AWSPREVIOUS's, and key 4 is
+/// AWSCURRENT's.
 fn rotated_as(rotate_as: &str, timetable: &str) -> World {
     let world = World::new(rotate_as, false);
     tag(&world, timetable);
@@ -56,14 +56,14 @@ fn swept(world: &World) -> &'static str {
     sweep(world).name()
 }
 
-/// Sweeps and returns the calls that it made.
+/// Runs a sweep and returns its calls.
 fn calls(world: &World) -> Vec<&'static str> {
     world.calls.borrow_mut().clear();
     assert_eq!(swept(world), "done");
     world.actions()
 }
 
-/// Returns the last line of the log that has this field.
+/// Returns the last log line that has this field.
 fn last_with(world: &World, field: &str) -> Value {
     let said = world.said.borrow();
     let lines = said.lines().filter(|line| line.starts_with('{'));
@@ -108,7 +108,7 @@ fn an_old_key_is_deactivated_watched_and_deleted_in_each_way() {
             assert_eq!(by, signer, "{action} as {rotate_as}");
         }
         let calls = world.calls.borrow();
-        // Each was done once.
+        // Each action happened once.
         for action in [UPDATE, DELETE] {
             assert_eq!(calls.iter().filter(|(it, _)| *it == action).count(), 1);
         }
@@ -127,7 +127,7 @@ fn no_call_is_made_that_is_not_needed() {
     let all = [DESCRIBE, READ, READ, LIST, USAGE, DESCRIBE];
     let update = ["iam:ListUserTags", UPDATE];
     assert_eq!(calls(&world), [&all[..], &update].concat());
-    // An inactive key is watched: nobody asks when it was last used.
+    // An inactive key is being watched, so its last use is not read.
     assert_eq!(calls(&world), [DESCRIBE, READ, READ, LIST]);
     world.pass(6 * DAY);
     assert_eq!(calls(&world), [&all[..], &[DELETE]].concat());
@@ -160,7 +160,7 @@ fn a_key_in_use_is_held_and_reported() {
         Some(&today[..13])
     );
 
-    // The patience ends, and the key is watched since its last use.
+    // The key is no longer held back, and is watched from its last use on.
     world.pass(DAY);
     world.use_key(&key_id(1));
     assert_eq!(swept(&world), "done");
@@ -187,7 +187,7 @@ fn a_key_goes_when_its_client_has_moved_on() {
     assert_eq!(last_with(&world, "KeysHeldBack")["KeysHeldBack"], 0);
 }
 
-/// With `rotate_as: self`, the old key itself makes the new one.
+/// With `rotate_as: self`, the old key itself creates the new one.
 #[test]
 fn what_the_rotation_signed_is_not_use() {
     let world = rotated("deactivate_after=15m delete_after=7d hold_if_used_within=30d");
@@ -202,7 +202,7 @@ fn age_and_delay_are_measured() {
     let due = world.today().plus(30 * DAY);
     world.change_secret(|secret| secret.next_rotation = Some(due));
     world.pass(37 * DAY);
-    // A client has it in use, so that nothing else happens.
+    // A client uses it, so nothing else happens.
     world.use_key(&key_id(1));
     assert_eq!(swept(&world), "done");
     let line = last_with(&world, "CredentialAge");

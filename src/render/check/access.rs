@@ -1,4 +1,4 @@
-//! What policies allow: nothing wider than its purpose.
+//! Rules about what policies allow: nothing beyond their purpose.
 
 use super::network;
 use super::rule::{Found, Rule, Theme};
@@ -51,16 +51,16 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// A wildcard that is meant, and why.
+/// An intended wildcard, and its reason.
 pub struct Explained {
-    /// Which one.
+    /// The wildcard.
     pub what: &'static str,
-    /// Why it is there.
+    /// Why it is necessary.
     pub why: &'static str,
     holds: fn(&Stack<'_>, &Statement<'_>, &str) -> bool,
 }
 
-/// Every wildcard that a stack may have.
+/// Every wildcard that a stack may contain.
 pub const EXPLAINED: &[Explained] = &[
     Explained {
         what: "`*` as the resource of a key policy or a secret's policy",
@@ -110,7 +110,7 @@ pub const EXPLAINED: &[Explained] = &[
     },
 ];
 
-/// Returns whether a statement leaves a key to its own account's IAM policies.
+/// Returns whether a statement delegates access to a key to its own account's IAM policies.
 pub(super) fn administers(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
     statement.allows
         && statement.document.kind == Kind::Key
@@ -119,7 +119,8 @@ pub(super) fn administers(stack: &Stack<'_>, statement: &Statement<'_>) -> bool 
 }
 
 fn wildcards(stack: &Stack<'_>, found: &mut Found) {
-    // A Deny may be as wide as it likes, and permissions have rules of their own.
+    // A Deny statement may be as wide as necessary, and Lambda permissions have their own
+    // rules.
     let allowing = stack.statements.iter().filter(|one| one.allows);
     for statement in allowing.filter(|one| one.document.kind != Kind::Function) {
         let principals = statement

@@ -1,4 +1,4 @@
-//! Who may start the function, and call in for others.
+//! Rules about who may invoke the function or assume its role, and on whose behalf.
 
 use super::rule::{Found, Rule, Theme};
 use super::stack::Stack;

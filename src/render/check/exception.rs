@@ -1,5 +1,5 @@
-//! Findings that the manifest accepts, with its reason. Never what AWS would
-//! refuse: that only moves the refusal to a later hour.
+//! Findings that the manifest accepts, with a reason. A manifest cannot accept what AWS would
+//! refuse, because the deployment would still fail.
 
 use std::collections::HashMap;
 
@@ -48,11 +48,11 @@ pub(super) const THEME: Theme = Theme {
 /// A finding that the manifest accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// What was found.
+    /// The finding.
     pub finding: Finding,
     /// Why it is accepted.
     pub reason: String,
-    /// Its place in the manifest, such as `exceptions[1]`.
+    /// The path in the manifest, such as `exceptions[1]`.
     pub path: String,
 }
 
@@ -79,8 +79,8 @@ fn covers(exception: &model::Exception, path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Returns what stands of all the stacks of one manifest, each with the file
-/// where there are several, and what is wrong with the exceptions themselves.
+/// Returns the remaining findings of all stacks of one manifest, each with its file if there
+/// are several, and the findings about the exceptions themselves.
 pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Finding> {
     // Every stack's model has the exceptions of the whole manifest.
     let exceptions = stacks.first().map(|stack| &stack.model.exceptions);
@@ -93,12 +93,12 @@ pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Findi
     for (stack, report) in stacks.iter().zip(reports) {
         for finding in &report.findings {
             let mut finding = finding.clone();
-            // Whoever lays templates over keyrota's looks there first.
+            // With overlay templates, the cause is most likely in those.
             if finding.is_error() && !stack.overlaid.is_empty() {
                 let overlaid = format!("your templates: {}", stack.overlaid.join(", "));
                 finding.hint = finding.hint.map(|hint| format!("{hint} ({overlaid})"));
             }
-            // A place in the manifest is the same whichever stack shows it.
+            // A path in the manifest is the same in every stack.
             let entries = ["access_keys[", "databases["];
             let elsewhere = entries.iter().any(|list| finding.path.starts_with(list))
                 || finding.path == stack.file;
@@ -113,8 +113,8 @@ pub(crate) fn conclude(stacks: &[Rendered<'_>], reports: &[Report]) -> Vec<Findi
     findings
 }
 
-/// Returns each finding once, with the stacks that it was made in: what a template
-/// has wrong, every stack has.
+/// Returns each finding once, with the stacks that have it: a mistake in a template appears in
+/// every stack.
 fn together(found: Vec<(&str, Finding)>) -> Vec<Finding> {
     let mut order: Vec<(Finding, &str, usize)> = Vec::new();
     let mut seen: HashMap<Finding, usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! The function and its log.
+//! Rules about the function and its log.
 
 use super::rule::{Found, Rule, Theme};
 use super::stack::Stack;
@@ -291,7 +291,7 @@ fn runtime(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// What redirects or wraps whatever runs in Lambda.
+/// Environment variables that redirect or wrap the process in Lambda.
 const REDIRECTING: [&str; 9] = [
     "ALL_PROXY",
     "AWS_CA_BUNDLE",

@@ -1,4 +1,4 @@
-//! The KMS keys.
+//! Rules about the KMS keys.
 
 use super::access::administers;
 use super::rule::{Found, Rule, Theme};
@@ -90,14 +90,14 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// What works on data.
+/// Actions that operate on data.
 const CRYPTOGRAPHIC: [&str; 4] = [
     "kms:Decrypt",
     "kms:Encrypt",
     "kms:GenerateDataKey",
     "kms:ReEncryptFrom",
 ];
-/// What uses a key rather than manages it.
+/// Actions that use a key rather than manage it.
 const USES: [&str; 5] = [
     "kms:Decrypt",
     "kms:Encrypt",

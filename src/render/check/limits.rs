@@ -1,4 +1,4 @@
-//! What CloudFormation and the services count.
+//! Rules about the quotas of CloudFormation and the services.
 
 use super::rule::{Found, Rule, Theme};
 use super::stack::Stack;
@@ -7,7 +7,7 @@ use crate::model::Severity::Error;
 use crate::render::quota;
 use crate::render::tree::Value;
 
-/// What to do where a stack is too large.
+/// The remedy for a stack that is too large.
 pub(super) const SPLIT: &str = "split the entries over several manifests, each with its own stack";
 const QUOTAS: &str = "AWS CloudFormation User Guide, cloudformation-limits";
 
@@ -217,7 +217,7 @@ fn descriptions(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Where a finding is about the whole template.
+/// The place of a finding about the whole template.
 pub(super) fn file(stack: &Stack<'_>) -> String {
     stack.rendered.file.to_owned()
 }
@@ -226,8 +226,8 @@ fn size(stack: &Stack<'_>, section: &str) -> usize {
     stack.template.section(section).map_or(0, |all| all.len())
 }
 
-/// The length of a value as JSON, with the longest values there can be; nothing
-/// where it cannot be resolved.
+/// Returns the length of a value as JSON, with the longest values that its references can have,
+/// or `None` if it cannot be resolved.
 fn written(stack: &Stack<'_>, value: &Value) -> usize {
     let resolved = stack.longest.world.resolve(value).ok();
     let text = resolved.and_then(|value| serde_json::to_string(&value).ok());

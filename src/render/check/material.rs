@@ -1,5 +1,5 @@
-//! What looks like a secret, by its form. The text is scanned once; what it is
-//! found in is told, and never what it is.
+//! Finds text that looks like a secret by its form. The text is scanned once. A finding reports
+//! the location, and never the text itself.
 
 use std::ops::Range;
 
@@ -9,15 +9,15 @@ use super::rule::Found;
 use super::stack::Stack;
 use crate::render::tree::Mapping;
 
-/// How an access key ID begins: a user's, and a temporary one.
+/// The prefixes of access key IDs: long-term and temporary.
 const KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
 const KEY_ID_LENGTH: usize = 20;
 /// The length of a secret access key.
 const SECRET_LENGTH: usize = 40;
-/// A random text of that length has some thirty different characters, one of
-/// words far fewer.
+/// A random text of that length has about thirty different characters. A text made of words has
+/// far fewer.
 const DIFFERENT: usize = 22;
-/// How a session token begins, in base64.
+/// The beginning of a session token in base64.
 const TOKEN_LENGTH: usize = 12;
 const TOKENS: [&str; 3] = ["IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"];
 
@@ -57,8 +57,8 @@ pub(super) fn scan(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Returns where words of at least [`TOKEN_LENGTH`] stand, none of which a step of that
-/// length can miss.
+/// Returns the positions of words of at least [`TOKEN_LENGTH`] characters. A scan in steps of
+/// that length cannot miss one.
 fn long_words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let in_word = |at: usize| bytes.get(at).is_some_and(|byte| WORD[usize::from(*byte)]);
@@ -83,7 +83,7 @@ fn long_words(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// What base64 is made of.
+/// The characters of base64.
 const WORD: [bool; 256] = {
     let mut word = [false; 256];
     let mut byte = 0;
@@ -95,7 +95,7 @@ const WORD: [bool; 256] = {
     word
 };
 
-/// The ID may have a path behind it, as in a request's scope.
+/// The ID may be followed by a path, as in a request's credential scope.
 fn is_key_id(word: &str) -> bool {
     let id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let (id_part, rest) = word.split_at(KEY_ID_LENGTH.min(word.len()));
@@ -115,7 +115,7 @@ fn is_random(token: &str) -> bool {
     mixed && seen.iter().filter(|seen| **seen).count() >= DIFFERENT
 }
 
-/// A name that the manifest gives, or a logical ID made of one, can look random.
+/// A name from the manifest, or a logical ID derived from it, can look random.
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
     let output = |outputs: &Mapping| outputs.contains_key(token);
     let template = &stack.template;
@@ -140,7 +140,7 @@ fn is_name(stack: &Stack<'_>, token: &str) -> bool {
         || stack.model().stack.as_str().contains(token)
 }
 
-/// The part of the template that begins last before this.
+/// Returns the part of the template that begins last before this position.
 fn holder(stack: &Stack<'_>, before: &str) -> String {
     let heading = |line: &&str| {
         let name = line.strip_prefix("  ").unwrap_or(line);

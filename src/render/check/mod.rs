@@ -1,9 +1,9 @@
-//! Holds a rendered stack to AWS's limits and to what keyrota promises of it.
-//!
+//! Checks a rendered stack against AWS's limits and keyrota's own rules.
 //! It reads the template that will be deployed, not the model it came from: an
-//! organisation may lay templates of its own over ours, and what those get wrong
-//! has to be found too. Every finding is returned, with its place and a way on.
-//! One file a theme; `docs/reference/rules.md` is made from the same table.
+//! The check reads the template that will be deployed, not the model that it was rendered from:
+//! an organisation may replace templates with its own, and the check must find the mistakes in
+//! those too. It returns every finding, with its place and a next step. Each theme has one
+//! file. `docs/reference/rules.md` is generated from the same table.
 
 mod access;
 mod caller;
@@ -42,7 +42,7 @@ use rule::Found;
 pub use rule::{Rule, Theme};
 use stack::Stack;
 
-/// The rules, theme by theme.
+/// The rules, grouped by theme.
 pub const THEMES: &[Theme] = &[
     limits::THEME,
     policy::THEME,
@@ -61,14 +61,14 @@ pub const THEMES: &[Theme] = &[
     exception::THEME,
 ];
 
-/// What the check says of one stack.
+/// The result of checking one stack.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What was found and stands.
+    /// The findings that no exception covers.
     pub findings: Vec<Finding>,
-    /// The rules that found nothing.
+    /// The rules without a finding.
     pub passed: Vec<&'static Rule>,
-    /// What was found and the manifest accepts, with its reason.
+    /// The findings that the manifest accepts, with its reasons.
     pub excepted: Vec<Exception>,
 }
 
@@ -77,16 +77,17 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     THEMES.iter().flat_map(|theme| theme.rules)
 }
 
-/// How long what is measured becomes with the longest values there can be.
+/// The lengths to compare with limits, computed with the longest values that references can
+/// have.
 pub(crate) struct Longest {
-    /// The documents' lengths.
+    /// The lengths of the policy documents.
     pub sizes: Vec<Size>,
-    /// The same world, for what is no document.
+    /// The longest values that references can have, for everything else that is measured.
     pub world: World,
 }
 
-/// Holds a stack, and the text of its template, to every rule. [`conclude`] adds what can only be said of all the
-/// stacks of a manifest together.
+/// Checks a stack, and the text of its template, against every rule. [`conclude`] adds the
+/// findings that concern all stacks of a manifest.
 pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &Longest) -> Report {
     let stack = Stack::new(rendered, text, longest);
     let mut report = Report::default();
@@ -108,8 +109,8 @@ pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &Longest) -> R
     report
 }
 
-/// Returns what is wrong with the references of a template: asked first, since
-/// policies whose references point nowhere cannot be resolved.
+/// Returns the findings about a template's references. This check comes first, since policies
+/// with dangling references cannot be resolved.
 pub(super) fn check_references(tree: &Value) -> Vec<Finding> {
     let mut found = Found::new(&reference::DANGLING);
     reference::dangling(&template::Template::new(tree), &mut found);

@@ -1,4 +1,4 @@
-//! Names, paths and tags that AWS takes.
+//! Rules about names, paths, and tags that AWS accepts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -190,7 +190,7 @@ fn parsed<T>(
     parse: impl Fn(&str) -> Result<T, String>,
     found: &mut Found,
 ) {
-    // What a reference comes to is held where it points.
+    // The value of a reference is checked where it is defined.
     if let Some(text) = literal(value)
         && let Err(why) = parse(text)
     {

@@ -1,4 +1,4 @@
-//! Where the databases' function stands, and how it reaches the servers.
+//! Rules about the network of the databases' function, and how it connects to the servers.
 
 use std::net::IpAddr;
 
@@ -119,7 +119,7 @@ pub(super) const THEME: Theme = Theme {
                     let host = database.host.as_str().to_ascii_lowercase();
                     let rds = host.ends_with(".rds.amazonaws.com")
                         || host.ends_with(".rds.amazonaws.com.cn");
-                    // RDS Proxy has certificates of the public authority.
+                    // The certificates of RDS Proxy are signed by a public authority.
                     let proxy = host.contains(".proxy-");
                     if rds && !proxy && database.tls != Tls::Require && database.tls_ca.is_none() {
                         found.add(
@@ -153,7 +153,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// What Lambda does for a function in a VPC, in its role's name.
+/// The actions that Lambda carries out for a function in a VPC, with its role.
 pub(super) const ACTIONS: [&str; 6] = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -204,7 +204,7 @@ fn waits(stack: &Stack<'_>, found: &mut Found) {
         let mut policies = mine
             .filter(|one| one.does("ec2:CreateNetworkInterface"))
             .map(|one| one.document.resource.as_str())
-            // One that stands in the role itself is there with it.
+            // An inline policy in the role exists as soon as the role does.
             .filter(|policy| *policy != strategy.role())
             .filter(|policy| !function.depends_on().any(|id| id == *policy));
         if let Some(policy) = policies.next() {
@@ -233,8 +233,8 @@ fn denied(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Returns whether a statement has what Lambda does for a function in a VPC, all of
-/// it denied to that function's code.
+/// Returns whether a statement denies the function's own code all the actions that Lambda
+/// carries out for a function in a VPC.
 pub(super) fn is_lambdas(stack: &Stack<'_>, statement: &Statement<'_>) -> bool {
     let known = |action: &String| ACTIONS.contains(&action.as_str());
     let mut mine = stack
@@ -267,9 +267,9 @@ fn is_denied(stack: &Stack<'_>, strategy: Strategy, function: &str, action: &str
     })
 }
 
-/// Returns whether a host looks as though it could be reached from a private network
-/// only: an address of one (RFC 1918, RFC 4193), or a name without a dot or with an
-/// ending that public DNS does not have.
+/// Returns whether a host appears to be reachable only from a private network: it has a private
+/// address (RFC 1918, RFC 4193), a name without a dot, or a top-level domain that does not
+/// exist in public DNS.
 fn is_private(host: &str) -> bool {
     match host.parse() {
         Ok(IpAddr::V4(address)) => {

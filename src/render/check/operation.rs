@@ -1,4 +1,4 @@
-//! What whoever operates the stack goes by: alarms, tags, outputs.
+//! Rules about what operators need: alarms, tags, and outputs.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,8 @@ use super::template::{items, literal, target};
 use crate::model::Severity::{Error, Warning};
 use crate::render::{STACK_TAG, TOPIC, secret_output};
 
-/// The types that CloudFormation tags, of those that stand near a stack like this.
+/// The resource types that CloudFormation can tag, as far as they may appear in a stack like
+/// this.
 const TAGGABLE: [&str; 12] = [
     "AWS::CloudWatch::Alarm",
     "AWS::DynamoDB::Table",

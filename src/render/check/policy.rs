@@ -1,4 +1,4 @@
-//! The sizes of policies, as their services count them.
+//! Rules about the sizes of policies, as the services count them.
 
 use std::collections::BTreeMap;
 
@@ -159,8 +159,8 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
     }
 }
 
-/// The inline policies of each role or user together, by its logical ID, or by
-/// its name where the stack does not make it.
+/// The inline policies of each role or user, grouped by its logical ID, or by its name if the
+/// stack does not create it.
 fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
@@ -171,7 +171,7 @@ fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     sizes
 }
 
-/// A policy that stands in a role or user is carried by that.
+/// A policy that is defined inside a role or user belongs to that resource.
 fn carriers<'stack>(stack: &'stack Stack<'_>, resource: &str) -> Vec<&'stack str> {
     let Some(resource) = stack.template.resource(resource) else {
         return Vec::new();

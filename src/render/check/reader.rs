@@ -1,4 +1,4 @@
-//! Who may read the secrets.
+//! Rules about who may read the secrets.
 
 use std::collections::HashSet;
 
@@ -80,9 +80,8 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// Returns the readers that could never read in this account: the key
-/// `aws/secretsmanager` decrypts for its own account only
-/// (`auth-and-access_examples_cross`).
+/// Returns the readers that could never read in this account: the key `aws/secretsmanager`
+/// decrypts only for its own account (`auth-and-access_examples_cross`).
 pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
     let mut findings = Vec::new();
     let keys = model.access_keys.iter();
@@ -114,8 +113,8 @@ fn policies<'all>(stack: &'all Stack<'_>) -> impl Iterator<Item = &'all Resource
         .of_type("AWS::SecretsManager::ResourcePolicy")
 }
 
-/// The manifest's own fault has its place there; what else the template lets read
-/// has it in the template.
+/// A finding caused by the manifest has its place there. A finding about another reader in the
+/// template has its place in the template.
 fn foreign(stack: &Stack<'_>, found: &mut Found) {
     let Some(account) = &stack.model().account else {
         return;
@@ -139,7 +138,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
             .iter()
             .filter(|one| one.kind() == "AWS");
         for reader in principals.map(Principal::name) {
-            // A bare number stands for the account's root.
+            // An account number stands for the account's root.
             let owner = account_of(reader).unwrap_or(reader);
             let number = AccountId::parse(owner).is_ok();
             if number && owner != account.as_str() && !ours.contains(&(secret.id, reader)) {
@@ -149,7 +148,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Each reader of the manifest, with its entry and the logical ID of its secret.
+/// Returns each reader in the manifest, with its entry and the logical ID of its secret.
 fn readers<'all>(
     stack: &'all Stack<'_>,
 ) -> impl Iterator<Item = (Served<'all>, &'all str, &'all str)> {
@@ -219,7 +218,7 @@ fn unlisted(stack: &Stack<'_>, found: &mut Found) {
         let secret = policy.and_then(|policy| target(policy.get("SecretId")?));
         let known = |principal: &str| match secret {
             Some(secret) => listed.contains(&(secret, principal)),
-            // A key's own rules say for which secrets.
+            // The key policy itself limits the secrets.
             None => principal == root || roles.contains(principal) || anywhere.contains(principal),
         };
         for principal in statement.principals.iter().map(Principal::name) {

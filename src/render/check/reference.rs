@@ -1,4 +1,4 @@
-//! What points where.
+//! Rules about references.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// Asked on its own too, before policies are resolved.
+/// This check also runs on its own, before policies are resolved.
 pub(super) const DANGLING: Rule = Rule {
     id: "dangling-reference",
     severity: Error,
@@ -98,8 +98,8 @@ pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
     }
 }
 
-/// Takes away whatever needs nothing that is left, until nothing goes: what then
-/// remains has circles in it.
+/// Repeatedly removes every resource that depends on none of the remaining ones. The resources
+/// that are left contain cycles.
 fn circles(stack: &Stack<'_>, found: &mut Found) {
     let resources = &stack.template.resources;
     let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
@@ -138,8 +138,8 @@ fn circles(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Everything that is left needs something that is left, so that walking on comes
-/// back to where it has been.
+/// Each remaining resource depends on a remaining one, so following the dependencies leads to a
+/// cycle.
 fn circle<'tree>(
     needs: &[BTreeSet<usize>],
     start: usize,
@@ -189,7 +189,7 @@ fn partial(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Returns whether an ARN ends as a secret's does.
+/// Returns whether an ARN ends like that of a secret.
 fn is_full(arn: &str) -> bool {
     let name = arn.split_once(":secret:").map(|(_, name)| name);
     let suffix = name.and_then(|name| name.rsplit_once('-'));

@@ -1,4 +1,4 @@
-//! The function's role, and what else in IAM the stack makes.
+//! Rules about the function's role, and the other IAM resources that the stack creates.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::render::document::Kind;
 use crate::render::statement::Principal;
 use crate::render::{KEYS_TAG, MAKING_TAG, Strategy};
 
-/// All that the access keys' function's role needs for all that a manifest can say.
+/// All permissions that the role of the access keys' function can need for any manifest.
 const KEY_ACTIONS: [&str; 17] = [
     "iam:CreateAccessKey",
     "iam:DeleteAccessKey",
@@ -32,10 +32,10 @@ const KEY_ACTIONS: [&str; 17] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
-/// The tags of users that the function writes.
+/// The tags that the function writes on users.
 const RECORDS: [&str; 2] = [MAKING_TAG, KEYS_TAG];
 
-/// The same for the databases'.
+/// All permissions that the role of the databases' function can need for any manifest.
 const DATABASE_ACTIONS: [&str; 16] = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -55,7 +55,7 @@ const DATABASE_ACTIONS: [&str; 16] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
-/// Returns what a function's role may have to do.
+/// Returns the permissions that a function's role can need.
 const fn actions(strategy: Strategy) -> &'static [&'static str] {
     match strategy {
         Strategy::AccessKeys => &KEY_ACTIONS,
@@ -231,7 +231,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// What `templates/user-policy.yaml.hbs` allows, on the user alone.
+/// The permissions in `templates/user-policy.yaml.hbs`, which apply only to the user itself.
 const OWN_KEYS: [&str; 5] = [
     "iam:CreateAccessKey",
     "iam:DeleteAccessKey",
@@ -347,7 +347,7 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
         }
     }
     for statement in stack.role_statements(strategy) {
-        // `*` alone is the wildcard's rule's to tell of.
+        // A `*` is reported by the rule about wildcards.
         for arn in statement.resources.iter().filter(|arn| *arn != "*") {
             if !known.contains(arn) {
                 found.add(

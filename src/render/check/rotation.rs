@@ -1,4 +1,4 @@
-//! The schedules, and what has to be there before them.
+//! Rules about the schedules and their dependencies.
 
 use std::collections::{HashMap, HashSet};
 
@@ -72,7 +72,7 @@ pub(super) const THEME: Theme = Theme {
                 for schedule in stack.template.of_type(SCHEDULE) {
                     let function = schedule.get("RotationLambdaARN").and_then(target);
                     let secret = schedule.get("SecretId").and_then(target);
-                    // A secret of a template's own is somebody else's to tell.
+                    // Secrets that an organisation's own template adds are not checked here.
                     let known = match secret.and_then(|secret| functions.get(secret)) {
                         Some(own) => function == Some(*own),
                         None => stack
@@ -181,7 +181,7 @@ fn expressions(stack: &Stack<'_>, found: &mut Found) {
                 }
             }
             (Some(expression), None) => {
-                // What a reference comes to is not known before.
+                // The value of a reference is not known before deployment.
                 if let Some(Err(why)) = literal(expression).map(Schedule::parse) {
                     found.add(place("ScheduleExpression"), why.to_string());
                 }
@@ -246,12 +246,13 @@ fn policies_of(
     schedules: &HashMap<&str, &Resource<'_>>,
     found: &mut Found,
 ) {
-    // By what a policy names it is needed for: a secret, a user, or every rotation.
+    // The resources that a policy names determine what needs it: a secret, a user, or every
+    // rotation.
     let mut naming: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut always: Vec<&str> = Vec::new();
     for statement in stack.role_statements(strategy) {
         let policy = statement.document.resource.as_str();
-        // One that stands in the role itself is there with it.
+        // An inline policy in the role exists as soon as the role does.
         if policy == strategy.role() {
             continue;
         }
@@ -297,7 +298,7 @@ fn policies_of(
     }
 }
 
-/// Returns the ARNs that an entry's rotation needs, and the users whose own policies.
+/// Returns the ARNs that an entry's rotation needs, and the users whose own policies it needs.
 fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
     let world = stack.world();
     let mut arns = vec![world.secret_arn(entry.served.secret.as_str())];
@@ -318,7 +319,7 @@ fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
     (arns, users)
 }
 
-/// The secrets that rules name in a property; the rules are those that have `with`.
+/// Returns the secrets that rules name in a property. Only the rules that satisfy `with` count.
 fn watched<'all>(
     stack: &'all Stack<'_>,
     property: &'all str,
@@ -333,7 +334,7 @@ fn watched<'all>(
     ours.map(|one| one.target)
 }
 
-/// Holds each secret of the manifest to exactly one of something.
+/// Checks that each secret in the manifest has exactly one of something.
 fn once<'all>(
     stack: &'all Stack<'_>,
     named: impl Iterator<Item = &'all str>,

@@ -1,30 +1,31 @@
-//! What a rule is.
+//! The definition of a rule.
 
 use super::stack::Stack;
 use crate::model::{Finding, Severity};
 
-/// Something that a rendered stack is held to.
+/// A condition that a rendered stack must meet.
 pub struct Rule {
-    /// Its name in findings and exceptions, in kebab case.
+    /// The name in findings and exceptions, in kebab case.
     pub id: &'static str,
-    /// Whether what it finds refuses the stack.
+    /// Whether a finding refuses the stack or is only reported.
     pub severity: Severity,
-    /// AWS itself would refuse the stack, or what it is for, so that no exception helps.
+    /// Whether AWS itself would refuse the stack or its purpose would be defeated, so that no
+    /// exception helps.
     pub refused_by_aws: bool,
-    /// What holds, as a sentence.
+    /// The condition, as a sentence.
     pub title: &'static str,
-    /// What happens where it does not.
+    /// The consequence of a violation.
     pub why: &'static str,
-    /// What to do where it does not.
+    /// The remedy for a violation.
     pub remedy: &'static str,
-    /// Where the rule comes from: the page of AWS's documentation, or the reason of our own.
+    /// The source of the rule: a page of AWS's documentation, or keyrota's own reason.
     pub source: &'static str,
-    /// Absent where a finding is about the manifest's exceptions themselves.
+    /// The check. It is absent if the findings concern the manifest's exceptions themselves.
     pub(super) check: Option<fn(&Stack<'_>, &mut Found)>,
 }
 
 impl Rule {
-    /// Returns whether a manifest may accept what it finds.
+    /// Returns whether a manifest may accept the rule's findings.
     pub fn can_be_excepted(&self) -> bool {
         !self.refused_by_aws && self.check.is_some()
     }
@@ -36,15 +37,15 @@ impl std::fmt::Debug for Rule {
     }
 }
 
-/// Rules that belong together.
+/// Rules about the same theme.
 pub struct Theme {
-    /// Its heading.
+    /// The heading.
     pub title: &'static str,
-    /// What belongs to it.
+    /// The rules.
     pub rules: &'static [Rule],
 }
 
-/// Collects what one rule finds.
+/// Collects the findings of one rule.
 pub(super) struct Found {
     rule: &'static Rule,
     findings: Vec<Finding>,
@@ -58,12 +59,12 @@ impl Found {
         }
     }
 
-    /// Adds a finding at a place, with the rule's remedy for a hint.
+    /// Adds a finding at a place, with the rule's remedy as the hint.
     pub fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.add_with(place, message, self.rule.remedy);
     }
 
-    /// Adds a finding with a hint of its own.
+    /// Adds a finding with its own hint.
     pub fn add_with(
         &mut self,
         place: impl Into<String>,
@@ -77,7 +78,7 @@ impl Found {
         self.findings.push(finding.hint(hint));
     }
 
-    /// Adds a finding where something is more than a limit.
+    /// Adds a finding if a number exceeds a limit.
     pub fn hold(&mut self, place: impl Into<String>, what: &str, count: usize, limit: usize) {
         if count > limit {
             let message = format!("{what}: {count}, but AWS accepts at most {limit}");

@@ -1,4 +1,4 @@
-//! The secrets, and that nothing secret stands in a template.
+//! Rules about the secrets, and against secret values in a template.
 
 use keyrota_contract::{tag, value};
 
@@ -83,7 +83,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// Both policies: the one for a deleted stack, and the one for a replaced resource.
+/// Both policies: the deletion policy, and the update-replace policy.
 pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
     for resource in stack.template.of_type(kind) {
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
@@ -94,9 +94,11 @@ pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
     }
 }
 
-/// A password by the name of its property: it may look like any other word.
+/// A password is recognised by the name of its property, since its value may look like any
+/// other word.
 fn passwords(stack: &Stack<'_>, found: &mut Found) {
-    // What an entry has, and there may be thousands of, holds none.
+    // Resource types that every entry has contain no password, and there may be thousands of
+    // them.
     let entries = [
         "AWS::IAM::UserPolicy",
         "AWS::SecretsManager::ResourcePolicy",
@@ -114,7 +116,7 @@ fn passwords(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// A reference to a secret, which CloudFormation resolves itself, holds none.
+/// A dynamic reference, which CloudFormation itself resolves, contains no secret value.
 fn holds_password(value: &Value) -> bool {
     match value {
         Value::Sequence(items) => items.iter().any(holds_password),
@@ -157,7 +159,7 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// What is wrong is told without the value: it may be what must not be told.
+/// The finding omits the value, which may be a secret.
 fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<(), &'static str> {
     let text = stack
         .resolved(seed)
@@ -182,7 +184,7 @@ fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<
     }
 }
 
-/// Likewise.
+/// The finding omits the value here too.
 fn check_database_seed(
     stack: &Stack<'_>,
     secret: &Resource<'_>,

@@ -1,5 +1,5 @@
-//! A rendered stack with all that the rules ask about it: its template, its policies,
-//! and the manifest's entries beside what became of them.
+//! A rendered stack with everything that the rules ask about it: its template, its policies,
+//! and the manifest's entries with the resources rendered from them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,24 +13,24 @@ use crate::render::served::{self, Served};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy};
 
-/// What an entry of the manifest is.
+/// The kind of an entry.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'stack> {
     Key(&'stack AccessKey),
     Database(&'stack Database),
 }
 
-/// One entry of the manifest beside its secret in the template.
+/// An entry of the manifest and its secret in the template.
 pub(super) struct Entry<'stack> {
     pub source: Source<'stack>,
-    /// Its place in the manifest.
+    /// The path in the manifest.
     pub place: &'stack str,
     pub served: Served<'stack>,
     pub secret: Option<Resource<'stack>>,
 }
 
 impl Entry<'_> {
-    /// Returns what rotates it.
+    /// Returns the strategy that rotates the entry.
     pub const fn strategy(&self) -> Strategy {
         match self.source {
             Source::Key(_) => Strategy::AccessKeys,
@@ -39,17 +39,17 @@ impl Entry<'_> {
     }
 }
 
-/// A rendered stack with all that the rules ask about it.
+/// A rendered stack with everything that the rules ask about it.
 pub(super) struct Stack<'stack> {
     pub rendered: &'stack Rendered<'stack>,
-    /// The template's text.
+    /// The text of the template.
     pub text: &'stack str,
     pub template: Template<'stack>,
     pub longest: &'stack Longest,
     /// Every statement of every document.
     pub statements: Vec<Statement<'stack>>,
     pub entries: Vec<Entry<'stack>>,
-    /// What the manifest itself names by ARN.
+    /// The ARNs that the manifest itself names.
     pub named: HashSet<&'stack str>,
 }
 
@@ -99,8 +99,8 @@ impl<'stack> Stack<'stack> {
         &self.rendered.world
     }
 
-    /// Returns a value as CloudFormation would have it; nothing where that
-    /// cannot be known, or is no text.
+    /// Returns a value as CloudFormation would resolve it, or `None` if the value is unknown or
+    /// is not a string.
     pub fn resolved(&self, value: &Value) -> Option<String> {
         match self.world().resolve(value).ok()? {
             Value::String(text) => Some(text),
@@ -109,12 +109,12 @@ impl<'stack> Stack<'stack> {
         }
     }
 
-    /// Returns what the stack's functions rotate.
+    /// Returns the strategies of the stack's functions.
     pub fn strategies(&self) -> impl Iterator<Item = Strategy> + use<'stack> {
         Strategy::of(self.model())
     }
 
-    /// Returns each function that is under the ID that all else knows it by.
+    /// Returns each function whose logical ID is the one that the rest of the stack refers to.
     pub fn functions(&self) -> impl Iterator<Item = (Strategy, &Resource<'stack>)> {
         self.strategies().filter_map(|strategy| {
             let function = self.template.resource(strategy.function())?;
@@ -122,7 +122,7 @@ impl<'stack> Stack<'stack> {
         })
     }
 
-    /// Returns the statements of documents of these kinds that allow something.
+    /// Returns the Allow statements of documents of these kinds.
     pub fn allowing<'all>(
         &'all self,
         kinds: &'all [Kind],
@@ -131,7 +131,7 @@ impl<'stack> Stack<'stack> {
         all.filter(move |one| one.allows && kinds.contains(&one.document.kind))
     }
 
-    /// Returns the statements of the policies that a function's role carries.
+    /// Returns the statements of the policies that are attached to a function's role.
     pub fn role_statements<'all>(
         &'all self,
         strategy: Strategy,
@@ -140,7 +140,7 @@ impl<'stack> Stack<'stack> {
         identity.filter(move |one| self.carries(strategy, &one.document.resource))
     }
 
-    /// Returns whether a policy is one of a function's role's.
+    /// Returns whether a policy is attached to a function's role.
     pub fn carries(&self, strategy: Strategy, policy: &str) -> bool {
         let role = strategy.role();
         let Some(policy) = self.template.resource(policy) else {
@@ -150,8 +150,8 @@ impl<'stack> Stack<'stack> {
     }
 }
 
-/// Returns the roles and users that a policy is attached to: logical IDs, or
-/// names where it has those.
+/// Returns the roles and users that a policy is attached to: their logical IDs, or their names
+/// if the policy refers to them by name.
 pub(super) fn holders<'tree>(policy: &Resource<'tree>) -> impl Iterator<Item = &'tree str> {
     let keys = ["RoleName", "Roles", "UserName", "Users"].into_iter();
     let policy = *policy;

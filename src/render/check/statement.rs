@@ -1,10 +1,10 @@
-//! What the rules ask about the statements of policies.
+//! Queries about the statements of policies that the rules share.
 
 use crate::render::document::Document;
 use crate::render::statement::{Condition, Principal};
 
-/// The operators that let a request pass only where a key has one of the values.
-/// Those with `IfExists` or `Not` let others pass too.
+/// The condition operators that allow a request only if a key has one of the values. Operators
+/// with `IfExists` or `Not` also allow other requests.
 const NARROWING: [&str; 6] = [
     "StringEquals",
     "StringEqualsIgnoreCase",
@@ -14,25 +14,25 @@ const NARROWING: [&str; 6] = [
     "ForAnyValue:StringEquals",
 ];
 
-/// A statement of a policy, resolved.
+/// A statement of a policy with resolved references.
 pub(super) struct Statement<'stack> {
     pub document: &'stack Document,
     index: usize,
     pub allows: bool,
     pub denies: bool,
-    /// Empty where the statement has `NotAction`.
+    /// Empty if the statement has `NotAction`.
     pub actions: &'stack [String],
-    /// Empty where the statement has `NotResource`.
+    /// Empty if the statement has `NotResource`.
     pub resources: &'stack [String],
-    /// Empty where the statement has `NotPrincipal`.
+    /// Empty if the statement has `NotPrincipal`.
     pub principals: &'stack [Principal],
-    /// `NotAction`, `NotResource` or `NotPrincipal`, where it has one.
+    /// `NotAction`, `NotResource`, or `NotPrincipal`, if the statement has one.
     pub negated: Option<&'static str>,
     conditions: &'stack [Condition],
 }
 
 impl<'stack> Statement<'stack> {
-    /// Returns every statement of the documents, in their order.
+    /// Returns every statement of the documents, in order.
     pub fn all(documents: &'stack [Document]) -> Vec<Self> {
         let mut all = Vec::new();
         for document in documents {
@@ -66,19 +66,19 @@ impl<'stack> Statement<'stack> {
         all
     }
 
-    /// Returns its place, for a finding.
+    /// Returns the statement's place for a finding.
     pub fn at(&self) -> String {
         self.document
             .kind
             .place(&self.document.resource, self.index)
     }
 
-    /// Returns whether one of the actions is this one, or a pattern that has it.
+    /// Returns whether one of the actions is this action, or a pattern that matches it.
     pub fn does(&self, action: &str) -> bool {
         self.actions.iter().any(|one| matches(one, action))
     }
 
-    /// Returns whether every request that meets the conditions has no tag keys but these.
+    /// Returns whether the conditions limit the tag keys of every request to these.
     pub fn tags_only(&self, keys: &[&str]) -> bool {
         self.conditions.iter().any(|one| {
             one.operator == "ForAllValues:StringEquals"
@@ -91,8 +91,8 @@ impl<'stack> Statement<'stack> {
         })
     }
 
-    /// Returns the values that a condition key is narrowed to; none where it is not
-    /// narrowed. Condition keys are case-insensitive (`reference_policies_elements_condition`).
+    /// Returns the values that a condition key is limited to, or `None` if it is not limited.
+    /// Condition keys are case-insensitive (`reference_policies_elements_condition`).
     pub fn narrowed<'all>(&'all self, key: &'all str) -> impl Iterator<Item = &'stack str> + 'all {
         let mine = self.conditions.iter().filter(move |one| {
             NARROWING.contains(&one.operator.as_str()) && one.key.eq_ignore_ascii_case(key)
@@ -101,18 +101,18 @@ impl<'stack> Statement<'stack> {
         values.filter(|value| *value != "*")
     }
 
-    /// Returns the number of conditions: an operator with a key is one.
+    /// Returns the number of conditions. Each pair of an operator and a key counts as one.
     pub fn conditions_count(&self) -> usize {
         self.conditions.len()
     }
 
-    /// Returns whether a condition key is narrowed to anything.
+    /// Returns whether a condition key is limited to any values.
     pub fn is_narrowed(&self, key: &str) -> bool {
         self.narrowed(key).next().is_some()
     }
 }
 
-/// Returns whether a pattern of an action has an action: `*` and `?`, in either case.
+/// Returns whether an action matches a pattern with `*` and `?`. Case is ignored.
 pub(super) fn matches(pattern: &str, action: &str) -> bool {
     if memchr::memchr2(b'*', b'?', pattern.as_bytes()).is_none() {
         return pattern.eq_ignore_ascii_case(action);
@@ -129,7 +129,7 @@ pub(super) fn matches(pattern: &str, action: &str) -> bool {
                 at += 1;
                 here += 1;
             }
-            // Back to the last star, which takes one more.
+            // Backtracks to the last `*`, which matches one more character.
             _ => match star {
                 Some((after, taken)) => {
                     at = after + 1;

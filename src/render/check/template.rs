@@ -1,12 +1,12 @@
-//! A typed view of a rendered template: resources by ID and type, and every
-//! reference between them, found in one walk.
+//! A typed view of a rendered template: resources by ID and type, and all references between
+//! them, collected in one traversal.
 
 use std::collections::HashMap;
 
 use crate::model::AccountId;
 use crate::render::tree::{Mapping, Value};
 
-/// What CloudFormation knows by itself (`pseudo-parameter-reference`).
+/// The pseudo parameters of CloudFormation (`pseudo-parameter-reference`).
 const PSEUDO: [&str; 8] = [
     "AWS::AccountId",
     "AWS::NotificationARNs",
@@ -24,9 +24,9 @@ pub(super) struct Template<'tree> {
     pub resources: Vec<Resource<'tree>>,
     by_id: HashMap<&'tree str, usize>,
     by_type: HashMap<&'tree str, Vec<usize>>,
-    /// Everything that points somewhere, `DependsOn` included.
+    /// Every reference, including `DependsOn`.
     pub references: Vec<Reference<'tree>>,
-    /// Every text that names an ARN, with the resource it stands in.
+    /// Every string that contains an ARN, with its resource.
     pub arns: Vec<(Place<'tree>, &'tree str)>,
 }
 
@@ -45,17 +45,17 @@ impl<'tree> Resource<'tree> {
         self.properties?.get(key)
     }
 
-    /// Returns a property that is a plain text, no reference.
+    /// Returns a property that is a plain string, and not a reference.
     pub fn text(&self, key: &str) -> Option<&'tree str> {
         literal(self.get(key)?)
     }
 
-    /// Returns an attribute beside the properties, such as `DeletionPolicy`.
+    /// Returns a resource attribute outside the properties, such as `DeletionPolicy`.
     pub fn attribute(&self, key: &str) -> Option<&'tree str> {
         literal(self.whole.get(key)?)
     }
 
-    /// Returns the place of a property, for a finding.
+    /// Returns the place of a property for a finding.
     pub fn at(&self, path: &str) -> String {
         format!("{}.{path}", self.id)
     }
@@ -67,18 +67,18 @@ impl<'tree> Resource<'tree> {
         tag.get("Value")
     }
 
-    /// Returns the logical IDs that it waits for.
+    /// Returns the logical IDs in `DependsOn`.
     pub fn depends_on(&self) -> impl Iterator<Item = &'tree str> {
         items(self.whole.get("DependsOn")).filter_map(literal)
     }
 }
 
-/// Where something stands.
+/// A location in the template.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'tree> {
-    /// The resource, or the output.
+    /// The resource or the output.
     pub id: &'tree str,
-    /// The property, where it is a resource.
+    /// The property, if the location is in a resource.
     pub property: &'tree str,
 }
 
@@ -91,20 +91,20 @@ impl Place<'_> {
     }
 }
 
-/// Something that points at a resource or parameter.
+/// A reference to a resource or parameter.
 #[derive(Clone, Copy)]
 pub(super) struct Reference<'tree> {
     pub from: Place<'tree>,
-    /// The resource that it stands in, by its number; none where that is an output.
+    /// The index of the resource that contains the reference, or `None` in an output.
     pub within: Option<usize>,
     pub target: &'tree str,
-    /// The resource that it points at, by its number; none where that is a parameter or
+    /// The index of the resource that it refers to, or `None` if it refers to a parameter or to
     /// nothing.
     pub to: Option<usize>,
 }
 
 impl<'tree> Template<'tree> {
-    /// Reads the tree once.
+    /// Traverses the tree once.
     pub fn new(tree: &'tree Value) -> Self {
         let mut template = Self {
             tree,
@@ -154,7 +154,7 @@ impl<'tree> Template<'tree> {
         self.tree.get(name).and_then(Value::as_mapping)
     }
 
-    /// Returns what stands beside the sections, such as `Description`.
+    /// Returns a top-level value outside the sections, such as `Description`.
     pub fn top(&self, name: &str) -> Option<&'tree Value> {
         self.tree.get(name)
     }
@@ -164,13 +164,13 @@ impl<'tree> Template<'tree> {
         self.by_id.get(id).map(|index| &self.resources[*index])
     }
 
-    /// Returns the resources of a type, in the template's order.
+    /// Returns the resources of a type, in template order.
     pub fn of_type(&self, kind: &str) -> impl Iterator<Item = &Resource<'tree>> {
         let indices = self.by_type.get(kind).into_iter().flatten();
         indices.map(|index| &self.resources[*index])
     }
 
-    /// Returns whether something of that name can be referred to.
+    /// Returns whether a reference to that name is valid.
     pub fn knows(&self, name: &str) -> bool {
         let parameter = || {
             self.section("Parameters")
@@ -242,7 +242,7 @@ impl<'tree> Template<'tree> {
     }
 }
 
-/// Returns a text that is no reference.
+/// Returns a string that is not a reference.
 pub(super) fn literal(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
@@ -250,7 +250,7 @@ pub(super) fn literal(value: &Value) -> Option<&str> {
     }
 }
 
-/// Returns the items of a list; one value alone stands for a list of it.
+/// Returns the items of a list. A single value counts as a list with one item.
 pub(super) fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     let (one, many) = match value {
         Some(Value::Sequence(items)) => (None, items.as_slice()),
@@ -259,7 +259,7 @@ pub(super) fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     one.into_iter().chain(many)
 }
 
-/// Returns what `!Ref` or `!GetAtt` points at, short or long.
+/// Returns the target of `!Ref` or `!GetAtt`, in the short or the long form.
 pub(super) fn target(value: &Value) -> Option<&str> {
     let (name, value) = match value {
         Value::Tagged(tagged) if tagged.tag == "Ref" => ("Ref", &tagged.value),
@@ -280,8 +280,8 @@ pub(super) fn target(value: &Value) -> Option<&str> {
     }
 }
 
-/// Returns an ARN's partition, service, Region, account and resource. A
-/// placeholder such as `${AWS::Region}` is one piece, colons and all.
+/// Returns an ARN's partition, service, Region, account, and resource. A placeholder, for
+/// example `${AWS::Region}`, is one piece, including its colons.
 pub(super) fn arn_parts(arn: &str) -> Option<[&str; 5]> {
     let mut rest = arn.strip_prefix("arn:")?;
     let mut parts = [""; 5];
@@ -303,7 +303,7 @@ pub(super) fn arn_parts(arn: &str) -> Option<[&str; 5]> {
     Some(parts)
 }
 
-/// Returns the account that an ARN names by number.
+/// Returns the account number in an ARN.
 pub(super) fn account_of(arn: &str) -> Option<&str> {
     let [_, _, _, account, _] = arn_parts(arn)?;
     AccountId::parse(account).ok().map(|_| account)

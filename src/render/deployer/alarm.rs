@@ -22,8 +22,8 @@ const TOPIC: &[Action] = &[
 
 const SUBSCRIBE: &[Action] = &[("sns:Subscribe", &[Bootstrap])];
 
-/// These have no resource to name (`list_amazonsns`), so that they are bound to calls
-/// that CloudFormation makes, which are for subscriptions of the caller's stacks.
+/// These actions have no resource type (`list_amazonsns`), so they are limited to calls that
+/// CloudFormation makes, which concern subscriptions of the caller's stacks.
 const SUBSCRIPTIONS: &[Action] = &[
     ("sns:GetSubscriptionAttributes", &[Bootstrap, Teardown]),
     ("sns:Unsubscribe", &[Bootstrap, Teardown]),
@@ -50,7 +50,7 @@ const RULES: &[Action] = &[
     ("events:UntagResource", &[Bootstrap]),
 ];
 
-/// Returns what keeps the alarms and rules.
+/// Returns the grants for the alarms and rules.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
     let topic = vec![world.arn("sns", &generated(model, "AlarmTopic-"))];
@@ -63,7 +63,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut rules: Vec<String> = Vec::new();
     for strategy in Strategy::of(model) {
         let id = |id: &&str| format!("{}{id}", strategy.prefix());
-        // No server holds an old password back.
+        // Database servers do not hold back an old password, so there is no such alarm.
         let held_back = (strategy == Strategy::AccessKeys).then_some("KeysHeldBackAlarm-");
         alarms.extend(["FunctionErrorsAlarm-"].iter().map(id));
         alarms.extend(held_back.iter().map(id));

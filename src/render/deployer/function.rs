@@ -4,8 +4,8 @@ use super::Command::{Bootstrap, Doctor, Rotate, Teardown};
 use super::{Action, Grant, Scope, generated};
 use crate::render::Strategy;
 
-/// Secrets Manager asks for `InvokeFunction` of whoever turns rotation on, or
-/// rotates (`rotating-secrets-required-permissions-function`).
+/// Secrets Manager requires `InvokeFunction` of the principal that turns on rotation or starts
+/// one (`rotating-secrets-required-permissions-function`).
 const FUNCTION: &[Action] = &[
     ("lambda:AddPermission", &[Bootstrap]),
     ("lambda:CreateFunction", &[Bootstrap]),
@@ -25,7 +25,7 @@ const FUNCTION: &[Action] = &[
     ("lambda:UpdateFunctionConfiguration", &[Bootstrap]),
 ];
 
-/// `FilterLogEvents` is how a rotation that failed says why.
+/// `FilterLogEvents` shows why a rotation failed.
 const LOG: &[Action] = &[
     ("logs:CreateLogGroup", &[Bootstrap]),
     ("logs:DeleteLogGroup", &[Bootstrap, Teardown]),
@@ -37,16 +37,16 @@ const LOG: &[Action] = &[
     ("logs:UntagResource", &[Bootstrap]),
 ];
 
-/// To look for the group is to look at all of them, for IAM.
+/// IAM grants the lookup of a log group only on all log groups.
 const FIND_LOG: &[Action] = &[
     ("logs:DescribeIndexPolicies", &[Bootstrap]),
     ("logs:DescribeLogGroups", &[Bootstrap, Teardown]),
     ("logs:DescribeResourcePolicies", &[Bootstrap]),
 ];
 
-/// CloudFormation's handler looks at the VPC that a function is to stand in, and, when
-/// it takes the function away, whether its network interfaces are gone. EC2 knows no
-/// resource for that (`list_amazonec2`).
+/// CloudFormation's handler describes the VPC before it creates a function there. When it
+/// deletes the function, it checks whether the network interfaces still exist. EC2 defines no
+/// resource type for these actions (`list_amazonec2`).
 const FIND_NETWORK: &[Action] = &[
     ("ec2:DescribeNetworkInterfaces", &[Bootstrap, Teardown]),
     ("ec2:DescribeSecurityGroups", &[Bootstrap]),
@@ -54,7 +54,7 @@ const FIND_NETWORK: &[Action] = &[
     ("ec2:DescribeVpcs", &[Bootstrap]),
 ];
 
-/// Returns what keeps the functions and their log groups.
+/// Returns the grants for the functions and their log groups.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
     let mut functions = Vec::new();
@@ -63,7 +63,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         let function = generated(model, &format!("{}-", strategy.function()));
         functions.push(world.arn("lambda", &format!("function:{function}")));
         let group = format!("log-group:{}", strategy.log_group_name(&model.stack));
-        // Tags are asked for with the first form, everything else with the second.
+        // Actions on tags use the first form of the ARN, and all others use the second.
         groups.push(world.arn("logs", &group));
         groups.push(world.arn("logs", &format!("{group}:*")));
     }

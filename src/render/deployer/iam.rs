@@ -7,10 +7,10 @@ use super::{Action, Grant, Scope, by_cloudformation, each, entries, generated, o
 use crate::model::{AccessKey, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
-/// With a boundary in the manifest: only with that boundary.
+/// Grants for a manifest with a permissions boundary: only roles and users with that boundary.
 const MAKE_ROLE: &[Action] = &[("iam:CreateRole", &[Bootstrap])];
 
-/// Puts the boundary on a role that is there without it. Nothing takes it away.
+/// Puts the boundary on an existing role without one. No grant allows its removal.
 const BOUND_ROLE: &[Action] = &[("iam:PutRolePermissionsBoundary", &[Bootstrap])];
 
 const ROLE: &[Action] = &[
@@ -30,7 +30,7 @@ const ROLE: &[Action] = &[
 
 const PASS_ROLE: &[Action] = &[("iam:PassRole", &[Bootstrap])];
 
-/// A stack with many secrets has its role's policies as managed ones.
+/// In a stack with many secrets, the role's policies are managed policies.
 const POLICIES: &[Action] = &[
     ("iam:CreatePolicy", &[Bootstrap]),
     ("iam:CreatePolicyVersion", &[Bootstrap]),
@@ -67,9 +67,8 @@ const USERS: &[Action] = &[
     ),
 ];
 
-/// What is recorded on a user while a key is made or given up: see `plan/seeding.rs`.
-/// That decides which key may be deleted, so that each command may write its own tags
-/// and no other.
+/// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
+/// which key may be deleted, so each command may write only its own tags.
 const SEEDING: &[Action] = &[
     ("iam:TagUser", &[Bootstrap]),
     ("iam:UntagUser", &[Bootstrap]),
@@ -80,21 +79,21 @@ const ABANDONED: &[Action] = &[
     ("iam:UntagUser", &[Rotate, Doctor]),
 ];
 
-/// A teardown leaves no record of keys behind.
+/// A teardown removes all records about keys.
 const FORGET: &[Action] = &[("iam:UntagUser", &[Teardown])];
 
-/// Users that rotate themselves have a policy for it.
+/// Users that rotate their own keys have a policy for that.
 const SELVES: &[Action] = &[
     ("iam:DeleteUserPolicy", &[Bootstrap, Teardown]),
     ("iam:PutUserPolicy", &[Bootstrap]),
 ];
 
-/// As with the role.
+/// The same as for the role.
 const MAKE_USER: &[Action] = &[("iam:CreateUser", &[Bootstrap])];
 
 const BOUND_USER: &[Action] = &[("iam:PutUserPermissionsBoundary", &[Bootstrap])];
 
-/// The users that the stack makes.
+/// The users that the stack creates.
 const MADE: &[Action] = &[
     ("iam:DeleteUser", &[Bootstrap, Teardown]),
     ("iam:GetLoginProfile", &[Bootstrap, Teardown]),
@@ -105,21 +104,21 @@ const MADE: &[Action] = &[
     ("iam:UpdateUser", &[Bootstrap]),
 ];
 
-/// The tags of a user that the stack makes are the template's, so that CloudFormation
-/// alone writes them: on everything, as with secrets.
+/// The template defines the tags of a user that the stack creates, so only CloudFormation
+/// writes them. The grant covers all users, as with secrets.
 const TAG_MADE: &[Action] = &[
     ("iam:TagUser", &[Bootstrap]),
     ("iam:UntagUser", &[Bootstrap]),
 ];
 
-/// The handlers of users and of their policies both ask for them.
+/// The handlers of both users and their policies need these actions.
 const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown])];
 
-/// Returns what keeps the role, the users and their access keys.
+/// Returns the grants for the role, the users, and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
     let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
-    // A name that had to be cut short is the same for both.
+    // A shortened name is the same for both.
     let named = |kind: &str, last: &str| -> Vec<String> {
         let mut arns: Vec<String> = Strategy::of(model)
             .map(|strategy| generated(model, &format!("{}{last}", strategy.prefix())))

@@ -1,14 +1,15 @@
-//! What a person or pipeline needs that runs `plan`, `bootstrap`, `rotate`,
-//! `status`, `doctor` and `teardown`, and no more.
+//! The least-privilege policy for a person or pipeline that runs `plan`, `bootstrap`, `rotate`,
+//! `status`, `doctor`, and `teardown`.
 //!
-//! Every statement belongs to one command, whose name its Sid begins with: those of
-//! a command are a policy that is enough for it. Most of what a command needs
-//! stands in one statement; another is added where IAM wants other conditions, or
-//! where an action would come to meet a resource that it is not for.
+//! Every statement belongs to one command, and its Sid begins with the command's name. The
+//! statements of a command form a policy that is sufficient for it. Most of a command's
+//! permissions are in one statement. Another statement is necessary where IAM requires
+//! different conditions, or where an action would apply to a resource that it is not intended
+//! for.
 //!
-//! CloudFormation acts with the caller's credentials, so that the calls of its
-//! resource types (the `handlers` of their schemas) are among them. A test takes
-//! each action away and sees the command fail.
+//! CloudFormation acts with the caller's credentials, so the policy includes the calls of its
+//! resource types (the `handlers` in their schemas). A test removes each action and checks that
+//! the command then fails.
 
 mod alarm;
 mod function;
@@ -31,10 +32,11 @@ use crate::model::{AccessKey, Model};
 
 pub use parts::parts;
 
-/// Up to here a stack's name is whole in the names that CloudFormation makes.
+/// The maximum length of a stack name that appears in full in the names that CloudFormation
+/// generates.
 const WHOLE: usize = 24;
 
-/// A command that calls AWS in the deployer's name.
+/// A command that calls AWS with the deployer's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {
     Plan,
@@ -55,7 +57,7 @@ impl Command {
         Self::Teardown,
     ];
 
-    /// Returns what its statements' Sids begin with.
+    /// Returns the prefix of its statements' Sids.
     const fn name(self) -> &'static str {
         match self {
             Self::Plan => "Plan",
@@ -68,15 +70,15 @@ impl Command {
     }
 }
 
-/// An action, with the commands that need it.
+/// An action, and the commands that need it.
 type Action = (&'static str, &'static [Command]);
 
 /// Actions on resources of one kind.
 struct Grant {
-    /// What it is for, which the Sid of a statement of its own ends with.
+    /// The purpose, with which the Sid of a separate statement ends.
     purpose: &'static str,
-    /// The kind of the resources. Actions on one kind mean nothing on another, so
-    /// that grants of different kinds can share a statement.
+    /// The kind of the resources. Actions on one kind have no effect on another, so grants on
+    /// different kinds can share a statement.
     kind: &'static str,
     resources: Vec<String>,
     actions: &'static [Action],
@@ -99,8 +101,8 @@ impl Grant {
         }
     }
 
-    /// Returns a grant on everything, which IAM wants for actions that look for
-    /// something among all there is.
+    /// Returns a grant on all resources, which IAM requires for actions that list or search
+    /// resources.
     fn everywhere(actions: &'static [Action]) -> Self {
         Self::new("Find", "*", vec!["*".to_owned()], actions)
     }
@@ -111,8 +113,8 @@ impl Grant {
     }
 }
 
-/// Returns the condition that a call writes or removes these tags, at least one and no
-/// other. `ForAllValues` alone would hold of a call without tags
+/// Returns the condition that a call writes or removes at least one of these tags and no
+/// others. `ForAllValues` alone would also match a call without tags
 /// (`reference_policies_condition-single-vs-multi-valued-context-keys`).
 fn only_tags<K: AsRef<str>>(keys: &[K]) -> Value {
     let keys: BTreeSet<&str> = keys.iter().map(AsRef::as_ref).collect();
@@ -122,22 +124,22 @@ fn only_tags<K: AsRef<str>>(keys: &[K]) -> Value {
     })
 }
 
-/// Returns the condition that CloudFormation makes the call, in the caller's name.
+/// Returns the condition that CloudFormation makes the call on the caller's behalf.
 fn by_cloudformation() -> Value {
     json!({ "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" } })
 }
 
-/// What the grants are made from.
+/// The inputs of the grants.
 struct Scope<'a> {
     model: &'a Model,
     world: &'a World,
-    /// The role has managed policies.
+    /// Whether the role has managed policies.
     managed: bool,
-    /// The template goes through S3.
+    /// Whether the template is uploaded to S3.
     long: bool,
 }
 
-/// Returns the policy for a stack.
+/// Returns the deployer's policy for a stack.
 pub fn policy(rendered: &Rendered<'_>) -> Policy {
     let scope = Scope {
         model: rendered.model,
@@ -157,18 +159,19 @@ pub fn policy(rendered: &Rendered<'_>) -> Policy {
     Policy::new(statements.into_iter().flatten().collect())
 }
 
-/// A statement in the making.
+/// A statement under construction.
 struct Draft<'a> {
     purpose: &'static str,
     sid: String,
     condition: Option<&'a Value>,
-    /// The kinds of resources that are in it, with them.
+    /// The kinds of resources in the statement, with the resources.
     kinds: Vec<(&'static str, &'a [String])>,
     actions: BTreeSet<&'static str>,
 }
 
 impl<'a> Draft<'a> {
-    /// Returns whether no action would meet a resource that it was not granted on.
+    /// Returns whether a grant can be added so that no action applies to a resource that it was
+    /// not granted on.
     fn takes(&self, grant: &'a Grant) -> bool {
         let same = |(kind, resources): &(&str, &[String])| {
             *kind != grant.kind || *resources == grant.resources
@@ -180,7 +183,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Returns a command's statements: as few as take every grant.
+/// Returns the statements of a command: the smallest number that covers every grant.
 fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
     let mut drafts: Vec<Draft<'_>> = Vec::new();
     for grant in grants {
@@ -193,7 +196,7 @@ fn statements(command: Command, grants: &[Grant]) -> Vec<Statement> {
         let index = found.unwrap_or_else(|| {
             let purpose = if drafts.is_empty() { "" } else { grant.purpose };
             let same = drafts.iter().filter(|draft| draft.purpose == purpose);
-            // Numbers are for the parts of a statement that is cut.
+            // Only the parts of a split statement are numbered.
             let nth = ('B'..='Z').nth(same.count().wrapping_sub(1));
             let nth = nth.map(String::from).unwrap_or_default();
             drafts.push(Draft {
@@ -226,9 +229,9 @@ fn statement(draft: Draft<'_>) -> Statement {
     }
 }
 
-/// Returns a pattern for the name that CloudFormation makes of the stack's, the
-/// logical ID and random letters. It cuts a long stack's name short, by rules it
-/// does not document, so that such a pattern has to be wider.
+/// Returns a pattern for a name that CloudFormation generates from the stack's name, the
+/// logical ID, and random characters. CloudFormation shortens a long stack name by undocumented
+/// rules, so the pattern for such a name must be wider.
 fn generated(model: &Model, logical_id: &str) -> String {
     let stack = model.stack.as_str();
     if stack.len() <= WHOLE {
@@ -238,7 +241,7 @@ fn generated(model: &Model, logical_id: &str) -> String {
     }
 }
 
-/// Returns what the entries have, each once.
+/// Returns the values of all entries without duplicates.
 fn each(entries: &[&AccessKey], arn: impl Fn(&AccessKey) -> String) -> Vec<String> {
     let arns: BTreeSet<String> = entries.iter().map(|entry| arn(entry)).collect();
     arns.into_iter().collect()

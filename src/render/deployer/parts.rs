@@ -1,4 +1,4 @@
-//! A policy that is too long for IAM, as several that allow the same.
+//! Splits a policy that is too long for IAM into several that allow the same actions.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use super::Command;
 use crate::render::policy::{self, Policy, Statement};
 use crate::render::quota::{MAX_ATTACHED, MAX_MANAGED};
 
-/// Returns policies that together allow what one does, each short enough for a
-/// managed policy; none where it is short enough itself.
+/// Returns policies that together allow the same as one, each short enough for a managed
+/// policy. Returns `None` if the policy itself is short enough.
 ///
-/// Where they are more than a role takes, none holds statements of two commands, so
-/// that each command can have a role of its own.
+/// If there are more policies than a role can have, none contains statements of two commands,
+/// so that each command can have its own role.
 pub fn parts(policy: &Policy) -> Vec<Policy> {
     let frame = frame();
     let statements = policy.statements().iter();
-    // A comma comes with each.
+    // Each statement adds a comma.
     let sized: Vec<(&Statement, usize)> = statements.map(|it| (it, it.size() + 1)).collect();
     let whole: usize = sized.iter().map(|(_, length)| length).sum();
-    // None after the last.
+    // The last statement adds no comma.
     if frame + whole <= MAX_MANAGED + 1 {
         return Vec::new();
     }
@@ -40,8 +40,8 @@ pub fn parts(policy: &Policy) -> Vec<Policy> {
         .collect()
 }
 
-/// A statement that a policy holds, and its length there. A fleet has many policies with
-/// long lists, so that lengths are added up and not taken anew.
+/// A statement that a policy contains, and its length there. A fleet has many policies with
+/// long lists, so lengths are added up instead of being computed again.
 struct Piece {
     statement: Statement,
     length: usize,
@@ -68,8 +68,8 @@ fn frame() -> usize {
     Policy::new(Vec::new()).size()
 }
 
-/// Cuts a statement that no policy holds: by service first, since no action means
-/// anything on another service's resources, then within the list of resources.
+/// Splits a statement that is too long for any policy: first by service, since no action
+/// applies to another service's resources, and then by resources.
 fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
     if frame + length <= MAX_MANAGED {
         return vec![Piece {
@@ -103,13 +103,13 @@ fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
             while let Some((arn, length)) = rest
                 .next_if(|(_, length)| resources.is_empty() || frame + taken + length < MAX_MANAGED)
             {
-                // A comma comes with each.
+                // Each resource adds a comma.
                 taken += length + 1;
                 resources.push(arn.clone());
             }
             pieces.push(Piece {
                 statement: statement.part(sid, actions.clone(), resources),
-                // None after the last.
+                // The last resource adds no comma.
                 length: taken - 1,
             });
         }
@@ -117,8 +117,8 @@ fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
     pieces
 }
 
-/// Returns the service of an ARN, whose partition may be a placeholder with colons of
-/// its own.
+/// Returns the service in an ARN. The ARN's partition may be a placeholder that contains
+/// colons.
 fn service_of(arn: &str) -> Option<&str> {
     let after = arn.strip_prefix("arn:${AWS::Partition}:");
     let after = after.or_else(|| Some(arn.strip_prefix("arn:")?.split_once(':')?.1));

@@ -1,4 +1,4 @@
-//! The secrets and the keys that encrypt them.
+//! The grants for the secrets and the keys that encrypt them.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use crate::model::{InitialPassword, KmsKey, Model, SecretReference};
 use crate::render::served::{self, Served};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
-/// By ARN, and by the bare name for the commands that meet secrets that are not
-/// there: such a secret has no suffix yet. No secret has an ARN that ends in the name
-/// of another, since names that end like one are refused.
+/// Secrets by ARN, and also by name for the commands that deal with secrets that do not exist:
+/// such a secret has no suffix yet. No secret's ARN ends with the name of another secret, since
+/// keyrota refuses names that end like a suffix.
 const SECRETS: &[Action] = &[
     ("secretsmanager:CancelRotateSecret", &[Bootstrap]),
     ("secretsmanager:CreateSecret", &[Bootstrap]),
@@ -41,25 +41,25 @@ const DEPLOYED_SECRETS: &[Action] = &[
     ("secretsmanager:UpdateSecretVersionStage", &[Rotate]),
 ];
 
-/// The tags of a secret are the template's, so that CloudFormation writes them. That is
-/// granted on everything, since lists of names would fill policies: CloudFormation tags
-/// what it makes or changes, which the caller needs the other permissions for.
+/// The template defines the tags of a secret, so CloudFormation writes them. The grant covers
+/// all secrets, since lists of names would fill policies. CloudFormation tags only what it
+/// creates or changes, and the caller needs the other permissions for that.
 const TAG_SECRETS: &[Action] = &[
     ("secretsmanager:TagResource", &[Bootstrap]),
     ("secretsmanager:UntagResource", &[Bootstrap]),
 ];
 
-/// What somebody has changed is restored by the command itself: the manifest's own tags
-/// and keyrota's are written again, and those of keyrota's that should not be there are
-/// removed. The secrets are those of the stack by the tag that AWS alone writes.
+/// The command itself restores what someone has changed: it writes the manifest's and keyrota's
+/// tags again, and removes keyrota tags that should not exist. The tag that only AWS can write
+/// identifies the stack's secrets.
 const RESTORE_TAGS: &[Action] = &[
     ("secretsmanager:TagResource", &[Bootstrap]),
     ("secretsmanager:UntagResource", &[Bootstrap]),
 ];
 
-/// A teardown also deletes the secrets that earlier manifests left and this one does not
-/// name. They are the stack's by the tag that only AWS writes: a condition on a tag of
-/// keyrota's would let this part delete any secret on which somebody wrote that tag.
+/// A teardown also deletes the secrets that earlier manifests left behind and this one does not
+/// name. The tag that only AWS can write shows that they belong to the stack: a condition on
+/// one of keyrota's tags would let this statement delete any secret that someone tagged.
 const STACKS_SECRETS: &[Action] = &[
     ("secretsmanager:CancelRotateSecret", &[Teardown]),
     ("secretsmanager:DeleteSecret", &[Teardown]),
@@ -67,7 +67,7 @@ const STACKS_SECRETS: &[Action] = &[
     ("secretsmanager:GetSecretValue", &[Teardown]),
 ];
 
-/// Tells names, no values, and IAM grants it on everything only.
+/// Returns names and no values. IAM grants it only on all resources.
 const FIND: &[Action] = &[("secretsmanager:ListSecrets", &[Teardown])];
 
 const READ_SECRETS: &[Action] = &[
@@ -79,18 +79,19 @@ const READ_SECRETS: &[Action] = &[
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
-/// Its full ARN goes into `secretarn`; its value is for the function alone.
+/// `secretarn` contains the full ARN. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
     &[Plan, Bootstrap, Rotate, Doctor],
 )];
 
-/// What it holds is stored as the first value of another one.
+/// The secret's value is stored as the first value of another secret.
 const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstrap])];
 
 const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
 
-/// Through Secrets Manager: to read a secret takes one, to store it both.
+/// The calls through Secrets Manager: reading a secret needs one of these actions, and storing
+/// one needs both.
 const USE_KEYS: &[Action] = &[
     (
         "kms:Decrypt",
@@ -99,15 +100,15 @@ const USE_KEYS: &[Action] = &[
     ("kms:GenerateDataKey", &[Bootstrap]),
 ];
 
-/// A key that is not there yet has no ARN to name: the tag it must get stands for
-/// it. The tag can be set by CloudFormation alone, since whoever could set it on any
-/// key would have made that key the stack's.
+/// A key that does not exist yet has no ARN, so the tag that it will receive identifies it.
+/// Only CloudFormation may set the tag, because a principal that could set it on any key could
+/// make that key look like the stack's.
 const MAKE_KEY: &[Action] = &[
     ("kms:CreateKey", &[Bootstrap]),
     ("kms:TagResource", &[Bootstrap]),
 ];
 
-/// The key's ID is not known before, so that it is told by its tag.
+/// The key's ID is not known in advance, so the tag identifies the key.
 const OWN_KEY: &[Action] = &[
     ("kms:CreateAlias", &[Bootstrap]),
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
@@ -131,10 +132,10 @@ const ALIAS: &[Action] = &[
     ("kms:DeleteAlias", &[Bootstrap, Teardown]),
 ];
 
-/// IAM grants it on everything only.
+/// IAM grants it only on all resources.
 const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
 
-/// Returns what keeps the secrets, and keeps and uses the KMS keys.
+/// Returns the grants for the secrets, and for managing and using the KMS keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
@@ -183,11 +184,12 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     grants.into_iter().chain(restored).collect()
 }
 
-/// How long the tags of one statement are at most, so that a policy has room for it.
+/// The maximum length of the tags in one statement, so that a policy has room for it.
 const TAGS_AT_ONCE: usize = 1_500;
 
-/// Returns the conditions under which tags are restored, one tag a call: a tag that is
-/// the same on every secret has that value, another one has keyrota's key.
+/// Returns the conditions for restoring tags, one tag per call. If a tag has the same value on
+/// every secret, the condition requires that value. Otherwise, it requires one of keyrota's tag
+/// keys.
 fn restored(scope: &Scope<'_>) -> Vec<Value> {
     let model = scope.model;
     let own = SECRET_TAGS.into_iter().filter(|key| *key != STACK_TAG);
@@ -231,21 +233,21 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
     groups.into_iter().map(condition).collect()
 }
 
-/// Returns the condition that CloudFormation made the resource for a stack of this name.
-/// The stack's ID is not known before it is deployed, so that its last part is open.
+/// Returns the condition that CloudFormation created the resource for a stack of this name. The
+/// stack's ID is not known before deployment, so its last part is a wildcard.
 fn made_by_stack(scope: &Scope<'_>) -> Value {
     let stack = format!("stack/{}/*", scope.model.stack);
     let stack = scope.world.arn("cloudformation", &stack);
     json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }
 
-/// Returns what the entries have, each once.
+/// Returns the values of all entries without duplicates.
 fn each(entries: &[Served<'_>], arn: impl Fn(&Served<'_>) -> String) -> Vec<String> {
     let arns: BTreeSet<String> = entries.iter().map(arn).collect();
     arns.into_iter().collect()
 }
 
-/// The secrets that hold databases' first passwords.
+/// The secrets that contain databases' first passwords.
 fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for database in &model.databases {
@@ -262,7 +264,7 @@ fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<Str
     found.into_iter().collect()
 }
 
-/// The administrators' secrets, but for those that the stack owns.
+/// The administrators' secrets, except for those that the stack owns.
 fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
     let own = |name: &str| served::all(model).any(|entry| entry.secret.as_str() == name);
     let mut found = BTreeSet::new();
@@ -318,7 +320,7 @@ fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
             json!({ "kms:ViaService": world.via_secrets_manager() }),
         )),
-        // Of the same kind as a key: `CreateAlias` on one of those is another thing.
+        // A KMS key is of the same kind, but `CreateAlias` on the key is a separate permission.
         Grant::new("Alias", "key", alias, ALIAS),
         Grant::everywhere(FIND_ALIAS),
     ]

@@ -1,14 +1,14 @@
-//! The stack, and the code and templates that it reads.
+//! The grants for the stack, and for the code and templates that it reads.
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope};
 use crate::render::name;
 
-/// `DeleteStack` is `bootstrap`'s, too: the change set of a stack that does not exist
-/// yet makes an empty one, which is deleted with a change set that is refused. No
-/// condition key limits it to such a stack, so that `plan`, which may not delete what is
-/// deployed, makes no change set there. The tags of a stack need permissions of their own
-/// (`list_awscloudformation`).
+/// `bootstrap` needs `DeleteStack` too: the change set of a stack that does not exist yet
+/// creates an empty stack, which is deleted if the change set is declined. No condition key
+/// limits the action to such a stack. Therefore `plan`, which must not be able to delete a
+/// deployed stack, creates no change set in that case. The tags of a stack need separate
+/// permissions (`list_awscloudformation`).
 const STACK: &[Action] = &[
     ("cloudformation:CreateChangeSet", &[Plan, Bootstrap]),
     ("cloudformation:DeleteChangeSet", &[Plan, Bootstrap]),
@@ -32,7 +32,7 @@ const STACK: &[Action] = &[
     ("cloudformation:UntagResource", &[Plan, Bootstrap]),
 ];
 
-/// A bucket is looked at by HEAD, which is `ListBucket` (`API_HeadBucket`).
+/// `HeadBucket` requires the permission `ListBucket` (`API_HeadBucket`).
 const BUCKET: &[Action] = &[
     ("s3:GetBucketVersioning", &[Bootstrap]),
     ("s3:ListBucket", &[Bootstrap, Teardown]),
@@ -52,14 +52,14 @@ const OWN_BUCKET: &[Action] = &[
     ("s3:PutEncryptionConfiguration", &[Bootstrap]),
 ];
 
-/// A bucket of somebody's has to be fit as it is, which `plan` says too.
+/// A bucket that already exists must meet the requirements as it is. `plan` checks this too.
 const NAMED_BUCKET: &[Action] = &[
     ("s3:GetBucketVersioning", &[Plan]),
     ("s3:ListBucket", &[Plan]),
 ];
 
-/// Lambda reads the code, and CloudFormation a long template, with the credentials of
-/// whoever deploys, in the version that was compared.
+/// Lambda reads the code, and CloudFormation reads a long template, with the deployer's
+/// credentials, in the version that was compared.
 const ARTIFACTS: &[Action] = &[
     ("s3:GetObject", &[Bootstrap]),
     ("s3:GetObjectVersion", &[Bootstrap]),
@@ -68,9 +68,10 @@ const ARTIFACTS: &[Action] = &[
 
 const ALL_ARTIFACTS: &[Action] = &[("s3:DeleteObjectVersion", &[Teardown])];
 
-/// A template that is too long for a request is put below a prefix of `plan`'s own, from
-/// which nothing is deployed, and taken away again. A version is read with the second
-/// permission, an object of a bucket that keeps none with the first (`API_GetObject`).
+/// A template that is too long for a request is uploaded below a prefix that only `plan` uses
+/// and nothing is deployed from, and then deleted. Reading a version needs the second
+/// permission. Reading an object in a bucket without versioning needs the first
+/// (`API_GetObject`).
 const LONG_TEMPLATE: &[Action] = &[
     ("s3:DeleteObjectVersion", &[Plan]),
     ("s3:GetObject", &[Plan]),
@@ -80,7 +81,7 @@ const LONG_TEMPLATE: &[Action] = &[
 
 const ITS_BUCKET: &[Action] = &[("s3:ListBucket", &[Plan])];
 
-/// Returns what deploys the stack.
+/// Returns the grants for deploying the stack.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
     let stack = vec![world.arn("cloudformation", &format!("stack/{}/*", model.stack))];
@@ -90,7 +91,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         let arn = |below: &&str| world.s3_arn(&format!("{name}/{}/{below}*", model.stack));
         below.iter().map(arn).collect()
     };
-    // These are the names that `plan::function_key` and its like make.
+    // `plan::function_key` and related functions create these names.
     let deployed: &[&str] = match scope.long {
         true => &["function/", "template/"],
         false => &["function/"],

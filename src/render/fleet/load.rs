@@ -1,12 +1,11 @@
-//! How full a stack is: what its entries take of each limit, never too low.
+//! How full a stack is: an estimate, never too low, of how much of each limit its entries use.
 //!
-//! Every entry is placed before anything is rendered, so sizes are estimated: to render
-//! a stack for each entry that joins it would take time that grows with the square of
-//! the entries. The constants here are upper bounds of what the built-in templates
-//! render. The tests `no_estimate_is_too_low` and `no_entry_is_estimated_too_low` render
-//! and compare, so a template that grows past a bound, or far below it, fails them.
-//! An organisation's own templates can render more; the check then refuses the stack by
-//! what was really rendered.
+//! Every entry is placed before anything is rendered, so sizes are estimated. Rendering a stack
+//! for each entry that is added would take time quadratic in the number of entries. The
+//! constants here are upper bounds of what the built-in templates render. The tests
+//! `no_estimate_is_too_low` and `no_entry_is_estimated_too_low` render and compare, so they
+//! fail if a template exceeds a bound or stays far below it. An organisation's own templates
+//! can render more. In that case, the check refuses the stack because of its actual size.
 
 use std::collections::BTreeMap;
 
@@ -16,49 +15,50 @@ use super::super::served::Served;
 use super::super::{quota, role, view};
 use crate::model::{AccessKey, Database, KmsKey, Model, RotateAs};
 
-/// How much of each limit new entries may fill, in hundredths. The rest is for the
-/// entries that are there: one that gets readers, or a user of its own, grows, and
-/// must not have to move for it.
+/// The share of each limit that new entries may fill, in percent. The rest is reserved for
+/// existing entries: an entry that is given readers or a user of its own grows, and must not
+/// have to move to another stack.
 const FILL: usize = 90;
 
-/// Bytes of a template that an entry takes beside its names: its secret with the
-/// schedule, its output, and its mentions in rules and in policies of the role.
+/// Bytes of a template for an entry besides its names: its secret with the schedule, its
+/// output, and its occurrences in rules and in policies of the role.
 const ENTRY_FRAME: usize = 1_400;
-/// Bytes of a template that a user, the policy of a user, readers, or a probe take.
+/// Bytes of a template for a user, the policy of a user, readers, or a probe.
 const PART_FRAME: usize = 720;
-/// How often the names of an entry's secret and user appear in a template, as
-/// themselves or in a logical ID.
+/// How often the names of an entry's secret and user appear in a template, either directly or
+/// in a logical ID.
 const SECRET_MENTIONS: usize = 16;
 const USER_MENTIONS: usize = 8;
-/// How often an entry's readers appear.
+/// How often an entry's readers appear in a template.
 const READER_MENTIONS: usize = 2;
-/// What a character takes at most, written as an escape.
+/// The maximum length of a character, written as an escape.
 const LONGEST_ESCAPE: usize = 10;
-/// What a reader, or a tag, has beside itself in a template.
+/// Bytes of a template for a reader or a tag besides its value.
 const MENTION_FRAME: usize = 24;
-/// Bytes of a template for each function, beside entries and tags.
+/// Bytes of a template for each function, besides entries and tags.
 const FUNCTION_FRAME: usize = 16_384;
-/// Bytes of a template for each address that alarms notify: an address has at most 320
+/// Bytes of a template for each address that alarms notify. An address has at most 320
 /// characters.
 const SUBSCRIPTION_FRAME: usize = 512;
-/// Resources of a stack beside its entries, rules and subscriptions: the key with its
-/// alias, the topic with its policy.
+/// Resources of a stack besides its entries, rules, and subscriptions: the key with its alias,
+/// and the topic with its policy.
 const STACK_RESOURCES: usize = 4;
-/// And those of each function: itself, its permission, log group and role, and three
-/// alarms. The role's policies are counted apart, but for the one with the log.
+/// Resources of a stack for each function: the function, its permission, log group, and role,
+/// and three alarms. The role's policies are counted separately, except for the one with the
+/// log.
 const FUNCTION_RESOURCES: usize = 8;
-/// A function in a VPC has two policies for that; one for databases, a policy to have
-/// passwords made.
+/// Additional policies: a function in a VPC has two for that, and one for databases has one for
+/// generating passwords.
 const DATABASE_RESOURCES: usize = 3;
-/// Characters of a template that a database takes beside its names and an access
-/// key's frame, for the tags of its secret.
+/// Characters of a template for a database besides its names and an access key's frame, for the
+/// tags of its secret.
 const DATABASE_FRAME: usize = 600;
-/// Characters of a statement of that policy beside its secret and readers.
+/// Characters of a statement of the key policy besides its secret and readers.
 const KEY_STATEMENT_FRAME: usize = 260;
-/// Characters of the key's policy beside its secrets and readers.
+/// Characters of the key policy besides its secrets and readers.
 const KEY_POLICY_FRAME: usize = 1_024;
 
-/// What the entries of a stack take together.
+/// The combined load of a stack's entries.
 #[derive(Clone, Debug)]
 pub struct Load {
     world: World,
@@ -70,8 +70,8 @@ pub struct Load {
     held: BTreeMap<Strategy, Held>,
 }
 
-/// What the entries of one kind take together: what is cut into parts is cut for
-/// each function by itself.
+/// The combined load of the entries of one kind. Policies and rules are split separately for
+/// each function.
 #[derive(Clone, Debug, Default)]
 struct Held {
     entries: usize,
@@ -85,21 +85,21 @@ impl Held {
         self.purposes.entry(purpose).or_default().add(length);
     }
 
-    /// Returns the managed policies of the role, at most.
+    /// Returns the maximum number of managed policies of the role.
     fn policies(&self) -> usize {
         let parts =
             |(purpose, sum): (&Purpose, &Sum)| sum.parts(quota::MAX_MANAGED - frame(purpose));
         self.purposes.iter().map(parts).sum()
     }
 
-    /// Returns the rules, each of the hourly ones with its permission, at most.
+    /// Returns the maximum number of rules, including the permission of each hourly rule.
     fn rules(&self) -> usize {
         let rules = self.pattern.parts(view::EVENT_PATTERN_ROOM);
         let targets = self
             .inputs
             .parts(view::INPUT_ROOM)
             .max(self.entries.div_ceil(view::MAX_SWEPT));
-        // A target may be cut short by its length, and the next by its count.
+        // One target may be limited by its length, and the next by its number of secrets.
         let sweeps = (targets + 1).div_ceil(quota::MAX_TARGETS);
         rules + 2 * sweeps
     }
@@ -119,7 +119,7 @@ impl<'entry> Entry<'entry> {
         keys.chain(model.databases.iter().map(Self::Database))
     }
 
-    /// Returns the name of its secret.
+    /// Returns the name of the entry's secret.
     pub fn secret(self) -> &'entry str {
         match self {
             Self::Key(entry) => entry.secret.as_str(),
@@ -128,7 +128,7 @@ impl<'entry> Entry<'entry> {
     }
 }
 
-/// What policies of the role are made for.
+/// The purposes of the role's policies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
     Secrets,
@@ -138,7 +138,7 @@ enum Purpose {
     Key(Option<String>),
 }
 
-/// Lengths that are cut into parts, none of which is longer than a limit.
+/// Lengths that are packed into parts. None of them exceeds a limit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     total: usize,
@@ -151,8 +151,8 @@ impl Sum {
         self.longest = self.longest.max(length);
     }
 
-    /// Returns the parts that it takes at most: each is filled until the longest
-    /// might not fit any more.
+    /// Returns the maximum number of parts. Each part is filled until the longest item might
+    /// not fit any more.
     fn parts(self, room: usize) -> usize {
         self.total
             .div_ceil(room.saturating_sub(self.longest).max(1))
@@ -176,7 +176,7 @@ impl Load {
         }
     }
 
-    /// Returns whether there is no entry yet.
+    /// Returns whether the stack has no entries yet.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
@@ -210,7 +210,7 @@ impl Load {
         }
     }
 
-    /// Adds what both kinds are alike in, and returns the load of the function.
+    /// Adds what both kinds have in common, and returns the load of the function.
     fn add_served(&mut self, strategy: Strategy, entry: &Served<'_>) -> &mut Held {
         let secret = self.world.secret_arn(entry.secret.as_str()).len() + 4;
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
@@ -223,7 +223,7 @@ impl Load {
             + READER_MENTIONS * readers
             + 2 * self.tags;
         if *entry.kms_key == KmsKey::Create {
-            // Readers get a statement of the key's policy, which names them again.
+            // Readers have a statement in the key policy, which names them again.
             let statement = match readers {
                 0 => 0,
                 readers => KEY_STATEMENT_FRAME + secret + readers,
@@ -231,7 +231,7 @@ impl Load {
             self.key_policy += secret + statement;
             self.bytes += secret + 3 * statement;
         }
-        // Counted for each entry, though the policy names it once.
+        // Counted for each entry, although the policy names it once.
         let administrator = entry
             .administrator
             .map(|of| self.world.secret_arn(of.as_str()).len() + 4);
@@ -251,7 +251,7 @@ impl Load {
         held
     }
 
-    /// Returns whether a stack holds the load with room to spare.
+    /// Returns whether a stack can hold the load and keep the reserve.
     pub fn fits(&self) -> bool {
         let within = |found: usize, limit: usize| found * 100 <= limit * FILL;
         let (resources, bytes, key_policy) = self.estimate();
@@ -259,7 +259,7 @@ impl Load {
             && within(self.entries() + self.held.len(), quota::MAX_OUTPUTS)
             && within(bytes, quota::MAX_TEMPLATE)
             && within(key_policy, quota::MAX_KEY_POLICY)
-            // These are few, and each is filled to the end: no hundredths.
+            // There are few of these, and each is filled completely, so no reserve applies.
             && self.held.values().all(|held| held.policies() <= quota::MAX_ATTACHED)
     }
 
@@ -267,15 +267,15 @@ impl Load {
         self.held.values().map(|held| held.entries).sum()
     }
 
-    /// Returns whether what cannot be counted before rendering, the template's
-    /// bytes and the key's policy, fits one stack.
+    /// Returns whether the sizes that are exact only after rendering, the template's bytes and
+    /// the key policy, are within the limits of one stack.
     pub fn is_short(&self) -> bool {
         let (_, bytes, key_policy) = self.estimate();
         bytes <= quota::MAX_TEMPLATE && key_policy <= quota::MAX_KEY_POLICY
     }
 
-    /// Returns resources, bytes of the template and characters of the key's policy,
-    /// none of them too low.
+    /// Returns upper bounds of the resources, the bytes of the template, and the characters of
+    /// the key policy.
     pub(super) fn estimate(&self) -> (usize, usize, usize) {
         let of = |(strategy, held): (&Strategy, &Held)| {
             let more = match strategy {

@@ -1,8 +1,8 @@
-//! A manifest's entries over as many stacks as they take.
+//! Distributes a manifest's entries over as many stacks as necessary.
 //!
-//! A CloudFormation stack holds 500 resources. An entry must stay in its stack for
-//! ever: moved to another one, its secret would be deleted and made again. So the
-//! stack of each is recorded beside the manifest, and only new entries are placed.
+//! A CloudFormation stack can have 500 resources. An entry must always stay in its stack: if it
+//! moved to another one, its secret would be deleted and created again. Therefore the stack of
+//! each entry is recorded beside the manifest, and only new entries are placed.
 
 mod load;
 mod record;
@@ -17,36 +17,36 @@ use crate::model::{AccessKey, Database, Finding, Model, StackName};
 use load::{Entry, Load};
 pub use record::{Assignment, Record};
 
-/// The stacks that a manifest makes.
+/// The stacks of a manifest.
 #[derive(Clone, Debug)]
 pub struct Fleet {
     /// The stacks that have entries.
     pub shards: Vec<Shard>,
-    /// Stacks whose last entry is gone, and which may still be deployed.
+    /// Stacks whose last entry was removed, and which may still be deployed.
     pub emptied: Vec<Model>,
-    /// The record as it should be; none where there is one stack, and always was.
+    /// The record to write, or `None` if there has only ever been one stack.
     pub record: Option<Record>,
 }
 
 /// One of the stacks.
 #[derive(Clone, Debug)]
 pub struct Shard {
-    /// What it holds, under its own name.
+    /// The model with the entries of this stack, under the stack's own name.
     pub model: Model,
-    /// The template's file: `stack.yaml`, or `stack-000.yaml` where there are several.
+    /// The template's file: `stack.yaml`, or `stack-000.yaml` if there are several.
     pub file: String,
-    /// What tells its files from the other stacks': nothing, or `000-`.
+    /// The prefix of its files: nothing, or `000-` if there are several stacks.
     pub prefix: String,
 }
 
 impl Fleet {
-    /// Places each entry: where the record says, else in the first stack that has
-    /// room. The first stack has the manifest's own name, so that a stack which
-    /// outgrows itself stays what it is.
+    /// Places each entry in its recorded stack, or else in the first stack that has room. The
+    /// first stack has the manifest's own name, so it stays the same when a second one becomes
+    /// necessary.
     ///
     /// # Errors
     ///
-    /// Returns the finding where the stacks' names grow too long.
+    /// Returns a finding if the stacks' names become too long.
     pub fn of(model: Model, record: Record) -> Result<Self, Finding> {
         let recorded = record.get(model.fleet.as_str());
         let Some(assignment) = recorded.cloned().or_else(|| first(&model)) else {
@@ -75,14 +75,14 @@ impl Fleet {
         })
     }
 
-    /// Returns every stack, those without entries last.
+    /// Returns every stack, with those without entries last.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
         let held = self.shards.iter().map(|shard| &shard.model);
         held.chain(&self.emptied)
     }
 }
 
-/// Returns the one stack that holds every entry.
+/// Returns a single stack that holds every entry.
 pub(super) fn single(model: Model) -> Shard {
     Shard {
         model,
@@ -91,7 +91,7 @@ pub(super) fn single(model: Model) -> Shard {
     }
 }
 
-/// Returns an assignment without entries where one stack does not hold them all.
+/// Returns an assignment without entries if one stack cannot hold them all.
 fn first(model: &Model) -> Option<Assignment> {
     let mut load = Load::empty(model);
     for entry in Entry::all(model) {
@@ -101,7 +101,7 @@ fn first(model: &Model) -> Option<Assignment> {
     (!one).then(Assignment::default)
 }
 
-/// Returns the assignment with every entry of the model, and no other.
+/// Returns the assignment with every entry of the model, and no others.
 fn place(model: &Model, before: &Assignment) -> Assignment {
     let empty = Load::empty(model);
     let mut loads = vec![empty.clone(); before.stacks.max(1)];
@@ -116,7 +116,7 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
             None => new.push(entry),
         }
     }
-    // Entries differ little: a stack that had no room for one is not tried again.
+    // Entries are similar in size, so a stack that had no room for one is not tried again.
     let mut open = 0;
     for entry in new {
         loop {
@@ -126,7 +126,8 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
             let mut load = loads[open].clone();
             let alone = load.is_empty();
             load.add(entry);
-            // One that no stack holds has to be somewhere, to be refused by name.
+            // An entry that no stack can hold is placed anyway, so that the check can refuse it
+            // by name.
             if load.fits() || alone {
                 loads[open] = load;
                 break;
@@ -166,7 +167,7 @@ fn split(mut model: Model, assignment: &Assignment) -> Result<Vec<Model>, Findin
     entries.into_iter().enumerate().map(shard).collect()
 }
 
-/// The manifest's own name for the first stack, and `NAME-001`… for the others.
+/// Returns the manifest's own name for the first stack, and `NAME-001`, … for the others.
 fn stack_name(fleet: &StackName, number: usize) -> Result<StackName, Finding> {
     if number == 0 {
         return Ok(fleet.clone());

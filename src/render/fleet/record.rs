@@ -1,4 +1,4 @@
-//! Which stack each secret is in, as it is kept beside the manifest.
+//! The record of each secret's stack, which is kept beside the manifest.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The stacks of every fleet that the manifest describes, by the name that the
-/// manifest gives the stack: its environments may be fleets of their own.
+/// The stacks of every fleet that the manifest describes, by the name that the manifest gives
+/// the stack. Each environment may be a separate fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Record(#[serde(deserialize_with = "each_once")] BTreeMap<String, Assignment>);
@@ -16,16 +16,16 @@ pub struct Record(#[serde(deserialize_with = "each_once")] BTreeMap<String, Assi
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
-    /// How many stacks there have ever been. One whose last entry is gone is
-    /// still deployed, and a teardown has to find it.
+    /// The number of stacks that have ever existed. A stack whose last entry was removed is
+    /// still deployed, and a teardown must find it.
     pub stacks: usize,
     /// The number of each secret's stack, by the secret's name.
     #[serde(deserialize_with = "each_once")]
     pub secrets: BTreeMap<String, usize>,
 }
 
-/// Reads a mapping that has each key once. Two branches that were merged may leave a
-/// secret twice, with two numbers: the one that is not taken may be where it is deployed.
+/// Reads a mapping without duplicate keys. A merge of two branches may list a secret twice,
+/// with different numbers, and it may be deployed in the stack that would be ignored.
 fn each_once<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -53,7 +53,7 @@ where
     deserializer.deserialize_map(Once(std::marker::PhantomData))
 }
 
-/// More stacks than an account may hold (`cloudformation-limits`: 2,000).
+/// More stacks than an account can have (`cloudformation-limits`: 2,000).
 const MAX_STACKS: usize = 2_000;
 
 impl Record {
@@ -61,10 +61,10 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with it, with its place.
+    /// Returns what is wrong with the record, with its place.
     pub fn parse(text: &str) -> Result<Self, String> {
         let record: Option<Self> = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-        // What is written names a stack at least: an empty file is one that was lost.
+        // A written record names at least one stack, so an empty file has lost its content.
         let record = record.ok_or("it is empty")?;
         for (fleet, assignment) in &record.0 {
             if assignment.stacks > MAX_STACKS {
@@ -89,21 +89,21 @@ impl Record {
         self.0.get(fleet)
     }
 
-    /// Returns the record with the stacks of one fleet as they are now.
+    /// Returns the record, updated with the current stacks of one fleet.
     #[must_use]
     pub fn with(mut self, fleet: &str, assignment: Assignment) -> Self {
         self.0.insert(fleet.to_owned(), assignment);
         self
     }
 
-    /// Returns the text: a line a secret, sorted, so that a change shows as itself.
+    /// Returns the text, with one sorted line per secret, so that a diff shows each change.
     pub fn text(&self) -> String {
         let mut text = "# Which CloudFormation stack each secret is in. Written by keyrota; keep it with the\n\
                         # manifest: a secret that moved to another stack would be deleted and made again.\n"
             .to_owned();
         for (fleet, assignment) in &self.0 {
-            // Names of stacks are letters, digits and hyphens; names of secrets hold
-            // neither quotes nor backslashes. Writing to a string cannot fail.
+            // Stack names consist of letters, digits, and hyphens, and names of secrets contain
+            // neither quotation marks nor backslashes. Writing to a string cannot fail.
             let _ = writeln!(
                 text,
                 "{fleet:?}:\n  stacks: {}\n  secrets:",

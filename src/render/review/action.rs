@@ -1,16 +1,16 @@
-//! What an action lets one do, in words. Several actions may share a word where
-//! they are parts of one thing ("look at"); an action without one is named as it is.
+//! Describes in words what an action allows. Several actions may share a phrase if they are
+//! parts of one task ("look at"). An action without a phrase appears under its own name.
 
-/// The words for one action.
+/// The phrase for one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words {
-    /// What is done: "delete"; two things with `|` between them.
+    /// The verb, such as "delete", or two verbs with `|` between them.
     pub verb: &'static str,
-    /// To what of the resource: "access keys of"; empty for the resource itself.
+    /// The part of the resource, such as "access keys of". Empty for the resource itself.
     pub part: &'static str,
 }
 
-/// Returns the words for an action, where there are any.
+/// Returns the phrase for an action, if there is one.
 pub fn words(action: &str) -> Option<Words> {
     let (service, name) = action.split_once(':')?;
     let (verb, part) = match service {
@@ -31,7 +31,7 @@ pub fn words(action: &str) -> Option<Words> {
     Some(Words { verb, part })
 }
 
-/// Returns what is grave about an allowed action: what a reader looks for first.
+/// Returns the risk of an allowed action, which a reader looks for first.
 pub fn gravity(action: &str) -> Option<&'static str> {
     Some(match action {
         "secretsmanager:GetSecretValue" => "reads secret values",
@@ -65,8 +65,8 @@ pub fn gravity(action: &str) -> Option<&'static str> {
     })
 }
 
-/// Returns whether IAM lets the action be granted on everything only ("Actions,
-/// resources, and condition keys" of each service, Service Authorization Reference).
+/// Returns whether IAM supports the action only on all resources ("Actions, resources, and
+/// condition keys" of each service, Service Authorization Reference).
 pub fn is_unscoped(action: &str) -> bool {
     matches!(
         action,
@@ -90,13 +90,13 @@ pub fn is_unscoped(action: &str) -> bool {
     )
 }
 
-/// Returns whether an action is one of those that Lambda does for a function in a VPC.
+/// Returns whether Lambda carries out the action for a function in a VPC.
 pub fn is_of_network(action: &str) -> bool {
     action.starts_with("ec2:") && action.ends_with("NetworkInterface")
 }
 
-/// Returns where a verb stands among others: what only looks comes first, and what
-/// takes away last.
+/// Returns a verb's position in a sentence: verbs that only read come first, and verbs that
+/// remove come last.
 pub fn rank(verb: &str) -> usize {
     const FIRST: [&str; 6] = [
         "describe",
@@ -117,7 +117,7 @@ pub fn rank(verb: &str) -> usize {
 
 type Pair = (&'static str, &'static str);
 
-/// Names that mean the same with every service that has them.
+/// Action names that mean the same in every service that has them.
 fn common(name: &str) -> Option<Pair> {
     Some(match name {
         "TagResource" | "UntagResource" => ("tag", ""),
@@ -314,7 +314,7 @@ fn secrets_manager(name: &str) -> Option<Pair> {
         "CancelRotateSecret" => ("stop the rotation of", ""),
         "ListSecretVersionIds" => ("list", "versions of"),
         "ListSecrets" => ("list", ""),
-        // By whom is the sentence's to say: there is no resource.
+        // The sentence itself names the caller, since there is no resource.
         "GetRandomPassword" => ("get random passwords from", ""),
         "GetResourcePolicy" => ("read", "the policy of"),
         "PutResourcePolicy" => ("write", "the policy of"),

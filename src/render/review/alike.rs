@@ -1,6 +1,6 @@
-//! Statements that are alike, taken together: those that differ in one list alone,
-//! their resources or the secrets they hold for. So what is said of them together is
-//! true of each.
+//! Groups similar statements: those that differ in only one list, either their resources or the
+//! secrets that their conditions name. Therefore what the page states about the group is true
+//! of each statement.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,18 +9,19 @@ use super::subject::Holder;
 use crate::render::statement::{Condition, Statement};
 use crate::render::tree::Value;
 
-/// One statement with where it is from.
+/// One statement and its origin.
 pub struct Source<'tree> {
     pub holder: Holder,
     pub statement: Statement,
     pub value: &'tree Value,
     pub file: String,
     pub stack: usize,
-    /// How many more stacks have the same with names of their own, unread.
+    /// How many other stacks have the same statement with their own names. Those statements are
+    /// not parsed.
     pub unread: usize,
 }
 
-/// Statements alike, taken together.
+/// A group of similar statements.
 pub struct Alike<'tree> {
     pub holder: Holder,
     pub statement: Statement,
@@ -30,13 +31,13 @@ pub struct Alike<'tree> {
     pub unread: usize,
 }
 
-/// Takes statements together.
+/// Groups the statements.
 pub fn gather(sources: Vec<Source<'_>>) -> Vec<Alike<'_>> {
     let alike = gathered(sources, Shape::whatever_the_resources);
     gathered(alike, Shape::whatever_the_secrets)
 }
 
-/// What statements that are taken together have in common.
+/// What the statements of a group have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Shape {
     holder: Holder,
@@ -45,8 +46,9 @@ struct Shape {
 }
 
 impl Shape {
-    /// All but which resources of their kind they name. What whoever deploys needs is
-    /// told apart by its name, as a pipeline does.
+    /// Returns everything except which resources of their kind the statement names. The
+    /// deployer's statements are not grouped in this way: their names distinguish them, as they
+    /// do for a pipeline.
     fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Option<Self> {
         if *holder == Holder::Deployer {
             return None;
@@ -64,7 +66,7 @@ impl Shape {
         })
     }
 
-    /// All but for which secrets they hold.
+    /// Returns everything except the secrets that the conditions name.
     fn whatever_the_secrets(holder: &Holder, statement: &Statement) -> Option<Self> {
         if !statement.conditions.iter().any(is_of_secrets) {
             return None;
@@ -88,7 +90,7 @@ impl Shape {
     }
 }
 
-/// Returns whether a condition says for which secrets a statement holds.
+/// Returns whether a condition names the secrets that a statement applies to.
 pub fn is_of_secrets(condition: &Condition) -> bool {
     condition.key == "kms:EncryptionContext:SecretARN"
 }
@@ -106,7 +108,7 @@ impl<'tree> From<Source<'tree>> for Alike<'tree> {
     }
 }
 
-/// Takes statements of one shape together, in the order of the first of each.
+/// Groups statements of the same shape, in the order of their first occurrence.
 fn gathered<'tree>(
     sources: Vec<impl Into<Alike<'tree>>>,
     shape: impl Fn(&Holder, &Statement) -> Option<Shape>,
@@ -147,7 +149,7 @@ fn gathered<'tree>(
     gathered
 }
 
-/// Drops what was there before, and keeps the order.
+/// Removes duplicates, and keeps the order.
 fn distinct(items: &mut Vec<String>) {
     let mut seen = HashSet::new();
     let first: Vec<bool> = items

@@ -1,11 +1,11 @@
-//! What was checked, as the page shows it.
+//! The results of the check, as the page shows them.
 
 use serde::Serialize;
 
 use super::prose::{self, LISTED, Prose};
 use crate::model::Finding;
 
-/// What was checked.
+/// The results of the check.
 #[derive(Debug, Default, Serialize)]
 pub struct Checks {
     passed: Vec<Passed>,
@@ -13,19 +13,19 @@ pub struct Checks {
     accepted: Vec<Found>,
 }
 
-/// A rule that found nothing.
+/// A rule without findings.
 #[derive(Debug, Serialize)]
 struct Passed {
     rule: &'static str,
     title: Prose,
 }
 
-/// What was found, once for all places where it is the same.
+/// A finding, once for all places that have it.
 #[derive(Debug, Serialize)]
 struct Found {
     rule: &'static str,
     message: Prose,
-    /// What to do about it; or why it is accepted.
+    /// The remedy, or the reason for accepting the finding.
     remark: Option<Prose>,
     places: Vec<String>,
     more_places: String,
@@ -34,33 +34,33 @@ struct Found {
 }
 
 impl Checks {
-    /// Adds a rule that found nothing.
+    /// Adds a rule without findings.
     pub fn pass(&mut self, rule: &'static str, title: &str) {
         let title = Prose::marked(title);
         self.passed.push(Passed { rule, title });
     }
 
-    /// Adds something that was found and refuses nothing.
+    /// Adds a finding that does not refuse the stack.
     pub fn warn(&mut self, finding: &Finding) {
         add(&mut self.warnings, finding, finding.hint.as_deref());
     }
 
-    /// Adds something that was found and that the manifest accepts.
+    /// Adds a finding that the manifest accepts.
     pub fn accept(&mut self, finding: &Finding, reason: &str) {
         add(&mut self.accepted, finding, Some(reason));
     }
 
-    /// Returns how many rules found nothing.
+    /// Returns the number of rules without findings.
     pub fn passed(&self) -> usize {
         self.passed.len()
     }
 
-    /// Returns how many findings there are that refuse nothing.
+    /// Returns the number of findings that do not refuse the stack.
     pub fn warnings(&self) -> usize {
         self.warnings.iter().map(|one| one.times).sum()
     }
 
-    /// Returns how many findings the manifest accepts.
+    /// Returns the number of findings that the manifest accepts.
     pub fn accepted(&self) -> usize {
         self.accepted.iter().map(|one| one.times).sum()
     }

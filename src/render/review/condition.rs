@@ -1,5 +1,5 @@
-//! A statement's conditions in words. Only what is known to mean just that is put
-//! into words; all else is named as the policy has it.
+//! Describes a statement's conditions in words. Only conditions with a known meaning have a
+//! description. All others appear as the policy states them.
 
 use super::prose::{self, LISTED, Prose};
 use super::resource;
@@ -7,7 +7,7 @@ use super::sentence::Setting;
 use super::subject;
 use crate::render::statement::Condition;
 
-/// Operators under which a key has one of the values, and nothing else is meant.
+/// Operators that require one of the values, without further meaning.
 const MATCHES: [&str; 5] = ["StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool"];
 
 /// Returns a condition as the end of a sentence: "through Secrets Manager".

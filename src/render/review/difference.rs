@@ -1,4 +1,4 @@
-//! What changed since another rendering, or since what is deployed.
+//! The changes since an earlier rendering, or since the last deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,35 +11,35 @@ use super::sentence::Setting;
 use crate::render::tree::Value;
 use crate::render::{Error, Rendered, document, resolve, tree};
 
-/// Lines shown of one kind; of more, only how many there are is said.
+/// The maximum number of lines of one kind. If there are more, only their number is shown.
 const SHOWN: usize = 300;
-/// Characters shown of a property's value.
+/// The maximum length of a property's value on the page.
 const LONGEST: usize = 240;
 
-/// What changed.
+/// The changes.
 #[derive(Debug, Serialize)]
 pub struct Difference {
-    /// What it is compared with.
+    /// What the stacks are compared with.
     pub since: String,
-    /// There was nothing before.
+    /// Whether nothing was deployed before.
     pub first: bool,
-    /// Nothing changed at all.
+    /// Whether nothing changed.
     pub none: bool,
-    /// The changes in one line.
+    /// A summary of the changes in one line.
     pub summary: String,
     pub gained: Vec<Told>,
     pub lost: Vec<Told>,
-    /// Secrets that begin to rotate, and stop.
+    /// Secrets whose rotation begins, and secrets whose rotation stops.
     pub begins: Listed,
     pub stops: Listed,
     pub added: Vec<Line>,
     pub removed: Vec<Line>,
     pub changed: Vec<Changed>,
-    /// What is not shown, where there is too much.
+    /// Notes about what is omitted, if there are too many changes.
     pub more: Vec<String>,
 }
 
-/// Some names, and how many there are.
+/// Some names, and their total number.
 #[derive(Debug, Serialize)]
 pub struct Listed {
     pub count: String,
@@ -61,11 +61,11 @@ pub struct Changed {
     pub kind: String,
     pub file: String,
     pub properties: Vec<Property>,
-    /// How many they are.
+    /// The number of resources.
     pub rows: usize,
 }
 
-/// A property that changed.
+/// A changed property.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Property {
     pub path: String,
@@ -73,11 +73,11 @@ pub struct Property {
     pub after: Option<String>,
 }
 
-/// Compares the stacks with what was there before.
+/// Compares the stacks with the earlier ones.
 ///
 /// # Errors
 ///
-/// Returns which of the earlier templates cannot be read, and why.
+/// Returns which of the earlier templates cannot be read, and the reason.
 pub fn difference(
     stacks: &[Rendered<'_>],
     before: &Before,
@@ -161,7 +161,7 @@ fn granted(
     Ok(grant::grants(&documents))
 }
 
-/// Returns the secrets that a schedule is for.
+/// Returns the secrets that have a schedule.
 fn rotating(tree: &Value, world: &resolve::World) -> BTreeSet<String> {
     let schedules = resolve::resources(tree)
         .filter(|(_, one)| resolve::type_of(one) == "AWS::SecretsManager::RotationSchedule");
@@ -208,7 +208,7 @@ fn resources(file: &str, before: &Value, after: &Value, difference: &mut Differe
         .extend(gone.map(|(id, resource)| line(id, resource)));
 }
 
-/// Adds each property that differs, as deep down as it can be said.
+/// Adds each property that differs, at the deepest level that can be described.
 fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Property>) {
     if before == after {
         return;
@@ -257,7 +257,7 @@ fn lists(path: &str, was: &[Value], is: &[Value], found: &mut Vec<Property>) {
     };
     let (gone, new) = (only(was, is), only(is, was));
     if gone.is_empty() && new.is_empty() {
-        // The same items, in another order or another number.
+        // The same items in another order, or with other frequencies.
         found.push(Property {
             path: path.to_owned(),
             before: Some(prose::count(was.len(), "item", "items")),
@@ -276,7 +276,7 @@ fn lists(path: &str, was: &[Value], is: &[Value], found: &mut Vec<Property>) {
     }
 }
 
-/// The items by the text under a key, where each has one of its own.
+/// Returns the items by the string under a key, if the strings are unique.
 fn keyed<'tree>(items: &'tree [Value], key: &str) -> Option<BTreeMap<&'tree str, &'tree Value>> {
     let mut map = BTreeMap::new();
     for item in items {
@@ -288,7 +288,7 @@ fn keyed<'tree>(items: &'tree [Value], key: &str) -> Option<BTreeMap<&'tree str,
     Some(map)
 }
 
-/// A value on one line: references as the template has them, the rest as JSON.
+/// Returns a value on one line: references as in the template, everything else as JSON.
 fn shown(value: &Value) -> String {
     let text = text(value);
     match text.char_indices().nth(LONGEST) {

@@ -1,11 +1,11 @@
-//! The estimate of the cost, as the page shows it.
+//! The cost estimate, as the page shows it.
 
 use serde::Serialize;
 
 use super::prose::{self, Prose};
 use crate::cost::{Estimate, Item};
 
-/// What it costs a month.
+/// The monthly cost.
 #[derive(Debug, Serialize)]
 pub struct Expense<'a> {
     currency: &'a str,
@@ -25,7 +25,7 @@ struct Line {
     monthly: String,
 }
 
-/// Returns the estimate with its numbers written out.
+/// Returns the estimate with formatted numbers.
 pub fn expense(estimate: &Estimate) -> Expense<'_> {
     Expense {
         currency: &estimate.currency,
@@ -38,7 +38,7 @@ pub fn expense(estimate: &Estimate) -> Expense<'_> {
     }
 }
 
-/// Returns the sum, as money is written.
+/// Returns the total, formatted as an amount of money.
 pub fn total(estimate: &Estimate) -> String {
     grouped(&estimate.total.to_places(2))
 }
@@ -49,7 +49,7 @@ fn marked(lines: &[String]) -> Vec<Prose> {
 
 fn line(item: &Item) -> Line {
     let amount = item.price.amount.to_string();
-    // As on a price list: two decimals, or as many as it takes.
+    // As in a price list: two decimals, or as many as necessary.
     let amount = match amount.split_once('.') {
         Some((_, decimals)) if decimals.len() > 2 => amount,
         _ => item.price.amount.to_places(2),
@@ -73,7 +73,7 @@ fn line(item: &Item) -> Line {
     }
 }
 
-/// A number's whole part with its thousands apart.
+/// Returns the integer part of a number with thousands separators.
 fn grouped(text: &str) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let whole = whole

@@ -1,5 +1,5 @@
-//! Permissions taken apart: who may do which one thing to which one resource. So
-//! two renderings can be compared, however their statements are cut.
+//! Splits permissions into single grants: one action on one resource by one principal. Two
+//! renderings can thus be compared regardless of how they split their statements.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,22 +13,22 @@ use super::subject::Holder;
 use crate::render::document::Document;
 use crate::render::statement::{Condition, Principal, Statement};
 
-/// One action on one resource, by one principal, for one secret. Where a statement
-/// names exceptions, it is not taken apart.
+/// One action on one resource, by one principal, for one secret. A statement with exceptions is
+/// not split.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     holder: Holder,
     statement: Statement,
 }
 
-/// A permission that one rendering has and the other has not.
+/// A permission that only one of two renderings has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Told {
     pub prose: Prose,
     pub gravity: Vec<&'static str>,
 }
 
-/// Returns what the documents of a stack grant.
+/// Returns the grants in the documents of a stack.
 pub fn grants(documents: &[Document]) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     for document in documents {
@@ -74,7 +74,7 @@ fn take_apart(holder: &Holder, statements: &[Statement], grants: &mut BTreeSet<G
     }
 }
 
-/// Each by itself; where there is none, nothing by itself.
+/// Returns a list for each item, or one empty list if there are no items.
 fn one_by_one<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     match items {
         [] => vec![Vec::new()],
@@ -82,7 +82,7 @@ fn one_by_one<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     }
 }
 
-/// The conditions once for each secret that they name.
+/// Returns the conditions once for each secret that they name.
 fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
     let Some(place) = conditions.iter().position(is_of_secrets) else {
         return vec![conditions.to_vec()];
@@ -95,7 +95,7 @@ fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
     each.collect()
 }
 
-/// Returns grants in as few sentences as say just the same.
+/// Returns the grants in the smallest number of sentences with the same meaning.
 pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) -> Vec<Told> {
     let grants = grants.into_iter().cloned().collect::<Vec<_>>();
     let grants = join(grants, |one| &mut one.statement.actions);
@@ -113,14 +113,14 @@ pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) 
     told.collect()
 }
 
-/// Takes together what differs in one list alone.
+/// Combines grants that differ in only one list.
 fn join<T: Clone + Ord>(
     grants: Vec<Grant>,
     list: impl Fn(&mut Grant) -> &mut Vec<T>,
 ) -> Vec<Grant> {
     let mut joined: BTreeMap<Grant, Vec<T>> = BTreeMap::new();
     for mut grant in grants {
-        // What names exceptions cannot be taken together with anything.
+        // A grant with exceptions cannot be combined with another.
         let mut items = Vec::new();
         if grant.statement.excepts.is_empty() {
             items = std::mem::take(list(&mut grant));

@@ -1,4 +1,4 @@
-//! The head of the page: what it is about, and whether there is something to look at.
+//! The head of the page: its subject, and whether anything needs attention.
 
 use serde::Serialize;
 
@@ -76,7 +76,7 @@ fn place(stacks: &[Rendered<'_>]) -> String {
     format!("{account}, {region}")
 }
 
-/// Returns how many access keys and databases' passwords there are.
+/// Returns the number of access keys and database passwords.
 fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
     let models = || stacks.iter().map(|one| one.model);
     let keys = models().map(|model| model.access_keys.len()).sum();
@@ -97,7 +97,7 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
         1 => "the password of one database user".to_owned(),
         more => format!("the passwords of {} database users", prose::number(more)),
     };
-    // A server knows one password: the new one counts there before it is tried.
+    // A server stores one password: the new one is valid there before it is tested.
     match (keys, databases) {
         (_, 0) => format!(
             "{subject} {of_keys} on a schedule, with Secrets Manager and a Lambda function. A new key is stored and verified before it replaces the old one. The current key is never deleted or deactivated."

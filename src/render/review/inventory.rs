@@ -1,4 +1,4 @@
-//! What the stacks are made of.
+//! The resources of the stacks.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,17 +9,17 @@ use super::prose;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve};
 
-/// A resource that is there once a stack.
+/// A resource that exists once per stack.
 #[derive(Debug, Serialize)]
 pub struct Resource {
     pub id: String,
     pub kind: String,
     pub purpose: String,
-    /// How many stacks have it, where there are several.
+    /// The number of stacks that have it, if there are several.
     pub stacks: Option<String>,
 }
 
-/// Resources that are there once a secret.
+/// Resources that exist once per secret.
 #[derive(Debug, Serialize)]
 pub struct PerSecret {
     pub kind: &'static str,
@@ -27,7 +27,7 @@ pub struct PerSecret {
     pub count: String,
 }
 
-/// All of them.
+/// All resources.
 #[derive(Debug, Serialize)]
 pub struct Inventory {
     pub resources: Vec<Resource>,
@@ -36,7 +36,7 @@ pub struct Inventory {
     pub total: usize,
 }
 
-/// Returns what the stacks are made of.
+/// Returns the resources of the stacks.
 pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> Inventory {
     let rows = arrangements.iter().flat_map(|one| &one.rows);
     let ids: HashSet<&str> = rows.flat_map(|row| row.ids.split(' ')).collect();
@@ -102,7 +102,7 @@ const PER_SECRET: [(&str, &str); 5] = [
     ("AWS::IAM::User", "The IAM user whose key rotates."),
 ];
 
-/// What the secrets are for.
+/// Returns the purpose of the secrets.
 fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {
     let mut strategies: Vec<Strategy> = stacks
         .iter()
@@ -121,7 +121,7 @@ fn secret_purpose(stacks: &[Rendered<'_>]) -> &'static str {
     }
 }
 
-/// What a resource is for: by its own description where it has one.
+/// Returns the purpose of a resource: its own description, if there is one.
 fn purpose(id: &str, kind: &str, resource: &Value) -> String {
     let property = |key: &str| resource.get("Properties").and_then(|all| all.get(key));
     let text = |key: &str| property(key).and_then(Value::as_str);

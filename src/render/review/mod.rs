@@ -1,5 +1,5 @@
 //! `review.html`: the stacks as a page for the people who approve the deployment. It is
-//! made from the rendered templates and policies, not from the manifest alone, so it
+//! generated from the rendered templates and policies, not from the manifest alone, so it
 //! describes what will be deployed.
 
 mod action;
@@ -46,39 +46,40 @@ use sentence::Setting;
 pub use subject::Holder;
 pub use template::registry;
 
-/// The page's file.
+/// The name of the page's file.
 pub const FILE: &str = "review.html";
-/// Files up to here are listed with their digests; of more, the stacks alone.
+/// The maximum number of files that are listed with their digests. If there are more, only the
+/// stacks are.
 const SHOWN_FILES: usize = 40;
-/// A statement of more lines comes folded.
+/// A longer statement is collapsed.
 const OPEN_LINES: usize = 26;
 
 /// What a rendering is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Before {
-    /// What it is, as it stands after "since": "the rendering in old/".
+    /// Its description, as it follows "since": "the rendering in old/".
     pub what: String,
-    /// The templates, by the names of the files that hold them now; none where
-    /// there was no stack.
+    /// The templates, by the names of the files that now contain them, or `None` if there was
+    /// no stack.
     pub stacks: BTreeMap<String, String>,
 }
 
-/// All that the page is made of.
+/// All inputs of the page.
 #[derive(Clone, Copy)]
 pub struct Content<'a> {
     /// The page's templates.
     pub templates: &'a Handlebars<'static>,
     /// The stacks.
     pub stacks: &'a [Rendered<'a>],
-    /// What is written for review beside the page.
+    /// The files for review besides the page.
     pub files: &'a BTreeMap<String, String>,
-    /// The policies among them that are in no stack.
+    /// The policies among these files that are not in a stack.
     pub beside: &'a [Beside],
-    /// What was checked.
+    /// The results of the check.
     pub checks: &'a Checks,
-    /// What they cost.
+    /// The cost estimate.
     pub cost: &'a Estimate,
-    /// What it is compared with.
+    /// What the stacks are compared with.
     pub before: Option<&'a Before>,
 }
 
@@ -97,14 +98,14 @@ struct Secrets<'a> {
     more_pins: String,
 }
 
-/// The pins of one function: where they are shown, and where in its package they are.
+/// The pins of one function: the file for review, and the path in the package.
 #[derive(Serialize)]
 struct PinFile {
     file: String,
     handler: String,
 }
 
-/// Files of pins that the page names; a large fleet has one for each stack.
+/// The maximum number of pins files that the page lists. A large fleet has one for each stack.
 const PIN_FILES: usize = 20;
 
 #[derive(Serialize)]
@@ -115,7 +116,7 @@ struct Calendar {
 
 #[derive(Serialize)]
 struct Made<'a> {
-    /// Templates that are not keyrota's own.
+    /// The overlay templates.
     overlaid: &'a [String],
     the_stack: &'static str,
     several: bool,
@@ -138,8 +139,8 @@ struct Digest {
 ///
 /// # Errors
 ///
-/// Returns which earlier template cannot be read; the other errors are faults of
-/// the page's templates.
+/// Returns which earlier template cannot be read. The other errors are defects in the page's
+/// templates.
 pub fn page(content: Content<'_>) -> Result<String, Error> {
     let Content {
         templates,
@@ -249,7 +250,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
 
 type Part<'a> = Box<dyn Fn() -> Result<String, RenderError> + Sync + 'a>;
 
-/// Returns what renders a part of the page, so that every processor renders some.
+/// Returns the jobs that render the parts of the page, so that all processors share the work.
 fn part<'a>(
     registry: &'a Handlebars<'static>,
     template: &'static str,
@@ -273,7 +274,7 @@ fn setting(stacks: &[Rendered<'_>]) -> Setting {
     }
 }
 
-/// Returns the files of pins, and what is said of those that are not named.
+/// Returns the pins files, and a note about those that are omitted.
 fn pin_files(stacks: &[Rendered<'_>]) -> Result<(Vec<PinFile>, String), Error> {
     let mut files = Vec::new();
     for stack in stacks {
@@ -308,7 +309,7 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
     }
 }
 
-/// Returns the files' digests, and what to say of those that are not shown.
+/// Returns the digests of the files, and a note about those that are omitted.
 fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
     let all = files.len() <= SHOWN_FILES;
     let is_stack = |path: &str| path.starts_with("stack");

@@ -1,7 +1,7 @@
-//! A statement in parts: one a kind of resource. Where a statement names actions of
-//! several kinds, IAM lets none of them meet a resource that it is not for ("Actions,
-//! resources, and condition keys", Service Authorization Reference), so that its
-//! parts together say what it says.
+//! Splits a statement into parts, one for each kind of resource. If a statement names actions
+//! on several kinds, IAM applies none of them to a resource that it is not defined for
+//! ("Actions, resources, and condition keys", Service Authorization Reference). Therefore the
+//! parts together mean the same as the statement.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use super::resource::{Kind, thing};
 use super::sentence::Setting;
 use crate::render::statement::Statement;
 
-/// Returns the parts of a statement, in the order of its actions; the statement
-/// itself where it cannot be told which action is for which resource.
+/// Returns the parts of a statement, in the order of its actions. Returns the statement itself
+/// if it is unclear which action applies to which resource.
 pub fn parts(statement: &Statement, setting: &Setting) -> Vec<Statement> {
     split(statement, setting).unwrap_or_else(|| vec![statement.clone()])
 }
@@ -47,12 +47,12 @@ fn split(statement: &Statement, setting: &Setting) -> Option<Vec<Statement>> {
         };
         parts.push((kinds, part));
     }
-    // What no action is for would be left unsaid.
+    // A resource without a matching action would otherwise be omitted.
     let said = resources.iter().all(|(arn, _)| used.contains(*arn));
     said.then(|| parts.into_iter().map(|(_, part)| part).collect())
 }
 
-/// The kinds of resource that an action is for.
+/// Returns the kinds of resources that an action applies to.
 fn kinds(action: &str) -> Option<&'static [Kind]> {
     let (service, name) = action.split_once(':')?;
     let any = |words: &[&str]| words.iter().any(|word| name.contains(word));

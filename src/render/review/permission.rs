@@ -1,5 +1,4 @@
-//! Every permission that the stacks give, those alike taken together, each with
-//! the statement that gives it.
+//! Every permission in the stacks, grouped with similar ones, each with its statement.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,7 +15,7 @@ use crate::render::statement::{self, Statement, UnknownEffect};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, policy_file};
 
-/// Files named where several hold the same statement.
+/// The maximum number of files that are named if several contain the same statement.
 const NAMED_FILES: usize = 3;
 
 /// One permission.
@@ -26,28 +25,28 @@ pub struct Permission {
     pub id: String,
     /// Who may do what.
     pub prose: Prose,
-    /// Where it is about several kinds of things: what may be done with each.
+    /// The permissions on each kind of resource, if there are several kinds.
     pub parts: Vec<Prose>,
-    /// What its wildcards are.
+    /// The meaning of its wildcards.
     pub notes: Vec<String>,
-    /// What is grave about it.
+    /// Its risks.
     pub gravity: Vec<&'static str>,
-    /// The statement's name.
+    /// The statement's Sid.
     pub sid: String,
-    /// Where it is.
+    /// The files that contain it.
     pub files: Vec<String>,
-    /// In how many files more.
+    /// The number of further files, in words.
     pub more_files: String,
-    /// The statement, or the first of those alike.
+    /// The statement, or the first of the group.
     pub json: String,
-    /// It is shown shortened.
+    /// Whether the statement is shortened.
     pub shortened: bool,
-    /// It comes unfolded.
+    /// Whether the statement is expanded.
     pub open: bool,
-    /// Whose policy it is.
+    /// The holder of the policy.
     #[serde(skip)]
     pub holder: Holder,
-    /// The statement, with all that those alike name.
+    /// The statement, with all names in the group.
     #[serde(skip)]
     pub statement: Statement,
 }
@@ -57,23 +56,23 @@ pub struct Permission {
 pub struct Group {
     /// The anchor.
     pub id: &'static str,
-    /// What they are.
+    /// The heading.
     pub title: &'static str,
-    /// What to know of them.
+    /// The explanation.
     pub words: &'static str,
-    /// There are many, and they come folded.
+    /// Whether there are many, so that they are collapsed.
     pub folded: bool,
-    /// How many there are, in words.
+    /// The number of permissions, in words.
     pub count: String,
     /// The permissions.
     pub permissions: Vec<Permission>,
 }
 
-/// A policy that is in no stack: its file, whose it is, and what is in it.
+/// A policy outside of the stacks: its file, its holder, and its document.
 pub struct Beside {
     /// The file.
     pub file: String,
-    /// Whose it is.
+    /// The holder.
     pub holder: Holder,
     /// The document.
     pub body: Value,
@@ -94,7 +93,7 @@ impl Beside {
 ///
 /// # Errors
 ///
-/// Returns an effect that AWS does not know. The policies of keyrota's own have none.
+/// Returns an effect that AWS does not know. keyrota's own policies have none.
 pub fn groups(
     stacks: &[Rendered<'_>],
     beside: &[Beside],
@@ -196,7 +195,7 @@ fn sources<'tree>(
     beside: &'tree [Beside],
 ) -> Result<Vec<Source<'tree>>, UnknownEffect> {
     let mut sources = Vec::new();
-    // Policies of users are alike but for the user, and there may be thousands.
+    // Users' policies differ only in the user, and there may be thousands of them.
     let mut users: Vec<(&Document, usize, String, Vec<String>)> = Vec::new();
     let mut known: HashMap<&Value, usize> = HashMap::new();
     for (stack, rendered) in stacks.iter().enumerate() {
@@ -204,7 +203,7 @@ fn sources<'tree>(
         for document in &rendered.documents {
             let file = policy_file(document, rendered.prefix, &mut first);
             if document.kind == Kind::UserInline {
-                // Most are the same as the one before, which is quicker to see.
+                // Most are equal to the previous one, which is fast to check.
                 let last = users.last().filter(|held| held.0.body == document.body);
                 let index = match last {
                     Some(_) => users.len() - 1,
@@ -228,8 +227,8 @@ fn sources<'tree>(
     for (document, stack, file, names) in users {
         add(document, Holder::Users(names), &file, stack, &mut sources);
     }
-    // The deployer's statements of several stacks differ only in the names that they
-    // hold. The names are many, so each such statement is read once.
+    // The deployer's statements for several stacks differ only in the names that they contain.
+    // There are many names, so each such statement is parsed once.
     let mut alike: HashMap<String, usize> = HashMap::new();
     for (index, one) in beside.iter().enumerate() {
         for value in statement::values(&one.body) {
@@ -254,8 +253,8 @@ fn sources<'tree>(
     Ok(sources)
 }
 
-/// What a statement says but for the names in it: its own, its actions, and by what
-/// its conditions ask.
+/// Returns the parts of a statement that identify it apart from names: its Sid, its actions,
+/// and its condition keys.
 fn but_for_names(value: &Value) -> String {
     let mut key = String::new();
     let part = |key: &str| value.get(key).map(serde_json::to_string);
@@ -290,7 +289,7 @@ fn add<'tree>(
     }
 }
 
-/// Returns whose policy a document of a stack is.
+/// Returns the holder of a document of a stack.
 pub fn holder(document: &Document) -> Holder {
     match document.kind {
         Kind::RoleInline | Kind::Managed => Holder::Function(strategy(
@@ -306,7 +305,8 @@ pub fn holder(document: &Document) -> Holder {
     }
 }
 
-/// Returns whose resource a logical ID is; the access keys' where it is neither's.
+/// Returns the strategy that a logical ID belongs to. It is the access keys' if it belongs to
+/// neither.
 fn strategy(id: &str) -> Strategy {
     let databases = Strategy::Databases;
     match id == databases.role() || id == databases.function() {
@@ -315,14 +315,14 @@ fn strategy(id: &str) -> Strategy {
     }
 }
 
-/// Returns the user that a policy is attached to; where that cannot be said, the
-/// policy's logical ID.
+/// Returns the user that a policy is attached to, or the policy's logical ID if the user is
+/// unknown.
 fn user_of(document: &Document) -> String {
     let user = document.holder.as_ref();
     user.unwrap_or(&document.resource).clone()
 }
 
-/// How many statements of a holder allow each action.
+/// Counts the statements of a holder that allow each action.
 struct Alone(BTreeMap<(&'static str, String), usize>);
 
 impl Alone {
@@ -337,8 +337,8 @@ impl Alone {
         Self(counts)
     }
 
-    /// No other statement of the holder allows what this one does, so that it
-    /// names all there is.
+    /// Returns whether no other statement of the holder allows its actions, so that it lists
+    /// all of the resources.
     fn holds(&self, one: &Alike<'_>) -> bool {
         let group = group_of(&one.holder);
         let wild = self
@@ -428,7 +428,7 @@ fn permission(
     }
 }
 
-/// An anchor of letters, digits and hyphens.
+/// Returns an anchor of letters, digits, and hyphens.
 fn slug(sid: &str) -> String {
     let kept = sid.chars().filter(char::is_ascii_alphanumeric);
     let kept: String = kept.take(60).collect();

@@ -1,18 +1,17 @@
-//! Sentences: text in which names of things stand out, and how lists, numbers
-//! and lengths of time are said in words.
+//! Sentences: text with highlighted names, and the wording of lists, numbers, and durations.
 
 use serde::Serialize;
 
 use crate::model::Duration;
 
-/// Names up to here are listed; of more, only how many there are is said.
+/// The maximum number of names in a list. If there are more, only their number is shown.
 pub const LISTED: usize = 6;
 
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
     text: String,
-    /// It is a name as AWS has it, not a word.
+    /// Whether it is a name from AWS rather than words.
     code: bool,
 }
 
@@ -32,7 +31,7 @@ impl Prose {
         Self::default().code(text)
     }
 
-    /// Returns a text in which names stand in backquotes.
+    /// Returns a text in which backquotes mark names.
     pub fn marked(text: &str) -> Self {
         let parts = text.split('`').enumerate();
         parts.fold(Self::default(), |prose, (index, part)| match index % 2 {
@@ -63,7 +62,7 @@ impl Prose {
         self
     }
 
-    /// Adds another sentence's pieces.
+    /// Adds the pieces of another sentence.
     #[must_use]
     pub fn then(mut self, other: Self) -> Self {
         for span in other.0 {
@@ -75,7 +74,7 @@ impl Prose {
         self
     }
 
-    /// Returns the same with its first letter in upper case, unless that is a name's.
+    /// Returns the sentence with an upper-case first letter, unless it begins with a name.
     #[must_use]
     pub fn capitalised(mut self) -> Self {
         if let Some(first) = self.0.first_mut().filter(|first| !first.code) {
@@ -84,12 +83,12 @@ impl Prose {
         self
     }
 
-    /// Returns whether there is nothing in it.
+    /// Returns whether the sentence is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the text alone, names in backquotes.
+    /// Returns the plain text, with names in backquotes.
     pub fn plain(&self) -> String {
         let text = self.0.iter().map(|span| match span.code {
             true => format!("`{}`", span.text),
@@ -99,14 +98,14 @@ impl Prose {
     }
 }
 
-/// Returns the text with its first letter in upper case.
+/// Returns the text with an upper-case first letter.
 pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()
 }
 
-/// Returns `a`, `a and b`, `a, b and c`.
+/// Formats a list: `a`, `a and b`, `a, b and c`.
 pub fn list(items: impl IntoIterator<Item = Prose>, and: &str) -> Prose {
     let items: Vec<Prose> = items.into_iter().collect();
     let last = items.len().saturating_sub(1);
@@ -123,12 +122,12 @@ pub fn list(items: impl IntoIterator<Item = Prose>, and: &str) -> Prose {
     prose
 }
 
-/// Returns words as a list: `a, b and c`.
+/// Formats words as a list: `a, b and c`.
 pub fn words<'text>(items: impl IntoIterator<Item = &'text str>, and: &str) -> String {
     list(items.into_iter().map(Prose::words), and).plain()
 }
 
-/// Returns `1 secret`, `12,000 secrets`.
+/// Formats a count: `1 secret`, `12,000 secrets`.
 pub fn count(number_of: usize, one: &str, many: &str) -> String {
     match number_of {
         1 => format!("1 {one}"),
@@ -136,7 +135,7 @@ pub fn count(number_of: usize, one: &str, many: &str) -> String {
     }
 }
 
-/// Returns a number with its thousands apart.
+/// Formats a number with thousands separators.
 pub fn number(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -149,7 +148,7 @@ pub fn number(number: usize) -> String {
     text
 }
 
-/// Returns `3 hours`, `1 day`, `90 seconds`.
+/// Formats a duration: `3 hours`, `1 day`, `90 seconds`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_seconds();
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];

@@ -1,5 +1,5 @@
-//! The databases' function and its servers: where it stands, what it has to reach,
-//! and what becomes of a password while it changes.
+//! The databases' function and its servers: its network, the endpoints that it must reach, and
+//! the states of a password during a change.
 
 use std::collections::BTreeSet;
 
@@ -12,24 +12,24 @@ use crate::render::Rendered;
 /// The section.
 #[derive(Debug, Serialize)]
 pub struct Reach {
-    /// Where the function stands.
+    /// The function's network.
     place: Prose,
-    /// What it has to reach from there.
+    /// The endpoints that it must reach from there.
     ways: Vec<Way>,
-    /// What becomes of a password while it changes, step by step.
+    /// The states of a password during a change, step by step.
     steps: Vec<Prose>,
-    /// For how long nobody but who reads again gets in.
+    /// How long only clients that read the secret again can log in.
     gap: Vec<Prose>,
 }
 
-/// Something that the function has to reach.
+/// An endpoint that the function must reach.
 #[derive(Debug, Serialize)]
 struct Way {
     to: Prose,
     by: Prose,
 }
 
-/// Returns the section, where there are databases.
+/// Returns the section, if there are databases.
 pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
     let databases: Vec<&Database> = stacks
         .iter()

@@ -1,4 +1,4 @@
-//! What a statement applies to, in words.
+//! Describes in words the resources that a statement applies to.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use super::sentence::Setting;
 use super::subject;
 use crate::render::Strategy;
 
-/// What Secrets Manager adds to a name in an ARN.
+/// The suffix that Secrets Manager adds to a name in an ARN.
 const SUFFIX: &str = "-??????";
 
-/// A thing that an ARN names.
+/// A resource that an ARN names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Thing<'arn> {
-    /// Its kind, by which things are told together.
+    /// The kind, by which resources are grouped.
     pub kind: Kind,
-    /// Its name, or what is known of it.
+    /// The name, as far as it is known.
     pub name: &'arn str,
-    /// What stands for more than one character in it.
+    /// The wildcard in it, if there is one.
     pub wildcard: Option<Wildcard>,
 }
 
-/// A kind of thing.
+/// A kind of resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// The user who has the policy.
+    /// The user that the policy is attached to.
     Itself,
     Function,
     Secret,
@@ -40,9 +40,9 @@ pub enum Kind {
     Stack,
     Bucket,
     Objects,
-    /// Everything there is.
+    /// All resources.
     Everything,
-    /// Shown as its ARN.
+    /// Any other resource, shown as its ARN.
     Other,
 }
 
@@ -51,18 +51,18 @@ pub enum Kind {
 pub enum Wildcard {
     /// `-??????`.
     Suffix,
-    /// The end of a name that CloudFormation makes.
+    /// The end of a name that CloudFormation generates.
     Generated,
-    /// All things of that kind.
+    /// All resources of that kind.
     Every,
     /// `*` alone.
     Everything,
-    /// Something else.
+    /// Any other wildcard.
     Other,
 }
 
 impl Wildcard {
-    /// Returns what the wildcard stands for.
+    /// Returns the meaning of the wildcard.
     pub fn note(self) -> &'static str {
         match self {
             Self::Suffix => {
@@ -102,10 +102,10 @@ impl Kind {
     }
 }
 
-/// Reads a thing from its ARN.
+/// Parses a resource from its ARN.
 ///
-/// What is in another account or Region than the stack is shown as its ARN, so that
-/// nobody takes it for the stack's neighbour.
+/// A resource in another account or Region is shown as its ARN, so that nobody mistakes it for
+/// one of the stack's.
 pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
     let stack = setting.map_or("", |setting| &setting.stack);
     let of = |kind: Kind, name: &'arn str| Thing {
@@ -151,9 +151,9 @@ pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
     });
     match known {
         Some((Kind::User, "${aws:username}")) => of(Kind::Itself, ""),
-        // CloudFormation's attribute ends so, and covers the log's streams.
+        // CloudFormation's attribute has this ending, which covers the log group's streams.
         Some((Kind::LogGroup, name)) => of(Kind::LogGroup, name.strip_suffix(":*").unwrap_or(name)),
-        // After the name comes an ID that AWS gives.
+        // The name is followed by an ID that AWS assigns.
         Some((Kind::Stack, name)) => of(Kind::Stack, name.strip_suffix("/*").unwrap_or(name)),
         Some((Kind::Bucket, name)) => match name.split_once('/') {
             Some((bucket, "*")) => of(Kind::Objects, bucket),
@@ -165,8 +165,8 @@ pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
     }
 }
 
-/// Returns what follows `arn:` in an ARN: partition, service, Region, account and
-/// resource, of which each may be a reference such as `${AWS::AccountId}`.
+/// Returns the parts of an ARN after `arn:`: the partition, service, Region, account, and
+/// resource. Each may be a reference such as `${AWS::AccountId}`.
 pub fn parts(arn: &str) -> Option<[&str; 5]> {
     let rest = arn.strip_prefix("arn:")?;
     let mut parts = [""; 5];
@@ -188,7 +188,7 @@ pub fn parts(arn: &str) -> Option<[&str; 5]> {
 }
 
 fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
-    // A reference that CloudFormation resolves is one name, whatever it holds.
+    // A reference that CloudFormation resolves is one name, whatever it contains.
     let plain = name.strip_suffix(SUFFIX).unwrap_or(name);
     let generated = plain.strip_suffix('*');
     let begun = |text: &str| stack.len() >= 8 && text.starts_with(&stack[..stack.len().min(20)]);
@@ -202,7 +202,7 @@ fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {
     }
 }
 
-/// Returns the things of several ARNs, by kind, each once and in order.
+/// Returns the resources of several ARNs by kind, sorted and without duplicates.
 pub fn things<'arn>(
     arns: impl IntoIterator<Item = &'arn str>,
     setting: Option<&Setting>,
@@ -214,14 +214,13 @@ pub fn things<'arn>(
     }
     for things in kinds.values_mut() {
         things.sort_by_key(|thing| (thing.name, thing.wildcard));
-        // A secret by its name alone, for as long as it is not there, is the same one.
+        // While a secret does not exist, its name alone identifies the same secret.
         things.dedup_by_key(|thing| thing.name);
     }
     kinds
 }
 
-/// Returns the things in words: `the secret prod/a`, `3 secrets: a, b and c`,
-/// `142 secrets`.
+/// Returns the resources in words: `the secret prod/a`, `3 secrets: a, b and c`, `142 secrets`.
 pub fn phrase(kinds: &BTreeMap<Kind, Vec<Thing<'_>>>) -> Prose {
     prose::list(
         kinds.iter().map(|(kind, things)| of_kind(*kind, things)),
@@ -266,13 +265,14 @@ fn of_kind(kind: Kind, things: &[Thing<'_>]) -> Prose {
     }
 }
 
-/// Returns whose function a name is, where it is one of the stack's.
+/// Returns the strategy of the function with this name, if it is one of the stack's.
 fn function_of(name: &str) -> Option<Strategy> {
     let id = name.strip_prefix("${")?.strip_suffix('}')?;
     Strategy::ALL.into_iter().find(|one| one.function() == id)
 }
 
-/// Returns what everything is, for actions of one service: any secret, any role.
+/// Returns the kind of resource that `*` stands for if the actions belong to one service, such
+/// as `secret` or `role`.
 pub fn anything(actions: &[String]) -> Option<&'static str> {
     let service = |action: &String| {
         action
@@ -299,7 +299,7 @@ pub fn anything(actions: &[String]) -> Option<&'static str> {
     })
 }
 
-/// `${AlarmTopic}` is the stack's resource of that name.
+/// Returns the name without `${` and `}` if it refers to a resource of the stack.
 fn readable(name: &str) -> String {
     match name
         .strip_prefix("${")

@@ -1,4 +1,4 @@
-//! A schedule in words.
+//! Describes a schedule in words.
 
 use super::prose::{self, words};
 use crate::model::schedule::{Calendar, Days, Grid, Unit};
@@ -29,7 +29,7 @@ const MONTHS: [&str; 12] = [
 ];
 const ORDINALS: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
 
-/// Returns when a rotation is due: `every 30 days`, `at 02:00 UTC every Sunday`.
+/// Returns when a rotation is due, such as `every 30 days` or `at 02:00 UTC every Sunday`.
 pub fn when(schedule: &Schedule) -> String {
     match schedule.calendar() {
         Calendar::Rate { every, unit } => {
@@ -46,7 +46,7 @@ pub fn when(schedule: &Schedule) -> String {
     }
 }
 
-/// Returns how long a rotation may take to begin.
+/// Returns how long after that a rotation may begin.
 pub fn window(schedule: &Schedule, window: Option<Duration>) -> String {
     match (window, schedule.calendar().unit()) {
         (Some(window), _) => format!("within {}", prose::duration(window)),
@@ -114,7 +114,7 @@ fn days(grid: &Grid) -> String {
     }
 }
 
-/// `the 1st to the 5th`, `the 15th`.
+/// Returns the days, such as `the 1st to the 5th` or `the 15th`.
 fn runs(days: &[u8]) -> Vec<String> {
     let mut runs: Vec<(u8, u8)> = Vec::new();
     for day in days {
@@ -145,7 +145,7 @@ fn ordinal(day: u8) -> String {
     format!("{day}{end}")
 }
 
-/// Nothing where it is every month.
+/// Returns the months, or nothing for every month.
 fn months(months: &[u8]) -> String {
     match months.len() {
         12 => String::new(),

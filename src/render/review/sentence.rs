@@ -1,6 +1,6 @@
-//! A statement as a plain sentence: who may do what to what, and under which
-//! conditions. Every action, resource and condition of the statement is in it, by
-//! a word or by its own name, so that the sentence is true of all of it.
+//! Describes a statement as a plain sentence: who may do what to which resource, and under
+//! which conditions. The sentence contains every action, resource, and condition of the
+//! statement, in words or by name, so it is true of the whole statement.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +11,18 @@ use super::{action, condition, part, prose, resource};
 use crate::render::Strategy;
 use crate::render::statement::{Principal, Statement};
 
-/// What the sentences know beside the statement.
+/// The context of the sentences besides the statement.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The stack's name.
     pub stack: String,
-    /// The account's number, or its placeholder.
+    /// The account number, or its placeholder.
     pub account: String,
     /// The Region, or its placeholder.
     pub region: String,
 }
 
-/// What has no resource, and is no secret's.
+/// The action that has no resource and concerns no secret.
 const PASSWORDS: &str = "secretsmanager:GetRandomPassword";
 
 /// A statement in words.
@@ -30,16 +30,16 @@ const PASSWORDS: &str = "secretsmanager:GetRandomPassword";
 pub struct Sentence {
     /// The sentence.
     pub prose: Prose,
-    /// What its wildcards stand for, and why they are there.
+    /// The meaning of its wildcards, and why they are necessary.
     pub notes: Vec<String>,
-    /// What is grave about it.
+    /// Its risks.
     pub gravity: Vec<&'static str>,
 }
 
 /// Returns a statement as a sentence.
 ///
-/// `alone` says that no other statement of the same holder allows the same
-/// actions, so that "and no others" is true.
+/// `alone` says that no other statement of the same holder allows the same actions, so that
+/// "and no others" is true.
 pub fn sentence(
     holder: &Holder,
     statement: &Statement,
@@ -109,8 +109,8 @@ fn about(
     }
 }
 
-/// Returns what the deployer's statement allows, a sentence a kind of resource: what
-/// it is for, and each of the sentences without its subject.
+/// Returns the permissions in a statement of the deployer's, with one sentence for each kind of
+/// resource: the purpose, and each sentence without its subject.
 pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentence>) {
     let command = [
         "Plan",
@@ -136,7 +136,7 @@ pub fn in_parts(statement: &Statement, setting: &Setting) -> (Prose, Vec<Sentenc
     (subject, parts.collect())
 }
 
-/// What the statement applies to.
+/// Returns the resources that the statement applies to.
 fn object(
     holder: &Holder,
     statement: &Statement,
@@ -159,7 +159,7 @@ fn object(
     }
 }
 
-/// "look at, read and write 3 secrets: …, and list their versions".
+/// Returns for example "look at, read and write 3 secrets: …, and list their versions".
 fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) -> (Prose, usize) {
     if statement.excepts.contains(&"NotAction") {
         let named = statement.actions.iter().map(Prose::name);
@@ -171,7 +171,7 @@ fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) ->
     let mut parts: Vec<(&str, Vec<Prose>)> = Vec::new();
     for name in &statement.actions {
         let words = action::words(name);
-        // An alias is a thing of its own, and is put on a key.
+        // An alias is a separate resource, and is attached to a key.
         let part = match words {
             Some(_) if name.ends_with("Alias") && of_keys => "aliases of",
             Some(words) => words.part,
@@ -198,7 +198,7 @@ fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) ->
     for (_, verbs) in &mut parts {
         verbs.sort_by_key(|verb| action::rank(&verb.plain()));
     }
-    // The resource itself comes first; the others then speak of "it".
+    // The resource itself comes first. The other parts then refer to it as "it".
     parts.sort_by_key(|(part, _)| !part.is_empty());
     let said = parts.into_iter().enumerate().map(|(index, (part, verbs))| {
         let what = match index {
@@ -234,7 +234,7 @@ fn notes(
     let mut notes = BTreeSet::new();
     for thing in kinds.values().flatten() {
         notes.extend(match (thing.wildcard, holder) {
-            // Said once, where the sentences begin.
+            // This appears once, where the sentences begin.
             (None | Some(Wildcard::Suffix), _) => None,
             (Some(Wildcard::Everything), Holder::Key(_)) => {
                 Some("* in a key policy matches only that key")

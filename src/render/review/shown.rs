@@ -1,17 +1,17 @@
-//! A statement as the page shows it: the JSON that its file has, with what fits on a
-//! line on one line, and long lists shortened.
+//! Formats a statement for the page: the JSON in its file, with short values on one line, and
+//! with long lists shortened.
 
 use super::{action, prose};
 use crate::render::tree::Value;
 
-/// A list in a statement that is longer is shortened.
+/// A longer list in a statement is shortened.
 const LONGEST_LIST: usize = 12;
-/// What is shown of such a list.
+/// The number of items that remain in such a list.
 const SHOWN: usize = 3;
-/// Characters of a line.
+/// The maximum length of a line.
 const LINE: usize = 66;
 
-/// Returns a statement's JSON, and whether it is shortened.
+/// Returns a statement's JSON, and whether it was shortened.
 pub fn shown(value: &Value) -> (String, bool) {
     let mut shortened = false;
     let value = shorten(value, &mut shortened);
@@ -20,7 +20,7 @@ pub fn shown(value: &Value) -> (String, bool) {
     (text, shortened)
 }
 
-/// Writes JSON, with what fits on a line on one line.
+/// Writes JSON, with values on one line if they fit.
 fn write(value: &Value, indent: usize, before: usize, text: &mut String) {
     let flat = flat(value);
     let whole = indent == 0 && matches!(value, Value::Mapping(_));
@@ -51,7 +51,7 @@ fn write(value: &Value, indent: usize, before: usize, text: &mut String) {
     }
 }
 
-/// JSON on one line, with a space where one reads better.
+/// Writes JSON on one line, with spaces for readability.
 fn flat(value: &Value) -> String {
     match value {
         Value::Sequence(items) => {
@@ -95,7 +95,7 @@ fn shorten(value: &Value, shortened: &mut bool) -> Value {
     }
 }
 
-/// A list of actions is never shortened: it is what the reader is here for.
+/// A list of actions is never shortened, because it is what the reader must see.
 fn of_actions(items: &[Value]) -> bool {
     let text = items.first().and_then(Value::as_str).unwrap_or_default();
     action::words(text).is_some() || !text.starts_with("arn:")

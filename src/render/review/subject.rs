@@ -1,20 +1,20 @@
-//! Who may do something, in words.
+//! Describes in words who may do something.
 
 use super::prose::{self, LISTED, Prose};
 use super::resource;
 use crate::render::Strategy;
 use crate::render::statement::Principal;
 
-/// What a document is attached to.
+/// The resource or principal that a document is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// A function's role: what the function may do.
+    /// A function's role, for the permissions of the function.
     Function(Strategy),
     /// Users, by their names.
     Users(Vec<String>),
-    /// Whoever deploys.
+    /// The deployer.
     Deployer,
-    /// A function's role: who may take it on.
+    /// A function's role, for its trust policy.
     Trust(Strategy),
     /// A KMS key.
     Key(String),
@@ -22,15 +22,15 @@ pub enum Holder {
     Secret,
     /// A topic.
     Topic,
-    /// A function: who may start it.
+    /// A function, for the permissions to invoke it.
     Started(Strategy),
     /// The bucket for the function's code.
     Bucket,
-    /// A resource of a type that ours have none of, by its logical ID.
+    /// A resource of a type that only overlay templates use, by its logical ID.
     Other(String),
 }
 
-/// Returns who a sentence about this policy is about.
+/// Returns the subject of a sentence about this policy.
 pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose {
     match holder {
         Holder::Function(strategy) => Prose::words(function(*strategy)),
@@ -44,7 +44,7 @@ pub fn phrase(holder: &Holder, principals: &[Principal], account: &str) -> Prose
     }
 }
 
-/// Returns what a function is called.
+/// Returns the words for a function.
 pub const fn function(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::AccessKeys => "the rotation function",
@@ -52,7 +52,7 @@ pub const fn function(strategy: Strategy) -> &'static str {
     }
 }
 
-/// Returns whose role an ARN is, where it is a function's of the stack.
+/// Returns the strategy whose function's role has this ARN, if it is a role of the stack.
 pub fn role_of(resource: &str) -> Option<Strategy> {
     let name = resource.rsplit('/').next()?;
     let id = name.strip_prefix("${")?.strip_suffix('}')?;
@@ -70,12 +70,12 @@ fn users(names: &[String]) -> Prose {
     }
 }
 
-/// Returns whether the principal is a whole account.
+/// Returns whether the principal is an entire account.
 pub fn is_root(principal: &Principal) -> bool {
     matches!(principal, Principal::Aws(arn) if arn.ends_with(":root"))
 }
 
-/// Returns a principal in words; one of another account is said to be.
+/// Returns a principal in words. A principal in another account is marked as such.
 pub fn principal(principal: &Principal, account: &str) -> Prose {
     match principal {
         Principal::Anyone => Prose::words("anyone"),

@@ -1,6 +1,6 @@
-//! The page's templates. What stands in HTML is escaped for HTML, everywhere and
-//! by default; `{{{raw}}}` appears nowhere. The one exception are the page's own
-//! style and script, whose digests the page's policy names: nothing else runs.
+//! The page's templates. Every value in HTML is escaped for HTML by default, and `{{{raw}}}` is
+//! not used. The only exceptions are the page's own style and script, whose digests are in the
+//! page's content security policy: the browser runs nothing else.
 
 use std::sync::LazyLock;
 
@@ -35,8 +35,8 @@ pub const RESOURCES: &str = text!("resources");
 pub const VERIFY: &str = text!("verify");
 pub const END: &str = text!("end");
 
-/// What the parts of the page include. A template that is included in the middle of a
-/// line ends without a line break.
+/// The templates that the parts of the page include. A template that is included within a line
+/// does not end with a line break.
 const INCLUDED: [(&str, &str); 5] = [
     ("permission", text!("permission")),
     ("found", text!("found")),
@@ -45,10 +45,10 @@ const INCLUDED: [(&str, &str); 5] = [
     ("span", text!("span")),
 ];
 
-/// Returns the registry of what the parts of the page include. A part itself is rendered
-/// once, if at all, and so is compiled when it is rendered.
+/// Returns the registry of the templates that the parts of the page include. A part itself is
+/// rendered at most once, so it is compiled when it is rendered.
 ///
-/// A variable that a template names and its context lacks is an error.
+/// A variable in a template that is missing in its context is an error.
 pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
@@ -64,9 +64,9 @@ pub fn registry() -> Result<Handlebars<'static>, TemplateError> {
     Ok(registry)
 }
 
-/// Returns the text as it may stand in an element or in a quoted attribute.
-/// Characters that change the direction of what follows, and those that cannot be
-/// seen, are shown as what they are: a name must not be able to look like another.
+/// Returns the text, escaped for an element or a quoted attribute. Characters that change the
+/// text direction, and invisible characters, are shown as escapes, so that no name can look
+/// like another.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for one in text.chars() {
@@ -84,7 +84,8 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Controls, and what Unicode calls invisible or turning.
+/// Returns whether a character is a control character, or is invisible or directional according
+/// to Unicode.
 fn is_hidden(one: char) -> bool {
     one.is_control()
         || matches!(
@@ -95,7 +96,7 @@ fn is_hidden(one: char) -> bool {
         )
 }
 
-/// Writes one of the page's own parts, or the digest by which the policy knows it.
+/// Writes one of the page's own parts, or its digest for the content security policy.
 fn asset(
     helper: &Helper<'_>,
     _: &Handlebars<'_>,

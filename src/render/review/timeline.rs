@@ -1,12 +1,12 @@
-//! The old key's life as a drawing: time runs downwards, in steps rather than to
-//! scale, and each column is one course that things may take.
+//! Draws the life of an old key. Time runs downwards in steps, not to scale, and each column is
+//! one possible course of events.
 
 use serde::Serialize;
 
 use super::prose;
 use crate::model::{Duration, OldKey, Retirement};
 
-/// The left edge of the first course.
+/// The left edge of the first column.
 const COURSES: u32 = 128;
 const COURSE_WIDTH: u32 = 104;
 const COURSE_GAP: u32 = 8;
@@ -16,18 +16,18 @@ const STEP: u32 = 54;
 /// A drawing.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timeline {
-    /// The manifest's words for it.
+    /// The setting in the manifest's words.
     pub setting: String,
-    /// The letters of the arrangements that have it.
+    /// The letters of the groups that have the setting.
     pub letters: String,
-    /// The same as the drawing, in words.
+    /// The content of the drawing in words.
     pub words: String,
-    /// Its size.
+    /// The size.
     pub width: u32,
     pub height: u32,
-    /// Moments, from above.
+    /// The moments, from top to bottom.
     pub marks: Vec<Mark>,
-    /// Courses, from the left.
+    /// The courses, from left to right.
     pub courses: Vec<Course>,
 }
 
@@ -43,18 +43,18 @@ pub struct Mark {
     pub small_y: u32,
 }
 
-/// What may happen.
+/// A possible course of events.
 #[derive(Clone, Debug, Serialize)]
 pub struct Course {
     pub x: u32,
     pub middle: u32,
     pub head: [&'static str; 2],
     pub spans: Vec<Stretch>,
-    /// Where it is said that the key is gone, before the next rotation.
+    /// The position of the note that the key is gone before the next rotation.
     pub gone_y: Option<u32>,
 }
 
-/// A time in which the key is in one state.
+/// A period in which the key is in one state.
 #[derive(Clone, Debug, Serialize)]
 pub struct Stretch {
     pub x: u32,
@@ -71,7 +71,7 @@ const ACTIVE: (&str, &str) = ("active", "active");
 const HELD: (&str, &str) = ("held", "held back");
 const INACTIVE: (&str, &str) = ("inactive", "inactive");
 
-/// Draws what becomes of an old key.
+/// Draws what happens to an old key.
 pub fn timeline(old_key: OldKey, arrangements: Vec<String>) -> Timeline {
     match old_key {
         OldKey::UntilNextRotation => {
@@ -134,7 +134,7 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
             (0, false) => "replaced: immediately".to_owned(),
             _ => format!("after {}", prose::duration(*time)),
         };
-        // Two settings of one moment would not fit beside each other.
+        // Two settings at the same moment would overlap.
         (
             said,
             named

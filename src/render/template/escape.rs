@@ -1,8 +1,8 @@
-//! What escapes the values in templates.
+//! Escapes the values in templates.
 //!
-//! Each place of a value has its own helper, and `{{{raw}}}` appears nowhere:
+//! Each context of a value has its own helper, and `{{{raw}}}` is not used:
 //!
-//! | written | place | becomes |
+//! | written | context | result |
 //! | --- | --- | --- |
 //! | `{{x}}` | a YAML value | a double-quoted scalar |
 //! | `{{sub x}}` | inside a quoted `!Sub` text | its characters, `${` as `${!` |
@@ -35,9 +35,9 @@ pub fn empty_registry() -> Handlebars<'static> {
     registry
 }
 
-/// Returns a YAML double-quoted scalar. Letters and digits of any script stay
-/// readable; all else beyond printable ASCII is written as an escape, because
-/// YAML folds some of it into line breaks.
+/// Returns a YAML double-quoted scalar. Letters and digits of any script stay readable. Every
+/// other character outside printable ASCII is escaped, because YAML folds some of them into
+/// line breaks.
 fn quoted(text: &str) -> String {
     let mut scalar = String::with_capacity(text.len() + 2);
     scalar.push('"');
@@ -60,9 +60,9 @@ fn double_quoted(text: &str, scalar: &mut String) {
     }
 }
 
-/// Returns the text as `!Sub` must see it to give it back: `${x}` is `${!x}`.
+/// Returns the text so that `!Sub` returns the original: `${x}` becomes `${!x}`.
 ///
-/// Refuses a `${` that nothing closes: it would take the template's next `}`.
+/// Refuses an unclosed `${`, because it would extend to the next `}` of the template.
 fn literal(text: &str) -> Result<String, String> {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;
@@ -77,8 +77,8 @@ fn literal(text: &str) -> Result<String, String> {
     Ok(escaped)
 }
 
-/// Returns what stands in a JSON string inside a single-quoted YAML scalar: ASCII
-/// only, with YAML's quotes doubled.
+/// Returns the content of a JSON string inside a single-quoted YAML scalar: only ASCII, with
+/// YAML's quotation marks doubled.
 fn single_quoted_json(text: &str) -> String {
     let mut scalar = String::with_capacity(text.len());
     for one in text.chars() {
@@ -172,8 +172,9 @@ fn comment(
     Ok(out.write(&text(helper)?.chars().map(printable).collect::<String>())?)
 }
 
-/// `if` and `unless` as Handlebars has them, but for a missing variable: that is
-/// false there even in strict mode, and a misspelt name would go unnoticed.
+/// Like Handlebars' own `if` and `unless`, except that a missing variable is an error. The
+/// built-in helpers treat it as false even in strict mode, so a misspelt name would go
+/// unnoticed.
 struct If {
     positive: bool,
 }

@@ -1,5 +1,5 @@
-//! The built-in templates, an organisation's templates that replace or extend them, and
-//! how both are rendered.
+//! The built-in templates, an organisation's templates that replace or extend them, and the
+//! rendering of both.
 
 mod escape;
 
@@ -20,8 +20,8 @@ macro_rules! templates {
     };
 }
 
-/// Every template by name: one a concern, and the frame that holds them. `extra`
-/// is empty: it is there for resources of an organisation's own.
+/// Every template by name: one per concern, and the frame that includes them. `extra` is empty:
+/// organisations can replace it to add resources.
 pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
     "stack",
     "extra",
@@ -41,8 +41,8 @@ pub(super) const TEMPLATES: [(&str, &str); 16] = templates![
     "schedule",
 ];
 
-/// A template could not be read or filled in. Without an overlay it is a fault of the
-/// program, not of the manifest: names that could cause it are refused before.
+/// A template could not be read or rendered. Without an overlay, this is a defect in the
+/// program, not in the manifest: names that could cause it are refused earlier.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// A template does not parse.
@@ -50,10 +50,11 @@ pub enum TemplateError {
     Syntax {
         /// The template's name.
         name: String,
-        /// Why, and where.
+        /// The reason and the position.
         error: Box<handlebars::TemplateError>,
     },
-    /// A template writes a value as it is, which could end the text around it.
+    /// A template writes a value without an escape, so the value could end the surrounding
+    /// text.
     #[error("the template `{0}` writes a value without escaping, with {{{{{{x}}}}}} or {{{{&x}}}}")]
     Raw(String),
     /// Nothing includes a template.
@@ -63,15 +64,15 @@ pub enum TemplateError {
     Unused {
         /// The template's name.
         name: String,
-        /// Names of keyrota's own.
+        /// The names of the built-in templates.
         ours: String,
     },
-    /// A value is missing, or is not fit for its place.
+    /// A value is missing, or is invalid in its context.
     #[error("{}", filling(.0))]
     Render(#[from] handlebars::RenderError),
 }
 
-/// Says where a template could not be filled in, and why.
+/// Describes where a template could not be rendered, and why.
 fn filling(error: &RenderError) -> String {
     match (error.reason(), &error.template_name, error.line_no) {
         (RenderErrorReason::MissingVariable(Some(path)), Some(name), Some(line)) => {
@@ -83,32 +84,33 @@ fn filling(error: &RenderError) -> String {
     }
 }
 
-/// The templates with their helpers, ready to be filled in.
+/// The templates with their helpers, ready to render.
 pub struct Templates {
     registry: Handlebars<'static>,
-    /// The templates of the page for review, which are always ours.
+    /// The templates of the review page, which are always built in.
     page: Handlebars<'static>,
-    /// Names of the templates that are not ours.
+    /// The names of the overlay templates.
     overlaid: Vec<String>,
 }
 
 impl Templates {
-    /// Returns keyrota's own.
+    /// Returns the built-in templates.
     ///
     /// # Errors
     ///
-    /// Returns a fault of the program.
+    /// Returns an error only for a defect in the program.
     pub fn built_in() -> Result<Self, TemplateError> {
         Self::overlaid(BTreeMap::new())
     }
 
-    /// Returns the built-in templates together with an organisation's, by name. A template
-    /// with the name of a built-in one replaces it; any other can be included (`{{> NAME}}`).
+    /// Returns the built-in templates together with an organisation's, by name. A template with
+    /// the name of a built-in one replaces it. Any other template can be included (`{{>
+    /// NAME}}`).
     ///
     /// # Errors
     ///
-    /// Returns the template that does not parse, writes a value without an escape, or is
-    /// included nowhere, as a misspelt name is.
+    /// Returns a template that cannot be parsed, writes a value without an escape, or is not
+    /// included anywhere (for example because its name is misspelt).
     pub fn overlaid(overlay: BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let mut texts: BTreeMap<&str, &str> = TEMPLATES.into_iter().collect();
         for (name, text) in &overlay {
@@ -134,12 +136,12 @@ impl Templates {
         })
     }
 
-    /// Returns the names of the templates that are not keyrota's own, sorted.
+    /// Returns the names of the overlay templates, sorted.
     pub fn overlaid_names(&self) -> &[String] {
         &self.overlaid
     }
 
-    /// Returns the templates of the page for review.
+    /// Returns the templates of the review page.
     pub(super) fn page(&self) -> &Handlebars<'static> {
         &self.page
     }
@@ -148,14 +150,14 @@ impl Templates {
     ///
     /// # Errors
     ///
-    /// Returns the variable that is missing or does not fit its place.
+    /// Returns the variable that is missing or invalid in its context.
     pub fn stack(&self, context: &impl Serialize) -> Result<String, TemplateError> {
         Ok(self.registry.render(STACK, context)?)
     }
 }
 
-/// Returns the registry of these templates. Compiling them is half of the work for a
-/// small manifest, so every processor takes its share.
+/// Returns the registry of these templates. Compiling them takes half of the time for a small
+/// manifest, so all processors share the work.
 fn stack_registry(texts: BTreeMap<&str, &str>) -> Result<Handlebars<'static>, TemplateError> {
     let mut registry = empty_registry();
     let texts: Vec<(&str, &str)> = texts.into_iter().collect();
@@ -172,7 +174,7 @@ fn stack_registry(texts: BTreeMap<&str, &str>) -> Result<Handlebars<'static>, Te
     Ok(registry)
 }
 
-/// Returns whether a template writes a value without the escape of its place.
+/// Returns whether a template writes a value without the escape for its context.
 fn writes_raw(text: &str) -> bool {
     ["{{{", "{{~{", "{{&", "{{~&"]
         .iter()

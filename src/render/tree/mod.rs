@@ -1,8 +1,8 @@
 //! A template as a tree that keeps `!Ref` and the other tags of CloudFormation.
 //!
-//! `serde_yaml` has such a tree, too. This one is for thousands of entries: it is read
-//! from the parser's events ([`read`]), and its mappings are lists, since mappings of
-//! templates are short and comparing a few keys is quicker than hashing them.
+//! `serde_yaml` has such a tree too. This one is designed for thousands of entries: it is built
+//! from the parser's events ([`read`]), and its mappings are lists, since mappings in templates
+//! are short and comparing a few keys is faster than hashing them.
 
 mod reader;
 #[cfg(test)]
@@ -17,21 +17,21 @@ use serde_yaml::value::Tag;
 
 pub use reader::read;
 
-/// A value of a template.
+/// A value in a template.
 #[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub enum Value {
-    /// Nothing.
+    /// The null value.
     #[default]
     Null,
     /// `true` or `false`.
     Bool(bool),
     /// A number.
     Number(Number),
-    /// A text.
+    /// A string.
     String(String),
     /// A list.
     Sequence(Vec<Self>),
-    /// Values by their keys.
+    /// Values with their keys.
     Mapping(Mapping),
     /// A value with a tag, such as `!Ref`.
     Tagged(Box<Tagged>),
@@ -46,20 +46,20 @@ pub struct Tagged {
     pub value: Value,
 }
 
-/// Values by their keys, in the template's order. No key is in it twice.
+/// Values with their keys, in template order. The keys are distinct.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping(Vec<(Value, Value)>);
 
-// To `serde_yaml`, what is not a number equals itself.
+// `serde_yaml` treats NaN as equal to itself.
 impl Eq for Value {}
 
 impl Value {
-    /// Returns what stands under a key, or at a place in a list.
+    /// Returns the value of a key, or at an index of a list.
     pub fn get(&self, key: impl Key) -> Option<&Self> {
         key.find(self.untagged())
     }
 
-    /// Returns the text, tagged or not.
+    /// Returns the string, tagged or not.
     pub fn as_str(&self) -> Option<&str> {
         match self.untagged() {
             Self::String(text) => Some(text),
@@ -67,7 +67,7 @@ impl Value {
         }
     }
 
-    /// Returns the text itself, where it has no tag.
+    /// Returns the string, if it has no tag.
     pub fn into_text(self) -> Option<String> {
         match self {
             Self::String(text) => Some(text),
@@ -75,7 +75,7 @@ impl Value {
         }
     }
 
-    /// Returns the number, where it is whole and not negative.
+    /// Returns the number, if it is a non-negative integer.
     pub fn as_u64(&self) -> Option<u64> {
         match self.untagged() {
             Self::Number(number) => number.as_u64(),
@@ -83,7 +83,7 @@ impl Value {
         }
     }
 
-    /// Returns whether it is `true`; nothing where it is neither that nor `false`.
+    /// Returns the boolean, or `None` if the value is not one.
     pub fn as_bool(&self) -> Option<bool> {
         match self.untagged() {
             Self::Bool(one) => Some(*one),
@@ -116,9 +116,9 @@ impl Value {
     }
 }
 
-/// What finds a value in another.
+/// A key or index that finds a value in another value.
 pub trait Key {
-    /// Returns what it finds.
+    /// Returns the value that it finds.
     fn find(self, value: &Value) -> Option<&Value>;
 }
 
@@ -141,7 +141,7 @@ impl Key for usize {
 }
 
 impl Mapping {
-    /// Returns what stands under a key.
+    /// Returns the value of a key.
     pub fn get<Key: ?Sized>(&self, key: &Key) -> Option<&Value>
     where
         Value: PartialEq<Key>,
@@ -150,7 +150,7 @@ impl Mapping {
         found.map(|(_, value)| value)
     }
 
-    /// Returns whether something stands under a key.
+    /// Returns whether a key exists.
     pub fn contains_key<Key: ?Sized>(&self, key: &Key) -> bool
     where
         Value: PartialEq<Key>,
@@ -173,18 +173,19 @@ impl Mapping {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// Returns how many there are.
+    /// Returns the number of entries.
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns the mapping of these entries.
+    /// Returns the mapping with these entries.
     ///
     /// # Errors
     ///
-    /// Returns a key that is repeated.
+    /// Returns a duplicate key.
     fn new(entries: Vec<(Value, Value)>) -> Result<Self, Value> {
-        /// From this many entries on, a set of the keys is quicker than comparing each two.
+        /// With at least this many entries, a set of the keys is faster than pairwise
+        /// comparison.
         const MANY: usize = 16;
         let repeated = match entries.len() {
             ..MANY => (1..entries.len()).find(|index| {
@@ -204,10 +205,10 @@ impl Mapping {
 }
 
 impl PartialEq for Mapping {
-    /// Whatever the order.
+    /// The order does not matter.
     fn eq(&self, other: &Self) -> bool {
         let there = |(place, (key, value)): (usize, &(Value, Value))| {
-            // Most often the order is the same.
+            // In most cases, the order is the same.
             let same = other.0.get(place).filter(|(name, _)| name == key);
             let found = same.map(|(_, value)| value).or_else(|| other.get(key));
             found == Some(value)
@@ -217,7 +218,7 @@ impl PartialEq for Mapping {
 }
 
 impl Hash for Mapping {
-    /// Whatever the order.
+    /// The order does not matter.
     fn hash<To: Hasher>(&self, to: &mut To) {
         let each = self.0.iter().map(|entry| {
             let mut hasher = DefaultHasher::new();
@@ -234,7 +235,7 @@ impl PartialEq<str> for Value {
     }
 }
 
-/// The keys of a mapping with their values.
+/// An iterator over the keys of a mapping with their values.
 pub type Entries<'tree> = std::iter::Map<
     std::slice::Iter<'tree, (Value, Value)>,
     fn(&'tree (Value, Value)) -> (&'tree Value, &'tree Value),
@@ -250,7 +251,7 @@ impl<'tree> IntoIterator for &'tree Mapping {
 }
 
 impl FromIterator<(Value, Value)> for Mapping {
-    /// Where a key comes twice, the first one counts.
+    /// For a duplicate key, the first entry counts.
     fn from_iter<Entries: IntoIterator<Item = (Value, Value)>>(entries: Entries) -> Self {
         Self(entries.into_iter().collect())
     }

@@ -1,8 +1,8 @@
 //! Reads a template from the parser's events.
 //!
-//! `serde_yaml` reads a rendered template into the same tree, but takes several times as
-//! long, and 10,000 entries are 24 MB of templates. Its [`Number`] decides what is a
-//! number, so that scalars have the meaning that they have to `serde_yaml`.
+//! `serde_yaml` can read a rendered template into the same tree, but takes several times as
+//! long, and 10,000 entries result in 24 MB of templates. Its [`Number`] decides what is a
+//! number, so scalars mean the same as in `serde_yaml`.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use serde_yaml::value::Tag;
 
 use super::{Mapping, Tagged, Value};
 
-/// The deepest nesting. It bounds the recursion of everything that walks the tree.
+/// The maximum nesting depth. It bounds the recursion of all code that traverses the tree.
 const MAX_DEPTH: usize = 128;
-/// The most values that aliases can add. It bounds what they multiply to.
+/// The maximum number of values that aliases can add. It bounds the expansion of aliases.
 const MAX_ALIASED: usize = 1_000_000;
 
-/// Why a text is not a YAML document, and where.
+/// Why a text is not a YAML document, and the position.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at line {line} column {column}")]
 pub struct ReadError {
     reason: String,
-    /// Counted from 1.
+    /// The line, counted from 1.
     line: usize,
-    /// Counted from 1, in characters.
+    /// The column, counted from 1, in characters.
     column: usize,
 }
 
@@ -44,12 +44,12 @@ impl From<ScanError> for ReadError {
     }
 }
 
-/// Reads one YAML document. An empty text is null.
+/// Parses one YAML document. An empty text is null.
 ///
 /// # Errors
 ///
-/// Returns the place where the text is not YAML, begins a second document, repeats a
-/// key, or is nested too deep.
+/// Returns the position at which the text is invalid YAML, begins a second document, repeats a
+/// key, or is nested too deeply.
 pub fn read(text: &str) -> Result<Value, ReadError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
@@ -59,7 +59,7 @@ pub fn read(text: &str) -> Result<Value, ReadError> {
     Ok(builder.root.unwrap_or_default())
 }
 
-/// A list or mapping whose end has not come yet.
+/// A list or mapping that is not complete yet.
 struct Open {
     items: Items,
     tag: Option<Tag>,
@@ -80,7 +80,7 @@ enum Items {
 struct Builder {
     open: Vec<Open>,
     root: Option<Value>,
-    /// By the parser's numbers, which begin at 1.
+    /// The values by the parser's anchor IDs, which begin at 1.
     anchors: Vec<(usize, Value)>,
     aliased: usize,
 }
@@ -103,7 +103,7 @@ impl Builder {
                 self.begin(items, anchor, tag, place)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                // The parser ends nothing that it has not begun.
+                // The parser ends only what it has begun.
                 if let Some(open) = self.open.pop() {
                     let value = match open.items {
                         Items::Sequence(items) => Value::Sequence(items),
@@ -151,7 +151,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Adds a complete value to the list or mapping that it is in.
+    /// Adds a complete value to the enclosing list or mapping.
     fn add(&mut self, value: Value, anchor: usize) {
         if anchor > 0 {
             self.anchors.push((anchor, value.clone()));
@@ -167,7 +167,7 @@ impl Builder {
     }
 }
 
-/// Returns the tag, such as `!Ref`, unless it is one of YAML's own, such as `!!map`.
+/// Returns the tag, such as `!Ref`, or `None` if it is one of YAML's own, such as `!!map`.
 fn local_tag(tag: &EventTag) -> Option<Tag> {
     match tag.is_yaml_core_schema() || tag.suffix.is_empty() {
         true => None,
@@ -217,7 +217,7 @@ fn scalar(
     }
 }
 
-/// Returns the meaning of a scalar without quotes and tag.
+/// Returns the value of a scalar without quotation marks or tag.
 fn plain(text: Cow<'_, str>) -> Value {
     match &*text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
@@ -225,7 +225,7 @@ fn plain(text: Cow<'_, str>) -> Value {
         "false" | "False" | "FALSE" => return Value::Bool(false),
         _ => {}
     }
-    // Every number begins with one of these.
+    // Every number begins with one of these characters.
     let may_be_number = text.starts_with(|one: char| one.is_ascii_digit() || "+-.".contains(one));
     match may_be_number.then(|| text.parse::<Number>()) {
         Some(Ok(number)) => Value::Number(number),

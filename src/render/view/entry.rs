@@ -11,7 +11,7 @@ use crate::render::role::Policies;
 use crate::render::served::Served;
 use crate::render::{Strategy, name};
 
-/// An entry of either kind. What a kind does not have is empty.
+/// An entry of either kind. Fields that a kind does not have are empty.
 #[derive(Debug, Default, Serialize)]
 pub struct Entry {
     user: String,
@@ -21,13 +21,13 @@ pub struct Entry {
     pub create_user: bool,
     permissions_boundary: Option<String>,
     pub rotates_itself: bool,
-    /// Where a database listens.
+    /// The database's host and port.
     endpoint: String,
     secret: String,
     secret_id: String,
     secret_description: String,
     secret_policy_id: String,
-    /// The whole of the first value, where it needs nothing of the stack's.
+    /// The complete first value, if it does not depend on the stack.
     seed: Option<String>,
     kms_key_id: Option<KeyId>,
     pub readers: Vec<String>,
@@ -42,15 +42,15 @@ pub struct Entry {
     output_description: String,
 }
 
-/// A new key's probe, as the secret's tag has it.
+/// A new key's probe, in the format of the secret's tag.
 #[derive(Debug, Serialize)]
 struct ProbeCall {
     call: String,
-    /// The stack's own Region is to be added.
+    /// Whether the template must add the stack's own Region.
     here: bool,
 }
 
-/// A customer managed key; the stack's own where there is no ARN.
+/// A customer managed key. If the ARN is absent, it is the stack's own key.
 #[derive(Debug, Serialize)]
 struct KeyId {
     arn: Option<String>,
@@ -89,7 +89,7 @@ pub fn access_key(
     }
 }
 
-/// Returns the tags of an access key's secret that the entry gives, but for its probe.
+/// Returns the tags of an access key's secret that the entry determines, except for its probe.
 fn key_tags(entry: &AccessKey) -> [(&'static str, String); 4] {
     let owns_user = if entry.create_user { "true" } else { "false" };
     [
@@ -146,7 +146,7 @@ pub fn database(entry: &Database, tags: &[Tag], policies: &Policies<'_>) -> Entr
     }
 }
 
-/// Returns what follows from what both kinds are alike in.
+/// Returns the fields that both kinds have in common.
 fn held(entry: &Served<'_>) -> Entry {
     let ids = name::SecretIds::of(entry);
     Entry {

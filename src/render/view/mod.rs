@@ -1,5 +1,5 @@
-//! The model as the templates see it. Entries stand in the order of their
-//! secrets' names, so that moving one in the manifest changes nothing.
+//! The model as the templates see it. Entries are sorted by the names of their secrets, so
+//! moving one in the manifest changes nothing.
 
 mod entry;
 mod rule;
@@ -31,7 +31,7 @@ pub struct Stack {
     tags: Vec<Tag>,
     permissions_boundary: Option<String>,
     role_path: Option<String>,
-    /// One, or one for each kind of entry.
+    /// One function, or one for each kind of entry.
     functions: Vec<Function>,
     /// The second of two functions.
     second: Option<Second>,
@@ -49,7 +49,7 @@ pub struct Tag {
     value: String,
 }
 
-/// A function, with the logical IDs of what it comes with.
+/// A function, with the logical IDs of its associated resources.
 #[derive(Debug, Serialize)]
 struct Function {
     id: &'static str,
@@ -59,7 +59,7 @@ struct Function {
     log_group_id: &'static str,
     log_group: String,
     artifact_key: &'static str,
-    /// The path of its pins in the zip.
+    /// The path of its pins file in the zip file.
     handler: String,
     artifact_version: &'static str,
     version_condition: &'static str,
@@ -67,16 +67,16 @@ struct Function {
     tags: Vec<Tag>,
 }
 
-/// The VPC that a function stands in.
+/// The VPC that a function runs in.
 #[derive(Debug, Serialize)]
 struct Network {
-    /// The logical ID of the policy that the function waits for.
+    /// The logical ID of the policy that the function depends on.
     policy: String,
     subnets: Vec<String>,
     security_groups: Vec<String>,
 }
 
-/// What a stack with two functions has for the second one.
+/// The parameters and outputs of the second function in a stack with two.
 #[derive(Debug, Serialize)]
 struct Second {
     function: &'static str,
@@ -85,7 +85,7 @@ struct Second {
     output: &'static str,
 }
 
-/// The KMS key that the stack makes.
+/// The KMS key that the stack creates.
 #[derive(Debug, Serialize)]
 struct Key {
     description: String,
@@ -99,11 +99,11 @@ struct Key {
 struct KeyUser {
     sid: &'static str,
     role: &'static str,
-    /// Names of the secrets the key encrypts for it.
+    /// Names of the secrets that the key encrypts for it.
     secrets: Vec<String>,
 }
 
-/// Who may decrypt one secret.
+/// The principals that may decrypt one secret.
 #[derive(Debug, Serialize)]
 struct Readers {
     sid: String,
@@ -112,8 +112,7 @@ struct Readers {
 }
 
 impl Stack {
-    /// Returns whether one CloudFormation stack has room for its resources and
-    /// outputs.
+    /// Returns whether one CloudFormation stack has room for the resources and outputs.
     pub fn fits(&self) -> bool {
         let entry = |entry: &Entry| {
             2 + usize::from(entry.create_user)
@@ -121,8 +120,8 @@ impl Stack {
                 + usize::from(!entry.readers.is_empty())
         };
         let entries = self.access_keys.iter().chain(&self.databases);
-        // Of each function itself, its permission, log group and role, and its three
-        // alarms; the topic with its policy.
+        // For each function: the function, its permission, log group, and role, and its three
+        // alarms. Once: the topic with its policy.
         let fixed = (4 + 3) * self.functions.len() + 2;
         let resources = fixed
             + entries.map(entry).sum::<usize>()
@@ -136,11 +135,11 @@ impl Stack {
     }
 }
 
-/// Returns what the templates are filled in with.
+/// Returns the data for the templates.
 ///
 /// # Errors
 ///
-/// Returns the finding where the policies of a role pass IAM's limits.
+/// Returns a finding if the policies of a role exceed IAM's limits.
 pub fn stack(model: &Model) -> Result<Stack, Error> {
     let longest = World::longest(model);
     let mut keys: Vec<&AccessKey> = model.access_keys.iter().collect();
@@ -258,7 +257,7 @@ pub fn database_tags(model: &Model, entry: &Database) -> BTreeMap<String, String
     entry::tags_of_database(entry, &tags(model))
 }
 
-/// The manifest's tags and the stack's, in the order of their keys.
+/// Returns the manifest's tags and the stack's, sorted by key.
 fn tags(model: &Model) -> Vec<Tag> {
     let own = (super::STACK_TAG, model.stack.as_str());
     let tags = model

@@ -1,5 +1,5 @@
-//! The rules and alarms as the templates see them: each rule is cut so that it
-//! holds what it has to name.
+//! The rules and alarms as the templates see them. Each rule is split so that everything it
+//! must name fits.
 
 use serde::Serialize;
 
@@ -10,16 +10,17 @@ use crate::render::resolve::World;
 use crate::render::served::Served;
 use crate::render::{Strategy, name};
 
-/// What a pattern has beside the ARNs, at most.
+/// The maximum length of a pattern besides the ARNs.
 const EVENT_PATTERN_FRAME: usize = 260;
-/// What a pattern has room for.
+/// The room for ARNs in a pattern.
 pub const EVENT_PATTERN_ROOM: usize = MAX_EVENT_PATTERN - EVENT_PATTERN_FRAME;
-/// What an input has beside the ARNs, at most.
+/// The maximum length of an input besides the ARNs.
 const INPUT_FRAME: usize = 40;
-/// What an input has room for.
+/// The room for ARNs in an input.
 pub const INPUT_ROOM: usize = MAX_TARGET_INPUT - INPUT_FRAME;
-/// Secrets an invocation looks at: a handful of calls each, some of them to IAM,
-/// which may be half the world away, and all within the function's timeout.
+/// The number of secrets per invocation. Each needs a few calls, some of them to an IAM
+/// endpoint that may be on another continent, and all must finish within the function's
+/// timeout.
 pub const MAX_SWEPT: usize = 40;
 
 #[derive(Debug, Serialize)]
@@ -36,13 +37,13 @@ struct Watched {
     database: bool,
     function: &'static str,
     errors: String,
-    /// No server holds an old password back.
+    /// Absent for databases, since database servers do not hold back an old password.
     held_back: Option<String>,
     overdue: String,
     tags: Vec<Tag>,
 }
 
-/// A rule with the logical IDs of the secrets it listens for.
+/// An event rule with the logical IDs of the secrets that it matches.
 #[derive(Debug, Serialize)]
 pub struct Rule {
     id: String,
@@ -56,7 +57,7 @@ pub struct Subscription {
     email: String,
 }
 
-/// A rule that has a function look at secrets, with its permission.
+/// A rule that makes a function sweep secrets, with its permission.
 #[derive(Debug, Serialize)]
 pub struct Sweep {
     id: String,
@@ -66,15 +67,15 @@ pub struct Sweep {
     targets: Vec<Target>,
 }
 
-/// One invocation of a sweep, with the logical IDs of the secrets it is for.
+/// One invocation of a sweep, with the logical IDs of its secrets.
 #[derive(Debug, Serialize)]
 struct Target {
     name: String,
     secrets: Vec<String>,
 }
 
-/// Returns the alarms and their topic. They are there without a subscriber too, so
-/// that whoever operates the account can listen without another deployment.
+/// Returns the alarms and their topic. They exist without a subscriber too, so that an operator
+/// can subscribe without another deployment.
 pub fn alarms<'entries>(
     model: &Model,
     held: &[(Strategy, &'entries [Served<'entries>])],
@@ -133,13 +134,13 @@ fn rules(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Rul
     rules
 }
 
-/// Returns the rules that have a function look at every secret, cut so that each
-/// invocation is told of its secrets in one input, and is soon done.
+/// Returns the rules that make a function sweep every secret. The secrets are split so that
+/// each invocation receives its secrets in one input, and finishes soon.
 pub fn sweeps(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Sweep> {
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_TARGET_INPUT;
     for entry in entries {
-        // Two quotes, a comma, and the space that a folded line break becomes.
+        // Two quotation marks, a comma, and the space that a folded line break becomes.
         let length = longest.secret_arn(entry.secret.as_str()).len() + 4;
         let full = |part: &Vec<String>| part.len() >= MAX_SWEPT;
         if size + length > MAX_TARGET_INPUT || parts.last().is_none_or(full) {
@@ -170,7 +171,7 @@ pub fn sweeps(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Ve
     rules.map(rule).collect()
 }
 
-/// `NAME`, `NAME2`, `NAME3` …
+/// Returns `NAME`, `NAME2`, `NAME3`, and so on.
 fn numbered(name: &str, index: usize) -> String {
     match index {
         0 => name.to_owned(),

@@ -1,4 +1,4 @@
-//! The one place that says what an error of AWS means.
+//! The only place that classifies errors from AWS.
 //!
 //! Sources: "Common errors" in the API references of IAM, STS and Secrets
 //! Manager, and the errors of each action there; "Error responses" in the API
@@ -13,10 +13,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::secrets_manager::{Answer, CallError, CallErrorKind};
 
-/// The longest reason of a denial that is repeated, in characters.
+/// The maximum length, in characters, of the reason of a denial that an error repeats.
 const LONGEST_DENIAL: usize = 400;
 
-/// Returns what an SDK's error means.
+/// Returns the classification of an SDK error.
 pub fn classify<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata,
@@ -62,7 +62,7 @@ where
     }
 }
 
-/// Returns an error for an answer that lacks what it must have.
+/// Returns an error for a response without a required field.
 pub fn incomplete_answer(action: &'static str) -> CallError {
     CallError {
         action,
@@ -108,7 +108,7 @@ fn kind_of(code: Option<&str>, status: u16) -> CallErrorKind {
     }
 }
 
-/// Whether a connection failed before anything could be sent over it.
+/// Returns whether a connection failed before anything could be sent over it.
 fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {

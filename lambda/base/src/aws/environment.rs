@@ -1,32 +1,33 @@
-//! What Lambda's environment says: Region, credentials and endpoints.
+//! The Region, the credentials, and the endpoints in Lambda's environment.
 //!
-//! It is read by hand, since a function needs no more of the SDK's chain than
-//! this: there are no profiles in it, and no metadata service.
+//! This module reads the variables itself, since a function needs no other part of the SDK's
+//! provider chain: it has no profiles and no metadata service.
 
 use aws_credential_types::Credentials;
 
-/// What Lambda's environment says. It has no `Debug`.
+/// The settings in Lambda's environment. The type has no `Debug`, because it contains
+/// credentials.
 #[derive(Clone)]
 pub struct Environment {
-    /// The Region that it runs in.
+    /// The Region that the function runs in.
     pub region: String,
-    /// The function's role.
+    /// The credentials of the execution role.
     pub role: Credentials,
-    /// Whether endpoints are those that keep to FIPS 140.
+    /// Whether to use FIPS endpoints.
     pub fips: bool,
-    /// Whether endpoints are those that IPv6 reaches, too.
+    /// Whether to use dual-stack endpoints.
     pub dual_stack: bool,
-    /// Where Secrets Manager is, if not at its own endpoint.
+    /// The endpoint of Secrets Manager, if it is not the default.
     pub secrets_manager_endpoint: Option<String>,
-    /// The same of IAM.
+    /// The endpoint of IAM, if it is not the default.
     pub iam_endpoint: Option<String>,
-    /// The same of STS.
+    /// The endpoint of STS, if it is not the default.
     pub sts_endpoint: Option<String>,
-    /// The same of S3.
+    /// The endpoint of S3, if it is not the default.
     pub s3_endpoint: Option<String>,
 }
 
-/// An environment that is not Lambda's.
+/// The environment is not Lambda's.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
     /// A variable is absent.
@@ -40,11 +41,11 @@ pub enum EnvironmentError {
 }
 
 impl Environment {
-    /// Reads the environment through `variable`.
+    /// Reads the environment. `variable` returns the value of a variable.
     ///
     /// # Errors
     ///
-    /// Fails where the Region or the role's credentials are absent.
+    /// Fails if the Region or the role's credentials are absent.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
         let required = |name| filled(name).ok_or(EnvironmentError::VariableMissing { name });

@@ -25,11 +25,11 @@ const PUT: &str = "secretsmanager:PutSecretValue";
 const RELABEL: &str = "secretsmanager:UpdateSecretVersionStage";
 const RANDOM: &str = "secretsmanager:GetRandomPassword";
 
-/// The punctuation that `GetRandomPassword` uses, by its page in the Secrets
-/// Manager API reference.
+/// The punctuation characters that `GetRandomPassword` uses, according to the Secrets Manager
+/// API reference.
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
-/// Secrets Manager, called with the function's role.
+/// Secrets Manager, called with the execution role.
 pub struct SecretsManagerClient {
     environment: Environment,
     http: SharedHttpClient,
@@ -37,7 +37,7 @@ pub struct SecretsManagerClient {
 }
 
 impl SecretsManagerClient {
-    /// Returns it. No client is made yet.
+    /// Returns an adapter. It creates its client on first use.
     pub fn new(environment: Environment, http: SharedHttpClient) -> Self {
         Self {
             environment,
@@ -160,7 +160,7 @@ impl SecretsManager for SecretsManagerClient {
 
 impl Passwords for SecretsManagerClient {
     async fn random(&self, rule: &PasswordRule) -> Result<SecretString, CallError> {
-        // A kind of characters that are all excluded cannot be asked for.
+        // A character type of which all characters are excluded cannot be required.
         let none_of =
             |mut kind: std::ops::RangeInclusive<char>| kind.all(|it| rule.exclude.contains(it));
         let answer = self

@@ -10,7 +10,7 @@ struct Entry {
 
 const TEXT: &str = r#"{"version": 1, "secrets": {"prod/ci": {"user": "ci"}}}"#;
 
-/// Returns a package with a file of pins, and the handler that names it.
+/// Returns a package with a file of pins, and the handler that names the file.
 fn package(text: &str) -> (tempfile::TempDir, String) {
     let package = tempfile::tempdir().unwrap();
     let digest: String = Sha256::digest(text)

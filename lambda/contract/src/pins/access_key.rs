@@ -7,7 +7,7 @@ pub const LIST_BUCKET: &str = "s3:ListBucket";
 /// The action of [`Probe`] that assumes a role.
 pub const ASSUME_ROLE: &str = "sts:AssumeRole";
 
-/// What the file says of one secret.
+/// The entry of one secret in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -18,9 +18,9 @@ pub struct Entry {
     pub path: String,
     /// Whether the stack created the user.
     pub owns_user: bool,
-    /// Whose credentials make the IAM calls.
+    /// The principal whose credentials make the IAM calls.
     pub rotate_as: RotateAs,
-    /// When an old key is deactivated and deleted. Absent, it stays until the next rotation.
+    /// When an old key is deactivated and deleted. If absent, it stays until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_key: Option<Times>,
     /// What a new key must be allowed to do.
@@ -41,13 +41,13 @@ fn is_root(path: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Times {
-    /// How long after its replacement the key is deactivated.
+    /// The time from its replacement until the key is deactivated.
     pub deactivate_after: String,
-    /// How long after its replacement the key is deleted.
+    /// The time from its replacement until the key is deleted.
     pub delete_after: String,
-    /// The key is held back while its last use is no longer ago than this.
+    /// The key is held back if it was last used within this time.
     pub hold_if_used_within: String,
-    /// How long after its replacement the key is deactivated even if it is in use.
+    /// The time from its replacement until the key is deactivated even if it is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_after: Option<String>,
 }
@@ -56,25 +56,25 @@ pub struct Times {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// The action, as policies name it: [`LIST_BUCKET`] or [`ASSUME_ROLE`].
+    /// The action, as it is written in policies: [`LIST_BUCKET`] or [`ASSUME_ROLE`].
     pub action: String,
-    /// The ARN that it is allowed on.
+    /// The ARN of the resource.
     pub resource: String,
-    /// A bucket's Region. Absent, it is the secret's own.
+    /// The bucket's Region. If absent, it is the secret's Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 }
 
-/// Whose credentials make the IAM calls.
+/// The principal whose credentials make the IAM calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RotateAs {
-    /// The user's own: the key in AWSCURRENT.
+    /// The user: the key in AWSCURRENT.
     #[serde(rename = "self")]
     Own,
-    /// The execution role's.
+    /// The execution role.
     #[serde(rename = "role")]
     Role,
-    /// Those in the administrator's secret with this name or ARN.
+    /// The administrator, whose secret has this name or ARN.
     #[serde(rename = "administrator")]
     Administrator(String),
 }

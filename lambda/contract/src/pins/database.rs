@@ -17,29 +17,29 @@ pub struct Entry {
     /// The database to connect to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dbname: Option<String>,
-    /// What is checked of the server's certificate.
+    /// How the server's certificate is verified.
     pub tls: Verification,
-    /// The name of the file in the package that contains the certificate authorities.
-    /// Absent, the operating system's are trusted.
+    /// The name of the file in the package that contains the certificate authorities. If
+    /// absent, the operating system's authorities are trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_ca: Option<String>,
-    /// What new passwords look like.
+    /// The rules for new passwords.
     pub password: Password,
     /// Who changes the password.
     pub rotate_as: RotateAs,
-    /// How long after its replacement the old password keeps working, where the server
-    /// allows that: a [`duration`](crate::duration). Absent, it does until the next rotation.
+    /// How long the old password keeps working after its replacement, if the server supports
+    /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deactivate_after: Option<String>,
 }
 
-/// What new passwords look like.
+/// The rules for new passwords.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Password {
-    /// How many characters they have.
+    /// Their length in characters.
     pub length: u16,
-    /// Characters that they do not contain.
+    /// The characters that they must not contain.
     pub exclude: String,
 }
 
@@ -80,15 +80,15 @@ impl Engine {
     }
 }
 
-/// What is checked of a server's certificate. Without TLS nothing is sent.
+/// How a server's certificate is verified. Without TLS, nothing is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "&str", try_from = "String")]
 pub enum Verification {
-    /// That a trusted authority signed it for this host's name.
+    /// A trusted authority signed the certificate for this host's name.
     Full,
-    /// That a trusted authority signed it.
+    /// A trusted authority signed the certificate.
     Authority,
-    /// Nothing: the connection is encrypted, whoever answers.
+    /// Nothing is verified: the connection is encrypted, but the server's identity is unknown.
     None,
 }
 

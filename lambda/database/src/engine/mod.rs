@@ -1,17 +1,18 @@
-//! The servers as they are: each call logs in over a connection of its own, and
-//! does no more than read who that is or change a password.
+//! The adapters for real servers. Each call logs in over a new connection, and then only reads
+//! the session's user or changes a password.
 //!
-//! - `name`: from a host to a TCP connection
-//! - `tls`: what a server's certificate has to be
-//! - `postgres`: how a password is changed in PostgreSQL; the driver is
-//!   `tokio-postgres`, over a connection that we make
-//! - `mysql`: the session that MySQL and MariaDB share, and each one's statements
+//! - `name`: from a host name to a TCP connection
+//! - `tls`: verification of a server's certificate
+//! - `postgres`: password changes in PostgreSQL. The driver is `tokio-postgres`, over a
+//!   connection that this module opens
+//! - `mysql`: the session that MySQL and MariaDB share, and the statements of each
 //!
-//! The session with MySQL and MariaDB is ours, on the packets and ways of logging
-//! in of `mysql_common`. The driver over that, `mysql_async`, does not tell a
-//! refusal in the greeting, which anybody on the way can say in clear text, from a
-//! refused login; and where the manifest asks for no proof of who the server is,
-//! nothing keeps it from showing the password to a MariaDB that asks for it.
+//! This crate implements the session with MySQL and MariaDB itself, on the packets and
+//! authentication plugins of `mysql_common`. The driver that is built on it, `mysql_async`,
+//! does not distinguish a refusal in the greeting, which anyone on the network path can send in
+//! clear text, from a refused login. If the manifest does not require the server to prove its
+//! identity, nothing prevents the driver from sending the password to a MariaDB server that
+//! asks for it.
 
 mod mysql;
 mod name;
@@ -25,35 +26,35 @@ use std::time::Duration;
 
 use crate::server::{Before, Change, Endpoint, Engine, Login, Server, ServerError, ServerFault};
 
-/// What each network step may take. A call takes 28 s at most, which leaves half
-/// of the function's minute to the calls to AWS around it.
+/// The timeout of each network step. A call takes 28 s at most, which leaves half of the
+/// function's minute to its calls to AWS.
 mod budget {
     use std::time::Duration;
 
-    /// Looking up the host's name.
+    /// Resolving the host name.
     pub const NAME: Duration = Duration::from_secs(3);
-    /// Reaching one of its addresses.
+    /// Connecting to one of its addresses.
     pub const CONNECT: Duration = Duration::from_secs(5);
-    /// The server's greeting, and TLS.
+    /// The server's greeting and the TLS handshake.
     pub const TLS: Duration = Duration::from_secs(5);
     /// The login.
     pub const LOGIN: Duration = Duration::from_secs(7);
     /// The statements.
     pub const STATEMENT: Duration = Duration::from_secs(8);
-    /// The good-bye, which nothing depends on.
+    /// Closing the session, which nothing depends on.
     pub const CLOSE: Duration = Duration::from_millis(500);
-    /// What the server itself may wait for a lock: less, so that it gives up
-    /// before we do and says that nothing was changed.
+    /// How long the server itself may wait for a lock. This is less than the client's timeout,
+    /// so that the server gives up first and reports that nothing changed.
     pub const LOCK: Duration = Duration::from_secs(5);
 }
 
-/// The servers, each by its driver.
+/// The servers, with a driver for each engine.
 pub struct Engines {
     tls: tls::Configurations,
 }
 
 impl Engines {
-    /// Returns the servers. `task_root` is the folder of the function's package.
+    /// Returns the servers. `task_root` is the folder that contains the function's package.
     pub fn new(task_root: &Path) -> Self {
         let tls = tls::Configurations::new(task_root.join("tls"));
         Self { tls }
@@ -105,7 +106,7 @@ impl Server for Engines {
         login: &Login,
         username: &str,
     ) -> Result<(), ServerError> {
-        // The others know one password a user.
+        // The other engines keep one password per user.
         if endpoint.engine != Engine::MySql {
             return self.authenticate(endpoint, login).await;
         }
@@ -116,7 +117,7 @@ impl Server for Engines {
     }
 }
 
-/// Carries out what asks for no change: out of time, nothing has happened.
+/// Runs an operation that changes nothing. A timeout therefore means that nothing has changed.
 async fn timed<T>(
     budget: Duration,
     step: impl Future<Output = Result<T, ServerError>>,
@@ -126,8 +127,8 @@ async fn timed<T>(
         .unwrap_or(Err(fault(ServerFault::TimedOut)))
 }
 
-/// Carries out what asks for a change. What is no answer of the server's leaves
-/// open whether it was made.
+/// Runs an operation that changes something. If it fails without an answer from the server, it
+/// is unknown whether the change was made.
 async fn sent<T>(step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let unclear = |code| Failure::Lost(coded(ServerFault::Unclear, code));
     match tokio::time::timeout(budget::STATEMENT, step).await {
@@ -139,7 +140,7 @@ async fn sent<T>(step: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 
 /// How a statement failed.
 enum Failure {
-    /// The server said so: nothing was changed.
+    /// The server refused it, so nothing changed.
     Answered(ServerError),
     /// There was no answer.
     Lost(ServerError),
@@ -153,8 +154,8 @@ impl From<Failure> for ServerError {
     }
 }
 
-/// Refuses what ends a name early in either protocol: a name with a zero in it is
-/// no user's and no database's.
+/// Refuses a name that contains a NUL, which would end the name early in either protocol. No
+/// user or database has such a name.
 fn fit(endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
     let database = endpoint.dbname.as_deref().unwrap_or_default();
     if login.username.contains('\0') || database.contains('\0') {
@@ -163,8 +164,8 @@ fn fit(endpoint: &Endpoint, login: &Login) -> Result<(), ServerError> {
     Ok(())
 }
 
-/// Returns that the connection broke: after TLS it is the server that stops, or
-/// that says what the protocol does not have.
+/// Returns the error of a broken connection. After the TLS handshake, only the server can close
+/// the connection or violate the protocol.
 fn broken(source: &io::Error) -> ServerError {
     let fault = match source.kind() {
         io::ErrorKind::InvalidData => ServerFault::Refused,
@@ -178,8 +179,8 @@ fn fault(fault: ServerFault) -> ServerError {
     ServerError { fault, code: None }
 }
 
-/// Returns an error with its code. A code that came from a server is cut to what
-/// codes are made of, since it could be any text.
+/// Returns an error with a code. A code from a server is reduced to the characters that codes
+/// consist of, since it could be any text.
 fn coded(fault: ServerFault, code: impl AsRef<str>) -> ServerError {
     let plain = |character: &char| character.is_ascii_alphanumeric() || " _-".contains(*character);
     let code: String = code.as_ref().chars().filter(plain).take(40).collect();

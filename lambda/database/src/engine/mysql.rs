@@ -1,8 +1,8 @@
-//! The protocol that MySQL and MariaDB share, and each one's statements.
+//! The protocol that MySQL and MariaDB share, and the statements of each.
 //!
-//! - `plugin`: the ways of logging in, and what a server keeps of a password
-//! - `session`: one login, and statements one after the other
-//! - `oracle`, `mariadb`: how a password is changed in each
+//! - `plugin`: the authentication plugins, and the form in which a server stores a password
+//! - `session`: one login, followed by statements
+//! - `oracle`, `mariadb`: password changes in each
 
 pub mod mariadb;
 pub mod oracle;
@@ -15,8 +15,9 @@ pub use session::{Session, log_in};
 
 use super::{Failure, coded};
 
-/// Statements that make what follows mean the same on every server: no mode
-/// changes what a quoted text is, and no lock is waited for until we give up.
+/// Statements that give all later statements the same meaning on every server: no SQL mode
+/// changes how a string literal is read, and the server waits for a lock for less time than the
+/// client does.
 fn preparation() -> String {
     let seconds = super::budget::LOCK.as_secs();
     format!(
@@ -24,13 +25,13 @@ fn preparation() -> String {
     )
 }
 
-/// Quotes a text (*String Literals*), under the mode that [`preparation`] sets.
+/// Quotes a string literal (*String Literals*), under the mode that [`preparation`] sets.
 fn literal(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');
     for character in text.chars() {
         match character {
-            // Doubled, it ends the text in no mode.
+            // A doubled quotation mark ends the literal in no mode.
             '\'' => quoted.push_str("''"),
             '\\' => quoted.push_str("\\\\"),
             '\0' => quoted.push_str("\\0"),
@@ -41,19 +42,19 @@ fn literal(text: &str) -> String {
     quoted
 }
 
-/// When a server said no.
+/// When the server refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
-    /// In clear text, where anybody could have said it.
+    /// In clear text, where anyone could have sent it.
     Greeting,
-    /// While we logged in.
+    /// During the login.
     Login,
-    /// To a statement.
+    /// In response to a statement.
     Statement,
 }
 
-/// Tells what may be done about an error, by its number (*Server Error Message
-/// Reference* of MySQL, *MariaDB Error Codes*).
+/// Classifies an error by its number (*Server Error Message Reference* of MySQL, *MariaDB Error
+/// Codes*).
 fn classify(number: u16, when: When) -> ServerFault {
     match number {
         // Access denied, in its three forms.
@@ -62,14 +63,14 @@ fn classify(number: u16, when: When) -> ServerFault {
             When::Login => ServerFault::WrongCredentials,
             When::Statement => ServerFault::NotAllowed,
         },
-        // Too many connections, of all or of the user; out of resources; being
-        // shut down; read-only, in its forms; a lock that others hold.
+        // Too many connections, in total or of the user; out of resources; shutdown in
+        // progress; read-only, in its forms; a lock that another session holds.
         1040 | 1041 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1205 | 1213 | 3170 => {
             ServerFault::Busy
         }
-        // No right to the database, none of that name; the host is not allowed
-        // or blocked; locked, in both servers' words; expired; the password is
-        // to be changed first.
+        // No permission for the database, or no such database; the host is not allowed or is
+        // blocked; the account is locked, in both servers' codes; the password has expired; the
+        // password must be changed first.
         1044 | 1049 | 1130 | 1129 | 3118 | 3955 | 4151 | 1862 | 1820 if when != When::Statement => {
             ServerFault::LoginForbidden
         }
@@ -81,8 +82,8 @@ fn classify(number: u16, when: When) -> ServerFault {
     }
 }
 
-/// Returns the error that a server told, or that it left open what it did: it
-/// was interrupted, or is being shut down.
+/// Returns the server's error, or an unclear result if the server was interrupted or is being
+/// shut down.
 fn answered(number: u16, when: When) -> Failure {
     let error = coded(classify(number, when), number.to_string());
     match number {

@@ -1,4 +1,4 @@
-//! From a host to a TCP connection.
+//! Connects to a host by its name.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::server::{Endpoint, ServerError, ServerFault};
 
 use super::{budget, coded, fault, timed};
 
-/// Reaches a host, by whichever of its addresses answers first in their order.
+/// Connects to the first of a host's addresses that answers, in their order.
 pub async fn reach(endpoint: &Endpoint) -> Result<TcpStream, ServerError> {
     let looked_up = lookup_host((endpoint.host.as_str(), endpoint.port));
     let addresses = match timeout(budget::NAME, looked_up).await {
@@ -21,14 +21,14 @@ pub async fn reach(endpoint: &Endpoint) -> Result<TcpStream, ServerError> {
     timed(budget::CONNECT, first(&addresses)).await
 }
 
-/// Connects to the first of several addresses that lets us.
+/// Connects to the first of several addresses that accepts the connection.
 async fn first(addresses: &[SocketAddr]) -> Result<TcpStream, ServerError> {
     let mut last = fault(ServerFault::NameUnknown);
     let share = budget::CONNECT / u32::try_from(addresses.len().max(1)).unwrap_or(1);
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // Requests are small, and each waits for its answer.
+                // Requests are small, and each waits for its response.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
@@ -46,7 +46,7 @@ fn unreached(source: &io::Error) -> ServerFault {
     }
 }
 
-/// Returns the operating system's name of an error.
+/// Returns the operating system's name for an error.
 pub fn code(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::ConnectionRefused => "ECONNREFUSED",

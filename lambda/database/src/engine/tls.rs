@@ -1,4 +1,4 @@
-//! What a server's certificate has to be.
+//! Verifies a server's certificate.
 
 use std::collections::HashMap;
 use std::io;
@@ -25,27 +25,27 @@ use super::{coded, fault, name};
 /// TLS for PostgreSQL's driver.
 pub type PostgresStream = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
 
-/// What one configuration is for.
+/// The key of a cached configuration.
 type Wanted = (Verification, Option<String>);
 
-/// Configurations, each made once: a list of authorities is long to read.
+/// Configurations, each created once, because parsing a list of authorities takes long.
 pub struct Configurations {
-    /// Where the files with authorities are.
+    /// The folder with the files of certificate authorities.
     folder: PathBuf,
     made: Mutex<HashMap<String, Arc<ClientConfig>>>,
 }
 
 impl Configurations {
-    /// Returns none yet; files with authorities are looked for in a folder.
+    /// Returns an empty cache. Files with authorities are read from this folder.
     pub fn new(folder: PathBuf) -> Self {
         let made = Mutex::default();
         Self { folder, made }
     }
 
-    /// Goes over to TLS.
+    /// Upgrades a connection to TLS.
     ///
-    /// Errors tell a certificate that is not trusted from a server that speaks
-    /// no TLS of ours, and both from a connection that broke.
+    /// Errors distinguish a certificate that is not trusted, a server without a compatible TLS
+    /// version, and a broken connection.
     pub async fn secure(
         &self,
         endpoint: &Endpoint,
@@ -59,8 +59,8 @@ impl Configurations {
         handshake.await.map_err(|source| refused(&source))
     }
 
-    /// The same, for PostgreSQL's driver, which binds the login to the certificate
-    /// that the server has shown.
+    /// Does the same for PostgreSQL's driver, which binds the login to the certificate that the
+    /// server presented.
     pub async fn secure_for_postgres(
         &self,
         endpoint: &Endpoint,
@@ -112,7 +112,7 @@ impl Configurations {
             .with_no_client_auth())
     }
 
-    /// Returns the authorities of a file in the package, or the system's.
+    /// Returns the authorities in a file of the package, or the operating system's.
     fn roots(&self, file: Option<&str>) -> Result<RootCertStore, ServerError> {
         let certificates = match file {
             Some(file) => CertificateDer::pem_file_iter(self.folder.join(file))
@@ -129,11 +129,11 @@ impl Configurations {
     }
 }
 
-/// Tells how a handshake failed.
+/// Classifies a failed handshake.
 fn refused(source: &io::Error) -> ServerError {
     let inner = source.get_ref().and_then(|inner| inner.downcast_ref());
     match inner {
-        // The variant's name, without what is in it: names out of a certificate.
+        // The variant's name without its content, which can contain names from a certificate.
         Some(Error::InvalidCertificate(reason)) => {
             let reason = format!("{reason:?}");
             let end = reason.find(|character: char| !character.is_ascii_alphanumeric());
@@ -147,9 +147,9 @@ fn refused(source: &io::Error) -> ServerError {
     }
 }
 
-/// Asks for a certificate that an authority has signed, whatever name is on it;
-/// or for any, where there are no authorities to ask for. Either way the server
-/// has to have its key.
+/// Requires a certificate that an authority has signed, whatever its name is, or any
+/// certificate if no authorities are configured. In both cases, the server must have the
+/// certificate's private key.
 #[derive(Debug)]
 struct Signed {
     roots: Option<RootCertStore>,

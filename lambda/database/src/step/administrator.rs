@@ -1,4 +1,4 @@
-//! The administrator's login.
+//! The login of the administrator.
 
 use super::find;
 use crate::error::Error;
@@ -8,18 +8,18 @@ use crate::secret::{Content, Place};
 use crate::server::{Endpoint, Engine, Login};
 use crate::stage::CURRENT;
 
-/// Whom to log in as to change another's password, and where.
+/// The login and the server for changing another user's password.
 pub(crate) struct Administrator {
     pub(crate) endpoint: Endpoint,
     pub(crate) login: Login,
 }
 
-/// Returns the administrator's login, where one is pinned.
+/// Returns the administrator's login, if an administrator is pinned.
 ///
 /// # Errors
 ///
-/// Fails where that secret is not of the pinned server, since its password must
-/// be sent to no other.
+/// Fails if the administrator's secret does not belong to the pinned server, since its password
+/// must not be sent to any other server.
 pub(crate) async fn administrator<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -47,8 +47,8 @@ pub(crate) async fn administrator<P: Ports>(
     let Some(problem) = elsewhere(&pin.endpoint, place) else {
         let username = place.username.clone().unwrap_or_default();
         let mut endpoint = pin.endpoint.clone();
-        // MySQL lets one in without a database, and an administrator may have no
-        // right to the user's.
+        // MySQL accepts a login without a database, and an administrator may not have access to
+        // the user's database.
         if place.dbname.is_some() || endpoint.engine != Engine::Postgres {
             endpoint.dbname.clone_from(&place.dbname);
         }
@@ -60,7 +60,7 @@ pub(crate) async fn administrator<P: Ports>(
     Err(unfit(name, problem))
 }
 
-/// Returns how a value is of another server than the pinned one, if it is.
+/// Returns how a value differs from the pinned server, or `None` if it belongs to that server.
 fn elsewhere(pinned: &Endpoint, place: &Place) -> Option<&'static str> {
     let host = place.host.as_deref().unwrap_or_default();
     if !host.eq_ignore_ascii_case(&pinned.host) {

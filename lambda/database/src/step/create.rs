@@ -1,5 +1,5 @@
-//! `createSecret`: makes a new password and stores it as AWSPENDING. Nothing is
-//! sent to the server.
+//! `createSecret`: generates a new password and stores it as AWSPENDING. Nothing is sent to the
+//! server.
 
 use std::time::Duration;
 
@@ -19,8 +19,7 @@ use crate::port::{
 use crate::secret::{Content, Unreadable};
 use crate::stage::{CURRENT, PENDING};
 
-/// How often the value is put. The same value under the same token is stored
-/// once.
+/// How often the value may be sent. The same value with the same token is stored once.
 const PUTS: u32 = 3;
 
 pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
@@ -57,8 +56,7 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     store(ports, event, &current.with_password(&password)).await
 }
 
-/// Ends the step for a version that has a value: another cannot be stored under
-/// the same version.
+/// Ends the step if the version has a value: the version cannot store another one.
 async fn already_made<P: Ports>(
     ports: &P,
     event: &Event,
@@ -88,7 +86,7 @@ async fn already_made<P: Ports>(
     Ok(())
 }
 
-/// Returns what is wrong with a password that was made, if anything is.
+/// Returns what is wrong with a generated password, or `None` if it follows the rules.
 fn unfit(rule: &PasswordRule, password: &SecretString) -> Option<&'static str> {
     let password = password.expose_secret();
     if password.chars().count() != usize::from(rule.length) {
@@ -97,7 +95,7 @@ fn unfit(rule: &PasswordRule, password: &SecretString) -> Option<&'static str> {
     if password.chars().any(|it| rule.exclude.contains(it)) {
         return Some("has a character in it that `password` excludes");
     }
-    // No engine takes a NUL, and no client can type the others.
+    // No engine accepts a NUL, and no client can type the other control characters.
     if password.chars().any(char::is_control) {
         return Some("has a control character in it");
     }

@@ -1,9 +1,9 @@
-//! `finishSecret`: the new password becomes AWSCURRENT, once it has logged in in this
-//! very step. That `testSecret` ran before cannot be relied on: anyone who may invoke
-//! the function may send this event alone, with a version that was written by hand.
+//! `finishSecret`: makes the new password AWSCURRENT after a login with it has succeeded in
+//! this very step. The step cannot rely on an earlier `testSecret`: anyone who may invoke the
+//! function may send this event alone, with a version that was written by hand.
 //!
-//! AWSPENDING is left where it is: Secrets Manager removes it when the rotation
-//! ends, and removing it by a call of our own can make it look failed.
+//! AWSPENDING stays where it is: Secrets Manager removes it when the rotation ends, and a
+//! removal by this function can make the rotation look failed.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use crate::port::{Clock, Description, Journal, Ports, Which};
 use crate::stage::{self, VersionId};
 use crate::sweep;
 
-/// The time that it takes in ordinary times to have the server forget the old
-/// password. With less left, it is left to the sweep.
+/// The time that it normally takes to discard the old password. With less time left, the sweep
+/// does it.
 const DISCARDING: Duration = Duration::from_secs(10);
 
 pub(super) async fn run<P: Ports>(
@@ -74,8 +74,7 @@ pub(super) async fn run<P: Ports>(
     Ok(())
 }
 
-/// Whether it was written down that the version's password is sent to the
-/// server.
+/// Returns whether the version is recorded as the one whose password is sent to the server.
 fn is_set(description: &Description, token: &VersionId) -> bool {
     stage::carrier(&description.stages, SETTING) == Some(token)
 }
@@ -84,7 +83,7 @@ fn is_set(description: &Description, token: &VersionId) -> bool {
 ///
 /// # Errors
 ///
-/// Fails where it is not certainly that.
+/// Fails if it is not certain that the version is AWSCURRENT.
 pub(crate) async fn promote<P: Ports>(
     ports: &P,
     secret: &SecretArn,

@@ -1,4 +1,4 @@
-//! Logging in to the server that the tags name.
+//! Logs in to the pinned server.
 
 use crate::error::Error;
 use crate::pin::{Pin, RotateAs};
@@ -6,8 +6,8 @@ use crate::port::Ports;
 use crate::secret::Credential;
 use crate::server::{Server, ServerError, ServerFault};
 
-/// Logs in as the pinned user with a version's password. The server is always
-/// the pinned one, whatever the version says.
+/// Logs in as the pinned user with a version's password. The server is always the pinned one,
+/// whatever the version contains.
 pub(crate) async fn authenticate<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -17,7 +17,7 @@ pub(crate) async fn authenticate<P: Ports>(
     ports.server().authenticate(&pin.endpoint, &login).await
 }
 
-/// Returns where the server is, for errors.
+/// Returns the server's address for errors.
 pub(crate) fn server(pin: &Pin) -> String {
     let (host, port) = (&pin.endpoint.host, pin.endpoint.port);
     if host.contains(':') {
@@ -27,8 +27,7 @@ pub(crate) fn server(pin: &Pin) -> String {
     }
 }
 
-/// Returns the error of a login that failed for another reason than a wrong
-/// password.
+/// Returns the error of a login that failed for a reason other than a wrong password.
 pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServerError) -> Error {
     Error::NoLogin {
         secret: pin.secret.name().to_owned(),
@@ -39,7 +38,7 @@ pub(crate) fn no_login(pin: &Pin, version: &'static str, source: ServerError) ->
     }
 }
 
-/// Returns the next step after a server refused, or could not be reached.
+/// Returns the next step after a server refused a request or was unreachable.
 pub(crate) fn advice(pin: &Pin, fault: ServerFault) -> &'static str {
     match (fault, &pin.rotate_as) {
         (ServerFault::WrongCredentials, _) => {

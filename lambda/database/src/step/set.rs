@@ -1,19 +1,18 @@
-//! `setSecret`: the user's password on the server becomes the pending one.
+//! `setSecret`: changes the user's password on the server to the pending one.
 //!
-//! The change cannot be taken back, and the server has room for one password
-//! (MySQL for two). What keeps the user from being locked out is that every
-//! password which the server may have is in a version that carries a label:
+//! The change cannot be undone, and the server stores one password (MySQL two). To make sure
+//! that the user is never locked out, every password that the server may have is in a version
+//! that carries a label:
 //!
-//! 1. The pending password is tried. Where it works, a try before this one has
-//!    changed it.
-//! 2. Where a rotation was broken off after its password was sent, that one is
-//!    tried. Where it works, its version becomes AWSCURRENT: clients have a
-//!    password that works again, and it stays in a version with a label.
-//! 3. The pending version gets the label `KEYROTA_SETTING`, so that it outlives
+//! 1. The step tries the pending password. If it works, an earlier run has changed it.
+//! 2. If a rotation was broken off after its password was sent, the step tries that password.
+//!    If it works, its version becomes AWSCURRENT: clients again have a password that works,
+//!    and it stays in a version with a label.
+//! 3. The pending version receives the label `KEYROTA_SETTING`, so that the version outlives
 //!    its rotation.
-//! 4. The password is changed, by the administrator, or by the user with the
-//!    password of AWSCURRENT, or of AWSPREVIOUS where the server calls that
-//!    of AWSCURRENT wrong.
+//! 4. The password is changed, either by the administrator or by the user. The user logs in
+//!    with the password of AWSCURRENT, or with that of AWSPREVIOUS if the server reports
+//!    AWSCURRENT's as wrong.
 
 use super::administrator::administrator;
 use super::login::{advice, authenticate, no_login, server};
@@ -34,7 +33,7 @@ use crate::secret::{Content, Credential, Unreadable};
 use crate::server::{Before, Change, Endpoint, Login, Server, ServerError};
 use crate::stage::{CURRENT, PENDING, PREVIOUS};
 
-/// What `setSecret` knows once it has read the secret.
+/// What `setSecret` knows after it has read the secret.
 struct Scene<'event> {
     event: &'event Event,
     pin: Pin,
@@ -94,8 +93,8 @@ pub(super) async fn run<P: Ports>(ports: &P, event: &Event) -> Result<(), Error>
     by_the_user(ports, &scene, current, resumed).await
 }
 
-/// Returns why there is no password to set, if there is none. `finishSecret`
-/// promotes no such version.
+/// Returns why there is no password to set, or `None` if there is one. `finishSecret` promotes
+/// no version without a password.
 fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static str> {
     match pending {
         Content::Nothing => Some("the version has no value"),
@@ -107,8 +106,8 @@ fn nothing_to_set(current: &Credential, pending: &Content) -> Option<&'static st
     }
 }
 
-/// Goes on from a rotation that was broken off after its password was sent.
-/// Where that password works, its version becomes AWSCURRENT, and it is returned.
+/// Continues after a rotation that was broken off after its password was sent. If that password
+/// works, this function makes its version AWSCURRENT and returns it.
 async fn resume<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
@@ -120,7 +119,8 @@ async fn resume<P: Ports>(
     let secret = &scene.event.secret;
     let found = find(ports, secret, Which::Version(version)).await?;
     if let Content::Unreadable(problem @ Unreadable::Undecryptable) = found.content {
-        // It may hold the password that works; the label would be taken from it.
+        // The version may contain the password that works, and the label would be removed from
+        // it.
         return Err(unreadable::<Credential>(secret, SETTING, problem).into());
     }
     let Some(credential) = usable(&scene.pin, found.content) else {
@@ -138,10 +138,10 @@ async fn resume<P: Ports>(
     }
 }
 
-/// Lets the label be taken from a version that is not of the pinned server and
-/// user, which it was when its password was sent. It may hold the only one that
-/// works, for when the tags are put right; so AWSCURRENT's has to work, or an
-/// administrator change the password.
+/// Permits the removal of the label from a version that no longer belongs to the pinned server
+/// and user, although it did when its password was sent. The version may contain the only
+/// password that works once the pin is corrected. Therefore AWSCURRENT's password must work, or
+/// an administrator must change the password.
 async fn beside_a_stray<P: Ports>(
     ports: &P,
     scene: &Scene<'_>,
@@ -216,7 +216,7 @@ async fn change<P: Ports>(
     ports.server().change(endpoint, login, &change).await
 }
 
-/// Ends the step where the password was changed.
+/// Ends the step after the password was changed.
 async fn set<P: Ports>(ports: &P, scene: &Scene<'_>, before: Before) -> Result<(), Error> {
     match before {
         Before::Void => {
@@ -233,7 +233,7 @@ async fn set<P: Ports>(ports: &P, scene: &Scene<'_>, before: Before) -> Result<(
     }
 }
 
-/// Writes down that the password before goes on working, or may.
+/// Records that the previous password still works, or may.
 async fn retained<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
     if decide::retains(scene.pin.endpoint.engine) {
         label(ports, scene.event, &scene.description, RETAINED).await?;
@@ -241,7 +241,7 @@ async fn retained<P: Ports>(ports: &P, scene: &Scene<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the step where the password was not certainly changed.
+/// Ends the step if it is not certain that the password was changed.
 async fn failed<P: Ports>(ports: &P, scene: &Scene<'_>, error: ServerError) -> Result<(), Error> {
     let pin = &scene.pin;
     match decide::after_change(error.fault) {
@@ -250,7 +250,7 @@ async fn failed<P: Ports>(ports: &P, scene: &Scene<'_>, error: ServerError) -> R
             let reason = format!("{error} ({advice})");
             return Err(abandon(ports, scene.event, None, reason).await.into());
         }
-        // The connection broke, but perhaps only after the change.
+        // The connection broke, but possibly after the change.
         AfterChange::Ask if authenticate(ports, pin, &scene.pending).await.is_ok() => {
             let note = Note::new("set", "the server was found to have the pending password");
             ports.journal().note(note);

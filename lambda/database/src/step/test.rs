@@ -1,11 +1,10 @@
-//! `testSecret`: the new password must log in. Success is the only pass.
+//! `testSecret`: a login with the new password must succeed. Only success passes.
 //!
-//! Secrets Manager also calls this step alone, to test a rotation's
-//! configuration where `RotateImmediatelyOnUpdate` is false, on a temporary
-//! version whose content is not documented. A version that is absent, without a
-//! value, without the fields of a credential, or with the current password is
-//! such a test: then it is AWSCURRENT's password that must log in, if there is
-//! one yet. `finishSecret` promotes no such version. Source:
+//! Secrets Manager also calls this step alone to test the configuration of a rotation if
+//! `RotateImmediatelyOnUpdate` is false. It uses a temporary version whose content is not
+//! documented. A version that is absent, has no value, lacks the fields of a credential, or has
+//! the current password is such a test. In that case, a login with AWSCURRENT's password must
+//! succeed, if there is one yet. `finishSecret` promotes no such version. Source:
 //! `AWS::SecretsManagerClient::RotationSchedule` in the CloudFormation reference.
 
 use std::time::Duration;
@@ -23,11 +22,11 @@ use crate::secret::{Content, Credential, Unreadable};
 use crate::server::{ServerError, ServerFault};
 use crate::stage::{self, CURRENT, PENDING, Standing};
 
-/// How long to wait before further tries: for a server that fails over, or one
-/// that spreads the change to other members.
+/// The delays before retries, for a server that fails over, or one that replicates the change
+/// to other members.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
-/// The time that a try takes at most in ordinary times.
+/// The maximum time that a login normally takes.
 const ENOUGH: Duration = Duration::from_secs(10);
 
 pub(super) async fn run<P: Ports>(
@@ -41,8 +40,8 @@ pub(super) async fn run<P: Ports>(
         read(ports, event, Which::Version(&event.token)),
     );
     let description = description?;
-    // Where nothing is AWSPENDING, no rotation is under way: the version that a
-    // test of the configuration was given is gone, or was never to be seen.
+    // If no version is AWSPENDING, no rotation is in progress. The version of a configuration
+    // test is gone, or never becomes visible.
     let absent = stage::standing(&description.stages, &event.token)
         == Standing::Unknown {
             another_is_pending: false,
@@ -70,7 +69,7 @@ pub(super) async fn run<P: Ports>(
     attempt(ports, &pin, &pending, deadline).await
 }
 
-/// Returns why this is a test of the configuration, if it is one.
+/// Returns why this is a test of the configuration, or `None` if it is a rotation.
 fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Option<&'static str> {
     match pending {
         _ if absent => Some("the version is absent"),
@@ -85,7 +84,7 @@ fn configuration_test(absent: bool, current: &Content, pending: &Content) -> Opt
     }
 }
 
-/// Logs in, again and again where that may help.
+/// Logs in, and retries if that may help.
 pub(super) async fn attempt<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -118,7 +117,7 @@ pub(super) async fn attempt<P: Ports>(
     }
 }
 
-/// Whether another try may succeed.
+/// Returns whether a retry may succeed.
 fn may_pass(error: &ServerError) -> bool {
     error.fault.is_transient() || error.fault == ServerFault::WrongCredentials
 }

@@ -1,5 +1,4 @@
-//! Has the server forget the password before AWSCURRENT's, where it let that go
-//! on working.
+//! Makes the server discard the password before AWSCURRENT's, if it still works.
 
 use std::time::Duration;
 
@@ -15,12 +14,12 @@ use crate::server::Server;
 use crate::stage::{self, CURRENT};
 use crate::step::{administrator, advice, describe, server, unlabel};
 
-/// Has the server forget it. `current` is what AWSCURRENT holds, and `promoted`
-/// when it became that.
+/// Makes the server discard the old password. `current` is the content of AWSCURRENT, and
+/// `promoted` is when it became AWSCURRENT.
 ///
 /// # Errors
 ///
-/// Fails where that is not certainly done. Doing it again is doing it once.
+/// Fails if it is not certain that this is done. The operation is idempotent.
 pub(crate) async fn discard<P: Ports>(
     ports: &P,
     pin: &Pin,
@@ -29,8 +28,8 @@ pub(crate) async fn discard<P: Ports>(
 ) -> Result<(), Error> {
     let secret = &pin.secret;
     let administrator = administrator(ports, pin).await?;
-    // The labels as they are now: the server is told nothing while it may be
-    // AWSCURRENT's own password that it would forget.
+    // The labels are read again: the server is told nothing if it might discard AWSCURRENT's
+    // own password.
     let stages = describe(ports, secret).await?.stages;
     let after = pin.old_password.unwrap_or(Duration::MAX);
     let now = ports.clock().moment();

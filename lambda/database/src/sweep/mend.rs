@@ -1,5 +1,5 @@
-//! Mends what a rotation left that was broken off after its password was sent:
-//! AWSCURRENT may hold one that the server does not take any more.
+//! Finishes a rotation that was broken off after its password was sent. AWSCURRENT may contain
+//! a password that the server no longer accepts.
 
 use super::is_unmoved;
 use crate::decide::{self, Answer, Mend};
@@ -55,7 +55,7 @@ pub(super) async fn mend<P: Ports>(
     Ok(())
 }
 
-/// Asks the server about a version's password.
+/// Tests a version's password on the server.
 async fn ask<P: Ports>(
     ports: &P,
     pin: &Pin,

@@ -101,7 +101,7 @@ fn a_bucket_is_found_where_its_partition_and_the_settings_say() {
     }
 }
 
-/// The signatures are those of botocore 1.43 for the same requests.
+/// The expected signatures are those of botocore 1.43 for the same requests.
 #[test]
 fn a_request_is_signed_as_others_sign_it() {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_305_600);
@@ -146,7 +146,7 @@ fn what_s3_refuses_it_says_in_xml() {
     assert_eq!(refusal(b"\xff\xfe").code(), None);
 }
 
-/// Answers each request with the next of these, and returns the requests.
+/// Answers each request with the next of these responses, and returns the requests.
 fn serve(answers: Vec<(u16, &'static str)>) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));

@@ -1,6 +1,6 @@
-//! What a principal does that may write the secret under rotation in any way, and knows
-//! the IDs of the user's keys. It may also make keys of the user, as anybody who is
-//! allowed to may.
+//! The actions of a principal that may write the secret under rotation in any way, and knows
+//! the IDs of the user's keys. The principal may also create keys of the user, like anyone with
+//! that permission.
 
 use keyrota_function::decide::{Activity, CURRENT, KEYS_PER_USER, PENDING, PREVIOUS, VersionId};
 use keyrota_function::mark::MADE;
@@ -8,33 +8,32 @@ use serde_json::json;
 
 use super::world::{Key, OTHER, SECRET_ARN, USER, World};
 
-/// Something that such a principal does.
+/// An action of such a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forgery {
-    /// It stores the ID of a foreign key, with a secret part that it made up, under this
-    /// label.
+    /// It stores the ID of a foreign key, with a forged secret part, under this label.
     Named(&'static str),
-    /// It stores the same under the version that is AWSPENDING.
+    /// It stores the same in the version that is AWSPENDING.
     InPending,
     /// It stores another user's name and the ID of that user's key as AWSCURRENT.
     OtherUser,
-    /// It records, by the label of earlier versions, that a key is being made.
+    /// It sets the label with which earlier versions recorded that a key is being created.
     Intent,
     /// It moves AWSCURRENT back to AWSPREVIOUS.
     RollBack,
-    /// It takes this label away.
+    /// It removes this label.
     Unlabel(&'static str),
     /// It puts this label on the AWSCURRENT version.
     OnCurrent(&'static str),
-    /// Somebody makes a key for a purpose of their own.
+    /// It creates a key for another purpose.
     Key {
-        /// Whether it is used at once.
+        /// Whether the key is used immediately.
         used: bool,
     },
 }
 
 impl Forgery {
-    /// Everything that it may do.
+    /// All possible actions.
     pub(crate) const ALL: [Self; 13] = [
         Self::Named(PREVIOUS),
         Self::Named(MADE),
@@ -53,7 +52,7 @@ impl Forgery {
 }
 
 impl World {
-    /// Lets such a principal act.
+    /// Makes such a principal act.
     pub(crate) fn forge(&self, forgery: Forgery) {
         self.forged.set(self.forged.get() + 1);
         match forgery {
@@ -76,7 +75,7 @@ impl World {
                     let secrets = self.secrets.borrow();
                     secrets[SECRET_ARN].versions[id].value.is_none()
                 };
-                // A version that has a value keeps it.
+                // The value of a version cannot be replaced.
                 if let Some(id) = pending.filter(|id| empty(id)) {
                     let id = id.as_str().to_owned();
                     self.store(&id, &[PENDING], &value);
@@ -107,7 +106,7 @@ impl World {
                 self.relabel_by_hand(label, current.as_ref());
             }
             Forgery::Key { used } => {
-                // An intent that stands explains a key that is made within a minute.
+                // An existing intent explains any key that is created within a minute.
                 if self.keys().len() < KEYS_PER_USER && !self.intends() {
                     let key = self.give_key(USER, used);
                     self.change_key(&key.id, |key| key.foreign = true);
@@ -116,8 +115,8 @@ impl World {
         }
     }
 
-    /// Returns a value that names a foreign key of the user, or else another user's key,
-    /// as the secret's own.
+    /// Returns a value that names a foreign key of the user, or another user's key, as the
+    /// secret's own.
     fn forged_value(&self) -> String {
         let keys = self.keys();
         let foreign = keys
@@ -138,7 +137,7 @@ impl World {
     }
 }
 
-/// Returns a key with a secret part that somebody made up.
+/// Returns a key with a forged secret part.
 pub(crate) fn made_up(key: &Key) -> Key {
     Key {
         secret: "made/up+secret+0123456789".to_owned(),

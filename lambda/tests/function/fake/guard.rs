@@ -1,4 +1,5 @@
-//! What must hold at each instant, and what must never be said.
+//! The invariants that must hold at every moment, and the text that must never appear in
+//! output.
 
 use keyrota_function::decide::{AccessKeyId, Activity};
 
@@ -13,8 +14,8 @@ impl World {
         self.said.borrow_mut().push_str(text);
     }
 
-    /// Forgets the secrets and versions that are gone, since nobody can say them
-    /// any more.
+    /// Removes deleted secrets and versions from the list, since no output can contain them any
+    /// more.
     pub(crate) fn forget_what_nobody_knows(&self) {
         let mut known = String::new();
         for secret in self.secrets.borrow().values() {
@@ -31,7 +32,7 @@ impl World {
             .retain(|text| known.contains(text.as_str()));
     }
 
-    /// Checks that nothing unspeakable was said.
+    /// Checks that no output contains a secret.
     pub(crate) fn assert_silent(&self) {
         let said = self.said.borrow();
         for unspeakable in self.unspeakable.borrow().iter() {
@@ -48,9 +49,8 @@ impl World {
         }
     }
 
-    /// Checks what must hold at each instant: AWSCURRENT's key is the pinned
-    /// user's, active, and known everywhere; and no more than one key is one
-    /// that nobody can account for.
+    /// Checks the invariants: AWSCURRENT's key belongs to the pinned user, is active, and is
+    /// known everywhere, and at most one key is unaccounted for.
     pub(super) fn check(&self) {
         if self.orphans().len() > 1 && self.forged.get() == 0 {
             self.violated("more than one key is orphaned");
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    /// Returns the user's keys that the function made and no version names.
+    /// Returns the user's keys that the function created and no version names.
     pub(crate) fn orphans(&self) -> Vec<AccessKeyId> {
         let named = self.named_keys();
         let keys = self.keys().into_iter();
@@ -80,7 +80,7 @@ impl World {
             .collect()
     }
 
-    /// Notes, or ends the test, since something does not hold.
+    /// Records a violated invariant, or ends the test.
     pub(crate) fn violated(&self, what: &str) {
         assert!(self.lenient.get(), "{what}");
         self.violations.borrow_mut().push(what.to_owned());

@@ -1,4 +1,4 @@
-//! IAM, STS, what a key is for, and time.
+//! IAM, STS, the services that a key is used for, and the clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::secrets_manager::kind;
 use super::world::{ADMINISTRATOR, Key, USER, World};
 
 impl World {
-    /// Returns whose key signed a request, if it is a good one.
+    /// Returns the user whose key signed a request, if the key is valid.
     fn authenticate(&self, pair: &KeyPair) -> Result<(String, Key), CallErrorKind> {
         let (user, key) = self
             .find_key(&pair.id)
@@ -30,8 +30,8 @@ impl World {
         Ok((user, key))
     }
 
-    /// Whether a caller may manage a user's keys: its own, or as the role, or
-    /// as the administrator.
+    /// Returns whether a caller may manage a user's keys: the user itself, the role, or the
+    /// administrator.
     fn authorise(&self, caller: &Caller, user: &str) -> Result<(), CallErrorKind> {
         let who = match caller {
             Caller::Role if user == USER => return Ok(()),
@@ -61,7 +61,7 @@ impl World {
             .position(|known| known.id == *key)
             .ok_or(CallErrorKind::NotFound)?;
         let key = &keys[position];
-        // Of a user that is the stack's own, a key that was never used is too.
+        // If the stack created the user, this includes a key that was never used.
         let given = self.owns_user() && !key.used;
         if key.foreign && key.activity == Activity::Active && !given {
             self.violated("an active key that is not ours was deactivated or deleted");

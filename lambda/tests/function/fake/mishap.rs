@@ -1,4 +1,4 @@
-//! What befalls calls, and what someone else does between them.
+//! The mishaps that affect calls, and the actions of others between calls.
 
 use std::collections::VecDeque;
 
@@ -8,27 +8,27 @@ use keyrota_function::port::{Answer, CallError, CallErrorKind};
 use super::forge::Forgery;
 use super::world::{TOKEN, World};
 
-/// What befalls a call.
+/// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
-    /// It fails and was not carried out.
+    /// The call fails and is not carried out.
     Before(CallErrorKind),
-    /// It was carried out, but fails.
+    /// The call is carried out, but fails.
     After(CallErrorKind),
-    /// The process dies and the call is not carried out.
+    /// The process dies, and the call is not carried out.
     DieBefore,
-    /// The call is carried out and the process dies.
+    /// The call is carried out, and then the process dies.
     DieAfter,
-    /// It is answered from before the last change.
+    /// The response is from before the last change.
     OutOfDate,
-    /// Right before it, somebody acts who may write the secret.
+    /// A principal that may write the secret acts right before the call.
     Forged(Forgery),
 }
 
-/// Whether it is time: by the number of the call to come, and its action.
+/// Returns whether it is time, by the number and the action of the next call.
 type Due = Box<dyn Fn(usize, &str) -> bool>;
 
-/// What someone else does in the middle of a step.
+/// An action of someone else during a step.
 pub(super) struct Meddling {
     due: Due,
     act: Box<dyn Fn(&World)>,
@@ -65,37 +65,34 @@ pub(crate) fn failure(action: &'static str, kind: CallErrorKind) -> CallError {
 }
 
 impl World {
-    /// Lets something befall the call with this number, counted from now.
+    /// Sets a mishap for the call with this number, counted from now.
     pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
         let number = self.calls.borrow().len() + number;
         self.mishaps.borrow_mut().insert(number, mishap);
     }
 
-    /// Lets something befall the n-th call of an action, counted from the first
-    /// ever.
+    /// Sets a mishap for the n-th call of an action, counted from the first call in this world.
     pub(crate) fn befall_nth(&self, action: &'static str, number: usize, mishap: Mishap) {
         self.nth_mishaps
             .borrow_mut()
             .insert((action, number), mishap);
     }
 
-    /// Lets an operator make a version AWSCURRENT before the call with this
-    /// number, counted from now.
+    /// Makes an operator promote a version to AWSCURRENT before the call with this number,
+    /// counted from now.
     pub(crate) fn promote_before(&self, number: usize, version: &'static str) {
         self.act_before(number, move |world| {
             world.promote_by_hand(&VersionId::new(version));
         });
     }
 
-    /// Lets someone do something before the call with this number, counted from
-    /// now.
+    /// Makes someone act before the call with this number, counted from now.
     pub(crate) fn act_before(&self, number: usize, act: impl Fn(&Self) + 'static) {
         let number = self.calls.borrow().len() + number;
         self.meddle(move |at, _| at == number, act);
     }
 
-    /// Lets another run of the rotation store a value before the next call of
-    /// an action.
+    /// Makes another run of the rotation store a value before the next call of an action.
     pub(crate) fn store_before(&self, action: &'static str, value: &str) {
         let value = value.to_owned();
         let act = move |world: &Self| world.store(TOKEN, &[PENDING], &value);
@@ -109,7 +106,7 @@ impl World {
         }));
     }
 
-    /// Lets something befall the next calls of an action, one after the other.
+    /// Sets mishaps for the next calls of an action, in order.
     pub(crate) fn befall_action(&self, action: &'static str, mishaps: &[Mishap]) {
         self.action_mishaps
             .borrow_mut()
@@ -118,14 +115,14 @@ impl World {
             .extend(mishaps);
     }
 
-    /// Lets nothing more befall any call.
+    /// Cancels all mishaps.
     pub(crate) fn calm(&self) {
         self.mishaps.borrow_mut().clear();
         self.nth_mishaps.borrow_mut().clear();
         self.action_mishaps.borrow_mut().clear();
     }
 
-    /// Returns what befalls a call.
+    /// Returns the mishap that affects a call.
     fn mishap(&self, number: usize, action: &'static str) -> Option<Mishap> {
         let mut by_action = self.action_mishaps.borrow_mut();
         let next = by_action.get_mut(action).and_then(VecDeque::pop_front);
@@ -138,8 +135,7 @@ impl World {
             .or_else(|| self.mishaps.borrow_mut().remove(&number))
     }
 
-    /// Makes a call: records it, lets happen what befalls it, checks what must
-    /// hold at each instant.
+    /// Makes a call: records it, applies its mishap, and checks the invariants.
     pub(crate) async fn call<T>(
         &self,
         action: &'static str,

@@ -1,4 +1,4 @@
-//! Secrets Manager's part in a rotation: it calls the four steps.
+//! The part of Secrets Manager in a rotation: it invokes the four steps.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,15 +17,15 @@ use serde_json::json;
 
 use super::world::{SECRET_ARN, TOKEN, World};
 
-/// The time that Lambda gives a step.
+/// The timeout of a step.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// It is done.
+    /// The step succeeded.
     Done,
-    /// It failed.
+    /// The step failed.
     Failed(Error),
     /// The process died.
     Died,
@@ -42,7 +42,7 @@ impl Ended {
     }
 }
 
-/// The ports of one request, with the log as Lambda would have it.
+/// The ports of one request, with the log as in Lambda.
 pub(crate) struct Request<'world> {
     pub(super) world: &'world World,
     pub(super) lines: Lines<Vec<u8>>,
@@ -88,7 +88,7 @@ impl Ports for Request<'_> {
     }
 }
 
-/// Returns the event for a step of the rotation that makes version `token`.
+/// Returns the event for a step of the rotation that creates version `token`.
 pub(crate) fn event(step: Step, token: &str) -> Event {
     let event = json!({
         "Step": step.name(),
@@ -101,7 +101,7 @@ pub(crate) fn event(step: Step, token: &str) -> Event {
 
 const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
 
-/// Runs one step of the rotation that makes version [`TOKEN`].
+/// Runs one step of the rotation that creates version [`TOKEN`].
 pub(crate) fn run(world: &World, step: Step) -> Ended {
     run_for(world, step, TOKEN)
 }
@@ -113,7 +113,7 @@ pub(crate) fn run_for(world: &World, step: Step, token: &str) -> Ended {
     })
 }
 
-/// Runs one step of a rotation by some function.
+/// Runs one step of a rotation with the given function.
 pub(crate) fn run_with(
     world: &World,
     step: Step,
@@ -141,8 +141,7 @@ pub(crate) fn run_with(
     conclude(request, ended)
 }
 
-/// Polls once: everything happens at once, so that what is pending then is a
-/// process that died.
+/// Polls once. Every call completes immediately, so a pending future is a process that died.
 pub(super) fn poll(future: impl Future<Output = Result<(), Error>>) -> Ended {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(())) => Ended::Done,
@@ -151,7 +150,7 @@ pub(super) fn poll(future: impl Future<Output = Result<(), Error>>) -> Ended {
     }
 }
 
-/// Takes down all that a request said, and checks that no secret is in it.
+/// Collects all output of a request, and checks that it contains no secret.
 pub(super) fn conclude(request: Request<'_>, ended: Ended) -> Ended {
     let Request { world, lines } = request;
     if let Ended::Failed(error) = &ended {
@@ -163,9 +162,9 @@ pub(super) fn conclude(request: Request<'_>, ended: Ended) -> Ended {
     ended
 }
 
-/// Runs a rotation as Secrets Manager does, from the first step to the last or
-/// to the first that does not end well. `token` names it: the same token is the
-/// same rotation, tried again.
+/// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first
+/// that does not succeed. `token` identifies the rotation: the same token means a retry of the
+/// same rotation.
 pub(crate) fn rotate(world: &World, token: &str) -> Ended {
     world.begin(token);
     for step in Step::ALL {

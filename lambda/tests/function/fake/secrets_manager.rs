@@ -17,12 +17,12 @@ use super::world::{Key, SECRET_ARN, Secret, USER, World};
 /// A version of a secret.
 pub(crate) type Version = versions::Version<Details>;
 
-/// What these tests know of a version beside its value and labels.
+/// What these tests know about a version besides its value and labels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
     /// Whether the value is `SecretBinary`.
     pub(crate) binary: bool,
-    /// When it was made.
+    /// When it was created.
     pub(crate) created: Moment,
     /// The ID of the key in the value.
     pub(crate) key: Option<String>,
@@ -39,12 +39,12 @@ impl Secret {
         versions::carrier(&self.versions, label).cloned()
     }
 
-    /// Takes a label away.
+    /// Removes a label.
     fn unlabel(&mut self, label: &str) {
         versions::remove_label(&mut self.versions, label);
     }
 
-    /// Puts a label on a version and takes it from any other.
+    /// Puts a label on a version, and removes it from any other.
     fn label(&mut self, id: &VersionId, label: &str) {
         versions::put_label(&mut self.versions, label, id);
     }
@@ -60,7 +60,7 @@ pub(super) fn kind(refusal: Refusal) -> CallErrorKind {
     }
 }
 
-/// What an operator or Secrets Manager itself does.
+/// The actions of an operator or of Secrets Manager itself.
 impl World {
     pub(crate) fn add_secret(&self, arn: &str) {
         let mut secrets = self.secrets.borrow_mut();
@@ -153,8 +153,8 @@ impl World {
         AccessKeyId::parse(key.expect("a key")).expect("an ID")
     }
 
-    /// Returns the IDs of the keys that versions with a label, or the AWSPENDING
-    /// one, name.
+    /// Returns the IDs of the keys that are named by versions with a label, or by the
+    /// AWSPENDING version.
     pub(crate) fn named_keys(&self) -> BTreeSet<String> {
         let secrets = self.secrets.borrow();
         let versions = secrets
@@ -174,7 +174,7 @@ impl World {
         fields.unwrap_or_else(|| serde_json::json!({}))
     }
 
-    /// Puts a label on a version by hand, or takes it away.
+    /// Puts a label on a version by hand, or removes it.
     pub(crate) fn relabel_by_hand(&self, label: &str, to: Option<&VersionId>) {
         self.change_secret(|secret| match to {
             Some(to) => secret.label(to, label),
@@ -187,13 +187,13 @@ impl World {
         self.change_secret(|secret| secret.label(id, CURRENT));
     }
 
-    /// Begins a rotation: Secrets Manager makes a version without a value.
+    /// Begins a rotation: Secrets Manager creates a version without a value.
     pub(crate) fn begin(&self, token: &str) {
         self.never_say(token);
         self.change_secret(|secret| secret.label(&VersionId::new(token), PENDING));
     }
 
-    /// Ends a rotation: Secrets Manager takes AWSPENDING away.
+    /// Ends a rotation: Secrets Manager removes AWSPENDING.
     pub(crate) fn end(&self) {
         let now = self.today();
         self.change_secret(|secret| {
@@ -202,7 +202,7 @@ impl World {
         });
     }
 
-    /// Cancels a rotation: an operator takes AWSPENDING away.
+    /// Cancels a rotation: an operator removes AWSPENDING.
     pub(crate) fn cancel(&self) {
         self.change_secret(|secret| secret.unlabel(PENDING));
     }
@@ -213,7 +213,7 @@ impl World {
         act: impl FnOnce(&mut Secret) -> Result<T, CallErrorKind>,
     ) -> Result<T, CallErrorKind> {
         let mut secrets = self.secrets.borrow_mut();
-        // Secrets Manager takes a name in the place of an ARN.
+        // Secrets Manager accepts a name instead of an ARN.
         let asked = |arn: &str| {
             let named = SecretArn::parse(arn).is_some_and(|it| it.name() == secret.as_str());
             arn == secret.as_str() || named

@@ -1,4 +1,4 @@
-//! The stack's rule, which calls for a sweep every hour.
+//! The stack's rule, which starts a sweep every hour.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::rotation::{Ended, Request, conclude, poll};
 use super::world::{SECRET_ARN, World};
 
-/// The time that Lambda gives a sweep.
+/// The timeout of a sweep.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sweeps the secret.

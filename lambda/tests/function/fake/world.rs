@@ -1,4 +1,4 @@
-//! The state of the world, and what may befall a call.
+//! The state of the world, and the mishaps that may affect a call.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,10 +24,10 @@ pub(crate) const ADMINISTRATOR_ARN: &str =
     "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ops/key-admin-GhIjKl";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
-/// The time of day at which the clock began to count.
+/// The time of day at which the clock starts.
 const MORNING: i64 = 1_790_000_000;
 
-/// How long every call takes.
+/// The duration of every call.
 const CALL: Duration = Duration::from_millis(10);
 
 /// An access key of a user.
@@ -37,13 +37,13 @@ pub(crate) struct Key {
     pub(crate) secret: String,
     pub(crate) activity: Activity,
     pub(crate) used: bool,
-    /// When it was last used, where it was.
+    /// When it was last used, if ever.
     pub(crate) last_used: Moment,
-    /// When it was made, by IAM's clock.
+    /// When it was created, by IAM's clock.
     pub(crate) created: Moment,
-    /// When every server knows the key.
+    /// When every server accepts the key.
     pub(crate) known_at: Duration,
-    /// Whether something other than the secret relies on it.
+    /// Whether anything besides the secret depends on it.
     pub(crate) foreign: bool,
 }
 
@@ -53,54 +53,53 @@ pub(crate) struct Secret {
     pub(crate) versions: Versions<VersionId, Details>,
     /// When the last rotation ended.
     pub(crate) rotated: Option<Moment>,
-    /// By when the next one is due, where one is.
+    /// When the next rotation is due, if one is scheduled.
     pub(crate) next_rotation: Option<Moment>,
 }
 
-/// The world.
+/// The simulated world.
 pub(crate) struct World {
-    /// What the pins say of the secret, and of nothing else.
+    /// The secret's pin. There is no other.
     pin: RefCell<Value>,
     pub(super) pins: Cell<&'static Pins>,
-    /// The user's tags, which nobody but the function writes.
+    /// The user's tags, which only the function writes.
     pub(crate) tags: RefCell<BTreeMap<String, String>>,
     pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
     pub(crate) users: RefCell<BTreeMap<String, Vec<Key>>>,
-    /// Every call, with the ID of the key that signed it or `role`.
+    /// Every call, with the ID of the key that signed it, or `role`.
     pub(crate) calls: RefCell<Vec<(&'static str, String)>>,
-    /// What befalls the calls to come, by their number in this list.
+    /// The mishaps of future calls, by their number in this list.
     pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
-    /// What befalls the next calls of an action.
+    /// The mishaps of the next calls of an action.
     pub(super) action_mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
     pub(super) nth_mishaps: RefCell<BTreeMap<(&'static str, usize), Mishap>>,
     pub(super) meddling: RefCell<Option<Meddling>>,
     pub(super) per_call: Cell<Duration>,
     pub(crate) now: Cell<Duration>,
-    /// How much of that was slept.
+    /// The time spent sleeping.
     pub(crate) slept: Cell<Duration>,
-    /// How long a new key takes to be known everywhere.
+    /// How long a new key takes to propagate.
     pub(crate) spread: Cell<Duration>,
-    /// When the user's keys may do what they are for, if ever.
+    /// When the user's keys obtain the permissions that are probed, if ever.
     pub(crate) allowed_at: Cell<Option<Duration>>,
-    /// How `GetCallerIdentity` names the user, where not as IAM would.
+    /// The user's name in `GetCallerIdentity`, if it differs from IAM's.
     pub(crate) identity: RefCell<Option<String>>,
-    /// Everything that must never be seen.
+    /// All text that must never appear in output.
     pub(crate) unspeakable: RefCell<BTreeSet<String>>,
-    /// Every line of every log, and every error.
+    /// Every log line, and every error.
     pub(crate) said: RefCell<String>,
-    /// Whether AWSCURRENT's key works and has to go on working.
+    /// Whether AWSCURRENT's key works and must continue to work.
     pub(crate) guarded: Cell<bool>,
-    /// The user's keys before the last change of them.
+    /// The user's keys before their last change.
     pub(crate) before: RefCell<Vec<Key>>,
-    /// Whether what must hold at each instant is only written down when it does
-    /// not, instead of ending the test.
+    /// Whether a violated invariant is only recorded, instead of ending the test.
     pub(crate) lenient: Cell<bool>,
-    /// How often somebody has acted who may write the secret: then its own credential may
-    /// be broken, and nothing else.
+    /// How often a principal that may write the secret has acted. After that, the secret's own
+    /// credential may be broken, but nothing else.
     pub(crate) forged: Cell<u32>,
-    /// What did not hold.
+    /// The violated invariants.
     pub(crate) violations: RefCell<Vec<String>>,
-    /// Whether this call is answered from before the last change.
+    /// Whether the response to this call is from before the last change.
     pub(crate) out_of_date: Cell<bool>,
     pub(crate) made: Cell<u32>,
 }
@@ -109,23 +108,23 @@ fn pins_of(pin: &Value) -> &'static Pins {
     leaked(&json!({ SECRET: pin }))
 }
 
-/// Returns the pins, read as the function reads them. They are few and live as long as
-/// the tests do.
+/// Returns the pins, parsed as the function parses them. They are few, and live until the tests
+/// end.
 fn leaked(secrets: &Value) -> &'static Pins {
     let document = json!({ "version": 1, "secrets": secrets });
     let pins = Pins::parse(document.to_string().as_bytes()).expect("pins");
     Box::leak(Box::new(pins))
 }
 
-/// Returns the ID of the n-th key that is made.
+/// Returns the ID of the n-th key that is created.
 pub(crate) fn key_id(number: u32) -> AccessKeyId {
     AccessKeyId::parse(&format!("AKIAFAKE{number:012}")).expect("an ID")
 }
 
 impl World {
-    /// Returns a world with the secret, its user with one key, and another user
-    /// and an administrator with a key each. Key 1 is AWSCURRENT's, key 2 the
-    /// other user's, key 3 the administrator's.
+    /// Returns a world with the secret, its user with one key, and another user and an
+    /// administrator with one key each. Key 1 is AWSCURRENT's, key 2 the other user's, and key
+    /// 3 the administrator's.
     pub(crate) fn new(rotate_as: &str, owns_user: bool) -> Self {
         let pin = json!({
             "user": USER,
@@ -173,7 +172,7 @@ impl World {
         world.add_secret(SECRET_ARN);
         world.store("first", &[CURRENT], &world.value(&key, origin));
         if !owns_user {
-            // As a bootstrap leaves it.
+            // As after a bootstrap.
             world.record(&key);
         }
         world.add_secret(ADMINISTRATOR_ARN);
@@ -190,8 +189,7 @@ impl World {
         world
     }
 
-    /// Returns a world that has come as far, and in which nothing has been called
-    /// yet.
+    /// Returns a world after the given steps, with an empty list of calls.
     pub(crate) fn fork(&self) -> Self {
         Self {
             pin: self.pin.clone(),
@@ -238,7 +236,7 @@ impl World {
         self.pins.set(leaked(&json!({})));
     }
 
-    /// Pins when an old key goes: `until_next_rotation`, or fields of the pin such as
+    /// Pins when an old key is retired: `until_next_rotation`, or fields of the pin such as
     /// `deactivate_after=1d delete_after=7d`.
     pub(crate) fn pin_old_key(&self, text: &str) {
         let fields = text.split(' ').filter_map(|field| field.split_once('='));
@@ -254,24 +252,24 @@ impl World {
         );
     }
 
-    /// Records on the user that a key is ours, as the function and a bootstrap do.
+    /// Records on the user that a key belongs to keyrota, as the function and a bootstrap do.
     pub(crate) fn record(&self, key: &Key) {
         let mut tags = self.tags.borrow_mut();
         let keys = Record::read(&tags).with_key(&key.id);
         tags.insert(KEYS.to_owned(), keys);
     }
 
-    /// Whether an intent to make a key stands.
+    /// Returns whether an intent to create a key exists.
     pub(crate) fn intends(&self) -> bool {
         !Record::read(&self.tags.borrow()).intents.is_empty()
     }
 
-    /// Whether the pin says that the stack created the user.
+    /// Returns whether the pin says that the stack created the user.
     pub(super) fn owns_user(&self) -> bool {
         self.pin.borrow()["owns_user"] == json!(true)
     }
 
-    /// Makes a key of a user, beyond any quota.
+    /// Creates a key of a user, regardless of the quota.
     pub(crate) fn give_key(&self, user: &str, used: bool) -> Key {
         let number = self.made.get() + 1;
         self.made.set(number);
@@ -299,7 +297,7 @@ impl World {
         Moment(MORNING).plus(self.now.get())
     }
 
-    /// Makes a key that something other than the secret relies on, long ago.
+    /// Creates an old key that something besides the secret depends on.
     pub(crate) fn give_foreign_key(&self, used: bool) -> Key {
         let key = self.give_key(USER, used);
         self.change_key(&key.id, |key| key.created = Moment(MORNING - 86_400));
@@ -307,14 +305,14 @@ impl World {
         key
     }
 
-    /// Changes a key, whoever's it is.
+    /// Changes a key of any user.
     pub(crate) fn change_key(&self, id: &AccessKeyId, change: impl FnOnce(&mut Key)) {
         let mut users = self.users.borrow_mut();
         let key = users.values_mut().flatten().find(|key| key.id == *id);
         change(key.expect("a key with this ID"));
     }
 
-    /// Takes a key away by hand.
+    /// Removes a key by hand.
     pub(crate) fn take_key(&self, id: &AccessKeyId) {
         for keys in self.users.borrow_mut().values_mut() {
             keys.retain(|key| key.id != *id);
@@ -326,7 +324,7 @@ impl World {
         self.users.borrow().get(USER).cloned().unwrap_or_default()
     }
 
-    /// Returns the IDs of the user's keys, in the order in which they were made.
+    /// Returns the IDs of the user's keys, in the order of their creation.
     pub(crate) fn ids(&self) -> Vec<AccessKeyId> {
         self.keys().into_iter().map(|key| key.id).collect()
     }
@@ -339,8 +337,8 @@ impl World {
         })
     }
 
-    /// Returns the calls of IAM that are about keys, with the ID of the key that signed
-    /// them or `role`. What is about the user's tags is the role's in any case.
+    /// Returns the IAM calls that concern keys, with the ID of the key that signed each, or
+    /// `role`. The role makes all calls that concern the user's tags.
     pub(crate) fn key_calls(&self) -> Vec<(&'static str, String)> {
         let calls = self.calls.borrow();
         let of_keys = calls.iter().filter(|(action, by)| {
@@ -351,7 +349,7 @@ impl World {
         of_keys.cloned().collect()
     }
 
-    /// Returns the actions that were called.
+    /// Returns the actions of the calls.
     pub(crate) fn actions(&self) -> Vec<&'static str> {
         self.calls
             .borrow()
@@ -360,18 +358,18 @@ impl World {
             .collect()
     }
 
-    /// Lets time pass in which nobody calls.
+    /// Lets time pass without calls.
     pub(crate) fn pass(&self, duration: Duration) {
         self.now.set(self.now.get() + duration);
     }
 
-    /// Lets a client use a key now.
+    /// Makes a client use a key now.
     pub(crate) fn use_key(&self, id: &AccessKeyId) {
         let now = self.today();
         self.change_key(id, |key| (key.used, key.last_used) = (true, now));
     }
 
-    /// Lets a client use a key, if that is active.
+    /// Makes a client use a key, if the key is active.
     pub(crate) fn use_active_key(&self, id: &str) {
         if let Some((_, key)) = self.find_key(id)
             && key.activity == Activity::Active
@@ -380,7 +378,7 @@ impl World {
         }
     }
 
-    /// Lets every further call take this long.
+    /// Sets the duration of all further calls.
     pub(crate) fn take_per_call(&self, duration: Duration) {
         self.per_call.set(duration);
     }

@@ -19,10 +19,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 const LATER: Duration = Duration::from_secs(600);
 
-/// How often a rotation is tried once the faults are over.
+/// The maximum number of attempts of a rotation after the faults end.
 const TRIES: usize = 3;
 
-/// A state that was reached, and how.
+/// A reachable state, and its history.
 struct Reached {
     state: State,
     from: Option<usize>,
@@ -32,14 +32,14 @@ struct Reached {
 struct Search {
     function: Function,
     faults: usize,
-    /// How often somebody acts who may write the secret, if they do instead of faults.
+    /// How often a principal that may write the secret acts, if it replaces the faults.
     forging: Option<u32>,
     reached: Vec<Reached>,
     known: HashSet<String>,
     explored: Explored,
 }
 
-/// Explores every state that can be reached from some starting states.
+/// Explores every state that is reachable from the starting states.
 pub(super) fn explore(
     starts: &[Start],
     function: Function,
@@ -48,11 +48,11 @@ pub(super) fn explore(
     search(starts, function, faults, None)
 }
 
-/// The same, where between any two calls somebody acts who may write the secret and
-/// send events to the function. That breaks the secret's own credential at most; so
-/// nothing is said of whether a rotation succeeds.
+/// The same, but between any two calls, a principal acts that may write the secret and send
+/// events to the function. Because that can break the secret's own credential, this search does
+/// not check whether a rotation succeeds.
 ///
-/// `times` is how often they act.
+/// `times` is the number of its actions.
 pub(super) fn explore_forged(
     starts: &[Start],
     function: Function,
@@ -146,7 +146,7 @@ impl Search {
         Ok((ended, calls))
     }
 
-    /// Lets somebody act who may write the secret and send events to the function.
+    /// Makes a principal act that may write the secret and send events to the function.
     fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         if self.is_forged_out(state) {
             return Ok(());
@@ -175,7 +175,7 @@ impl Search {
         Ok(())
     }
 
-    /// Returns what may befall a call.
+    /// Returns the mishaps that may affect a call.
     fn mishaps(&self, action: &str) -> Vec<Mishap> {
         match self.forging {
             None => mishaps(action).to_vec(),
@@ -183,12 +183,12 @@ impl Search {
         }
     }
 
-    /// Whether somebody has acted as often as they do.
+    /// Returns whether the principal has no actions left.
     fn is_forged_out(&self, state: &State) -> bool {
         self.forging == Some(state.world.forged.get())
     }
 
-    /// Runs the next step without a fault, with each, and with each two.
+    /// Runs the next step without a fault, with each fault, and with each pair of faults.
     fn run_next(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         let mut plans: Vec<Vec<(usize, Mishap)>> = vec![Vec::new()];
         while let Some(plan) = plans.pop() {
@@ -203,8 +203,8 @@ impl Search {
             };
             if plan.len() < most && !matches!(ended, Ended::Died) {
                 let first = plan.last().map_or(0, |(call, _)| call + 1);
-                // A second fault after the last call that changes something
-                // changes nothing but the answer.
+                // A second fault after the last call that changes anything affects only the
+                // response.
                 let end = match plan.is_empty() {
                     true => calls.len(),
                     false => calls
@@ -226,7 +226,7 @@ impl Search {
         Ok(())
     }
 
-    /// Lets a sweep run without a fault, and with each.
+    /// Runs a sweep without a fault, and with each fault.
     fn sweep(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         let mut plans = vec![None];
         while let Some(plan) = plans.pop() {
@@ -261,7 +261,7 @@ impl Search {
         Ok(())
     }
 
-    /// Lets Secrets Manager, an operator or a client do something.
+    /// Makes Secrets Manager, an operator, or a client act.
     fn meddle(&mut self, at: usize, state: &State) {
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
             self.arrive(state.then(|state| act(state)), Some(at), how.to_owned());
@@ -307,7 +307,7 @@ impl Search {
                 continue;
             }
             then(&format!("key {number} is deleted by hand"), &|state| {
-                // Later than the test of a key is good for.
+                // Later than the validity of a key's test.
                 state.wait(LATER);
                 state.world.take_key(&key.id);
             });
@@ -322,7 +322,7 @@ impl Search {
         if keys.len() < 2 {
             for used in [true, false] {
                 then(&format!("a key is made by hand, used: {used}"), &|state| {
-                    // An intent that stands explains what is made within a minute.
+                    // An existing intent explains any key that is created within a minute.
                     if state.intends() {
                         state.wait(DAY);
                     }
@@ -334,7 +334,7 @@ impl Search {
         }
     }
 
-    /// Lets the faults be over, and sees a rotation succeed without a person.
+    /// Ends the faults, and checks that a rotation succeeds without a person.
     fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         let mut state = state.fork();
         let mut why = String::new();

@@ -1,11 +1,11 @@
-//! What may befall a call.
+//! The mishaps that may affect a call.
 
 use keyrota_function::port::CallErrorKind;
 
 use crate::fake::Mishap;
 
-/// A read has no effect, so that it matters neither whether it was carried out
-/// nor when the process died.
+/// A read has no effect, so it does not matter whether it was carried out or when the process
+/// died.
 const READ: &[Mishap] = &[
     Mishap::Before(CallErrorKind::Unclear),
     Mishap::Before(CallErrorKind::NotAuthorised),
@@ -20,7 +20,7 @@ const LIST: &[Mishap] = &[
     Mishap::DieBefore,
 ];
 
-/// A key that is new is refused for a while.
+/// AWS may refuse a new key for a while.
 const IDENTIFY: &[Mishap] = &[
     Mishap::Before(CallErrorKind::NotAuthenticated),
     Mishap::Before(CallErrorKind::Unclear),
@@ -37,7 +37,7 @@ const WRITE: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
-/// Returns what may befall a call of an action.
+/// Returns the mishaps that may affect a call of an action.
 pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
         "iam:ListAccessKeys" => LIST,
@@ -50,7 +50,7 @@ pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     }
 }
 
-/// Whether an action changes something that lasts.
+/// Returns whether an action changes anything that persists.
 pub(super) fn changes(action: &str) -> bool {
     mishaps(action) == WRITE
 }

@@ -1,7 +1,6 @@
-//! A rotation function as it is commonly published, written again over our
-//! ports: to measure ourselves against, and to see that the search finds what
-//! is wrong with it. What makes it naive is numbered as in the list of what goes
-//! wrong in such functions, in docs/explanation/design/function.md.
+//! A rotation function as it is commonly published, rewritten over this project's ports. It
+//! serves as a comparison, and shows that the search finds its defects. Its naive parts are
+//! numbered as in the list of such defects in docs/explanation/design/function.md.
 
 use keyrota_function::arn::SecretArn;
 use keyrota_function::decide::{AccessKeyId, CURRENT, KEYS_PER_USER, PENDING, carrier};
@@ -60,11 +59,11 @@ async fn naive<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     }
 }
 
-/// Makes the new key and stores it.
+/// Creates the new key and stores it.
 async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let failed = |source| failed(event, source);
     let current = read(ports, event, Which::Labelled(CURRENT)).await?;
-    // The user is whom the value names.
+    // The user is the one that the value names.
     let user = current.username.clone();
     let origin = SecretArn::parse(&current.secret_arn).expect("an ARN");
     let origin = ports
@@ -74,14 +73,14 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let origin = administrator_key(&origin.map_err(failed)?.stored).expect("a key");
     let caller = Caller::Key(origin);
     let mut keys = ports.keys().list(&caller, &user).await.map_err(failed)?;
-    // The oldest of two keys goes, whoever uses it.
+    // The older of two keys is deleted, whoever uses it.
     keys.sort_by_key(|key| (key.created, key.id.clone()));
     if keys.len() >= KEYS_PER_USER {
         let oldest: &AccessKeyId = &keys[0].id;
         let deleted = ports.keys().delete(&caller, &user, oldest).await;
         deleted.map_err(failed)?;
     }
-    // Each try makes a key, whatever the version holds already.
+    // Each attempt creates a key, whatever the version already contains.
     let key: NewKey = ports.keys().create(&caller, &user).await.map_err(failed)?;
     let value = current.rekeyed(&key);
     ports
@@ -91,7 +90,7 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
         .map_err(failed)
 }
 
-/// Uses the new key, and takes every answer but one that never comes for a pass.
+/// Uses the new key, and treats every response except a missing one as success.
 async fn test<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let pending = read(ports, event, Which::Version(&event.token)).await?;
     match ports.authenticator().identify(&pending.key_pair()).await {
@@ -124,12 +123,12 @@ fn failed(event: &Event, source: CallError) -> Error {
     }
 }
 
-/// How a disturbed rotation by this function, or by ours, ended for the user.
+/// The result for the user of a disturbed rotation by this function or by keyrota's.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Disturbed {
-    /// Rotations with a fault at one of their calls.
+    /// The number of rotations with a fault at one of their calls.
     pub(super) rotations: usize,
-    /// Those after which AWSCURRENT's key does not work, for good.
+    /// The number of them after which AWSCURRENT's key permanently does not work.
     pub(super) locked_out: usize,
 }
 

@@ -1,28 +1,28 @@
-//! What a search found.
+//! The result of a search.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A search that found nothing wrong.
+/// The result of a search that found no violation.
 #[derive(Debug, Default)]
 pub(super) struct Explored {
-    /// Starting states.
+    /// The number of starting states.
     pub(super) starts: usize,
-    /// States that can be reached.
+    /// The number of reachable states.
     pub(super) states: usize,
-    /// Runs of a step.
+    /// The number of runs of a step.
     pub(super) executions: usize,
-    /// Runs of a sweep.
+    /// The number of runs of a sweep.
     pub(super) sweeps: usize,
-    /// Calls after which it was checked what must hold at each instant.
+    /// The number of calls after which the invariants were checked.
     pub(super) calls: usize,
-    /// States from which a rotation was seen to succeed at the first, second…
-    /// try once the faults were over.
+    /// The number of states from which a rotation succeeded at the first, second, … attempt
+    /// after the faults ended.
     pub(super) healed: [usize; 3],
-    /// States in which a person is needed: a foreign key is in the way, or
-    /// AWSCURRENT's key was taken away by hand.
+    /// The number of states that need a person: a foreign key is in the way, or someone removed
+    /// AWSCURRENT's key by hand.
     pub(super) stopped: usize,
-    /// The longest time that a step took to succeed with the faults over.
+    /// The longest time that a step took to succeed without faults.
     pub(super) slowest_healing: Duration,
 }
 
@@ -54,12 +54,12 @@ impl fmt::Display for Explored {
     }
 }
 
-/// Something that must not be, and how it came about.
+/// A violation, and its history.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// The starting state, and what happened since.
+    /// The starting state, and the events since then.
     pub(super) path: Vec<String>,
-    /// What must not be.
+    /// The violation.
     pub(super) what: String,
 }
 

@@ -6,7 +6,7 @@ use keyrota_function::mark::MADE;
 use super::state::{Phase, State};
 use crate::fake::{ADMINISTRATOR_ARN, Key, SECRET_ARN, USER, World, key_id};
 
-/// Where a search begins.
+/// A state from which a search begins.
 pub(super) struct Start {
     pub(super) name: String,
     rotate_as: &'static str,
@@ -184,10 +184,9 @@ const UNTIL_NEXT_ROTATION: &str = "until_next_rotation";
 const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
 const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1d force_after=3d";
 
-/// Returns the states for each way to authorise, for a user of the stack's own
-/// and for one that was there before. What is reached from one of the states of
-/// such a world is mostly reached from the others too, so that they are searched
-/// together.
+/// Returns the states for each way to authorise, for a user that the stack created and for one
+/// that existed before. Most states that are reachable from one state of such a world are
+/// reachable from the others too, so they are searched together.
 pub(super) fn worlds() -> Vec<Vec<Start>> {
     let ways = ["self", "role", "ops/key-admin"];
     let whose = [true, false];
@@ -196,12 +195,12 @@ pub(super) fn worlds() -> Vec<Vec<Start>> {
         .collect()
 }
 
-/// Returns worlds in which the old key goes at once, and in time.
+/// Returns worlds in which the old key is retired immediately, and later.
 pub(super) fn sweeping_worlds() -> Vec<Vec<Start>> {
     vec![world("role", false, AT_ONCE), world("self", false, IN_TIME)]
 }
 
-/// Returns worlds in which somebody acts who may write the secret.
+/// Returns worlds in which a principal that may write the secret acts.
 pub(super) fn forged_worlds() -> Vec<Vec<Start>> {
     let worlds = [
         ("self", UNTIL_NEXT_ROTATION),
@@ -217,10 +216,10 @@ pub(super) fn forged_worlds() -> Vec<Vec<Start>> {
     worlds.into()
 }
 
-/// The states in which such a search begins.
+/// The states from which such a search begins.
 const FORGED: [&str; 3] = ["one key;", "the previous key;", "a foreign key in use;"];
 
-/// Returns the worlds of users that were there before.
+/// Returns the worlds of users that existed before.
 pub(super) fn short_worlds() -> Vec<Vec<Start>> {
     vec![
         world("self", false, UNTIL_NEXT_ROTATION),
@@ -228,8 +227,8 @@ pub(super) fn short_worlds() -> Vec<Vec<Start>> {
     ]
 }
 
-/// Returns what the common function is for: a user with one key, which makes the
-/// calls, and which nobody touches.
+/// Returns the world that the common function is made for: a user with one key, which makes the
+/// calls, and which nobody else changes.
 pub(super) fn one_key() -> Start {
     Start {
         hands_off: true,
@@ -244,7 +243,7 @@ fn world(rotate_as: &'static str, owns_user: bool, old_key: &'static str) -> Vec
         rotate_as,
         owns_user,
         old_key,
-        // In a world with sweeps, days and uses make for states enough.
+        // In a world with sweeps, the days and the uses produce enough states.
         hands_off: old_key != UNTIL_NEXT_ROTATION,
         prepare: *prepare,
     };

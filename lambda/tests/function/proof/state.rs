@@ -1,4 +1,4 @@
-//! A state, and when two states are one.
+//! A state, and the equivalence of two states.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,19 +10,18 @@ use keyrota_function::mark::Record;
 
 use crate::fake::{Key, SECRET_ARN, USER, World};
 
-/// How long an intent can explain a key that is made.
+/// How long an intent can explain a key that is created.
 const LAPSED: i64 = 60;
 
-/// The days after which nothing more happens to an old key.
+/// The number of days after which nothing more happens to an old key.
 const LONG_AGO: i64 = 3;
 
-/// How far a rotation has come.
+/// The progress of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// None is under way.
+    /// No rotation is in progress.
     Idle,
-    /// The rotation that makes version `token` is about to run its step number
-    /// `step`.
+    /// The rotation that creates version `token` is about to run step number `step`.
     Next {
         /// The version.
         token: String,
@@ -38,7 +37,7 @@ pub(super) enum Phase {
     },
 }
 
-/// All that lasts when no process runs.
+/// Everything that persists while no process runs.
 pub(super) struct State {
     pub(super) world: World,
     pub(super) phase: Phase,
@@ -58,8 +57,7 @@ impl State {
         }
     }
 
-    /// Returns the state that follows where Secrets Manager, an operator or a
-    /// client does something.
+    /// Returns the state after an action of Secrets Manager, an operator, or a client.
     pub(super) fn then(&self, act: impl FnOnce(&mut Self)) -> Self {
         let mut state = self.fork();
         act(&mut state);
@@ -67,9 +65,9 @@ impl State {
         state
     }
 
-    /// Begins a rotation with a version of its own.
+    /// Begins a rotation with a new version.
     pub(super) fn begin(&mut self) {
-        // Keys and versions are counted alike, so that each has its number.
+        // Keys and versions share one counter, so each has a unique number.
         let token = format!("token-{:0>32}", self.world.made.get() + 1);
         self.world.made.set(self.world.made.get() + 1);
         self.world.begin(&token);
@@ -82,7 +80,7 @@ impl State {
         self.world.before.replace(self.world.keys());
     }
 
-    /// Takes note of how a step ended.
+    /// Records the result of a step.
     pub(super) fn after(&mut self, done: bool) {
         let Phase::Next { token, step } = self.phase.clone() else {
             return;
@@ -102,8 +100,8 @@ impl State {
         self.settle();
     }
 
-    /// Forgets versions without a label, as Secrets Manager does, and a rotation
-    /// whose version is not AWSPENDING any more.
+    /// Removes versions without a label, as Secrets Manager does, and a rotation whose version
+    /// is no longer AWSPENDING.
     pub(super) fn settle(&mut self) {
         let pending = self.world.carrier(PENDING);
         if let Phase::Failed { token, .. } = &self.phase
@@ -119,8 +117,7 @@ impl State {
         self.world.forget_what_nobody_knows();
     }
 
-    /// Returns a description that is the same for two states which differ in
-    /// nothing but names and dates.
+    /// Returns a description that is equal for two states that differ only in names and dates.
     pub(super) fn canonical(&self) -> String {
         let world = &self.world;
         let secrets = world.secrets.borrow();
@@ -145,8 +142,8 @@ impl State {
                 .iter()
                 .any(|at| (at - 5..=at + LAPSED).contains(&key.created.0))
         };
-        // Of AWSCURRENT's key it matters whether it works; how it came about
-        // and whether it was used matters of the others.
+        // For AWSCURRENT's key, it matters whether the key works. For the other keys, it
+        // matters how they were created and whether they were used.
         let current = world.current_key();
         let describe = |key: &Key| {
             let mut text = format!("{:?}", number(key.id.as_str()));
@@ -186,7 +183,7 @@ impl State {
         if self.sweeps {
             let _ = write!(text, " {:?}", self.ages());
         }
-        // Where an intent stands does not matter, only that it does.
+        // The position of an intent does not matter, only that it exists.
         for young in [true, false] {
             let is_young = |at: &i64| now - *at <= LAPSED;
             let _ = write!(text, " {}", intents.iter().any(|at| is_young(at) == young));
@@ -201,7 +198,7 @@ impl State {
                 .value
                 .as_deref()
                 .map(|value| match &version.details.key {
-                    // Of a key that is there, the secret part is genuine or made up.
+                    // For an existing key, the secret part is either genuine or forged.
                     Some(id) => match world.find_key(id) {
                         Some((_, key)) if !value.contains(&key.secret) => {
                             format!("{:?} made up", number(id))
@@ -228,8 +225,8 @@ impl State {
         text
     }
 
-    /// Returns what a sweep goes by: for how many days AWSCURRENT has been that,
-    /// and AWSPREVIOUS's key was not used since.
+    /// Returns the input of a sweep: the number of days since AWSCURRENT was promoted, and
+    /// since AWSPREVIOUS's key was last used.
     fn ages(&self) -> (Option<i64>, Option<i64>) {
         let secrets = self.world.secrets.borrow();
         let secret = secrets.get(SECRET_ARN).expect("the secret");
@@ -261,19 +258,19 @@ impl State {
         ids.map(|id| id.as_str().to_owned()).collect()
     }
 
-    /// Whether an intent to make a key stands.
+    /// Returns whether an intent to create a key exists.
     pub(super) fn intends(&self) -> bool {
         self.world.intends()
     }
 
-    /// Whether a key that is not ours and active takes the other place.
+    /// Returns whether an active foreign key occupies the other place.
     pub(super) fn is_crowded(&self) -> bool {
         let keys = self.world.keys();
         let foreign = |key: &&Key| key.foreign && key.activity == Activity::Active;
         keys.len() > 1 && keys.iter().any(|key| foreign(&key))
     }
 
-    /// Whether AWSCURRENT's key can sign requests.
+    /// Returns whether AWSCURRENT's key can sign requests.
     pub(super) fn works(&self) -> bool {
         let current = self.world.current_key();
         let keys = self.world.keys();

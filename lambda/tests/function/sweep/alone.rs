@@ -1,4 +1,4 @@
-//! What a sweep leaves alone.
+//! What a sweep leaves unchanged.
 
 use keyrota_function::decide::VersionId;
 use keyrota_function::event::Step;
@@ -19,7 +19,7 @@ fn a_secret_under_rotation_is_left_alone() {
         assert_eq!(swept(&world), "done");
         untouched(&world);
         assert!(!world.actions().contains(&LIST));
-        // It is given up.
+        // The rotation is cancelled.
         world.change_secret(|secret| {
             for version in secret.versions.values_mut() {
                 version.labels.remove(PENDING);
@@ -28,7 +28,7 @@ fn a_secret_under_rotation_is_left_alone() {
         assert_eq!(swept(&world), "done");
         assert_eq!(old(&world), Some(Activity::Inactive));
     }
-    // A rotation may also end with AWSPENDING beside AWSCURRENT.
+    // A rotation may also end with AWSPENDING on the same version as AWSCURRENT.
     let world = rotated(USUAL);
     world.pass(30 * DAY);
     world.change_secret(|secret| {
@@ -80,7 +80,7 @@ fn a_previous_version_that_names_no_key_of_the_user_is_left_alone() {
     assert!(!world.actions().contains(&LIST));
 }
 
-/// Only the key that AWSPREVIOUS names goes, whatever else the user has.
+/// Only the key that AWSPREVIOUS names is retired, whatever other keys the user has.
 #[test]
 fn no_other_key_is_touched() {
     for foreign_used in [true, false] {
@@ -125,7 +125,7 @@ fn nothing_is_touched_where_the_current_key_does_not_work() {
     }
 }
 
-/// An operator brings the old version back while the sweep is looking.
+/// An operator restores the old version during the sweep.
 #[test]
 fn a_label_that_moves_meanwhile_stops_it() {
     for call in 0..=5 {
@@ -149,7 +149,7 @@ fn a_version_brought_back_by_hand_is_the_one_that_stays() {
         world.pass(DAY);
         assert_eq!(swept(&world), "done");
     }
-    // What was tried and found wanting goes in its stead.
+    // The version that was tried and rejected is retired instead.
     assert_eq!(world.ids(), [key_id(1)]);
 }
 
@@ -178,7 +178,7 @@ fn a_value_that_breaks_away_from_the_pins_stops_it() {
     assert!(world.said.borrow().contains("ValueUnreadable"));
 }
 
-/// Secrets Manager begins a rotation while the sweep is looking.
+/// Secrets Manager begins a rotation during the sweep.
 #[test]
 fn a_rotation_that_begins_meanwhile_stops_it() {
     for call in 0..=5 {
@@ -190,8 +190,8 @@ fn a_rotation_that_begins_meanwhile_stops_it() {
     }
 }
 
-/// AWSPREVIOUS is put on another version while the sweep is looking: the key
-/// that it named before is nobody's to touch any more.
+/// AWSPREVIOUS is put on another version during the sweep: the key that it named before must
+/// not be touched any more.
 #[test]
 fn a_key_that_is_not_the_previous_one_any_more_stays() {
     for call in 0..=5 {
@@ -199,14 +199,14 @@ fn a_key_that_is_not_the_previous_one_any_more_stays() {
         world.pass(DAY);
         world.act_before(call, |world| world.store("other", &[PREVIOUS], "{}"));
         assert_eq!(swept(&world), "done", "{call}");
-        // Where the value was read before, the labels tell; where not, it is the
-        // other's that is read.
+        // If the value was read before, the labels reveal the change. Otherwise, the sweep
+        // reads the other version's value.
         assert_eq!(old(&world), Some(Activity::Active), "{call}");
     }
 }
 
-/// A rotation that took days: the time counts from its end, not from when the
-/// new key was made.
+/// A rotation that took days: the time counts from its end, and not from the creation of the
+/// new key.
 #[test]
 fn the_time_counts_from_the_end_of_the_rotation() {
     let world = World::new("self", false);
@@ -222,7 +222,7 @@ fn the_time_counts_from_the_end_of_the_rotation() {
     assert_eq!(old(&world), Some(Activity::Inactive));
 }
 
-/// Ends the rotation that is under way.
+/// Ends the rotation that is in progress.
 fn rotate_on(world: &World) -> &'static str {
     for step in Step::ALL {
         let ended = run(world, step).name();

@@ -1,4 +1,4 @@
-//! Calls that fail, and secrets that a sweep fails on.
+//! Failed calls, and secrets that a sweep fails for.
 
 use keyrota_function::error::NamedError;
 
@@ -16,8 +16,8 @@ const MISHAPS: [Mishap; 9] = [
     Mishap::DieAfter,
 ];
 
-/// One mishap at each call of each sweep of a key's life, then the next sweeps.
-/// The fakes check after each call that AWSCURRENT's key works.
+/// One mishap at each call of each sweep in a key's life, followed by the next sweeps. The
+/// fakes check after each call that AWSCURRENT's key works.
 #[test]
 fn every_single_mishap_is_made_good_by_the_next_sweep() {
     let mut runs = 0;
@@ -49,7 +49,7 @@ fn every_single_mishap_is_made_good_by_the_next_sweep() {
                         };
                         assert_eq!(old(&world), expected, "{case}, before: {before:?}");
                         assert_eq!(world.current_key(), key_id(4), "{case}");
-                        // And the next rotation finds its place.
+                        // The next rotation finds room for its key.
                         let next = "99999999-2222-3333-4444-555555555555";
                         assert_eq!(rotate(&world, next).name(), "done", "{case}");
                         if !befell {
@@ -64,7 +64,7 @@ fn every_single_mishap_is_made_good_by_the_next_sweep() {
     println!("{runs} sweeps");
 }
 
-/// Nothing but a definite answer counts as done.
+/// Only a conclusive response counts as success.
 #[test]
 fn what_failed_is_an_error() {
     for (action, fault) in [

@@ -1,4 +1,4 @@
-//! What holds for databases that are set up alike.
+//! The settings that similar databases share.
 
 use super::super::prose::{self, Prose};
 use super::super::rhythm;
@@ -7,7 +7,7 @@ use crate::model::{
     ChangeAs, Database, Duration, Engine, InitialPassword, OldKey, PasswordRule, Tls,
 };
 
-/// Returns the user and where it is.
+/// Returns the user and the server's address.
 pub fn user(database: &Database) -> String {
     let place = format!("{} at {}", database.username, database.endpoint());
     match &database.dbname {
@@ -16,7 +16,7 @@ pub fn user(database: &Database) -> String {
     }
 }
 
-/// Returns what holds for the database and for those like it.
+/// Returns the settings that the database shares with similar ones.
 pub fn facts(database: &Database, account: &str) -> Vec<Fact> {
     let when = Prose::words(rhythm::when(&database.schedule))
         .say(" (")

@@ -1,5 +1,5 @@
-//! The secrets, those that are set up alike together: what holds for all of them
-//! is said once, and what a reader has to compare stands side by side.
+//! Groups the secrets that have the same settings. Shared settings appear once, and settings
+//! that a reader must compare appear side by side.
 
 mod database;
 mod setup;
@@ -20,16 +20,16 @@ use crate::render::statement::Principal;
 use crate::render::{Rendered, name, resolve};
 use setup::Setup;
 
-/// Secrets that are set up alike.
+/// Secrets with the same settings.
 #[derive(Debug, Serialize)]
 pub struct Arrangement<'a> {
-    /// By which it is referred to.
+    /// The letter that identifies the group.
     pub letter: String,
-    /// How many secrets it has, in words; of one, its name.
+    /// The number of its secrets, in words. For a single secret, its name.
     pub count: String,
-    /// What holds for all of them.
+    /// The settings that all of them share.
     pub facts: Vec<Fact>,
-    /// The schedule as AWS will have it.
+    /// The schedule expression, as AWS receives it.
     pub expression: String,
     /// The secrets.
     pub rows: Vec<Row>,
@@ -45,7 +45,7 @@ enum Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Returns the name of its secret.
+    /// Returns the name of the entry's secret.
     const fn secret(self) -> &'a SecretName {
         match self {
             Self::Key(entry) => &entry.secret,
@@ -53,7 +53,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns when it rotates, and how long after it may.
+    /// Returns the schedule and the length of the rotation window.
     const fn schedule(self) -> (&'a Schedule, Option<Duration>) {
         match self {
             Self::Key(entry) => (&entry.schedule, entry.window),
@@ -61,7 +61,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Returns whose credential it is.
+    /// Returns the user that the credential belongs to.
     fn user(self) -> String {
         match self {
             Self::Key(entry) => entry.user.to_string(),
@@ -70,7 +70,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Something that holds for all secrets of an arrangement.
+/// A setting that all secrets of a group share.
 #[derive(Debug, Serialize)]
 pub struct Fact {
     pub what: &'static str,
@@ -82,31 +82,31 @@ pub struct Fact {
 pub struct Row {
     pub secret: String,
     pub user: String,
-    /// The logical IDs of what the stack makes for it.
+    /// The logical IDs of the resources that the stack creates for it.
     pub ids: String,
-    /// Its stack's file, where there are several.
+    /// The file of its stack, if there are several.
     pub file: Option<String>,
 }
 
-/// When the windows of some arrangements open.
+/// The schedule of some groups.
 #[derive(Debug, Serialize)]
 pub struct Rota {
     pub letters: String,
-    /// The same, apart by spaces.
+    /// The letters, separated by spaces.
     pub marks: String,
     pub expression: String,
     pub when: String,
     pub window: String,
     pub count: String,
-    /// It counts from the last rotation.
+    /// Whether the schedule counts from the last rotation.
     pub rate: bool,
-    /// The calendar as the page's script reads it.
+    /// The calendar in the format of the page's script.
     pub calendar: String,
-    /// How long a window is open, in hours; nothing is left to AWS.
+    /// The length of the rotation window in hours. Empty if AWS chooses it.
     pub hours: String,
 }
 
-/// Returns the secrets in the order of their names, in arrangements.
+/// Returns the groups. The secrets are sorted by name.
 pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrangement<'a>> {
     let mut all: Vec<Arrangement<'_>> = Vec::new();
     let mut places: HashMap<Setup<'_>, usize> = HashMap::new();
@@ -145,7 +145,7 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
     all
 }
 
-/// The logical IDs that follow from the entry and are in the stack.
+/// Returns the logical IDs that are derived from the entry and exist in the stack.
 fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> String {
     let ids = entry_ids(entry);
     let ids: Vec<&str> = ids
@@ -156,7 +156,7 @@ fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> Stri
     ids.join(" ")
 }
 
-/// The logical IDs that an entry may have.
+/// Returns the logical IDs that an entry can have.
 fn entry_ids(entry: Entry<'_>) -> Vec<String> {
     let secret = name::SecretIds::of(entry.secret());
     let mut ids = vec![secret.secret(), secret.schedule(), secret.readers()];
@@ -167,7 +167,7 @@ fn entry_ids(entry: Entry<'_>) -> Vec<String> {
     ids
 }
 
-/// A, B … Z, AA, AB …
+/// Returns A, B … Z, AA, AB …
 fn letter(index: usize) -> String {
     let before = match index / 26 {
         0 => String::new(),
@@ -191,7 +191,7 @@ fn arrangement<'a>(entry: Entry<'a>, index: usize, account: &str) -> Arrangement
     }
 }
 
-/// Returns what holds for an access key and for those like it.
+/// Returns the settings that an access key shares with similar ones.
 fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
     let when = Prose::words(rhythm::when(&entry.schedule))
         .say(" (")
@@ -289,7 +289,7 @@ fn probe(probe: &Probe) -> Prose {
     }
 }
 
-/// Returns each schedule once, with the arrangements that have it.
+/// Returns each schedule once, with the groups that have it.
 pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
     let mut rotas: Vec<(Rota, Vec<&str>, usize)> = Vec::new();
     for one in arrangements {
@@ -326,7 +326,7 @@ pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
     finished.collect()
 }
 
-/// Returns each way that old keys go, with the arrangements that have it.
+/// Returns each way to retire old keys, with the groups that have it.
 pub fn timelines(arrangements: &[Arrangement<'_>]) -> Vec<Timeline> {
     let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
     for one in arrangements {

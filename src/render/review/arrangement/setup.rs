@@ -1,4 +1,4 @@
-//! How a secret is set up. Two entries are alike if their setups are equal.
+//! The settings of a secret. Two entries are in the same group if their settings are equal.
 
 use super::Entry;
 use crate::model::{
@@ -6,7 +6,7 @@ use crate::model::{
     OldKey, PasswordRule, Probe, RotateAs, Tls,
 };
 
-/// What an entry says, apart from the names of its credential and its secret.
+/// An entry's settings, without the names of its credential and its secret.
 #[derive(PartialEq, Eq, Hash)]
 pub struct Setup<'a> {
     /// The schedule expression.
@@ -38,7 +38,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Setup<'a> {
-    /// Returns the setup of an entry.
+    /// Returns the settings of an entry.
     pub fn of(entry: Entry<'a>) -> Self {
         match entry {
             Entry::Key(entry) => Self::of_key(entry),
@@ -47,7 +47,7 @@ impl<'a> Setup<'a> {
     }
 
     fn of_key(entry: &'a AccessKey) -> Self {
-        // A new field has to be compared, or be left out here.
+        // A new field must be either compared or excluded here.
         let AccessKey {
             user: _,
             place: _,

@@ -1,5 +1,5 @@
-//! The boxes of the picture, and what stands in them: every resource of the
-//! stacks, and those outside that they have to do with.
+//! The cards of the diagram and their contents: every resource of the stacks, and the external
+//! parties that interact with them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,16 +14,16 @@ use crate::render::statement::Principal;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve, served};
 
-/// Up to here each has a line of its own.
+/// The maximum number of resources that have a line each.
 const LINES: usize = 12;
-/// Of more, so many do.
+/// If there are more, the number of lines for them.
 const FIRST: usize = 3;
-/// What is in a card, at this size in tenths of a pixel.
+/// The font size of a card's lines, in tenths of a pixel.
 pub const LINE_SIZE: u32 = 118;
-/// The room for a line's text.
+/// The maximum width of a line's text.
 pub const LINE_ROOM: u32 = 152;
 
-/// A box.
+/// A card.
 #[derive(Clone, Debug, Serialize)]
 pub struct Card {
     pub id: &'static str,
@@ -31,26 +31,26 @@ pub struct Card {
     #[serde(skip)]
     pub column: usize,
     pub lines: Vec<Line>,
-    /// The arrows that begin here.
+    /// The arrows that start here.
     pub calls: Vec<Arrow>,
 }
 
-/// A line in it.
+/// A line in a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// The text, whole.
+    /// The full text.
     pub text: String,
-    /// As much of it as fits.
+    /// The text, shortened to fit.
     pub shown: String,
-    /// The resource's type; nothing for what the stacks do not make.
+    /// The resource's type. Empty for anything outside the stacks.
     pub kind: Option<String>,
-    /// The logical ID, where the line stands for one resource.
+    /// The logical ID, if the line represents one resource.
     pub id: Option<String>,
-    /// How many resources it stands for.
+    /// The number of resources that the line represents.
     pub count: usize,
 }
 
-/// The cards, their titles and their columns, from above.
+/// The cards, their titles, and their columns, from top to bottom.
 const CARDS: [(&str, &str, usize); 21] = [
     ("deployer", "Deployer", 0),
     ("cloudformation", "CloudFormation", 0),
@@ -75,7 +75,7 @@ const CARDS: [(&str, &str, usize); 21] = [
     ("readers", "Named readers", 3),
 ];
 
-/// Returns the cards that have something in them.
+/// Returns the cards that are not empty.
 pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
     let fixed = [
@@ -118,7 +118,7 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     cards.collect()
 }
 
-/// What is of one type stands together.
+/// Resources of the same type are next to each other.
 fn together(mut lines: Vec<Line>) -> Vec<Line> {
     let mut order: Vec<Option<String>> = Vec::new();
     for line in &lines {
@@ -140,7 +140,7 @@ fn words(text: &str) -> Line {
     }
 }
 
-/// What the stacks have to do with and do not make.
+/// The external parties that interact with the stacks.
 fn outside<'a>(
     stacks: &'a [Rendered<'_>],
     account: &str,
@@ -193,8 +193,8 @@ fn outside<'a>(
     found
 }
 
-/// Returns the resources with the cards they stand in; those that several stacks
-/// have are one line, and where there are many of a type, most are only counted.
+/// Returns the resources with their cards. A resource that several stacks have is one line. If
+/// there are many of a type, most are only counted.
 fn resources(stacks: &[Rendered<'_>]) -> Vec<(&'static str, Line)> {
     let mut times: HashMap<&str, usize> = HashMap::new();
     let mut distinct = Vec::new();
@@ -245,8 +245,8 @@ fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
     }
 }
 
-/// Returns the card that a resource stands in: what is the databases' function's has
-/// cards of its own.
+/// Returns the card of a resource. The resources of the databases' function have their own
+/// cards.
 fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
     let target = |key: &str| match resource.get("Properties")?.get(key)? {
         Value::Tagged(reference) => reference.value.as_str()?.split('.').next(),
@@ -289,8 +289,8 @@ fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
     }
 }
 
-/// What a resource is called: by a name, its own or that of what it is for, where
-/// that says more than its logical ID.
+/// Returns the label of a resource: its own name or that of its subject, if that is more
+/// informative than its logical ID.
 fn label(id: &str, kind: &str, resource: &Value, tree: &Value) -> String {
     let property = |key: &str| resource.get("Properties")?.get(key);
     let text = |key: &str| property(key).and_then(Value::as_str);
@@ -313,7 +313,7 @@ fn label(id: &str, kind: &str, resource: &Value, tree: &Value) -> String {
     name.map_or_else(|| id.to_owned(), |name| format!("{what}{name}"))
 }
 
-/// What is said after the number of those that have no line of their own.
+/// Returns the words after the number of resources that have no line.
 fn nouns(kind: &str) -> (&'static str, &'static str) {
     match kind {
         "AWS::SecretsManager::Secret" => ("secret", "secrets"),

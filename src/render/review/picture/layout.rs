@@ -1,6 +1,6 @@
-//! Where everything in the drawing goes. Four columns of cards; arrows run in the
-//! gaps between neighbouring columns, each in a track of its own, and end in a
-//! stretch that is kept free for their words. So nothing can lie over anything.
+//! Computes the positions in the diagram. There are four columns of cards. Arrows run in the
+//! gaps between neighbouring columns, each in its own track, and end in a section that is
+//! reserved for their labels. Therefore nothing overlaps.
 
 use serde::Serialize;
 
@@ -13,25 +13,25 @@ const COLUMNS: usize = 4;
 const HEADINGS: [&str; COLUMNS] = ["Invokes it", "Runs", "Acts on", "Uses it"];
 const EDGE: u32 = 2;
 const PAD: u32 = 12;
-/// The mark before a line, and the space after it.
+/// The width of the marker before a line, and of the space after it.
 const MARK: u32 = 14;
 const CARD: u32 = LINE_ROOM + MARK + 2 * PAD;
 const HEADING: u32 = 30;
 const TITLE: u32 = 34;
 const LINE: u32 = 18;
-/// Between cards, and between cards with an arrow from one to the other.
+/// The distance between cards, and between cards that are connected by an arrow.
 const GAP: u32 = 18;
 const GAP_WITH_ARROW: u32 = 40;
-/// Between the ends of arrows at a card: room for a word above each.
+/// The distance between the ends of arrows at a card, which leaves room for a label above each.
 const PORT: u32 = 30;
 const FIRST_PORT: u32 = 30;
 const TRACK: u32 = 8;
-/// Sizes in tenths of a pixel.
+/// Font sizes in tenths of a pixel.
 #[cfg(test)]
 const TITLE_SIZE: u32 = 130;
 const VERB_SIZE: u32 = 116;
 
-/// The drawing.
+/// The diagram.
 #[derive(Debug, Serialize)]
 pub struct Drawing {
     pub width: u32,
@@ -41,7 +41,7 @@ pub struct Drawing {
     pub arrows: Vec<Flow>,
 }
 
-/// What stands above a column.
+/// The heading of a column.
 #[derive(Debug, Serialize)]
 pub struct Heading {
     pub x: u32,
@@ -49,7 +49,7 @@ pub struct Heading {
     pub text: &'static str,
 }
 
-/// A card with its place.
+/// A card with its position.
 #[derive(Debug, Serialize)]
 pub struct Box {
     pub id: &'static str,
@@ -63,7 +63,7 @@ pub struct Box {
     pub lines: Vec<Text>,
 }
 
-/// A line of a card with its place.
+/// A line of a card with its position.
 #[derive(Debug, Serialize)]
 pub struct Text {
     pub x: u32,
@@ -77,12 +77,12 @@ pub struct Text {
     pub count: usize,
 }
 
-/// An arrow with its place.
+/// An arrow with its position.
 #[derive(Debug, Serialize)]
 pub struct Flow {
     /// The line, as a path.
     pub path: String,
-    /// The head, as a path.
+    /// The arrowhead, as a path.
     pub head: String,
     pub href: String,
     pub words: String,
@@ -90,22 +90,22 @@ pub struct Flow {
     pub elsewhere: bool,
     pub x: u32,
     pub y: u32,
-    /// Where `x` is in the text: `start` or `end`.
+    /// The text anchor at `x`: `start` or `end`.
     pub anchor: &'static str,
 }
 
-/// An arrow between columns, as its ends are found.
+/// An arrow between columns, while its ends are computed.
 struct End<'arrow> {
     arrow: &'arrow Arrow,
     left: usize,
     right: usize,
-    /// It points to the right.
+    /// Whether it points to the right.
     forward: bool,
     left_y: u32,
     right_y: u32,
 }
 
-/// Lays the cards out, and the arrows between them.
+/// Computes the positions of the cards and of the arrows between them.
 pub fn draw(cards: &[Card], arrows: &[Arrow]) -> Drawing {
     let place = |id: &str| cards.iter().position(|card| card.id == id);
     let mut ends: Vec<End<'_>> = Vec::new();
@@ -143,7 +143,7 @@ pub fn draw(cards: &[Card], arrows: &[Arrow]) -> Drawing {
             .iter()
             .filter(|end| cards[end.left].column == column)
             .collect();
-        // What comes from above turns last, so that lines cross as little as may be.
+        // The arrow from the top turns last, so that as few lines as possible cross.
         across.sort_by_key(|end| match end.left_y < end.right_y {
             false => (false, end.left_y),
             true => (true, u32::MAX - end.left_y),
@@ -176,8 +176,8 @@ pub fn draw(cards: &[Card], arrows: &[Arrow]) -> Drawing {
     }
 }
 
-/// Places the cards below each other in their columns; the columns' own places
-/// follow later.
+/// Places the cards of each column below each other. The positions of the columns are computed
+/// later.
 fn stack(cards: &[Card], ends: &[End<'_>], down: &[(usize, usize, &Arrow)]) -> Vec<Box> {
     let mut bottoms = [HEADING; COLUMNS];
     let mut last: [Option<usize>; COLUMNS] = [None; COLUMNS];
@@ -246,7 +246,8 @@ fn shift(placed: &mut Box, x: u32) {
     }
 }
 
-/// Returns where the columns begin: each gap holds its tracks and its longest word.
+/// Returns the left edges of the columns. Each gap has room for its tracks and its longest
+/// label.
 fn columns(cards: &[Card], ends: &[End<'_>]) -> [u32; COLUMNS] {
     let mut xs = [EDGE; COLUMNS];
     for column in 0..COLUMNS - 1 {
@@ -264,7 +265,7 @@ fn columns(cards: &[Card], ends: &[End<'_>]) -> [u32; COLUMNS] {
     xs
 }
 
-/// Finds the ends of the arrows, spread over their cards' sides.
+/// Computes the ends of the arrows, distributed over the sides of their cards.
 fn ports(boxes: &[Box], ends: &mut [End<'_>]) {
     for index in 0..boxes.len() {
         let card = &boxes[index];
@@ -286,7 +287,7 @@ fn ports(boxes: &[Box], ends: &mut [End<'_>]) {
         let mut above = card.y;
         for (place, end) in (1u32..).zip(leaving) {
             let mut y = (card.y + place * card.height / (many + 1)).max(above + 4);
-            // A line that leaves must not run into one that arrives.
+            // An outgoing line must not overlap an incoming one.
             let own = ends[end].right_y;
             if own > above + 4 && own.abs_diff(y) < 16 && own + 10 < card.y + card.height {
                 y = own;
@@ -358,8 +359,8 @@ fn flow(arrow: &Arrow) -> Flow {
     }
 }
 
-/// Returns the rectangles that each text of the drawing takes at most, and those
-/// that it has to stay in: for tests.
+/// Returns the maximum bounds of each text in the diagram, and the bounds that it must stay
+/// within. For tests.
 #[cfg(test)]
 pub fn extents(drawing: &Drawing) -> Vec<([u32; 4], Option<[u32; 4]>, String)> {
     let mut all = Vec::new();

@@ -1,8 +1,8 @@
-//! How wide a text is at most: nothing here can ask the reader's fonts, so that
-//! the widest that common systems have for their interface is taken.
+//! Estimates the maximum width of a text. The reader's fonts are unknown here, so the estimate
+//! uses the widest user-interface font of common systems.
 
-/// The advances of `DejaVu Sans`, from the space to the tilde, in thousandths of
-/// the size. Verdana's are alike; those of other systems' fonts are less.
+/// The advance widths of `DejaVu Sans`, from the space to the tilde, in thousandths of the font
+/// size. Those of Verdana are similar, and those of other systems' fonts are smaller.
 const REGULAR: [u16; 95] = [
     318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636,
     636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632,
@@ -10,13 +10,13 @@ const REGULAR: [u16; 95] = [
     611, 685, 390, 337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579,
     278, 974, 634, 612, 635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838,
 ];
-/// What is not ASCII may be as wide as it is high.
+/// Other characters than ASCII may be as wide as the font size.
 const OTHER: u32 = 1_000;
-/// Bold letters are wider, by no more than this, in hundredths.
+/// The maximum additional width of bold letters, in hundredths.
 #[cfg(test)]
 const BOLD: u32 = 122;
 
-/// Returns the width in thousandths of a pixel at a size in tenths of a pixel.
+/// Returns the width in thousandths of a pixel. The font size is in tenths of a pixel.
 fn thousandths(text: &str, size: u32) -> u32 {
     let advance = |one: char| {
         let place = u32::from(one)
@@ -28,7 +28,7 @@ fn thousandths(text: &str, size: u32) -> u32 {
     text.chars().map(advance).sum::<u32>() * size / 10
 }
 
-/// Returns the width in whole pixels, rounded up, at a size in tenths of a pixel.
+/// Returns the width in whole pixels, rounded up. The font size is in tenths of a pixel.
 pub fn width(text: &str, size: u32) -> u32 {
     thousandths(text, size).div_ceil(1_000)
 }
@@ -39,7 +39,7 @@ pub fn bold(text: &str, size: u32) -> u32 {
     (thousandths(text, size) * BOLD / 100).div_ceil(1_000)
 }
 
-/// Returns the text, or as much of its beginning and end as fits.
+/// Returns the text, shortened in the middle if it is too wide.
 pub fn fit(text: &str, size: u32, room: u32) -> String {
     if width(text, size) <= room {
         return text.to_owned();
@@ -48,7 +48,7 @@ pub fn fit(text: &str, size: u32, room: u32) -> String {
     let mut kept = letters.len();
     while kept > 0 {
         kept -= 1;
-        // Names differ at their ends more than at their beginnings.
+        // Names differ at their ends more often than at their beginnings.
         let (first, last) = (kept / 2, kept - kept / 2);
         let begin = letters.iter().take(first);
         let end = letters.iter().skip(letters.len() - last);

@@ -1,5 +1,5 @@
-//! The stacks as a picture: who may call whom. What there is comes from the
-//! templates, and an arrow is there only if a permission is.
+//! The stacks as a diagram of who may call what. Its contents come from the templates, and each
+//! arrow represents a permission.
 
 mod card;
 mod layout;
@@ -18,24 +18,24 @@ use super::subject::{self, Holder};
 use crate::render::Strategy;
 use crate::render::statement::{Principal, Statement};
 
-/// An arrow: one card may do something with another.
+/// An arrow: one card may perform an action on another.
 #[derive(Clone, Debug, Serialize)]
 pub struct Arrow {
-    /// Where it begins.
+    /// The start.
     pub from: &'static str,
     pub from_title: &'static str,
-    /// Where it points.
+    /// The end.
     pub to: &'static str,
     pub to_title: &'static str,
-    /// What may be done.
+    /// The action.
     pub verb: &'static str,
-    /// The anchor of the permission that allows it, or of what there is to say.
+    /// The anchor of the permission that allows it, or of the section that explains it.
     pub href: String,
-    /// No permission of the stack's allows it; somebody else's does.
+    /// Whether the permission is outside the stack.
     pub elsewhere: bool,
 }
 
-/// The picture in its two forms: drawn, and as cards in words.
+/// The diagram in its two forms: as a drawing, and as cards in words.
 #[derive(Debug, Serialize)]
 pub struct Picture {
     pub drawing: Drawing,
@@ -43,7 +43,7 @@ pub struct Picture {
     pub arrows: Vec<Arrow>,
 }
 
-/// Draws the stacks' cards, with an arrow for what the permissions allow.
+/// Draws the cards of the stacks, with arrows for the permissions.
 pub fn picture(mut cards: Vec<Card>, groups: &[Group]) -> Picture {
     let arrows = arrows(&cards, groups);
     for card in &mut cards {
@@ -60,10 +60,10 @@ pub fn picture(mut cards: Vec<Card>, groups: &[Group]) -> Picture {
     }
 }
 
-/// Whether a permission is what an arrow stands for.
+/// Tests whether an arrow represents a permission.
 type Allows = fn(&Holder, &Statement) -> bool;
 
-/// What the arrows stand for: from, to, what may be done, and by which permission.
+/// The definitions of the arrows: the start, the end, the action, and the permission.
 const ARROWS: [(&str, &str, &str, Allows); 21] = [
     ("manager", "function", "invokes", |holder, statement| {
         *holder == STARTED && by_service(statement, "secretsmanager")
@@ -170,8 +170,8 @@ fn reads_others(statement: &Statement) -> bool {
     on(statement, Kind::Secret) && !does(statement, "secretsmanager:PutSecretValue")
 }
 
-/// Arrows for which the stack has no permission: from, to, what is done, and where
-/// the page says more.
+/// Arrows without a permission in the stack: the start, the end, the action, and the section of
+/// the page that explains it.
 const ELSEWHERE: [(&str, &str, &str, &str); 6] = [
     ("deployer", "cloudformation", "deploys", "deployer"),
     ("topic", "mail", "sends", "resources"),
@@ -230,7 +230,7 @@ fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {
     first_of_each_pair(allowed.chain(elsewhere))
 }
 
-/// Returns one arrow from a card to another: the first, which says the most.
+/// Returns one arrow from a card to another: the first, which is the most informative.
 fn first_of_each_pair(all: impl Iterator<Item = Arrow>) -> Vec<Arrow> {
     let mut arrows: Vec<Arrow> = Vec::new();
     for arrow in all {

@@ -72,7 +72,7 @@ fn without_a_code_the_status_says() {
     }
 }
 
-/// The messages of other errors can repeat what was sent.
+/// The messages of other errors can repeat the request.
 #[test]
 fn only_the_message_of_a_denial_is_repeated() {
     let denial = answered(403, Some("AccessDenied"), "no policy allows it")

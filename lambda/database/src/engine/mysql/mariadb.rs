@@ -1,10 +1,10 @@
-//! How a password is changed in MariaDB.
+//! Password changes in MariaDB.
 //!
-//! MariaDB writes statements to its general log as they came, `PASSWORD('…')`
-//! included. So the server gets what it would keep, made here for the account's
-//! own plugin. Where the server insists on checking the password itself
-//! (`strict_password_validation` with a plugin that does), it gets the password
-//! only while its general log is off.
+//! MariaDB writes statements to its general log unchanged, including `PASSWORD('…')`. Therefore
+//! the function computes the stored form of the password for the account's own plugin, and
+//! sends only that. If the server insists on checking the password itself
+//! (`strict_password_validation` with such a plugin), it receives the password only while its
+//! general log is off.
 
 use mysql_common::packets::AuthPlugin;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,14 +15,15 @@ use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::plugin;
 use super::{Session, literal, preparation};
 
-/// Whose password is changed, and what it is kept as.
+/// The account whose password is changed, and the plugin that stores it.
 struct Account {
-    /// What stands before the password or the verifier.
+    /// The part of the statement before the password or the verifier.
     statement: String,
     plugin: AuthPlugin<'static>,
 }
 
-/// Changes a password: the login's own, or another's. MariaDB keeps one password.
+/// Changes a password: that of the session's user, or of another user. MariaDB keeps one
+/// password per plugin.
 pub async fn change(
     session: &mut Session,
     login: &Login,
@@ -39,7 +40,7 @@ pub async fn change(
     let statement = format!("{} {}", account.statement, literal(&verifier));
     match sent(session.query(&statement)).await {
         Ok(_) => return Ok(Before::Void),
-        // Either a server that only reads, or one that wants to see it.
+        // The server is read-only, or it requires the password itself.
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1290") => {
             timed(budget::STATEMENT, may_be_shown(session, error)).await?;
         }
@@ -51,7 +52,7 @@ pub async fn change(
     Ok(Before::Void)
 }
 
-/// Readies a session, and finds the account that is meant.
+/// Prepares a session, and finds the account to change.
 async fn prepare(
     session: &mut Session,
     login: &Login,
@@ -59,8 +60,8 @@ async fn prepare(
 ) -> Result<Account, ServerError> {
     match session.query(&preparation()).await {
         Ok(_) => {}
-        // With an expired password nothing else may be done; a verifier has
-        // nothing that any mode would read otherwise.
+        // With an expired password, only the password can be changed. A verifier contains
+        // nothing that depends on the mode.
         Err(Failure::Answered(error)) if error.code.as_deref() == Some("1820") => {}
         Err(failure) => return Err(failure.into()),
     }

@@ -1,9 +1,8 @@
-//! How a password is changed in MySQL.
+//! Password changes in MySQL.
 //!
-//! `ALTER USER … IDENTIFIED BY` keeps the account's plugin, and MySQL writes it
-//! to its general, slow and binary logs without the password (*Passwords and
-//! Logging*): `<secret>`, or what the account then holds. A statement that it
-//! cannot parse it does not log.
+//! `ALTER USER … IDENTIFIED BY` keeps the account's plugin. MySQL writes it to its general,
+//! slow, and binary logs without the password (*Passwords and Logging*): as `<secret>`, or in
+//! the form that the account then stores. MySQL does not log a statement that it cannot parse.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,15 +11,15 @@ use crate::server::{Before, Change, Login, ServerError, ServerFault};
 use super::super::{Failure, budget, coded, fault, sent, timed};
 use super::{Session, literal, preparation};
 
-/// The account that is logged in, whatever host it is for.
+/// The account of the session, whatever its host part is.
 const OWN: &str = "CURRENT_USER()";
 
 /// `ER_MUST_CHANGE_PASSWORD`.
 const EXPIRED: &str = "1820";
 
-/// Changes a password: the login's own, or another's. The one before is retained
-/// where that is wanted and the login may do so: for itself with
-/// `APPLICATION_PASSWORD_ADMIN`, for another with `CREATE USER`.
+/// Changes a password: that of the session's user, or of another user. The previous password is
+/// retained if requested and if the session may do so: for itself with
+/// `APPLICATION_PASSWORD_ADMIN`, and for another user with `CREATE USER`.
 pub async fn change(
     session: &mut Session,
     login: &Login,
@@ -28,7 +27,7 @@ pub async fn change(
 ) -> Result<Before, ServerError> {
     let (account, plain) = prepare(session, login, change.username).await?;
     let secret = change.password.expose_secret();
-    // Under a mode that we could not set, these would be read otherwise.
+    // Under a mode that could not be set, these would be read differently.
     if !plain && secret.contains(['\\', '\0']) {
         return Err(coded(ServerFault::LoginForbidden, EXPIRED));
     }
@@ -55,17 +54,16 @@ pub async fn change(
             Err(Failure::Lost(error)) => return Err(error),
         };
         match error.code.as_deref() {
-            // Servers may ask for the password before as well
-            // (`password_require_current`).
+            // Servers may require the current password as well (`password_require_current`).
             Some("3892") if own && !replace => replace = true,
-            // Not allowed; not known, before 8.0.14; not for this plugin.
+            // Not allowed; not supported before 8.0.14; not supported by this plugin.
             Some("1227" | "1064" | "3894" | "3895" | "3878") if retain => retain = false,
             _ => return Err(error),
         }
     }
 }
 
-/// Discards the password that was retained.
+/// Discards the retained password.
 pub async fn discard(
     session: &mut Session,
     login: &Login,
@@ -76,9 +74,9 @@ pub async fn discard(
     Ok(())
 }
 
-/// Readies a session, and returns the account that is meant as statements name
-/// it, and whether texts are now read as we write them: with an expired password
-/// nothing may be done but to change it.
+/// Prepares a session. Returns the account to change, as statements name it, and whether the
+/// server now reads string literals as this module writes them. With an expired password, only
+/// the password can be changed.
 async fn prepare(
     session: &mut Session,
     login: &Login,
@@ -98,11 +96,11 @@ async fn prepare(
     .await
 }
 
-/// Returns another's account. Of several that differ in the host they are for,
-/// none is chosen: each may have a password of its own.
+/// Returns another user's account. If several accounts differ in their host part, it returns
+/// none: each may have its own password.
 async fn account(session: &mut Session, username: &str) -> Result<String, ServerError> {
     let user = literal(username);
-    // All may read which accounts they may change, since 8.0.21.
+    // Since 8.0.21, every user may read which accounts it may change.
     let attributes =
         format!("SELECT HOST FROM information_schema.USER_ATTRIBUTES WHERE USER = {user}");
     let rows = match session.query(&attributes).await {

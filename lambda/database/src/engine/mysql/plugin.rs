@@ -1,4 +1,4 @@
-//! The ways of logging in, and what a server keeps of a password in each.
+//! The authentication plugins, and the form in which a server stores a password for each.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -8,11 +8,11 @@ use mysql_common::auth::plugins::mysql_native_password::{MysqlNativePassword, sc
 use mysql_common::auth::plugins::{ChallengeResponsePlugin as _, Context};
 use mysql_common::packets::AuthPlugin;
 
-/// The name of [`AuthPlugin::Ed25519`] at the server's side.
+/// The server's name for [`AuthPlugin::Ed25519`].
 const ED25519: &str = "ed25519";
 
-/// A password, as the plugins take it. Each is called by itself, since what calls
-/// any of them links RSA and regular expressions for logins without TLS.
+/// A password for the plugins. Each plugin is called by itself, since a common function would
+/// link RSA and regular expressions for logins without TLS.
 #[derive(Clone, Copy)]
 struct Password<'login>(&'login [u8]);
 
@@ -38,7 +38,7 @@ impl Context for Password<'_> {
     }
 }
 
-/// Returns the answer to a server's challenge, where that is one of the plugin's.
+/// Returns the response to a server's challenge, if the plugin supports the challenge.
 pub fn answer(plugin: &AuthPlugin<'_>, password: &[u8], challenge: &[u8]) -> Option<Vec<u8>> {
     match plugin {
         AuthPlugin::MysqlNativePassword => {
@@ -58,12 +58,12 @@ pub fn answer(plugin: &AuthPlugin<'_>, password: &[u8], challenge: &[u8]) -> Opt
     }
 }
 
-/// Returns a password as it is sent in clear text, within TLS.
+/// Returns a password in the form for transmission in clear text, inside TLS.
 pub fn clear(password: &[u8]) -> Vec<u8> {
     [password, &[0]].concat()
 }
 
-/// Says whether a plugin is one of a password that the server itself keeps.
+/// Returns whether a plugin uses a password that the server itself stores.
 pub fn is_known(plugin: &AuthPlugin<'_>) -> bool {
     shows_password(plugin)
         || matches!(
@@ -72,7 +72,7 @@ pub fn is_known(plugin: &AuthPlugin<'_>) -> bool {
         )
 }
 
-/// Says whether the server may come to see the password itself.
+/// Returns whether the plugin may reveal the password to the server.
 pub fn shows_password(plugin: &AuthPlugin<'_>) -> bool {
     matches!(
         plugin,
@@ -80,7 +80,7 @@ pub fn shows_password(plugin: &AuthPlugin<'_>) -> bool {
     )
 }
 
-/// Returns the plugin that an account of MariaDB's names.
+/// Returns the plugin that an account in MariaDB names.
 pub fn named(name: &str) -> Option<AuthPlugin<'static>> {
     let plugin = match name {
         ED25519 => AuthPlugin::Ed25519,
@@ -89,7 +89,7 @@ pub fn named(name: &str) -> Option<AuthPlugin<'static>> {
     is_known(&plugin).then_some(plugin)
 }
 
-/// Returns a plugin's name in an account of MariaDB's.
+/// Returns a plugin's name in MariaDB accounts.
 pub fn name(plugin: &AuthPlugin<'_>) -> String {
     match plugin {
         AuthPlugin::Ed25519 => ED25519.to_owned(),
@@ -97,8 +97,8 @@ pub fn name(plugin: &AuthPlugin<'_>) -> String {
     }
 }
 
-/// Returns what MariaDB keeps of a password, in the form that `USING` and
-/// `SET PASSWORD` take; none where it has to be made by the server.
+/// Returns the stored form of a password in MariaDB, as `USING` and `SET PASSWORD` accept it.
+/// Returns `None` if the server must compute it.
 pub fn verifier(plugin: &AuthPlugin<'_>, password: &[u8]) -> Option<String> {
     let password = Password(password);
     match plugin {

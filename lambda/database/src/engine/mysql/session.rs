@@ -1,5 +1,5 @@
-//! A session in the protocol of MySQL and MariaDB: one login, and statements one
-//! after the other (*Connection Phase*, *Command Phase*).
+//! A session in the protocol of MySQL and MariaDB: one login, followed by statements
+//! (*Connection Phase*, *Command Phase*).
 
 use std::io::{self, ErrorKind};
 
@@ -26,36 +26,36 @@ use super::super::{Failure, broken, budget, coded, fault, fit, name, timed};
 use super::plugin;
 use super::{When, answered};
 
-/// Packets longer than this, in bytes, are not what a login or our statements
-/// bring.
+/// The maximum length of a packet, in bytes. Neither a login nor this module's statements
+/// result in longer ones.
 const LONGEST: usize = 64 * 1024;
 
-/// How many rounds a login may take: MariaDB tries an account's plugins in turn.
+/// The maximum number of rounds in a login: MariaDB tries an account's plugins in turn.
 const MOST_ROUNDS: usize = 8;
 
-/// How many rows of an answer are read.
+/// The maximum number of rows that are read from a result.
 const MOST_ROWS: usize = 1_000;
 
 /// utf8mb4 with its oldest collation, which every version knows.
 const UTF8: u8 = CollationId::UTF8MB4_GENERAL_CI as u8;
 
-/// The oldest version that has it.
+/// The oldest version that supports it.
 const OLDEST: (u16, u16, u16) = (5, 5, 3);
 
-/// What we tell that we can take in one packet, in bytes.
+/// The maximum packet size that the client announces, in bytes.
 const MOST_TAKEN: u32 = 0x0100_0000;
 
-/// A row's columns as text.
+/// The columns of a row as text.
 type Row = Vec<Option<String>>;
 
-/// A connection that has logged in.
+/// An authenticated connection.
 pub struct Session {
     wire: Wire<TlsStream<TcpStream>>,
-    /// How the login was done.
+    /// The plugin that the login used.
     pub plugin: AuthPlugin<'static>,
 }
 
-/// Reaches a server and logs in.
+/// Connects to a server and logs in.
 pub async fn log_in(
     tls: &Configurations,
     endpoint: &Endpoint,
@@ -79,7 +79,7 @@ pub async fn log_in(
     Ok(session)
 }
 
-/// What a server says first.
+/// The server's greeting.
 struct Greeting {
     plugin: AuthPlugin<'static>,
     challenge: Vec<u8>,
@@ -93,7 +93,7 @@ impl Greeting {
             _ => return Err(odd().into()),
         }
         let greeting: HandshakePacket<'_> = parsed(packet)?;
-        // Statements of the one mean something else to the other.
+        // Some statements have a different meaning in MySQL and in MariaDB.
         let is_mariadb = greeting.server_version_str().contains("MariaDB");
         if is_mariadb != (engine == Engine::MariaDb) {
             let found = ["not MariaDB", "MariaDB"][usize::from(is_mariadb)];
@@ -112,9 +112,9 @@ impl Greeting {
         })
     }
 
-    /// Returns the plugin that a login begins with: the server's default may be
-    /// another than the account's, which the server then asks for. What shows the
-    /// password at once waits for that.
+    /// Returns the plugin that a login begins with. The server's default may differ from the
+    /// account's plugin, which the server then requests. A plugin that reveals the password is
+    /// not used before the server requests it.
     fn first_plugin(&self, endpoint: &Endpoint) -> AuthPlugin<'static> {
         if plugin::shows_password(&self.plugin) && is_trusted(endpoint) {
             return AuthPlugin::CachingSha2Password;
@@ -123,15 +123,15 @@ impl Greeting {
     }
 }
 
-/// Says whether who answers may see the password, though it may have proven
-/// nothing: MySQL's default plugin leaves no choice.
+/// Returns whether the server may receive the password although it may have proven nothing.
+/// MySQL's default plugin leaves no alternative.
 fn is_trusted(endpoint: &Endpoint) -> bool {
     endpoint.verification != Verification::None || endpoint.engine == Engine::MySql
 }
 
-/// Returns what we ask for (*Capabilities Flags*): the protocol since 4.1 with
-/// plugins and TLS, a long password, transactions' state; and a login with an
-/// expired password, which can still be changed.
+/// Returns the capabilities that the client requests (*Capabilities Flags*): the protocol since
+/// 4.1 with plugins and TLS, the long-password flag, and transactions. It also requests a login
+/// with an expired password, because such a password can still be changed.
 fn capabilities(endpoint: &Endpoint) -> CapabilityFlags {
     let mut flags = CapabilityFlags::CLIENT_LONG_PASSWORD
         | CapabilityFlags::CLIENT_PROTOCOL_41
@@ -148,8 +148,8 @@ fn capabilities(endpoint: &Endpoint) -> CapabilityFlags {
 }
 
 impl Session {
-    /// Reads who is logged in: the account itself, and not one that the server
-    /// takes for it.
+    /// Reads the authenticated account itself, not an account that the server substitutes for
+    /// it.
     pub async fn read(&mut self) -> Result<(), ServerError> {
         let rows = self.query("SELECT CURRENT_USER()").await?;
         match rows.as_slice() {
@@ -158,7 +158,7 @@ impl Session {
         }
     }
 
-    /// Logs out. Whatever comes of it, all that was asked for is done.
+    /// Logs out. Failures are ignored, since all work is done.
     pub async fn close(mut self) {
         let _ = timeout(budget::CLOSE, async {
             self.wire.command(Command::COM_QUIT, "").await?;
@@ -175,7 +175,7 @@ impl Session {
         match first.first() {
             Some(0x00) => return Ok(Vec::new()),
             Some(0xff) => return Err(told(&first, When::Statement)),
-            // It asks for a file of ours.
+            // The server requests a local file.
             Some(0xfb) | None => return Err(odd()),
             Some(_) => {}
         }
@@ -225,7 +225,7 @@ impl Session {
                     self.plugin = allowed(request.auth_plugin(), endpoint)?;
                     plugin::answer(&self.plugin, password, request.plugin_data()).ok_or_else(odd)?
                 }
-                // It has the digest, or asks for the password.
+                // The server has the digest cached, or requests the password.
                 Some(0x01) if self.plugin == AuthPlugin::CachingSha2Password => {
                     match packet.as_slice() {
                         [_, 3] => continue,
@@ -246,7 +246,7 @@ impl Session {
     }
 }
 
-/// Returns a plugin that the server asks for, where it may have its answer.
+/// Returns the plugin that the server requests, if that plugin may be used.
 fn allowed(
     wanted: AuthPlugin<'_>,
     endpoint: &Endpoint,
@@ -269,7 +269,8 @@ struct Wire<S> {
 }
 
 impl Wire<TcpStream> {
-    /// Goes over to TLS. What has come before it in clear text is no part of it.
+    /// Upgrades to TLS. Data that arrived before it in clear text is not part of the TLS
+    /// stream.
     async fn secure(
         self,
         tls: &Configurations,
@@ -356,8 +357,8 @@ fn is_end(packet: &[u8]) -> bool {
     packet.first() == Some(&0xfe) && packet.len() < 9
 }
 
-/// Returns what a server's error says by its number. What follows that, in a
-/// form that depends on how far the login is, is not looked at.
+/// Returns the meaning of a server error by its number. The rest of the packet is ignored,
+/// since its format depends on the phase of the login.
 fn told(packet: &[u8], when: When) -> Failure {
     match ParseBuf(packet).parse(CapabilityFlags::empty()) {
         Ok(ErrPacket::Error(error)) => answered(error.error_code(), when),

@@ -1,4 +1,4 @@
-//! A session with PostgreSQL: one login, and statements one after the other.
+//! A session with PostgreSQL: one login, followed by statements.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -23,18 +23,17 @@ use super::super::{Failure, budget, coded, fault, fit, name, timed};
 use super::answered;
 use super::watch::Watched;
 
-/// The database that everybody has, where none is named; AWS's own rotation
-/// functions take it, too.
+/// The default database, which every server has. AWS's own rotation functions use it too.
 const DEFAULT_DATABASE: &str = "postgres";
 
-/// A connection that has logged in.
+/// An authenticated connection.
 pub struct Session {
     client: Client,
-    /// What carries the connection, until it ends.
+    /// The task that runs the connection until it ends.
     carrier: JoinSet<Result<(), Error>>,
 }
 
-/// Reaches a server and logs in.
+/// Connects to a server and logs in.
 pub async fn log_in(
     tls: &Configurations,
     endpoint: &Endpoint,
@@ -66,9 +65,9 @@ pub async fn log_in(
     .await
 }
 
-/// Asks for TLS. One byte comes back, and not a byte more is read before TLS. The
-/// driver would do the same, and not tell a server that could not start a process
-/// from one that has no TLS.
+/// Requests TLS. The response is one byte, and nothing more is read before the TLS handshake.
+/// The driver would do the same, but would not distinguish a server that could not start a
+/// process from a server without TLS.
 async fn ask_for_tls(mut stream: TcpStream) -> Result<TcpStream, ServerError> {
     let mut request = BytesMut::new();
     ssl_request(&mut request);
@@ -76,13 +75,13 @@ async fn ask_for_tls(mut stream: TcpStream) -> Result<TcpStream, ServerError> {
     stream.write_all(&request).await.map_err(lost)?;
     match stream.read_u8().await.map_err(lost)? {
         b'S' => Ok(stream),
-        // It could not start a process to serve us.
+        // The server could not start a process for this connection.
         b'E' => Err(fault(ServerFault::Busy)),
         _ => Err(fault(ServerFault::NoTls)),
     }
 }
 
-/// Tells the driver that a stream is TLS already.
+/// Tells the driver that a stream already uses TLS.
 struct Secured;
 
 impl<S: TlsStream + Unpin> TlsConnect<S> for Secured {
@@ -96,18 +95,18 @@ impl<S: TlsStream + Unpin> TlsConnect<S> for Secured {
 }
 
 impl Session {
-    /// Logs out. Whatever comes of it, all that was asked for is done.
+    /// Logs out. Failures are ignored, since all work is done.
     pub async fn close(self) {
         let Self {
             client,
             mut carrier,
         } = self;
-        // It says good-bye when nobody is left to ask it for anything.
+        // The connection closes when its client is dropped.
         drop(client);
         let _ = timeout(budget::CLOSE, carrier.join_next()).await;
     }
 
-    /// Reads who is logged in.
+    /// Reads the session's user.
     pub async fn read(&mut self) -> Result<(), ServerError> {
         let rows = self.query("SELECT session_user").await?;
         match rows.as_slice() {
@@ -124,7 +123,7 @@ impl Session {
         };
         match self.client.simple_query(statements).await {
             Ok(messages) => Ok(messages.into_iter().filter_map(row).collect()),
-            // Why, the connection knows.
+            // The connection has the cause.
             Err(error) if error.is_closed() => Err(match self.carrier.join_next().await {
                 Some(Ok(Err(error))) => told(error, false),
                 _ => Failure::Lost(fault(ServerFault::Busy)),
@@ -134,19 +133,19 @@ impl Session {
     }
 }
 
-/// Returns what the driver's error comes from: the server's own, told by its
-/// SQLSTATE and severity; a broken connection's, told by [`Watched`]; or the
-/// driver's, about what the server said.
+/// Classifies a driver error by its source: the server's own error, by its SQLSTATE and
+/// severity; a broken connection, by [`Watched`]; or the driver's own error about a message
+/// from the server.
 fn told(error: Error, while_logging_in: bool) -> Failure {
     let lost = |fault, code| Failure::Lost(coded(fault, code));
     let Some(source) = error.into_source() else {
-        // A message out of turn.
+        // An unexpected message.
         return lost(ServerFault::Refused, "protocol");
     };
     if let Some(error) = source.downcast_ref::<DbError>() {
         let is_error = match error.parsed_severity() {
             Some(severity) => severity == Severity::Error,
-            // Servers before 9.6 tell it only in their own language.
+            // Servers before 9.6 report it only in their own language.
             None => error.severity() == "ERROR",
         };
         return answered(error.code().code(), is_error, while_logging_in);
@@ -154,12 +153,12 @@ fn told(error: Error, while_logging_in: bool) -> Failure {
     match source.downcast_ref::<io::Error>() {
         Some(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(error) => Failure::Lost(ServerError::clone(error)),
-            // It does not know the password that it asks for, or what it says
-            // cannot be read.
+            // The server does not have the password that it asks for, or its message is
+            // malformed.
             None if while_logging_in => lost(ServerFault::Untrusted, "SCRAM"),
             None => lost(ServerFault::Refused, "protocol"),
         },
-        // GSSAPI, SSPI… ask for what is no password.
+        // GSSAPI, SSPI, and others do not use a password.
         None => lost(ServerFault::LoginForbidden, "authentication method"),
     }
 }

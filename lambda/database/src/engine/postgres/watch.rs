@@ -1,6 +1,5 @@
-//! What a server says, looked at before the driver sees it: a driver sends the
-//! password in clear text to any server that asks for it, and takes messages of
-//! any length.
+//! Inspects a server's messages before the driver sees them. A driver sends the password in
+//! clear text to any server that asks for it, and accepts messages of any length.
 
 use std::io;
 use std::pin::Pin;
@@ -15,24 +14,24 @@ use crate::server::{ServerError, ServerFault};
 
 use super::super::{broken, coded};
 
-/// More than this, in bytes, is not what a login and our statements bring.
+/// The maximum size in bytes. Neither a login nor this module's statements result in more.
 const MOST: usize = 1024 * 1024;
 
-/// A stream that hands on whole messages, each after a look at it. Its errors
-/// have a [`ServerError`] within.
+/// A stream that passes on whole messages after inspecting each. Its errors contain a
+/// [`ServerError`].
 pub struct Watched<S> {
     stream: S,
-    /// The server has proven who it is.
+    /// Whether the server has proven its identity.
     is_proven: bool,
     received: BytesMut,
-    /// How many bytes of those may be handed on.
+    /// How many bytes of the buffer may be passed on.
     seen: usize,
-    /// How many bytes may still come.
+    /// How many more bytes the server may send.
     left: usize,
 }
 
 impl<S> Watched<S> {
-    /// Watches a stream.
+    /// Wraps a stream.
     pub fn new(stream: S, is_proven: bool) -> Self {
         Self {
             stream,
@@ -43,13 +42,13 @@ impl<S> Watched<S> {
         }
     }
 
-    /// Looks at the next message. Returns whether it has come as a whole.
+    /// Inspects the next message. Returns whether the message is complete.
     fn look(&mut self) -> Result<bool, ServerError> {
         let protocol = |_| coded(ServerFault::Refused, "protocol");
         let Some(header) = Header::parse(&self.received).map_err(protocol)? else {
             return Ok(false);
         };
-        // Its length is without the letter before it.
+        // The length does not include the type byte before it.
         let length = usize::try_from(header.len())
             .ok()
             .and_then(|length| length.checked_add(1))
@@ -59,7 +58,7 @@ impl<S> Watched<S> {
             return Ok(false);
         };
         let message = Message::parse(&mut BytesMut::from(message)).map_err(protocol)?;
-        // Not even encrypted to somebody who has proven nothing.
+        // Not even encrypted, to a server that has proven nothing.
         if matches!(message, Some(Message::AuthenticationCleartextPassword)) && !self.is_proven {
             return Err(coded(ServerFault::Untrusted, "password in clear text"));
         }
@@ -69,7 +68,7 @@ impl<S> Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> Watched<S> {
-    /// Reads what has come.
+    /// Reads the available data.
     fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ServerError>> {
         let mut bytes = [0; 4096];
         let mut read = ReadBuf::new(&mut bytes);
