@@ -14,6 +14,9 @@ export function drawings() {
     inner.top >= outer.top - .5 && inner.bottom <= outer.bottom + .5;
   const overlap = (one, other) => one.left < other.right - .5 && other.left < one.right - .5 &&
     one.top < other.bottom - .5 && other.top < one.bottom - .5;
+  for (const drawing of document.querySelectorAll('.drawing')) {
+    if (drawing.scrollWidth > drawing.clientWidth) faults.push(`the drawing is ${drawing.scrollWidth} wide in a frame of ${drawing.clientWidth}`);
+  }
   for (const svg of document.querySelectorAll('svg')) {
     if (!svg.getClientRects().length) continue;
     const texts = [...svg.querySelectorAll('text')].map((text) => ({ text, rect: text.getBoundingClientRect() }));
