@@ -264,15 +264,15 @@ fn arrows_lead_to_what_allows_them() {
             "started-DatabaseSweepPermission",
         ),
         (
-            "Database function’s role writes Database function’s log",
+            "Role for databases writes Log for databases",
             "database-function-WriteItsLog",
         ),
         (
-            "Database function’s role reads, writes Secrets",
+            "Role for databases reads, writes Secrets",
             "database-function-RotateTheSecrets",
         ),
         (
-            "Database function’s role decrypts KMS keys",
+            "Role for databases decrypts KMS keys",
             "database-function-UseTheKey",
         ),
         ("Database function changes Database servers", "databases"),
