@@ -25,7 +25,7 @@ impl Bench {
         Self::showing(engine, Certificate::Valid, settings)
     }
 
-    /// The same, with another certificate.
+    /// Starts a server with its own settings and another certificate.
     pub fn showing(engine: servers::Engine, certificate: Certificate, settings: &[&str]) -> Self {
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let options = Options {
@@ -115,7 +115,7 @@ pub fn unique(purpose: &str) -> String {
     format!("{purpose}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Every printable ASCII character, and some others.
+/// Returns every printable ASCII character, and some others.
 pub fn any_characters() -> String {
     let ascii: String = (' '..='~').collect();
     format!("{ascii} ü€𝄞 '' \\' \"\" $1 %s")

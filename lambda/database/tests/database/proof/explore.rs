@@ -323,8 +323,8 @@ impl Search {
         Err(self.found(Some(at), "the faults are over", what))
     }
 
-    /// If no rotation is in progress and only the password of a broken-off one works, checks
-    /// that a sweep makes AWSCURRENT's password work again.
+    /// Checks that a sweep makes AWSCURRENT's password work again, if no rotation is in
+    /// progress and only the password of a broken-off one works.
     fn mend(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         if state.phase != Phase::Idle || !state.is_only_broken_off() {
             return Ok(());
