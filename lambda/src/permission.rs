@@ -56,8 +56,8 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A bucket's name becomes part of a host name, so it must follow the naming rules. Source:
-/// "General purpose bucket naming rules" in the S3 User Guide.
+/// Parses the ARN of a bucket. The bucket's name becomes part of a host name, so it must follow
+/// the naming rules. Source: "General purpose bucket naming rules" in the S3 User Guide.
 fn list_bucket(arn: &str, region: &str) -> Option<Permission> {
     let (partition, bucket) = arn.strip_prefix("arn:")?.split_once(":s3:::")?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -75,7 +75,7 @@ fn list_bucket(arn: &str, region: &str) -> Option<Permission> {
     (fits && region_fits).then_some(permission)
 }
 
-/// Source: "IAM identifiers" in the IAM User Guide.
+/// Parses the ARN of a role. Source: "IAM identifiers" in the IAM User Guide.
 fn assume_role(arn: &str) -> Option<Permission> {
     let (_, rest) = arn.strip_prefix("arn:")?.split_once(":iam::")?;
     let (account, name) = rest.split_once(":role/")?;

@@ -331,7 +331,7 @@ fn files_of(rendered: &Rendered<'_>) -> Result<(BTreeMap<String, String>, Beside
     Ok((files, beside))
 }
 
-/// The policy of the artifact bucket, which all stacks share, and its file.
+/// Returns the file of the artifact bucket's policy, which all stacks share, and the policy.
 fn bucket_policy(rendered: &Rendered<'_>) -> (&'static str, policy::Policy) {
     let Rendered { model, world, .. } = rendered;
     let bucket = artifact_bucket(model, world.account(), world.region());

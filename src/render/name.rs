@@ -113,8 +113,8 @@ pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
     }
 }
 
-/// Returns the end of a resource's logical IDs: its name in camel case, and eight digits of its
-/// SHA-256 digest, which distinguish names that are equal in camel case (`a-b`, `a/b`).
+/// The end of a resource's logical IDs: its name in camel case, and eight digits of its SHA-256
+/// digest, which distinguish names that are equal in camel case (`a-b`, `a/b`).
 struct Identity {
     words: String,
     digest: String,

@@ -191,7 +191,7 @@ pub fn policies<'entry>(
     }
 }
 
-/// The maximum length of the policies that name no secret.
+/// Returns the maximum length of the policies that name no secret.
 const fn frame(strategy: Strategy) -> usize {
     match strategy {
         Strategy::AccessKeys => FRAME,
@@ -470,7 +470,7 @@ fn user(entry: &AccessKey) -> User {
     }
 }
 
-/// Each ARN adds two quotation marks and a comma.
+/// Returns the length of a policy. Each ARN adds two quotation marks and a comma.
 fn size(purpose: &Purpose<'_>, items: &[Item<'_>]) -> usize {
     purpose.frame + items.iter().map(|item| item.length + 3).sum::<usize>()
 }

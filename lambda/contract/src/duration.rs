@@ -1,4 +1,4 @@
-//! Durations: a whole number and a unit, such as `60s`, `15m`, `4h` or `1d`.
+//! Durations: an integer and a unit, such as `60s`, `15m`, `4h`, or `1d`.
 
 /// The units, from the longest to the shortest, with their length in seconds.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];

@@ -11,9 +11,9 @@ use serde_json::json;
 
 /// The field of a step's event that names the step.
 pub const STEP: &str = "Step";
-/// The field of a step's event that holds the secret's ARN.
+/// The field of a step's event that contains the secret's ARN.
 pub const SECRET_ID: &str = "SecretId";
-/// The field of a step's event that holds the ID of the version that the rotation makes.
+/// The field of a step's event that contains the ID of the version that the rotation creates.
 pub const TOKEN: &str = "ClientRequestToken";
 /// The optional field of a step's event that proves its origin. It is sensitive.
 pub const ROTATION_TOKEN: &str = "RotationToken";

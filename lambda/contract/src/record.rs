@@ -1,12 +1,11 @@
-//! The values of the tags on an IAM user in which the creation of access keys is
-//! recorded.
+//! The values of the tags in which the creation of access keys is recorded on an IAM user.
 //!
-//! Access keys carry no description. A function and a bootstrap tell keyrota's own keys
+//! Access keys carry no description. A function and a bootstrap distinguish keyrota's own keys
 //! from others by two tags:
 //!
 //! | tag | value |
 //! | --- | --- |
-//! | [`MAKING`](crate::tag::MAKING) | times in seconds since 1970, separated by spaces: a key was about to be created then |
+//! | [`MAKING`](crate::tag::MAKING) | times in seconds since 1970, separated by spaces: a key was about to be created at that time |
 //! | [`KEYS`](crate::tag::KEYS) | IDs of access keys, separated by spaces: these keys were created or adopted for the secret |
 //!
 //! Words that do not match this grammar prove nothing, and readers skip them.

@@ -20,7 +20,7 @@ pub const ROTATE_AS: &str = "keyrota:rotate-as";
 pub const OWNS_USER: &str = "keyrota:owns-user";
 /// On a secret: when the old credential stops working.
 pub const OLD_KEY: &str = "keyrota:old-key";
-/// On a secret of an access key: what a new key must be allowed to do.
+/// On a secret of an access key: the permission that a new key must have.
 pub const PROBE: &str = "keyrota:probe";
 /// On a secret of a database: the kind of server.
 pub const ENGINE: &str = "keyrota:engine";
@@ -48,7 +48,7 @@ pub const MAKING: &str = "keyrota:making";
 /// [`record`](crate::record).
 pub const KEYS: &str = "keyrota:keys";
 
-/// On a bucket: it holds the artifacts of keyrota.
+/// On a bucket: it contains keyrota's artifacts.
 pub const ARTIFACTS: &str = "keyrota:artifacts";
 
 /// The value of [`KIND`] on a secret of a database.
@@ -74,7 +74,7 @@ pub const OF_SECRETS: [&str; 15] = [
     ENCRYPTION_KEY,
 ];
 
-/// The tags that an IAM user can have beside [`STACK`].
+/// The tags that an IAM user can have besides [`STACK`].
 pub const OF_USERS: [&str; 4] = [SEEDING, ABANDONED, MAKING, KEYS];
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::fake::{
 /// Text that must never appear in output, wherever it was stored.
 const UNSPEAKABLE: &str = "hunter2-correct-horse-battery-staple";
 
-/// A possible value, and its name.
+/// Returns possible values, each with its name.
 fn values(world: &World, good: &Value) -> Vec<(String, Option<String>)> {
     let other = world.find_key(key_id(2).as_str()).expect("a key").1;
     let mut values = vec![

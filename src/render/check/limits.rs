@@ -217,7 +217,7 @@ fn descriptions(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// The place of a finding about the whole template.
+/// Returns the place of a finding about the whole template.
 pub(super) fn file(stack: &Stack<'_>) -> String {
     stack.rendered.file.to_owned()
 }

@@ -95,7 +95,8 @@ const WORD: [bool; 256] = {
     word
 };
 
-/// The ID may be followed by a path, as in a request's credential scope.
+/// Returns whether a word is an access key ID. A path may follow it, as in a request's
+/// credential scope.
 fn is_key_id(word: &str) -> bool {
     let id = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let (id_part, rest) = word.split_at(KEY_ID_LENGTH.min(word.len()));
@@ -115,7 +116,8 @@ fn is_random(token: &str) -> bool {
     mixed && seen.iter().filter(|seen| **seen).count() >= DIFFERENT
 }
 
-/// A name from the manifest, or a logical ID derived from it, can look random.
+/// Returns whether a text is a name from the manifest, or a logical ID derived from one. Such
+/// names can look random.
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
     let output = |outputs: &Mapping| outputs.contains_key(token);
     let template = &stack.template;

@@ -159,8 +159,8 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
     }
 }
 
-/// The inline policies of each role or user, grouped by its logical ID, or by its name if the
-/// stack does not create it.
+/// Returns the total length of the inline policies of each role or user, by its logical ID, or
+/// by its name if the stack does not create it.
 fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
@@ -171,7 +171,8 @@ fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     sizes
 }
 
-/// A policy that is defined inside a role or user belongs to that resource.
+/// Returns the roles or users that a policy belongs to. A policy that is defined inside a role
+/// or user belongs to that resource.
 fn carriers<'stack>(stack: &'stack Stack<'_>, resource: &str) -> Vec<&'stack str> {
     let Some(resource) = stack.template.resource(resource) else {
         return Vec::new();

@@ -113,8 +113,8 @@ fn policies<'all>(stack: &'all Stack<'_>) -> impl Iterator<Item = &'all Resource
         .of_type("AWS::SecretsManager::ResourcePolicy")
 }
 
-/// A finding caused by the manifest has its place there. A finding about another reader in the
-/// template has its place in the template.
+/// Finds readers that could never read. If the manifest causes a finding, its place is there.
+/// Otherwise, its place is in the template.
 fn foreign(stack: &Stack<'_>, found: &mut Found) {
     let Some(account) = &stack.model().account else {
         return;

@@ -98,8 +98,8 @@ pub(super) fn dangling(template: &Template<'_>, found: &mut Found) {
     }
 }
 
-/// Repeatedly removes every resource that depends on none of the remaining ones. The resources
-/// that are left contain cycles.
+/// Finds cyclic references. It repeatedly removes every resource that depends on none of the
+/// remaining ones, so the resources that are left contain cycles.
 fn circles(stack: &Stack<'_>, found: &mut Found) {
     let resources = &stack.template.resources;
     let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
@@ -138,8 +138,8 @@ fn circles(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// Each remaining resource depends on a remaining one, so following the dependencies leads to a
-/// cycle.
+/// Returns one cycle. Each remaining resource depends on a remaining one, so following the
+/// dependencies leads to a cycle.
 fn circle<'tree>(
     needs: &[BTreeSet<usize>],
     start: usize,

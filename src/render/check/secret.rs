@@ -83,7 +83,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-/// Both policies: the deletion policy, and the update-replace policy.
+/// Checks both policies: the deletion policy, and the update-replace policy.
 pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
     for resource in stack.template.of_type(kind) {
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
@@ -94,8 +94,8 @@ pub(super) fn retained(stack: &Stack<'_>, kind: &str, found: &mut Found) {
     }
 }
 
-/// A password is recognised by the name of its property, since its value may look like any
-/// other word.
+/// Finds passwords in properties. A password is recognised by the name of its property, since
+/// its value may look like any other word.
 fn passwords(stack: &Stack<'_>, found: &mut Found) {
     // Resource types that every entry has contain no password, and there may be thousands of
     // them.
@@ -116,7 +116,8 @@ fn passwords(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// A dynamic reference, which CloudFormation itself resolves, contains no secret value.
+/// Returns whether a value contains a password. A dynamic reference, which CloudFormation
+/// itself resolves, contains none.
 fn holds_password(value: &Value) -> bool {
     match value {
         Value::Sequence(items) => items.iter().any(holds_password),
@@ -159,7 +160,8 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-/// The finding omits the value, which may be a secret.
+/// Checks the value with which an access key's secret is created. The finding omits the value,
+/// which may be a secret.
 fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<(), &'static str> {
     let text = stack
         .resolved(seed)
@@ -184,7 +186,8 @@ fn check_seed(stack: &Stack<'_>, secret: &Resource<'_>, seed: &Value) -> Result<
     }
 }
 
-/// The finding omits the value here too.
+/// Checks the value with which a database's secret is created. The finding omits the value here
+/// too.
 fn check_database_seed(
     stack: &Stack<'_>,
     secret: &Resource<'_>,

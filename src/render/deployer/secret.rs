@@ -67,7 +67,7 @@ const STACKS_SECRETS: &[Action] = &[
     ("secretsmanager:GetSecretValue", &[Teardown]),
 ];
 
-/// Returns names and no values. IAM grants it only on all resources.
+/// `ListSecrets` returns names and no values. IAM grants it only on all resources.
 const FIND: &[Action] = &[("secretsmanager:ListSecrets", &[Teardown])];
 
 const READ_SECRETS: &[Action] = &[
@@ -247,7 +247,7 @@ fn each(entries: &[Served<'_>], arn: impl Fn(&Served<'_>) -> String) -> Vec<Stri
     arns.into_iter().collect()
 }
 
-/// The secrets that contain databases' first passwords.
+/// Returns the secrets that contain databases' first passwords.
 fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for database in &model.databases {
@@ -264,7 +264,7 @@ fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<Str
     found.into_iter().collect()
 }
 
-/// The administrators' secrets, except for those that the stack owns.
+/// Returns the administrators' secrets, except for those that the stack owns.
 fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
     let own = |name: &str| served::all(model).any(|entry| entry.secret.as_str() == name);
     let mut found = BTreeSet::new();

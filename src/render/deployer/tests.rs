@@ -1,4 +1,4 @@
-//! What holds of the policy of every manifest.
+//! Properties of the policy for every manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,8 +10,7 @@ use crate::render::policy::Policy;
 use crate::render::quota::{MAX_ATTACHED, MAX_MANAGED};
 use crate::render::{Templates, render_stack};
 
-/// What the statements allow: each action on each resource of its service, under a
-/// condition.
+/// What the statements allow: each action on each resource of its service, with the condition.
 type Allowed = BTreeSet<(String, String, String)>;
 
 fn allowed(policy: &Policy) -> Allowed {
@@ -38,7 +37,8 @@ fn of(manifest: &str) -> Policy {
     policy(&render_stack(&templates, &shard).unwrap().0)
 }
 
-/// A manifest with so many users of every sort, that says where it goes or does not.
+/// Returns a manifest with this number of users of every kind. `place` says whether it names
+/// the account and the Region.
 fn manifest(users: usize, place: bool) -> String {
     let place = match place {
         true => "account: \"111122223333\"\nregion: ap-northeast-2\n",
@@ -102,7 +102,7 @@ fn parts_allow_what_the_whole_allows_and_fit_into_iam() {
             }
         }
         println!("  parts of a command: {roles:?}");
-        // Placeholders are longer than what will stand in their place.
+        // Placeholders are longer than the values that replace them.
         assert!(
             !place || roles.values().all(|count| *count <= MAX_ATTACHED),
             "{roles:?}"
@@ -134,7 +134,8 @@ fn each_statement_belongs_to_one_command() {
     assert_eq!(sids.len(), all, "a Sid is there twice");
 }
 
-/// The one who looks cannot change anything, and the one who rotates cannot deploy.
+/// A principal that only reads cannot change anything, and a principal that rotates cannot
+/// deploy.
 #[test]
 fn a_command_may_do_what_it_needs_and_no_more() {
     let whole = &of(&manifest(6, true));
@@ -151,8 +152,8 @@ fn a_command_may_do_what_it_needs_and_no_more() {
     insta::assert_debug_snapshot!("plan", actions(Command::Plan));
 }
 
-/// What databases add to a deployer's policy, and that nothing of access keys is in
-/// it where there are none.
+/// The permissions for databases in the deployer's policy. Without access keys, the policy
+/// contains none of their permissions.
 #[test]
 fn databases_take_no_users_and_the_network_only_where_there_is_one() {
     let with = include_str!("../../../examples/databases.yaml");
@@ -186,7 +187,7 @@ fn databases_take_no_users_and_the_network_only_where_there_is_one() {
     assert!(with.contains(&administrator.replace("GetSecretValue", "DescribeSecret")));
 }
 
-/// Every wildcard has its reason beside its grant; a new one has to get one.
+/// Every wildcard has a reason beside its grant, and so must every new one.
 #[test]
 fn wildcards_are_known() {
     let whole = &of(&manifest(6, true));

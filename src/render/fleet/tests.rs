@@ -14,7 +14,7 @@ fn load(text: &str) -> Model {
     model::load(text, None).unwrap().model
 }
 
-/// A manifest with users of these numbers, in this order.
+/// Returns a manifest with users of these numbers, in this order.
 fn users(numbers: impl IntoIterator<Item = usize>, settings: &str) -> Model {
     let mut text = "version: 1\nstack: keys\naccess_keys:\n".to_owned();
     for number in numbers {
@@ -27,7 +27,7 @@ fn users(numbers: impl IntoIterator<Item = usize>, settings: &str) -> Model {
     load(&text)
 }
 
-/// Users and databases of these numbers, in one manifest.
+/// Returns a manifest with users and databases of these numbers.
 fn mixed(keys: usize, databases: usize, settings: &str) -> Model {
     let mut text = "version: 1\nstack: keys\nnetwork: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\naccess_keys:\n".to_owned();
     for number in 0..keys {
@@ -52,7 +52,7 @@ fn fleet(model: Model, record: Record) -> Fleet {
     Fleet::of(model, record).unwrap()
 }
 
-/// The number of each secret's stack.
+/// Returns the number of each secret's stack.
 fn numbers(fleet: &Fleet) -> BTreeMap<String, String> {
     let held = fleet.shards.iter().flat_map(|shard| {
         let entries = shard.model.access_keys.iter();
@@ -95,14 +95,14 @@ fn more_than_that_are_several_stacks_and_the_first_keeps_its_name() {
         .map(|shard| shard.model.access_keys.len())
         .sum();
     assert_eq!(count, 400);
-    // What they share is named after the manifest's stack.
+    // The shared resources are named after the manifest's stack.
     for shard in &fleet.shards {
         assert_eq!(shard.model.fleet.as_str(), "keys");
     }
 }
 
-/// Every kind of entry, alone and long-named, in fleets that their own limits cut:
-/// each stack is accepted.
+/// Every kind of entry, alone and with long names, in fleets that are split because of
+/// different limits. The check accepts each stack.
 #[test]
 fn every_stack_keeps_within_every_limit() {
     let long = "n".repeat(420);
@@ -156,14 +156,14 @@ fn an_entry_stays_where_it_is_when_others_come_and_go() {
     let first = fleet(users(0..400, ""), Record::default());
     let before = numbers(&first);
     let record = first.record.unwrap();
-    // The first hundred go, and others come, at the front.
+    // The first hundred entries are removed, and others are added at the beginning.
     let second = fleet(users((500..700).chain(100..400), ""), record);
     let after = numbers(&second);
     for number in 100..400 {
         let name = format!("prod/user-{number:05}");
         assert_eq!(before[&name], after[&name]);
     }
-    // They take the room that the others left.
+    // The new entries use the room of the removed ones.
     assert!(after.values().any(|file| file == "stack-000.yaml"));
     assert!((500..600).any(|number| after[&format!("prod/user-{number:05}")] == "stack-000.yaml"));
 }
@@ -210,7 +210,7 @@ fn environments_are_fleets_of_their_own() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever comes and goes, in whatever order: nothing that stays moves.
+    /// Entries are added and removed in any order, and no remaining entry moves.
     #[test]
     fn nothing_moves(changes in prop::collection::vec((0_usize..900, 0_usize..900, any::<bool>()), 1..6)) {
         let mut held: Vec<usize> = (0..300).collect();
@@ -239,8 +239,8 @@ proptest! {
     }
 }
 
-/// Databases are entries like any others: each stays where it is, and a stack has
-/// only what its own entries need.
+/// Databases are entries like any others: each stays where it is, and a stack has only the
+/// resources that its own entries need.
 #[test]
 fn databases_are_spread_and_stay() {
     let one = fleet(mixed(2, 2, ""), Record::default());
@@ -265,7 +265,7 @@ fn databases_are_spread_and_stay() {
     };
     let before = placed(&fleet(mixed(0, 600, ""), record.clone()));
     assert_eq!(before.len(), 600);
-    // Access keys go where there is room; a shard with both has both functions.
+    // Access keys go where there is room. A shard with both kinds has both functions.
     let more = fleet(mixed(300, 600, ""), record);
     let after = placed(&more);
     assert_eq!(after.len(), 900);
@@ -287,7 +287,7 @@ fn databases_are_spread_and_stay() {
     }
 }
 
-/// What is estimated of a stack is no less than what comes out of it.
+/// The estimate of a stack is never less than its actual size.
 #[test]
 fn no_estimate_is_too_low() {
     for settings in [
@@ -312,8 +312,8 @@ fn no_estimate_is_too_low() {
     }
 }
 
-/// What the estimate grows by with more entries is no less than what the template grows
-/// by: otherwise the frame of the stack would hide an entry that is estimated too low.
+/// The growth of the estimate with more entries is never less than the growth of the template.
+/// Otherwise, the fixed part of the stack would hide an estimate for an entry that is too low.
 #[test]
 fn no_entry_is_estimated_too_low() {
     let check = |settings: &str, few: Model, many: Model| {

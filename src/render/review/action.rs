@@ -117,7 +117,7 @@ pub fn rank(verb: &str) -> usize {
 
 type Pair = (&'static str, &'static str);
 
-/// Action names that mean the same in every service that has them.
+/// Returns the words for an action name that means the same in every service that has it.
 fn common(name: &str) -> Option<Pair> {
     Some(match name {
         "TagResource" | "UntagResource" => ("tag", ""),

@@ -21,7 +21,7 @@ const LONGEST: usize = 240;
 pub struct Difference {
     /// What the stacks are compared with.
     pub since: String,
-    /// Whether nothing was deployed before.
+    /// Whether there is nothing to compare with.
     pub first: bool,
     /// Whether nothing changed.
     pub none: bool,

@@ -95,7 +95,8 @@ fn shorten(value: &Value, shortened: &mut bool) -> Value {
     }
 }
 
-/// A list of actions is never shortened, because it is what the reader must see.
+/// Returns whether a list contains actions. Such a list is never shortened, because it is what
+/// the reader must see.
 fn of_actions(items: &[Value]) -> bool {
     let text = items.first().and_then(Value::as_str).unwrap_or_default();
     action::words(text).is_some() || !text.starts_with("arn:")

@@ -1,4 +1,4 @@
-//! The templates spell tags and events as text: they are those of the contract with the
+//! The templates contain tags and events as text. They must match the contract with the
 //! functions.
 
 use keyrota_contract::tag;

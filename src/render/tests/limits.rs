@@ -1,4 +1,4 @@
-//! AWS's limits: refused before AWS refuses, and never estimated too low.
+//! AWS's limits: keyrota refuses a stack before AWS would, and never estimates too low.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::super::{Strategy, quota, role, served, tree};
 use super::{findings, parsed, rendered};
 use crate::model;
 
-/// A manifest with so many users, each line with `settings`.
+/// Returns a manifest with this number of users, each with `settings`.
 fn fleet(count: usize, name: &str, settings: &str) -> String {
     let mut text = "version: 1\nstack: fleet\naccess_keys:\n".to_owned();
     for index in 0..count {
@@ -22,7 +22,7 @@ fn fleet(count: usize, name: &str, settings: &str) -> String {
     text
 }
 
-/// A manifest with so many databases, likewise.
+/// Returns a manifest with this number of databases, each with `settings`.
 fn databases(count: usize, settings: &str) -> String {
     let mut text = "version: 1\nstack: fleet\nnetwork: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }\ndatabases:\n".to_owned();
     for index in 0..count {
@@ -62,8 +62,8 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
     );
 }
 
-/// What was estimated before rendering is no less than what came out, for each
-/// kind of statement, inline and managed.
+/// The estimate before rendering is never less than the result, for each kind of statement,
+/// both inline and managed.
 #[test]
 fn no_estimate_is_too_low() {
     for settings in [
@@ -133,7 +133,7 @@ fn an_event_pattern_keeps_to_its_length() {
     assert_eq!(secrets, 150);
 }
 
-/// Returns the input of each target of the sweeps' rules, as AWS will hold it.
+/// Returns the input of each target of the sweeps' rules, as AWS stores it.
 fn sweep_inputs(text: &str) -> Vec<Vec<String>> {
     let model = model::load(text, None).unwrap().model;
     let stack = parsed(&rendered(text));

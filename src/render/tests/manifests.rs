@@ -1,8 +1,7 @@
 //! The manifests in `tests/manifests` and `examples`.
 //!
-//! Each invalid one says what it must be refused for, a finding a line:
-//! `# expect: KIND PATH LINE`, with `-` where there is none. `# environment: NAME`
-//! chooses one.
+//! Each invalid manifest lists the findings that refuse it, one per line: `# expect: KIND PATH
+//! LINE`, with `-` for an absent part. `# environment: NAME` selects an environment.
 
 use super::super::{Rendering, render};
 use super::{findings, folder, read, shards, templates};

@@ -1,4 +1,4 @@
-//! What the rendering promises, checked on whole manifests.
+//! The properties of the rendering, checked on whole manifests.
 
 mod contract;
 mod limits;
@@ -15,7 +15,7 @@ use super::tree::{self, Value};
 use super::{Error, Rendering, Shard, Templates, render};
 use crate::model::{self, Finding, Model};
 
-/// Returns the model as the one stack it is, whatever its size.
+/// Returns the model as a single stack, whatever its size.
 pub(in crate::render) fn shards(model: Model) -> [Shard; 1] {
     [single(model)]
 }
@@ -49,7 +49,7 @@ fn resource<'stack>(stack: &'stack Value, id: &str) -> &'stack Value {
         .unwrap_or_else(|| panic!("no {id}"))
 }
 
-/// Every file but the stack, one after another.
+/// Returns the contents of every file except the stack, concatenated.
 fn reviewed(rendering: &Rendering) -> String {
     let mut text = String::new();
     for (path, content) in rendering
@@ -120,7 +120,7 @@ fn a_manifest_with_a_boundary() {
     let deployer = &rendering.files["deployer-policy.json"];
     let role = "arn:aws:iam::111122223333:role/platform/keyrota/bounded-keys-FunctionRole-*";
     assert!(deployer.contains(role), "{deployer}");
-    // Nothing is made without the boundary, and nobody takes it away.
+    // The deployer can create nothing without the boundary, and cannot remove it.
     let policy: serde_json::Value = serde_json::from_str(deployer).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
     for action in [
@@ -135,7 +135,7 @@ fn a_manifest_with_a_boundary() {
         assert!(with.next().is_none(), "{action}");
     }
     assert!(!deployer.contains("DeleteRolePermissionsBoundary"));
-    // Managed policies stand below the path too, and the key's policy names the role there.
+    // Managed policies have the path too, and the key policy names the role with the path.
     let mut text = "version: 1\nstack: keys\nrole_path: /a/b/\naccess_keys:\n".to_owned();
     for index in 0..100 {
         writeln!(text, "  - {{ user: u{index:03}, kms_key: create }}").unwrap();
@@ -151,8 +151,8 @@ fn a_manifest_with_a_boundary() {
     assert!(!deployer.contains("PermissionsBoundary"));
 }
 
-/// The seed may follow from the names alone: CloudFormation would overwrite a
-/// live key if it changed with anything that an operator may change.
+/// The seed may depend only on names: if it changed with anything that an operator may change,
+/// CloudFormation would overwrite a live key.
 #[test]
 fn nothing_but_the_names_changes_what_seeds_a_secret() {
     let base = "version: 1\nstack: s\naccess_keys: [{ user: u";
@@ -185,7 +185,7 @@ fn nothing_but_the_names_changes_what_seeds_a_secret() {
     }
 }
 
-/// What the function is told of an entry is on its secret.
+/// The tags of the secret contain what the entry specifies for the function.
 #[test]
 fn the_old_key_and_the_probe_are_tags_of_the_secret() {
     let tags = |settings: &str| {
@@ -241,7 +241,7 @@ fn the_old_key_and_the_probe_are_tags_of_the_secret() {
 fn every_resource_that_can_is_tagged() {
     let rendering = rendered(include_str!("../../../examples/everything.yaml"));
     let stack = parsed(&rendering);
-    // CloudFormation's schemas have no tags for these types.
+    // CloudFormation's schemas define no tags for these types.
     let untagged = [
         "AWS::CloudFormation::Stack",
         "AWS::IAM::ManagedPolicy",
@@ -287,7 +287,7 @@ fn databases_alone() {
     assert!(stack["Resources"].get("Function").is_none());
     assert!(stack["Parameters"].get("DatabaseArtifactKey").is_none());
     assert!(stack["Outputs"].get("DatabaseFunctionArn").is_none());
-    // Where it stands is not in what seeds a secret, so that a database can move.
+    // The seed of a secret does not contain the server's address, so a database can move.
     let moved = manifest.replace("orders.internal", "elsewhere.internal");
     let seed = |text: &str| {
         let stack = parsed(&rendered(text));
@@ -297,7 +297,7 @@ fn databases_alone() {
     assert_eq!(seed(manifest), seed(&moved));
 }
 
-/// The names that the deploying side looks for are in the stack.
+/// The stack contains the names that the deployment looks for.
 #[test]
 fn the_named_resources_and_outputs_are_there() {
     let manifest = include_str!("../../../examples/everything.yaml");
@@ -339,7 +339,7 @@ fn the_named_resources_and_outputs_are_there() {
     assert!(super::needs_named_iam(&model));
 }
 
-/// Strings that AWS leaves free reach the stack as they are.
+/// Strings that AWS allows reach the stack unchanged.
 #[test]
 fn metacharacters_stay_in_their_place() {
     let stack = parsed(&rendered(&read(
@@ -357,7 +357,7 @@ fn metacharacters_stay_in_their_place() {
     assert!(!text.contains("&quot;") && !text.contains("&amp;"));
 }
 
-/// The value without its tags, which JSON does not know.
+/// Returns the value without its tags, which JSON does not support.
 fn strip(value: &Value) -> Value {
     match value {
         Value::Tagged(tagged) => strip(&tagged.value),

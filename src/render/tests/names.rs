@@ -1,4 +1,4 @@
-//! Whatever names AWS accepts, the stack holds exactly those names.
+//! The stack contains exactly the names in the manifest, whatever names AWS accepts.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::super::{self as render, resolve, tree};
 use super::rendered;
 use crate::model;
 
-/// The resolved properties of a resource, as JSON.
+/// Returns the resolved properties of a resource, as JSON.
 fn properties(stack: &tree::Value, world: &resolve::World, id: &str) -> Value {
     let properties = super::resource(stack, id).get("Properties").unwrap();
     serde_json::to_value(world.resolve(properties).unwrap()).unwrap()
@@ -36,7 +36,7 @@ proptest! {
                 { "user": "z", "secret": "z-z", "rotate_as": administrator },
             ],
         });
-        // JSON is YAML, so this needs no writer of its own.
+        // JSON is valid YAML, so this test needs no YAML writer.
         let manifest = manifest.to_string();
         let loaded = model::load(&manifest, None);
         // Names may collide, and a secret cannot be its own administrator's.

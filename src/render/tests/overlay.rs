@@ -1,4 +1,4 @@
-//! An organisation's templates over ours.
+//! An organisation's templates as an overlay over the built-in ones.
 
 use std::collections::BTreeMap;
 
@@ -124,7 +124,7 @@ fn every_variable_is_documented() {
     let context = serde_json::to_value(crate::render::view::stack(&model).unwrap()).unwrap();
     let mut names = std::collections::BTreeSet::new();
     names_of(&context, &mut names);
-    // What a policy's statement holds is for the template `role-policies` alone.
+    // Only the template `role-policies` uses the content of a policy's statement.
     for entry in context["role_policies"].as_array().unwrap() {
         let mut inner = std::collections::BTreeSet::new();
         names_of(&entry["statement"], &mut inner);

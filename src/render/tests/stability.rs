@@ -1,4 +1,4 @@
-//! The same manifest gives the same bytes, and a change touches only what it must.
+//! The same manifest results in the same bytes, and a change affects only what it must.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ fn manifest(entries: &[&str]) -> String {
     format!("{head}access_keys:\n{}", entries.concat())
 }
 
-/// Each resource and output as text, by its logical ID.
+/// Returns each resource and output as text, by its logical ID.
 fn parts(manifest: &str) -> BTreeMap<String, String> {
     let stack = parsed(&rendered(manifest));
     let sections = ["Resources", "Outputs"].into_iter();
@@ -45,7 +45,7 @@ fn an_entry_in_the_middle_leaves_the_others_as_they_are() {
     let [a, b, c, d] = ENTRIES;
     let before = parts(&manifest(&[a, b, d]));
     let after = parts(&manifest(&[a, b, c, d]));
-    // These name every secret, which is what they are for.
+    // These name every secret, which is their purpose.
     let listing = [
         "Function",
         "FunctionRoleSecrets",
@@ -93,7 +93,7 @@ fn no_rendering_tells_where_it_was_made() {
     }
 }
 
-/// Returns the value with the entries of every mapping the other way round.
+/// Returns the value with the entries of every mapping in reverse order.
 fn turned(value: serde_yaml::Value) -> serde_yaml::Value {
     use serde_yaml::Value;
     match value {

@@ -205,7 +205,7 @@ impl Mapping {
 }
 
 impl PartialEq for Mapping {
-    /// The order does not matter.
+    /// Compares the entries. The order does not matter.
     fn eq(&self, other: &Self) -> bool {
         let there = |(place, (key, value)): (usize, &(Value, Value))| {
             // In most cases, the order is the same.
@@ -218,7 +218,7 @@ impl PartialEq for Mapping {
 }
 
 impl Hash for Mapping {
-    /// The order does not matter.
+    /// Hashes the entries. The order does not matter.
     fn hash<To: Hasher>(&self, to: &mut To) {
         let each = self.0.iter().map(|entry| {
             let mut hasher = DefaultHasher::new();
@@ -251,7 +251,7 @@ impl<'tree> IntoIterator for &'tree Mapping {
 }
 
 impl FromIterator<(Value, Value)> for Mapping {
-    /// For a duplicate key, the first entry counts.
+    /// Collects the entries. For a duplicate key, the first entry counts.
     fn from_iter<Entries: IntoIterator<Item = (Value, Value)>>(entries: Entries) -> Self {
         Self(entries.into_iter().collect())
     }

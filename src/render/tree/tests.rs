@@ -1,4 +1,4 @@
-//! What is read means what it means to `serde_yaml`.
+//! A parsed template means the same as in `serde_yaml`.
 
 use std::ops::Index;
 
@@ -55,7 +55,7 @@ fn by_serde(text: &str) -> Option<Value> {
     value.ok().map(Value::from)
 }
 
-/// Asserts that both readers make the same of a text.
+/// Asserts that both readers return the same value for a text.
 fn check_same(text: &str) {
     let (own, other) = (read(text).ok(), by_serde(text));
     assert_eq!(own, other, "{text}");
@@ -67,7 +67,7 @@ fn check_same(text: &str) {
     );
 }
 
-/// Every key, in its order: equal mappings may differ in that.
+/// Returns every key, in order: equal mappings may differ in that.
 fn keys(value: &Value) -> Vec<&Value> {
     match value {
         Value::Mapping(entries) => entries
@@ -97,7 +97,7 @@ fn rendered_templates_mean_the_same_to_serde() {
     }
 }
 
-/// What a template of an organisation's own may hold.
+/// Text that an overlay template may contain.
 const TEXTS: &[&str] = &[
     "",
     "a",
@@ -228,7 +228,7 @@ fn a_repeated_key_is_found_in_a_mapping_of_any_size() {
     }
 }
 
-/// A plain scalar that looks like a number, a boolean, null, or none of them.
+/// Generates a plain scalar that looks like a number, a boolean, null, or none of them.
 fn scalar() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "0", "1", "12", ".", "-", "+", "e", "E", "x", "o", "b", "_", "inf", "nan", "NaN", "true",

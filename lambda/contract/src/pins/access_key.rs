@@ -1,4 +1,4 @@
-//! What is pinned of an access key's secret.
+//! The pin of an access key's secret.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Entry {
     /// When an old key is deactivated and deleted. If absent, it stays until the next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_key: Option<Times>,
-    /// What a new key must be allowed to do.
+    /// The permission that a new key must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
 }
@@ -52,7 +52,7 @@ pub struct Times {
     pub force_after: Option<String>,
 }
 
-/// A call that a new key must be allowed to make.
+/// A call that a new key must be able to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {

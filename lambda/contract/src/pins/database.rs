@@ -1,8 +1,8 @@
-//! What is pinned of a database's secret.
+//! The pin of a database's secret.
 
 use serde::{Deserialize, Serialize};
 
-/// What the file says of one secret.
+/// The entry of one secret in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -25,7 +25,7 @@ pub struct Entry {
     pub tls_ca: Option<String>,
     /// The rules for new passwords.
     pub password: Password,
-    /// Who changes the password.
+    /// The user that changes the password.
     pub rotate_as: RotateAs,
     /// How long the old password keeps working after its replacement, if the server supports
     /// that: a [`duration`](crate::duration). If absent, it works until the next rotation.
@@ -43,7 +43,7 @@ pub struct Password {
     pub exclude: String,
 }
 
-/// Who changes the password.
+/// The user that changes the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RotateAs {
     /// The user itself.

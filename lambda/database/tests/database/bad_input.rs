@@ -1,5 +1,5 @@
-//! Values of every shape: no step panics, sends anything elsewhere, or says what
-//! it read.
+//! Values of every form: no step panics, sends anything to another server, or outputs what it
+//! read.
 
 use keyrota_database_function::event::Step;
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fake::{Setting, TOKEN, World, run, sweep};
 
-/// Puts each odd value into each field of each version.
+/// Puts each unusual value into each field of each version.
 #[test]
 fn a_value_may_be_anything() {
     let odd = [

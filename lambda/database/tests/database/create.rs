@@ -1,4 +1,4 @@
-//! `createSecret`: the value that it stores, and when it stores none.
+//! `createSecret`: the value that it stores, and when it stores nothing.
 
 use keyrota_database_function::event::Step;
 use keyrota_database_function::port::CallErrorKind;
@@ -52,7 +52,7 @@ fn a_put_whose_answer_was_lost_is_repeated_with_the_same_password() {
         Mishap::After(Aws(CallErrorKind::Unclear)),
     ] {
         let world = World::new(Setting::POSTGRES);
-        // Describe, two reads, the random password; then the put.
+        // `DescribeSecret`, two reads, and `GetRandomPassword`, followed by `PutSecretValue`.
         world.befall(4, mishap);
         assert_eq!(create(&world), "done");
         assert_eq!((count(&world, RANDOM), count(&world, PUT)), (1, 2));
@@ -134,7 +134,7 @@ fn a_version_that_can_never_be_promoted_is_given_up() {
             };
             assert_eq!(ended, expected, "{case}");
             assert_eq!(world.carrier(PENDING).is_none(), expected == "GivenUp");
-            // Nothing was sent anywhere.
+            // Nothing was sent to any server.
             let calls = world.calls.borrow();
             assert!(calls.iter().all(|call| call.starts_with("secretsmanager:")));
         }

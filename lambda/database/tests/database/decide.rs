@@ -1,4 +1,4 @@
-//! The decisions, over all that they can be asked.
+//! The decisions, for all possible inputs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -59,8 +59,7 @@ fn what_was_broken_off_becomes_current_only_where_it_alone_works() {
     assert_eq!(mend(Wrong, Wrong), Mend::Stop);
 }
 
-/// Every way in which the labels can lie on two versions, one of them
-/// AWSCURRENT.
+/// All combinations of labels on two versions, one of which is AWSCURRENT.
 #[test]
 fn the_server_forgets_nothing_but_what_is_before_awscurrent() {
     let places = [None, Some("current"), Some("other")];

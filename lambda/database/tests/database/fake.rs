@@ -1,11 +1,10 @@
-//! Fakes of Secrets Manager, of a database server and time: labels that sit on
-//! one version, versions that cannot be changed, a user with one password or, on
-//! MySQL, two.
+//! Fakes of Secrets Manager, a database server, and the clock: a label is on one version at a
+//! time, versions cannot be changed, and a user has one password or, on MySQL, two.
 //!
-//! Everything happens at once and time passes only when someone sleeps, so that
-//! a step ends in a single poll. A [`Mishap`] can befall each call; one that
-//! kills the process leaves its future pending for ever, and what is pending
-//! after the poll is dropped, as a process that dies drops it.
+//! Every call completes immediately, and time passes only during a sleep, so a step ends in a
+//! single poll. A [`Mishap`] can affect each call. A mishap that kills the process leaves its
+//! future pending forever. Whatever is pending after the poll is dropped, as in a process that
+//! dies.
 
 mod forge;
 mod guard;

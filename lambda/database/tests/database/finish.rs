@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::fake::AnyFault::{Aws, Server};
 use crate::fake::{Mishap, SECRET, Setting, TOKEN, USER, World, rotate, run};
 
-/// Returns a world in which the steps up to this one are done.
+/// Returns a world after the steps up to and including this one.
 fn done_to(last: Step) -> World {
     let world = World::new(Setting::POSTGRES);
     world.begin(TOKEN);
@@ -125,7 +125,7 @@ fn a_test_of_the_configuration_tests_what_is_current() {
         world.down.set(Some(ServerFault::Unreachable));
         assert_eq!(run(&world, Step::Test).name(), "TestFailed");
         world.down.set(None);
-        // Nothing is set, and nothing promoted.
+        // No password is set, and no version is promoted.
         if world.carrier(PENDING).is_some() {
             assert_eq!(run(&world, Step::Set).name(), "done");
             assert!(
@@ -136,7 +136,7 @@ fn a_test_of_the_configuration_tests_what_is_current() {
         assert_eq!(world.carrier(CURRENT), Some(VersionId::new("first")));
         assert!(!world.calls.borrow().contains(&"change"));
 
-        // Before the bootstrap there is nothing to test.
+        // Before the bootstrap, there is nothing to test.
         let world = World::new(Setting::POSTGRES);
         world.store(
             "seed",
@@ -192,8 +192,8 @@ fn a_label_that_was_left_is_taken_away_by_the_retry() {
     assert!(world.carrier(SETTING).is_none());
 }
 
-/// Somebody stored another password after the rotation was over; a retry that
-/// comes late does not bring the one before back.
+/// If someone stored another password after the rotation ended, a late retry does not restore
+/// the previous one.
 #[test]
 fn what_was_current_before_is_not_set_again() {
     for step in Step::ALL {

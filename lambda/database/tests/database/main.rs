@@ -1,5 +1,5 @@
-//! The database function, tested through its library over fakes of Secrets
-//! Manager and of a server.
+//! Tests the function for databases through its library, with fakes of Secrets Manager and of a
+//! server.
 
 mod bad_input;
 mod check;

@@ -1,4 +1,4 @@
-//! The pins, and the secrets that have none.
+//! The pins, and the secrets without a pin.
 
 use keyrota_database_function::arn::SecretArn;
 use keyrota_database_function::event::Step;
@@ -54,7 +54,7 @@ fn what_the_program_writes_is_understood() {
     assert_eq!(pin.rule.length, 20);
     assert_eq!(pin.rule.exclude, "/@\"'\\");
     assert_eq!(pin.old_password, Some(Duration::from_secs(86_400)));
-    // It is asked for as it is pinned, whatever a value says.
+    // The request uses the pinned name, whatever a value contains.
     let administrator = pin.administrator().expect("an administrator");
     assert_eq!(administrator.as_str(), "ops/db-admin");
 }

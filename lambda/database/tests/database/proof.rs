@@ -1,17 +1,16 @@
-//! The proof by exhaustion: every point of every state.
+//! The exhaustive proof: it covers every point of every state.
 //!
-//! A state is all that lasts when no process runs: the user's passwords on the
-//! server, the versions of the secret with their labels, and how far a rotation
-//! has come. From a state, the next step of the rotation is run once without a
-//! fault, once with each fault at each call, and once with each two of them, and
-//! so is a sweep; whatever comes of it is a state again, and so is what Secrets
-//! Manager or an operator then does. States that differ only in names and dates
-//! are one. The search ends when there is no new state, so that what holds in all
-//! of them holds after any number of faults, not only after two.
+//! A state is everything that persists while no process runs: the user's passwords on the
+//! server, the versions of the secret with their labels, and the progress of a rotation. From
+//! each state, the next step of the rotation is run once without a fault, once with each fault
+//! at each call, and once with each pair of faults, and so is a sweep. Each result is another
+//! state, and so is the result of whatever Secrets Manager or an operator does next. States
+//! that differ only in names and dates count as one. The search ends when it finds no new
+//! state, so what holds in all states holds after any number of faults, not only after two.
 //!
-//! After each call it is checked what must hold at each instant
-//! (`World::check`), after each step that no secret was said, and from each
-//! state, with the faults over, that a rotation succeeds without a person.
+//! After each call, the search checks the invariants (`World::check`). After each step, it
+//! checks that no output contains a secret. From each state, it checks that a rotation without
+//! further faults succeeds without a person.
 
 mod explore;
 mod fault;
@@ -56,7 +55,7 @@ fn on_all_processors(
     total.into_inner().expect("no panic")
 }
 
-/// Returns what the searches found, or ends the test with how it came about.
+/// Returns the results of the searches, or ends the test with the history of the failure.
 #[expect(clippy::print_stdout, reason = "the figures are what one looks for")]
 fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
     let explored = found.unwrap_or_else(|found| panic!("{found}"));
@@ -65,23 +64,22 @@ fn expect_nothing(found: Result<Explored, Box<Found>>) -> Explored {
     explored
 }
 
-/// Up to two faults in one run of a step or a sweep, and any number one run after
-/// another.
+/// Up to two faults in one run of a step or a sweep, and any number in consecutive runs.
 #[test]
 fn the_user_is_never_locked_out() {
     let explored = expect_nothing(explore_all(worlds(), 2));
     assert!(explored.states > 1_000, "{explored}");
 }
 
-/// Somebody who may write the secret breaks its own credential at most: between any two
-/// calls they store values, move labels, and send events.
+/// A principal that may write the secret breaks at most the secret's own credential. Between
+/// any two calls, it stores values, moves labels, and sends events.
 #[test]
 fn who_writes_the_secret_breaks_no_other_credential() {
     let explored = expect_nothing(on_all_processors(forged_worlds(), explore_forged));
     assert!(explored.states > 10_000, "{explored}");
 }
 
-/// A part of the whole, in seconds: what must fail where a mistake is put in.
+/// A part of the search that takes seconds. It must fail if a mistake is inserted.
 #[test]
 fn in_short() {
     expect_nothing(explore_all(short_worlds(), 1));

@@ -1,4 +1,4 @@
-//! `setSecret`: which password is tried when, and what is sent where.
+//! `setSecret`: which passwords it tries, and what it sends to which server.
 
 use keyrota_database_function::event::Step;
 use keyrota_database_function::mark::{RETAINED, SETTING};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::fake::AnyFault::{Aws, Server};
 use crate::fake::{ADMINISTRATOR_ARN, Ended, Mishap, Setting, TOKEN, World, rotate, run, run_for};
 
-/// Returns a world in which `createSecret` is done.
+/// Returns a world after `createSecret`.
 fn created(setting: Setting) -> World {
     let world = World::new(setting);
     world.begin(TOKEN);
@@ -19,7 +19,7 @@ fn created(setting: Setting) -> World {
     world
 }
 
-/// Returns what was asked of the server.
+/// Returns the requests to the server.
 fn asked(world: &World) -> Vec<&'static str> {
     let calls = world.calls.borrow();
     let of_server = calls.iter().filter(|call| !call.contains(':'));
@@ -37,7 +37,7 @@ fn the_password_becomes_the_pending_one() {
         assert_eq!(world.carrier(RETAINED).is_some(), setting.retains);
         assert_eq!(asked(&world), ["authenticate", "change"]);
         world.calls.borrow_mut().clear();
-        // Tried again, it finds that it is done.
+        // The retry finds that the work is done.
         assert_eq!(run(&world, Step::Set).name(), "done");
         assert_eq!(asked(&world), ["authenticate"]);
     }
@@ -98,8 +98,8 @@ fn nor_is_it_tried_where_it_is_of_another_user_or_server() {
     }
 }
 
-/// Every fault but that of a wrong password ends the step, at the first login and
-/// at the second, and changes nothing.
+/// Every fault except a wrong password ends the step, at the first login and at the second, and
+/// changes nothing.
 #[test]
 fn another_password_is_tried_only_after_a_wrong_one() {
     for fault in [
@@ -121,7 +121,7 @@ fn another_password_is_tried_only_after_a_wrong_one() {
             assert_eq!(run(&world, Step::Set).name(), expected, "{fault:?}");
             assert_eq!(asked(&world).len(), if call == 3 { 1 } else { 2 });
             assert!(world.works(CURRENT));
-            // Once that is over, the retry succeeds.
+            // After the fault ends, the retry succeeds.
             assert_eq!(run(&world, Step::Set).name(), "done");
         }
     }
@@ -207,7 +207,7 @@ fn a_change_whose_answer_was_lost_is_looked_for() {
             let world = created(setting);
             world.befall(5, mishap);
             assert_eq!(run(&world, Step::Set).name(), ended);
-            // Whether the old one was retained is not known, so it is written down.
+            // It is unknown whether the old password was retained, so that is recorded.
             let retained = setting.retains && ended == "done";
             assert_eq!(world.carrier(RETAINED).is_some(), retained);
             assert_eq!(run(&world, Step::Set).name(), "done");
@@ -216,9 +216,9 @@ fn a_change_whose_answer_was_lost_is_looked_for() {
     }
 }
 
-/// A rotation is cancelled after its password was sent: the server has a password
-/// that no label of AWS's tells of. The next rotation finds it, and AWSCURRENT
-/// works again before another password is sent.
+/// A rotation is cancelled after its password was sent: the server has a password that none of
+/// AWS's labels leads to. The next rotation finds it, and AWSCURRENT works again before another
+/// password is sent.
 #[test]
 fn a_rotation_that_was_broken_off_is_resumed() {
     for setting in [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR] {
@@ -316,9 +316,8 @@ fn without_a_database_or_with_another_engine_it_is_the_same() {
     }
 }
 
-/// The manifest is changed in the middle of a rotation: its version is of a server
-/// that is not pinned any more, and holds the only password that works. It
-/// is not used, nor lost.
+/// The manifest changes during a rotation: its version belongs to a server that is no longer
+/// pinned, and contains the only password that works. The password is neither used nor lost.
 #[test]
 fn what_was_sent_before_the_pins_changed_is_kept_for_when_they_are_put_right() {
     let world = created(Setting::POSTGRES);

@@ -1,4 +1,4 @@
-//! The sweep: what it mends, what it has the server forget, what it measures.
+//! The sweep: the rotations that it finishes, the passwords that it discards, and its metrics.
 
 use std::time::Duration;
 
@@ -114,14 +114,14 @@ fn or_at_once_or_never() {
     assert!(world.works(PREVIOUS));
 }
 
-/// What is the old password to the server may be AWSCURRENT's.
+/// The server's old password may be AWSCURRENT's.
 #[test]
 fn nothing_is_forgotten_while_another_password_was_sent() {
     let world = World::new(mysql(IN_TIME));
     assert_eq!(rotate(&world, TOKEN).name(), "done");
     world.begin("another-token");
     assert!(crate::fake::run_for(&world, Step::Create, "another-token").is_done());
-    // It dies after the change and before the label RETAINED.
+    // The process dies after the change and before it sets the label RETAINED.
     world.befall(5, Mishap::DieAfter);
     assert_eq!(
         crate::fake::run_for(&world, Step::Set, "another-token").name(),
@@ -163,7 +163,7 @@ fn ages_and_lateness_are_measured() {
     world.pass(DAY);
     assert_eq!(sweep(&world).name(), "done");
     assert!(world.said.borrow().contains("\"RotationsOverdue\":1"));
-    // In ordinary times the server is not troubled.
+    // Normally, the sweep makes no calls to the server.
     assert!(!world.calls.borrow().contains(&"authenticate"));
 }
 

@@ -1,4 +1,4 @@
-//! What the tests have in common: a server, drivers that trust it, users.
+//! What the tests share: a server, drivers that trust it, and users.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,10 +9,10 @@ use keyrota_database_function::server::{
 use keyrota_test_servers::{self as servers, Certificate, Options, Server};
 use secrecy::SecretString;
 
-/// The name under which each server's authority is packed.
+/// The name of each server's certificate authority file in the package.
 pub const AUTHORITY: &str = "authority.pem";
 
-/// A server, and drivers that trust its authority.
+/// A server, and drivers that trust its certificate authority.
 pub struct Bench {
     pub server: Server,
     pub engines: Engines,
@@ -20,12 +20,12 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts a server with settings of its own.
+    /// Starts a server with its own settings.
     pub fn start(engine: servers::Engine, settings: &[&str]) -> Self {
         Self::showing(engine, Certificate::Valid, settings)
     }
 
-    /// The same, with another certificate.
+    /// Starts a server with its own settings and another certificate.
     pub fn showing(engine: servers::Engine, certificate: Certificate, settings: &[&str]) -> Self {
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let options = Options {
@@ -33,7 +33,7 @@ impl Bench {
             settings,
         };
         let server = Server::start(engine, options).expect("a server");
-        // Packed as in the function's zip; it goes with the server's folder.
+        // Packaged as in the function's zip file. It is deleted with the server's folder.
         let folder = server.folder().join("tls");
         std::fs::create_dir(&folder).expect("a folder");
         std::fs::copy(server.authority(), folder.join(AUTHORITY)).expect("a copy");
@@ -65,7 +65,7 @@ impl Bench {
         self.engines.authenticate(&self.endpoint, login).await
     }
 
-    /// Changes the login's own password.
+    /// Changes the password of the session's user.
     pub async fn change(
         &self,
         login: &Login,
@@ -80,7 +80,7 @@ impl Bench {
         self.engines.change(&self.endpoint, login, &change).await
     }
 
-    /// Changes a password to one that then works where the one before does not.
+    /// Changes a password, and checks that the new one works and the previous one does not.
     pub async fn check_change(&self, login: &Login, old: &Login, new: &Login) {
         assert_eq!(self.authenticate(old).await, Ok(()));
         assert_eq!(self.change(login, new, false).await, Ok(Before::Void));
@@ -92,7 +92,7 @@ impl Bench {
         );
     }
 
-    /// Holds that the server has written none of some passwords down.
+    /// Asserts that the server wrote none of these passwords to its logs.
     pub fn check_log(&self, statement: &str, passwords: &[&str]) {
         let log = self.server.log();
         assert!(log.contains(statement), "the log lacks `{statement}`");
@@ -109,19 +109,19 @@ pub fn login(username: &str, password: &str) -> Login {
     }
 }
 
-/// Returns a name that no other test has.
+/// Returns a unique name.
 pub fn unique(purpose: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("{purpose}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Every printable character of ASCII, and some that are not.
+/// Returns every printable ASCII character, and some others.
 pub fn any_characters() -> String {
     let ascii: String = (' '..='~').collect();
     format!("{ascii} ü€𝄞 '' \\' \"\" $1 %s")
 }
 
-/// Returns what an error is told by.
+/// Returns the fault and the code that identify an error.
 pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (ServerFault, String) {
     match result {
         Ok(_) => panic!("it went well"),
@@ -129,7 +129,7 @@ pub fn told<T: PartialEq>(result: Result<T, ServerError>) -> (ServerFault, Strin
     }
 }
 
-/// Holds an error to its fault and code.
+/// Asserts the fault and the code of an error.
 pub fn check<T: PartialEq>(result: Result<T, ServerError>, fault: ServerFault, code: &str) {
     assert_eq!(told(result), (fault, code.to_owned()));
 }

@@ -1,5 +1,5 @@
-//! Servers that are none: what somebody may do who has got between, where the
-//! manifest asks for no proof of who the server is.
+//! Impostors: what an attacker on the network path can do if the manifest does not require the
+//! server to prove its identity.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +19,7 @@ use crate::bench::{Bench, Kind, check, login};
 
 const PASSWORD: &str = "Tr0ub4dor-hostile";
 
-/// Returns TLS with a certificate that nobody has to trust.
+/// Returns TLS with a certificate that nobody needs to trust.
 fn tls() -> TlsAcceptor {
     static CONFIGURATION: OnceLock<Arc<ServerConfig>> = OnceLock::new();
     let configuration = CONFIGURATION.get_or_init(|| {
@@ -38,17 +38,17 @@ fn tls() -> TlsAcceptor {
     TlsAcceptor::from(Arc::clone(configuration))
 }
 
-/// What an impostor says.
+/// What an impostor sends.
 struct Impostor {
     engine: Engine,
-    /// Before TLS, in the engine's turn.
+    /// Before TLS, when it is the server's turn in the engine's protocol.
     plain: Vec<u8>,
-    /// Within TLS, each after it was spoken to.
+    /// Within TLS, each in response to a message.
     said: Vec<Vec<u8>>,
 }
 
 impl Impostor {
-    /// Logs in to the impostor. Returns what came of it, and what it heard.
+    /// Logs in to the impostor. Returns the result, and what the impostor received.
     async fn log_in(self) -> (Result<(), ServerError>, Vec<u8>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = Endpoint {
@@ -71,7 +71,7 @@ impl Impostor {
     async fn serve(self, listener: &TcpListener) -> Vec<u8> {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut request = [0; 36];
-        // PostgreSQL's client speaks first.
+        // PostgreSQL's client sends the first message.
         if self.engine == Engine::Postgres {
             stream
                 .read_exact(&mut request[..8])
@@ -97,7 +97,7 @@ impl Impostor {
     }
 }
 
-/// Holds a login to an error, and the impostor to not hearing the password.
+/// Asserts the error of a login, and that the impostor did not receive the password.
 async fn refused(impostor: Impostor, fault: ServerFault, code: &str) {
     let (result, heard) = impostor.log_in().await;
     check(result, fault, code);
@@ -113,7 +113,7 @@ fn postgres(said: &[&[u8]]) -> Impostor {
     }
 }
 
-/// Returns a message of PostgreSQL's.
+/// Returns a PostgreSQL message.
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).expect("a short message");
     [&[kind], length.to_be_bytes().as_slice(), body].concat()
@@ -141,7 +141,7 @@ async fn postgres_has_to_end_what_it_begins() {
 
 #[tokio::test]
 async fn postgres_hears_of_the_certificate_that_it_showed() {
-    // So that nobody in between can pass a login on to the server.
+    // This prevents an attacker in between from relaying a login to the server.
     let both = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
     let both = message(b'R', both);
     let impostor = postgres(&[&both, &message(b'R', b"\0\0\0\0")]);
@@ -169,7 +169,7 @@ async fn postgres_may_not_have_us_take_memory() {
 
 #[tokio::test]
 async fn what_is_said_before_tls_is_no_part_of_it() {
-    // All that a login takes, put behind the answer in clear text.
+    // All messages of a login, appended to the response in clear text.
     let done = message(b'R', b"\0\0\0\0");
     let ready = message(b'Z', b"I");
     let impostor = Impostor {
@@ -184,7 +184,7 @@ async fn what_is_said_before_tls_is_no_part_of_it() {
     refused(impostor, ServerFault::Refused, "protocol").await;
 }
 
-/// Returns a packet of MySQL's.
+/// Returns a MySQL packet.
 fn packet(sequence: u8, body: &[u8]) -> Vec<u8> {
     let length = u8::try_from(body.len()).expect("a short packet");
     [&[length, 0, 0, sequence], body].concat()

@@ -1,5 +1,5 @@
-//! The drivers against real servers: each fault is produced by a server that
-//! really has it. One server an engine is shared, each test has a user of its own.
+//! Tests the drivers against real servers: each fault comes from a server that really has it.
+//! The tests share one server per engine, and each test has its own user.
 
 mod bench;
 mod hostile;

@@ -17,7 +17,7 @@ fn bench() -> &'static Bench {
     })
 }
 
-/// Makes a user with the password `old`, and returns its name.
+/// Creates a user with the password `old`, and returns its name.
 fn user(purpose: &str, options: &str) -> String {
     user_of(bench(), purpose, options)
 }
@@ -30,7 +30,7 @@ fn user_of(bench: &Bench, purpose: &str, options: &str) -> String {
     name
 }
 
-/// Makes a user of ed25519 with the password `old`.
+/// Creates a user with the plugin ed25519 and the password `old`.
 fn ed25519_user(purpose: &str) -> String {
     let name = unique(purpose);
     let via = "IDENTIFIED VIA ed25519 USING PASSWORD('old')";
@@ -38,7 +38,7 @@ fn ed25519_user(purpose: &str) -> String {
     name
 }
 
-/// Makes a user that may change others' passwords.
+/// Creates a user that may change other users' passwords.
 fn administrator() -> String {
     let name = user("administrator", "");
     bench().sql(&format!(
@@ -52,7 +52,7 @@ async fn a_user_changes_its_own_password() {
     let (bench, name) = (bench(), user("own", ""));
     let (old, new) = (login(&name, "old"), login(&name, "Tr0ub4dor-own-new"));
     bench.check_change(&old, &old, &new).await;
-    // It keeps no password beside the new one.
+    // MariaDB keeps no password besides the new one.
     let newer = login(&name, "Tr0ub4dor-own-newer");
     assert_eq!(bench.change(&new, &newer, true).await, Ok(Before::Void));
     let discarded = bench.engines.discard(&bench.endpoint, &newer, &name).await;
@@ -218,7 +218,7 @@ async fn unproven_servers_are_logged_in_to_where_that_is_enough() {
     }
 }
 
-/// One server for what is set for all of its users.
+/// Uses a separate server, because the settings apply to all of its users.
 #[tokio::test]
 async fn a_server_that_does_not_take_a_change_says_why() {
     let bench = Bench::start(Kind::MariaDb, &["plugin-maturity=unknown"]);
@@ -232,7 +232,7 @@ async fn a_server_that_does_not_take_a_change_says_why() {
     );
     bench.sql("SET GLOBAL read_only = OFF");
 
-    // A server that wants to see the password gets it if it does not write it down.
+    // A server that requires the password receives it if it does not log it.
     bench.sql("INSTALL SONAME 'simple_password_check'");
     let strong = login(&name, "Tr0ub4dor-strong");
     let result = bench.change(&old, &strong, false).await;

@@ -1,5 +1,5 @@
-//! MySQL. The shared server reads quoted texts in the least usual way, so that
-//! no statement of ours may depend on a mode.
+//! MySQL. The shared server reads string literals in the least usual way, so the tests fail if
+//! a statement depends on a mode.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn bench() -> &'static Bench {
     BENCH.get_or_init(|| Bench::start(Kind::MySql, &[MODES]))
 }
 
-/// Makes a user with the password `old`, and returns its name.
+/// Creates a user with the password `old`, and returns its name.
 fn user(purpose: &str, options: &str) -> String {
     user_of(bench(), purpose, options)
 }
@@ -67,7 +67,7 @@ async fn the_password_before_is_retained_where_the_user_may() {
         "1045",
     );
     assert_eq!(bench.authenticate(&new).await, Ok(()));
-    // There need be none.
+    // It succeeds if there is no such password.
     assert_eq!(discard(bench, &new, &name).await, Ok(()));
     bench.check_log("RETAIN CURRENT PASSWORD", &["Tr0ub4dor-retain"]);
 }
@@ -164,7 +164,7 @@ async fn an_expired_password_can_still_be_changed() {
         ServerFault::LoginForbidden,
         "1820",
     );
-    // A mode that cannot be known would read this otherwise.
+    // A mode that cannot be determined would change the meaning of this.
     let result = bench
         .change(&old, &login(&name, "back\\slash"), false)
         .await;
@@ -226,7 +226,7 @@ async fn the_database_is_the_one_that_is_named() {
 async fn refused_changes_are_told_apart() {
     let (bench, name, other) = (bench(), user("refused", ""), user("other", ""));
     let own = login(&name, "old");
-    // It does not even see that the other is there.
+    // The user cannot even see that the other one exists.
     let result = bench.change(&own, &login(&other, "new"), false).await;
     check(result, ServerFault::UserUnknown, "");
     let administrator = user("administrator", "");
@@ -276,11 +276,11 @@ async fn unproven_servers_are_logged_in_to_where_that_is_enough() {
     }
 }
 
-/// One server for what is set for all of its users.
+/// Uses a separate server, because the settings apply to all of its users.
 #[tokio::test]
 async fn a_server_that_does_not_take_a_change_says_why() {
     let bench = Bench::start(Kind::MySql, &["max-connections=10"]);
-    // Nobody may come from here: it says so before there is TLS.
+    // No user may connect from here. The server refuses before TLS.
     let result = bench.authenticate(&login("app", "old")).await;
     check(result, ServerFault::LoginForbidden, "1130");
 
@@ -304,7 +304,7 @@ async fn a_server_that_does_not_take_a_change_says_why() {
         "1205",
     );
 
-    // A connection that is ended while the change waits for the lock.
+    // The connection is closed while the change waits for the lock.
     let end = async {
         let waiting = format!(
             "SELECT CONCAT('KILL ', id) FROM information_schema.processlist

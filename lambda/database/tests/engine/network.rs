@@ -1,4 +1,4 @@
-//! The way to a server.
+//! Connecting to a server.
 
 use std::net::TcpListener;
 
@@ -46,7 +46,7 @@ async fn a_port_without_a_listener_is_told() {
 
 #[tokio::test]
 async fn a_listener_that_says_nothing_is_given_up_on() {
-    // It takes connections, as the operating system does by itself, and no more.
+    // The operating system accepts connections, but nothing responds on them.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let (first, second) = tokio::join!(

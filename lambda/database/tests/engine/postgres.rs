@@ -13,7 +13,7 @@ fn bench() -> &'static Bench {
     BENCH.get_or_init(|| Bench::start(Kind::Postgres, &[]))
 }
 
-/// Makes a user with the password `old`, and returns its name.
+/// Creates a user with the password `old`, and returns its name.
 fn user(purpose: &str, options: &str) -> String {
     let name = unique(purpose);
     bench().sql(&format!(
@@ -93,7 +93,7 @@ async fn who_may_not_log_in_is_told_apart() {
     check(result, ServerFault::WrongCredentials, "28P01");
     let result = bench.authenticate(&wrong("nobody_of_that_name")).await;
     check(result, ServerFault::WrongCredentials, "28P01");
-    // What the server does not tell apart, though we might wish it did.
+    // PostgreSQL reports an expired password as a wrong one.
     let name = user("expired", "VALID UNTIL '2001-01-01'");
     let result = bench.authenticate(&login(&name, "old")).await;
     check(result, ServerFault::WrongCredentials, "28P01");
@@ -144,7 +144,7 @@ async fn refused_changes_are_told_apart() {
     let nobody = login("nobody_of_that_name", "new");
     let result = bench.change(&administrator, &nobody, false).await;
     check(result, ServerFault::UserUnknown, "42704");
-    // All that a check of passwords can tell from a verifier.
+    // This is all that a password check can detect in a verifier.
     bench.sql(&format!(
         "ALTER ROLE {name} SET session_preload_libraries = passwordcheck"
     ));
@@ -206,7 +206,7 @@ async fn a_server_that_takes_no_changes_is_busy() {
     let mut bench = Bench::start(Kind::Postgres, &[]);
     bench.sql("CREATE ROLE app LOGIN PASSWORD 'old'");
     let (old, new) = (login("app", "old"), login("app", "new"));
-    // A replica, of nobody.
+    // A replica without a primary.
     bench.server.stop();
     let signal = bench.server.folder().join("data/standby.signal");
     std::fs::File::create(signal).expect("a file");
@@ -218,7 +218,7 @@ async fn a_server_that_takes_no_changes_is_busy() {
         "25006",
     );
 
-    // One that is not up yet: a replica that nobody may read.
+    // A server that is still starting: a replica that accepts no connections.
     bench.server.stop();
     let settings = bench.server.folder().join("data/postgresql.auto.conf");
     std::fs::File::options()
@@ -259,7 +259,7 @@ async fn a_server_that_dies_under_a_change_leaves_it_open() {
     let (result, ()) = tokio::join!(engines.change(endpoint, &old, &change), kill);
     drop(held);
     assert_eq!(result.expect_err("it died").fault, ServerFault::Unclear);
-    // Not up, and nobody listens.
+    // The server is down, and nothing listens on the port.
     check(
         bench.authenticate(&old).await,
         ServerFault::Unreachable,

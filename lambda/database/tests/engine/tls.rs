@@ -1,4 +1,4 @@
-//! What a server's certificate has to be, by what is asked of it.
+//! Verification of a server's certificate, for each setting.
 
 use keyrota_database_function::server::{
     Endpoint, Server as _, ServerError, ServerFault, Verification,
@@ -32,7 +32,7 @@ async fn the_right_certificate_is_right() {
     for verification in [Full, Authority, Any] {
         assert_eq!(at(&bench, verification).await, Ok(()));
     }
-    // By its address, which the certificate has, too.
+    // By its address, which the certificate also contains.
     let endpoint = Endpoint {
         host: "127.0.0.1".to_owned(),
         ..bench.endpoint.clone()
@@ -58,7 +58,7 @@ async fn authorities_that_do_not_know_the_server_do_not_trust_it() {
             .authenticate(&endpoint, &login("app", "old"))
             .await
     };
-    // This machine's own.
+    // The operating system's own authorities.
     check(with(None).await, ServerFault::Untrusted, "UnknownIssuer");
     check(
         with(Some("not packed.pem")).await,

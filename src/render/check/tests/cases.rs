@@ -1,14 +1,14 @@
-//! One mutation a rule, of a rendering that passes.
+//! One mutation for each rule, of a rendering that passes the check.
 
 use super::{BOTH, BOUNDARY, DATABASES, EVERYTHING, swap};
 
-/// What stands in for a secret; AWS's documentation has the first two.
+/// Placeholders for secrets. The first two are from AWS's documentation.
 pub const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const SECRET_PART: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLE";
 pub const PASSWORD: &str = "correct-horse";
 
-/// A way to break one rule.
+/// A way to violate one rule.
 pub struct Case {
     pub rule: &'static str,
     pub manifest: &'static str,
@@ -204,7 +204,7 @@ fn policies() -> impl IntoIterator<Item = Case> {
     }
 }
 
-/// A database that is reached, verified and guessed in doubtful ways.
+/// A database with a questionable network, verification, and password rule.
 const DOUBTFUL: &str = "\
 version: 1
 stack: keys
@@ -240,7 +240,7 @@ fn databases() -> impl IntoIterator<Item = Case> {
         "database-unverified", DOUBTFUL => str::to_owned;
         "rds-authority", DOUBTFUL => str::to_owned;
         "weak-password", DOUBTFUL => str::to_owned;
-        // What holds for one function holds for the other.
+        // A rule for one function also applies to the other.
         "function-role-actions", BOTH => |text| {
             swap(text, "              - iam:CreateAccessKey\n", "              - iam:CreateAccessKey\n              - secretsmanager:GetRandomPassword\n              - ec2:DescribeSubnets\n")
         };

@@ -1,4 +1,4 @@
-//! The tables in `docs/reference/rules.md` are made from the table of rules.
+//! The tables in `docs/reference/rules.md` are generated from the table of rules.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Every rule can fire, and fires on nothing that keyrota renders.
+//! Every rule can find something, and finds nothing in what keyrota renders.
 
 mod cases;
 mod documentation;
@@ -16,8 +16,8 @@ const BOUNDARY: &str = include_str!("../../../../examples/boundary.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
-/// Returns what the check says of a rendering that `edit` has changed, as it is
-/// told; a template that cannot be resolved is refused like any other.
+/// Returns the output of the check for a rendering that `edit` has changed. A template that
+/// cannot be resolved is refused like any other.
 fn findings(manifest: &str, edit: impl Fn(&str) -> String) -> Vec<Finding> {
     let [shard] = shards(model::load(manifest, None).unwrap().model);
     match reported(&shard, edit) {
@@ -33,7 +33,7 @@ fn reported(shard: &Shard, edit: impl Fn(&str) -> String) -> Result<(Rendered<'_
     checked(shard, &[], edit(&text)).map(|(rendered, _, report)| (rendered, report))
 }
 
-/// Returns the text with the first `find` replaced, which must be there.
+/// Returns the text with the first occurrence of `find` replaced. `find` must occur.
 fn swap(text: &str, find: &str, replace: &str) -> String {
     assert!(text.contains(find), "{find} is not in the rendering");
     text.replacen(find, replace, 1)
@@ -48,7 +48,7 @@ fn what_keyrota_renders_passes_every_rule() {
             let silent = model.alarms.email.is_empty();
             let rendering = render(&shards(model), &templates()).unwrap();
             let told: BTreeSet<&str> = rendering.findings.iter().map(|one| one.kind).collect();
-            // Most of them have no address to tell; one has an exception too many.
+            // Most of them have no address for alarms, and one has an unnecessary exception.
             let expected = match path.file_name().and_then(|name| name.to_str()) {
                 Some("exceptions.yaml") => vec!["unused-exception"],
                 Some("boundary.yaml") => vec![],
@@ -122,7 +122,7 @@ fn every_rule_says_all_that_it_should() {
                 rule.id
             );
         }
-        // What AWS refuses is never only told.
+        // A finding that AWS would refuse is never only a warning.
         assert!(
             !rule.refused_by_aws || rule.severity == Severity::Error,
             "{}",
@@ -148,7 +148,7 @@ fn no_finding_shows_the_secret_that_it_is_about() {
     }
 }
 
-/// Names can have any form that AWS takes; none of them is taken for a secret.
+/// Names can have any form that AWS accepts, and the check mistakes none of them for a secret.
 #[test]
 fn a_name_that_looks_random_is_no_secret() {
     let name = "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0Uv1Wx2Yz3A";
@@ -158,7 +158,7 @@ fn a_name_that_looks_random_is_no_secret() {
     );
     assert_eq!(findings(&manifest, str::to_owned), []);
     let tagged = manifest.replace("alarms:", &format!("tags: {{ note: {name} }}\nalarms:"));
-    // The same text where a name is also given is a name; alone it is not.
+    // The same text is a name if the manifest gives that name. Otherwise, it is not.
     let other = tagged.replace(&format!("user: {name}, secret: x/{name}/y"), "user: ada");
     assert_eq!(findings(&other, str::to_owned)[0].kind, "secret-material");
 }
@@ -188,7 +188,8 @@ fn an_exception_accepts_what_it_names() {
     assert_eq!(found("Alarm"), both);
     assert_eq!(found("AlarmTopic.Tags"), both);
 
-    // A house rule that refuses can be accepted too, and its place may be inside.
+    // keyrota's own rule that refuses a stack can have an exception too, and its place may be a
+    // property.
     let open = |text: &str| swap(text, "EnableKeyRotation: true", "EnableKeyRotation: false");
     let manifest =
         excepting("kms-rotation", "EncryptionKey").replace("ada", "ada, kms_key: create");
@@ -239,7 +240,7 @@ fn findings_of_several_stacks_name_the_file() {
     let open = |text: &str| swap(text, "EnableKeyRotation: true", "EnableKeyRotation: false");
     let (opened, excepted) = reported(&both[1], open).unwrap();
     let found = conclude(&[fine, opened], &[passed, excepted]);
-    // The exception is used in one of them, which is enough.
+    // One of the stacks uses the exception, which is enough.
     let told: Vec<_> = found
         .iter()
         .map(|one| (one.kind, one.path.as_str()))
@@ -253,8 +254,8 @@ fn findings_of_several_stacks_name_the_file() {
     );
 }
 
-/// As many entries as a stack holds, in every way to rotate, with policies that are
-/// cut into parts.
+/// The maximum number of entries in a stack, in every way to rotate, with policies that are
+/// split.
 #[test]
 fn a_full_stack_passes() {
     let mut manifest =
@@ -267,7 +268,7 @@ fn a_full_stack_passes() {
         )
         .unwrap();
     }
-    // An administrator of the stack's own, in another part of the managed policies.
+    // An administrator that the stack owns, in another part of the managed policies.
     manifest.push_str("  - { user: administrator, secret: ops/administrator }\n");
     assert_eq!(findings(&manifest, str::to_owned), []);
 }

@@ -140,7 +140,7 @@ fn words(text: &str) -> Line {
     }
 }
 
-/// The external parties that interact with the stacks.
+/// Returns the external parties that interact with the stacks.
 fn outside<'a>(
     stacks: &'a [Rendered<'_>],
     account: &str,

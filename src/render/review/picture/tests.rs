@@ -1,4 +1,4 @@
-//! Whatever is in the picture, nothing lies over anything.
+//! Nothing in the diagram overlaps, whatever its contents are.
 
 use proptest::prelude::*;
 
@@ -47,7 +47,7 @@ fn card(id: &'static str, column: usize, lines: &[String]) -> Card {
     }
 }
 
-/// Every arrow that there can be between the cards.
+/// Returns every possible arrow between the cards.
 fn arrows(cards: &[Card]) -> Vec<Arrow> {
     let all = ARROWS.iter().map(|(from, to, verb, _)| (from, to, verb));
     let all = all.chain(ELSEWHERE.iter().map(|(from, to, verb, _)| (from, to, verb)));
@@ -70,7 +70,7 @@ fn overlap(one: [u32; 4], other: [u32; 4]) -> bool {
     one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
 }
 
-/// The stretches of a path of `M`, `H`, `V` and `Q`, as rectangles without width.
+/// Returns the segments of a path of `M`, `H`, `V`, and `Q`, as rectangles without width.
 fn stretches(path: &str) -> Vec<[u32; 4]> {
     let mut at = (0, 0);
     let mut found = Vec::new();
@@ -150,7 +150,7 @@ proptest! {
                 prop_assert!(!overlap(*extent, *other), "{} {}", text, more);
             }
         }
-        // No line runs through a word, or along another line.
+        // No line crosses a label, or runs along another line.
         let lines: Vec<(usize, [u32; 4])> = drawing
             .arrows
             .iter()

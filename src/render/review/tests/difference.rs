@@ -1,4 +1,4 @@
-//! What changed, as the page says it.
+//! The changes, as the page describes them.
 
 use super::{compared, rendered, texts};
 use crate::model;
@@ -15,7 +15,7 @@ access_keys:
   - { user: bob, secret: bob, rotate_as: role, readers: [\"arn:aws:iam::111122223333:role/reader\"] }
 ";
 
-/// The sentences of one kind, without markup.
+/// Returns the sentences of one kind, without markup.
 fn told(page: &str, kind: &str) -> Vec<String> {
     let mark = format!("<span class=\"change\">{kind}</span> <span>");
     let parts = page.split(&mark).skip(1);
@@ -66,7 +66,7 @@ fn a_new_user_gains_and_one_that_is_gone_loses() {
     );
 }
 
-/// The policies are cut otherwise, and allow the same.
+/// The policies are split differently, and allow the same.
 #[test]
 fn how_statements_are_cut_is_no_gain() {
     let stack = rendered(BEFORE, None).files.remove("stack.yaml").unwrap();
@@ -135,7 +135,7 @@ fn what_is_no_template_is_refused_by_name() {
     }
 }
 
-/// The page of `BEFORE`, compared with a template.
+/// Returns the page of `BEFORE`, compared with a template.
 fn since(template: &str) -> Result<String, Error> {
     let model = model::load(BEFORE, None).unwrap().model;
     let fleet = Fleet::of(model, Record::default()).unwrap();

@@ -1,4 +1,4 @@
-//! What the page promises.
+//! The properties of the page.
 
 mod difference;
 mod page;
@@ -13,7 +13,7 @@ const EVERYTHING: &str = include_str!("../../../../examples/everything.yaml");
 const DATABASES: &str = include_str!("../../../../examples/databases.yaml");
 const BOTH: &str = include_str!("../../../../examples/keys-and-databases.yaml");
 
-/// Renders a manifest, over as many stacks as it takes.
+/// Renders a manifest as as many stacks as necessary.
 fn rendered(manifest: &str, before: Option<&Before>) -> Rendering {
     let model = model::load(manifest, None).unwrap().model;
     let fleet = Fleet::of(model, Record::default()).unwrap();
@@ -25,7 +25,7 @@ fn page(manifest: &str) -> String {
     rendered(manifest, None).files.remove(REVIEW).unwrap()
 }
 
-/// The page of a manifest, compared with that of another.
+/// Returns the page of a manifest, compared with that of another.
 fn compared(earlier: &str, manifest: &str) -> String {
     let stack = rendered(earlier, None).files.remove("stack.yaml").unwrap();
     let before = Before {
@@ -38,7 +38,7 @@ fn compared(earlier: &str, manifest: &str) -> String {
         .unwrap()
 }
 
-/// A manifest with so many users.
+/// Returns a manifest with this number of users.
 fn users(count: usize) -> String {
     use std::fmt::Write as _;
     let mut text = "version: 1\nstack: many\naccess_keys:\n".to_owned();
@@ -52,7 +52,7 @@ fn users(count: usize) -> String {
     text
 }
 
-/// The text of each element of a class, without its markup.
+/// Returns the text of each element of a class, without its markup.
 fn texts(page: &str, before: &str) -> Vec<String> {
     let parts = page.split(before).skip(1);
     let element = |part: &str| part.split_once("</").map(|(text, _)| text.to_owned());

@@ -20,7 +20,7 @@ fn the_same_manifest_gives_the_same_page_in_any_order() {
     assert_eq!(page(EVERYTHING), page(&turned));
 }
 
-/// Nothing is loaded, and what runs is what the policy names.
+/// The page loads nothing, and runs only what its content security policy names.
 #[test]
 fn the_page_is_one_file_and_its_policy_allows_nothing_else() {
     let page = page(EVERYTHING);
@@ -50,7 +50,7 @@ fn the_page_is_one_file_and_its_policy_allows_nothing_else() {
         let found = after
             .find(loading)
             .map(|at| &after[at..(at + 40).min(after.len())]);
-        // Words may begin so; attributes may not.
+        // Words may begin like this, but attributes may not.
         let attribute = |text: &str| {
             loading != " on"
                 || text[3..].starts_with(|one: char| one.is_ascii_lowercase())
@@ -62,8 +62,8 @@ fn the_page_is_one_file_and_its_policy_allows_nothing_else() {
     }
 }
 
-/// Every resource has a line in the drawing, in the cards and in a table; where
-/// they are too many, they are counted.
+/// Every resource has a line in the drawing, in the cards, and in a table. If there are too
+/// many, they are counted.
 #[test]
 fn the_picture_has_every_resource() {
     for (manifest, whole) in [
@@ -108,7 +108,7 @@ fn the_picture_has_every_resource() {
     }
 }
 
-/// Arrows and contents lead somewhere.
+/// Arrows and the table of contents have valid targets.
 #[test]
 fn every_link_has_its_target() {
     for manifest in [
@@ -125,13 +125,13 @@ fn every_link_has_its_target() {
             .map(|rest| rest.split_once('"').unwrap().0);
         for target in targets {
             let times = page.matches(&format!(" id=\"{target}\"")).count();
-            // A stack without readers has nothing to say of them.
+            // A stack without readers has no section about them.
             assert!(times == 1 || target == "readers", "{target}: {times}");
         }
     }
 }
 
-/// What AWS leaves free, and what a person can write in a manifest.
+/// All characters that AWS allows and that a person can write in a manifest.
 #[test]
 fn a_hostile_name_stays_text() {
     let mut shown = 0;
@@ -171,7 +171,7 @@ fn a_hostile_name_stays_text() {
                     "alarms": { "email": [email] },
                     "access_keys": [entry],
                 });
-                // What the manifest refuses cannot reach the page.
+                // A value that the manifest refuses cannot reach the page.
                 if crate::model::load(&manifest.to_string(), None).is_err() {
                     continue;
                 }
@@ -183,7 +183,7 @@ fn a_hostile_name_stays_text() {
     assert!(shown > 40, "{shown} of them reach the page");
 }
 
-/// Nothing of a name has become markup.
+/// Checks that no part of a name has become markup.
 fn check_markup(page: &str, hostile: &str) {
     for markup in [
         "<script>alert",
@@ -200,7 +200,7 @@ fn check_markup(page: &str, hostile: &str) {
     }
 }
 
-/// An arrow leads to the permission that allows it, and is not there without one.
+/// An arrow links to the permission that allows it, and does not exist without one.
 #[test]
 fn arrows_lead_to_what_allows_them() {
     let arrows = |page: &str| -> BTreeMap<String, String> {
@@ -304,7 +304,7 @@ fn escapes_what_html_reads_as_markup() {
     assert_eq!(escaped("가\u{202e}x\0\r\n"), "가\\u{202e}x\\u{0}\\u{d}\n");
 }
 
-/// Digests on the page are those of the files beside it.
+/// The digests on the page are those of the files beside it.
 #[test]
 fn the_digests_are_those_of_the_files() {
     let rendering = rendered(EVERYTHING, None);
@@ -319,21 +319,22 @@ fn the_digests_are_those_of_the_files() {
     }
 }
 
-/// A page for thousands stays one that a browser opens: what is alike is said once.
+/// A page for thousands of secrets stays small enough for a browser, because similar ones share
+/// their text.
 #[test]
 fn the_page_grows_by_a_row_a_secret() {
     let sizes = [200, 700].map(|count| page(&users(count)).len());
     let each = (sizes[1] - sizes[0]) / 500;
     assert!(each <= 300, "{each} bytes a secret");
     let page = page(&users(700));
-    // The deployer's policies of the other stacks are not read again, and that is said.
+    // The deployer's policies of the other stacks are not parsed again, and the page says so.
     assert!(page.contains("This is the policy of the first stack. 4 others have the same"));
     assert!(page.contains("700 secrets, all with the same settings"));
     assert_eq!(texts(&page, "<span class=\"letter\">"), ["A"]);
     assert!(page.contains("each of 700 users may") || page.contains("Each of 700 users may"));
 }
 
-/// The values of secrets are nowhere, and neither is a place on this machine.
+/// The page contains neither the value of a secret nor a path on this machine.
 #[test]
 fn nothing_is_told_that_nobody_should_read() {
     let page = page(EVERYTHING);
@@ -342,8 +343,8 @@ fn nothing_is_told_that_nobody_should_read() {
     }
 }
 
-/// The first thing that is read is the last that may promise too much: a server takes a
-/// new password before it is tried, and an old key may go while a client still uses it.
+/// The first text on the page must not promise too much: a server accepts a new password before
+/// it is tested, and an old key may be retired while a client still uses it.
 #[test]
 fn the_head_promises_what_is_kept() {
     for (manifest, promised) in [

@@ -1,4 +1,4 @@
-//! Statements and what is said of them.
+//! The sentences about statements.
 
 use serde_json::json;
 
@@ -48,19 +48,19 @@ fn a_statement_is_said_whole() {
             json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": many }),
             "the rotation function may read 9 secrets, and no others.",
         ),
-        // An action that there are no words for.
+        // An action without words.
         (
             Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": ["s3:GetObject", "glacier:Melt"], "Resource": "arn:aws:s3:::ice/*" }),
             "the rotation function may read the objects in the bucket ice, and call glacier:Melt on it.",
         ),
-        // What is elsewhere is not taken for a neighbour.
+        // A resource elsewhere is not mistaken for one of the stack's.
         (
             Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "arn:aws:secretsmanager:us-east-1:444455556666:secret:a-??????" }),
             "the rotation function may read arn:aws:secretsmanager:us-east-1:444455556666:secret:a, and no other.",
         ),
-        // A condition that there are no words for, and one whose operator is not the usual.
+        // A condition without words, and one with an unusual operator.
         (
             Holder::Function(Strategy::AccessKeys),
             json!({ "Effect": "Allow", "Action": "sns:Publish", "Resource": "*", "Condition": { "IpAddress": { "aws:SourceIp": ["10.0.0.0/8"] }, "StringNotEquals": { "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com" } } }),
@@ -154,7 +154,7 @@ fn wildcards_are_explained_and_grave_actions_marked() {
     assert!(gravity.is_empty());
 }
 
-/// Each action of our own policies has words; a new one is to get some.
+/// Each action in the built-in policies has words, and so must every new one.
 #[test]
 fn no_word_says_more_than_its_action() {
     let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
@@ -217,7 +217,8 @@ fn the_actions_of_the_policies_have_words() {
     }
 }
 
-/// What is of several kinds is said kind by kind, and whole where that cannot be told.
+/// A statement about several kinds has a sentence for each, and one sentence for the whole if
+/// the kinds are unclear.
 #[test]
 fn a_statement_of_several_kinds_is_said_in_parts() {
     let setting = Setting {
@@ -251,7 +252,7 @@ fn a_statement_of_several_kinds_is_said_in_parts() {
             "read the objects b/payments-keys/*.",
         ]
     );
-    // A resource that no action is known to be for, and an action of another service.
+    // A resource without a known action, and an action of another service.
     for (action, resource) in [("iam:CreateRole", user), ("sqs:SendMessage", role)] {
         let (_, said) = parts(
             json!({ "Effect": "Allow", "Action": [action, "iam:GetUser"], "Resource": [resource, objects] }),
@@ -260,7 +261,7 @@ fn a_statement_of_several_kinds_is_said_in_parts() {
     }
 }
 
-/// What a policy names is on the page: nothing is lost on the way into words.
+/// The page contains every name in a policy: nothing is lost in the sentences.
 #[test]
 fn every_statement_is_on_the_page() {
     let rendering = super::rendered(EVERYTHING, None);

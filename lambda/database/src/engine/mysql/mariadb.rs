@@ -74,9 +74,8 @@ async fn prepare(
     another(session, username).await
 }
 
-/// Returns another's account, which takes `SELECT` on `mysql.global_priv`. Of
-/// several that differ in the host they are for, none is chosen: each may have a
-/// password of its own.
+/// Returns another user's account, which requires `SELECT` on `mysql.global_priv`. If several
+/// accounts differ in their host part, it returns none: each may have its own password.
 async fn another(session: &mut Session, username: &str) -> Result<Account, ServerError> {
     let user = literal(username);
     let rows = session
@@ -106,7 +105,7 @@ async fn another(session: &mut Session, username: &str) -> Result<Account, Serve
         row.next().flatten(),
         row.next().flatten(),
     );
-    // `IDENTIFIED VIA` would take the other ways away.
+    // `IDENTIFIED VIA` would remove the other plugins.
     if either.as_deref() != Some("0") {
         return Err(coded(ServerFault::NotAllowed, "several plugins"));
     }
@@ -122,7 +121,8 @@ async fn another(session: &mut Session, username: &str) -> Result<Account, Serve
     })
 }
 
-/// Says whether a server may see the new password that refused what is kept of it.
+/// Checks that the server may see the new password itself, after it refused the stored form of
+/// it.
 async fn may_be_shown(session: &mut Session, refusal: ServerError) -> Result<(), ServerError> {
     let rows = session
         .query("SELECT @@read_only, @@general_log, @@strict_password_validation")

@@ -1,4 +1,4 @@
-//! What a principal does that may write the secret under rotation in any way.
+//! The actions of a principal that may write the secret under rotation in any way.
 
 use keyrota_database_function::mark::{RETAINED, SETTING};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
@@ -6,36 +6,36 @@ use serde_json::{Value, json};
 
 use super::world::{ADMINISTRATOR, ADMINISTRATOR_ARN, SECRET_ARN, World};
 
-/// Something that such a principal does.
+/// An action of such a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forgery {
-    /// It stores a value with this field changed under this label.
+    /// It stores a value with a change in this field under this label.
     Stored(&'static str, Field),
-    /// It stores a password of its own under the version that is AWSPENDING.
+    /// It stores its own password in the version that is AWSPENDING.
     InPending,
     /// It puts this label on the AWSCURRENT version.
     OnCurrent(&'static str),
     /// It puts this label on the AWSPREVIOUS version.
     OnPrevious(&'static str),
-    /// It takes this label away.
+    /// It removes this label.
     Unlabel(&'static str),
 }
 
 /// A field of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    /// The password alone.
+    /// Only the password.
     Password,
-    /// A server of its own.
+    /// Its own server.
     Host,
     /// The administrator's name.
     Username,
-    /// An administrator's secret where none is pinned.
+    /// An administrator's secret, although none is pinned.
     Master,
 }
 
 impl Forgery {
-    /// Everything that it may do.
+    /// All possible actions.
     pub(crate) const ALL: [Self; 14] = [
         Self::Stored(CURRENT, Field::Password),
         Self::Stored(CURRENT, Field::Host),
@@ -55,7 +55,7 @@ impl Forgery {
 }
 
 impl World {
-    /// Lets such a principal act. Its own credential may be broken from then on.
+    /// Makes such a principal act. After that, its own credential may be broken.
     pub(crate) fn forge(&self, forgery: Forgery) {
         self.forged.set(self.forged.get() + 1);
         self.made.set(self.made.get() + 1);
@@ -63,7 +63,7 @@ impl World {
         match forgery {
             Forgery::Stored(label, field) => self.store(&id, &[label], &self.forged_value(field)),
             Forgery::InPending => {
-                // A version that has a value keeps it.
+                // The value of a version cannot be replaced.
                 let pending = self.carrier(PENDING).filter(|id| self.is_empty(id));
                 if let Some(id) = pending {
                     let value = self.forged_value(Field::Password);

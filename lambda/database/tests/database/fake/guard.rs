@@ -1,4 +1,5 @@
-//! What must hold at each instant, and what must never be said.
+//! The invariants that must hold at every moment, and the text that must never appear in
+//! output.
 
 use keyrota_database_function::mark::{self, SETTING};
 use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS};
@@ -14,8 +15,8 @@ impl World {
         self.said.borrow_mut().push_str(text);
     }
 
-    /// Forgets the passwords and versions that are gone, since nobody can say
-    /// them any more.
+    /// Removes deleted passwords and versions from the list, since no output can contain them
+    /// any more.
     pub(crate) fn forget_what_nobody_knows(&self) {
         let mut known = self.administrator_password();
         for secret in self.secrets.borrow().values() {
@@ -33,7 +34,7 @@ impl World {
             .retain(|text| known.contains(text.as_str()));
     }
 
-    /// Checks that nothing unspeakable was said.
+    /// Checks that no output contains a secret.
     pub(crate) fn assert_silent(&self) {
         let said = self.said.borrow();
         for unspeakable in self.unspeakable.borrow().iter() {
@@ -43,7 +44,7 @@ impl World {
         }
     }
 
-    /// Whether the password of the version with a label logs the user in.
+    /// Returns whether the user can log in with the password of the version with a label.
     pub(crate) fn works(&self, label: &str) -> bool {
         let password = self
             .version(label)
@@ -51,24 +52,24 @@ impl World {
         password.is_some_and(|password| self.knows(&password))
     }
 
-    /// Whether a password was sent to the server that is not AWSCURRENT's, and
-    /// its rotation is not at its end: the label says so.
+    /// Returns whether a password other than AWSCURRENT's was sent to the server and its
+    /// rotation has not ended, according to the label.
     fn is_setting(&self) -> bool {
         let setting = self.carrier(SETTING);
         setting.is_some() && setting != self.carrier(CURRENT)
     }
 
-    /// Checks what must hold at each instant.
+    /// Checks the invariants.
     ///
-    /// Some version's password works: AWSCURRENT's, AWSPENDING's or
-    /// AWSPREVIOUS's, or, where a rotation was broken off after its password was
-    /// sent, that of the version with the label of ours.
+    /// The password of some version works: AWSCURRENT's, AWSPENDING's, or AWSPREVIOUS's, or, if
+    /// a rotation was broken off after its password was sent, that of the version with
+    /// keyrota's label.
     ///
-    /// AWSCURRENT's works, except where another version has that label; and where
-    /// the server lets the old password go on working, without exception.
+    /// AWSCURRENT's password works, unless another version has that label. If the server keeps
+    /// the old password valid, it works without exception.
     ///
-    /// Somebody who may write the secret can break its own credential, so that none of
-    /// this is said once such a principal has acted.
+    /// A principal that may write the secret can break the secret's own credential, so these
+    /// invariants are not checked after such a principal has acted.
     pub(crate) fn check(&self) {
         if self.forged.get() > 0 {
             return;
@@ -86,19 +87,19 @@ impl World {
         if self.current_works.get() && !works && !excused {
             self.violated("AWSCURRENT's password does not work");
         }
-        // Once it works, it has to go on working.
+        // Once it works, it must continue to work.
         self.current_works
             .set(works || self.current_works.get() && excused);
     }
 
-    /// Lets someone break by hand what had to hold.
+    /// Allows someone to break by hand what had to hold.
     pub(crate) fn forgive(&self) {
         self.some_works.set(false);
         self.current_works.set(false);
         self.check();
     }
 
-    /// Notes, or ends the test, since something does not hold.
+    /// Records a violated invariant, or ends the test.
     pub(crate) fn violated(&self, what: &str) {
         assert!(self.lenient.get(), "{what}");
         self.violations.borrow_mut().push(what.to_owned());
@@ -106,7 +107,7 @@ impl World {
 }
 
 impl World {
-    /// Returns what has to go on as it is.
+    /// Returns what must not change.
     pub(crate) fn guards(&self) -> (bool, bool) {
         (self.some_works.get(), self.current_works.get())
     }

@@ -1,4 +1,4 @@
-//! What befalls calls.
+//! The mishaps that affect calls.
 
 use keyrota_database_function::port::{Answer, CallError, CallErrorKind};
 use keyrota_database_function::server::{self, ServerError};
@@ -6,18 +6,18 @@ use keyrota_database_function::server::{self, ServerError};
 use super::forge::Forgery;
 use super::world::World;
 
-/// What befalls a call.
+/// A mishap that affects a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
-    /// It fails and was not carried out.
+    /// The call fails and is not carried out.
     Before(AnyFault),
-    /// It was carried out, but fails.
+    /// The call is carried out, but fails.
     After(AnyFault),
-    /// The process dies and the call is not carried out.
+    /// The process dies, and the call is not carried out.
     DieBefore,
-    /// The call is carried out and the process dies.
+    /// The call is carried out, and then the process dies.
     DieAfter,
-    /// Right before it, somebody acts who may write the secret.
+    /// A principal that may write the secret acts right before the call.
     Forged(Forgery),
 }
 
@@ -66,14 +66,13 @@ pub(super) fn server_error(fault: server::ServerFault) -> ServerError {
 }
 
 impl World {
-    /// Lets something befall the call with this number, counted from now.
+    /// Sets a mishap for the call with this number, counted from now.
     pub(crate) fn befall(&self, number: usize, mishap: Mishap) {
         let number = self.calls.borrow().len() + number;
         self.mishaps.borrow_mut().insert(number, mishap);
     }
 
-    /// Makes a call: records it, lets happen what befalls it, checks what must
-    /// hold at each instant.
+    /// Makes a call: records it, applies its mishap, and checks the invariants.
     pub(super) async fn call<T, F: From<AnyFault>>(
         &self,
         action: &'static str,

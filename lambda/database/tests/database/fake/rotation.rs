@@ -1,5 +1,5 @@
-//! Secrets Manager's part in a rotation, the rule's in a sweep, and the
-//! bootstrap's in a check.
+//! The parts of Secrets Manager in a rotation, of the rule in a sweep, and of the bootstrap in
+//! a check.
 
 use std::future::Future;
 use std::pin::pin;
@@ -19,17 +19,17 @@ use serde_json::{Value, json};
 
 use super::world::{SECRET_ARN, TOKEN, World};
 
-/// The time that Lambda gives a request.
+/// The timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 const ROTATION_TOKEN: &str = "rotation-token-0123456789abcdef";
 
-/// How a request ended.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) enum Ended<T = ()> {
-    /// It is done.
+    /// The request succeeded.
     Done(T),
-    /// It failed.
+    /// The request failed.
     Failed(Error),
     /// The process died.
     Died,
@@ -50,7 +50,7 @@ impl<T> Ended<T> {
     }
 }
 
-/// The ports of one request, with the log as Lambda would have it.
+/// The ports of one request, with the log as in Lambda.
 struct Request<'world> {
     world: &'world World,
     lines: Lines<Vec<u8>>,
@@ -86,8 +86,8 @@ impl Ports for Request<'_> {
     }
 }
 
-/// Makes a request, polls it once, and takes down all that it said. Everything
-/// happens at once, so that what is pending then is a process that died.
+/// Makes a request, polls it once, and collects its output. Every call completes immediately,
+/// so a pending future is a process that died.
 fn request<T>(
     world: &World,
     event: Value,
@@ -126,7 +126,7 @@ fn poll<T>(future: impl Future<Output = Result<T, Error>>) -> Ended<T> {
     }
 }
 
-/// Runs one step of the rotation that makes version [`TOKEN`].
+/// Runs one step of the rotation that creates version [`TOKEN`].
 pub(crate) fn run(world: &World, step: Step) -> Ended {
     run_for(world, step, TOKEN)
 }
@@ -169,9 +169,9 @@ pub(crate) fn check(world: &World, version: &str) -> Ended<CheckAnswer> {
     })
 }
 
-/// Runs a rotation as Secrets Manager does, from the first step to the last or
-/// to the first that does not end well. `token` names it: the same token is the
-/// same rotation, tried again.
+/// Runs a rotation as Secrets Manager does, from the first step to the last, or to the first
+/// that does not succeed. `token` identifies the rotation: the same token means a retry of the
+/// same rotation.
 pub(crate) fn rotate(world: &World, token: &str) -> Ended {
     world.begin(token);
     for step in Step::ALL {

@@ -18,20 +18,20 @@ use super::world::{HOST, SECRET_ARN, Secret, USER, World};
 /// A version of a secret.
 pub(crate) type Version = versions::Version<Details>;
 
-/// What these tests know of a version beside its value and labels.
+/// What these tests know about a version besides its value and labels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
-    /// When it was made.
+    /// When it was created.
     pub(crate) created: Moment,
-    /// The password in the value, where that is of the pinned server and user.
+    /// The password in the value, if the value belongs to the pinned server and user.
     pub(crate) password: Option<String>,
-    /// Whether no key decrypts it.
+    /// Whether its KMS key cannot decrypt it.
     pub(crate) undecryptable: bool,
 }
 
 fn password_in(value: &str) -> Option<String> {
     let fields: Value = serde_json::from_str(value).ok()?;
-    // What is for another server is no password of this one's.
+    // A value for another server contains no password for this one.
     let text = |field: &str| fields[field].as_str().unwrap_or_default();
     if !text("host").eq_ignore_ascii_case(HOST) || text("username") != USER {
         return None;
@@ -47,12 +47,12 @@ impl Secret {
         versions::carrier(&self.versions, label).cloned()
     }
 
-    /// Takes a label away.
+    /// Removes a label.
     pub(crate) fn unlabel(&mut self, label: &str) {
         versions::remove_label(&mut self.versions, label);
     }
 
-    /// Puts a label on a version and takes it from any other.
+    /// Puts a label on a version, and removes it from any other.
     pub(crate) fn label(&mut self, id: &VersionId, label: &str) {
         versions::put_label(&mut self.versions, label, id);
     }
@@ -68,7 +68,7 @@ fn kind(refusal: Refusal) -> CallErrorKind {
     }
 }
 
-/// What an operator or Secrets Manager itself does.
+/// The actions of an operator or of Secrets Manager itself.
 impl World {
     pub(crate) fn add_secret(&self, arn: &str) {
         let mut secrets = self.secrets.borrow_mut();
@@ -81,7 +81,7 @@ impl World {
         change(secrets.get_mut(SECRET_ARN).expect("the secret"));
     }
 
-    /// Puts a label on a version by hand, or takes it away.
+    /// Puts a label on a version by hand, or removes it.
     pub(super) fn move_label(&self, label: &str, to: Option<VersionId>) {
         self.change_secret(|secret| match to {
             Some(to) => secret.label(&to, label),
@@ -130,13 +130,13 @@ impl World {
         serde_json::from_str(&version.value.expect("a value")).expect("JSON")
     }
 
-    /// Begins a rotation: Secrets Manager makes a version without a value.
+    /// Begins a rotation: Secrets Manager creates a version without a value.
     pub(crate) fn begin(&self, token: &str) {
         self.never_say(token);
         self.change_secret(|secret| secret.label(&VersionId::new(token), PENDING));
     }
 
-    /// Ends a rotation: Secrets Manager takes AWSPENDING away.
+    /// Ends a rotation: Secrets Manager removes AWSPENDING.
     pub(crate) fn end(&self) {
         let today = self.today();
         self.change_secret(|secret| {
@@ -156,7 +156,7 @@ impl World {
         act: impl FnOnce(&mut Secret) -> Result<T, CallErrorKind>,
     ) -> Result<T, CallErrorKind> {
         let mut secrets = self.secrets.borrow_mut();
-        // Secrets Manager takes a name in the place of an ARN.
+        // Secrets Manager accepts a name instead of an ARN.
         let asked = |arn: &str| {
             let named = SecretArn::parse(arn).is_some_and(|it| it.name() == secret.as_str());
             arn == secret.as_str() || named

@@ -1,4 +1,4 @@
-//! The server, and time.
+//! The server and the clock.
 
 use std::time::Duration;
 
@@ -12,9 +12,8 @@ use super::mishap::server_error;
 use super::world::{ADMINISTRATOR, ADMINISTRATOR_ARN, HOST, USER, World};
 
 impl World {
-    /// Notes what is sent where. What was to be sent after a login that was
-    /// broken off, other than with a wrong password, may be what an impostor
-    /// waits for.
+    /// Records what is sent to which server. After a login that was broken off for a reason
+    /// other than a wrong password, an impostor may be waiting for anything that is sent next.
     fn approach(&self, endpoint: &Endpoint, login: &Login) {
         if endpoint.host != HOST || endpoint.port != 5432 {
             self.violated("a password was sent to a server that is not pinned");
@@ -62,7 +61,7 @@ impl World {
         }
     }
 
-    /// Remembers a login that was broken off.
+    /// Records a login that was broken off.
     fn note<T>(&self, login: &Login, answer: Result<T, ServerFault>) -> Result<T, ServerError> {
         if let Err(fault) = &answer
             && ![ServerFault::WrongCredentials, ServerFault::Unclear].contains(fault)
@@ -107,7 +106,7 @@ impl Server for World {
                 user.secondary = Some(before);
                 Ok(Before::Retained)
             } else {
-                // MySQL leaves the one that was retained before as it is.
+                // MySQL keeps the password that was retained before.
                 Ok(Before::Void)
             }
         };

@@ -24,18 +24,18 @@ pub(crate) const ADMINISTRATOR_ARN: &str =
 pub(crate) const ADMINISTRATOR: &str = "admin";
 pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 
-/// The time of day at which the clock began to count.
+/// The time of day at which the clock starts.
 const MORNING: i64 = 1_790_000_000;
 
-/// What kind of world it is.
+/// The parameters of a world.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) engine: Engine,
     /// `self`, or the administrator's secret.
     pub(crate) rotate_as: &'static str,
-    /// Whether the server lets the old password go on working.
+    /// Whether the server keeps the old password valid.
     pub(crate) retains: bool,
-    /// When an old password goes, such as `deactivate_after=1d`, if in time.
+    /// When an old password is discarded, such as `deactivate_after=1d`, if ever.
     pub(crate) old_key: &'static str,
 }
 
@@ -81,45 +81,45 @@ impl User {
     }
 }
 
-/// The world.
+/// The simulated world.
 pub(crate) struct World {
     pub(crate) setting: Setting,
-    /// What the pins say of the secret, and of nothing else.
+    /// The secret's pin. There is no other.
     pin: RefCell<Value>,
     pub(super) pins: Cell<&'static Pins>,
     pub(crate) secrets: RefCell<BTreeMap<String, Secret>>,
     /// The user, unless it was dropped.
     pub(crate) user: RefCell<Option<User>>,
-    /// What is wrong with the server, if anything is.
+    /// The server's fault, if it has one.
     pub(crate) down: Cell<Option<ServerFault>>,
-    /// What the server answers to a change, if not yes.
+    /// The server's answer to a change, if it refuses.
     pub(crate) refuses: Cell<Option<ServerFault>>,
-    /// What `GetRandomPassword` returns, where not a good password.
+    /// The response of `GetRandomPassword`, if it is not a valid password.
     pub(crate) random: RefCell<Option<String>>,
     pub(crate) calls: RefCell<Vec<&'static str>>,
     pub(crate) mishaps: RefCell<BTreeMap<usize, Mishap>>,
     pub(crate) now: Cell<Duration>,
-    /// Everything that must never be seen.
+    /// All text that must never appear in output.
     pub(crate) unspeakable: RefCell<BTreeSet<String>>,
-    /// Every line of every log, and every error.
+    /// Every log line, and every error.
     pub(crate) said: RefCell<String>,
-    /// Whether some version's password works and one has to go on working.
+    /// Whether some version's password works, so that one must continue to work.
     pub(super) some_works: Cell<bool>,
-    /// Whether AWSCURRENT's password works and has to go on working.
+    /// Whether AWSCURRENT's password works and must continue to work.
     pub(super) current_works: Cell<bool>,
-    /// The password that a login was broken off with, other than as a wrong one,
-    /// since the process began.
+    /// The password of a login since the process began that was broken off for a reason other
+    /// than a wrong password.
     pub(super) broken_off: RefCell<Option<String>>,
-    /// Whether what must hold is only written down when it does not.
+    /// Whether a violated invariant is only recorded.
     pub(crate) lenient: Cell<bool>,
     pub(crate) violations: RefCell<Vec<String>>,
     pub(crate) made: Cell<u32>,
-    /// How often somebody has acted who may write the secret.
+    /// How often a principal that may write the secret has acted.
     pub(crate) forged: Cell<u32>,
 }
 
-/// Returns the pins, read as the function reads them. They are few and live as long as
-/// the tests do.
+/// Returns the pins, parsed as the function parses them. They are few, and live until the tests
+/// end.
 fn leaked(secrets: &Value) -> &'static Pins {
     let document = json!({ "version": 1, "secrets": secrets });
     let pins = Pins::parse(document.to_string().as_bytes()).expect("pins");
@@ -193,8 +193,7 @@ impl World {
         world
     }
 
-    /// Returns a world that has come as far, and in which nothing has been called
-    /// yet.
+    /// Returns a world after the given steps, with an empty list of calls.
     pub(crate) fn fork(&self) -> Self {
         Self {
             setting: self.setting,
@@ -240,7 +239,7 @@ impl World {
         "administrator's password, of thirty-two".to_owned()
     }
 
-    /// Makes a password that is like no other.
+    /// Returns a unique password.
     pub(crate) fn make_password(&self) -> String {
         let number = self.made.get() + 1;
         self.made.set(number);
@@ -251,7 +250,7 @@ impl World {
         password
     }
 
-    /// Returns a value of the pinned user and server with a password.
+    /// Returns a value for the pinned user and server with a password.
     pub(crate) fn value(&self, password: &str) -> Value {
         let mut value = json!({
             "engine": self.setting.engine.name(),
@@ -273,19 +272,19 @@ impl World {
         Moment(MORNING).plus(self.now.get())
     }
 
-    /// Lets time pass in which nobody calls.
+    /// Lets time pass without calls.
     pub(crate) fn pass(&self, duration: Duration) {
         self.now.set(self.now.get() + duration);
     }
 
-    /// Whether a password logs the user in.
+    /// Returns whether the user can log in with a password.
     pub(crate) fn knows(&self, password: &str) -> bool {
         let user = self.user.borrow();
         user.as_ref().is_some_and(|user| user.knows(password))
     }
 
-    /// Changes the user's password on the server by hand. What must hold until
-    /// then need not hold after it.
+    /// Changes the user's password on the server by hand. After that, the earlier invariants
+    /// need not hold.
     pub(crate) fn change_by_hand(&self, password: &str) {
         self.user.replace(Some(User {
             primary: password.to_owned(),

@@ -14,16 +14,16 @@ use crate::fake::{Ended, Forgery, Mishap, World, run_for, sweep};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Later than the test of a password is good for.
+/// Later than the validity of a password's test.
 const LATER: Duration = Duration::from_secs(600);
 
-/// How often somebody acts who may write the secret.
+/// How often a principal that may write the secret acts.
 const FORGED: u32 = 3;
 
-/// How often a rotation is tried once the faults are over.
+/// The maximum number of attempts of a rotation after the faults end.
 const TRIES: usize = 3;
 
-/// A state that was reached, and how.
+/// A reachable state, and its history.
 struct Reached {
     state: State,
     from: Option<usize>,
@@ -32,24 +32,24 @@ struct Reached {
 
 struct Search {
     faults: usize,
-    /// Whether somebody acts who may write the secret, instead of faults.
+    /// Whether a principal that may write the secret acts, instead of faults.
     forging: bool,
     reached: Vec<Reached>,
     known: HashSet<String>,
     explored: Explored,
 }
 
-/// What is run with faults.
+/// The work that is run with faults.
 type Work = dyn Fn(&State) -> Ended;
 
-/// Explores every state that can be reached from some starting states.
+/// Explores every state that is reachable from the starting states.
 pub(super) fn explore(starts: &[Start], faults: usize) -> Result<Explored, Box<Found>> {
     search(starts, faults, false)
 }
 
-/// The same, where between any two calls somebody acts who may write the secret and
-/// send events to the function. That breaks the secret's own credential at most; so
-/// nothing is said of whether a rotation succeeds.
+/// The same, but between any two calls, a principal acts that may write the secret and send
+/// events to the function. Because that can break the secret's own credential, this search does
+/// not check whether a rotation succeeds.
 pub(super) fn explore_forged(starts: &[Start]) -> Result<Explored, Box<Found>> {
     search(starts, 0, true)
 }
@@ -121,7 +121,7 @@ impl Search {
         Box::new(Found { path, what })
     }
 
-    /// Lets somebody act who may write the secret and send events to the function.
+    /// Makes a principal act that may write the secret and send events to the function.
     fn forge(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         if state.world.forged.get() == FORGED {
             return Ok(());
@@ -145,7 +145,7 @@ impl Search {
         Ok(())
     }
 
-    /// Returns what may befall a call.
+    /// Returns the mishaps that may affect a call.
     fn mishaps(&self, action: &str) -> Vec<Mishap> {
         match self.forging {
             false => mishaps(action).to_vec(),
@@ -153,7 +153,8 @@ impl Search {
         }
     }
 
-    /// Runs something once without a fault, with each, and a step with each two.
+    /// Runs work once without a fault, with each fault, and for a step with each pair of
+    /// faults.
     fn run_with_faults(
         &mut self,
         at: usize,
@@ -198,7 +199,7 @@ impl Search {
         Ok(())
     }
 
-    /// Lets Secrets Manager or an operator do something.
+    /// Makes Secrets Manager or an operator act.
     fn meddle(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         let mut then = |how: &str, act: &dyn Fn(&mut State)| {
             self.arrive(state.then(|state| act(state)), Some(at), how.to_owned())
@@ -264,7 +265,7 @@ impl Search {
         Ok(())
     }
 
-    /// Lets the faults be over, and sees a rotation succeed without a person.
+    /// Ends the faults, and checks that a rotation succeeds without a person.
     fn heal(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         let mut state = state.fork();
         let mut why = String::new();
@@ -275,7 +276,7 @@ impl Search {
             if state.phase == Phase::Idle {
                 state.begin();
             }
-            // A rotation that had its end already has nothing to heal.
+            // After a complete rotation, there is nothing to recover.
             let over = match &state.phase {
                 Phase::Next { token, .. } => {
                     let current = state.world.carrier(CURRENT);
@@ -309,7 +310,7 @@ impl Search {
                 };
             }
         }
-        // What a person has taken away, a person has to give back.
+        // If a person removed something, a person must restore it.
         let dropped = state.world.user.borrow().is_none();
         let lost = state.by_hand.is_some() && !state.world.guards().0;
         if dropped && (why == "NoPasswordWorks" || why == "NotChanged")
@@ -322,8 +323,8 @@ impl Search {
         Err(self.found(Some(at), "the faults are over", what))
     }
 
-    /// Where no rotation is under way and only the password of one that was
-    /// broken off works, sees a sweep make AWSCURRENT's work again.
+    /// Checks that a sweep makes AWSCURRENT's password work again, if no rotation is in
+    /// progress and only the password of a broken-off one works.
     fn mend(&mut self, at: usize, state: &State) -> Result<(), Box<Found>> {
         if state.phase != Phase::Idle || !state.is_only_broken_off() {
             return Ok(());

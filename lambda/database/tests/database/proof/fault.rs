@@ -1,4 +1,4 @@
-//! What may befall a call.
+//! The mishaps that may affect a call.
 
 use keyrota_database_function::port::CallErrorKind;
 use keyrota_database_function::server;
@@ -6,8 +6,8 @@ use keyrota_database_function::server;
 use crate::fake::AnyFault::{Aws, Server};
 use crate::fake::Mishap;
 
-/// A read has no effect, so that it matters neither whether it was carried out
-/// nor when the process died.
+/// A read has no effect, so it does not matter whether it was carried out or when the process
+/// died.
 const READ: &[Mishap] = &[
     Mishap::Before(Aws(CallErrorKind::Unclear)),
     Mishap::Before(Aws(CallErrorKind::NotAuthorised)),
@@ -47,7 +47,7 @@ const DISCARD: &[Mishap] = &[
     Mishap::DieAfter,
 ];
 
-/// Returns what may befall a call of an action.
+/// Returns the mishaps that may affect a call of an action.
 pub(super) fn mishaps(action: &str) -> &'static [Mishap] {
     match action {
         "authenticate" => LOGIN,

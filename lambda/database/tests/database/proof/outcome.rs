@@ -1,31 +1,31 @@
-//! What a search found.
+//! The result of a search.
 
 use std::fmt;
 
-/// A search that found nothing wrong.
+/// The result of a search that found no violation.
 #[derive(Debug, Default)]
 pub(super) struct Explored {
-    /// Starting states.
+    /// The number of starting states.
     pub(super) starts: usize,
-    /// States that can be reached.
+    /// The number of reachable states.
     pub(super) states: usize,
-    /// Those in which no version's password works but that of one whose rotation
-    /// was broken off.
+    /// The number of states in which the only password that works is that of a version whose
+    /// rotation was broken off.
     pub(super) only_broken_off: usize,
-    /// Runs of a step.
+    /// The number of runs of a step.
     pub(super) executions: usize,
-    /// Runs of a sweep.
+    /// The number of runs of a sweep.
     pub(super) sweeps: usize,
-    /// Calls after which it was checked what must hold at each instant.
+    /// The number of calls after which the invariants were checked.
     pub(super) calls: usize,
-    /// States from which a rotation was seen to succeed at the first, second…
-    /// try once the faults were over.
+    /// The number of states from which a rotation succeeded at the first, second, … attempt
+    /// after the faults ended.
     pub(super) healed: [usize; 3],
-    /// States without a rotation from which one sweep was seen to make
-    /// AWSCURRENT's password work again.
+    /// The number of states without a rotation from which one sweep made AWSCURRENT's password
+    /// work again.
     pub(super) mended: usize,
-    /// States in which a person is needed: someone has changed the password on
-    /// the server or dropped the user by hand, and nobody else may change it.
+    /// The number of states that need a person: someone changed the password on the server or
+    /// dropped the user by hand, and nobody else may change it.
     pub(super) stopped: usize,
 }
 
@@ -67,12 +67,12 @@ impl fmt::Display for Explored {
     }
 }
 
-/// Something that must not be, and how it came about.
+/// A violation, and its history.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// The starting state, and what happened since.
+    /// The starting state, and the events since then.
     pub(super) path: Vec<String>,
-    /// What must not be.
+    /// The violation.
     pub(super) what: String,
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::state::{Phase, State};
 use crate::fake::{Setting, World};
 
-/// Where a search begins.
+/// A state from which a search begins.
 pub(super) struct Start {
     pub(super) name: String,
     setting: Setting,
@@ -44,13 +44,13 @@ impl Start {
     }
 }
 
-/// Stores a version with a password that was never the server's.
+/// Stores a version with a password that was never sent to the server.
 fn dead(world: &World, version: &str, labels: &[&str]) {
     let password = world.make_password();
     world.store(version, labels, &world.value(&password));
 }
 
-/// Leaves a rotation behind whose value is not of the pinned server.
+/// Leaves a rotation behind whose value does not belong to the pinned server.
 fn stray(world: &World, field: &str, instead: Value) -> Option<&'static str> {
     let mut value = world.value(&world.make_password());
     value[field] = instead;
@@ -150,7 +150,7 @@ pub(super) fn worlds() -> Vec<Vec<Start>> {
             rotate_as: "ops/db-admin",
             ..mysql(IN_TIME)
         },
-        // A server that does not let the user retain its password.
+        // A server that does not allow the user to retain its password.
         Setting {
             retains: false,
             ..mysql(IN_TIME)
@@ -159,7 +159,7 @@ pub(super) fn worlds() -> Vec<Vec<Start>> {
     settings.into_iter().map(world).collect()
 }
 
-/// Returns the worlds that differ most.
+/// Returns the worlds that differ the most.
 pub(super) fn short_worlds() -> Vec<Vec<Start>> {
     let mysql = Setting {
         old_key: IN_TIME,
@@ -170,14 +170,14 @@ pub(super) fn short_worlds() -> Vec<Vec<Start>> {
         world(mysql),
         world(Setting::ADMINISTRATOR),
     ];
-    // Where nobody changes anything by hand, there are states few enough.
+    // If nobody changes anything by hand, there are few enough states.
     for start in worlds[1..].iter_mut().flatten() {
         start.hands_off = true;
     }
     worlds
 }
 
-/// Returns worlds in which somebody acts who may write the secret.
+/// Returns worlds in which a principal that may write the secret acts.
 pub(super) fn forged_worlds() -> Vec<Vec<Start>> {
     let settings = [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR];
     let mut worlds: Vec<Vec<Start>> = settings.into_iter().map(world).collect();

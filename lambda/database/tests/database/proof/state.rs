@@ -1,4 +1,4 @@
-//! A state, and when two states are one.
+//! A state, and the equivalence of two states.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,16 +9,15 @@ use keyrota_database_function::stage::{CURRENT, PENDING, PREVIOUS, VersionId};
 
 use crate::fake::{SECRET_ARN, World};
 
-/// The days after which nothing more happens to an old password.
+/// The number of days after which nothing more happens to an old password.
 const LONG_AGO: i64 = 2;
 
-/// How far a rotation has come.
+/// The progress of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// None is under way.
+    /// No rotation is in progress.
     Idle,
-    /// The rotation that makes version `token` is about to run its step number
-    /// `step`.
+    /// The rotation that creates version `token` is about to run step number `step`.
     Next {
         /// The version.
         token: String,
@@ -34,7 +33,7 @@ pub(super) enum Phase {
     },
 }
 
-/// All that lasts when no process runs.
+/// Everything that persists while no process runs.
 pub(super) struct State {
     pub(super) world: World,
     pub(super) phase: Phase,
@@ -51,8 +50,7 @@ impl State {
         }
     }
 
-    /// Returns the state that follows where Secrets Manager or an operator does
-    /// something.
+    /// Returns the state after an action of Secrets Manager or an operator.
     pub(super) fn then(&self, act: impl FnOnce(&mut Self)) -> Self {
         let mut state = self.fork();
         act(&mut state);
@@ -60,7 +58,7 @@ impl State {
         state
     }
 
-    /// Begins a rotation with a version of its own.
+    /// Begins a rotation with a new version.
     pub(super) fn begin(&mut self) {
         self.world.made.set(self.world.made.get() + 1);
         let token = format!("token-{:0>32}", self.world.made.get());
@@ -68,7 +66,7 @@ impl State {
         self.phase = Phase::Next { token, step: 0 };
     }
 
-    /// Takes note of how a step ended.
+    /// Records the result of a step.
     pub(super) fn after(&mut self, done: bool) {
         let Phase::Next { token, step } = self.phase.clone() else {
             return;
@@ -88,8 +86,8 @@ impl State {
         self.settle();
     }
 
-    /// Forgets versions without a label, as Secrets Manager does, and a rotation
-    /// whose version is not AWSPENDING any more.
+    /// Removes versions without a label, as Secrets Manager does, and a rotation whose version
+    /// is no longer AWSPENDING.
     pub(super) fn settle(&mut self) {
         let pending = self.world.carrier(PENDING);
         if let Phase::Failed { token, .. } = &self.phase
@@ -106,8 +104,7 @@ impl State {
         self.world.check();
     }
 
-    /// Returns a description that is the same for two states which differ in
-    /// nothing but names and dates.
+    /// Returns a description that is equal for two states that differ only in names and dates.
     pub(super) fn canonical(&self) -> String {
         let world = &self.world;
         let secrets = world.secrets.borrow();
@@ -136,7 +133,7 @@ impl State {
             let password = version.details.password.as_deref().map(&mut number);
             let _ = write!(text, "{:?}{password:?}", version.labels);
             if let Some(value) = &version.value {
-                // A value is known by its shape, beside its password.
+                // Besides its password, only the form of a value matters.
                 let shape = version.details.password.as_deref().map_or_else(
                     || value.clone(),
                     |it| value.replace(&serde_json::json!(it).to_string(), ""),
@@ -156,8 +153,7 @@ impl State {
         let promoted = secret
             .rotated
             .max(current.map(|version| version.details.created));
-        // For how long AWSCURRENT has been that matters where an old password goes
-        // in time.
+        // If old passwords are discarded after a time, the age of AWSCURRENT matters.
         let timed = world.setting.retains && world.setting.old_key != "until_next_rotation";
         let days = promoted
             .filter(|_| timed)
@@ -184,7 +180,7 @@ impl State {
         self.world.pass(duration);
     }
 
-    /// Whether only the password of a rotation that was broken off works.
+    /// Returns whether only the password of a broken-off rotation works.
     pub(super) fn is_only_broken_off(&self) -> bool {
         let world = &self.world;
         let works = [CURRENT, PENDING, PREVIOUS]
