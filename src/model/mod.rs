@@ -2,6 +2,7 @@
 //! name, schedule and reference has been checked. Pure: text in, model or
 //! findings out.
 
+mod access_key;
 mod credential;
 mod database;
 pub(crate) mod document;
@@ -24,14 +25,15 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
-    ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file,
-    tag_text,
+    Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file, tag_text,
 };
 pub use document::decode;
 pub use draft::Draft;
 pub use duration::Duration;
+pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use login::{Login, Place};
@@ -69,12 +71,23 @@ pub struct Model {
     pub function: Function,
     /// Who is told when a rotation fails.
     pub alarms: Alarms,
-    /// The access keys, in the order of the manifest.
-    pub access_keys: Vec<AccessKey>,
-    /// The passwords of databases' users, in the order of the manifest.
-    pub databases: Vec<Database>,
-    /// Where the function that rotates those stands.
+    /// The credentials that rotate: those of one kind after those of another, each in the
+    /// order of the manifest.
+    pub entries: Vec<Entry>,
+    /// The VPC of the database function.
     pub network: Network,
+}
+
+impl Model {
+    /// Returns the access keys in the order of the manifest.
+    pub fn access_keys(&self) -> impl Iterator<Item = EntryOf<'_, AccessKey>> {
+        self.entries.iter().filter_map(Entry::as_access_key)
+    }
+
+    /// Returns the databases in the order of the manifest.
+    pub fn databases(&self) -> impl Iterator<Item = EntryOf<'_, Database>> {
+        self.entries.iter().filter_map(Entry::as_database)
+    }
 }
 
 /// Settings of the rotation function.
@@ -131,58 +144,14 @@ pub struct Alarms {
     pub email: Vec<String>,
 }
 
-/// An IAM user whose access key lives in a secret and rotates.
-#[derive(Clone, Debug)]
-pub struct AccessKey {
-    /// Its place in the manifest, such as `access_keys[2]`.
-    pub place: String,
-    /// The IAM user.
-    pub user: UserName,
-    /// The secret that holds its key.
-    pub secret: SecretName,
-    /// The stack makes the user, and every key of it is the stack's.
-    pub create_user: bool,
-    /// Where the first key comes from.
-    pub initial_key: InitialKey,
-    /// When it rotates.
-    pub schedule: Schedule,
-    /// How long after the scheduled hour it may rotate.
-    pub window: Option<Duration>,
-    /// Whose credentials make the IAM calls.
-    pub rotate_as: RotateAs,
-    /// What the secret is encrypted with.
-    pub kms_key: KmsKey,
-    /// What becomes of the key that was replaced.
-    pub old_key: OldKey,
-    /// What a new key must be allowed to do before it is promoted.
-    pub probe: Option<Probe>,
-    /// Who may read the secret, beside those whose own policies allow it.
-    pub readers: Vec<Arn>,
-}
-
-impl AsRef<SecretName> for AccessKey {
-    fn as_ref(&self) -> &SecretName {
-        &self.secret
-    }
-}
-
-/// Where the first key comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InitialKey {
-    /// A new key.
-    Create,
-    /// The key of a profile in the AWS configuration files.
-    Profile(String),
-}
-
-/// Whose credentials make the IAM calls of a rotation.
+/// The credentials that change a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RotateAs {
-    /// The user's own current key.
+    /// The user's own credential.
     Itself,
-    /// The function's role: no long-lived administrator key anywhere.
+    /// The function's execution role. It can change access keys only.
     Role,
-    /// The key in an administrator's secret.
+    /// The credential in an administrator's secret.
     Administrator(SecretReference),
 }
 
@@ -227,7 +196,6 @@ impl KmsKey {
     }
 }
 
-/// What to call `rotate_as` in tags and plans.
 impl RotateAs {
     /// Reads `self`, `role`, or the name or full ARN of an administrator's secret.
     ///

@@ -22,8 +22,8 @@ pub fn check_placement(stacks: &[(&Model, &[StackResource])]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (model, _) in stacks {
-        for entry in &model.access_keys {
-            let id = render::secret_logical_id(entry);
+        for entry in model.access_keys() {
+            let id = render::secret_logical_id(&entry);
             if let Some(stack) = deployed.get(id.as_str())
                 && **stack != model.stack
             {
@@ -54,7 +54,7 @@ mod tests {
 
     fn secret(model: &Model, status: &str) -> StackResource {
         StackResource {
-            logical_id: render::secret_logical_id(&model.access_keys[0]),
+            logical_id: render::secret_logical_id(&model.access_keys().next().unwrap()),
             physical_id: "arn".to_owned(),
             kind: "AWS::SecretsManager::Secret".to_owned(),
             status: status.to_owned(),

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{AccessKey, Content, OldKey, malformed};
+use crate::model::{AccessKey, Content, EntryOf, OldKey, malformed};
 use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
@@ -201,14 +201,14 @@ impl fmt::Display for KeyRole {
 }
 
 /// Returns how one credential fares at a moment.
-pub fn report(entry: &AccessKey, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
+pub fn report(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
     let (state, reason) = state(seen, now);
     let secret = seen.secret.as_ref().map(|seen| &seen.secret);
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
         kind: Kind::AccessKey,
-        username: entry.user.to_string(),
+        username: entry.kind.user.to_string(),
         state,
         reason,
         schedule: entry.schedule.to_string(),

@@ -21,9 +21,7 @@ use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
-use crate::model::{
-    AccessKey, ChangeAs, Database, Model, OldKey, Probe, Retirement, RotateAs, SecretReference,
-};
+use crate::model::{AccessKey, Database, Entry, Kind, Model, OldKey, Probe, Retirement, RotateAs};
 
 /// The version of the file's format. The functions read this one.
 const VERSION: u32 = 1;
@@ -38,13 +36,20 @@ pub struct Pins {
 }
 
 #[derive(Serialize)]
-struct Document<'model, Entry> {
+struct Document<'model> {
     version: u32,
-    secrets: BTreeMap<&'model str, Entry>,
+    secrets: BTreeMap<&'model str, Pin<'model>>,
 }
 
 #[derive(Serialize)]
-struct KeyEntry<'model> {
+#[serde(untagged)]
+enum Pin<'model> {
+    Key(KeyPin<'model>),
+    Login(LoginPin<'model>),
+}
+
+#[derive(Serialize)]
+struct KeyPin<'model> {
     user: &'model str,
     owns_user: bool,
     rotate_as: Way<'model>,
@@ -72,7 +77,7 @@ struct ProbeCall<'model> {
 }
 
 #[derive(Serialize)]
-struct LoginEntry<'model> {
+struct LoginPin<'model> {
     username: &'model str,
     engine: &'static str,
     host: &'model str,
@@ -119,44 +124,34 @@ impl Pins {
     ///
     /// Returns an error where they cannot be written; they always can.
     pub fn of(model: &Model, strategy: Strategy) -> Result<Self, Error> {
-        let text = match strategy {
-            Strategy::AccessKeys => {
-                let entries = model.access_keys.iter();
-                text(entries.map(|entry| (entry.secret.as_str(), key(entry))))
-            }
-            Strategy::Databases => {
-                let entries = model.databases.iter();
-                text(entries.map(|entry| (entry.secret.as_str(), login(entry))))
-            }
-        }?;
+        let entries = strategy.entries(model);
+        let secrets = entries.map(|entry| (entry.secret.as_str(), pin(entry)));
+        let text = pretty(&Document {
+            version: VERSION,
+            secrets: secrets.collect(),
+        })?;
         let path = format!("pins/{}.json", sha256_hex(text.as_bytes()));
         Ok(Self { text, path })
     }
 }
 
-fn text<'model, Entry: Serialize>(
-    entries: impl Iterator<Item = (&'model str, Entry)>,
-) -> Result<String, Error> {
-    pretty(&Document {
-        version: VERSION,
-        secrets: entries.collect(),
-    })
+fn pin(entry: &Entry) -> Pin<'_> {
+    match &entry.kind {
+        Kind::AccessKey(key) => Pin::Key(key_pin(entry, key)),
+        Kind::Database(database) => Pin::Login(login_pin(entry, database)),
+    }
 }
 
-fn key(entry: &AccessKey) -> KeyEntry<'_> {
-    KeyEntry {
-        user: entry.user.as_str(),
-        owns_user: entry.create_user,
-        rotate_as: match &entry.rotate_as {
-            RotateAs::Itself => Way::Itself,
-            RotateAs::Role => Way::Role,
-            RotateAs::Administrator(secret) => administrator(secret),
-        },
+fn key_pin<'model>(entry: &'model Entry, key: &'model AccessKey) -> KeyPin<'model> {
+    KeyPin {
+        user: key.user.as_str(),
+        owns_user: key.create_user,
+        rotate_as: way(&entry.rotate_as),
         old_key: match entry.old_key {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(times(retirement)),
         },
-        probe: entry.probe.as_ref().map(probe),
+        probe: key.probe.as_ref().map(probe),
     }
 }
 
@@ -180,23 +175,20 @@ fn probe(probe: &Probe) -> ProbeCall<'_> {
     }
 }
 
-fn login(entry: &Database) -> LoginEntry<'_> {
-    LoginEntry {
-        username: &entry.username,
-        engine: entry.engine.as_str(),
-        host: entry.host.as_str(),
-        port: entry.port,
-        dbname: entry.dbname.as_deref(),
-        tls: entry.tls.as_str(),
-        tls_ca: entry.authorities_file(),
+fn login_pin<'model>(entry: &'model Entry, database: &'model Database) -> LoginPin<'model> {
+    LoginPin {
+        username: &database.username,
+        engine: database.engine.as_str(),
+        host: database.host.as_str(),
+        port: database.port,
+        dbname: database.dbname.as_deref(),
+        tls: database.tls.as_str(),
+        tls_ca: database.authorities_file(),
         password: Password {
-            length: entry.password.length,
-            exclude: &entry.password.exclude,
+            length: database.password.length,
+            exclude: &database.password.exclude,
         },
-        rotate_as: match &entry.rotate_as {
-            ChangeAs::Itself => Way::Itself,
-            ChangeAs::Administrator(secret) => administrator(secret),
-        },
+        rotate_as: way(&entry.rotate_as),
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(retirement.deactivate_after.to_string()),
@@ -204,6 +196,10 @@ fn login(entry: &Database) -> LoginEntry<'_> {
     }
 }
 
-fn administrator(secret: &SecretReference) -> Way<'_> {
-    Way::Administrator(secret.as_str())
+fn way(rotate_as: &RotateAs) -> Way<'_> {
+    match rotate_as {
+        RotateAs::Itself => Way::Itself,
+        RotateAs::Role => Way::Role,
+        RotateAs::Administrator(secret) => Way::Administrator(secret.as_str()),
+    }
 }

@@ -3,7 +3,7 @@
 use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
 use super::{Cleared, Context, Uploaded};
-use crate::model::{Model, SecretName};
+use crate::model::{Entry, Model};
 use crate::plan;
 use crate::port::{Event, Stack, StackResource, Stage};
 use crate::render::{self, Strategy};
@@ -41,7 +41,7 @@ impl Deployed {
     /// # Errors
     ///
     /// Returns [`Error::NoSecret`] where the stack has none for it.
-    pub fn secret_arn(&self, entry: &impl AsRef<SecretName>) -> Result<&str> {
+    pub fn secret_arn(&self, entry: &Entry) -> Result<&str> {
         let arn = self.stack.outputs.get(&render::secret_output(entry));
         arn.map(String::as_str).ok_or_else(|| Error::NoSecret {
             secret: entry.as_ref().to_string(),

@@ -14,7 +14,7 @@ mod stack;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ObservedDatabase, ObservedEntry};
-use crate::model::{AccessKey, Database, Model, SecretName};
+use crate::model::{AccessKey, Database, EntryOf, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
@@ -43,7 +43,7 @@ pub type ExaminedDatabase<'a> = Examination<'a, Database, ObservedDatabase>;
 #[derive(Clone, Debug)]
 pub struct Examination<'a, E, T> {
     /// What the manifest says.
-    pub entry: &'a E,
+    pub entry: EntryOf<'a, E>,
     /// The secret and what belongs to it.
     pub seen: T,
     /// Whether the credential that clients read authenticates.

@@ -17,9 +17,8 @@ pub(super) use check::check;
 pub use observe::observe_database;
 pub(super) use observe::{observe_login, observe_secret_alone};
 pub use restore::restore_database;
-pub use seed::SeededLogin;
 pub(super) use seed::seed_database;
-pub use verify::{VerifiedLogin, verify_database};
+pub use verify::verify_database;
 
 /// First passwords, by the names of the secrets that they are for.
 pub type Passwords = BTreeMap<String, SecretString>;

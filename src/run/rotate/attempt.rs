@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
-use crate::model::{Model, SecretName};
+use crate::model::{Entry, Model};
 use crate::port::{CURRENT, ErrorKind, PENDING, Secret};
 use crate::render::Strategy;
 
@@ -46,18 +46,17 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Returns what an entry's rotation is waited for with.
-    pub(super) fn new<E: AsRef<SecretName>>(
+    pub(super) fn new(
         context: &'a Context<'a>,
         model: &Model,
         deployed: &'a Deployed,
-        strategy: Strategy,
-        entry: &'a E,
+        entry: &'a Entry,
     ) -> Result<Self> {
         Ok(Self {
             context,
-            name: entry.as_ref().as_str(),
+            name: entry.secret.as_str(),
             arn: deployed.secret_arn(entry)?,
-            group: deployed.log_group(strategy),
+            group: deployed.log_group(Strategy::for_entry(entry)),
             budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
             blind: Cell::new(false),
         })

@@ -4,7 +4,7 @@ use super::super::prose::{self, Prose};
 use super::super::rhythm;
 use super::{Fact, encrypted, named};
 use crate::model::{
-    ChangeAs, Database, Duration, Engine, InitialPassword, OldKey, PasswordRule, Tls,
+    Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs, Tls,
 };
 
 /// Returns whether two databases differ in nothing but where they are and whose
@@ -15,20 +15,12 @@ pub fn alike(one: &Database, other: &Database) -> bool {
         && one.tls == other.tls
         && one.tls_ca == other.tls_ca
         && one.password == other.password
-        && one.rotate_as == other.rotate_as
-        && one.schedule == other.schedule
-        && one.window == other.window
-        && one.kms_key == other.kms_key
-        && one.old_key == other.old_key
-        && one.readers == other.readers
         && one.dbname.is_some() == other.dbname.is_some()
 }
 
 /// Returns a text that is the same for those that are alike, and for no others.
 pub fn key(database: &Database) -> String {
     let Database {
-        place: _,
-        secret: _,
         engine,
         host: _,
         port: _,
@@ -38,15 +30,9 @@ pub fn key(database: &Database) -> String {
         tls,
         tls_ca,
         password,
-        rotate_as,
-        schedule,
-        window,
-        kms_key,
-        old_key,
-        readers,
     } = database;
     format!(
-        "{engine:?} {} {initial_password:?} {tls:?} {tls_ca:?} {password} {rotate_as:?} {schedule} {window:?} {kms_key:?} {old_key} {readers:?}",
+        "{engine:?} {} {initial_password:?} {tls:?} {tls_ca:?} {password}",
         dbname.is_some()
     )
 }
@@ -61,38 +47,38 @@ pub fn user(database: &Database) -> String {
 }
 
 /// Returns what holds for the database and for those like it.
-pub fn facts(database: &Database, account: &str) -> Vec<Fact> {
-    let when = Prose::words(rhythm::when(&database.schedule))
+pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
+    let when = Prose::words(rhythm::when(&entry.schedule))
         .say(" (")
-        .code(database.schedule.as_str())
+        .code(entry.schedule.as_str())
         .say("), ")
-        .say(rhythm::window(&database.schedule, database.window));
+        .say(rhythm::window(&entry.schedule, entry.window));
     let mut fields = vec!["engine", "host", "port"];
     fields.extend(database.dbname.is_some().then_some("dbname"));
     fields.extend(["username", "password"]);
-    let administered = matches!(database.rotate_as, ChangeAs::Administrator(_));
+    let administered = matches!(entry.rotate_as, RotateAs::Administrator(_));
     fields.extend(administered.then_some("masterarn"));
     let fields = fields.into_iter().map(Prose::name);
     let facts = [
         ("Rotates", when),
         ("The server", Prose::words(database.engine.title())),
-        ("With", origin(&database.rotate_as)),
+        ("With", origin(&entry.rotate_as)),
         ("The first password", first(&database.initial_password)),
         ("The server’s certificate", certificate(database)),
         ("A new password", password(&database.password)),
-        ("Encrypted with", encrypted(&database.kms_key)),
-        ("Named readers", named(&database.readers, account)),
-        ("The old password", old_password(database)),
+        ("Encrypted with", encrypted(&entry.kms_key)),
+        ("Named readers", named(&entry.readers, account)),
+        ("The old password", old_password(entry, database)),
         ("Holds the fields", prose::list(fields, "and")),
     ];
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
 }
 
-fn origin(rotate_as: &ChangeAs) -> Prose {
+fn origin(rotate_as: &RotateAs) -> Prose {
     match rotate_as {
-        ChangeAs::Itself => Prose::words("the user’s own current password"),
-        ChangeAs::Administrator(secret) => Prose::words("the user in the administrator’s secret ")
+        RotateAs::Itself | RotateAs::Role => Prose::words("the user’s own current password"),
+        RotateAs::Administrator(secret) => Prose::words("the user in the administrator’s secret ")
             .code(secret.as_str())
             .say(", on the same host only"),
     }
@@ -138,7 +124,7 @@ fn password(rule: &PasswordRule) -> Prose {
     prose.say(format!(": {} bits", rule.bits()))
 }
 
-fn old_password(database: &Database) -> Prose {
+fn old_password(entry: &Entry, database: &Database) -> Prose {
     let after = |after: Duration| match after.as_seconds() {
         0 => "works beside it for an hour at most: the next hourly look discards it".to_owned(),
         _ => format!(
@@ -146,7 +132,7 @@ fn old_password(database: &Database) -> Prose {
             prose::duration(after)
         ),
     };
-    Prose::words(match (database.engine, database.old_key) {
+    Prose::words(match (database.engine, entry.old_key) {
         (Engine::MySql, OldKey::UntilNextRotation) => {
             "works beside it until the next rotation, where the server may keep it (MySQL 8)"
                 .to_owned()

@@ -12,11 +12,8 @@ use super::rhythm;
 use super::statement::Principal;
 use super::subject;
 use super::timeline::{self, Timeline};
-use crate::model::{
-    AccessKey, Arn, Database, Duration, InitialKey, KmsKey, OldKey, Probe, RotateAs, Schedule,
-    SecretName,
-};
-use crate::render::{Rendered, name, resolve};
+use crate::model::{AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs};
+use crate::render::{Rendered, Strategy, name, resolve};
 
 /// Secrets that are set up alike.
 #[derive(Debug, Serialize)]
@@ -32,39 +29,14 @@ pub struct Arrangement<'a> {
     /// The secrets.
     pub rows: Vec<Row>,
     #[serde(skip)]
-    first: Entry<'a>,
+    first: &'a Entry,
 }
 
-/// An entry of either kind.
-#[derive(Clone, Copy, Debug)]
-enum Entry<'a> {
-    Key(&'a AccessKey),
-    Database(&'a Database),
-}
-
-impl<'a> Entry<'a> {
-    /// Returns the name of its secret.
-    const fn secret(self) -> &'a SecretName {
-        match self {
-            Self::Key(entry) => &entry.secret,
-            Self::Database(entry) => &entry.secret,
-        }
-    }
-
-    /// Returns when it rotates, and how long after it may.
-    const fn schedule(self) -> (&'a Schedule, Option<Duration>) {
-        match self {
-            Self::Key(entry) => (&entry.schedule, entry.window),
-            Self::Database(entry) => (&entry.schedule, entry.window),
-        }
-    }
-
-    /// Returns whose credential it is.
-    fn user(self) -> String {
-        match self {
-            Self::Key(entry) => entry.user.to_string(),
-            Self::Database(entry) => database::user(entry),
-        }
+/// Returns whose credential it is.
+fn user(entry: &Entry) -> String {
+    match &entry.kind {
+        Kind::AccessKey(key) => key.user.to_string(),
+        Kind::Database(database) => database::user(database),
     }
 }
 
@@ -113,13 +85,8 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
         let made = resolve::resources(&rendered.tree)
             .map(|(id, _)| id)
             .collect();
-        let keys = rendered.model.access_keys.iter().map(Entry::Key);
-        let databases = rendered.model.databases.iter().map(Entry::Database);
-        let mut entries: Vec<Entry<'_>> = keys.collect();
-        entries.sort_by_key(|entry| entry.secret());
-        let mut databases: Vec<Entry<'_>> = databases.collect();
-        databases.sort_by_key(|entry| entry.secret());
-        entries.extend(databases);
+        let mut entries: Vec<&Entry> = rendered.model.entries.iter().collect();
+        entries.sort_by_key(|entry| (Strategy::for_entry(entry), &entry.secret));
         let mut last = 0;
         for entry in entries {
             if !all.get(last).is_some_and(|held| alike(held.first, entry)) {
@@ -130,8 +97,8 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
                 }
             }
             all[last].rows.push(Row {
-                secret: entry.secret().to_string(),
-                user: entry.user(),
+                secret: entry.secret.to_string(),
+                user: user(entry),
                 ids: logical_ids(entry, &made),
                 file: file.clone(),
             });
@@ -146,52 +113,53 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
     all
 }
 
-fn alike(one: Entry<'_>, other: Entry<'_>) -> bool {
-    match (one, other) {
-        (Entry::Key(one), Entry::Key(other)) => keys_alike(one, other),
-        (Entry::Database(one), Entry::Database(other)) => database::alike(one, other),
-        (Entry::Key(_), Entry::Database(_)) | (Entry::Database(_), Entry::Key(_)) => false,
-    }
-}
-
-fn keys_alike(one: &AccessKey, other: &AccessKey) -> bool {
-    one.schedule == other.schedule
+fn alike(one: &Entry, other: &Entry) -> bool {
+    let kinds = match (&one.kind, &other.kind) {
+        (Kind::AccessKey(one), Kind::AccessKey(other)) => keys_alike(one, other),
+        (Kind::Database(one), Kind::Database(other)) => database::alike(one, other),
+        (Kind::AccessKey(_), Kind::Database(_)) | (Kind::Database(_), Kind::AccessKey(_)) => false,
+    };
+    kinds
+        && one.schedule == other.schedule
         && one.window == other.window
         && one.rotate_as == other.rotate_as
-        && one.create_user == other.create_user
-        && one.initial_key == other.initial_key
         && one.kms_key == other.kms_key
         && one.old_key == other.old_key
-        && one.probe == other.probe
         && one.readers == other.readers
 }
 
-fn key(entry: Entry<'_>) -> String {
-    let entry = match entry {
-        Entry::Key(entry) => entry,
-        Entry::Database(entry) => return database::key(entry),
-    };
-    let AccessKey {
-        user: _,
+fn keys_alike(one: &AccessKey, other: &AccessKey) -> bool {
+    one.create_user == other.create_user
+        && one.initial_key == other.initial_key
+        && one.probe == other.probe
+}
+
+fn key(entry: &Entry) -> String {
+    let Entry {
         place: _,
         secret: _,
-        create_user,
-        initial_key,
         schedule,
         window,
-        rotate_as,
         kms_key,
         old_key,
-        probe,
         readers,
+        rotate_as,
+        kind,
     } = entry;
-    format!(
-        "{create_user} {initial_key:?} {schedule} {window:?} {rotate_as:?} {kms_key:?} {old_key} {probe:?} {readers:?}"
-    )
+    let kind = match kind {
+        Kind::AccessKey(AccessKey {
+            user: _,
+            create_user,
+            initial_key,
+            probe,
+        }) => format!("{create_user} {initial_key:?} {probe:?}"),
+        Kind::Database(database) => database::key(database),
+    };
+    format!("{kind} {schedule} {window:?} {rotate_as:?} {kms_key:?} {old_key} {readers:?}")
 }
 
 /// The logical IDs that follow from the entry and are in the stack.
-fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> String {
+fn logical_ids(entry: &Entry, made: &std::collections::HashSet<&str>) -> String {
     let ids = entry_ids(entry);
     let ids: Vec<&str> = ids
         .iter()
@@ -202,11 +170,11 @@ fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> Stri
 }
 
 /// The logical IDs that an entry may have.
-fn entry_ids(entry: Entry<'_>) -> Vec<String> {
-    let secret = name::SecretIds::of(entry.secret());
+fn entry_ids(entry: &Entry) -> Vec<String> {
+    let secret = name::SecretIds::of(entry);
     let mut ids = vec![secret.secret(), secret.schedule(), secret.readers()];
-    if let Entry::Key(entry) = entry {
-        let user = name::UserIds::of(entry);
+    if let Kind::AccessKey(key) = &entry.kind {
+        let user = name::UserIds::of(key);
         ids.extend([user.policy(), user.user()]);
     }
     ids
@@ -222,28 +190,28 @@ fn letter(index: usize) -> String {
     before + &char::from(last).to_string()
 }
 
-fn arrangement<'a>(entry: Entry<'a>, index: usize, account: &str) -> Arrangement<'a> {
+fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement<'a> {
     Arrangement {
         letter: letter(index),
         count: String::new(),
-        facts: match entry {
-            Entry::Key(entry) => facts(entry, account),
-            Entry::Database(entry) => database::facts(entry, account),
+        facts: match &entry.kind {
+            Kind::AccessKey(key) => facts(entry, key, account),
+            Kind::Database(database) => database::facts(entry, database, account),
         },
-        expression: entry.schedule().0.to_string(),
+        expression: entry.schedule.to_string(),
         rows: Vec::new(),
         first: entry,
     }
 }
 
 /// Returns what holds for an access key and for those like it.
-fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
+fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     let when = Prose::words(rhythm::when(&entry.schedule))
         .say(" (")
         .code(entry.schedule.as_str())
         .say("), ")
         .say(rhythm::window(&entry.schedule, entry.window));
-    let user = match (entry.create_user, &entry.initial_key) {
+    let user = match (key.create_user, &key.initial_key) {
         (true, _) => Prose::words("is made by the stack, and every key of it is the stack’s own"),
         (false, InitialKey::Create) => Prose::words("is there already; its first key is a new one"),
         (false, InitialKey::Profile(name)) => {
@@ -266,7 +234,7 @@ fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
         ("Named readers", named(&entry.readers, account)),
         ("The old key", old_key(entry.old_key)),
     ];
-    if let Some(probe) = &entry.probe {
+    if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
     let fields = ["accesskey", "secretkey", "username", "secretarn"].map(Prose::name);
@@ -339,7 +307,7 @@ fn probe(probe: &Probe) -> Prose {
 pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
     let mut rotas: Vec<(Rota, Vec<&str>, usize)> = Vec::new();
     for one in arrangements {
-        let (schedule, window) = one.first.schedule();
+        let (schedule, window) = (&one.first.schedule, one.first.window);
         let hours = window.and_then(|window| window.as_hours());
         let hours = hours.map(|hours| hours.to_string()).unwrap_or_default();
         let same = |held: &&mut (Rota, Vec<&str>, usize)| {
@@ -376,7 +344,7 @@ pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
 pub fn timelines(arrangements: &[Arrangement<'_>]) -> Vec<Timeline> {
     let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
     for one in arrangements {
-        let Entry::Key(first) = one.first else {
+        let Some(first) = one.first.as_access_key() else {
             continue;
         };
         match policies.iter_mut().find(|(held, _)| *held == first.old_key) {
