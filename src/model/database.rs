@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    /// Returns the port that it listens on unless it is told otherwise.
+    /// Returns the port that it listens on by default.
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Postgres => 5432,
@@ -78,7 +78,7 @@ impl Engine {
 /// Where the first password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InitialPassword {
-    /// Whoever bootstraps is asked.
+    /// A prompt of the bootstrap.
     Prompt,
     /// An environment variable of the bootstrap.
     Environment(String),
@@ -93,7 +93,7 @@ pub enum Tls {
     VerifyFull,
     /// An authority that is trusted.
     VerifyCa,
-    /// Nothing: encrypted, to whoever answers.
+    /// Nothing: the connection is encrypted, and any server is accepted.
     Require,
 }
 

@@ -17,8 +17,7 @@ const DATABASES: &str = "
 # network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }
 ";
 
-/// What a new manifest is to say. The texts among it are read again, by whoever
-/// loads what was written.
+/// The content of a new manifest. Its texts are checked when the manifest is loaded.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// The stack.
@@ -27,7 +26,7 @@ pub struct Draft {
     pub account: Option<AccountId>,
     /// The Region.
     pub region: Option<Region>,
-    /// Who is told of what goes wrong.
+    /// E-mail addresses to notify.
     pub email: Vec<String>,
     /// `rate(…)` or `cron(…)`.
     pub schedule: String,

@@ -133,12 +133,6 @@ impl Entry {
     }
 }
 
-impl AsRef<SecretName> for Entry {
-    fn as_ref(&self) -> &SecretName {
-        &self.secret
-    }
-}
-
 impl<'entry, K> EntryOf<'entry, K> {
     /// Returns the entry, of which the kind is not known any more.
     pub const fn entry(&self) -> &'entry Entry {
@@ -159,12 +153,6 @@ impl<K> Deref for EntryOf<'_, K> {
 
     fn deref(&self) -> &Entry {
         self.entry
-    }
-}
-
-impl<K> AsRef<SecretName> for EntryOf<'_, K> {
-    fn as_ref(&self) -> &SecretName {
-        &self.entry.secret
     }
 }
 
@@ -305,7 +293,7 @@ fn report_second_secret(secrets: &mut BTreeMap<String, usize>, name: &SecretName
 }
 
 /// The settings that entries of every kind have and that `defaults` may set.
-pub(super) struct Settings {
+struct Settings {
     schedule: Schedule,
     window: Option<Duration>,
     kms_key: KmsKey,
@@ -313,8 +301,15 @@ pub(super) struct Settings {
     readers: Vec<Arn>,
 }
 
+/// Reports what is wrong in `defaults`, so that it is reported without entries too.
+pub(super) fn check_defaults(defaults: &Fields<'_>) {
+    read_settings(defaults);
+    access_key::read_rotate_as(defaults);
+    access_key::read_probe(defaults);
+}
+
 /// Reads the settings of an entry, or of `defaults`.
-pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
+fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
     let schedule = fields.value("schedule", |field| {
         field.parse("invalid-schedule", |text| {
             Schedule::parse(text).map_err(|fault| fault.to_string())

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::access_key;
 use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
 use super::entry;
@@ -174,9 +173,7 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     let exceptions = exceptions.map_or_else(Vec::new, |field| exception::read(&field));
     let defaults = root.mapping("defaults");
     if let Some(defaults) = &defaults {
-        entry::read_settings(defaults);
-        access_key::read_rotate_as(defaults);
-        access_key::read_probe(defaults);
+        entry::check_defaults(defaults);
     }
     let function = root
         .mapping("function")

@@ -69,7 +69,7 @@ pub struct Model {
     pub exceptions: Vec<Exception>,
     /// The rotation function.
     pub function: Function,
-    /// Who is told when a rotation fails.
+    /// Who is notified by alarms.
     pub alarms: Alarms,
     /// The credentials that rotate: those of one kind after those of another, each in the
     /// order of the manifest.
@@ -137,7 +137,7 @@ impl Architecture {
     }
 }
 
-/// Who is told when a rotation fails.
+/// Who is notified by alarms.
 #[derive(Clone, Debug, Default)]
 pub struct Alarms {
     /// Addresses that are subscribed to the topic.

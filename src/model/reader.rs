@@ -17,8 +17,8 @@ impl Findings {
         self.0.borrow_mut().push(finding);
     }
 
-    /// Returns what was found, in the order of the lines; what every entry finds
-    /// in the defaults is told once.
+    /// Returns the findings in the order of the lines. A finding in the defaults, which every
+    /// entry has, is reported once.
     pub(crate) fn into_sorted(self) -> Vec<Finding> {
         let mut told = HashSet::new();
         let mut all = self.0.into_inner();

@@ -1,4 +1,4 @@
-//! What was seen of a database's secret, as plain data, and how it fares.
+//! What was seen of a database's secret, as plain data, and its state.
 
 use jiff::Timestamp;
 
@@ -50,7 +50,7 @@ pub struct ObservedLogin {
 pub enum DatabaseAdministrator {
     /// It cannot serve, and why.
     Unusable(String),
-    /// It can, as far as whoever deploys may see.
+    /// It can, as far as the caller may see.
     Usable {
         /// Its full ARN.
         arn: String,
@@ -181,7 +181,7 @@ fn check_login(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
     )
 }
 
-/// Returns how a database's secret fares at a moment.
+/// Returns the state of a database's secret at a moment.
 pub fn report_database(
     entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,

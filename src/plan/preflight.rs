@@ -87,7 +87,7 @@ fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
                 "an update failed, and so did its rollback (UPDATE_ROLLBACK_FAILED)",
             )
             .hint(format!(
-                "mend the cause, then: aws cloudformation continue-update-rollback --stack-name {}",
+                "fix the cause, then run: aws cloudformation continue-update-rollback --stack-name {}",
                 stack.name
             )),
         );

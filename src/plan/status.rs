@@ -1,4 +1,4 @@
-//! How each credential fares.
+//! The state of each credential.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -93,7 +93,7 @@ pub struct SecretReport {
     pub kind: Kind,
     /// The IAM user, or the database's.
     pub username: String,
-    /// How it fares.
+    /// Its state.
     pub state: State,
     /// Why it is in that state, where that is not `ok`.
     pub reason: Option<String>,
@@ -158,7 +158,7 @@ pub enum KeyRole {
     Unknown,
 }
 
-/// How a credential fares.
+/// The state of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -200,7 +200,7 @@ impl fmt::Display for KeyRole {
     }
 }
 
-/// Returns how one credential fares at a moment.
+/// Returns the state of an access key at a moment.
 pub fn report(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
     let (state, reason) = state(seen, now);
     let secret = seen.secret.as_ref().map(|seen| &seen.secret);
@@ -303,7 +303,7 @@ pub(super) fn complete<T>(content: &SecretContent<T>) -> Result<&T, String> {
     }
 }
 
-/// Returns how the rotations of a secret fare whose credential works.
+/// Returns the state of a secret's rotations, given that its credential works.
 pub(super) fn overdue(secret: &Secret, now: Timestamp) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
     if secret.unfinished().is_some() {

@@ -161,7 +161,7 @@ mod tests {
         let tag = tags(&[("keyrota:user", "victim")]);
         seen.secret.as_mut().unwrap().secret.tags.extend(tag);
         let observed = observed(seen);
-        let id = render::secret_logical_id(&model.access_keys().next().unwrap());
+        let id = render::secret_logical_id(&model.entries[0]);
         let found = |changes: &[Change]| tag_drift(&model, &observed, changes);
         let drift = found(&[change("Description", &id), change("Tags", "Other")]);
         assert_eq!(drift.len(), 1, "{drift:?}");

@@ -70,7 +70,7 @@ pub struct Context<'a> {
 /// How patient to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Between two looks at something that AWS is at work on.
+    /// Between two looks at an operation of AWS.
     pub poll: Duration,
     /// How long a rotation may go on after its function reported an error:
     /// Secrets Manager tries a failed rotation again by itself.

@@ -142,7 +142,7 @@ pub(super) async fn observe_secret(
 
 /// The values of a secret's labels, read after the labels themselves.
 enum Labelled {
-    /// Each was on the version that was told of.
+    /// Each was on the version that DescribeSecret reported.
     Agreeing(ObservedSecret),
     /// One was on another by then.
     Moved(ObservedSecret),
@@ -213,7 +213,7 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
 
 /// What a label's version holds.
 struct Held {
-    /// It is on the version that was told of.
+    /// It is on the version that DescribeSecret reported.
     agrees: bool,
     /// There was no value under the label.
     missing: bool,

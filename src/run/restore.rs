@@ -1,5 +1,5 @@
-//! The version before, made current again: for whoever finds that the new
-//! credential does not do what the old one did.
+//! The version before, made current again, in case the new credential does not do what
+//! the old one did.
 
 use super::error::{Error, Result};
 use super::verify::authenticate;

@@ -1,4 +1,4 @@
-//! How everything fares.
+//! The state of everything.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 

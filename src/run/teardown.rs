@@ -384,7 +384,7 @@ enum Outcome {
     Done,
     /// This is gone, or going.
     Deleted(Item),
-    /// This is not to be touched after all.
+    /// This must not be touched after all.
     Left(Item),
 }
 
@@ -482,7 +482,7 @@ async fn delete_key(
     )))
 }
 
-/// Deletes a stack and tells of its events. What cannot be deleted at the first
+/// Deletes a stack and reports its events. What cannot be deleted at the first
 /// try is kept at the second, which is the only way CloudFormation lets a
 /// resource stay that its template does not.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {

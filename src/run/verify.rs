@@ -13,7 +13,7 @@ pub struct Verified {
     pub access_key_id: Option<String>,
     /// The version of the secret.
     pub version: String,
-    /// How the secret fares.
+    /// The state of the secret.
     pub report: SecretReport,
 }
 
@@ -21,7 +21,7 @@ pub struct Verified {
 /// and one yes may come from a place that knows a key which others do not yet.
 const IN_A_ROW: u32 = 2;
 
-/// Proves that the new credential works and that the secret fares well.
+/// Proves that the new credential works and that the secret's state is good.
 ///
 /// # Errors
 ///

@@ -1,5 +1,4 @@
-//! What the secret's tags say of a database. They are what the function goes by:
-//! whoever may write the secret's value cannot turn its rotation elsewhere.
+//! The tags of a database's secret, which describe the entry.
 
 use std::fmt;
 

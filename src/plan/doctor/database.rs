@@ -153,7 +153,7 @@ fn proof(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
                 "the function did not try `{}` at {endpoint}: {why}",
                 entry.kind.username
             );
-            let remedy = "mend what it says; `keyrota doctor` tries again";
+            let remedy = "fix what it reports; `keyrota doctor` tries again";
             Some(LOGIN_UNTRIED.of(&entry.secret, evidence, remedy))
         }
     }

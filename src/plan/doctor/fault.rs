@@ -19,7 +19,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Returns a finding of this fault that a person has to see to.
+    /// Returns a finding of this fault that a person must handle.
     pub(super) fn seen(
         &'static self,
         subject: impl Into<String>,
@@ -106,11 +106,11 @@ pub(super) static STACK_FAILED: Fault = error(
 pub(super) static STACK_ROLLED_BACK: Fault = warning(
     "stack-rolled-back",
     "The last update failed and was rolled back; the stack works as it did before.",
-    "mend the cause, then `keyrota bootstrap`",
+    "fix the cause, then run `keyrota bootstrap`",
 );
 pub(super) static STACK_BUSY: Fault = warning(
     "stack-busy",
-    "CloudFormation has been at work on the stack for more than an hour, or makes it just now.",
+    "CloudFormation has been updating the stack for more than an hour, or is creating it now.",
     "`aws cloudformation describe-stack-events` shows what it waits for",
 );
 pub(super) static SECRET_MISSING: Fault = error(
@@ -179,7 +179,7 @@ pub(super) static CREDENTIAL_REFUSED: Fault = error(
 pub(super) static LOGIN_UNTRIED: Fault = warning(
     "login-untried",
     "The function could not say whether the database's login works.",
-    "mend what the function says; its log has more",
+    "fix what the function reports; its log has the details",
 );
 pub(super) static FOREIGN_KEY: Fault = error(
     "foreign-key",
@@ -194,7 +194,7 @@ pub(super) static KMS_KEY: Fault = error(
 pub(super) static ADMINISTRATOR: Fault = error(
     "administrator-unusable",
     "The administrator's secret cannot be used, so that nothing rotates.",
-    "make or mend that secret",
+    "create or repair that secret",
 );
 pub(super) static PASSWORD_BROKEN_OFF: Fault = fixable(
     error(
@@ -208,7 +208,7 @@ pub(super) static ROTATION_UNFINISHED: Fault = fixable(
     error(
         "rotation-unfinished",
         "A rotation began and has not ended.",
-        "mend what the function says, then `keyrota rotate NAME` takes it up again",
+        "fix what the function reports; then `keyrota rotate NAME` resumes it",
     ),
     "takes it up again, or gives it up and rotates, as `keyrota rotate` does",
 );

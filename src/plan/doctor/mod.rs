@@ -1,8 +1,8 @@
 //! What is wrong, by what was seen: evidence and one remedy for each fault.
 //!
-//! A fault is told where its cause is seen, and not again by what follows from it: a
-//! secret that awaits deletion has nothing said of its keys. Whatever could take a
-//! credential from somebody who uses it is left to a person.
+//! A fault is reported where its cause is seen, and its consequences are not reported:
+//! nothing is reported about the keys of a secret that awaits deletion. A fix that could
+//! remove a credential in use is left to a person.
 
 mod database;
 mod fault;

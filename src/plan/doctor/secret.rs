@@ -99,7 +99,8 @@ pub(super) fn tags(
         return None;
     }
     let evidence: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    let remedy = "`keyrota bootstrap` restores them; whoever changed them may tag this secret";
+    let remedy =
+        "`keyrota bootstrap` restores them; the principal that changed them may tag this secret";
     Some(TAGS_CHANGED.of(name, evidence.join("; "), remedy))
 }
 
@@ -143,9 +144,8 @@ pub(super) fn rotation(
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
         let evidence = format!("{evidence}; {}", rotated(secret));
-        let remedy = format!(
-            "mend what keeps it from ending, then `keyrota rotate {name}` takes it up again"
-        );
+        let remedy =
+            format!("fix what keeps it from ending; then `keyrota rotate {name}` resumes it");
         let held = ROTATION_UNFINISHED.of(name, noted(evidence), remedy);
         found.push(held.fixed_by(Fix::Resume, may.resume));
     }
@@ -206,7 +206,7 @@ fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
 }
 
 impl Wanted<'_> {
-    /// Returns what Secrets Manager is to be told.
+    /// Returns the rotation that Secrets Manager must have.
     fn rotation(&self) -> Rotation {
         Rotation {
             function: self.function.map(str::to_owned),

@@ -47,14 +47,14 @@ pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -
         })
     } else if status == "UPDATE_ROLLBACK_FAILED" {
         let remedy = format!(
-            "mend the cause, then `aws cloudformation continue-update-rollback --stack-name {name}`"
+            "fix the cause, then run `aws cloudformation continue-update-rollback --stack-name {name}`"
         );
         Some(STACK_FAILED.seen(subject, evidence, remedy))
     } else if !stack.status.is_healthy() {
         let remedy = "`keyrota teardown` removes what is left of it; then `keyrota bootstrap`";
         Some(STACK_FAILED.seen(subject, evidence, remedy))
     } else if !stack.status.succeeded() && status.contains("ROLLBACK") {
-        let remedy = "mend the cause, then `keyrota bootstrap` deploys what was rolled back";
+        let remedy = "fix the cause; then `keyrota bootstrap` deploys what was rolled back";
         Some(STACK_ROLLED_BACK.seen(subject, evidence, remedy))
     } else {
         None

@@ -1,7 +1,7 @@
 //! Passwords of databases: what is another way with them than with access keys.
 //!
-//! Whoever deploys need not reach the server, and mostly cannot: it is the
-//! function, in its VPC, that logs in. So every proof here is asked of it.
+//! The caller need not reach the server, and mostly cannot: the function, in its VPC,
+//! logs in. So the function makes every proof here.
 
 mod check;
 mod observe;

@@ -76,7 +76,7 @@ pub(in crate::run) async fn observe_login(
 
 /// What a label's version holds.
 struct Held {
-    /// It is on the version that was told of.
+    /// It is on the version that DescribeSecret reported.
     agrees: bool,
     content: SecretContent<Login>,
 }
@@ -113,8 +113,8 @@ async fn read(
     }
 }
 
-/// Looks at the administrator's secret, and into it where whoever deploys may: it
-/// is the function that needs it.
+/// Observes the administrator's secret, and its value if the caller may read it. Only the
+/// function needs the value.
 async fn observe_administrator(
     context: &Context<'_>,
     entry: EntryOf<'_, Database>,

@@ -8,7 +8,7 @@ use crate::model::{Database, EntryOf};
 use crate::plan::{self, State};
 use crate::port::{CURRENT, Stage};
 
-/// Proves that the login in AWSCURRENT works and that the secret fares well.
+/// Proves that the login in AWSCURRENT works and that the secret's state is good.
 ///
 /// # Errors
 ///

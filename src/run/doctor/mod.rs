@@ -132,7 +132,7 @@ fn is_rotating(secret: Option<&Secret>) -> bool {
     secret.is_some_and(|secret| secret.unfinished().is_some())
 }
 
-/// Asks AWS whose the current key is, where that is to be expected to go well. A key
+/// Asks AWS whose the current key is, if that can be expected to succeed. A key
 /// that a rotation has just made may not be known everywhere yet.
 async fn prove_key(
     context: &Context<'_>,

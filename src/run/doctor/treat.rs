@@ -1,4 +1,4 @@
-//! Mending what may be mended without a person.
+//! Fixes what may be fixed without a person.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::render::Strategy;
 
 /// Does what may be done without a person about each of these faults that has such a
 /// remedy, having looked once more whether it is still as it was. One that does not go
-/// well stops none of the others; its failure is told and returned.
+/// well stops none of the others; its failure is reported and returned.
 ///
 /// # Errors
 ///

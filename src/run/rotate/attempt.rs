@@ -111,7 +111,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Takes AWSPENDING away, without which a version cannot become current.
+    /// Removes AWSPENDING, without which a version cannot become current.
     pub(super) async fn take_label(&self, version: &str) -> Result<()> {
         let cloud = self.context.cloud;
         let taken = cloud.move_label(self.arn, PENDING, Some(version), None);
@@ -135,7 +135,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits until a version is AWSCURRENT and no rotation is under way. `seen` says
-    /// whether the version was told of before.
+    /// whether the version was reported before.
     async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
         let mut failed: Option<(Timestamp, String)> = None;
         loop {

@@ -157,8 +157,8 @@ fn a_key_that_somebody_made_meanwhile_stays() {
     assert!(fake.world.borrow().keys.contains_key(&theirs));
 }
 
-/// Whoever may write to a bucket that others share knows under which name the code
-/// will be looked for.
+/// A principal that may write to a shared bucket knows the name under which the code will
+/// be looked for.
 #[test]
 fn what_lies_under_the_name_of_the_code_is_not_trusted() {
     let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
