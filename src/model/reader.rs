@@ -166,12 +166,23 @@ impl<'doc> Field<'doc> {
 
     /// Returns the mapping, having reported every key that is not in `known`.
     pub(crate) fn mapping(&self, known: &[&'static str]) -> Option<Mapping<'doc>> {
+        self.mapping_with(|key| known.contains(&key), || known.to_vec())
+    }
+
+    /// Returns the mapping, having reported every key that is not known. All known keys are
+    /// needed for the hints only.
+    pub(crate) fn mapping_with(
+        &self,
+        is_known: impl Fn(&str) -> bool,
+        all_known: impl Fn() -> Vec<&'static str>,
+    ) -> Option<Mapping<'doc>> {
         let mapping = self.any_mapping()?;
         for field in mapping.fields() {
-            if !known.contains(&field.0) {
+            if !is_known(field.0) {
+                let known = all_known();
                 let message = format!("the key `{}` is not known here", field.0);
                 let finding = Finding::error("unknown-key", field.1.path.clone(), message);
-                let finding = match nearest(field.0, known) {
+                let finding = match nearest(field.0, &known) {
                     Some(key) => finding.hint(format!("did you mean `{key}`?")),
                     None => finding.hint(format!("known here: {}", known.join(", "))),
                 };
