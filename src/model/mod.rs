@@ -1,6 +1,5 @@
-//! The manifest as it is written, and the model that is left of it once every
-//! name, schedule and reference has been checked. Pure: text in, model or
-//! findings out.
+//! The manifest as it is written, and the model of it once every name, schedule, and
+//! reference has been checked. Pure: text in, model or findings out.
 
 mod access_key;
 mod credential;
@@ -46,14 +45,13 @@ pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use schedule::{Calendar, Schedule, Window};
 
-/// A checked manifest: all that rendering and deploying need to know.
+/// A checked manifest, with everything that rendering and deploying need.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The CloudFormation stack.
     pub stack: StackName,
-    /// The stack as the manifest names it. Where one stack cannot hold the
-    /// entries, each of the several has its own name, and what they share is
-    /// named after this one.
+    /// The stack as the manifest names it. If one stack cannot hold the entries, each of
+    /// several stacks has a name of its own, and what they share is named after this one.
     pub fleet: StackName,
     /// The only account this may be deployed to.
     pub account: Option<AccountId>,

@@ -1,5 +1,5 @@
-//! Typed access to a located document. Every fault becomes a finding with its
-//! path and line, and reading goes on, so that one run lists them all.
+//! Typed access to a document with lines. Every error becomes a finding with its path and
+//! line, and reading continues, so that one run lists them all.
 
 use std::cell::RefCell;
 use std::collections::HashSet;

@@ -9,7 +9,7 @@ use crate::model::{AccessKey, Database, Duration, Entry, Kind, KmsKey, Model, Pr
 use crate::render::role::Policies;
 use crate::render::{OLD_KEY_TAG, PROBE_TAG, Strategy, name};
 
-/// An entry of either kind. What a kind does not have is empty.
+/// An entry as the templates see it. What its kind does not have is empty.
 #[derive(Debug, Default, Serialize)]
 pub struct EntryView {
     user: String,
