@@ -1,39 +1,38 @@
 //! The pins: what a function may act on, as a file in its deployment package.
 //!
-//! A secret's value, labels, and tags can be written by principals that hold permissions
-//! on that one secret. So the function takes from none of them which user, server, or
-//! administrator it acts on, but from this file. The template names it in the function's
-//! `Handler`, by its digest: a package for another template does not have it, and the
-//! function then refuses every request. Who can change the package or the handler can
-//! change the function's code as well.
+//! Principals with permissions on one secret can write its value, labels, and tags. Therefore
+//! these do not determine which user, server, or administrator the function acts on. This file
+//! does. The template names it in the function's `Handler`, by its digest: a package for
+//! another template does not contain the file, and the function then refuses every request. A
+//! principal that can change the package or the handler can also change the function's code.
 //!
-//! Why a file in the package, and not something else: Lambda's environment variables hold
-//! 4 KB, which is enough for some thirty entries of the 165 that a stack has room for; a
-//! parameter in Systems Manager, or another secret, costs a call in each rotation and can be
-//! written with a permission that is far smaller than `Bootstrap`'s; the metadata of the
-//! template would have to be read from CloudFormation, which a function in a VPC cannot reach
-//! without another endpoint. The file costs nothing, takes some 60 bytes an entry once
-//! compressed, and is the same bytes each time.
+//! The pins are a file in the package for these reasons. Lambda's environment variables hold 4
+//! KB, which is enough for about thirty of the 165 entries that fit in a stack. A parameter in
+//! Systems Manager, or another secret, costs a call in each rotation, and can be written with a
+//! permission that is far narrower than `Bootstrap`'s. The metadata of the template would have
+//! to be read from CloudFormation, which a function in a VPC cannot reach without another
+//! endpoint. The file costs nothing, takes about 60 bytes per entry when compressed, and is
+//! reproducible.
 
 use keyrota_contract::pins::{self, Document, access_key, database};
 use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
-use crate::model::{AccessKey, ChangeAs, Database, Model, OldKey, Probe, Retirement, RotateAs};
+use crate::model::{AccessKey, Database, EntryOf, Model, OldKey, Probe, Retirement, RotateAs};
 
-/// The file of pins of one function.
+/// The pins file of one function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pins {
-    /// What it holds, as it is packed.
+    /// The content, as it is packaged.
     pub text: String,
     /// Its path in the package, which is the function's `Handler`.
     pub path: String,
 }
 
 impl Pins {
-    /// Returns where `generate` writes the pins of a stack's function. `prefix` tells a
-    /// stack's files from other stacks'.
+    /// Returns the path to which `generate` writes the pins of a stack's function. `prefix`
+    /// distinguishes the files of several stacks.
     pub(super) fn file(prefix: &str, strategy: Strategy) -> String {
         let function = super::document::kebab(strategy.function());
         format!("pins/{prefix}{function}.json")
@@ -43,16 +42,16 @@ impl Pins {
     ///
     /// # Errors
     ///
-    /// Returns an error where they cannot be written; they always can.
+    /// Returns an error if the pins cannot be serialised, which does not happen.
     pub fn of(model: &Model, strategy: Strategy) -> Result<Self, Error> {
         let text = match strategy {
             Strategy::AccessKeys => {
-                let entries = model.access_keys.iter();
-                text(entries.map(|entry| (entry.secret.as_str(), key(entry))))
+                let entries = model.access_keys();
+                text(entries.map(|entry| (entry.secret.to_string(), key(entry))))
             }
             Strategy::Databases => {
-                let entries = model.databases.iter();
-                text(entries.map(|entry| (entry.secret.as_str(), login(entry))))
+                let entries = model.databases();
+                text(entries.map(|entry| (entry.secret.to_string(), login(entry))))
             }
         }?;
         let path = pins::path(&sha256_hex(text.as_bytes()));
@@ -60,18 +59,15 @@ impl Pins {
     }
 }
 
-fn text<'model, Entry: Serialize>(
-    entries: impl Iterator<Item = (&'model str, Entry)>,
-) -> Result<String, Error> {
-    let entries = entries.map(|(secret, entry)| (secret.to_owned(), entry));
+fn text<Pin: Serialize>(entries: impl Iterator<Item = (String, Pin)>) -> Result<String, Error> {
     pretty(&Document::new(entries))
 }
 
-fn key(entry: &AccessKey) -> access_key::Entry {
+fn key(entry: EntryOf<'_, AccessKey>) -> access_key::Entry {
     access_key::Entry {
-        user: entry.user.to_string(),
+        user: entry.kind.user.to_string(),
         path: access_key::root(),
-        owns_user: entry.create_user,
+        owns_user: entry.kind.create_user,
         rotate_as: match &entry.rotate_as {
             RotateAs::Itself => access_key::RotateAs::Own,
             RotateAs::Role => access_key::RotateAs::Role,
@@ -83,7 +79,7 @@ fn key(entry: &AccessKey) -> access_key::Entry {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(times(retirement)),
         },
-        probe: entry.probe.as_ref().map(probe),
+        probe: entry.kind.probe.as_ref().map(probe),
     }
 }
 
@@ -107,24 +103,23 @@ fn probe(probe: &Probe) -> access_key::Probe {
     }
 }
 
-fn login(entry: &Database) -> database::Entry {
+fn login(entry: EntryOf<'_, Database>) -> database::Entry {
     database::Entry {
-        username: entry.username.clone(),
-        engine: entry.engine.pin(),
-        host: entry.host.to_string(),
-        port: entry.port,
-        dbname: entry.dbname.clone(),
-        tls: entry.tls.pin(),
-        tls_ca: entry.authorities_file(),
+        username: entry.kind.username.clone(),
+        engine: entry.kind.engine.pin(),
+        host: entry.kind.host.to_string(),
+        port: entry.kind.port,
+        dbname: entry.kind.dbname.clone(),
+        tls: entry.kind.tls.pin(),
+        tls_ca: entry.kind.authorities_file(),
         password: database::Password {
-            length: entry.password.length,
-            exclude: entry.password.exclude.clone(),
+            length: entry.kind.password.length,
+            exclude: entry.kind.password.exclude.clone(),
         },
-        rotate_as: match &entry.rotate_as {
-            ChangeAs::Itself => database::RotateAs::Own,
-            ChangeAs::Administrator(secret) => {
-                database::RotateAs::Administrator(secret.as_str().to_owned())
-            }
+        // The manifest cannot give a database's password to the function's role.
+        rotate_as: match entry.administrator() {
+            None => database::RotateAs::Own,
+            Some(secret) => database::RotateAs::Administrator(secret.as_str().to_owned()),
         },
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,
