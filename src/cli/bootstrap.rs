@@ -9,7 +9,7 @@ use super::function::FunctionSource;
 use super::password;
 use super::session::Session;
 use super::settings::Settings;
-use crate::model::{InitialKey, Model};
+use crate::model::{Entry, InitialKey, Kind, Model};
 use crate::plan::{Observed, Preflight, StackReport};
 use crate::port::Event;
 use crate::render::Shard;
@@ -96,9 +96,9 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
 }
 
 fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
-    let entries = || shards.iter().flat_map(|shard| &shard.model.access_keys);
-    let databases = shards.iter().map(|shard| shard.model.databases.len());
-    let adopted = entries().filter(|entry| entry.initial_key != InitialKey::Create);
+    let entries = || shards.iter().flat_map(|shard| &shard.model.entries);
+    let adopted = entries().filter_map(Entry::as_access_key);
+    let adopted = adopted.filter(|entry| entry.kind.initial_key != InitialKey::Create);
     let first = &shards[0].model.stack;
     let what = match shards.len() {
         1 => format!("the stack {first}"),
@@ -109,7 +109,7 @@ fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
         observed.caller.account,
         observed.region,
         observed.caller.arn,
-        entries().count() + databases.sum::<usize>(),
+        entries().count(),
         adopted.count(),
         if no_rotate {
             "no rotation now."
@@ -120,24 +120,16 @@ fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
 }
 
 fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
-    let entries = model.access_keys.iter().zip(done.secrets);
-    let secrets = entries.map(|(entry, proven)| DeployedSecret {
+    let secrets = model.entries.iter().zip(done.secrets);
+    let secrets = secrets.map(|(entry, proven)| DeployedSecret {
         name: entry.secret.to_string(),
         arn: proven.arn,
-        kind: "access_key",
-        username: entry.user.to_string(),
-        access_key_id: Some(proven.verified.access_key_id),
-        version_id: proven.verified.version,
-        rotated: proven.rotated,
-        verified: true,
-    });
-    let databases = model.databases.iter().zip(done.databases);
-    let databases = databases.map(|(entry, proven)| DeployedSecret {
-        name: entry.secret.to_string(),
-        arn: proven.arn,
-        kind: "database",
-        username: entry.username.clone(),
-        access_key_id: None,
+        kind: match entry.kind {
+            Kind::AccessKey(_) => "access_key",
+            Kind::Database(_) => "database",
+        },
+        username: entry.user_name().to_owned(),
+        access_key_id: proven.verified.access_key_id,
         version_id: proven.verified.version,
         rotated: proven.rotated,
         verified: true,
@@ -151,7 +143,7 @@ fn result(model: &Model, done: Bootstrapped) -> BootstrapResult {
         stacks: Vec::new(),
         function: functions.next().unwrap_or_default(),
         database_function: functions.next(),
-        secrets: secrets.chain(databases).collect(),
+        secrets: secrets.collect(),
         changes: done.deployed.changes,
     }
 }

@@ -104,7 +104,7 @@ fn from_manifest(
         );
         settings.progress.on(Event::Warning(told));
     }
-    let databases = models().flat_map(|model| &model.databases);
+    let databases = models().flat_map(|model| model.databases());
     let authorities = match strategy {
         Strategy::AccessKeys => Vec::new(),
         Strategy::Databases => function::authorities(manifest, databases)?,

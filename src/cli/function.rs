@@ -9,7 +9,7 @@ use super::failure::Failed;
 use super::settings::Settings;
 use crate::build::{self, Function};
 use crate::bundle::{Authorities, Bundle, Pinned};
-use crate::model::{Architecture, Database, Finding, Model};
+use crate::model::{Architecture, Database, EntryOf, Finding, Model};
 use crate::render::{Fleet, Pins, Strategy};
 use crate::run::{Artifact, Artifacts};
 
@@ -49,12 +49,12 @@ pub(super) async fn build(
 /// all that are invalid.
 pub(super) fn authorities<'a>(
     manifest: &Path,
-    databases: impl IntoIterator<Item = &'a Database>,
+    databases: impl IntoIterator<Item = EntryOf<'a, Database>>,
 ) -> Result<Vec<Authorities>, Failed> {
     let mut wanted = BTreeMap::new();
     for entry in databases {
-        if let (Some(name), Some(file)) = (entry.authorities_file(), &entry.tls_ca) {
-            wanted.entry(name).or_insert((file, &entry.place));
+        if let (Some(name), Some(file)) = (entry.kind.authorities_file(), &entry.kind.tls_ca) {
+            wanted.entry(name).or_insert((file, &entry.entry().place));
         }
     }
     let folder = manifest.parent().unwrap_or(Path::new(""));
@@ -128,7 +128,7 @@ impl FunctionSource {
                     let files = match strategy {
                         Strategy::AccessKeys => Vec::new(),
                         Strategy::Databases => databases(fleet)
-                            .filter_map(Database::authorities_file)
+                            .filter_map(|entry| entry.kind.authorities_file())
                             .collect(),
                     };
                     inspect(path, strategy, architecture, &files)?
@@ -172,9 +172,9 @@ pub(super) fn pins(model: &Model, strategy: Strategy) -> Result<Pinned, Failed> 
     Ok(Pinned { path, text })
 }
 
-fn databases(fleet: &Fleet) -> impl Iterator<Item = &Database> {
+fn databases(fleet: &Fleet) -> impl Iterator<Item = EntryOf<'_, Database>> {
     let shards = fleet.shards.iter();
-    shards.flat_map(|shard| &shard.model.databases)
+    shards.flat_map(|shard| shard.model.databases())
 }
 
 fn inspect(

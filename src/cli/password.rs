@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Exit;
 use super::failure::Failed;
 use super::settings::Settings;
-use crate::model::{Database, Finding, InitialPassword, SecretReference};
+use crate::model::{Database, EntryOf, Finding, InitialPassword, SecretReference};
 use crate::port::{CURRENT, ErrorKind};
 use crate::render::Shard;
 use crate::run::{Cleared, Context, Passwords};
@@ -18,7 +18,7 @@ use crate::view::stderr_is_terminal;
 /// The first passwords that are available, and the entries to prompt for.
 pub(super) struct FirstPasswords<'a> {
     passwords: Passwords,
-    prompts: Vec<&'a Database>,
+    prompts: Vec<EntryOf<'a, Database>>,
 }
 
 /// Collects the passwords that need no prompt, and refuses with all that are missing.
@@ -33,11 +33,11 @@ pub(super) async fn collect<'a>(
     };
     let mut findings = Vec::new();
     let pairs = shards.iter().zip(cleared).flat_map(|(shard, cleared)| {
-        let databases = shard.model.databases.iter();
+        let databases = shard.model.databases();
         databases.zip(&cleared.observed.databases)
     });
     for (entry, _) in pairs.filter(|(_, seen)| seen.wants_password()) {
-        let found = match &entry.initial_password {
+        let found = match &entry.kind.initial_password {
             InitialPassword::Prompt => {
                 asked.prompts.push(entry);
                 continue;
@@ -84,8 +84,8 @@ impl FirstPasswords<'_> {
         for entry in self.prompts {
             let question = format!(
                 "Password of {} at {} (for {}): ",
-                entry.username.escape_debug(),
-                entry.endpoint(),
+                entry.kind.username.escape_debug(),
+                entry.kind.endpoint(),
                 entry.secret
             );
             let password = prompt(&question).and_then(usable).map_err(|why| {

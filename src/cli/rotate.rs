@@ -7,7 +7,7 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
-use crate::model::{AccessKey, Database, Model, SecretName};
+use crate::model::{AccessKey, ByKind, Database, Entry, EntryOf, Model};
 use crate::port::{Event, Listener};
 use crate::render::Fleet;
 use crate::run::{self, Context, Deployed};
@@ -77,61 +77,22 @@ pub(super) async fn run(settings: &Settings, verb: &Rotate) -> Result<Exit, Fail
     )
 }
 
-/// An entry of either kind.
-#[derive(Clone, Copy)]
-enum Entry<'a> {
-    Key(&'a AccessKey),
-    Database(&'a Database),
-}
-
-impl Entry<'_> {
-    fn secret(&self) -> &SecretName {
-        match self {
-            Self::Key(entry) => &entry.secret,
-            Self::Database(entry) => &entry.secret,
-        }
-    }
-
-    fn user(&self) -> &str {
-        match self {
-            Self::Key(entry) => entry.user.as_str(),
-            Self::Database(entry) => &entry.username,
-        }
-    }
-
-    fn is_called(&self, name: &str) -> bool {
-        self.secret().as_str() == name || self.user() == name
-    }
-}
-
-impl AsRef<SecretName> for Entry<'_> {
-    fn as_ref(&self) -> &SecretName {
-        self.secret()
-    }
-}
-
-fn entries(model: &Model) -> impl Iterator<Item = Entry<'_>> {
-    let keys = model.access_keys.iter().map(Entry::Key);
-    keys.chain(model.databases.iter().map(Entry::Database))
+fn is_called(entry: &Entry, name: &str) -> bool {
+    entry.secret.as_str() == name || entry.user_name() == name
 }
 
 /// Returns the named entries, or all entries, with their stacks.
 fn chosen<'fleet>(
     fleet: &'fleet Fleet,
     names: &[String],
-) -> Result<Vec<(&'fleet Model, Vec<Entry<'fleet>>)>, Failed> {
+) -> Result<Vec<(&'fleet Model, Vec<&'fleet Entry>)>, Failed> {
     let all = || {
         let shards = fleet.shards.iter();
-        shards.flat_map(|shard| entries(&shard.model))
+        shards.flat_map(|shard| &shard.model.entries)
     };
     for name in names {
-        if !all().any(|entry| entry.is_called(name)) {
-            let known: Vec<&str> = all()
-                .map(|entry| match entry {
-                    Entry::Key(entry) => entry.secret.as_str(),
-                    Entry::Database(entry) => entry.secret.as_str(),
-                })
-                .collect();
+        if !all().any(|entry| is_called(entry, name)) {
+            let known: Vec<&str> = all().map(|entry| entry.secret.as_str()).collect();
             let hint = match known.len() {
                 0..=20 => format!("known secrets: {}", known.join(", ")),
                 count => format!("run `keyrota status` to list its {count} secrets"),
@@ -141,9 +102,9 @@ fn chosen<'fleet>(
         }
     }
     let wanted =
-        |entry: &Entry<'_>| names.is_empty() || names.iter().any(|name| entry.is_called(name));
+        |entry: &&Entry| names.is_empty() || names.iter().any(|name| is_called(entry, name));
     let of = fleet.shards.iter().map(|shard| {
-        let entries = entries(&shard.model).filter(wanted);
+        let entries = shard.model.entries.iter().filter(wanted);
         (&shard.model, entries.collect::<Vec<_>>())
     });
     Ok(of.filter(|(_, entries)| !entries.is_empty()).collect())
@@ -153,13 +114,13 @@ async fn rotate(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: Entry<'_>,
+    entry: &Entry,
 ) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    let outcome = match entry {
-        Entry::Key(entry) => rotate_key(context, model, deployed, entry, &mut result).await,
-        Entry::Database(entry) => {
-            rotate_database(context, model, deployed, entry, &mut result).await
+    let outcome = match entry.by_kind() {
+        ByKind::AccessKey(key) => rotate_key(context, model, deployed, key, &mut result).await,
+        ByKind::Database(database) => {
+            rotate_database(context, model, deployed, database, &mut result).await
         }
     };
     match outcome {
@@ -173,7 +134,7 @@ async fn rotate_key(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     result: &mut RotatedSecret,
 ) -> Result<(), run::Error> {
     let seen = run::observe_entry(context, entry).await?;
@@ -181,7 +142,7 @@ async fn rotate_key(
     let rotated = run::rotate_secret(context, model, deployed, entry, &seen).await?;
     result.version_id = Some(rotated.version.clone());
     let verified = run::verify(context, entry, Some(&rotated)).await?;
-    result.new_access_key_id = Some(verified.access_key_id);
+    result.new_access_key_id = verified.access_key_id;
     result.version_id = Some(verified.version);
     Ok(())
 }
@@ -190,7 +151,7 @@ async fn rotate_database(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     result: &mut RotatedSecret,
 ) -> Result<(), run::Error> {
     let seen = run::observe_database(context, entry).await?;
@@ -201,11 +162,11 @@ async fn rotate_database(
     Ok(())
 }
 
-async fn restore(context: &Context<'_>, deployed: &Deployed, entry: Entry<'_>) -> RotatedSecret {
+async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &Entry) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    let restored = match entry {
-        Entry::Key(entry) => run::restore(context, deployed, entry).await,
-        Entry::Database(entry) => run::restore_database(context, deployed, entry).await,
+    let restored = match entry.by_kind() {
+        ByKind::AccessKey(key) => run::restore(context, deployed, key).await,
+        ByKind::Database(database) => run::restore_database(context, deployed, database).await,
     };
     match restored {
         Ok(restored) => {
@@ -221,11 +182,11 @@ async fn restore(context: &Context<'_>, deployed: &Deployed, entry: Entry<'_>) -
 }
 
 /// Returns the initial result of an entry.
-fn untouched(deployed: &Deployed, entry: Entry<'_>) -> RotatedSecret {
+fn untouched(deployed: &Deployed, entry: &Entry) -> RotatedSecret {
     RotatedSecret {
-        name: entry.secret().to_string(),
-        arn: deployed.secret_arn(&entry).ok().map(str::to_owned),
-        username: entry.user().to_owned(),
+        name: entry.secret.to_string(),
+        arn: deployed.secret_arn(entry).ok().map(str::to_owned),
+        username: entry.user_name().to_owned(),
         old_access_key_id: None,
         new_access_key_id: None,
         version_id: None,

@@ -6,7 +6,7 @@
 
 use super::Decimal;
 use super::HOURS;
-use crate::model::{AccessKey, ChangeAs, Database, Engine, OldKey, RotateAs};
+use crate::model::{Database, Engine, Entry, Kind, OldKey};
 
 /// Invocations of a rotation: its four steps.
 pub(super) const STEPS: u64 = 4;
@@ -50,6 +50,17 @@ fn calls(all: u64, reads: u64, puts: u64) -> Calls {
     }
 }
 
+/// Returns the calls of a month: those of so many rotations, and those of the sweeps.
+pub(super) fn of_entry(entry: &Entry, rotations: Decimal) -> (Calls, Calls) {
+    match &entry.kind {
+        Kind::AccessKey(_) => (of_rotations(entry, rotations), of_sweeps(entry, rotations)),
+        Kind::Database(database) => (
+            of_database_rotations(entry, database, rotations),
+            of_database_sweeps(entry, database, rotations),
+        ),
+    }
+}
+
 /// Returns the calls of so many rotations.
 ///
 /// createSecret makes six: DescribeSecret twice, GetSecretValue for AWSCURRENT,
@@ -57,7 +68,7 @@ fn calls(all: u64, reads: u64, puts: u64) -> Calls {
 /// three: DescribeSecret, GetSecretValue twice. finishSecret makes four: the same three,
 /// and a label moved. Calls of IAM and STS cost nothing.
 /// Reading an administrator's key is one more, of a secret that is not the stack's.
-pub(super) fn of_rotations(entry: &AccessKey, count: Decimal) -> Calls {
+fn of_rotations(entry: &Entry, count: Decimal) -> Calls {
     let administrator = administrator(entry);
     // AWSPENDING is read where it has no value yet, so that nothing is decrypted.
     let once = calls(14 + administrator, 6, PUTS);
@@ -66,7 +77,7 @@ pub(super) fn of_rotations(entry: &AccessKey, count: Decimal) -> Calls {
 
 /// Where the old key goes at the end of the rotation, the labels are looked at
 /// once more before it is deactivated.
-fn at_once(entry: &AccessKey) -> Calls {
+fn at_once(entry: &Entry) -> Calls {
     match entry.old_key {
         OldKey::After(retirement) if retirement.deactivate_after.as_seconds() == 0 => {
             calls(1 + administrator(entry), 0, 0)
@@ -81,7 +92,7 @@ fn at_once(entry: &AccessKey) -> Calls {
 /// that has a date reads AWSPREVIOUS too. Where a key is deactivated or deleted the
 /// labels are looked at before. From the day on which the old key is due,
 /// an administrator's key is read to list the user's keys, until the next rotation.
-pub(super) fn of_sweeps(entry: &AccessKey, rotations: Decimal) -> Calls {
+fn of_sweeps(entry: &Entry, rotations: Decimal) -> Calls {
     let hours = Decimal::whole(HOURS);
     let OldKey::After(retirement) = entry.old_key else {
         return calls(2, 1, 0).times(hours);
@@ -106,29 +117,26 @@ pub(super) fn of_sweeps(entry: &AccessKey, rotations: Decimal) -> Calls {
 /// makes four: the first three, and the label of what is being set; where MySQL keeps
 /// the old password, a label more. testSecret makes the first three, and finishSecret
 /// with them a label moved and one removed. An administrator's value is one more.
-pub(super) fn of_database_rotations(entry: &Database, count: Decimal) -> Calls {
-    let retained = u64::from(entry.engine == Engine::MySql);
-    calls(17 + of_administrator(entry) + retained, 7, PUTS).times(count)
+fn of_database_rotations(entry: &Entry, database: &Database, count: Decimal) -> Calls {
+    let retained = u64::from(database.engine == Engine::MySql);
+    calls(17 + administrator(entry) + retained, 7, PUTS).times(count)
 }
 
 /// Returns the calls of a month of hourly sweeps over one database's secret.
 ///
 /// Each makes DescribeSecret and GetSecretValue for AWSCURRENT. Where an old password
 /// is discarded, once a rotation, the labels are looked at before and one is removed.
-pub(super) fn of_database_sweeps(entry: &Database, rotations: Decimal) -> Calls {
+fn of_database_sweeps(entry: &Entry, database: &Database, rotations: Decimal) -> Calls {
     let hourly = calls(2, 1, 0).times(Decimal::whole(HOURS));
-    match (entry.engine, entry.old_key) {
+    match (database.engine, entry.old_key) {
         (Engine::MySql, OldKey::After(_)) => {
-            hourly.plus(calls(2 + of_administrator(entry), 0, 0).times(rotations))
+            hourly.plus(calls(2 + administrator(entry), 0, 0).times(rotations))
         }
         _ => hourly,
     }
 }
 
-fn of_administrator(entry: &Database) -> u64 {
-    u64::from(matches!(entry.rotate_as, ChangeAs::Administrator(_)))
-}
-
-fn administrator(entry: &AccessKey) -> u64 {
-    u64::from(matches!(entry.rotate_as, RotateAs::Administrator(_)))
+/// Returns how often an administrator's secret is read at a time.
+fn administrator(entry: &Entry) -> u64 {
+    u64::from(entry.administrator().is_some())
 }

@@ -9,7 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Architecture, Arn, KmsKey, Model, Schedule};
+use crate::model::{Architecture, Arn, Kind, KmsKey, Model, Schedule};
 
 use calls::Calls;
 pub use decimal::Decimal;
@@ -153,28 +153,22 @@ impl Count {
     fn add(&mut self, model: &Model, usage: &Usage) {
         // Many entries share few schedules, and a calendar takes a while to count.
         let mut known: BTreeMap<&str, Decimal> = BTreeMap::new();
-        let keys = model.access_keys.iter().map(|entry| {
+        let [mut keys, mut databases] = [Vec::new(), Vec::new()];
+        for entry in &model.entries {
             let often = often(&mut known, &entry.schedule);
-            Rotating {
+            let (rotations, sweeps) = calls::of_entry(entry, often);
+            let rotating = Rotating {
                 often,
-                rotations: calls::of_rotations(entry, often),
-                sweeps: calls::of_sweeps(entry, often),
+                rotations,
+                sweeps,
                 kms_key: &entry.kms_key,
                 readers: &entry.readers,
+            };
+            match &entry.kind {
+                Kind::AccessKey(_) => keys.push(rotating),
+                Kind::Database(_) => databases.push(rotating),
             }
-        });
-        let keys: Vec<Rotating<'_>> = keys.collect();
-        let databases = model.databases.iter().map(|entry| {
-            let often = often(&mut known, &entry.schedule);
-            Rotating {
-                often,
-                rotations: calls::of_database_rotations(entry, often),
-                sweeps: calls::of_database_sweeps(entry, often),
-                kms_key: &entry.kms_key,
-                readers: &entry.readers,
-            }
-        });
-        let databases: Vec<Rotating<'_>> = databases.collect();
+        }
         for (entries, alarms, metrics) in [
             (&keys, ALARMS, METRICS),
             (&databases, DATABASE_ALARMS, DATABASE_METRICS),
@@ -329,7 +323,7 @@ fn assumed(models: &[&Model], prices: &Prices, usage: &Usage) -> Vec<String> {
 }
 
 fn left_out(models: &[&Model]) -> Vec<String> {
-    let in_vpc = |model: &&Model| !model.databases.is_empty() && model.network.is_in_vpc();
+    let in_vpc = |model: &&Model| model.databases().next().is_some() && model.network.is_in_vpc();
     let network = "the way to Secrets Manager from the VPC: an interface endpoint is charged by the hour and Availability Zone, a NAT gateway by the hour, both by the GB";
     let network = models
         .iter()

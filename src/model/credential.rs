@@ -1,7 +1,7 @@
 //! The value of an access key's secret: four text fields in a JSON object.
 //!
-//! Whoever may write the secret writes these, and somebody may have pasted a secret
-//! into the wrong field. So a field is shown only if it has the form of what belongs
+//! Every principal that may write the secret can write these fields, and may have pasted
+//! a secret into the wrong one. So a field is shown only if it has the form of what belongs
 //! there; the function that rotates the secret holds access key IDs to the same rule.
 
 use std::fmt;

@@ -1,5 +1,4 @@
-//! A database's user whose password lives in a secret and rotates, as the
-//! manifest has it once it is checked.
+//! What is specific to the password of a database user.
 
 pub(super) mod network;
 pub(super) mod read;
@@ -7,17 +6,13 @@ mod tag;
 
 use keyrota_contract::pins::database as pins;
 
-use super::{Arn, Duration, HostName, KmsKey, OldKey, Schedule, SecretName, SecretReference};
+use super::{HostName, SecretReference};
 
 pub use tag::{authorities_file, escaped as tag_text};
 
-/// A database's user whose password lives in a secret and rotates.
+/// The password of a database user.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// Its place in the manifest, such as `databases[2]`.
-    pub place: String,
-    /// The secret that holds the password.
-    pub secret: SecretName,
     /// What kind of server it is.
     pub engine: Engine,
     /// Where it listens: a name in DNS, or an address.
@@ -38,19 +33,6 @@ pub struct Database {
     pub tls_ca: Option<String>,
     /// What new passwords look like.
     pub password: PasswordRule,
-    /// Who changes the password.
-    pub rotate_as: ChangeAs,
-    /// When it rotates.
-    pub schedule: Schedule,
-    /// How long after the scheduled hour it may rotate.
-    pub window: Option<Duration>,
-    /// What the secret is encrypted with.
-    pub kms_key: KmsKey,
-    /// What becomes of the password that was replaced, where the server can
-    /// keep one (MySQL); elsewhere it is void at once.
-    pub old_key: OldKey,
-    /// Who may read the secret, beside those whose own policies allow it.
-    pub readers: Vec<Arn>,
 }
 
 /// A kind of database server.
@@ -62,12 +44,6 @@ pub enum Engine {
     MySql,
     /// MariaDB.
     MariaDb,
-}
-
-impl AsRef<SecretName> for Database {
-    fn as_ref(&self) -> &SecretName {
-        &self.secret
-    }
 }
 
 impl Engine {
@@ -97,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// Returns the port that it listens on unless it is told otherwise.
+    /// Returns the port that it listens on by default.
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Postgres => 5432,
@@ -109,7 +85,7 @@ impl Engine {
 /// Where the first password comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InitialPassword {
-    /// Whoever bootstraps is asked.
+    /// A prompt of the bootstrap.
     Prompt,
     /// An environment variable of the bootstrap.
     Environment(String),
@@ -124,7 +100,7 @@ pub enum Tls {
     VerifyFull,
     /// An authority that is trusted.
     VerifyCa,
-    /// Nothing: encrypted, to whoever answers.
+    /// Nothing: the connection is encrypted, and any server is accepted.
     Require,
 }
 
@@ -168,15 +144,6 @@ impl PasswordRule {
         let hundredths = alphabet.checked_pow(15).map_or(0, u128::ilog2) * 100 / 15;
         u32::from(self.length) * hundredths / 100
     }
-}
-
-/// Who changes the password.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ChangeAs {
-    /// The user itself.
-    Itself,
-    /// The user in an administrator's secret, on the same host.
-    Administrator(SecretReference),
 }
 
 /// The database function's place in a VPC.

@@ -1,10 +1,10 @@
 //! A YAML document whose every node knows its line, so that a finding can
 //! point at it.
 //!
-//! The manifest is not read through serde: serde stops at the first fault and
-//! forgets where it was, while a refused manifest shall list all of them with
-//! their lines. Scalars keep their text, so that an account number such as
-//! `012345678901` does not lose its zero to an integer.
+//! The manifest is not read through serde: serde stops at the first error and has no
+//! line for it, while a refused manifest lists every error with its line. Scalars keep
+//! their text, so that an account number such as `012345678901` does not lose its zero to
+//! an integer.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 

@@ -17,8 +17,7 @@ const DATABASES: &str = "
 # network: { subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d] }
 ";
 
-/// What a new manifest is to say. The texts among it are read again, by whoever
-/// loads what was written.
+/// The content of a new manifest. Its texts are checked when the manifest is loaded.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// The stack.
@@ -27,7 +26,7 @@ pub struct Draft {
     pub account: Option<AccountId>,
     /// The Region.
     pub region: Option<Region>,
-    /// Who is told of what goes wrong.
+    /// E-mail addresses to notify.
     pub email: Vec<String>,
     /// `rate(…)` or `cron(…)`.
     pub schedule: String,
@@ -188,7 +187,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Model, load};
+    use super::super::{Entry, Model, load};
     use super::*;
     use crate::render::{self, Fleet, Record, Templates};
 
@@ -282,23 +281,19 @@ mod tests {
         "#);
         let model = read(&whole);
         assert_eq!(model.account.unwrap().as_str(), "012345678901");
-        let users: Vec<&str> = model
-            .access_keys
-            .iter()
-            .map(|entry| entry.user.as_str())
-            .collect();
+        let users: Vec<&str> = model.entries.iter().map(Entry::user_name).collect();
         assert_eq!(users, ["ci-deploy", "mailer", "no", "0x1F"]);
         assert_eq!(
-            model.access_keys[0].secret.as_str(),
+            model.entries[0].secret.as_str(),
             "payments-keys/ci-deploy/access-key"
         );
-        assert_eq!(model.access_keys[1].secret.as_str(), "payments-keys/mailer");
+        assert_eq!(model.entries[1].secret.as_str(), "payments-keys/mailer");
     }
 
     #[test]
     fn names_that_no_secret_can_have_get_another() {
         let model = read(&draft("keys", &["x,-abcdef", "x_-abcdef", "x"]));
-        let secrets = model.access_keys.iter().map(|entry| entry.secret.as_str());
+        let secrets = model.entries.iter().map(|entry| entry.secret.as_str());
         assert_eq!(
             secrets.collect::<Vec<_>>(),
             [
@@ -378,9 +373,9 @@ mod tests {
                 users: users.clone(),
             };
             let model = read(&draft);
-            let written: Vec<&UserName> = model.access_keys.iter().map(|entry| &entry.user).collect();
+            let written: Vec<&UserName> = model.access_keys().map(|entry| &entry.kind.user).collect();
             prop_assert_eq!(written, users.iter().collect::<Vec<_>>());
-            prop_assert_eq!(model.access_keys[0].rotate_as.as_str(), rotate_as);
+            prop_assert_eq!(model.entries[0].rotate_as.as_str(), rotate_as);
             let fleet = Fleet::of(model, Record::default());
             // A stack's name may leave no room for what is named after it.
             if let Ok(fleet) = fleet {

@@ -1,12 +1,13 @@
-//! The entries of a manifest, and the defaults they share.
+//! An entry: what rotates, its secret, and how it rotates.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
-use super::fields::{ACCESS_KEY, Fields};
+use super::fields::{ACCESS_KEY, DATABASE, Fields, MappingDefinition};
 use super::reader::Field;
 use super::{
-    AccessKey, AccountId, Arn, Duration, Finding, InitialKey, KmsKey, OldKey, Probe, Region,
-    RotateAs, Schedule, SecretName, SecretReference, StackName, UserName, old_key, probe,
+    AccessKey, AccountId, Arn, Database, Duration, Finding, KmsKey, OldKey, Region, RotateAs,
+    Schedule, SecretName, SecretReference, StackName, access_key, database, old_key,
 };
 
 /// The longest value of a tag (`API_Tag`).
@@ -14,49 +15,278 @@ const MAX_TAG: usize = 256;
 /// The window where the manifest names none, if the schedule has room for it.
 const DEFAULT_WINDOW: Duration = Duration::seconds(3 * 3_600);
 
-/// Reads the entries, each beside the place it stands at, and reports what stands
-/// twice.
-pub(super) fn read_access_keys<'doc>(
+/// A credential that rotates: the settings that every kind has, and those of its kind.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its place in the manifest, such as `access_keys[2]`.
+    pub place: String,
+    /// The secret that holds the credential.
+    pub secret: SecretName,
+    /// When it rotates.
+    pub schedule: Schedule,
+    /// The length of the rotation window. Without one, AWS chooses it.
+    pub window: Option<Duration>,
+    /// The key that encrypts the secret.
+    pub kms_key: KmsKey,
+    /// What happens to the credential that was replaced.
+    pub old_key: OldKey,
+    /// The principals that may read the secret, beside those whose own policies allow it.
+    pub readers: Vec<Arn>,
+    /// The credentials that change the credential.
+    pub rotate_as: RotateAs,
+    /// What is specific to its kind.
+    pub kind: Kind,
+}
+
+/// What is specific to a kind of credential.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// An access key of an IAM user.
+    AccessKey(AccessKey),
+    /// The password of a database user.
+    Database(Database),
+}
+
+/// An entry of which the kind is known. It has the fields of the entry, and its `kind` is
+/// what is specific to that kind.
+#[derive(Debug)]
+pub struct EntryOf<'entry, K> {
+    entry: &'entry Entry,
+    /// What is specific to its kind.
+    pub kind: &'entry K,
+}
+
+/// An entry by its kind.
+#[derive(Clone, Copy, Debug)]
+pub enum ByKind<'entry> {
+    /// An access key.
+    AccessKey(EntryOf<'entry, AccessKey>),
+    /// A database.
+    Database(EntryOf<'entry, Database>),
+}
+
+impl Entry {
+    /// Returns the entry by its kind.
+    pub const fn by_kind(&self) -> ByKind<'_> {
+        match &self.kind {
+            Kind::AccessKey(kind) => ByKind::AccessKey(EntryOf { entry: self, kind }),
+            Kind::Database(kind) => ByKind::Database(EntryOf { entry: self, kind }),
+        }
+    }
+
+    /// Returns the entry as an access key, if it is one.
+    pub const fn as_access_key(&self) -> Option<EntryOf<'_, AccessKey>> {
+        match self.by_kind() {
+            ByKind::AccessKey(key) => Some(key),
+            ByKind::Database(_) => None,
+        }
+    }
+
+    /// Returns the entry as a database, if it is one.
+    pub const fn as_database(&self) -> Option<EntryOf<'_, Database>> {
+        match self.by_kind() {
+            ByKind::Database(database) => Some(database),
+            ByKind::AccessKey(_) => None,
+        }
+    }
+
+    /// Returns the name of the user that the credential belongs to.
+    pub fn user_name(&self) -> &str {
+        match &self.kind {
+            Kind::AccessKey(key) => key.user.as_str(),
+            Kind::Database(database) => &database.username,
+        }
+    }
+
+    /// Returns the administrator's secret that it rotates with, if it does.
+    pub const fn administrator(&self) -> Option<&SecretReference> {
+        match &self.rotate_as {
+            RotateAs::Administrator(secret) => Some(secret),
+            RotateAs::Itself | RotateAs::Role => None,
+        }
+    }
+
+    /// Returns the readers in alphabetical order, without duplicates.
+    pub fn sorted_readers(&self) -> Vec<String> {
+        let mut readers: Vec<String> = self.readers.iter().map(ToString::to_string).collect();
+        readers.sort();
+        readers.dedup();
+        readers
+    }
+
+    /// Returns the ARNs that the entry names, each with its field.
+    fn arns(&self) -> impl Iterator<Item = (&'static str, &Arn)> {
+        let key = match &self.kms_key {
+            KmsKey::Existing(arn) => Some(arn),
+            KmsKey::AwsManaged | KmsKey::Create => None,
+        };
+        let administrator = match self.administrator() {
+            Some(SecretReference::Arn(arn)) => Some(arn),
+            Some(SecretReference::Name(_)) | None => None,
+        };
+        let probe = self.as_access_key().and_then(|key| key.kind.probe.as_ref());
+        let readers = self.readers.iter().map(|arn| ("readers", arn));
+        let key = key.into_iter().map(|arn| ("kms_key", arn));
+        let administrator = administrator.into_iter().map(|arn| ("rotate_as", arn));
+        let probe = probe.into_iter().map(|probe| ("probe", probe.arn()));
+        key.chain(readers).chain(administrator).chain(probe)
+    }
+}
+
+impl<'entry, K> EntryOf<'entry, K> {
+    /// Returns the entry, of which the kind is not known any more.
+    pub const fn entry(&self) -> &'entry Entry {
+        self.entry
+    }
+}
+
+impl<K> Clone for EntryOf<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for EntryOf<'_, K> {}
+
+impl<K> Deref for EntryOf<'_, K> {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        self.entry
+    }
+}
+
+/// How the entries of a kind are read.
+struct KindReader {
+    /// The field of the manifest with the list.
+    list: &'static str,
+    definition: &'static MappingDefinition,
+    read: for<'doc> fn(&Fields<'doc>, Option<&StackName>) -> Specific,
+}
+
+/// Every kind, in the order in which the model has the entries.
+const KINDS: [KindReader; 2] = [
+    KindReader {
+        list: "access_keys",
+        definition: &ACCESS_KEY,
+        read: access_key::read,
+    },
+    KindReader {
+        list: "databases",
+        definition: &DATABASE,
+        read: database::read::read,
+    },
+];
+
+/// What the reader of a kind reads. A part that was refused is nothing.
+pub(super) struct Specific {
+    /// The name of the secret.
+    pub(super) secret: Option<SecretName>,
+    /// The credentials that change the credential.
+    pub(super) rotate_as: Option<RotateAs>,
+    /// The user, of which there must be one entry only.
+    pub(super) user: Option<Identity>,
+    /// The rest.
+    pub(super) kind: Option<Kind>,
+}
+
+/// What a user is known by.
+pub(super) struct Identity {
+    /// The same for the same user of the same kind.
+    pub(super) key: String,
+    /// The field with the user's name.
+    pub(super) field: &'static str,
+    /// The user, for a message.
+    pub(super) name: String,
+    /// Why there can be no second entry.
+    pub(super) reason: &'static str,
+}
+
+/// Reads the entries of every kind, each with its place in the manifest.
+pub(super) fn read<'doc>(
     root: &Fields<'doc>,
     defaults: Option<&'doc Fields<'doc>>,
     stack: Option<&StackName>,
-    secrets: &mut BTreeMap<String, usize>,
-) -> Vec<(AccessKey, Field<'doc>)> {
-    let items = root.get("access_keys").and_then(|field| field.list());
-    let mut users: BTreeMap<String, usize> = BTreeMap::new();
+) -> Vec<(Entry, Field<'doc>)> {
+    let mut secrets = BTreeMap::new();
     let mut entries = Vec::new();
-    for item in items.unwrap_or_default() {
-        let Some(fields) = Fields::of(&item, &ACCESS_KEY) else {
-            continue;
-        };
-        let fields = fields.or_in(defaults);
-        let names = read_names(&fields, stack);
-        // IAM keeps users' names unique without regard to case.
-        let user = fields.place("user");
-        if let Some(name) = &names.user
-            && let Some(line) = users.insert(name.as_str().to_lowercase(), user.line())
-        {
-            let message = format!("the user `{name}` is already on line {line}");
-            user.report(Finding::error("duplicate-user", user.path(), message).hint(
-                "use one entry per user, because a user has two key slots, and rotation needs both",
-            ));
-        }
-        if let Some(name) = &names.secret {
-            report_twice(secrets, name, &fields.place("secret"));
-        }
-        if let Some(entry) = read_access_key(&fields, names) {
-            entries.push((entry, item));
+    for kind in KINDS {
+        let mut users = BTreeMap::new();
+        let items = root.get(kind.list).and_then(|field| field.list());
+        for item in items.unwrap_or_default() {
+            let Some(fields) = Fields::of(&item, kind.definition) else {
+                continue;
+            };
+            let fields = fields.or_in(defaults);
+            let specific = (kind.read)(&fields, stack);
+            if let Some(user) = &specific.user {
+                report_second_user(&mut users, user, &fields.place(user.field));
+            }
+            if let Some(name) = &specific.secret {
+                report_second_secret(&mut secrets, name, &fields.place("secret"));
+            }
+            if let Some(entry) = read_entry(&fields, specific) {
+                entries.push((entry, item));
+            }
         }
     }
     entries
 }
 
+fn read_entry(fields: &Fields<'_>, specific: Specific) -> Option<Entry> {
+    let settings = read_settings(fields);
+    let Specific {
+        secret,
+        rotate_as,
+        user: _,
+        kind,
+    } = specific;
+    let settings = settings?;
+    let entry = Entry {
+        place: fields.at().path().to_owned(),
+        secret: secret?,
+        schedule: settings.schedule,
+        window: settings.window,
+        kms_key: settings.kms_key,
+        old_key: settings.old_key,
+        readers: settings.readers,
+        rotate_as: rotate_as?,
+        kind: kind?,
+    };
+    if let Some(SecretReference::Name(name)) = entry.administrator()
+        && *name == entry.secret
+    {
+        let message =
+            format!("the secret `{name}` cannot be the administrator's secret for itself");
+        let hint = match &entry.kind {
+            Kind::AccessKey(_) => "use `rotate_as: self` to rotate with the user's own key",
+            Kind::Database(_) => "use `rotate_as: self` if the user changes its own password",
+        };
+        fields
+            .place("rotate_as")
+            .report(Finding::error("contradiction", fields.path("rotate_as"), message).hint(hint));
+    }
+    match &entry.kind {
+        Kind::AccessKey(_) => {
+            if let Some(field) = fields.get("old_key") {
+                old_key::check_interval(entry.old_key, &entry.schedule, &field);
+            }
+        }
+        Kind::Database(database) => database::read::check(&entry, database, fields),
+    }
+    Some(entry)
+}
+
+/// Reports a user that another entry has too.
+fn report_second_user(users: &mut BTreeMap<String, usize>, user: &Identity, at: &Field<'_>) {
+    if let Some(line) = users.insert(user.key.clone(), at.line()) {
+        let message = format!("{} is already on line {line}", user.name);
+        at.report(Finding::error("duplicate-user", at.path(), message).hint(user.reason));
+    }
+}
+
 /// Reports a secret that another entry has too.
-pub(super) fn report_twice(
-    secrets: &mut BTreeMap<String, usize>,
-    name: &SecretName,
-    at: &Field<'_>,
-) {
+fn report_second_secret(secrets: &mut BTreeMap<String, usize>, name: &SecretName, at: &Field<'_>) {
     if let Some(line) = secrets.insert(name.as_str().to_owned(), at.line()) {
         let message = format!("the secret `{name}` is already on line {line}");
         at.report(
@@ -66,114 +296,24 @@ pub(super) fn report_twice(
     }
 }
 
-/// The two names that an entry is known by.
-struct Names {
-    user: Option<UserName>,
-    secret: Option<SecretName>,
+/// The settings that entries of every kind have and that `defaults` may set.
+struct Settings {
+    schedule: Schedule,
+    window: Option<Duration>,
+    kms_key: KmsKey,
+    old_key: OldKey,
+    readers: Vec<Arn>,
 }
 
-fn read_names(entry: &Fields<'_>, stack: Option<&StackName>) -> Names {
-    let user = entry
-        .require("user")
-        .and_then(|field| field.parse("invalid-name", UserName::parse));
-    let secret = match entry.get("secret") {
-        Some(field) => field.parse("invalid-name", SecretName::parse),
-        None => stack.zip(user.as_ref()).and_then(|(stack, user)| {
-            let derived = SecretName::parse(&format!("{stack}/{user}"));
-            derived
-                .map_err(|why| {
-                    entry.at().report(
-                        Finding::error(
-                            "invalid-name",
-                            entry.path("secret"),
-                            format!("by default it is STACK/USER: {why}"),
-                        )
-                        .hint("specify another name with `secret:`"),
-                    );
-                })
-                .ok()
-        }),
-    };
-    Names { user, secret }
+/// Reports what is wrong in `defaults`, so that it is reported without entries too.
+pub(super) fn check_defaults(defaults: &Fields<'_>) {
+    read_settings(defaults);
+    access_key::read_rotate_as(defaults);
+    access_key::read_probe(defaults);
 }
 
-fn read_access_key(entry: &Fields<'_>, names: Names) -> Option<AccessKey> {
-    let create_user = entry.value("create_user", |field| field.boolean());
-    let initial_key = entry.value("initial_key", |field| {
-        field.parse("invalid-value", parse_initial_key)
-    });
-    let settings = read_settings(entry);
-    let calls = read_calls(entry);
-    let (settings, calls) = settings.zip(calls)?;
-    if let Some(field) = entry.get("old_key") {
-        old_key::check_interval(settings.old_key, &settings.schedule, &field);
-    }
-    let (user, secret, create_user) = (names.user?, names.secret?, create_user?);
-    let initial_key = initial_key?;
-    if create_user && initial_key != InitialKey::Create {
-        entry.at().refuse(
-            "contradiction",
-            format!("the stack creates `{user}`, so there is no key to adopt from a profile"),
-        );
-    }
-    if let RotateAs::Administrator(SecretReference::Name(name)) = &calls.rotate_as
-        && *name == secret
-    {
-        entry.at().report(
-            Finding::error(
-                "contradiction",
-                entry.path("rotate_as"),
-                format!("the secret `{secret}` cannot be the administrator's secret for itself"),
-            )
-            .hint("use `rotate_as: self` to rotate with the user's own key"),
-        );
-    }
-    Some(AccessKey {
-        place: entry.at().path().to_owned(),
-        user,
-        secret,
-        create_user,
-        initial_key,
-        schedule: settings.schedule,
-        window: settings.window,
-        rotate_as: calls.rotate_as,
-        kms_key: settings.kms_key,
-        old_key: settings.old_key,
-        probe: calls.probe,
-        readers: settings.readers,
-    })
-}
-
-/// The settings that may stand in `defaults` and on an entry of either kind.
-pub(super) struct Settings {
-    pub(super) schedule: Schedule,
-    pub(super) window: Option<Duration>,
-    pub(super) kms_key: KmsKey,
-    pub(super) old_key: OldKey,
-    pub(super) readers: Vec<Arn>,
-}
-
-/// The settings that may stand in `defaults` and mean an access key.
-pub(super) struct Calls {
-    rotate_as: RotateAs,
-    probe: Option<Probe>,
-}
-
-/// Reads them from an entry or from the defaults.
-pub(super) fn read_calls(fields: &Fields<'_>) -> Option<Calls> {
-    let rotate_as = fields.value("rotate_as", |field| {
-        field.parse("invalid-value", parse_rotate_as)
-    });
-    let probe = fields.get("probe");
-    let probe = probe.map_or(Some(None), |field| probe::read(&field));
-    Some(Calls {
-        rotate_as: rotate_as?,
-        probe: probe?,
-    })
-}
-
-/// Reads them from an entry or from the defaults.
-pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
+/// Reads the settings of an entry, or of `defaults`.
+fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
     let schedule = fields.value("schedule", |field| {
         field.parse("invalid-schedule", |text| {
             Schedule::parse(text).map_err(|fault| fault.to_string())
@@ -213,16 +353,6 @@ pub(super) fn read_settings(fields: &Fields<'_>) -> Option<Settings> {
         old_key: old_key?,
         readers: readers?.unwrap_or_default(),
     })
-}
-
-fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
-    match text.split_once(':') {
-        None if text == "create" => Ok(InitialKey::Create),
-        Some(("profile", name)) if !name.is_empty() && !name.contains(char::is_control) => {
-            Ok(InitialKey::Profile(name.to_owned()))
-        }
-        _ => Err(format!("expected create or profile:NAME, found `{text}`")),
-    }
 }
 
 pub(super) fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
@@ -303,59 +433,31 @@ fn parse_reader(text: &str) -> Result<Arn, String> {
     }
 }
 
-/// Returns the ARNs that an entry of either kind names, each with its setting.
-pub(super) fn arns<'entry>(
-    key: &'entry KmsKey,
-    readers: &'entry [Arn],
-    administrator: Option<&'entry SecretReference>,
-) -> impl Iterator<Item = (&'static str, &'entry Arn)> {
-    let key = match key {
-        KmsKey::Existing(arn) => Some(arn),
-        _ => None,
+/// Checks an entry against the stack's Region.
+pub(super) fn check_region(entry: &Entry, region: &Region, at: &Field<'_>) {
+    let refuse = |field: &str, message: String| {
+        let path = format!("{}.{field}", at.path());
+        at.report(Finding::error("contradiction", path, message));
     };
-    let administrator = match administrator {
-        Some(SecretReference::Arn(arn)) => Some(arn),
-        _ => None,
-    };
-    let readers = readers.iter().map(|arn| ("readers", arn));
-    let key = key.into_iter().map(|arn| ("kms_key", arn));
-    let administrator = administrator.into_iter().map(|arn| ("rotate_as", arn));
-    key.chain(readers).chain(administrator)
-}
-
-/// An ARN of another partition is nothing in this one: no policy can name it
-/// (`reference-arns`).
-pub(super) fn check_partitions<'arn>(
-    arns: impl IntoIterator<Item = (&'static str, &'arn Arn)>,
-    region: Option<&Region>,
-    at: &Field<'_>,
-) {
-    let Some(region) = region else { return };
-    for (setting, arn) in arns {
+    // A KMS key encrypts secrets of its own Region only (`API_CreateSecret`).
+    if let KmsKey::Existing(arn) = &entry.kms_key
+        && arn.parts()[2] != region.as_str()
+    {
+        let message = format!(
+            "the KMS key is in {}, but the secret is in {region}",
+            arn.parts()[2]
+        );
+        refuse("kms_key", message);
+    }
+    // No policy can name an ARN of another partition (`reference-arns`).
+    for (field, arn) in entry.arns() {
         let partition = arn.parts()[0];
         if partition != region.partition() {
             let message = format!(
                 "`{arn}` is in the partition {partition}, but {region} is in {}",
                 region.partition()
             );
-            let path = format!("{}.{setting}", at.path());
-            at.report(Finding::error("contradiction", path, message));
+            refuse(field, message);
         }
-    }
-}
-
-/// A KMS key serves secrets of its own Region only (`API_CreateSecret`).
-pub(super) fn check_regions(key: &KmsKey, region: Option<&Region>, at: &Field<'_>) {
-    if let (KmsKey::Existing(arn), Some(region)) = (key, region)
-        && arn.parts()[2] != region.as_str()
-    {
-        at.report(Finding::error(
-            "contradiction",
-            format!("{}.kms_key", at.path()),
-            format!(
-                "the KMS key is in {}, but the secret is in {region}",
-                arn.parts()[2]
-            ),
-        ));
     }
 }

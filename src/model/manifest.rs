@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::database::{network, read as database};
+use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
 use super::entry;
 use super::exception;
 use super::fields::{ENVIRONMENT, FUNCTION, Fields, MANIFEST, MAX_TAGS, MappingDefinition};
 use super::reader::{Field, Findings, nearest};
 use super::{
-    AccountId, Alarms, Architecture, Arn, BucketName, ChangeAs, Duration, Finding, Function,
-    IamPath, Model, Network, Region, RotateAs, StackName,
+    AccountId, Alarms, Architecture, Arn, BucketName, Duration, Finding, Function, IamPath, Model,
+    Network, Region, StackName,
 };
 
 /// The same as [`MAX_TAGS`] with databases, on whose secrets ten of keyrota's own tags stay.
@@ -175,39 +175,21 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
     let exceptions = exceptions.map_or_else(Vec::new, |field| exception::read(&field));
     let defaults = root.mapping("defaults");
     if let Some(defaults) = &defaults {
-        entry::read_settings(defaults);
-        entry::read_calls(defaults);
+        entry::check_defaults(defaults);
     }
     let function = root
         .mapping("function")
         .and_then(|function| read_function(&function));
     let alarms = root.mapping("alarms");
     let alarms = alarms.map_or_else(Alarms::default, |alarms| read_alarms(&alarms));
-    let mut secrets = BTreeMap::new();
-    let access_keys =
-        entry::read_access_keys(root, defaults.as_ref(), stack.as_ref(), &mut secrets);
-    let databases = database::read(root, defaults.as_ref(), &mut secrets);
+    let entries = entry::read(root, defaults.as_ref(), stack.as_ref());
     check_entries(root);
     let network = root.mapping("network");
     let network = network.map_or_else(Network::default, |network| network::read(&network));
-    for (held, at) in &access_keys {
-        entry::check_regions(&held.kms_key, known_region, at);
-        let administrator = match &held.rotate_as {
-            RotateAs::Administrator(secret) => Some(secret),
-            _ => None,
-        };
-        let arns = entry::arns(&held.kms_key, &held.readers, administrator);
-        let probe = held.probe.iter().map(|probe| ("probe", probe.arn()));
-        entry::check_partitions(arns.chain(probe), known_region, at);
-    }
-    for (held, at) in &databases {
-        entry::check_regions(&held.kms_key, known_region, at);
-        let administrator = match &held.rotate_as {
-            ChangeAs::Administrator(secret) => Some(secret),
-            ChangeAs::Itself => None,
-        };
-        let arns = entry::arns(&held.kms_key, &held.readers, administrator);
-        entry::check_partitions(arns, known_region, at);
+    if let Some(region) = known_region {
+        for (entry, at) in &entries {
+            entry::check_region(entry, region, at);
+        }
     }
     let stack = stack?;
     Some(Model {
@@ -221,8 +203,7 @@ fn read_root(root: &Fields<'_>) -> Option<Model> {
         exceptions,
         function: function?,
         alarms,
-        access_keys: access_keys.into_iter().map(|(entry, _)| entry).collect(),
-        databases: databases.into_iter().map(|(entry, _)| entry).collect(),
+        entries: entries.into_iter().map(|(entry, _)| entry).collect(),
         network,
     })
 }

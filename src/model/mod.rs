@@ -1,7 +1,7 @@
-//! The manifest as it is written, and the model that is left of it once every
-//! name, schedule and reference has been checked. Pure: text in, model or
-//! findings out.
+//! The manifest as it is written, and the model of it once every name, schedule, and
+//! reference has been checked. Pure: text in, model or findings out.
 
+mod access_key;
 mod credential;
 mod database;
 pub(crate) mod document;
@@ -24,14 +24,15 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
-    ChangeAs, Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file,
-    tag_text,
+    Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file, tag_text,
 };
 pub use document::decode;
 pub use draft::Draft;
 pub use duration::Duration;
+pub use entry::{ByKind, Entry, EntryOf, Kind};
 pub use exception::Exception;
 pub use finding::{Finding, Severity};
 pub use login::{Login, Place};
@@ -44,14 +45,13 @@ pub use probe::Probe;
 pub(crate) use reader::nearest;
 pub use schedule::{Calendar, Schedule, Window};
 
-/// A checked manifest: all that rendering and deploying need to know.
+/// A checked manifest, with everything that rendering and deploying need.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The CloudFormation stack.
     pub stack: StackName,
-    /// The stack as the manifest names it. Where one stack cannot hold the
-    /// entries, each of the several has its own name, and what they share is
-    /// named after this one.
+    /// The stack as the manifest names it. If one stack cannot hold the entries, each of
+    /// several stacks has a name of its own, and what they share is named after this one.
     pub fleet: StackName,
     /// The only account this may be deployed to.
     pub account: Option<AccountId>,
@@ -67,14 +67,25 @@ pub struct Model {
     pub exceptions: Vec<Exception>,
     /// The rotation function.
     pub function: Function,
-    /// Who is told when a rotation fails.
+    /// Who is notified by alarms.
     pub alarms: Alarms,
-    /// The access keys, in the order of the manifest.
-    pub access_keys: Vec<AccessKey>,
-    /// The passwords of databases' users, in the order of the manifest.
-    pub databases: Vec<Database>,
-    /// Where the function that rotates those stands.
+    /// The credentials that rotate: those of one kind after those of another, each in the
+    /// order of the manifest.
+    pub entries: Vec<Entry>,
+    /// The VPC of the database function.
     pub network: Network,
+}
+
+impl Model {
+    /// Returns the access keys in the order of the manifest.
+    pub fn access_keys(&self) -> impl Iterator<Item = EntryOf<'_, AccessKey>> {
+        self.entries.iter().filter_map(Entry::as_access_key)
+    }
+
+    /// Returns the databases in the order of the manifest.
+    pub fn databases(&self) -> impl Iterator<Item = EntryOf<'_, Database>> {
+        self.entries.iter().filter_map(Entry::as_database)
+    }
 }
 
 /// Settings of the rotation function.
@@ -124,65 +135,21 @@ impl Architecture {
     }
 }
 
-/// Who is told when a rotation fails.
+/// Who is notified by alarms.
 #[derive(Clone, Debug, Default)]
 pub struct Alarms {
     /// Addresses that are subscribed to the topic.
     pub email: Vec<String>,
 }
 
-/// An IAM user whose access key lives in a secret and rotates.
-#[derive(Clone, Debug)]
-pub struct AccessKey {
-    /// Its place in the manifest, such as `access_keys[2]`.
-    pub place: String,
-    /// The IAM user.
-    pub user: UserName,
-    /// The secret that holds its key.
-    pub secret: SecretName,
-    /// The stack makes the user, and every key of it is the stack's.
-    pub create_user: bool,
-    /// Where the first key comes from.
-    pub initial_key: InitialKey,
-    /// When it rotates.
-    pub schedule: Schedule,
-    /// How long after the scheduled hour it may rotate.
-    pub window: Option<Duration>,
-    /// Whose credentials make the IAM calls.
-    pub rotate_as: RotateAs,
-    /// What the secret is encrypted with.
-    pub kms_key: KmsKey,
-    /// What becomes of the key that was replaced.
-    pub old_key: OldKey,
-    /// What a new key must be allowed to do before it is promoted.
-    pub probe: Option<Probe>,
-    /// Who may read the secret, beside those whose own policies allow it.
-    pub readers: Vec<Arn>,
-}
-
-impl AsRef<SecretName> for AccessKey {
-    fn as_ref(&self) -> &SecretName {
-        &self.secret
-    }
-}
-
-/// Where the first key comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum InitialKey {
-    /// A new key.
-    Create,
-    /// The key of a profile in the AWS configuration files.
-    Profile(String),
-}
-
-/// Whose credentials make the IAM calls of a rotation.
+/// The credentials that change a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RotateAs {
-    /// The user's own current key.
+    /// The user's own credential.
     Itself,
-    /// The function's role: no long-lived administrator key anywhere.
+    /// The function's execution role. It can change access keys only.
     Role,
-    /// The key in an administrator's secret.
+    /// The credential in an administrator's secret.
     Administrator(SecretReference),
 }
 
@@ -227,7 +194,6 @@ impl KmsKey {
     }
 }
 
-/// What to call `rotate_as` in tags and plans.
 impl RotateAs {
     /// Reads `self`, `role`, or the name or full ARN of an administrator's secret.
     ///

@@ -83,12 +83,6 @@ name!(
     check_arn
 );
 
-impl AsRef<Self> for SecretName {
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}
-
 impl Arn {
     /// Returns the parts after `arn:`: partition, service, Region, account, resource.
     pub fn parts(&self) -> [&str; 5] {

@@ -7,7 +7,7 @@ use super::fields::{Fields, LIST_BUCKET as PROBE};
 use super::reader::Field;
 use super::{AccountId, Arn, BucketName, Region};
 
-/// The longest value of a tag, which is how the function is told.
+/// The longest value of a tag (`API_Tag`), which describes the probe.
 const MAX_TAG: usize = 256;
 
 /// The call, one of a short list: each reads only, or has no effect that lasts.

@@ -1,5 +1,5 @@
-//! Typed access to a located document. Every fault becomes a finding with its
-//! path and line, and reading goes on, so that one run lists them all.
+//! Typed access to a document with lines. Every error becomes a finding with its path and
+//! line, and reading continues, so that one run lists them all.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -17,8 +17,8 @@ impl Findings {
         self.0.borrow_mut().push(finding);
     }
 
-    /// Returns what was found, in the order of the lines; what every entry finds
-    /// in the defaults is told once.
+    /// Returns the findings in the order of the lines. A finding in the defaults, which every
+    /// entry has, is reported once.
     pub(crate) fn into_sorted(self) -> Vec<Finding> {
         let mut told = HashSet::new();
         let mut all = self.0.into_inner();
@@ -166,12 +166,23 @@ impl<'doc> Field<'doc> {
 
     /// Returns the mapping, having reported every key that is not in `known`.
     pub(crate) fn mapping(&self, known: &[&'static str]) -> Option<Mapping<'doc>> {
+        self.mapping_with(|key| known.contains(&key), || known.to_vec())
+    }
+
+    /// Returns the mapping, having reported every key that is not known. All known keys are
+    /// needed for the hints only.
+    pub(crate) fn mapping_with(
+        &self,
+        is_known: impl Fn(&str) -> bool,
+        all_known: impl Fn() -> Vec<&'static str>,
+    ) -> Option<Mapping<'doc>> {
         let mapping = self.any_mapping()?;
         for field in mapping.fields() {
-            if !known.contains(&field.0) {
+            if !is_known(field.0) {
+                let known = all_known();
                 let message = format!("unknown key `{}`", field.0);
                 let finding = Finding::error("unknown-key", field.1.path.clone(), message);
-                let finding = match nearest(field.0, known) {
+                let finding = match nearest(field.0, &known) {
                     Some(key) => finding.hint(format!("did you mean `{key}`?")),
                     None => finding.hint(format!("known keys: {}", known.join(", "))),
                 };

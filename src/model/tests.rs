@@ -43,14 +43,14 @@ environments:
 ";
     let plain = read(text, None);
     assert_eq!(plain.stack.as_str(), "keys");
-    assert_eq!(plain.access_keys.len(), 2);
+    assert_eq!(plain.entries.len(), 2);
     let staging = read(text, Some("staging"));
     assert_eq!(staging.stack.as_str(), "keys-staging");
     // Mappings merge key by key, a list is replaced.
     let tags: Vec<&str> = staging.tags.values().map(String::as_str).collect();
     assert_eq!(tags, ["b", "c"]);
-    let [eve] = staging.access_keys.as_slice() else {
-        panic!("{:?}", staging.access_keys);
+    let [eve] = staging.entries.as_slice() else {
+        panic!("{:?}", staging.entries);
     };
     assert_eq!(eve.secret.as_str(), "keys-staging/eve");
     assert_eq!(eve.schedule.to_string(), "rate(7 days)");
@@ -126,7 +126,7 @@ environments:
 ";
     assert_eq!(short(text), ["missing  1", "unknown-key regoin 3"]);
     let complete = text.replace("regoin", "region");
-    assert_eq!(read(&complete, Some("dev")).access_keys.len(), 1);
+    assert_eq!(read(&complete, Some("dev")).entries.len(), 1);
     assert_eq!(short(&complete), ["missing  1"]);
 }
 
@@ -169,8 +169,8 @@ function:
 ";
     let model = read(text, None);
     assert!(model.account.is_none() && model.region.is_none());
-    let [ada, bob] = model.access_keys.as_slice() else {
-        panic!("{:?}", model.access_keys);
+    let [ada, bob] = model.entries.as_slice() else {
+        panic!("{:?}", model.entries);
     };
     assert_eq!(ada.rotate_as, RotateAs::Itself);
     assert!(ada.readers.is_empty());
@@ -274,7 +274,7 @@ access_keys:
   - { user: ada, readers: &readers ['arn:aws:iam::111122223333:root'] }
   - { user: bob, readers: *readers }
 ";
-    assert_eq!(read(text, None).access_keys[1].readers.len(), 1);
+    assert_eq!(read(text, None).entries[1].readers.len(), 1);
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
@@ -306,7 +306,7 @@ fn numbers_keep_their_text() {
     let text = "version: 1\nstack: keys\naccount: 012345678901\naccess_keys: [{ user: 0x1F }]\n";
     let model = read(text, None);
     assert_eq!(model.account.unwrap().as_str(), "012345678901");
-    assert_eq!(model.access_keys[0].user.as_str(), "0x1F");
+    assert_eq!(model.entries[0].user_name(), "0x1F");
     let number = |memory: &str| {
         short(&format!(
             "version: 1\nstack: keys\nfunction: {{ memory: {memory} }}\naccess_keys: [{{ user: ada }}]\n"
@@ -458,15 +458,18 @@ databases:
   - { secret: b, engine: mysql, host: db, username: app, rotate_as: ops/admin }
 ";
     let model = read(text, None);
-    let [own, other] = model.databases.as_slice() else {
-        panic!("{:?}", model.databases);
+    let [own, other] = model.entries.as_slice() else {
+        panic!("{:?}", model.entries);
     };
-    assert_eq!((own.port, own.rotate_as.as_str()), (3306, "self"));
+    assert_eq!(
+        (own.as_database().unwrap().kind.port, own.rotate_as.as_str()),
+        (3306, "self")
+    );
     assert_eq!(other.rotate_as.as_str(), "ops/admin");
     assert_eq!(own.schedule.to_string(), "rate(7 days)");
     let shared = text.replace("role", "ops/shared");
     assert_eq!(
-        read(&shared, None).databases[0].rotate_as.as_str(),
+        read(&shared, None).entries[0].rotate_as.as_str(),
         "ops/shared"
     );
 }

@@ -1,8 +1,8 @@
 //! Where artifacts are in S3. Names come from content, so that what is there
 //! already need not be uploaded again, and nothing is ever overwritten.
 //!
-//! `plan` writes below a prefix of its own: whoever may only plan must not be able to
-//! write what `bootstrap` reads.
+//! `plan` writes below a prefix of its own: a principal that may only plan must not be able
+//! to write what `bootstrap` reads.
 
 use crate::model::Model;
 use crate::port::Stack;

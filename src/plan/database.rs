@@ -1,10 +1,10 @@
-//! What was seen of a database's secret, as plain data, and how it fares.
+//! What was seen of a database's secret, as plain data, and its state.
 
 use jiff::Timestamp;
 
 use super::status::{SecretReport, State, overdue};
 use super::{SecretContent, status};
-use crate::model::{ChangeAs, Content, Database, Finding, KmsKey, Login, Place};
+use crate::model::{Content, Database, EntryOf, Finding, KmsKey, Login, Place, RotateAs};
 use crate::port::{EncryptionKey, Secret, StackResource};
 
 pub use keyrota_contract::label::{FIRST, RETAINED, SETTING};
@@ -40,7 +40,7 @@ pub struct ObservedLogin {
 pub enum DatabaseAdministrator {
     /// It cannot serve, and why.
     Unusable(String),
-    /// It can, as far as whoever deploys may see.
+    /// It can, as far as the caller may see.
     Usable {
         /// Its full ARN.
         arn: String,
@@ -90,18 +90,18 @@ impl ObservedDatabase {
 
     /// Returns where the manifest says that the login is good, with the full ARN of
     /// the administrator's secret; nothing where that cannot be used.
-    pub fn place<'a>(&'a self, entry: &'a Database) -> Option<Place<'a>> {
+    pub fn place<'a>(&'a self, entry: EntryOf<'a, Database>) -> Option<Place<'a>> {
         let masterarn = match (&entry.rotate_as, &self.administrator) {
-            (ChangeAs::Itself, _) => None,
-            (ChangeAs::Administrator(_), Some(DatabaseAdministrator::Usable { arn })) => {
+            (RotateAs::Itself | RotateAs::Role, _) => None,
+            (RotateAs::Administrator(_), Some(DatabaseAdministrator::Usable { arn })) => {
                 Some(arn.as_str())
             }
-            (ChangeAs::Administrator(_), _) => return None,
+            (RotateAs::Administrator(_), _) => return None,
         };
         Some(Place {
-            host: entry.host.as_str(),
-            port: entry.port,
-            dbname: entry.dbname.as_deref(),
+            host: entry.kind.host.as_str(),
+            port: entry.kind.port,
+            dbname: entry.kind.dbname.as_deref(),
             masterarn,
         })
     }
@@ -115,7 +115,7 @@ impl ObservedDatabase {
 /// Returns what stands in the way of an entry's deployment.
 pub(super) fn check_database(
     stack: &str,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
     resources: &[StackResource],
 ) -> Vec<Finding> {
@@ -135,7 +135,7 @@ pub(super) fn check_database(
         let fault = super::preflight::check_kms_key(arn, key.as_ref());
         findings.extend(fault.map(|why| Finding::error("kms-key", path.clone(), why)));
     }
-    if let (ChangeAs::Administrator(name), Some(DatabaseAdministrator::Unusable(why))) =
+    if let (RotateAs::Administrator(name), Some(DatabaseAdministrator::Unusable(why))) =
         (&entry.rotate_as, &seen.administrator)
     {
         let message = format!("the administrator's secret `{}` {why}", name.as_str());
@@ -148,17 +148,17 @@ pub(super) fn check_database(
 
 /// Returns the finding where a secret holds the login of somebody else: rotated,
 /// it would be another's password that changes.
-fn check_login(entry: &Database, login: &Login) -> Option<Finding> {
-    let what = if login.engine != entry.engine {
+fn check_login(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
+    let what = if login.engine != entry.kind.engine {
         format!(
             "is for {}, but the manifest specifies {}",
             login.engine.as_str(),
-            entry.engine.as_str()
+            entry.kind.engine.as_str()
         )
-    } else if login.username != entry.username {
+    } else if login.username != entry.kind.username {
         format!(
             "names another user than `{}`, the user in the manifest",
-            entry.username
+            entry.kind.username
         )
     } else {
         return None;
@@ -170,15 +170,19 @@ fn check_login(entry: &Database, login: &Login) -> Option<Finding> {
     ))
 }
 
-/// Returns how a database's secret fares at a moment.
-pub fn report_database(entry: &Database, seen: &ObservedDatabase, now: Timestamp) -> SecretReport {
+/// Returns the state of a database's secret at a moment.
+pub fn report_database(
+    entry: EntryOf<'_, Database>,
+    seen: &ObservedDatabase,
+    now: Timestamp,
+) -> SecretReport {
     let (state, reason) = state(entry, seen, now);
     let secret = seen.secret.as_ref().map(|held| &held.secret);
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
         kind: status::Kind::Database,
-        username: entry.username.clone(),
+        username: entry.kind.username.clone(),
         state,
         reason,
         schedule: entry.schedule.to_string(),
@@ -190,7 +194,11 @@ pub fn report_database(entry: &Database, seen: &ObservedDatabase, now: Timestamp
     }
 }
 
-fn state(entry: &Database, seen: &ObservedDatabase, now: Timestamp) -> (State, Option<String>) {
+fn state(
+    entry: EntryOf<'_, Database>,
+    seen: &ObservedDatabase,
+    now: Timestamp,
+) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
     let held = match &seen.secret {
         None => return because(State::Missing, "the secret does not exist".into()),
@@ -203,11 +211,11 @@ fn state(entry: &Database, seen: &ObservedDatabase, now: Timestamp) -> (State, O
         Ok(login) => login,
         Err(reason) => return because(State::Broken, reason),
     };
-    if login.username != entry.username {
+    if login.username != entry.kind.username {
         let reason = "its value names another user".to_owned();
         return because(State::Broken, reason);
     }
-    if login.engine != entry.engine {
+    if login.engine != entry.kind.engine {
         let reason = format!("its value is for {}", login.engine.as_str());
         return because(State::Broken, reason);
     }

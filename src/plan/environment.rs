@@ -21,7 +21,7 @@ pub fn tls_of(tag: Option<&str>) -> Tls {
 pub struct Environment {
     /// Variables that are set.
     pub set: Vec<(&'static str, SecretString)>,
-    /// Variables that are taken away.
+    /// Variables that are removed.
     pub removed: Vec<&'static str>,
     /// Files with what no variable can say.
     pub option_files: Vec<OptionFile>,
@@ -56,8 +56,8 @@ const OTHER_CREDENTIALS: [&str; 13] = [
     "AWS_ACCOUNT_ID",
 ];
 
-/// Variables with which libpq would connect elsewhere, or otherwise than is said
-/// here ("Environment Variables" in libpq's documentation).
+/// Variables with which libpq would connect elsewhere, or with other settings than these
+/// ("Environment Variables" in libpq's documentation).
 const OTHER_SERVERS: [&str; 4] = ["PGHOSTADDR", "PGSERVICE", "PGREQUIRESSL", "PGDATABASE"];
 
 impl Environment {

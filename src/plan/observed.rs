@@ -45,7 +45,7 @@ pub struct ObservedEntry {
     pub encryption_key: Option<Option<EncryptionKey>>,
     /// The administrator's secret that the manifest names.
     pub administrator: Option<Administrator>,
-    /// The profile whose key is to be adopted.
+    /// The profile whose key bootstrap adopts.
     pub profile: Option<Profile>,
 }
 
@@ -97,7 +97,7 @@ pub enum Administrator {
     },
 }
 
-/// A profile whose key is to be adopted.
+/// A profile whose key bootstrap adopts.
 #[derive(Clone, Debug)]
 pub enum Profile {
     /// It cannot be used, and why.
@@ -116,9 +116,9 @@ pub enum Profile {
 pub struct Claim {
     /// What it is.
     pub role: KeyRole,
-    /// The staging label of the version that names it: whoever may write the secret can
-    /// have a version name any key. Nothing where IAM's own record says so, or nothing
-    /// says anything.
+    /// The staging label of the version that names it. A principal that may write the secret
+    /// can make a version name any key. Nothing if IAM's own record says so, or if nothing
+    /// does.
     pub label: Option<&'static str>,
 }
 

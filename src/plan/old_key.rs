@@ -20,8 +20,7 @@ pub struct Going {
 
 /// Returns when the key before goes, which was replaced at `replaced`.
 ///
-/// The next rotation takes its place in any case, so that nothing is told beyond
-/// that one.
+/// The next rotation takes its place in any case, so that nothing is predicted beyond it.
 pub fn going(
     old_key: OldKey,
     key: &Key,

@@ -22,7 +22,7 @@ pub fn check_placement(stacks: &[(&Model, &[StackResource])]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (model, _) in stacks {
-        for entry in &model.access_keys {
+        for entry in &model.entries {
             let id = render::secret_logical_id(entry);
             if let Some(stack) = deployed.get(id.as_str())
                 && **stack != model.stack
@@ -54,7 +54,7 @@ mod tests {
 
     fn secret(model: &Model, status: &str) -> StackResource {
         StackResource {
-            logical_id: render::secret_logical_id(&model.access_keys[0]),
+            logical_id: render::secret_logical_id(&model.entries[0]),
             physical_id: "arn".to_owned(),
             kind: "AWS::SecretsManager::Secret".to_owned(),
             status: status.to_owned(),
@@ -79,5 +79,20 @@ mod tests {
         assert_eq!(check(&both, &[]), ["prod/bob"]);
         assert_eq!(check(&bob, &ada), ["prod/ada", "prod/bob"]);
         assert!(check(&[secret(&second, "DELETE_COMPLETE")], &bob).is_empty());
+    }
+
+    #[test]
+    fn a_database_of_another_stack_is_found() {
+        let database = |stack: &str| {
+            let text = format!(
+                "version: 1\nstack: {stack}\ndatabases:\n  - {{ secret: prod/db, engine: mysql, host: db, username: app }}\n"
+            );
+            model::load(&text, None).unwrap().model
+        };
+        let (first, second) = (database("keys"), database("keys-001"));
+        let held = [secret(&second, "CREATE_COMPLETE")];
+        assert_eq!(check_placement(&[(&second, &held)]), []);
+        let findings = check_placement(&[(&first, &[]), (&second, &held)]);
+        assert_eq!(findings[0].path, "prod/db");
     }
 }

@@ -1,6 +1,8 @@
 //! Whether a bootstrap may begin. All findings at once, before anything changes.
 
-use crate::model::{AccessKey, AccountId, Arn, Finding, InitialKey, KmsKey, Model, RotateAs};
+use crate::model::{
+    AccessKey, AccountId, Arn, EntryOf, Finding, InitialKey, KmsKey, Model, RotateAs,
+};
 use crate::port::{Caller, EncryptionKey, Key, Secret, Stack};
 use crate::render::{self, STACK_TAG};
 
@@ -28,7 +30,7 @@ pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Fi
     if let Some(stack) = &observed.stack {
         check_stack(model, stack, &mut findings);
     }
-    for (entry, seen) in model.access_keys.iter().zip(&observed.entries) {
+    for (entry, seen) in model.access_keys().zip(&observed.entries) {
         check_user(entry, seen, observed, &mut findings);
         if let Some(held) = &seen.secret {
             let sealed = matches!(held.current, SecretContent::Sealed);
@@ -39,7 +41,7 @@ pub fn check(model: &Model, observed: &Observed, preflight: Preflight) -> Vec<Fi
         check_keys(entry, seen, preflight, &mut findings);
         check_helpers(entry, seen, &mut findings);
     }
-    for (entry, seen) in model.databases.iter().zip(&observed.databases) {
+    for (entry, seen) in model.databases().zip(&observed.databases) {
         let stack = model.stack.as_str();
         findings.extend(check_database(stack, entry, seen, &observed.resources));
     }
@@ -106,32 +108,32 @@ fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
 }
 
 fn check_user(
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     observed: &Observed,
     findings: &mut Vec<Finding>,
 ) {
-    let path = format!("user {}", entry.user);
-    let in_stack = holds_user(&observed.resources, entry.user.as_str());
+    let path = format!("user {}", entry.kind.user);
+    let in_stack = holds_user(&observed.resources, entry.kind.user.as_str());
     match &seen.user {
-        None if !entry.create_user => findings.push(
+        None if !entry.kind.create_user => findings.push(
             Finding::error(
                 "no-user",
                 path,
                 format!(
                     "the IAM user `{}` does not exist in account {}",
-                    entry.user, observed.caller.account
+                    entry.kind.user, observed.caller.account
                 ),
             )
             .hint("create the user, or let the stack create it with `create_user: true`"),
         ),
-        Some(_) if entry.create_user && !in_stack => findings.push(
+        Some(_) if entry.kind.create_user && !in_stack => findings.push(
             Finding::error(
                 "user-exists",
                 path,
                 format!(
                     "the IAM user `{}` already exists, so the stack cannot create it",
-                    entry.user
+                    entry.kind.user
                 ),
             )
             .hint("remove `create_user` to rotate the keys of the existing user"),
@@ -207,13 +209,13 @@ pub(super) fn check_kms_key(arn: &Arn, key: Option<&EncryptionKey>) -> Option<St
 }
 
 fn check_keys(
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     preflight: Preflight,
     findings: &mut Vec<Finding>,
 ) {
-    let path = format!("user {}", entry.user);
-    if seen.user.is_none() || entry.create_user {
+    let path = format!("user {}", entry.kind.user);
+    if seen.user.is_none() || entry.kind.create_user {
         return;
     }
     if let Some(lost) = seen.lost_key() {
@@ -297,7 +299,7 @@ fn claimed(seen: &ObservedEntry, foreign: &[&Key]) -> Option<Finding> {
     )
 }
 
-fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Finding>) {
+fn check_helpers(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, findings: &mut Vec<Finding>) {
     let secret = format!("secret {}", entry.secret);
     if let (KmsKey::Existing(arn), Some(key)) = (&entry.kms_key, &seen.encryption_key) {
         let fault = check_kms_key(arn, key.as_ref());
@@ -318,7 +320,7 @@ fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Fin
         }));
     }
     if let (InitialKey::Profile(name), Some(profile), None) =
-        (&entry.initial_key, &seen.profile, seen.credential())
+        (&entry.kind.initial_key, &seen.profile, seen.credential())
     {
         let why = match (profile, &seen.user) {
             (Profile::Unusable(why), _) => Some(why.clone()),
@@ -330,9 +332,9 @@ fn check_helpers(entry: &AccessKey, seen: &ObservedEntry, findings: &mut Vec<Fin
         findings.extend(why.map(|why| {
             let message = format!(
                 "the profile `{name}` does not contain a key of the user `{}`: {why}",
-                entry.user
+                entry.kind.user
             );
-            Finding::error("profile-key", format!("user {}", entry.user), message)
+            Finding::error("profile-key", format!("user {}", entry.kind.user), message)
         }));
     }
 }

@@ -3,8 +3,8 @@
 //! Making a key and storing it are two calls, and a key carries no description.
 //! Which keys existed before, and when, is all that tells a key of ours from
 //! everybody else's once a run was interrupted between the two. The record is a tag of
-//! the user and not of the secret, since whoever may tag the secret could write there
-//! that any key of the user is ours to delete.
+//! the user and not of the secret, since a principal that may tag the secret could
+//! write there that any key of the user is ours to delete.
 
 use jiff::{SignedDuration, Timestamp};
 

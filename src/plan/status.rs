@@ -1,4 +1,4 @@
-//! How each credential fares.
+//! The state of each credential.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{AccessKey, Content, OldKey, malformed};
+use crate::model::{AccessKey, Content, EntryOf, OldKey, malformed};
 use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
@@ -93,7 +93,7 @@ pub struct SecretReport {
     pub kind: Kind,
     /// The IAM user, or the database's.
     pub username: String,
-    /// How it fares.
+    /// Its state.
     pub state: State,
     /// Why it is in that state, where that is not `ok`.
     pub reason: Option<String>,
@@ -158,7 +158,7 @@ pub enum KeyRole {
     Unknown,
 }
 
-/// How a credential fares.
+/// The state of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -200,15 +200,15 @@ impl fmt::Display for KeyRole {
     }
 }
 
-/// Returns how one credential fares at a moment.
-pub fn report(entry: &AccessKey, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
+/// Returns the state of an access key at a moment.
+pub fn report(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
     let (state, reason) = state(seen, now);
     let secret = seen.secret.as_ref().map(|seen| &seen.secret);
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
         kind: Kind::AccessKey,
-        username: entry.user.to_string(),
+        username: entry.kind.user.to_string(),
         state,
         reason,
         schedule: entry.schedule.to_string(),
@@ -304,7 +304,7 @@ pub(super) fn complete<T>(content: &SecretContent<T>) -> Result<&T, String> {
     }
 }
 
-/// Returns how the rotations of a secret fare whose credential works.
+/// Returns the state of a secret's rotations, given that its credential works.
 pub(super) fn overdue(secret: &Secret, now: Timestamp) -> (State, Option<String>) {
     let because = |state, reason: String| (state, Some(reason));
     if secret.unfinished().is_some() {

@@ -84,17 +84,17 @@ pub struct Drift {
 /// whose tags the change set changes are as an earlier manifest had them.
 pub fn tag_drift(model: &Model, observed: &Observed, changes: &[Change]) -> Vec<Drift> {
     let region = observed.region.as_str();
-    let keys = model.access_keys.iter().zip(&observed.entries);
+    let keys = model.access_keys().zip(&observed.entries);
     let keys = keys.filter_map(|(entry, seen)| {
-        let expected = render::key_tags(model, entry, region);
+        let expected = render::secret_tags(model, entry.entry(), region);
         let secret = &seen.secret.as_ref()?.secret;
-        Some((render::secret_logical_id(entry), expected, secret))
+        Some((render::secret_logical_id(&entry), expected, secret))
     });
-    let databases = model.databases.iter().zip(&observed.databases);
+    let databases = model.databases().zip(&observed.databases);
     let databases = databases.filter_map(|(entry, seen)| {
-        let expected = render::database_tags(model, entry);
+        let expected = render::secret_tags(model, entry.entry(), region);
         let secret = &seen.secret.as_ref()?.secret;
-        Some((render::secret_logical_id(entry), expected, secret))
+        Some((render::secret_logical_id(&entry), expected, secret))
     });
     let mut drift = Vec::new();
     for (logical_id, expected, secret) in keys.chain(databases) {
@@ -161,7 +161,7 @@ mod tests {
         let tag = tags(&[("keyrota:user", "victim")]);
         seen.secret.as_mut().unwrap().secret.tags.extend(tag);
         let observed = observed(seen);
-        let id = render::secret_logical_id(&model.access_keys[0]);
+        let id = render::secret_logical_id(&model.entries[0]);
         let found = |changes: &[Change]| tag_drift(&model, &observed, changes);
         let drift = found(&[change("Description", &id), change("Tags", "Other")]);
         assert_eq!(drift.len(), 1, "{drift:?}");

@@ -1,4 +1,4 @@
-//! What a teardown takes away, in which order, and what it leaves where.
+//! What a teardown removes, in which order, and what it leaves where.
 //!
 //! Keys and secrets come apart: a key that a client may be using is not deleted
 //! with the stack, and a secret goes with a window in which it can be restored.
@@ -157,7 +157,7 @@ pub enum Step {
         user: String,
         /// The access key ID.
         id: String,
-        /// What is to be seen right before, where the key is not ours by IAM's own word.
+        /// What must hold right before, if IAM's own record does not say that the key is ours.
         check: Option<Check>,
     },
     /// Remove what was recorded on a user while a key was made or given up.
@@ -200,7 +200,7 @@ pub struct Check {
     /// It must not have become AWSCURRENT meanwhile.
     pub unless_current: bool,
     /// What the version with a label holds has to authenticate as the key's user:
-    /// whoever may write the secret can have a version name any key. Nothing where the
+    /// a principal that may write the secret can make a version name any key. Nothing if the
     /// key is inactive, or IAM's own record says that it is ours.
     pub proof: Option<Proven>,
 }
@@ -287,7 +287,7 @@ pub fn holds_user(resources: &[StackResource], user: &str) -> bool {
 ///
 /// The stack goes before the secrets: deleting a schedule or a resource policy
 /// calls Secrets Manager, which refuses that for a secret awaiting deletion. What can
-/// be known only while the stack is there goes before it: access keys, and secrets that
+/// be known only while the stack is there is removed first: access keys, and secrets that
 /// neither the manifest nor the stack names any more.
 pub fn plan_teardown(
     stack: Option<&str>,
@@ -518,8 +518,8 @@ pub fn deletion_of(user: &str, id: &str) -> String {
     format!("aws iam delete-access-key --user-name {user} --access-key-id {id}")
 }
 
-/// Whose key a secret holds that the manifest does not name is said by its tags and its
-/// value alone, which others can write.
+/// If the manifest does not name a secret, only its tags and its value, which others can
+/// write, say whose key it holds.
 fn keys_of_forgotten(secret: &Secret) -> Option<Item> {
     let is_database = secret
         .tags

@@ -13,7 +13,6 @@ mod quota;
 mod resolve;
 mod review;
 mod role;
-mod served;
 mod spread;
 mod statement;
 mod strategy;
@@ -49,7 +48,7 @@ pub use strategy::Strategy;
 pub use template::{TemplateError, Templates};
 #[cfg(test)]
 pub(crate) use view::MAX_SWEPT;
-pub use view::{database_tags, key_tags};
+pub use view::secret_tags;
 
 /// The logical ID of the access keys' function.
 pub const FUNCTION: &str = Strategy::AccessKeys.function();
@@ -379,7 +378,7 @@ pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Err
 /// Returns whether the stack names an IAM resource. In that case, CloudFormation requires
 /// `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
 pub fn needs_named_iam(model: &Model) -> bool {
-    model.access_keys.iter().any(|entry| entry.create_user)
+    model.access_keys().any(|entry| entry.kind.create_user)
 }
 
 fn capability(model: &Model) -> &'static str {

@@ -7,15 +7,15 @@
 use sha2::{Digest, Sha256};
 
 use super::quota::MAX_LOGICAL_ID;
-use crate::model::{AccessKey, Model, SecretName, StackName};
+use crate::model::{AccessKey, Entry, Model, StackName};
 
 /// The names of the resources that a stack creates for an entry's secret.
 pub struct SecretIds(Identity);
 
 impl SecretIds {
     /// Returns the names for the entry's secret.
-    pub fn of(entry: &impl AsRef<SecretName>) -> Self {
-        Self(Identity::of(entry.as_ref().as_str()))
+    pub fn of(entry: &Entry) -> Self {
+        Self(Identity::of(entry.secret.as_str()))
     }
 
     /// Returns the logical ID of the secret.
@@ -44,8 +44,8 @@ pub struct UserIds(Identity);
 
 impl UserIds {
     /// Returns the logical IDs for the entry's user.
-    pub fn of(entry: &AccessKey) -> Self {
-        Self(Identity::of(entry.user.as_str()))
+    pub fn of(key: &AccessKey) -> Self {
+        Self(Identity::of(key.user.as_str()))
     }
 
     /// Returns the user's logical ID, if the stack creates the user.
@@ -60,28 +60,28 @@ impl UserIds {
 }
 
 /// Returns the logical ID of the entry's secret.
-pub fn secret_logical_id(entry: &impl AsRef<SecretName>) -> String {
+pub fn secret_logical_id(entry: &Entry) -> String {
     SecretIds::of(entry).secret()
 }
 
 /// Returns the name of the stack output with the secret's ARN.
-pub fn secret_output(entry: &impl AsRef<SecretName>) -> String {
+pub fn secret_output(entry: &Entry) -> String {
     SecretIds::of(entry).output()
 }
 
 /// Returns the logical ID of the entry's rotation schedule.
-pub fn schedule_logical_id(entry: &impl AsRef<SecretName>) -> String {
+pub fn schedule_logical_id(entry: &Entry) -> String {
     SecretIds::of(entry).schedule()
 }
 
 /// Returns the logical ID of the user, if the stack creates it.
-pub fn user_logical_id(entry: &AccessKey) -> String {
-    UserIds::of(entry).user()
+pub fn user_logical_id(key: &AccessKey) -> String {
+    UserIds::of(key).user()
 }
 
 /// Returns the logical ID of the policy that lets the user rotate its own keys.
-pub fn user_policy_logical_id(entry: &AccessKey) -> String {
-    UserIds::of(entry).policy()
+pub fn user_policy_logical_id(key: &AccessKey) -> String {
+    UserIds::of(key).policy()
 }
 
 /// Returns the logical ID of an e-mail address's subscription to the alarms.

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
-use crate::model::{AccessKey, ChangeAs, Database, Model, OldKey, Probe, Retirement, RotateAs};
+use crate::model::{AccessKey, Database, EntryOf, Model, OldKey, Probe, Retirement, RotateAs};
 
 /// The pins file of one function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +46,12 @@ impl Pins {
     pub fn of(model: &Model, strategy: Strategy) -> Result<Self, Error> {
         let text = match strategy {
             Strategy::AccessKeys => {
-                let entries = model.access_keys.iter();
-                text(entries.map(|entry| (entry.secret.as_str(), key(entry))))
+                let entries = model.access_keys();
+                text(entries.map(|entry| (entry.secret.to_string(), key(entry))))
             }
             Strategy::Databases => {
-                let entries = model.databases.iter();
-                text(entries.map(|entry| (entry.secret.as_str(), login(entry))))
+                let entries = model.databases();
+                text(entries.map(|entry| (entry.secret.to_string(), login(entry))))
             }
         }?;
         let path = pins::path(&sha256_hex(text.as_bytes()));
@@ -59,18 +59,15 @@ impl Pins {
     }
 }
 
-fn text<'model, Entry: Serialize>(
-    entries: impl Iterator<Item = (&'model str, Entry)>,
-) -> Result<String, Error> {
-    let entries = entries.map(|(secret, entry)| (secret.to_owned(), entry));
+fn text<Pin: Serialize>(entries: impl Iterator<Item = (String, Pin)>) -> Result<String, Error> {
     pretty(&Document::new(entries))
 }
 
-fn key(entry: &AccessKey) -> access_key::Entry {
+fn key(entry: EntryOf<'_, AccessKey>) -> access_key::Entry {
     access_key::Entry {
-        user: entry.user.to_string(),
+        user: entry.kind.user.to_string(),
         path: access_key::root(),
-        owns_user: entry.create_user,
+        owns_user: entry.kind.create_user,
         rotate_as: match &entry.rotate_as {
             RotateAs::Itself => access_key::RotateAs::Own,
             RotateAs::Role => access_key::RotateAs::Role,
@@ -82,7 +79,7 @@ fn key(entry: &AccessKey) -> access_key::Entry {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(times(retirement)),
         },
-        probe: entry.probe.as_ref().map(probe),
+        probe: entry.kind.probe.as_ref().map(probe),
     }
 }
 
@@ -106,24 +103,23 @@ fn probe(probe: &Probe) -> access_key::Probe {
     }
 }
 
-fn login(entry: &Database) -> database::Entry {
+fn login(entry: EntryOf<'_, Database>) -> database::Entry {
     database::Entry {
-        username: entry.username.clone(),
-        engine: entry.engine.pin(),
-        host: entry.host.to_string(),
-        port: entry.port,
-        dbname: entry.dbname.clone(),
-        tls: entry.tls.pin(),
-        tls_ca: entry.authorities_file(),
+        username: entry.kind.username.clone(),
+        engine: entry.kind.engine.pin(),
+        host: entry.kind.host.to_string(),
+        port: entry.kind.port,
+        dbname: entry.kind.dbname.clone(),
+        tls: entry.kind.tls.pin(),
+        tls_ca: entry.kind.authorities_file(),
         password: database::Password {
-            length: entry.password.length,
-            exclude: entry.password.exclude.clone(),
+            length: entry.kind.password.length,
+            exclude: entry.kind.password.exclude.clone(),
         },
-        rotate_as: match &entry.rotate_as {
-            ChangeAs::Itself => database::RotateAs::Own,
-            ChangeAs::Administrator(secret) => {
-                database::RotateAs::Administrator(secret.as_str().to_owned())
-            }
+        // The manifest cannot give a database's password to the function's role.
+        rotate_as: match entry.administrator() {
+            None => database::RotateAs::Own,
+            Some(secret) => database::RotateAs::Administrator(secret.as_str().to_owned()),
         },
         deactivate_after: match entry.old_key {
             OldKey::UntilNextRotation => None,

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
 use super::resolve::{KEY_ID_LENGTH, World};
-use super::served::Served;
 use super::{Strategy, name};
-use crate::model::{AccessKey, Finding, KmsKey, SecretName, SecretReference};
+use crate::model::{
+    AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference,
+};
 
 /// The maximum length of a document besides its ARNs. The test `limits_hold` checks it.
 pub const FRAME: usize = 260;
@@ -106,7 +107,7 @@ struct Purpose<'entry> {
 struct Item<'entry> {
     length: usize,
     /// The entries whose rotation needs it.
-    serves: Vec<Served<'entry>>,
+    serves: Vec<&'entry Entry>,
     administrator: Option<Administrator>,
 }
 
@@ -115,25 +116,24 @@ pub struct Policies<'entry> {
     /// All policies, in the order of the stack.
     pub all: Vec<Policy>,
     /// The logical ID of each policy with an entry that needs it. `None` means all entries.
-    covers: Vec<(String, Option<Served<'entry>>)>,
+    covers: Vec<(String, Option<&'entry Entry>)>,
 }
 
 impl Policies<'_> {
     /// Returns the logical IDs of the policies that the entry needs to rotate.
-    pub fn needed_by<'other>(&self, entry: impl Into<Served<'other>>) -> Vec<String> {
-        let entry: Served<'_> = entry.into();
+    pub fn needed_by(&self, entry: &Entry) -> Vec<String> {
         // The stack may own an administrator's secret. That secret is then in another part of
         // the policies.
-        let administers = |of: &SecretName| match entry.administrator {
+        let administers = |of: &SecretName| match entry.administrator() {
             Some(SecretReference::Name(name)) => name == of,
             _ => false,
         };
-        let needs = |of: &Option<Served<'_>>| {
-            of.is_none_or(|of| of.secret == entry.secret || administers(of.secret))
+        let needs = |of: Option<&Entry>| {
+            of.is_none_or(|of| of.secret == entry.secret || administers(&of.secret))
         };
         let mut ids: Vec<String> = Vec::new();
         for (id, of) in &self.covers {
-            if needs(of) && !ids.contains(id) {
+            if needs(*of) && !ids.contains(id) {
                 ids.push(id.clone());
             }
         }
@@ -150,7 +150,7 @@ impl Policies<'_> {
 pub fn policies<'entry>(
     strategy: Strategy,
     in_vpc: bool,
-    entries: &[Served<'entry>],
+    entries: &[&'entry Entry],
     world: &World,
 ) -> Result<Policies<'entry>, Finding> {
     let purposes = purposes(entries, world);
@@ -201,7 +201,7 @@ const fn frame(strategy: Strategy) -> usize {
 
 /// Returns the maximum total length of the inline policies.
 #[cfg(test)]
-pub fn estimate(strategy: Strategy, entries: &[Served<'_>], world: &World) -> usize {
+pub fn estimate(strategy: Strategy, entries: &[&'_ Entry], world: &World) -> usize {
     let purposes = purposes(entries, world);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
     frame(strategy) + sizes.sum::<usize>()
@@ -288,13 +288,13 @@ impl<'entry> Policies<'entry> {
     }
 }
 
-fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry>> {
+fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>> {
     let mut purposes = vec![
         Purpose {
             name: "Secrets".to_owned(),
             description: "Rotate the stack's secrets",
             frame: FRAME,
-            items: entries.iter().map(|entry| secret(*entry, world)).collect(),
+            items: entries.iter().map(|entry| secret(entry, world)).collect(),
             statement: Box::new(|part| Statement {
                 rotate_secrets: Some(secret_ids(part)),
                 ..Statement::default()
@@ -318,10 +318,14 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
             name: "Users".to_owned(),
             description: "Manage the access keys of the users that rotate as the role",
             frame: FRAME + RECORD_FRAME,
-            items: users(entries, world, |entry| entry.user),
+            items: users(entries, world, managed),
             statement: Box::new(|part| Statement {
-                manage_users: users_of(part, |entry| entry.user.filter(|it| it.create_user)),
-                manage_and_record: users_of(part, |entry| entry.user.filter(|it| !it.create_user)),
+                manage_users: users_of(part, |entry| {
+                    managed(entry).filter(|it| it.kind.create_user)
+                }),
+                manage_and_record: users_of(part, |entry| {
+                    managed(entry).filter(|it| !it.kind.create_user)
+                }),
                 ..Statement::default()
             }),
         },
@@ -329,9 +333,9 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
             name: "Records".to_owned(),
             description: "Record on the users which keys are rotated",
             frame: RECORD_FRAME,
-            items: users(entries, world, |entry| entry.recorded),
+            items: users(entries, world, recorded),
             statement: Box::new(|part| Statement {
-                record_keys: users_of(part, |entry| entry.recorded),
+                record_keys: users_of(part, recorded),
                 ..Statement::default()
             }),
         },
@@ -342,11 +346,11 @@ fn purposes<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'e
 }
 
 /// Returns one purpose for each KMS key, with the secrets that it encrypts.
-fn keys<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry>> {
+fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>> {
     let mut keys: Vec<Option<String>> = entries
         .iter()
-        .filter(|entry| *entry.kms_key != KmsKey::AwsManaged)
-        .map(|entry| key_arn(entry.kms_key))
+        .filter(|entry| entry.kms_key != KmsKey::AwsManaged)
+        .map(|entry| key_arn(&entry.kms_key))
         .collect();
     keys.sort();
     keys.dedup();
@@ -354,7 +358,7 @@ fn keys<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry
         let own = world.arn("kms", "key/").len() + KEY_ID_LENGTH;
         let mine = entries
             .iter()
-            .filter(|entry| *entry.kms_key != KmsKey::AwsManaged && key_arn(entry.kms_key) == arn);
+            .filter(|entry| entry.kms_key != KmsKey::AwsManaged && key_arn(&entry.kms_key) == arn);
         Purpose {
             name: match &arn {
                 Some(arn) => format!("Key{}", name::digest(arn)),
@@ -362,7 +366,7 @@ fn keys<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry
             },
             description: "Use the KMS key of the stack's secrets",
             frame: KEY_FRAME + 2 * arn.as_ref().map_or(own, String::len),
-            items: mine.map(|entry| secret(*entry, world)).collect(),
+            items: mine.map(|entry| secret(entry, world)).collect(),
             statement: Box::new(move |part| Statement {
                 use_key: Some(Key {
                     arn: arn.clone(),
@@ -375,7 +379,7 @@ fn keys<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Purpose<'entry
     keys.into_iter().map(purpose).collect()
 }
 
-fn secret<'entry>(entry: Served<'entry>, world: &World) -> Item<'entry> {
+fn secret<'entry>(entry: &'entry Entry, world: &World) -> Item<'entry> {
     Item {
         length: world.secret_arn(entry.secret.as_str()).len(),
         serves: vec![entry],
@@ -384,31 +388,44 @@ fn secret<'entry>(entry: Served<'entry>, world: &World) -> Item<'entry> {
 }
 
 /// Selects the user of an entry that a purpose concerns, if there is one.
-type UserOf<'entry> = fn(&Served<'entry>) -> Option<&'entry AccessKey>;
+type UserOf<'entry> = fn(&'entry Entry) -> Option<EntryOf<'entry, AccessKey>>;
+
+/// Returns the entry if the role manages its user's keys.
+fn managed(entry: &Entry) -> Option<EntryOf<'_, AccessKey>> {
+    let key = entry.as_access_key();
+    key.filter(|key| key.rotate_as == RotateAs::Role)
+}
+
+/// Returns the entry if the role only records on its user which keys are rotated: the stack
+/// did not create the user, and other credentials manage the keys.
+fn recorded(entry: &Entry) -> Option<EntryOf<'_, AccessKey>> {
+    let key = entry.as_access_key();
+    key.filter(|key| !key.kind.create_user && key.rotate_as != RotateAs::Role)
+}
 
 /// Returns the items for the users that a purpose concerns.
 fn users<'entry>(
-    entries: &[Served<'entry>],
+    entries: &[&'entry Entry],
     world: &World,
     user_of: UserOf<'entry>,
 ) -> Vec<Item<'entry>> {
-    let item = |entry: &Served<'entry>| {
+    let item = |entry: &'entry Entry| {
         let user = user_of(entry)?;
         Some(Item {
-            length: world.iam_arn(&format!("user/{}", user.user)).len(),
-            serves: vec![*entry],
+            length: world.iam_arn(&format!("user/{}", user.kind.user)).len(),
+            serves: vec![entry],
             administrator: None,
         })
     };
-    entries.iter().filter_map(item).collect()
+    entries.iter().copied().filter_map(item).collect()
 }
 
 /// Returns the items for the administrators' secrets, without duplicates and without those that
 /// the stack owns, since the role can read these already.
-fn administrators<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Item<'entry>> {
+fn administrators<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Item<'entry>> {
     let mut secrets: Vec<Administrator> = Vec::new();
     for entry in entries {
-        let Some(secret) = entry.administrator else {
+        let Some(secret) = entry.administrator() else {
             continue;
         };
         let own = |name: &str| entries.iter().any(|entry| entry.secret.as_str() == name);
@@ -430,15 +447,15 @@ fn administrators<'entry>(entries: &[Served<'entry>], world: &World) -> Vec<Item
         serves: entries
             .iter()
             .copied()
-            .filter(|entry| uses(*entry, &administrator))
+            .filter(|entry| uses(entry, &administrator))
             .collect(),
         administrator: Some(administrator),
     };
     secrets.into_iter().map(item).collect()
 }
 
-fn uses(entry: Served<'_>, administrator: &Administrator) -> bool {
-    let secret = entry.administrator;
+fn uses(entry: &Entry, administrator: &Administrator) -> bool {
+    let secret = entry.administrator();
     secret.is_some_and(|secret| secret.as_str() == administrator.secret)
 }
 
@@ -452,21 +469,24 @@ fn key_arn(key: &KmsKey) -> Option<String> {
 fn secret_ids(part: &[Item<'_>]) -> Vec<String> {
     let entries = part.iter().flat_map(|item| &item.serves);
     entries
-        .map(|entry| name::secret_logical_id(entry.secret))
+        .map(|entry| name::secret_logical_id(entry))
         .collect()
 }
 
 /// Returns the users of a part, if it has any.
 fn users_of<'entry>(part: &[Item<'entry>], user_of: UserOf<'entry>) -> Option<Vec<User>> {
     let entries = part.iter().flat_map(|item| &item.serves);
-    let users: Vec<User> = entries.filter_map(user_of).map(user).collect();
+    let users: Vec<User> = entries.copied().filter_map(user_of).map(user).collect();
     (!users.is_empty()).then_some(users)
 }
 
-fn user(entry: &AccessKey) -> User {
+fn user(entry: EntryOf<'_, AccessKey>) -> User {
     User {
-        user_id: entry.create_user.then(|| name::user_logical_id(entry)),
-        user: entry.user.to_string(),
+        user_id: entry
+            .kind
+            .create_user
+            .then(|| name::user_logical_id(entry.kind)),
+        user: entry.kind.user.to_string(),
     }
 }
 

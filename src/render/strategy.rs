@@ -2,7 +2,7 @@
 //! with its own role and log, so that neither has permissions that only the other needs.
 
 use super::name;
-use crate::model::{Model, StackName};
+use crate::model::{Entry, Kind, Model, StackName};
 
 /// The kind of credential that a function rotates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,11 +17,24 @@ impl Strategy {
     /// Every strategy, in the order of the template.
     pub const ALL: [Self; 2] = [Self::AccessKeys, Self::Databases];
 
+    /// Returns the strategy that rotates an entry.
+    pub const fn for_entry(entry: &Entry) -> Self {
+        match &entry.kind {
+            Kind::AccessKey(_) => Self::AccessKeys,
+            Kind::Database(_) => Self::Databases,
+        }
+    }
+
+    /// Returns the entries that the strategy rotates, in the order of the manifest.
+    pub fn entries(self, model: &Model) -> impl Iterator<Item = &Entry> {
+        let entries = model.entries.iter();
+        entries.filter(move |entry| Self::for_entry(entry) == self)
+    }
+
     /// Returns the strategies that the manifest has entries for.
     pub fn of(model: &Model) -> impl Iterator<Item = Self> {
-        let held = [!model.access_keys.is_empty(), !model.databases.is_empty()];
-        let all = Self::ALL.into_iter().zip(held);
-        all.filter_map(|(strategy, held)| held.then_some(strategy))
+        let all = Self::ALL.into_iter();
+        all.filter(|strategy| strategy.entries(model).next().is_some())
     }
 
     /// Returns the prefix of its resources' logical IDs.
@@ -109,6 +122,6 @@ impl Strategy {
     }
 
     fn is_second(self, model: &Model) -> bool {
-        self == Self::Databases && !model.access_keys.is_empty()
+        self == Self::Databases && model.access_keys().next().is_some()
     }
 }

@@ -2,9 +2,10 @@
 
 use super::error::{Error, Result};
 use super::tags::restore_tags;
+use super::verify::verify_entry;
 use super::{
-    Artifacts, Cleared, Context, Deployed, Passwords, Rotated, RotatedAll, Seeded, Verified,
-    VerifiedLogin, deploy, rotate, seed, upload, verify, verify_database,
+    Artifacts, Cleared, Context, Deployed, Passwords, Rotated, Seeded, Verified, deploy, rotate,
+    seed, upload,
 };
 use crate::model::Model;
 
@@ -15,10 +16,8 @@ pub struct Bootstrapped {
     pub deployed: Deployed,
     /// Each function of the stack, in the order of the template.
     pub functions: Vec<Running>,
-    /// One an access key, in the order of the model.
-    pub secrets: Vec<Proven<Verified>>,
-    /// One a database, in the order of the model.
-    pub databases: Vec<Proven<VerifiedLogin>>,
+    /// The secret of each entry, in the order of the model.
+    pub secrets: Vec<Proven>,
 }
 
 /// A function as it is deployed.
@@ -32,13 +31,13 @@ pub struct Running {
 
 /// A secret whose credential has proven itself.
 #[derive(Clone, Debug)]
-pub struct Proven<T> {
+pub struct Proven {
     /// The secret's ARN.
     pub arn: String,
     /// It was this run that rotated it.
     pub rotated: bool,
     /// The proof.
-    pub verified: T,
+    pub verified: Verified,
 }
 
 /// What is deployed, and what it takes.
@@ -94,75 +93,49 @@ pub async fn bootstrap(
     }
     restore_tags(context, model, &deployed).await?;
     let seeded = seed(context, model, &deployed, passwords).await?;
-    let (secrets, databases) = prove(context, model, &deployed, &seeded, rotates).await?;
+    let secrets = prove(context, model, &deployed, &seeded, rotates).await?;
     Ok(Bootstrapped {
         deployed,
         functions,
         secrets,
-        databases,
     })
 }
 
 /// Rotates what has never rotated and proves every credential. All are tried
-/// before the first failure ends the command; the others are told as warnings.
+/// before the first failure ends the command; the others are reported as warnings.
 async fn prove(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    seeded: &Seeded,
+    seeded: &Seeded<'_>,
     rotates: bool,
-) -> Result<(Vec<Proven<Verified>>, Vec<Proven<VerifiedLogin>>)> {
-    let rotated = match rotates {
-        true => Some(rotate(context, model, deployed, seeded).await),
-        false => None,
-    };
-    let none = |count: usize| (0..count).map(|_| Ok(None)).collect::<Vec<_>>();
-    let (keys, logins): (Vec<_>, Vec<_>) = match rotated {
-        Some(RotatedAll {
-            access_keys,
-            databases,
-        }) => (some(access_keys), some(databases)),
-        None => (none(model.access_keys.len()), none(model.databases.len())),
+) -> Result<Vec<Proven>> {
+    let rotated: Vec<Result<Option<Rotated>>> = match rotates {
+        true => {
+            let rotated = rotate(context, model, deployed, seeded).await;
+            rotated.into_iter().map(|one| one.map(Some)).collect()
+        }
+        false => model.entries.iter().map(|_| Ok(None)).collect(),
     };
     let mut secrets = Vec::new();
-    let mut databases = Vec::new();
     let mut failure = None;
-    let mut fails = |error: super::Error| match failure.is_none() {
-        true => failure = Some(error),
-        false => context.warn(error.to_string()),
-    };
-    for (entry, rotated) in model.access_keys.iter().zip(keys) {
+    for (entry, rotated) in model.entries.iter().zip(rotated) {
         let proven = async {
-            let rotated: Option<Rotated> = rotated?;
+            let rotated = rotated?;
             Ok(Proven {
                 arn: deployed.secret_arn(entry)?.to_owned(),
-                verified: verify(context, entry, rotated.as_ref()).await?,
+                verified: verify_entry(context, deployed, entry, rotated.as_ref()).await?,
                 rotated: rotated.is_some_and(|rotated| rotated.rotated),
             })
         };
         match proven.await {
             Ok(proven) => secrets.push(proven),
-            Err(error) => fails(error),
+            Err(error) if failure.is_none() => failure = Some(error),
+            Err(error) => {
+                let error: Error = error;
+                context.warn(error.to_string());
+            }
         }
     }
-    for (entry, rotated) in model.databases.iter().zip(logins) {
-        let proven = async {
-            let rotated: Option<Rotated> = rotated?;
-            Ok(Proven {
-                arn: deployed.secret_arn(entry)?.to_owned(),
-                verified: verify_database(context, deployed, entry, rotated.as_ref()).await?,
-                rotated: rotated.is_some_and(|rotated| rotated.rotated),
-            })
-        };
-        match proven.await {
-            Ok(proven) => databases.push(proven),
-            Err(error) => fails(error),
-        }
-    }
-    failure.map_or(Ok((secrets, databases)), Err)
-}
-
-fn some(rotated: Vec<Result<Rotated>>) -> Vec<Result<Option<Rotated>>> {
-    let rotated = rotated.into_iter();
-    rotated.map(|one| one.map(Some)).collect()
+    failure.map_or(Ok(secrets), Err)
 }

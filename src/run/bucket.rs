@@ -36,8 +36,8 @@ async fn observe(context: &Context<'_>, name: &str, account: &str) -> Result<Obs
     })
 }
 
-/// Returns the bucket for the artifacts. One of keyrota's own is created if need be, and
-/// gets its settings whoever made it: its name is known beforehand, and so is its tag.
+/// Returns the bucket for the artifacts. One of keyrota's own is created if need be. It
+/// gets its settings even if somebody else created it, because its name and tag are known.
 /// One that the manifest names was checked before, and is never changed.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use super::change_set::{compute, inputs};
 use super::error::{Error, Result};
 use super::{Cleared, Context, Uploaded};
-use crate::model::{Model, SecretName};
+use crate::model::{Entry, Model};
 use crate::plan;
 use crate::port::{Event, Stack, StackResource, Stage};
 use crate::render::{self, Strategy};
@@ -41,10 +41,10 @@ impl Deployed {
     /// # Errors
     ///
     /// Returns [`Error::NoSecret`] where the stack has none for it.
-    pub fn secret_arn(&self, entry: &impl AsRef<SecretName>) -> Result<&str> {
+    pub fn secret_arn(&self, entry: &Entry) -> Result<&str> {
         let arn = self.stack.outputs.get(&render::secret_output(entry));
         arn.map(String::as_str).ok_or_else(|| Error::NoSecret {
-            secret: entry.as_ref().to_string(),
+            secret: entry.secret.to_string(),
         })
     }
 
@@ -117,8 +117,8 @@ pub async fn deploy(
     })
 }
 
-/// Waits for what CloudFormation is at work on, which an interrupted run may have
-/// begun: until then nothing that is seen of the account holds.
+/// Waits for an operation of CloudFormation, which an interrupted run may have begun:
+/// until then nothing that is seen of the account holds.
 pub(super) async fn settle(context: &Context<'_>, model: &Model) -> Result<()> {
     let stack = context.cloud.stack(model.stack.as_str()).await?;
     if let Some(busy) = stack.filter(|stack| stack.status.is_busy()) {
@@ -143,8 +143,8 @@ pub(super) enum Begins {
     Soon,
 }
 
-/// Tells of each event after those `before` until CloudFormation is no longer at
-/// work; returns the stack, or nothing where it is gone.
+/// Reports each event after those `before` until the operation of CloudFormation ends.
+/// Returns the stack, or nothing if it is gone.
 pub(super) async fn follow(
     context: &Context<'_>,
     id: &str,

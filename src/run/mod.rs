@@ -37,9 +37,7 @@ use crate::port::{Clock, Cloud, Event, Listener, Stage};
 pub use account::guard_account;
 pub use bootstrap::{Bootstrapped, Order, Proven, Running, bootstrap};
 pub use change_set::preview;
-pub use database::{
-    Passwords, SeededLogin, VerifiedLogin, observe_database, restore_database, verify_database,
-};
+pub use database::{Passwords, observe_database, restore_database, verify_database};
 pub use deploy::{Deployed, deploy};
 pub use discover::{discover, look_up};
 pub use doctor::{examine, treat};
@@ -47,8 +45,8 @@ pub use error::Error;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
 pub use restore::{Restored, restore};
-pub use rotate::{Rotated, RotatedAll, rotate, rotate_database, rotate_secret};
-pub use seed::{Seeded, SeededSecret, seed};
+pub use rotate::{Rotated, rotate, rotate_database, rotate_secret};
+pub use seed::{Seeded, SeededEntry, SeededSecret, seed};
 pub use status::status;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
@@ -72,7 +70,7 @@ pub struct Context<'a> {
 /// How patient to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Between two looks at something that AWS is at work on.
+    /// Between two looks at an operation of AWS.
     pub poll: Duration,
     /// How long a rotation may go on after its function reported an error:
     /// Secrets Manager tries a failed rotation again by itself.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::error::Result;
 use super::{CONCURRENCY, Context, observe_database};
-use crate::model::{AccessKey, Content, Credential, InitialKey, KmsKey, Model, RotateAs};
+use crate::model::{AccessKey, Content, Credential, EntryOf, InitialKey, KmsKey, Model, RotateAs};
 use crate::plan::{
     Administrator, BEFORE, MADE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
 };
@@ -23,12 +23,12 @@ pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Observed> {
         context.cloud.resources(model.stack.as_str()),
     )
     .await?;
-    let entries = stream::iter(&model.access_keys)
+    let entries = stream::iter(model.access_keys())
         .map(|entry| observe_entry(context, entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    let databases = stream::iter(&model.databases)
+    let databases = stream::iter(model.databases())
         .map(|entry| observe_database(context, entry))
         .buffered(CONCURRENCY)
         .try_collect()
@@ -48,8 +48,11 @@ pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Observed> {
 /// # Errors
 ///
 /// Returns the first call that was refused.
-pub async fn observe_entry(context: &Context<'_>, entry: &AccessKey) -> Result<ObservedEntry> {
-    let seen = observe_pair(context, entry.user.as_str(), entry.secret.as_str());
+pub async fn observe_entry(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+) -> Result<ObservedEntry> {
+    let seen = observe_pair(context, entry.kind.user.as_str(), entry.secret.as_str());
     let (mut seen, encryption_key, administrator) = future::try_join3(
         seen,
         observe_kms_key(context, &entry.kms_key),
@@ -58,7 +61,7 @@ pub async fn observe_entry(context: &Context<'_>, entry: &AccessKey) -> Result<O
     .await?;
     seen.encryption_key = encryption_key;
     seen.administrator = administrator;
-    if let (InitialKey::Profile(name), None) = (&entry.initial_key, seen.credential()) {
+    if let (InitialKey::Profile(name), None) = (&entry.kind.initial_key, seen.credential()) {
         seen.profile = Some(observe_profile(context, name).await?);
     }
     Ok(seen)
@@ -139,7 +142,7 @@ pub(super) async fn observe_secret(
 
 /// The values of a secret's labels, read after the labels themselves.
 enum Labelled {
-    /// Each was on the version that was told of.
+    /// Each was on the version that DescribeSecret reported.
     Agreeing(ObservedSecret),
     /// One was on another by then.
     Moved(ObservedSecret),
@@ -210,7 +213,7 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
 
 /// What a label's version holds.
 struct Held {
-    /// It is on the version that was told of.
+    /// It is on the version that DescribeSecret reported.
     agrees: bool,
     /// There was no value under the label.
     missing: bool,
@@ -269,7 +272,7 @@ pub(super) async fn observe_kms_key(
 
 async fn observe_administrator(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
 ) -> Result<Option<Administrator>> {
     let RotateAs::Administrator(reference) = &entry.rotate_as else {
         return Ok(None);

@@ -1,9 +1,9 @@
 //! The proof that a key is ours before it is deleted: the secret part that is stored
 //! authenticates as the expected user.
 //!
-//! Whoever may write a secret can have one of its versions name any key, but cannot
-//! have made the other half of it. The proof does not show who made the key: whoever
-//! holds a whole key of the user can store it.
+//! A principal that may write a secret can make one of its versions name any key, but
+//! cannot have made the other half of it. The proof does not show who made the key: every
+//! principal that holds a whole key of the user can store it.
 
 use super::Context;
 use super::error::Result;

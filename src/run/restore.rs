@@ -1,10 +1,10 @@
-//! The version before, made current again: for whoever finds that the new
-//! credential does not do what the old one did.
+//! The version before, made current again, in case the new credential does not do what
+//! the old one did.
 
 use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{Context, Deployed, observe_entry};
-use crate::model::{AccessKey, Content, Credential, malformed};
+use crate::model::{AccessKey, Content, Credential, EntryOf, malformed};
 use crate::plan::ObservedEntry;
 use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 
@@ -32,10 +32,10 @@ pub struct Restored {
 pub async fn restore(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
 ) -> Result<Restored> {
     let name = entry.secret.as_str();
-    let arn = deployed.secret_arn(entry)?;
+    let arn = deployed.secret_arn(&entry)?;
     let refused = |reason: String| Error::NotRestored {
         secret: name.to_owned(),
         reason,
@@ -101,7 +101,7 @@ pub(super) fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, Str
 /// Returns the key that AWSPREVIOUS holds, or why it is none that could be used.
 async fn key_before(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     arn: &str,
     seen: &ObservedEntry,
     labels: &Labels,
@@ -126,7 +126,7 @@ async fn key_before(
             return Ok(Err("the previous version is not a JSON object".to_owned()));
         }
     };
-    if held.username != entry.user.as_str() {
+    if held.username != entry.kind.user.as_str() {
         let other = held.names_user();
         return Ok(Err(format!("the previous version is for {other}")));
     }

@@ -7,34 +7,44 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::database::{Passwords, SeededLogin, seed_database};
+use super::database::{Passwords, seed_database};
 use super::error::{Error, Result};
 use super::verify::authenticate;
 use super::{CONCURRENCY, Context, Deployed, observe_entry};
 use crate::model::{
-    AccessKey, AccessKeyId, Content, Credential, InitialKey, Model, RotateAs, malformed,
+    AccessKey, AccessKeyId, ByKind, Content, Credential, Database, EntryOf, InitialKey, Model,
+    RotateAs, malformed,
 };
 use crate::plan::{
-    Administrator, BEFORE, KEYS_TAG, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent,
-    Seeding, holds_user, with_key,
+    Administrator, BEFORE, KEYS_TAG, ObservedDatabase, ObservedEntry, ObservedSecret, SEEDING_TAG,
+    SecretContent, Seeding, holds_user, with_key,
 };
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
 /// Every secret holds a complete credential.
 #[derive(Clone, Debug)]
-pub struct Seeded {
-    /// One an access key, in the order of the model.
-    pub secrets: Vec<SeededSecret>,
-    /// One a database, in the order of the model.
-    pub databases: Vec<SeededLogin>,
+pub struct Seeded<'model> {
+    /// In the order of the model.
+    pub entries: Vec<SeededEntry<'model>>,
+}
+
+/// An entry whose secret holds a complete credential.
+#[derive(Clone, Debug)]
+pub enum SeededEntry<'model> {
+    /// An access key.
+    AccessKey(Box<SeededSecret<'model, AccessKey, ObservedEntry>>),
+    /// A database.
+    Database(Box<SeededSecret<'model, Database, ObservedDatabase>>),
 }
 
 /// A secret that holds a complete credential.
 #[derive(Clone, Debug)]
-pub struct SeededSecret {
+pub struct SeededSecret<'model, K, Seen> {
+    /// The entry.
+    pub entry: EntryOf<'model, K>,
     /// What was seen of it once it was complete.
-    pub seen: ObservedEntry,
-    /// It was this run that stored something.
+    pub seen: Seen,
+    /// Whether this run stored something.
     pub changed: bool,
 }
 
@@ -46,35 +56,40 @@ pub struct SeededSecret {
 /// Returns the first failure once every secret was tried: to drop one between its
 /// two calls would leave a key whose secret part nobody has. A key that was made
 /// and could not be stored is deleted again.
-pub async fn seed(
+pub async fn seed<'model>(
     context: &Context<'_>,
-    model: &Model,
+    model: &'model Model,
     deployed: &Deployed,
     passwords: &Passwords,
-) -> Result<Seeded> {
+) -> Result<Seeded<'model>> {
     context.stage(Stage::Seeding);
-    let tried: Vec<Result<SeededSecret>> = stream::iter(&model.access_keys)
-        .map(|entry| seed_entry(context, entry, deployed))
-        .buffered(CONCURRENCY)
-        .collect()
-        .await;
-    let databases: Vec<Result<SeededLogin>> = stream::iter(&model.databases)
-        .map(|entry| seed_database(context, entry, deployed, passwords))
+    let tried: Vec<Result<SeededEntry<'model>>> = stream::iter(&model.entries)
+        .map(|entry| async move {
+            Ok(match entry.by_kind() {
+                ByKind::AccessKey(key) => {
+                    let seeded = seed_key(context, key, deployed).await?;
+                    SeededEntry::AccessKey(Box::new(seeded))
+                }
+                ByKind::Database(database) => {
+                    let seeded = seed_database(context, database, deployed, passwords).await?;
+                    SeededEntry::Database(Box::new(seeded))
+                }
+            })
+        })
         .buffered(CONCURRENCY)
         .collect()
         .await;
     Ok(Seeded {
-        secrets: tried.into_iter().collect::<Result<_>>()?,
-        databases: databases.into_iter().collect::<Result<_>>()?,
+        entries: tried.into_iter().collect::<Result<_>>()?,
     })
 }
 
-async fn seed_entry(
+async fn seed_key<'model>(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'model, AccessKey>,
     deployed: &Deployed,
-) -> Result<SeededSecret> {
-    let arn = deployed.secret_arn(entry)?;
+) -> Result<SeededSecret<'model, AccessKey, ObservedEntry>> {
+    let arn = deployed.secret_arn(&entry)?;
     let mut seen = observe_entry(context, entry).await?;
     let origin = origin(entry, &seen, arn)?;
     let sealed = |held: &ObservedSecret| matches!(held.current, SecretContent::Sealed);
@@ -91,7 +106,7 @@ async fn seed_entry(
         ));
     }
     let changed = match seen.credential() {
-        Some(credential) if credential.username != entry.user.as_str() => {
+        Some(credential) if credential.username != entry.kind.user.as_str() => {
             let reason = format!("its value is for {}", credential.names_user());
             return Err(refused(entry, reason));
         }
@@ -119,17 +134,21 @@ async fn seed_entry(
     }
     let user = seen.user.as_ref();
     if user.is_some_and(|user| user.tags.contains_key(SEEDING_TAG)) {
-        let name = entry.user.as_str();
+        let name = entry.kind.user.as_str();
         context.cloud.untag_user(name, SEEDING_TAG).await?;
     }
     if restore_previous(context, &seen, arn).await? {
         seen = observe_entry(context, entry).await?;
     }
-    Ok(SeededSecret { seen, changed })
+    Ok(SeededSecret {
+        entry,
+        seen,
+        changed,
+    })
 }
 
 /// Returns the ARN of the secret whose key makes the IAM calls.
-fn origin(entry: &AccessKey, seen: &ObservedEntry, own: &str) -> Result<String> {
+fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, own: &str) -> Result<String> {
     match (&entry.rotate_as, &seen.administrator) {
         (RotateAs::Itself | RotateAs::Role, _) => Ok(own.to_owned()),
         (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => Ok(arn.clone()),
@@ -145,14 +164,14 @@ fn origin(entry: &AccessKey, seen: &ObservedEntry, own: &str) -> Result<String> 
 
 async fn first_key(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     deployed: &Deployed,
 ) -> Result<KeyPair> {
-    if let InitialKey::Profile(name) = &entry.initial_key {
+    if let InitialKey::Profile(name) = &entry.kind.initial_key {
         return Ok(context.cloud.profile_key(name).await?);
     }
-    let user = entry.user.as_str();
+    let user = entry.kind.user.as_str();
     let interrupted = Seeding::of(seen);
     // Every key of a user that the stack made is ours.
     let owns_user = holds_user(&deployed.resources, user);
@@ -193,13 +212,13 @@ async fn first_key(
 /// users that the stack creates, whose keys are all the stack's.
 async fn record(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     key: &str,
 ) -> Result<()> {
-    if let Some(user) = seen.user.as_ref().filter(|_| !entry.create_user) {
+    if let Some(user) = seen.user.as_ref().filter(|_| !entry.kind.create_user) {
         let keys = with_key(user, key);
-        let name = entry.user.as_str();
+        let name = entry.kind.user.as_str();
         context.cloud.tag_user(name, KEYS_TAG, &keys).await?;
     }
     Ok(())
@@ -207,7 +226,7 @@ async fn record(
 
 async fn store(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     arn: &str,
     key: KeyPair,
     origin: String,
@@ -216,7 +235,7 @@ async fn store(
     let text = Credential::new(
         AccessKeyId::of_iam(key.id),
         key.secret,
-        entry.user.to_string(),
+        entry.kind.user.to_string(),
         origin,
     )
     .to_text();
@@ -232,8 +251,11 @@ async fn store(
     {
         return Ok(());
     }
-    if entry.initial_key == InitialKey::Create && error.kind != ErrorKind::Unavailable {
-        context.cloud.delete_key(entry.user.as_str(), &id).await?;
+    if entry.kind.initial_key == InitialKey::Create && error.kind != ErrorKind::Unavailable {
+        context
+            .cloud
+            .delete_key(entry.kind.user.as_str(), &id)
+            .await?;
     }
     Err(error.into())
 }
@@ -296,7 +318,7 @@ async fn restore_previous(context: &Context<'_>, seen: &ObservedEntry, arn: &str
     Ok(true)
 }
 
-fn refused(entry: &AccessKey, reason: String) -> Error {
+fn refused(entry: EntryOf<'_, AccessKey>, reason: String) -> Error {
     Error::Seed {
         secret: entry.secret.to_string(),
         reason,

@@ -20,23 +20,15 @@ pub(super) async fn restore_tags(
     model: &Model,
     deployed: &Deployed,
 ) -> Result<()> {
-    let keys = model.access_keys.iter().map(|entry| {
-        let expected = render::key_tags(model, entry, context.region);
-        (&entry.secret, deployed.secret_arn(entry), expected)
-    });
-    let databases = model.databases.iter().map(|entry| {
-        let expected = render::database_tags(model, entry);
-        (&entry.secret, deployed.secret_arn(entry), expected)
-    });
-    let secrets: Vec<_> = keys.chain(databases).collect();
-    stream::iter(secrets)
-        .map(|(name, arn, expected)| async move {
-            let arn = arn?;
+    stream::iter(&model.entries)
+        .map(|entry| async move {
+            let arn = deployed.secret_arn(entry)?;
+            let expected = render::secret_tags(model, entry, context.region);
             let secret = context.cloud.secret(arn).await?;
             let differences = secret.map(|secret| tag_differences(&expected, &secret));
             for difference in differences.unwrap_or_default() {
                 restore(context, arn, &difference).await?;
-                context.done(format!("{name}: {difference}; restored"));
+                context.done(format!("{}: {difference}; restored", entry.secret));
             }
             Ok(())
         })

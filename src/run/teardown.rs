@@ -12,7 +12,7 @@ use super::error::{Error, Result};
 use super::observe::{observe_secret, observe_user};
 use super::proof::prove_stored;
 use super::{CONCURRENCY, Context, guard_account};
-use crate::model::{AccessKey, Content, Credential, Database, KmsKey, Model};
+use crate::model::{AccessKey, Content, Credential, Database, EntryOf, KmsKey, Model};
 use crate::plan::{
     self, Check, DatabaseSubject, Evidence, Foreign, Item, ObservedEntry, ObservedLogin,
     ObservedSecret, Step, Subject, Subjects, TeardownOptions, TeardownPlan, UserKeys,
@@ -107,11 +107,9 @@ async fn encryption_keys(
     subjects: &Subjects,
 ) -> Result<EncryptionKeys> {
     let existing: BTreeSet<&str> = model
-        .access_keys
+        .entries
         .iter()
-        .map(|entry| &entry.kms_key)
-        .chain(model.databases.iter().map(|entry| &entry.kms_key))
-        .filter_map(|key| match key {
+        .filter_map(|entry| match &entry.kms_key {
             KmsKey::Existing(arn) => Some(arn.as_str()),
             KmsKey::AwsManaged | KmsKey::Create => None,
         })
@@ -161,12 +159,12 @@ async fn subjects(
     resources: &[StackResource],
     evidence: &Evidence<'_>,
 ) -> Result<Subjects> {
-    let access_keys: Vec<Subject> = stream::iter(&model.access_keys)
+    let access_keys: Vec<Subject> = stream::iter(model.access_keys())
         .map(|entry| key_subject(context, entry, resources, evidence))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    let databases: Vec<DatabaseSubject> = stream::iter(&model.databases)
+    let databases: Vec<DatabaseSubject> = stream::iter(model.databases())
         .map(|entry| database_subject(context, entry, evidence))
         .buffered(CONCURRENCY)
         .try_collect()
@@ -176,9 +174,8 @@ async fn subjects(
         databases,
         ..Subjects::default()
     };
-    let keys = model.access_keys.iter().map(|entry| entry.secret.as_str());
-    let databases = model.databases.iter().map(|entry| entry.secret.as_str());
-    let named: BTreeSet<&str> = keys.chain(databases).collect();
+    let named = model.entries.iter().map(|entry| entry.secret.as_str());
+    let named: BTreeSet<&str> = named.collect();
     // The tag finds what an earlier manifest named, whoever wrote it.
     let tagged = context
         .cloud
@@ -203,8 +200,8 @@ async fn subjects(
         }
     }
     let is_named = |user: &str| {
-        let mut entries = model.access_keys.iter();
-        entries.any(|entry| entry.user.as_str() == user)
+        let mut entries = model.access_keys();
+        entries.any(|entry| entry.kind.user.as_str() == user)
     };
     for resource in resources {
         let user = resource.physical_id.as_str();
@@ -245,11 +242,11 @@ fn soft_look<T>(looked: Result<T>) -> Result<std::result::Result<T, String>> {
 
 async fn key_subject(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     resources: &[StackResource],
     evidence: &Evidence<'_>,
 ) -> Result<Subject> {
-    let (user, name) = (entry.user.as_str(), entry.secret.as_str());
+    let (user, name) = (entry.kind.user.as_str(), entry.secret.as_str());
     let seen = observe_user(context, user, name).await?;
     let owns_user = plan::holds_user(resources, user);
     let (secret, unread) = look(context, name, evidence, observe_secret).await?;
@@ -268,7 +265,7 @@ async fn key_subject(
 
 async fn database_subject(
     context: &Context<'_>,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     evidence: &Evidence<'_>,
 ) -> Result<DatabaseSubject> {
     let name = entry.secret.as_str();
@@ -280,7 +277,7 @@ async fn database_subject(
     };
     Ok(DatabaseSubject {
         secret_name: name.to_owned(),
-        username: entry.username.clone(),
+        username: entry.kind.username.clone(),
         secret,
         ours,
         unread,
@@ -345,7 +342,11 @@ pub async fn teardown(
         left_over: plan.left_over,
     };
     // A stack whose last entry is gone had access keys, for all that one knows.
-    let alone = model.databases.is_empty().then_some(Strategy::AccessKeys);
+    let alone = model
+        .databases()
+        .next()
+        .is_none()
+        .then_some(Strategy::AccessKeys);
     let strategies: BTreeSet<Strategy> = Strategy::of(model).chain(alone).collect();
     let groups = strategies.into_iter();
     let groups = groups.map(|strategy| strategy.log_group_name(&model.stack));
@@ -383,7 +384,7 @@ enum Outcome {
     Done,
     /// This is gone, or going.
     Deleted(Item),
-    /// This is not to be touched after all.
+    /// This must not be touched after all.
     Left(Item),
 }
 
@@ -482,7 +483,7 @@ async fn delete_key(
     )))
 }
 
-/// Deletes a stack and tells of its events. What cannot be deleted at the first
+/// Deletes a stack and reports its events. What cannot be deleted at the first
 /// try is kept at the second, which is the only way CloudFormation lets a
 /// resource stay that its template does not.
 async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Result<Item> {

@@ -156,7 +156,7 @@ struct Object<'a> {
 
 /// Returns the version of an object that holds what it should: the deployed one, the
 /// newest, or one that is stored now. What counts is what the version holds that is
-/// named to CloudFormation: whoever may write to the bucket can store something else
+/// named to CloudFormation: a principal that may write to the bucket can store something else
 /// under a name that is known beforehand, at any moment, for CloudFormation to deploy
 /// with the caller's permissions.
 async fn store(

@@ -1,19 +1,19 @@
 //! The proof: the credential in the secret authenticates as the pinned user.
 
 use super::error::{Error, Result};
-use super::{Context, Rotated, observe_entry};
-use crate::model::AccessKey;
+use super::{Context, Deployed, Rotated, observe_entry, verify_database};
+use crate::model::{AccessKey, ByKind, Entry, EntryOf};
 use crate::plan::{self, SecretReport, State};
 use crate::port::{CURRENT, ErrorKind, KeyPair, Stage};
 
 /// A credential that has proven itself.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// The access key ID.
-    pub access_key_id: String,
+    /// The access key ID, if the secret holds an access key.
+    pub access_key_id: Option<String>,
     /// The version of the secret.
     pub version: String,
-    /// How the secret fares.
+    /// The state of the secret.
     pub report: SecretReport,
 }
 
@@ -21,14 +21,14 @@ pub struct Verified {
 /// and one yes may come from a place that knows a key which others do not yet.
 const IN_A_ROW: u32 = 2;
 
-/// Proves that the new credential works and that the secret fares well.
+/// Proves that the new credential works and that the secret's state is good.
 ///
 /// # Errors
 ///
 /// Returns [`Error::NotVerified`] with what is not as it should be.
 pub async fn verify(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     rotated: Option<&Rotated>,
 ) -> Result<Verified> {
     context.stage(Stage::Verifying(entry.secret.to_string()));
@@ -61,7 +61,8 @@ pub async fn verify(
         }
     }
     let user = seen.user.as_ref().map(|user| user.arn.clone());
-    let user = user.ok_or_else(|| refused(format!("the user {} does not exist", entry.user)))?;
+    let user =
+        user.ok_or_else(|| refused(format!("the user {} does not exist", entry.kind.user)))?;
     let key = KeyPair {
         id: credential.accesskey.to_string(),
         secret: credential.secretkey.clone(),
@@ -85,10 +86,27 @@ pub async fn verify(
         seen = observe_entry(context, entry).await?;
     };
     Ok(Verified {
-        access_key_id: key.id,
+        access_key_id: Some(key.id),
         version,
         report,
     })
+}
+
+/// Proves that the credential of an entry works.
+///
+/// # Errors
+///
+/// Returns [`Error::NotVerified`] with the reason.
+pub(super) async fn verify_entry(
+    context: &Context<'_>,
+    deployed: &Deployed,
+    entry: &Entry,
+    rotated: Option<&Rotated>,
+) -> Result<Verified> {
+    match entry.by_kind() {
+        ByKind::AccessKey(key) => verify(context, key, rotated).await,
+        ByKind::Database(database) => verify_database(context, deployed, database, rotated).await,
+    }
 }
 
 /// Asks AWS who the key's holder is until the answer is the user, several times

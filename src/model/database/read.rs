@@ -1,12 +1,9 @@
 //! The databases of a manifest, each field held to what its engine accepts.
 
-use std::collections::BTreeMap;
-
-use super::{ChangeAs, Database, Engine, InitialPassword, PasswordRule, Tls, tag};
-use crate::model::entry;
-use crate::model::fields::{DATABASE, Fields};
-use crate::model::reader::Field;
-use crate::model::{Finding, HostName, OldKey, SecretName, SecretReference};
+use super::{Database, Engine, InitialPassword, PasswordRule, Tls, tag};
+use crate::model::entry::{self, Entry, Identity, Kind, Specific};
+use crate::model::fields::Fields;
+use crate::model::{Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName};
 
 /// What Secrets Manager leaves in a password by default (`API_GetRandomPassword`):
 /// printable ASCII without the space.
@@ -16,57 +13,47 @@ const LEAST_ALPHABET: usize = 16;
 /// The longest path of a file that is taken.
 const MAX_PATH: usize = 1_024;
 
-/// Reads the databases, each beside the place it stands at, and reports what
-/// stands twice. `secrets` has the lines of the secrets that were read before.
-pub(in crate::model) fn read<'doc>(
-    root: &Fields<'doc>,
-    defaults: Option<&'doc Fields<'doc>>,
-    secrets: &mut BTreeMap<String, usize>,
-) -> Vec<(Database, Field<'doc>)> {
-    let items = root.get("databases").and_then(|field| field.list());
-    let mut users = BTreeMap::new();
-    let mut databases = Vec::new();
-    for item in items.unwrap_or_default() {
-        let Some(fields) = Fields::of(&item, &DATABASE) else {
-            continue;
-        };
-        let fields = fields.or_in(defaults);
-        let secret = fields
-            .require("secret")
-            .and_then(|field| Some((field.parse("invalid-name", SecretName::parse)?, field)));
-        if let Some((name, field)) = &secret {
-            entry::report_twice(secrets, name, field);
-        }
-        let secret = secret.map(|(name, _)| name);
-        let Some(database) = read_one(&fields, secret) else {
-            continue;
-        };
-        let Database {
-            engine,
-            host,
-            port,
-            username,
-            ..
-        } = &database;
-        let host = host.as_str().to_ascii_lowercase();
-        let user = (*engine, host, *port, username.clone());
-        let place = fields.place("username");
-        if let Some(line) = users.insert(user, place.line()) {
-            let message = format!(
-                "the same user of {} is already on line {line}",
-                database.endpoint()
-            );
-            place.report(
-                Finding::error("duplicate-user", place.path(), message)
-                    .hint("use one entry per user, because a user has only one password"),
-            );
-        }
-        databases.push((database, item));
+/// Reads what is specific to a database.
+pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Specific {
+    let secret = fields.require("secret");
+    let database = read_kind(fields);
+    Specific {
+        secret: secret.and_then(|field| field.parse("invalid-name", SecretName::parse)),
+        rotate_as: read_rotate_as(fields),
+        user: database.as_ref().map(|database| Identity {
+            key: format!(
+                "{} {} {}",
+                database.engine.as_str(),
+                database.endpoint().to_ascii_lowercase(),
+                database.username
+            ),
+            field: "username",
+            name: format!("the same user of {}", database.endpoint()),
+            reason: "use one entry per user, because a user has only one password",
+        }),
+        kind: database.map(Kind::Database),
     }
-    databases
 }
 
-fn read_one(item: &Fields<'_>, secret: Option<SecretName>) -> Option<Database> {
+fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
+    fields.value("rotate_as", |field| {
+        // `role` in the defaults is for access keys: the function's execution role can do
+        // nothing on a database's server.
+        match fields.own("rotate_as").is_none() && field.text() == Some("role") {
+            true => Some(RotateAs::Itself),
+            false => field.parse("invalid-value", parse_rotate_as),
+        }
+    })
+}
+
+/// Checks an entry and its kind against each other.
+pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Fields<'_>) {
+    check_initial_password(entry, database, fields);
+    check_tags(entry, database, fields);
+    check_old_key(entry, database, fields);
+}
+
+fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let engine = item
         .require("engine")
         .and_then(|field| field.parse("invalid-value", Engine::parse));
@@ -101,17 +88,7 @@ fn read_one(item: &Fields<'_>, secret: Option<SecretName>) -> Option<Database> {
         );
     }
     let password = item.mapping("password").and_then(|rule| read_rule(&rule));
-    let rotate_as = item.value("rotate_as", |field| {
-        // What the role does for access keys it cannot do on a database's server.
-        match item.own("rotate_as").is_none() && field.text() == Some("role") {
-            true => Some(ChangeAs::Itself),
-            false => field.parse("invalid-value", ChangeAs::parse),
-        }
-    });
-    let settings = entry::read_settings(item)?;
-    let database = Database {
-        place: item.at().path().to_owned(),
-        secret: secret?,
+    Some(Database {
         engine: engine?,
         host: host?,
         port: port?,
@@ -121,49 +98,27 @@ fn read_one(item: &Fields<'_>, secret: Option<SecretName>) -> Option<Database> {
         tls: tls?,
         tls_ca: tls_ca?,
         password: password?,
-        rotate_as: rotate_as?,
-        schedule: settings.schedule,
-        window: settings.window,
-        kms_key: settings.kms_key,
-        old_key: settings.old_key,
-        readers: settings.readers,
-    };
-    check_references(&database, item);
-    check_tags(&database, item);
-    check_old_key(&database, item);
-    Some(database)
+    })
 }
 
-/// Refuses a secret that is to be its own administrator's, or its own first value.
-fn check_references(database: &Database, item: &Fields<'_>) {
-    let own = |reference: &SecretReference| reference.as_str() == database.secret.as_str();
-    let refuse = |key: &str, message: String, hint: &str| {
-        let finding = Finding::error("contradiction", item.path(key), message);
-        item.place(key).report(finding.hint(hint));
+/// Refuses the entry's own secret as the source of its first password.
+fn check_initial_password(entry: &Entry, database: &Database, item: &Fields<'_>) {
+    let InitialPassword::Secret(reference) = &database.initial_password else {
+        return;
     };
-    let secret = &database.secret;
-    if let ChangeAs::Administrator(reference) = &database.rotate_as
-        && own(reference)
-    {
-        refuse(
-            "rotate_as",
-            format!("the secret `{secret}` cannot be the administrator's secret for itself"),
-            "use `rotate_as: self` if the user changes its own password",
-        );
-    }
-    if let InitialPassword::Secret(reference) = &database.initial_password
-        && own(reference)
-    {
-        refuse(
-            "initial_password",
-            format!("the secret `{secret}` is the secret of this entry"),
-            "if it contains the password already, `keyrota bootstrap` keeps it; otherwise, specify another secret, prompt, or env:NAME",
+    let secret = &entry.secret;
+    if reference.as_str() == secret.as_str() {
+        let message = format!("the secret `{secret}` is the secret of this entry");
+        let path = item.path("initial_password");
+        item.place("initial_password").report(
+            Finding::error("contradiction", path, message)
+                .hint("if it contains the password already, `keyrota bootstrap` keeps it; otherwise, specify another secret, prompt, or env:NAME"),
         );
     }
 }
 
-/// Refuses what the secret's tags, which tell the function, have no room for.
-fn check_tags(database: &Database, item: &Fields<'_>) {
+/// Refuses values that are too long for the secret's tags, from which the function reads them.
+fn check_tags(entry: &Entry, database: &Database, item: &Fields<'_>) {
     let fields = [
         ("host", database.endpoint()),
         ("username", tag::escaped(&database.username)),
@@ -171,7 +126,7 @@ fn check_tags(database: &Database, item: &Fields<'_>) {
             "dbname",
             tag::escaped(database.dbname.as_deref().unwrap_or_default()),
         ),
-        ("rotate_as", database.rotate_as.as_str().to_owned()),
+        ("rotate_as", entry.rotate_as.as_str().to_owned()),
         ("password", database.password.to_string()),
     ];
     for (key, value) in fields {
@@ -188,8 +143,8 @@ fn check_tags(database: &Database, item: &Fields<'_>) {
 }
 
 /// Warns of what `old_key` cannot do for a password.
-fn check_old_key(database: &Database, item: &Fields<'_>) {
-    let OldKey::After(retirement) = database.old_key else {
+fn check_old_key(entry: &Entry, database: &Database, item: &Fields<'_>) {
+    let OldKey::After(retirement) = entry.old_key else {
         return;
     };
     let keeps = database.engine == Engine::MySql;
@@ -201,8 +156,7 @@ fn check_old_key(database: &Database, item: &Fields<'_>) {
         );
         field.report(Finding::warning("unused-old-key", field.path(), message));
     }
-    if let (Some(field), true, Some(interval)) =
-        (item.get("old_key"), keeps, database.schedule.rate())
+    if let (Some(field), true, Some(interval)) = (item.get("old_key"), keeps, entry.schedule.rate())
         && retirement.deactivate_after >= interval
     {
         let message = format!(
@@ -359,17 +313,16 @@ impl InitialPassword {
     }
 }
 
-impl ChangeAs {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "self" => Ok(Self::Itself),
-            "role" => Err(
-                "the function's role has no permissions on a database server; use self, or an administrator's secret"
-                    .to_owned(),
-            ),
-            _ => entry::parse_administrator(text)
-                .map(Self::Administrator)
-                .map_err(|why| format!("expected self, or an administrator's secret: {why}")),
-        }
+/// Reads `self`, or the name or full ARN of an administrator's secret.
+fn parse_rotate_as(text: &str) -> Result<RotateAs, String> {
+    match text {
+        "self" => Ok(RotateAs::Itself),
+        "role" => Err(
+            "the function's role has no permissions on a database server; use self, or an administrator's secret"
+                .to_owned(),
+        ),
+        _ => entry::parse_administrator(text)
+            .map(RotateAs::Administrator)
+            .map_err(|why| format!("expected self, or an administrator's secret: {why}")),
     }
 }

@@ -1,12 +1,12 @@
-//! What the secret's tags say of a database. They are what the function goes by:
-//! whoever may write the secret's value cannot turn its rotation elsewhere.
+//! The tags of a database's secret, which describe the entry.
 
 use std::fmt;
 
 use keyrota_contract::tag;
 use sha2::{Digest, Sha256};
 
-use super::{ChangeAs, Database, PasswordRule, Tls};
+use super::{Database, PasswordRule, Tls};
+use crate::model::Entry;
 
 /// The longest value of a tag (`API_Tag`).
 pub const MAX_VALUE: usize = 256;
@@ -54,8 +54,21 @@ impl Database {
         }
     }
 
+    /// Returns what the stack writes into the secret when it makes it: what follows
+    /// from the user's identity alone, since a changed text would make
+    /// CloudFormation overwrite the live password.
+    pub fn seed(&self) -> String {
+        let username = serde_json::Value::from(self.username.as_str());
+        format!(
+            r#"{{"engine":"{}","username":{username}}}"#,
+            self.engine.as_str()
+        )
+    }
+}
+
+impl Database {
     /// Returns the tags that pin the database, in the order of the template.
-    pub fn tags(&self) -> Vec<(&'static str, String)> {
+    pub fn tags(&self, entry: &Entry) -> Vec<(&'static str, String)> {
         let tls = match self.authorities_file() {
             Some(file) => format!("{} {file}", self.tls.as_str()),
             None => self.tls.as_str().to_owned(),
@@ -71,21 +84,10 @@ impl Database {
         tags.extend([
             (tag::TLS, tls),
             (tag::PASSWORD, self.password.to_string()),
-            (tag::ROTATE_AS, self.rotate_as.as_str().to_owned()),
-            (tag::OLD_KEY, self.old_key.to_string()),
+            (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
+            (tag::OLD_KEY, entry.old_key.to_string()),
         ]);
         tags
-    }
-
-    /// Returns what the stack writes into the secret when it makes it: what follows
-    /// from the user's identity alone, since a changed text would make
-    /// CloudFormation overwrite the live password.
-    pub fn seed(&self) -> String {
-        let username = serde_json::Value::from(self.username.as_str());
-        format!(
-            r#"{{"engine":"{}","username":{username}}}"#,
-            self.engine.as_str()
-        )
     }
 }
 
@@ -98,16 +100,6 @@ impl fmt::Display for PasswordRule {
             self.length,
             escaped(&self.exclude)
         )
-    }
-}
-
-impl ChangeAs {
-    /// Returns `self`, or the administrator's secret as the manifest has it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Itself => "self",
-            Self::Administrator(secret) => secret.as_str(),
-        }
     }
 }
 
@@ -147,9 +139,10 @@ databases:
     rotate_as: ops/administrator
 ";
         let model = load(text, None).unwrap().model;
-        let database = &model.databases[0];
+        let database = model.databases().next().unwrap();
         let tags: Vec<String> = database
-            .tags()
+            .kind
+            .tags(&database)
             .into_iter()
             .map(|(key, value)| format!("{key} {value}"))
             .collect();
@@ -165,7 +158,7 @@ databases:
         keyrota:old-key until_next_rotation
         ");
         assert_eq!(
-            database.seed(),
+            database.kind.seed(),
             r#"{"engine":"postgres","username":"o'rders \"app\""}"#
         );
     }

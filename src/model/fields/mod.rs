@@ -253,6 +253,7 @@ impl MappingDefinition {
 
     /// Returns the definition of a field.
     pub(super) fn field(&self, name: &str) -> Option<&'static FieldDefinition> {
-        self.fields().find(|field| field.name == name)
+        let mut all = self.groups.iter().copied().flatten();
+        all.find(|field| field.name == name && (self.selects)(field))
     }
 }

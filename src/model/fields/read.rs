@@ -18,9 +18,12 @@ impl<'doc> Fields<'doc> {
         field: &Field<'doc>,
         definition: &'static MappingDefinition,
     ) -> Option<Self> {
-        let known: Vec<&'static str> = definition.fields().map(|field| field.name).collect();
+        let mapping = field.mapping_with(
+            |key| definition.field(key).is_some(),
+            || definition.fields().map(|field| field.name).collect(),
+        )?;
         Some(Self {
-            mapping: field.mapping(&known)?,
+            mapping,
             definition,
             defaults: None,
         })
@@ -37,12 +40,13 @@ impl<'doc> Fields<'doc> {
     /// Returns a field's value. It is nothing if the field is absent or null, both here and
     /// in the defaults.
     pub(in crate::model) fn get(&self, name: &str) -> Option<Field<'doc>> {
-        let defaults = self.defaults.filter(|_| {
-            self.definition_of(name)
-                .is_some_and(|field| field.in_defaults)
-        });
-        let default = || defaults.and_then(|defaults| defaults.get(name));
-        self.own(name).or_else(default)
+        let own = self.own(name);
+        match self.defaults {
+            Some(defaults) if own.is_none() && self.definition_of(name)?.in_defaults => {
+                defaults.get(name)
+            }
+            _ => own,
+        }
     }
 
     /// Returns a field's value in this mapping, without those in the defaults.

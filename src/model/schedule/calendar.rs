@@ -20,8 +20,7 @@ pub enum Calendar {
     Cron(Grid),
 }
 
-/// What a schedule is counted in, which decides how long a window is open where
-/// nothing else is said.
+/// The unit of a schedule, which decides the default length of a rotation window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {

@@ -6,7 +6,7 @@ use super::fault::{
 };
 use super::secret::{Left, May, Wanted, encryption_key, present, rotation, tags};
 use super::{Diagnosis, ExaminedDatabase, Fix, Proof, Scope};
-use crate::model::{ChangeAs, Database, Login};
+use crate::model::{Database, EntryOf, Login, RotateAs};
 use crate::plan::status::complete;
 use crate::plan::{
     DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING, SecretContent,
@@ -18,7 +18,7 @@ use crate::render::{self, Strategy};
 pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) -> Vec<Diagnosis> {
     let (entry, seen) = (examination.entry, &examination.seen);
     let held = seen.secret.as_ref();
-    let secret = match present(scope, &entry.secret, held.map(|held| &held.secret)) {
+    let secret = match present(scope, entry.entry(), held.map(|held| &held.secret)) {
         Ok(secret) => secret,
         Err(fault) => return vec![fault],
     };
@@ -68,12 +68,12 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) ->
         abandoned: None,
     };
     found.extend(rotation(scope, &wanted, secret, left, may, note));
-    let expected = render::database_tags(scope.model, entry);
+    let expected = render::secret_tags(scope.model, entry.entry(), scope.region);
     found.extend(tags(&entry.secret, &expected, secret));
     found
 }
 
-fn no_credential(entry: &Database, secret: &Secret) -> Diagnosis {
+fn no_credential(entry: EntryOf<'_, Database>, secret: &Secret) -> Diagnosis {
     let tried = match secret.version_with(FIRST) {
         Some(version) => format!("; version {version} contains a password that never worked"),
         None => String::new(),
@@ -84,7 +84,10 @@ fn no_credential(entry: &Database, secret: &Secret) -> Diagnosis {
 }
 
 /// Returns the login that clients read, where it is one of the entry's user.
-fn login<'a>(entry: &Database, held: &'a ObservedLogin) -> Result<&'a Login, Diagnosis> {
+fn login<'a>(
+    entry: EntryOf<'_, Database>,
+    held: &'a ObservedLogin,
+) -> Result<&'a Login, Diagnosis> {
     let secret = &entry.secret;
     let login = complete(&held.current).map_err(|evidence| match &held.current {
         SecretContent::Sealed => {
@@ -97,18 +100,21 @@ fn login<'a>(entry: &Database, held: &'a ObservedLogin) -> Result<&'a Login, Dia
         let evidence = format!("its value is for {held_by}, but the manifest specifies {wanted}");
         VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, &held.secret))
     };
-    if login.engine != entry.engine {
-        return Err(of_another(login.engine.as_str(), entry.engine.as_str()));
+    if login.engine != entry.kind.engine {
+        return Err(of_another(
+            login.engine.as_str(),
+            entry.kind.engine.as_str(),
+        ));
     }
-    if login.username != entry.username {
+    if login.username != entry.kind.username {
         // The name in the value is not shown: it may be a password in the wrong field.
-        let wanted = format!("`{}`", entry.username);
+        let wanted = format!("`{}`", entry.kind.username);
         return Err(of_another("another user", &wanted));
     }
     Ok(login)
 }
 
-fn store(entry: &Database) -> String {
+fn store(entry: EntryOf<'_, Database>) -> String {
     format!(
         "store the current password of the server: `aws secretsmanager put-secret-value --secret-id {} --secret-string file://…`",
         entry.secret
@@ -116,7 +122,7 @@ fn store(entry: &Database) -> String {
 }
 
 /// Says how clients get a login of the right user again.
-fn bring_back(entry: &Database, held: &Secret) -> String {
+fn bring_back(entry: EntryOf<'_, Database>, held: &Secret) -> String {
     let secret = &entry.secret;
     let store = store(entry);
     match held.version_with(PREVIOUS) {
@@ -127,12 +133,15 @@ fn bring_back(entry: &Database, held: &Secret) -> String {
     }
 }
 
-fn proof(entry: &Database, proof: &Proof) -> Option<Diagnosis> {
-    let endpoint = entry.endpoint();
+fn proof(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
+    let endpoint = entry.kind.endpoint();
     match proof {
         Proof::Untried | Proof::Accepted => None,
         Proof::Refused(why) => {
-            let evidence = format!("`{}` cannot log in to {endpoint}: {why}", entry.username);
+            let evidence = format!(
+                "`{}` cannot log in to {endpoint}: {why}",
+                entry.kind.username
+            );
             let remedy = format!(
                 "run `keyrota rotate {}`, which tries the password of each version; if the server accepts none, {}",
                 entry.secret,
@@ -143,7 +152,7 @@ fn proof(entry: &Database, proof: &Proof) -> Option<Diagnosis> {
         Proof::Unknown(why) => {
             let evidence = format!(
                 "the function could not test the login of `{}` at {endpoint}: {why}",
-                entry.username
+                entry.kind.username
             );
             let remedy = "fix the reported cause, then run `keyrota doctor` again";
             Some(LOGIN_UNTRIED.of(&entry.secret, evidence, remedy))
@@ -152,7 +161,11 @@ fn proof(entry: &Database, proof: &Proof) -> Option<Diagnosis> {
 }
 
 /// Returns where the value says otherwise than the manifest where it is good.
-fn place(entry: &Database, seen: &ObservedDatabase, login: &Login) -> Option<Diagnosis> {
+fn place(
+    entry: EntryOf<'_, Database>,
+    seen: &ObservedDatabase,
+    login: &Login,
+) -> Option<Diagnosis> {
     let wanted = seen.place(entry)?;
     (!login.is_at(wanted)).then(|| {
         let told = |host: &str, port: u16, dbname: Option<&str>, master: Option<&str>| {
@@ -175,7 +188,7 @@ fn place(entry: &Database, seen: &ObservedDatabase, login: &Login) -> Option<Dia
 
 /// Returns the rotation that was broken off after its password was sent. One that is
 /// still pending is unfinished, and no more than that.
-fn broken_off(entry: &Database, secret: &Secret, right: bool) -> Option<Diagnosis> {
+fn broken_off(entry: EntryOf<'_, Database>, secret: &Secret, right: bool) -> Option<Diagnosis> {
     let version = secret.version_with(SETTING)?;
     let elsewhere = [
         secret.version_with(crate::port::CURRENT),
@@ -191,8 +204,8 @@ fn broken_off(entry: &Database, secret: &Secret, right: bool) -> Option<Diagnosi
     })
 }
 
-fn administrator(entry: &Database, seen: &ObservedDatabase) -> Option<Diagnosis> {
-    let (ChangeAs::Administrator(name), Some(DatabaseAdministrator::Unusable(why))) =
+fn administrator(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<Diagnosis> {
+    let (RotateAs::Administrator(name), Some(DatabaseAdministrator::Unusable(why))) =
         (&entry.rotate_as, &seen.administrator)
     else {
         return None;
@@ -201,7 +214,7 @@ fn administrator(entry: &Database, seen: &ObservedDatabase) -> Option<Diagnosis>
     let remedy = format!(
         "store the login of an administrator of {1} in `{0}`",
         name.as_str(),
-        entry.endpoint()
+        entry.kind.endpoint()
     );
     Some(ADMINISTRATOR.of(&entry.secret, evidence, remedy))
 }

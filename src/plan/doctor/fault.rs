@@ -19,7 +19,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Returns a finding of this fault that a person has to see to.
+    /// Returns a finding of this fault that a person must handle.
     pub(super) fn seen(
         &'static self,
         subject: impl Into<String>,

@@ -9,7 +9,7 @@ use super::fault::{
 };
 use super::secret::{Left, May, Wanted, encryption_key, present, rotation, tags};
 use super::{Diagnosis, ExaminedKey, Fault, Fix, Proof, Scope};
-use crate::model::{AccessKey, Credential, OldKey, RotateAs};
+use crate::model::{AccessKey, Credential, EntryOf, OldKey, RotateAs};
 use crate::plan::status::complete;
 use crate::plan::{
     Administrator, Going, KeyRole, ObservedEntry, ObservedSecret, SecretContent, Seeding, going,
@@ -25,7 +25,7 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
         found.push(no_user(entry));
     }
     let held = seen.secret.as_ref();
-    let secret = match present(scope, &entry.secret, held.map(|held| &held.secret)) {
+    let secret = match present(scope, entry.entry(), held.map(|held| &held.secret)) {
         Ok(secret) => secret,
         Err(fault) => {
             found.push(fault);
@@ -80,15 +80,15 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
     for key in &seen.keys {
         found.extend(old_key(scope, entry, seen, held, key, works));
     }
-    let expected = render::key_tags(scope.model, entry, scope.region);
+    let expected = render::secret_tags(scope.model, entry.entry(), scope.region);
     found.extend(tags(&entry.secret, &expected, secret));
     found
 }
 
-fn no_user(entry: &AccessKey) -> Diagnosis {
-    let (user, secret) = (&entry.user, &entry.secret);
+fn no_user(entry: EntryOf<'_, AccessKey>) -> Diagnosis {
+    let (user, secret) = (&entry.kind.user, &entry.secret);
     let evidence = format!("the IAM user `{user}`, whose key is in {secret}, does not exist");
-    let remedy = match entry.create_user {
+    let remedy = match entry.kind.create_user {
         false => format!(
             "create the user with `aws iam create-user --user-name {user}`, attach its policies, and store a new key of the user in {secret}"
         ),
@@ -99,7 +99,7 @@ fn no_user(entry: &AccessKey) -> Diagnosis {
     about_user(entry, &USER_MISSING, evidence, remedy)
 }
 
-fn no_credential(entry: &AccessKey, seen: &ObservedEntry) -> Diagnosis {
+fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Diagnosis {
     let begun = match Seeding::of(seen) {
         Some(seeding) => format!(
             "; a bootstrap that started at {:.0} was interrupted before it stored one",
@@ -114,7 +114,7 @@ fn no_credential(entry: &AccessKey, seen: &ObservedEntry) -> Diagnosis {
 
 /// Returns the credential that clients read, where it is one of the entry's user.
 fn credential<'a>(
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     held: &'a ObservedSecret,
 ) -> Result<&'a Credential, Diagnosis> {
@@ -126,11 +126,11 @@ fn credential<'a>(
         }
         _ => VALUE_UNUSABLE.of(secret, evidence, bring_back(entry, seen)),
     })?;
-    if credential.username != entry.user.as_str() {
+    if credential.username != entry.kind.user.as_str() {
         let evidence = format!(
             "its value is for {}, but the manifest specifies `{}`",
             credential.names_user(),
-            entry.user
+            entry.kind.user
         );
         return Err(VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, seen)));
     }
@@ -138,8 +138,8 @@ fn credential<'a>(
 }
 
 /// Says how clients get a key that works.
-fn bring_back(entry: &AccessKey, seen: &ObservedEntry) -> String {
-    let (user, secret) = (&entry.user, &entry.secret);
+fn bring_back(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> String {
+    let (user, secret) = (&entry.kind.user, &entry.secret);
     let held = seen.secret.as_ref();
     let previous = held.and_then(|held| held.previous_key.as_deref());
     let current = seen.credential().map(|held| held.accesskey.as_str());
@@ -160,12 +160,12 @@ fn bring_back(entry: &AccessKey, seen: &ObservedEntry) -> String {
 }
 
 fn current_key(
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     credential: &Credential,
     proof: &Proof,
 ) -> Option<Diagnosis> {
-    let (user, secret) = (&entry.user, &entry.secret);
+    let (user, secret) = (&entry.kind.user, &entry.secret);
     let id = &credential.accesskey;
     let listed = seen.keys.iter().find(|key| key.id == *id);
     match listed {
@@ -205,13 +205,13 @@ fn keys(seen: &ObservedEntry) -> String {
 
 /// Returns what stands in the second place of a user that was there before. A user
 /// that the stack made has no keys but ours.
-fn foreign_keys(entry: &AccessKey, seen: &ObservedEntry) -> Option<Diagnosis> {
+fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Option<Diagnosis> {
     let foreign = seen.foreign_keys().into_iter().filter(|key| key.active);
     let foreign: Vec<&Key> = foreign.collect();
-    if entry.create_user || foreign.is_empty() {
+    if entry.kind.create_user || foreign.is_empty() {
         return None;
     }
-    let (user, secret) = (&entry.user, &entry.secret);
+    let (user, secret) = (&entry.kind.user, &entry.secret);
     let told = |key: &&Key| {
         let made = key
             .created
@@ -230,14 +230,14 @@ fn foreign_keys(entry: &AccessKey, seen: &ObservedEntry) -> Option<Diagnosis> {
 
 /// Returns a finding about the entry's user.
 fn about_user(
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     fault: &'static Fault,
     evidence: impl Into<String>,
     remedy: impl Into<String>,
 ) -> Diagnosis {
     Diagnosis {
         secret: Some(entry.secret.clone()),
-        ..fault.seen(format!("user {}", entry.user), evidence, remedy)
+        ..fault.seen(format!("user {}", entry.kind.user), evidence, remedy)
     }
 }
 
@@ -248,7 +248,7 @@ fn used(key: &Key) -> String {
     )
 }
 
-fn administrator(entry: &AccessKey, seen: &ObservedEntry) -> Option<Diagnosis> {
+fn administrator(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Option<Diagnosis> {
     let RotateAs::Administrator(name) = &entry.rotate_as else {
         return None;
     };
@@ -266,7 +266,7 @@ fn administrator(entry: &AccessKey, seen: &ObservedEntry) -> Option<Diagnosis> {
 }
 
 /// Returns where the value says otherwise than the manifest who rotates it.
-fn origin(entry: &AccessKey, seen: &ObservedEntry, own: &str) -> Option<Diagnosis> {
+fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, own: &str) -> Option<Diagnosis> {
     let held = &seen.credential()?.secretarn;
     let wanted = match (&entry.rotate_as, &seen.administrator) {
         (RotateAs::Itself | RotateAs::Role, _) => own,
@@ -294,7 +294,7 @@ fn in_use<'a>(seen: &'a ObservedEntry, held: &ObservedSecret) -> Option<&'a Key>
 /// on the secret, whatever the manifest says by now.
 fn old_key(
     scope: &Scope<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
     held: &ObservedSecret,
     key: &Key,

@@ -1,8 +1,8 @@
 //! What is wrong, by what was seen: evidence and one remedy for each fault.
 //!
-//! A fault is told where its cause is seen, and not again by what follows from it: a
-//! secret that awaits deletion has nothing said of its keys. Whatever could take a
-//! credential from somebody who uses it is left to a person.
+//! A fault is reported where its cause is seen, and its consequences are not reported:
+//! nothing is reported about the keys of a secret that awaits deletion. A fix that could
+//! remove a credential in use is left to a person.
 
 mod database;
 mod fault;
@@ -14,7 +14,7 @@ mod stack;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ObservedDatabase, ObservedEntry};
-use crate::model::{AccessKey, Database, Model, SecretName};
+use crate::model::{AccessKey, Database, EntryOf, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
@@ -43,7 +43,7 @@ pub type ExaminedDatabase<'a> = Examination<'a, Database, ObservedDatabase>;
 #[derive(Clone, Debug)]
 pub struct Examination<'a, E, T> {
     /// What the manifest says.
-    pub entry: &'a E,
+    pub entry: EntryOf<'a, E>,
     /// The secret and what belongs to it.
     pub seen: T,
     /// Whether the credential that clients read authenticates.

@@ -9,7 +9,7 @@ use super::fault::{
     SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK, TAGS_CHANGED,
 };
 use super::{Diagnosis, Fix, Scope};
-use crate::model::{Duration, KmsKey, Schedule, SecretName};
+use crate::model::{Duration, Entry, KmsKey, Schedule, SecretName};
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
 use crate::plan::{ABANDONED_TAG, tag_differences};
@@ -48,10 +48,11 @@ pub(super) struct May {
 /// Returns the secret where it is there to be looked at, and what is wrong if not.
 pub(super) fn present<'a>(
     scope: &Scope<'_>,
-    name: &SecretName,
+    entry: &Entry,
     secret: Option<&'a Secret>,
 ) -> Result<&'a Secret, Diagnosis> {
-    let made = scope.stack.outputs.get(&render::secret_output(name));
+    let name = &entry.secret;
+    let made = scope.stack.outputs.get(&render::secret_output(entry));
     let Some(secret) = secret else {
         let (evidence, remedy) = match made {
             None => (
@@ -208,7 +209,7 @@ fn began(secret: &Secret, left: Left<'_>) -> Option<String> {
 }
 
 impl Wanted<'_> {
-    /// Returns what Secrets Manager is to be told.
+    /// Returns the rotation that Secrets Manager must have.
     fn rotation(&self) -> Rotation {
         Rotation {
             function: self.function.map(str::to_owned),

@@ -7,7 +7,7 @@ use crate::model::Content;
 fn report_of(change: impl FnOnce(&mut ObservedEntry)) -> super::super::SecretReport {
     let mut seen = entry();
     change(&mut seen);
-    report(&model("").access_keys[0], &seen, at(NOW))
+    report(model("").access_keys().next().unwrap(), &seen, at(NOW))
 }
 
 /// Returns the state and its reason.
@@ -131,7 +131,7 @@ fn a_key_before_is_told_with_its_dates() {
         let secret = seen.secret.as_mut().unwrap();
         secret.secret.tags.extend(tags(&[(tag, value)]));
         change(&mut seen);
-        let report = report(&model("").access_keys[0], &seen, at(now));
+        let report = report(model("").access_keys().next().unwrap(), &seen, at(now));
         let [current, previous] = report.keys.as_slice() else {
             panic!("{:?}", report.keys);
         };

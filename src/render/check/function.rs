@@ -6,7 +6,7 @@ use super::template::{Resource, literal, target};
 use crate::model::KmsKey;
 use crate::model::Severity::{Error, Warning};
 use crate::render::tree::Value;
-use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC, served};
+use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC};
 
 const LAMBDA: &str = "AWS::Lambda::Function";
 const REFERENCE: &str = "AWS CloudFormation Template Reference, aws-resource-lambda-function";
@@ -245,8 +245,11 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
     };
     let functions = stack.strategies().flat_map(of);
     let topic = [(TOPIC, "AWS::SNS::Topic")];
-    let key = served::all(stack.model())
-        .any(|entry| *entry.kms_key == KmsKey::Create)
+    let key = stack
+        .model()
+        .entries
+        .iter()
+        .any(|entry| entry.kms_key == KmsKey::Create)
         .then_some((KMS_KEY, "AWS::KMS::Key"));
     for (id, kind) in functions.chain(topic).chain(key) {
         if stack

@@ -121,17 +121,17 @@ fn is_random(token: &str) -> bool {
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
     let output = |outputs: &Mapping| outputs.contains_key(token);
     let template = &stack.template;
-    let mut keys = stack.model().access_keys.iter();
-    let mut databases = stack.model().databases.iter();
+    let mut keys = stack.model().access_keys();
+    let mut databases = stack.model().databases();
     let mut served = stack.entries.iter();
     template.knows(token)
         || template.section("Outputs").is_some_and(output)
         || served.any(|entry| entry.served.secret.as_str().contains(token))
-        || keys.any(|entry| entry.user.as_str().contains(token))
+        || keys.any(|entry| entry.kind.user.as_str().contains(token))
         || databases.any(|entry| {
-            entry.username.contains(token)
-                || entry.host.as_str().contains(token)
-                || entry.dbname.iter().any(|name| name.contains(token))
+            entry.kind.username.contains(token)
+                || entry.kind.host.as_str().contains(token)
+                || entry.kind.dbname.iter().any(|name| name.contains(token))
         })
         || stack.named.iter().any(|arn| arn.contains(token))
         || stack

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Source, Stack};
+use super::stack::Stack;
 use super::statement::Statement;
 use super::template::{Resource, items, literal};
 use crate::model::Severity::{Error, Warning};
-use crate::model::{Database, Tls};
+use crate::model::{Database, EntryOf, Tls};
 use crate::render::Strategy;
 use crate::render::tree::Value;
 
@@ -59,10 +59,10 @@ pub(super) const THEME: Theme = Theme {
                     return;
                 }
                 for database in databases(stack) {
-                    if is_private(database.host.as_str()) {
+                    if is_private(database.kind.host.as_str()) {
                         let message = format!(
                             "`{}` looks like a private host, and the function is not connected to a VPC",
-                            database.host
+                            database.kind.host
                         );
                         found.add(format!("{}.host", database.place), message);
                     }
@@ -95,7 +95,7 @@ pub(super) const THEME: Theme = Theme {
             source: "PostgreSQL manual, libpq-ssl (Protection Provided in Different Modes)",
             check: Some(|stack, found| {
                 for database in databases(stack) {
-                    let message = match (database.tls, &database.tls_ca) {
+                    let message = match (database.kind.tls, &database.kind.tls_ca) {
                         (Tls::VerifyFull, _) | (Tls::VerifyCa, Some(_)) => continue,
                         (Tls::VerifyCa, None) => {
                             "any certificate of a public authority is accepted"
@@ -116,12 +116,16 @@ pub(super) const THEME: Theme = Theme {
             source: "Amazon RDS User Guide, UsingWithRDS.SSL",
             check: Some(|stack, found| {
                 for database in databases(stack) {
-                    let host = database.host.as_str().to_ascii_lowercase();
+                    let host = database.kind.host.as_str().to_ascii_lowercase();
                     let rds = host.ends_with(".rds.amazonaws.com")
                         || host.ends_with(".rds.amazonaws.com.cn");
                     // The certificates of RDS Proxy are signed by a public authority.
                     let proxy = host.contains(".proxy-");
-                    if rds && !proxy && database.tls != Tls::Require && database.tls_ca.is_none() {
+                    if rds
+                        && !proxy
+                        && database.kind.tls != Tls::Require
+                        && database.kind.tls_ca.is_none()
+                    {
                         found.add(
                             format!("{}.host", database.place),
                             "it is a host of RDS, and `tls_ca` is not set",
@@ -140,7 +144,7 @@ pub(super) const THEME: Theme = Theme {
             source: "NIST Special Publication 800-63B, appendix A",
             check: Some(|stack, found| {
                 for database in databases(stack) {
-                    let bits = database.password.bits();
+                    let bits = database.kind.password.bits();
                     if bits < 80 {
                         found.add(
                             format!("{}.password", database.place),
@@ -163,11 +167,9 @@ pub(super) const ACTIONS: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
-fn databases<'stack>(stack: &Stack<'stack>) -> impl Iterator<Item = &'stack Database> {
-    stack.entries.iter().filter_map(|entry| match entry.source {
-        Source::Database(database) => Some(database),
-        Source::Key(_) => None,
-    })
+fn databases<'stack>(stack: &Stack<'stack>) -> impl Iterator<Item = EntryOf<'stack, Database>> {
+    let entries = stack.entries.iter();
+    entries.filter_map(|entry| entry.served.as_database())
 }
 
 fn vpc<'tree>(function: &Resource<'tree>, key: &str) -> impl Iterator<Item = &'tree Value> {

@@ -112,7 +112,7 @@ pub(super) const THEME: Theme = Theme {
                     }
                 }
                 for entry in &stack.entries {
-                    let id = secret_output(&entry.served);
+                    let id = secret_output(entry.served);
                     if let Some(secret) = entry.secret
                         && shown(&id) != Some(secret.id)
                     {

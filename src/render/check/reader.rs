@@ -6,9 +6,8 @@ use super::rule::{Found, Rule, Theme};
 use super::stack::Stack;
 use super::template::{Resource, account_of, target};
 use crate::model::Severity::Error;
-use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
+use crate::model::{AccountId, Arn, Entry, Finding, KmsKey, Model};
 use crate::render::document::Kind;
-use crate::render::served::Served;
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
 
@@ -84,17 +83,13 @@ pub(super) const THEME: Theme = Theme {
 /// decrypts only for its own account (`auth-and-access_examples_cross`).
 pub fn check_readers(model: &Model, account: &AccountId) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let keys = model.access_keys.iter();
-    let keys = keys.map(|entry| (&entry.place, Served::from(entry)));
-    let databases = model.databases.iter();
-    let databases = databases.map(|entry| (&entry.place, Served::from(entry)));
-    for (place, entry) in keys.chain(databases) {
-        if *entry.kms_key != KmsKey::AwsManaged {
+    for entry in &model.entries {
+        if entry.kms_key != KmsKey::AwsManaged {
             continue;
         }
         let foreign = |reader: &&Arn| reader.parts()[3] != account.as_str();
         for reader in entry.readers.iter().filter(foreign) {
-            let path = format!("{place}.readers");
+            let path = format!("{}.readers", entry.place);
             findings.push(Finding::error(ID, path, refusal(reader.as_str(), account)).hint(REMEDY));
         }
     }
@@ -123,7 +118,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
         found.add(finding.path, finding.message);
     }
     let ours: HashSet<(&str, &str)> = readers(stack)
-        .filter(|(entry, _, _)| *entry.kms_key == KmsKey::AwsManaged)
+        .filter(|(entry, _, _)| entry.kms_key == KmsKey::AwsManaged)
         .map(|(_, secret, reader)| (secret, reader))
         .collect();
     for statement in stack.allowing(&[Kind::Secret]) {
@@ -151,7 +146,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
 /// Returns each reader in the manifest, with its entry and the logical ID of its secret.
 fn readers<'all>(
     stack: &'all Stack<'_>,
-) -> impl Iterator<Item = (Served<'all>, &'all str, &'all str)> {
+) -> impl Iterator<Item = (&'all Entry, &'all str, &'all str)> {
     let entries = stack.entries.iter();
     let entries = entries.filter_map(|entry| Some((entry.served, entry.secret.as_ref()?.id)));
     entries.flat_map(|(served, secret)| {
@@ -193,7 +188,7 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
     }
     for (entry, secret, reader) in readers(stack) {
         let arn = || stack.world().secret_arn(entry.secret.as_str());
-        if *entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
+        if entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
             found.add(
                 secret,
                 format!("the key policy does not allow `{reader}` to decrypt it"),

@@ -333,16 +333,16 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
             _ => {}
         }
     }
-    for entry in &stack.model().access_keys {
-        known.insert(world.iam_arn(&format!("user/{}", entry.user)));
+    for entry in stack.model().access_keys() {
+        known.insert(world.iam_arn(&format!("user/{}", entry.kind.user)));
     }
     let mine = stack.entries.iter();
     for entry in mine.filter(|entry| entry.strategy() == strategy) {
-        known.extend(entry.served.administrator.map(|secret| match secret {
+        known.extend(entry.served.administrator().map(|secret| match secret {
             SecretReference::Name(name) => world.secret_arn(name.as_str()),
             SecretReference::Arn(arn) => arn.to_string(),
         }));
-        if let KmsKey::Existing(arn) = entry.served.kms_key {
+        if let KmsKey::Existing(arn) = &entry.served.kms_key {
             known.insert(arn.to_string());
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Entry, Source, Stack, holders};
+use super::stack::{Entry, Stack, holders};
 use super::template::{Resource, literal, target};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{Duration, RotateAs, Schedule, SecretReference};
@@ -303,16 +303,17 @@ fn needs(stack: &Stack<'_>, entry: &Entry<'_>) -> (Vec<String>, Vec<String>) {
     let world = stack.world();
     let mut arns = vec![world.secret_arn(entry.served.secret.as_str())];
     let mut users = Vec::new();
-    arns.extend(entry.served.administrator.map(|secret| match secret {
+    arns.extend(entry.served.administrator().map(|secret| match secret {
         SecretReference::Arn(arn) => arn.to_string(),
         SecretReference::Name(name) => world.secret_arn(name.as_str()),
     }));
-    if let Source::Key(key) = entry.source {
+    if let Some(key) = entry.served.as_access_key() {
         match key.rotate_as {
-            RotateAs::Itself => {
-                users.extend([key.user.to_string(), crate::render::user_logical_id(key)])
-            }
-            RotateAs::Role => arns.push(world.iam_arn(&format!("user/{}", key.user))),
+            RotateAs::Itself => users.extend([
+                key.kind.user.to_string(),
+                crate::render::user_logical_id(key.kind),
+            ]),
+            RotateAs::Role => arns.push(world.iam_arn(&format!("user/{}", key.kind.user))),
             RotateAs::Administrator(_) => {}
         }
     }

@@ -4,7 +4,7 @@ use keyrota_contract::{tag, value};
 
 use super::material;
 use super::rule::{Found, Rule, Theme};
-use super::stack::{Entry, Source, Stack};
+use super::stack::{Entry, Stack};
 use super::template::{Resource, literal};
 use crate::model::Severity::Error;
 use crate::render::tree::Value;
@@ -76,7 +76,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for entry in stack.entries.iter().filter(|entry| entry.secret.is_none()) {
                     let message = format!("the stack has no secret `{}`", entry.served.secret);
-                    found.add(format!("{}.secret", entry.place), message);
+                    found.add(format!("{}.secret", entry.served.place), message);
                 }
             }),
         },
@@ -193,13 +193,13 @@ fn check_database_seed(
     secret: &Resource<'_>,
     seed: &Value,
 ) -> Result<(), &'static str> {
-    let mut databases = stack.model().databases.iter();
+    let mut databases = stack.model().databases();
     let name = secret.text("Name");
     let database = databases
         .find(|database| Some(database.secret.as_str()) == name)
         .ok_or("the database is not in the manifest")?;
     match stack.resolved(seed) {
-        Some(text) if text == database.seed() => Ok(()),
+        Some(text) if text == database.kind.seed() => Ok(()),
         _ => Err("it contains other values than the engine and the user name"),
     }
 }
@@ -247,15 +247,16 @@ fn pins(stack: &Stack<'_>, found: &mut Found) {
 }
 
 fn expected_pins(entry: &Entry<'_>) -> Vec<(&'static str, String)> {
-    let key = match entry.source {
-        Source::Key(key) => key,
-        Source::Database(database) => return database.tags(),
+    let entry = entry.served;
+    let key = match &entry.kind {
+        crate::model::Kind::AccessKey(key) => key,
+        crate::model::Kind::Database(database) => return database.tags(entry),
     };
     let owns_user = if key.create_user { "true" } else { "false" };
     vec![
         (tag::USER, key.user.to_string()),
-        (tag::ROTATE_AS, key.rotate_as.as_str().to_owned()),
+        (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
         (tag::OWNS_USER, owns_user.to_owned()),
-        (tag::OLD_KEY, key.old_key.to_string()),
+        (tag::OLD_KEY, entry.old_key.to_string()),
     ]
 }

@@ -6,36 +6,22 @@ use std::collections::{HashMap, HashSet};
 use super::Longest;
 use super::statement::Statement;
 use super::template::{Resource, Template, items, literal, target};
-use crate::model::{AccessKey, Database, Model};
+use crate::model::{self, Model};
 use crate::render::document::Kind;
 use crate::render::resolve::World;
-use crate::render::served::{self, Served};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy};
 
-/// The kind of an entry.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'stack> {
-    Key(&'stack AccessKey),
-    Database(&'stack Database),
-}
-
 /// An entry of the manifest and its secret in the template.
 pub(super) struct Entry<'stack> {
-    pub source: Source<'stack>,
-    /// The path in the manifest.
-    pub place: &'stack str,
-    pub served: Served<'stack>,
+    pub served: &'stack model::Entry,
     pub secret: Option<Resource<'stack>>,
 }
 
 impl Entry<'_> {
     /// Returns the strategy that rotates the entry.
     pub const fn strategy(&self) -> Strategy {
-        match self.source {
-            Source::Key(_) => Strategy::AccessKeys,
-            Source::Database(_) => Strategy::Databases,
-        }
+        Strategy::for_entry(self.served)
     }
 }
 
@@ -66,22 +52,12 @@ impl<'stack> Stack<'stack> {
                 secrets.insert(name, *secret);
             }
         }
-        let keys = rendered.model.access_keys.iter();
-        let keys = keys.map(|key| Entry {
-            source: Source::Key(key),
-            place: &key.place,
-            served: key.into(),
-            secret: secrets.get(key.secret.as_str()).copied(),
-        });
-        let databases = rendered.model.databases.iter();
-        let databases = databases.map(|database| Entry {
-            source: Source::Database(database),
-            place: &database.place,
-            served: database.into(),
-            secret: secrets.get(database.secret.as_str()).copied(),
+        let entries = rendered.model.entries.iter().map(|entry| Entry {
+            served: entry,
+            secret: secrets.get(entry.secret.as_str()).copied(),
         });
         Self {
-            entries: keys.chain(databases).collect(),
+            entries: entries.collect(),
             longest,
             statements: Statement::all(&rendered.documents),
             named: named(rendered.model),
@@ -163,16 +139,18 @@ fn named(model: &Model) -> HashSet<&str> {
     use crate::model::{KmsKey, SecretReference};
     let mut named: HashSet<&str> = HashSet::new();
     named.extend(model.permissions_boundary.as_ref().map(|arn| arn.as_str()));
-    for entry in served::all(model) {
+    for entry in model.entries.iter() {
         named.extend(entry.readers.iter().map(|arn| arn.as_str()));
-        if let KmsKey::Existing(arn) = entry.kms_key {
+        if let KmsKey::Existing(arn) = &entry.kms_key {
             named.insert(arn.as_str());
         }
-        if let Some(SecretReference::Arn(arn)) = entry.administrator {
+        if let Some(SecretReference::Arn(arn)) = entry.administrator() {
             named.insert(arn.as_str());
         }
     }
-    let probes = model.access_keys.iter().flat_map(|entry| &entry.probe);
+    let probes = model
+        .access_keys()
+        .filter_map(|entry| entry.kind.probe.as_ref());
     named.extend(probes.map(|probe| probe.resource()));
     named
 }

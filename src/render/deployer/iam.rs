@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, each, entries, generated, only_tags};
-use crate::model::{AccessKey, RotateAs};
+use crate::model::{AccessKey, EntryOf, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// Grants for a manifest with a permissions boundary: only roles and users with that boundary.
@@ -128,13 +128,13 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         arns
     };
     let role = named("role", "FunctionRole-");
-    let users = |with: &dyn Fn(&AccessKey) -> bool| {
+    let users = |with: &dyn Fn(EntryOf<'_, AccessKey>) -> bool| {
         each(&entries(model, with), |entry| {
-            world.iam_arn(&format!("user/{}", entry.user))
+            world.iam_arn(&format!("user/{}", entry.kind.user))
         })
     };
-    let itself = |entry: &AccessKey| entry.rotate_as == RotateAs::Itself;
-    let made = |entry: &AccessKey| entry.create_user;
+    let itself = |entry: EntryOf<'_, AccessKey>| entry.rotate_as == RotateAs::Itself;
+    let made = |entry: EntryOf<'_, AccessKey>| entry.kind.create_user;
     let mut grants = vec![
         Grant::new("Users", "user", users(&|_| true), USERS),
         Grant::new("UserMarks", "user", users(&|_| true), SEEDING).when(only_tags(&[
@@ -171,7 +171,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Boundary", "user", users(&made), BOUND_USER),
         Grant::new("Boundary", "role", role.clone(), BOUND_ROLE),
     ];
-    if model.access_keys.iter().any(made) {
+    if model.access_keys().any(made) {
         let all = vec!["*".to_owned()];
         let tag = Grant::new("ByCloudFormation", "*", all, TAG_MADE);
         grants.push(tag.when(by_cloudformation()));

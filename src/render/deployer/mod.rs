@@ -28,7 +28,7 @@ use super::Rendered;
 use super::document::Kind;
 use super::policy::{Policy, Statement};
 use super::resolve::World;
-use crate::model::{AccessKey, Model};
+use crate::model::{AccessKey, EntryOf, Model};
 
 pub use parts::parts;
 
@@ -242,15 +242,17 @@ fn generated(model: &Model, logical_id: &str) -> String {
 }
 
 /// Returns the values of all entries without duplicates.
-fn each(entries: &[&AccessKey], arn: impl Fn(&AccessKey) -> String) -> Vec<String> {
-    let arns: BTreeSet<String> = entries.iter().map(|entry| arn(entry)).collect();
+fn each(
+    entries: &[EntryOf<'_, AccessKey>],
+    arn: impl Fn(EntryOf<'_, AccessKey>) -> String,
+) -> Vec<String> {
+    let arns: BTreeSet<String> = entries.iter().map(|entry| arn(*entry)).collect();
     arns.into_iter().collect()
 }
 
-fn entries(model: &Model, with: impl Fn(&AccessKey) -> bool) -> Vec<&AccessKey> {
-    model
-        .access_keys
-        .iter()
-        .filter(|entry| with(entry))
-        .collect()
+fn entries(
+    model: &Model,
+    with: impl Fn(EntryOf<'_, AccessKey>) -> bool,
+) -> Vec<EntryOf<'_, AccessKey>> {
+    model.access_keys().filter(|entry| with(*entry)).collect()
 }

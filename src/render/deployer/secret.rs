@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
 use super::{Action, Grant, Scope, by_cloudformation, only_tags};
-use crate::model::{InitialPassword, KmsKey, Model, SecretReference};
-use crate::render::served::{self, Served};
+use crate::model::{Entry, InitialPassword, KmsKey, Model, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
 /// Secrets by ARN, and also by name for the commands that deal with secrets that do not exist:
@@ -139,7 +138,12 @@ const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
-    if served::all(scope.model).any(|entry| *entry.kms_key == KmsKey::Create) {
+    if scope
+        .model
+        .entries
+        .iter()
+        .any(|entry| entry.kms_key == KmsKey::Create)
+    {
         grants.extend(own_key(scope));
     }
     grants
@@ -147,14 +151,14 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
 
 fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     let Scope { model, world, .. } = scope;
-    let arn = |entry: &Served<'_>| world.secret_arn(entry.secret.as_str());
+    let arn = |entry: &Entry| world.secret_arn(entry.secret.as_str());
     let bare = |name: &str| world.arn("secretsmanager", &format!("secret:{name}"));
-    let all: Vec<Served<'_>> = served::all(model).collect();
+    let all: Vec<&Entry> = model.entries.iter().collect();
     let deployed = each(&all, arn);
     let absent = each(&all, |entry| bare(entry.secret.as_str()));
     let both = deployed.iter().cloned().chain(absent).collect();
     let read = all.iter().copied();
-    let read: Vec<Served<'_>> = read.filter(|entry| !entry.readers.is_empty()).collect();
+    let read: Vec<&Entry> = read.filter(|entry| !entry.readers.is_empty()).collect();
     let every = vec![world.arn("secretsmanager", "secret:*")];
     let restored = restored(scope).into_iter().map(|condition| {
         Grant::new("RestoreTags", "secret", every.clone(), RESTORE_TAGS).when(condition)
@@ -242,16 +246,16 @@ fn made_by_stack(scope: &Scope<'_>) -> Value {
 }
 
 /// Returns the values of all entries without duplicates.
-fn each(entries: &[Served<'_>], arn: impl Fn(&Served<'_>) -> String) -> Vec<String> {
-    let arns: BTreeSet<String> = entries.iter().map(arn).collect();
+fn each(entries: &[&'_ Entry], arn: impl Fn(&Entry) -> String) -> Vec<String> {
+    let arns: BTreeSet<String> = entries.iter().map(|entry| arn(entry)).collect();
     arns.into_iter().collect()
 }
 
 /// Returns the secrets that contain databases' first passwords.
 fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
     let mut found = BTreeSet::new();
-    for database in &model.databases {
-        match &database.initial_password {
+    for database in model.databases() {
+        match &database.kind.initial_password {
             InitialPassword::Secret(SecretReference::Name(name)) => {
                 found.extend(arns(name.as_str()));
             }
@@ -266,9 +270,14 @@ fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<Str
 
 /// Returns the administrators' secrets, except for those that the stack owns.
 fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
-    let own = |name: &str| served::all(model).any(|entry| entry.secret.as_str() == name);
+    let own = |name: &str| {
+        model
+            .entries
+            .iter()
+            .any(|entry| entry.secret.as_str() == name)
+    };
     let mut found = BTreeSet::new();
-    for secret in served::all(model).filter_map(|entry| entry.administrator) {
+    for secret in model.entries.iter().filter_map(Entry::administrator) {
         match secret {
             SecretReference::Name(name) if !own(name.as_str()) => {
                 found.extend(arns(name.as_str()));
@@ -283,11 +292,11 @@ fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<Stri
 }
 
 fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
-    let arn = |entry: Served<'_>| match entry.kms_key {
+    let arn = |entry: &Entry| match &entry.kms_key {
         KmsKey::Existing(arn) => Some(arn.to_string()),
         KmsKey::AwsManaged | KmsKey::Create => None,
     };
-    let arns: BTreeSet<String> = served::all(scope.model).filter_map(arn).collect();
+    let arns: BTreeSet<String> = scope.model.entries.iter().filter_map(arn).collect();
     let arns: Vec<String> = arns.into_iter().collect();
     let via = json!({
         "StringEquals": { "kms:ViaService": scope.world.via_secrets_manager() }

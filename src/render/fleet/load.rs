@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 
 use super::super::Strategy;
 use super::super::resolve::World;
-use super::super::served::Served;
 use super::super::{quota, role, view};
-use crate::model::{AccessKey, Database, KmsKey, Model, RotateAs};
+use crate::model::{Entry, Kind, KmsKey, Model, RotateAs};
 
 /// The share of each limit that new entries may fill, in percent. The rest is reserved for
 /// existing entries: an entry that is given readers or a user of its own grows, and must not
@@ -105,29 +104,6 @@ impl Held {
     }
 }
 
-/// An entry of either kind.
-#[derive(Clone, Copy, Debug)]
-pub enum Entry<'entry> {
-    Key(&'entry AccessKey),
-    Database(&'entry Database),
-}
-
-impl<'entry> Entry<'entry> {
-    /// Returns every entry of a model: the access keys, then the databases.
-    pub fn all(model: &'entry Model) -> impl Iterator<Item = Self> {
-        let keys = model.access_keys.iter().map(Self::Key);
-        keys.chain(model.databases.iter().map(Self::Database))
-    }
-
-    /// Returns the name of the entry's secret.
-    pub fn secret(self) -> &'entry str {
-        match self {
-            Self::Key(entry) => entry.secret.as_str(),
-            Self::Database(entry) => entry.secret.as_str(),
-        }
-    }
-}
-
 /// The purposes of the role's policies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
@@ -182,36 +158,36 @@ impl Load {
     }
 
     /// Adds an entry.
-    pub fn add(&mut self, entry: Entry<'_>) {
-        match entry {
-            Entry::Key(entry) => {
-                let user = self.world.iam_arn("user/").len() + entry.user.as_str().len() + 4;
+    pub fn add(&mut self, entry: &Entry) {
+        self.add_common(entry);
+        match &entry.kind {
+            Kind::AccessKey(key) => {
+                let user = self.world.iam_arn("user/").len() + key.user.as_str().len() + 4;
                 let itself = usize::from(entry.rotate_as == RotateAs::Itself);
-                let parts = usize::from(entry.create_user) + itself;
+                let parts = usize::from(key.create_user) + itself;
                 self.resources += parts;
-                self.bytes += PART_FRAME * (parts + usize::from(entry.probe.is_some()))
-                    + USER_MENTIONS * entry.user.as_str().len();
-                let held = self.add_served(Strategy::AccessKeys, &entry.into());
+                self.bytes += PART_FRAME * (parts + usize::from(key.probe.is_some()))
+                    + USER_MENTIONS * key.user.as_str().len();
+                let held = self.held.entry(Strategy::AccessKeys).or_default();
                 if entry.rotate_as == RotateAs::Role {
                     held.add(Purpose::Users, user);
-                }
-                if !entry.create_user && entry.rotate_as != RotateAs::Role {
+                } else if !key.create_user {
                     held.add(Purpose::Records, user);
                 }
             }
-            Entry::Database(entry) => {
-                let tags: usize = entry.tags().iter().map(|(_, value)| value.len()).sum();
+            Kind::Database(database) => {
+                let tags = database.tags(entry);
+                let tags: usize = tags.iter().map(|(_, value)| value.len()).sum();
                 self.bytes += DATABASE_FRAME
                     + tags
-                    + USER_MENTIONS * LONGEST_ESCAPE * entry.username.len()
-                    + entry.host.as_str().len();
-                self.add_served(Strategy::Databases, &entry.into());
+                    + USER_MENTIONS * LONGEST_ESCAPE * database.username.len()
+                    + database.host.as_str().len();
             }
         }
     }
 
     /// Adds what both kinds have in common, and returns the load of the function.
-    fn add_served(&mut self, strategy: Strategy, entry: &Served<'_>) -> &mut Held {
+    fn add_common(&mut self, entry: &Entry) {
         let secret = self.world.secret_arn(entry.secret.as_str()).len() + 4;
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
         let readers: usize = readers.map(|length| length + MENTION_FRAME).sum();
@@ -222,8 +198,8 @@ impl Load {
             + SECRET_MENTIONS * entry.secret.as_str().len()
             + READER_MENTIONS * readers
             + 2 * self.tags;
-        if *entry.kms_key == KmsKey::Create {
-            // Readers have a statement in the key policy, which names them again.
+        if entry.kms_key == KmsKey::Create {
+            // Readers get a statement of the key's policy, which names them again.
             let statement = match readers {
                 0 => 0,
                 readers => KEY_STATEMENT_FRAME + secret + readers,
@@ -233,9 +209,9 @@ impl Load {
         }
         // Counted for each entry, although the policy names it once.
         let administrator = entry
-            .administrator
+            .administrator()
             .map(|of| self.world.secret_arn(of.as_str()).len() + 4);
-        let held = self.held.entry(strategy).or_default();
+        let held = self.held.entry(Strategy::for_entry(entry)).or_default();
         held.entries += 1;
         held.pattern.add(secret);
         held.inputs.add(secret);
@@ -243,12 +219,11 @@ impl Load {
         if let Some(length) = administrator {
             held.add(Purpose::Administrators, length);
         }
-        match entry.kms_key {
+        match &entry.kms_key {
             KmsKey::AwsManaged => {}
             KmsKey::Create => held.add(Purpose::Key(None), secret),
             KmsKey::Existing(arn) => held.add(Purpose::Key(Some(arn.to_string())), secret),
         }
-        held
     }
 
     /// Returns whether a stack can hold the load and keep the reserve.

@@ -12,9 +12,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use super::view;
-use crate::model::{AccessKey, Database, Finding, Model, StackName};
+use crate::model::{Entry, Finding, Model, StackName};
 
-use load::{Entry, Load};
+use load::Load;
 pub use record::{Assignment, Record};
 
 /// The stacks of a manifest.
@@ -62,7 +62,7 @@ impl Fleet {
         let (held, emptied): (Vec<_>, Vec<_>) = models
             .into_iter()
             .enumerate()
-            .partition(|(_, model)| Entry::all(model).next().is_some());
+            .partition(|(_, model)| !model.entries.is_empty());
         let shard = |(number, model)| Shard {
             model,
             file: format!("stack-{number:03}.yaml"),
@@ -94,7 +94,7 @@ pub(super) fn single(model: Model) -> Shard {
 /// Returns an assignment without entries if one stack cannot hold them all.
 fn first(model: &Model) -> Option<Assignment> {
     let mut load = Load::empty(model);
-    for entry in Entry::all(model) {
+    for entry in &model.entries {
         load.add(entry);
     }
     let one = load.is_short() && view::stack(model).is_ok_and(|stack| stack.fits());
@@ -107,11 +107,11 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
     let mut loads = vec![empty.clone(); before.stacks.max(1)];
     let mut secrets = BTreeMap::new();
     let mut new = Vec::new();
-    for entry in Entry::all(model) {
-        match before.secrets.get(entry.secret()) {
+    for entry in &model.entries {
+        match before.secrets.get(entry.secret.as_str()) {
             Some(number) => {
                 loads[*number].add(entry);
-                secrets.insert(entry.secret().to_owned(), *number);
+                secrets.insert(entry.secret.to_string(), *number);
             }
             None => new.push(entry),
         }
@@ -134,7 +134,7 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
             }
             open += 1;
         }
-        secrets.insert(entry.secret().to_owned(), open);
+        secrets.insert(entry.secret.to_string(), open);
     }
     Assignment {
         stacks: loads.len(),
@@ -144,23 +144,15 @@ fn place(model: &Model, before: &Assignment) -> Assignment {
 
 /// Returns a model for each stack of the assignment.
 fn split(mut model: Model, assignment: &Assignment) -> Result<Vec<Model>, Finding> {
-    let mut entries: Vec<(Vec<AccessKey>, Vec<Database>)> = Vec::new();
+    let mut entries: Vec<Vec<Entry>> = Vec::new();
     entries.resize_with(assignment.stacks, Default::default);
-    for entry in std::mem::take(&mut model.access_keys) {
-        entries[assignment.secrets[entry.secret.as_str()]]
-            .0
-            .push(entry);
+    for entry in std::mem::take(&mut model.entries) {
+        entries[assignment.secrets[entry.secret.as_str()]].push(entry);
     }
-    for entry in std::mem::take(&mut model.databases) {
-        entries[assignment.secrets[entry.secret.as_str()]]
-            .1
-            .push(entry);
-    }
-    let shard = |(number, (access_keys, databases))| {
+    let shard = |(number, entries)| {
         Ok(Model {
             stack: stack_name(&model.fleet, number)?,
-            access_keys,
-            databases,
+            entries,
             ..model.clone()
         })
     };

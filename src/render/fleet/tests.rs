@@ -55,7 +55,7 @@ fn fleet(model: Model, record: Record) -> Fleet {
 /// Returns the number of each secret's stack.
 fn numbers(fleet: &Fleet) -> BTreeMap<String, String> {
     let held = fleet.shards.iter().flat_map(|shard| {
-        let entries = shard.model.access_keys.iter();
+        let entries = shard.model.access_keys();
         entries.map(|entry| (entry.secret.to_string(), shard.file.clone()))
     });
     held.collect()
@@ -92,7 +92,7 @@ fn more_than_that_are_several_stacks_and_the_first_keeps_its_name() {
     let count: usize = fleet
         .shards
         .iter()
-        .map(|shard| shard.model.access_keys.len())
+        .map(|shard| shard.model.access_keys().count())
         .sum();
     assert_eq!(count, 400);
     // The shared resources are named after the manifest's stack.
@@ -144,7 +144,7 @@ fn every_stack_keeps_within_every_limit() {
         let count: usize = fleet
             .shards
             .iter()
-            .map(|shard| shard.model.access_keys.len())
+            .map(|shard| shard.model.access_keys().count())
             .sum();
         assert_eq!(stacks.len(), fleet.shards.len());
         assert_eq!(count, total, "{settings}");
@@ -255,7 +255,11 @@ fn databases_are_spread_and_stay() {
     let record = many.record.unwrap();
     let placed = |fleet: &Fleet| -> BTreeMap<String, String> {
         let of = |shard: &Shard| {
-            let names = Entry::all(&shard.model).map(|entry| entry.secret().to_owned());
+            let names = shard
+                .model
+                .entries
+                .iter()
+                .map(|entry| entry.secret.to_string());
             let file = shard.file.clone();
             names
                 .map(move |name| (name, file.clone()))
@@ -275,8 +279,8 @@ fn databases_are_spread_and_stay() {
     for shard in &more.shards {
         let rendering = render(std::slice::from_ref(shard), &templates()).unwrap();
         let stack = rendering.stacks()[0];
-        let keys = !shard.model.access_keys.is_empty();
-        let databases = !shard.model.databases.is_empty();
+        let keys = shard.model.access_keys().next().is_some();
+        let databases = shard.model.databases().next().is_some();
         assert_eq!(stack.contains("\n  Function:\n"), keys, "{}", shard.file);
         assert_eq!(
             stack.contains("\n  DatabaseFunction:\n"),
@@ -319,7 +323,7 @@ fn no_entry_is_estimated_too_low() {
     let check = |settings: &str, few: Model, many: Model| {
         let size = |model: Model| {
             let mut load = Load::empty(&model);
-            Entry::all(&model).for_each(|entry| load.add(entry));
+            model.entries.iter().for_each(|entry| load.add(entry));
             let rendering = render(&[single(model)], &templates()).unwrap();
             (rendering.stacks()[0].len(), load.estimate().1)
         };
@@ -348,7 +352,7 @@ fn no_entry_is_estimated_too_low() {
 
 fn check_estimate(model: &Model, count: usize, settings: &str) {
     let mut load = Load::empty(model);
-    for entry in Entry::all(model) {
+    for entry in &model.entries {
         load.add(entry);
     }
     let rendering = render(&[single(model.clone())], &templates()).unwrap();

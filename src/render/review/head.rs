@@ -79,8 +79,8 @@ fn place(stacks: &[Rendered<'_>]) -> String {
 /// Returns the number of access keys and database passwords.
 fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
     let models = || stacks.iter().map(|one| one.model);
-    let keys = models().map(|model| model.access_keys.len()).sum();
-    (keys, models().map(|model| model.databases.len()).sum())
+    let keys = models().map(|model| model.access_keys().count()).sum();
+    (keys, models().map(|model| model.databases().count()).sum())
 }
 
 fn lede(stacks: &[Rendered<'_>]) -> String {

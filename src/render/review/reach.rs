@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::prose::{self, Prose};
-use crate::model::{Database, Engine, OldKey};
+use crate::model::{Database, Engine, EntryOf, OldKey};
 use crate::render::Rendered;
 
 /// The section.
@@ -31,9 +31,9 @@ struct Way {
 
 /// Returns the section, if there are databases.
 pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
-    let databases: Vec<&Database> = stacks
+    let databases: Vec<EntryOf<'_, Database>> = stacks
         .iter()
-        .flat_map(|rendered| &rendered.model.databases)
+        .flat_map(|rendered| rendered.model.databases())
         .collect();
     let network = &stacks.first()?.model.network;
     if databases.is_empty() {
@@ -59,7 +59,7 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
             "The database function is not connected to a VPC. It can reach only public endpoints.",
         ),
     };
-    let endpoints: BTreeSet<String> = databases.iter().map(|one| one.endpoint()).collect();
+    let endpoints: BTreeSet<String> = databases.iter().map(|one| one.kind.endpoint()).collect();
     let shown = endpoints.iter().take(prose::LISTED).map(Prose::name);
     let servers = match endpoints.len().saturating_sub(prose::LISTED) {
         0 => prose::list(shown, "and"),
@@ -104,9 +104,9 @@ fn steps() -> Vec<Prose> {
     .to_vec()
 }
 
-fn gap(databases: &[&Database]) -> Vec<Prose> {
-    let voids = databases.iter().any(|one| one.engine != Engine::MySql);
-    let keeps = databases.iter().any(|one| one.engine == Engine::MySql);
+fn gap(databases: &[EntryOf<'_, Database>]) -> Vec<Prose> {
+    let voids = databases.iter().any(|one| one.kind.engine != Engine::MySql);
+    let keeps = databases.iter().any(|one| one.kind.engine == Engine::MySql);
     let mut gap = Vec::new();
     if voids {
         gap.push(Prose::words(
@@ -116,7 +116,7 @@ fn gap(databases: &[&Database]) -> Vec<Prose> {
     if keeps {
         let discarded = databases
             .iter()
-            .any(|one| one.engine == Engine::MySql && matches!(one.old_key, OldKey::After(_)));
+            .any(|one| one.kind.engine == Engine::MySql && matches!(one.old_key, OldKey::After(_)));
         let until = match discarded {
             true => "until its time is over or the next rotation begins",
             false => "until the next rotation begins",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::document::{self, Kind};
 use super::super::resolve::World;
-use super::super::{Strategy, quota, role, served, tree};
+use super::super::{Strategy, quota, role, tree};
 use super::{findings, parsed, rendered};
 use crate::model;
 
@@ -87,7 +87,7 @@ fn no_estimate_is_too_low() {
             let model = model::load(&text, None).unwrap().model;
             let stack = parsed(&rendered(&text));
             let world = World::longest(&model).with_resources(&stack);
-            let entries: Vec<_> = served::all(&model).collect();
+            let entries: Vec<_> = model.entries.iter().collect();
             let estimated = role::estimate(strategy, &entries, &world);
             let sizes = document::sizes(&stack, &world).unwrap();
             let inline = sizes.iter().filter(|one| one.kind == Kind::RoleInline);

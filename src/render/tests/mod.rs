@@ -323,18 +323,18 @@ fn the_named_resources_and_outputs_are_there() {
     }
     let outputs = stack.get("Outputs").unwrap();
     assert!(outputs.get(super::FUNCTION_OUTPUT).is_some());
-    for entry in &model.access_keys {
+    for entry in model.access_keys() {
         let value = outputs
-            .get(super::secret_output(entry).as_str())
+            .get(super::secret_output(&entry).as_str())
             .and_then(|one| one.get("Value"));
         let Value::Tagged(value) = value.unwrap() else {
             panic!("{value:?}")
         };
         assert_eq!(
             value.value.as_str(),
-            Some(super::secret_logical_id(entry).as_str())
+            Some(super::secret_logical_id(&entry).as_str())
         );
-        resource(&stack, &super::schedule_logical_id(entry));
+        resource(&stack, &super::schedule_logical_id(&entry));
     }
     assert!(super::needs_named_iam(&model));
 }

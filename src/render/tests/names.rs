@@ -41,13 +41,14 @@ proptest! {
         let loaded = model::load(&manifest, None);
         // Names may collide, and a secret cannot be its own administrator's.
         prop_assume!(loaded.is_ok());
-        let entry = &loaded.unwrap().model.access_keys[0];
+        let loaded = loaded.unwrap();
+        let entry = loaded.model.access_keys().next().unwrap();
         let rendering = rendered(&manifest);
         let stack_tree = super::parsed(&rendering);
         let world = resolve::World::placeholders().with_region("eu-west-1");
         let world = world.with_resources(&stack_tree);
 
-        let made = properties(&stack_tree, &world, &render::secret_logical_id(entry));
+        let made = properties(&stack_tree, &world, &render::secret_logical_id(entry.entry()));
         prop_assert_eq!(&made["Name"], &json!(secret));
         let seed: Value = serde_json::from_str(made["SecretString"].as_str().unwrap()).unwrap();
         let arn = format!("arn:${{AWS::Partition}}:secretsmanager:eu-west-1:${{AWS::AccountId}}:secret:{secret}");
@@ -64,7 +65,7 @@ proptest! {
             prop_assert!(tags.contains(&expected), "{}", expected);
         }
 
-        let policy = properties(&stack_tree, &world, &render::user_policy_logical_id(entry));
+        let policy = properties(&stack_tree, &world, &render::user_policy_logical_id(entry.kind));
         prop_assert_eq!(&policy["UserName"], &json!(user));
         let read = &rendering.files["policies/function-role-administrators.json"];
         let suffixed = format!(":secret:{administrator}-??????\"");

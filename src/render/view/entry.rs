@@ -6,14 +6,13 @@ use keyrota_contract::tag;
 use serde::Serialize;
 
 use super::{Tag, boundary};
-use crate::model::{AccessKey, Database, Duration, KmsKey, Model, Probe, RotateAs};
+use crate::model::{AccessKey, Database, Duration, Entry, Kind, KmsKey, Model, Probe, RotateAs};
 use crate::render::role::Policies;
-use crate::render::served::Served;
 use crate::render::{Strategy, name};
 
 /// An entry of either kind. Fields that a kind does not have are empty.
 #[derive(Debug, Default, Serialize)]
-pub struct Entry {
+pub struct EntryView {
     user: String,
     user_id: String,
     user_policy_id: String,
@@ -56,104 +55,22 @@ struct KeyId {
     arn: Option<String>,
 }
 
-/// Returns an access key's entry.
-pub fn access_key(
-    entry: &AccessKey,
-    model: &Model,
-    tags: &[Tag],
-    policies: &Policies<'_>,
-) -> Entry {
-    let ids = name::UserIds::of(entry);
-    let rotates_itself = entry.rotate_as == RotateAs::Itself;
-    let mut depends_on = vec![Strategy::AccessKeys.permission().to_owned()];
+/// Returns an entry as the templates see it.
+pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>) -> EntryView {
+    let strategy = Strategy::for_entry(entry);
+    let mut depends_on = vec![strategy.permission().to_owned()];
     depends_on.extend(policies.needed_by(entry));
-    if rotates_itself {
-        depends_on.push(ids.policy());
-    }
-    Entry {
-        user: entry.user.to_string(),
-        user_id: ids.user(),
-        user_policy_id: ids.policy(),
-        user_tags: tags.to_vec(),
-        create_user: entry.create_user,
-        permissions_boundary: boundary(model),
-        rotates_itself,
-        secret_description: format!("The access key of the IAM user {}", entry.user),
-        tags: pinned(tags, key_tags(entry)),
-        probe: entry.probe.as_ref().map(probe),
-        function: Strategy::AccessKeys.function(),
-        schedule: entry.schedule.to_string(),
-        window: window(entry.window),
-        depends_on,
-        ..held(&entry.into())
-    }
-}
-
-/// Returns the tags of an access key's secret that the entry determines, except for its probe.
-fn key_tags(entry: &AccessKey) -> [(&'static str, String); 4] {
-    let owns_user = if entry.create_user { "true" } else { "false" };
-    [
-        (tag::USER, entry.user.to_string()),
-        (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
-        (tag::OWNS_USER, owns_user.to_owned()),
-        (tag::OLD_KEY, entry.old_key.to_string()),
-    ]
-}
-
-/// Returns the tags that the stack writes on an access key's secret in a Region.
-pub fn tags_of_key(entry: &AccessKey, tags: &[Tag], region: &str) -> BTreeMap<String, String> {
-    let probe = entry.probe.as_ref().map(|wanted| {
-        let ProbeCall { call, here } = probe(wanted);
-        match here {
-            true => format!("{call} {region}"),
-            false => call,
-        }
-    });
-    let probe = probe.map(|call| (tag::PROBE, call));
-    pairs(pinned(tags, key_tags(entry).into_iter().chain(probe)))
-}
-
-/// Returns the tags that the stack writes on a database's secret.
-pub fn tags_of_database(entry: &Database, tags: &[Tag]) -> BTreeMap<String, String> {
-    pairs(pinned(tags, entry.tags()))
-}
-
-fn pairs(tags: Vec<Tag>) -> BTreeMap<String, String> {
-    let tags = tags.into_iter();
-    tags.map(|tag| (tag.key, tag.value)).collect()
-}
-
-/// Returns a database's entry.
-pub fn database(entry: &Database, tags: &[Tag], policies: &Policies<'_>) -> Entry {
-    let mut depends_on = vec![Strategy::Databases.permission().to_owned()];
-    depends_on.extend(policies.needed_by(entry));
-    Entry {
-        user: entry.username.clone(),
-        endpoint: entry.endpoint(),
-        secret_description: format!(
-            "The password of the {} user {} at {}",
-            entry.engine.title(),
-            entry.username,
-            entry.endpoint()
-        ),
-        seed: Some(entry.seed()),
-        tags: pinned(tags, entry.tags()),
-        function: Strategy::Databases.function(),
-        schedule: entry.schedule.to_string(),
-        window: window(entry.window),
-        depends_on,
-        ..held(&entry.into())
-    }
-}
-
-/// Returns the fields that both kinds have in common.
-fn held(entry: &Served<'_>) -> Entry {
+    let mut view = match &entry.kind {
+        Kind::AccessKey(key) => access_key(entry, key, model, tags),
+        Kind::Database(database) => self::database(database),
+    };
+    depends_on.append(&mut view.depends_on);
     let ids = name::SecretIds::of(entry);
-    Entry {
+    EntryView {
         secret: entry.secret.to_string(),
         secret_id: ids.secret(),
         secret_policy_id: ids.readers(),
-        kms_key_id: match entry.kms_key {
+        kms_key_id: match &entry.kms_key {
             KmsKey::AwsManaged => None,
             KmsKey::Create => Some(KeyId { arn: None }),
             KmsKey::Existing(arn) => Some(KeyId {
@@ -161,11 +78,82 @@ fn held(entry: &Served<'_>) -> Entry {
             }),
         },
         readers: entry.sorted_readers(),
+        tags: pinned(tags, pins(entry)),
+        function: strategy.function(),
         schedule_id: ids.schedule(),
+        schedule: entry.schedule.to_string(),
+        window: window(entry.window),
+        depends_on,
         output: ids.output(),
         output_description: format!("The secret {}", entry.secret),
-        ..Entry::default()
+        ..view
     }
+}
+
+/// Returns what is specific to an access key.
+fn access_key(entry: &Entry, key: &AccessKey, model: &Model, tags: &[Tag]) -> EntryView {
+    let ids = name::UserIds::of(key);
+    let rotates_itself = entry.rotate_as == RotateAs::Itself;
+    EntryView {
+        user: key.user.to_string(),
+        user_id: ids.user(),
+        user_policy_id: ids.policy(),
+        user_tags: tags.to_vec(),
+        create_user: key.create_user,
+        permissions_boundary: boundary(model),
+        rotates_itself,
+        secret_description: format!("The access key of the IAM user {}", key.user),
+        probe: key.probe.as_ref().map(probe),
+        depends_on: rotates_itself.then(|| ids.policy()).into_iter().collect(),
+        ..EntryView::default()
+    }
+}
+
+/// Returns what is specific to a database.
+fn database(database: &Database) -> EntryView {
+    EntryView {
+        user: database.username.clone(),
+        endpoint: database.endpoint(),
+        secret_description: format!(
+            "The password of the {} user {} at {}",
+            database.engine.title(),
+            database.username,
+            database.endpoint()
+        ),
+        seed: Some(database.seed()),
+        ..EntryView::default()
+    }
+}
+
+/// Returns the tags of an entry's secret that say what it is, except an access key's probe.
+fn pins(entry: &Entry) -> Vec<(&'static str, String)> {
+    match &entry.kind {
+        Kind::AccessKey(key) => vec![
+            (tag::USER, key.user.to_string()),
+            (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
+            (tag::OWNS_USER, key.create_user.to_string()),
+            (tag::OLD_KEY, entry.old_key.to_string()),
+        ],
+        Kind::Database(database) => database.tags(entry),
+    }
+}
+
+/// Returns the tags that the stack writes on an entry's secret in a Region.
+pub fn tags_of_secret(entry: &Entry, tags: &[Tag], region: &str) -> BTreeMap<String, String> {
+    let probe = match &entry.kind {
+        Kind::AccessKey(key) => key.probe.as_ref(),
+        Kind::Database(_) => None,
+    };
+    let probe = probe.map(|wanted| {
+        let ProbeCall { call, here } = self::probe(wanted);
+        let call = match here {
+            true => format!("{call} {region}"),
+            false => call,
+        };
+        (tag::PROBE, call)
+    });
+    let tags = pinned(tags, pins(entry).into_iter().chain(probe));
+    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
 }
 
 fn pinned(tags: &[Tag], pins: impl IntoIterator<Item = (&'static str, String)>) -> Vec<Tag> {

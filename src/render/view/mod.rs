@@ -10,11 +10,10 @@ use serde::Serialize;
 
 use super::resolve::World;
 use super::role::{self, Policy};
-use super::served::Served;
 use super::{Error, Pins, Strategy, name, quota};
-use crate::model::{AccessKey, Database, KmsKey, Model};
+use crate::model::{Entry, KmsKey, Model};
 
-use entry::Entry;
+use entry::EntryView;
 use rule::{Alarms, Sweep};
 pub use rule::{EVENT_PATTERN_ROOM, INPUT_ROOM, MAX_SWEPT};
 
@@ -39,8 +38,8 @@ pub struct Stack {
     kms_key: Option<Key>,
     sweeps: Vec<Sweep>,
     alarms: Alarms,
-    access_keys: Vec<Entry>,
-    databases: Vec<Entry>,
+    access_keys: Vec<EntryView>,
+    databases: Vec<EntryView>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -114,7 +113,7 @@ struct Readers {
 impl Stack {
     /// Returns whether one CloudFormation stack has room for the resources and outputs.
     pub fn fits(&self) -> bool {
-        let entry = |entry: &Entry| {
+        let entry = |entry: &EntryView| {
             2 + usize::from(entry.create_user)
                 + usize::from(entry.rotates_itself)
                 + usize::from(!entry.readers.is_empty())
@@ -142,49 +141,21 @@ impl Stack {
 /// Returns a finding if the policies of a role exceed IAM's limits.
 pub fn stack(model: &Model) -> Result<Stack, Error> {
     let longest = World::longest(model);
-    let mut keys: Vec<&AccessKey> = model.access_keys.iter().collect();
-    keys.sort_by_key(|entry| &entry.secret);
-    let mut databases: Vec<&Database> = model.databases.iter().collect();
-    databases.sort_by_key(|entry| &entry.secret);
-    let served = [
-        keys.iter().map(|entry| Served::from(*entry)).collect(),
-        databases
-            .iter()
-            .map(|entry| Served::from(*entry))
-            .collect::<Vec<_>>(),
-    ];
-    let held: Vec<(Strategy, &[Served<'_>])> = Strategy::ALL
-        .into_iter()
-        .zip(served.iter().map(Vec::as_slice))
-        .filter(|(_, entries)| !entries.is_empty())
+    let held: Vec<(Strategy, Vec<&Entry>)> = Strategy::of(model)
+        .map(|strategy| (strategy, sorted(strategy, model)))
         .collect();
-    let policies = |strategy: Strategy, entries| {
-        let in_vpc = strategy == Strategy::Databases && model.network.is_in_vpc();
-        role::policies(strategy, in_vpc, entries, &longest)
-            .map_err(|finding| Error::Refused(vec![finding]))
-    };
-    let [key_policies, database_policies] = [
-        policies(Strategy::AccessKeys, &served[0])?,
-        policies(Strategy::Databases, &served[1])?,
-    ];
     let tags = tags(model);
-    let sweeps = |held: &(Strategy, &[Served<'_>])| rule::sweeps(held.0, held.1, &longest);
-    let entries = |strategy: Strategy| held.iter().any(|held| held.0 == strategy);
+    let mut views: BTreeMap<Strategy, Vec<EntryView>> = BTreeMap::new();
     let mut role_policies = Vec::new();
-    let key_entries = keys
-        .iter()
-        .map(|entry| entry::access_key(entry, model, &tags, &key_policies))
-        .collect();
-    let database_entries = databases
-        .iter()
-        .map(|entry| entry::database(entry, &tags, &database_policies))
-        .collect();
-    if entries(Strategy::AccessKeys) {
-        role_policies.extend(key_policies.all);
+    for (strategy, entries) in &held {
+        let in_vpc = *strategy == Strategy::Databases && model.network.is_in_vpc();
+        let policies = role::policies(*strategy, in_vpc, entries, &longest)
+            .map_err(|finding| Error::Refused(vec![finding]))?;
+        let view = |entry: &&Entry| entry::view(entry, model, &tags, &policies);
+        views.insert(*strategy, entries.iter().map(view).collect());
+        role_policies.extend(policies.all);
     }
-    if entries(Strategy::Databases) {
-        role_policies.extend(database_policies.all);
-    }
+    let mut views_of = |strategy| views.remove(&strategy).unwrap_or_default();
     Ok(Stack {
         stack: model.stack.to_string(),
         capability: super::capability(model),
@@ -205,20 +176,32 @@ pub fn stack(model: &Model) -> Result<Stack, Error> {
             output: Strategy::Databases.function_output(model),
         }),
         kms_key: key(model, &held),
-        sweeps: held.iter().flat_map(sweeps).collect(),
+        sweeps: held
+            .iter()
+            .flat_map(|held| rule::sweeps(held.0, &held.1, &longest))
+            .collect(),
         alarms: rule::alarms(model, &held, &tags, &longest),
         role_policies,
-        access_keys: key_entries,
-        databases: database_entries,
+        access_keys: views_of(Strategy::AccessKeys),
+        databases: views_of(Strategy::Databases),
         tags,
     })
 }
 
+/// Returns the entries of a strategy in the order of their secrets' names.
+fn sorted(strategy: Strategy, model: &Model) -> Vec<&Entry> {
+    let mut entries: Vec<&Entry> = strategy.entries(model).collect();
+    entries.sort_by_key(|entry| &entry.secret);
+    entries
+}
+
 fn description(model: &Model) -> String {
-    let what = match (model.access_keys.is_empty(), model.databases.is_empty()) {
-        (_, true) => "access keys that rotate",
-        (true, false) => "database passwords that rotate",
-        (false, false) => "access keys and database passwords that rotate",
+    let what = match Strategy::of(model).collect::<Vec<_>>()[..] {
+        [Strategy::Databases] => "database passwords that rotate",
+        [Strategy::AccessKeys, Strategy::Databases] => {
+            "access keys and database passwords that rotate"
+        }
+        _ => "access keys that rotate",
     };
     format!("{}: {what}, by keyrota", model.stack)
 }
@@ -247,14 +230,9 @@ fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Function,
     })
 }
 
-/// Returns the tags that the stack writes on an access key's secret in a Region.
-pub fn key_tags(model: &Model, entry: &AccessKey, region: &str) -> BTreeMap<String, String> {
-    entry::tags_of_key(entry, &tags(model), region)
-}
-
-/// Returns the tags that the stack writes on a database's secret.
-pub fn database_tags(model: &Model, entry: &Database) -> BTreeMap<String, String> {
-    entry::tags_of_database(entry, &tags(model))
+/// Returns the tags that the stack writes on an entry's secret in a Region.
+pub fn secret_tags(model: &Model, entry: &Entry, region: &str) -> BTreeMap<String, String> {
+    entry::tags_of_secret(entry, &tags(model), region)
 }
 
 /// Returns the manifest's tags and the stack's, sorted by key.
@@ -275,13 +253,13 @@ fn boundary(model: &Model) -> Option<String> {
     model.permissions_boundary.as_ref().map(ToString::to_string)
 }
 
-fn key(model: &Model, held: &[(Strategy, &[Served<'_>])]) -> Option<Key> {
+fn key(model: &Model, held: &[(Strategy, Vec<&Entry>)]) -> Option<Key> {
     let mut users = Vec::new();
     let mut readers = Vec::new();
     for (strategy, entries) in held {
         let mine = entries
             .iter()
-            .filter(|entry| *entry.kms_key == KmsKey::Create);
+            .filter(|entry| entry.kms_key == KmsKey::Create);
         let secrets: Vec<String> = mine.clone().map(|entry| entry.secret.to_string()).collect();
         if secrets.is_empty() {
             continue;

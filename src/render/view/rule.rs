@@ -4,10 +4,9 @@
 use serde::Serialize;
 
 use super::Tag;
-use crate::model::Model;
+use crate::model::{Entry, Model};
 use crate::render::quota::{MAX_DISPLAY_NAME, MAX_EVENT_PATTERN, MAX_TARGET_INPUT, MAX_TARGETS};
 use crate::render::resolve::World;
-use crate::render::served::Served;
 use crate::render::{Strategy, name};
 
 /// The maximum length of a pattern besides the ARNs.
@@ -76,9 +75,9 @@ struct Target {
 
 /// Returns the alarms and their topic. They exist without a subscriber too, so that an operator
 /// can subscribe without another deployment.
-pub fn alarms<'entries>(
+pub fn alarms(
     model: &Model,
-    held: &[(Strategy, &'entries [Served<'entries>])],
+    held: &[(Strategy, Vec<&Entry>)],
     tags: &[Tag],
     longest: &World,
 ) -> Alarms {
@@ -88,7 +87,7 @@ pub fn alarms<'entries>(
         id: name::subscription_logical_id(&email),
         email,
     });
-    let rules = held.iter().flat_map(|held| rules(held.0, held.1, longest));
+    let rules = held.iter().flat_map(|held| rules(held.0, &held.1, longest));
     Alarms {
         display_name: format!("keyrota {}", model.stack)
             .chars()
@@ -112,7 +111,7 @@ fn watched(strategy: Strategy, tags: &[Tag]) -> Watched {
     }
 }
 
-fn rules(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Rule> {
+fn rules(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Rule> {
     let base = format!("{}RotationFailedRule", strategy.prefix());
     let mut rules: Vec<Rule> = Vec::new();
     let mut size = MAX_EVENT_PATTERN;
@@ -136,7 +135,7 @@ fn rules(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Rul
 
 /// Returns the rules that make a function sweep every secret. The secrets are split so that
 /// each invocation receives its secrets in one input, and finishes soon.
-pub fn sweeps(strategy: Strategy, entries: &[Served<'_>], longest: &World) -> Vec<Sweep> {
+pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Sweep> {
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_TARGET_INPUT;
     for entry in entries {

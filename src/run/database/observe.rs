@@ -5,7 +5,7 @@ use futures_util::future;
 use super::super::Context;
 use super::super::error::Result;
 use super::super::observe::{LOOKS, observe_kms_key};
-use crate::model::{ChangeAs, Content, Database, Login, malformed};
+use crate::model::{Content, Database, EntryOf, Login, RotateAs, malformed};
 use crate::plan::{DatabaseAdministrator, ObservedDatabase, ObservedLogin, SecretContent};
 use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Secret};
 
@@ -14,7 +14,10 @@ use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Secret};
 /// # Errors
 ///
 /// Returns the first call that was refused; what does not exist is no error.
-pub async fn observe_database(context: &Context<'_>, entry: &Database) -> Result<ObservedDatabase> {
+pub async fn observe_database(
+    context: &Context<'_>,
+    entry: EntryOf<'_, Database>,
+) -> Result<ObservedDatabase> {
     let (secret, encryption_key, administrator) = future::try_join3(
         observe_login(context, entry.secret.as_str()),
         observe_kms_key(context, &entry.kms_key),
@@ -32,7 +35,7 @@ pub async fn observe_database(context: &Context<'_>, entry: &Database) -> Result
 /// Looks at an entry's secret, and at nothing that helps it.
 pub(in crate::run) async fn observe_secret_alone(
     context: &Context<'_>,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
 ) -> Result<ObservedDatabase> {
     Ok(ObservedDatabase {
         secret_name: entry.secret.to_string(),
@@ -73,7 +76,7 @@ pub(in crate::run) async fn observe_login(
 
 /// What a label's version holds.
 struct Held {
-    /// It is on the version that was told of.
+    /// It is on the version that DescribeSecret reported.
     agrees: bool,
     content: SecretContent<Login>,
 }
@@ -110,13 +113,13 @@ async fn read(
     }
 }
 
-/// Looks at the administrator's secret, and into it where whoever deploys may: it
-/// is the function that needs it.
+/// Observes the administrator's secret, and its value if the caller may read it. Only the
+/// function needs the value.
 async fn observe_administrator(
     context: &Context<'_>,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
 ) -> Result<Option<DatabaseAdministrator>> {
-    let ChangeAs::Administrator(reference) = &entry.rotate_as else {
+    let RotateAs::Administrator(reference) = &entry.rotate_as else {
         return Ok(None);
     };
     let unusable = |why: &str| Ok(Some(DatabaseAdministrator::Unusable(why.to_owned())));
@@ -148,15 +151,15 @@ async fn observe_administrator(
         Content::Malformed(field) => return unusable(&malformed(field)),
         Content::Foreign => return unusable("does not contain a JSON object"),
     };
-    let same = login.engine == entry.engine
-        && login.host == entry.host.as_str()
-        && login.port() == entry.port;
+    let same = login.engine == entry.kind.engine
+        && login.host == entry.kind.host.as_str()
+        && login.port() == entry.kind.port;
     if !same {
         return unusable(&format!(
             "is for another server than {} on {}:{}",
-            entry.engine.as_str(),
-            entry.host,
-            entry.port
+            entry.kind.engine.as_str(),
+            entry.kind.host,
+            entry.kind.port
         ));
     }
     Ok(Some(DatabaseAdministrator::Usable { arn: secret.arn }))

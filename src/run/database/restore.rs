@@ -6,7 +6,7 @@ use super::super::restore::{Restored, labels, make_current, put_back};
 use super::super::{Context, Deployed};
 use super::check::check;
 use super::observe_database;
-use crate::model::Database;
+use crate::model::{Database, EntryOf};
 use crate::port::Stage;
 
 /// Has the function log in with the version before, and makes that current again.
@@ -17,10 +17,10 @@ use crate::port::Stage;
 pub async fn restore_database(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
 ) -> Result<Restored> {
     let name = entry.secret.as_str();
-    let arn = deployed.secret_arn(entry)?;
+    let arn = deployed.secret_arn(&entry)?;
     let refused = |reason: String| Error::NotRestored {
         secret: name.to_owned(),
         reason,

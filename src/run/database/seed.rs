@@ -5,36 +5,27 @@
 //! gets where a client reads it, and the next run asks for it again.
 
 use super::super::error::{Error, Result};
-use super::super::{Context, Deployed};
+use super::super::{Context, Deployed, SeededSecret};
 use super::check::check;
 use super::{Passwords, observe_database};
-use crate::model::{Database, Login};
+use crate::model::{Database, EntryOf, Login};
 use crate::plan::{FIRST, ObservedDatabase, SecretContent};
 use crate::port::{CURRENT, Secret};
 
-/// A secret that holds a login.
-#[derive(Clone, Debug)]
-pub struct SeededLogin {
-    /// What was seen of it once it was complete.
-    pub seen: ObservedDatabase,
-    /// It was this run that stored something.
-    pub changed: bool,
-}
-
 /// Stores the first login where there is none, and the same login with another
 /// host, port, database or administrator where the manifest has changed.
-pub(in crate::run) async fn seed_database(
+pub(in crate::run) async fn seed_database<'model>(
     context: &Context<'_>,
-    entry: &Database,
+    entry: EntryOf<'model, Database>,
     deployed: &Deployed,
     passwords: &Passwords,
-) -> Result<SeededLogin> {
+) -> Result<SeededSecret<'model, Database, ObservedDatabase>> {
     let name = entry.secret.as_str();
     let refused = |reason: String| Error::Seed {
         secret: name.to_owned(),
         reason,
     };
-    let arn = deployed.secret_arn(entry)?;
+    let arn = deployed.secret_arn(&entry)?;
     let seen = observe_database(context, entry).await?;
     let held = seen.secret.as_ref();
     let held = held.ok_or_else(|| refused("the secret does not exist".into()))?;
@@ -49,8 +40,10 @@ pub(in crate::run) async fn seed_database(
         ))
     })?;
     let (login, told) = match seen.login() {
-        Some(login) if login.username != entry.username || login.engine != entry.engine => {
-            let (engine, wanted) = (login.engine.as_str(), &entry.username);
+        Some(login)
+            if login.username != entry.kind.username || login.engine != entry.kind.engine =>
+        {
+            let (engine, wanted) = (login.engine.as_str(), &entry.kind.username);
             let reason = match login.username == *wanted {
                 true => format!("its value is the login of `{wanted}` to {engine}"),
                 false => format!("its value is the login of another user than `{wanted}`"),
@@ -62,7 +55,8 @@ pub(in crate::run) async fn seed_database(
             if let Some(tried) = held.secret.version_with(FIRST) {
                 forget(context, arn, tried).await;
             }
-            return Ok(SeededLogin {
+            return Ok(SeededSecret {
+                entry,
                 changed: false,
                 seen,
             });
@@ -75,16 +69,17 @@ pub(in crate::run) async fn seed_database(
             let password = passwords.get(name);
             let password =
                 password.ok_or_else(|| refused("no first password was provided".into()))?;
-            let user = entry.username.clone();
+            let user = entry.kind.username.clone();
             (
-                Login::new(entry.engine, user, password.clone(), place),
+                Login::new(entry.kind.engine, user, password.clone(), place),
                 format!("stored the first password in {name}"),
             )
         }
     };
     store(context, deployed, entry, arn, &held.secret, &login).await?;
     context.done(told);
-    Ok(SeededLogin {
+    Ok(SeededSecret {
+        entry,
         seen: observe_database(context, entry).await?,
         changed: true,
     })
@@ -94,7 +89,7 @@ pub(in crate::run) async fn seed_database(
 async fn store(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     arn: &str,
     secret: &Secret,
     login: &Login,
@@ -115,12 +110,12 @@ async fn store(
     };
     if let Some(reason) = refusal {
         forget(context, arn, &version).await;
-        let user = &entry.username;
+        let user = &entry.kind.username;
         return Err(Error::Seed {
             secret: entry.secret.to_string(),
             reason: format!(
                 "{user} cannot log in to {} with this password: {reason}",
-                entry.endpoint()
+                entry.kind.endpoint()
             ),
         });
     }

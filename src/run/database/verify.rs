@@ -1,23 +1,14 @@
 //! The proof: the function logs in with what AWSCURRENT holds.
 
 use super::super::error::{Error, Result};
-use super::super::{Context, Deployed, Rotated};
+use super::super::{Context, Deployed, Rotated, Verified};
 use super::check::check;
 use super::observe_database;
-use crate::model::Database;
-use crate::plan::{self, SecretReport, State};
+use crate::model::{Database, EntryOf};
+use crate::plan::{self, State};
 use crate::port::{CURRENT, Stage};
 
-/// A login that has proven itself.
-#[derive(Clone, Debug)]
-pub struct VerifiedLogin {
-    /// The version of the secret.
-    pub version: String,
-    /// How the secret fares.
-    pub report: SecretReport,
-}
-
-/// Proves that the login in AWSCURRENT works and that the secret fares well.
+/// Proves that the login in AWSCURRENT works and that the secret's state is good.
 ///
 /// # Errors
 ///
@@ -25,9 +16,9 @@ pub struct VerifiedLogin {
 pub async fn verify_database(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     rotated: Option<&Rotated>,
-) -> Result<VerifiedLogin> {
+) -> Result<Verified> {
     let name = entry.secret.as_str();
     context.stage(Stage::Verifying(name.to_owned()));
     let refused = |reason: String| Error::NotVerified {
@@ -49,7 +40,7 @@ pub async fn verify_database(
             "AWSCURRENT is on version {version}, expected {expected}"
         )));
     }
-    let arn = deployed.secret_arn(entry)?;
+    let arn = deployed.secret_arn(&entry)?;
     let answer = check(context, deployed, name, arn, &version).await?;
     if let Some(reason) = answer.refusal() {
         return Err(refused(reason));
@@ -71,5 +62,9 @@ pub async fn verify_database(
         context.wait().await;
         seen = observe_database(context, entry).await?;
     };
-    Ok(VerifiedLogin { version, report })
+    Ok(Verified {
+        access_key_id: None,
+        version,
+        report,
+    })
 }

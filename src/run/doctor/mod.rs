@@ -9,7 +9,7 @@ use super::database::check;
 use super::error::{Error, Result};
 use super::rotate::error_in;
 use super::{CONCURRENCY, Context, Deployed, observe_database, observe_entry};
-use crate::model::{AccessKey, Database, Model, SecretName};
+use crate::model::{AccessKey, Database, EntryOf, Model, SecretName};
 use crate::plan::{
     self, Diagnosis, Examined, ExaminedDatabase, ExaminedKey, ObservedDatabase, ObservedEntry,
     Proof,
@@ -31,12 +31,12 @@ const LOG: SignedDuration = SignedDuration::from_hours(24);
 pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Vec<Diagnosis>> {
     context.stage(Stage::Checking);
     let deployed = deployed(context, model).await?;
-    let keys = stream::iter(&model.access_keys)
+    let keys = stream::iter(model.access_keys())
         .map(|entry| examine_key(context, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    let databases = stream::iter(&model.databases)
+    let databases = stream::iter(model.databases())
         .map(|entry| examine_database(context, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
         .try_collect()
@@ -76,7 +76,7 @@ async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deploye
 async fn examine_key<'a>(
     context: &Context<'_>,
     deployed: Option<&Deployed>,
-    entry: &'a AccessKey,
+    entry: EntryOf<'a, AccessKey>,
 ) -> Result<ExaminedKey<'a>> {
     let mut seen = observe_entry(context, entry).await?;
     if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
@@ -97,7 +97,7 @@ async fn examine_key<'a>(
 async fn examine_database<'a>(
     context: &Context<'_>,
     deployed: Option<&Deployed>,
-    entry: &'a Database,
+    entry: EntryOf<'a, Database>,
 ) -> Result<ExaminedDatabase<'a>> {
     let mut seen = observe_database(context, entry).await?;
     if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
@@ -132,18 +132,18 @@ fn is_rotating(secret: Option<&Secret>) -> bool {
     secret.is_some_and(|secret| secret.unfinished().is_some())
 }
 
-/// Asks AWS whose the current key is, where that is to be expected to go well. A key
+/// Asks AWS whose the current key is, if that can be expected to succeed. A key
 /// that a rotation has just made may not be known everywhere yet.
 async fn prove_key(
     context: &Context<'_>,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
 ) -> Result<Proof> {
     let (Some(credential), Some(user)) = (seen.credential(), &seen.user) else {
         return Ok(Proof::Untried);
     };
     let listed = seen.keys.iter().find(|key| key.id == credential.accesskey);
-    if !listed.is_some_and(|key| key.active) || credential.username != entry.user.as_str() {
+    if !listed.is_some_and(|key| key.active) || credential.username != entry.kind.user.as_str() {
         return Ok(Proof::Untried);
     }
     let key = KeyPair {
@@ -172,7 +172,7 @@ async fn prove_key(
 async fn prove_login(
     context: &Context<'_>,
     deployed: Option<&Deployed>,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
 ) -> Result<Proof> {
     let (Some(deployed), Some(held), Some(login)) = (deployed, &seen.secret, seen.login()) else {
@@ -181,7 +181,7 @@ async fn prove_login(
     let Some(version) = held.secret.version_with(CURRENT) else {
         return Ok(Proof::Untried);
     };
-    if login.username != entry.username || login.engine != entry.engine {
+    if login.username != entry.kind.username || login.engine != entry.kind.engine {
         return Ok(Proof::Untried);
     }
     let (name, arn) = (entry.secret.as_str(), held.secret.arn.as_str());

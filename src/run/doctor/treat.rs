@@ -1,16 +1,16 @@
-//! Mending what may be mended without a person.
+//! Fixes what may be fixed without a person.
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed, rotate_database, rotate_secret, verify, verify_database};
 use super::{deployed, diagnose, examine_database, examine_key, waited};
-use crate::model::{Duration, Model, SecretName};
+use crate::model::{ByKind, Entry, Model, SecretName};
 use crate::plan::{Diagnosis, ExaminedDatabase, ExaminedKey, Fix};
 use crate::port::{Invoked, Rotation, Secret};
 use crate::render::Strategy;
 
 /// Does what may be done without a person about each of these faults that has such a
 /// remedy, having looked once more whether it is still as it was. One that does not go
-/// well stops none of the others; its failure is told and returned.
+/// well stops none of the others; its failure is reported and returned.
 ///
 /// # Errors
 ///
@@ -52,24 +52,21 @@ impl Ward<'_> {
         }
     }
 
-    fn strategy(&self) -> Strategy {
+    fn entry(&self) -> &Entry {
         match self {
-            Self::Key(..) => Strategy::AccessKeys,
-            Self::Database(..) => Strategy::Databases,
+            Self::Key(it) => it.entry.entry(),
+            Self::Database(it) => it.entry.entry(),
         }
     }
 
     /// Returns what the manifest says of its rotation.
     fn rotation(&self, deployed: &Deployed) -> Rotation {
-        let (schedule, window): (_, Option<Duration>) = match self {
-            Self::Key(it) => (&it.entry.schedule, it.entry.window),
-            Self::Database(it) => (&it.entry.schedule, it.entry.window),
-        };
-        let function = deployed.function_arn(self.strategy());
+        let entry = self.entry();
+        let function = deployed.function_arn(Strategy::for_entry(entry));
         Rotation {
             function: function.map(str::to_owned),
-            schedule: Some(schedule.to_string()),
-            window: window.map(|window| window.to_string()),
+            schedule: Some(entry.schedule.to_string()),
+            window: entry.window.map(|window| window.to_string()),
         }
     }
 }
@@ -81,19 +78,19 @@ async fn look<'a>(
     deployed: &Deployed,
     name: &SecretName,
 ) -> Result<Option<Ward<'a>>> {
-    let key = model.access_keys.iter().find(|it| it.secret == *name);
-    if let Some(entry) = key {
-        let seen = examine_key(context, Some(deployed), entry).await?;
-        return Ok(Some(Ward::Key(Box::new(seen))));
-    }
-    let database = model.databases.iter().find(|it| it.secret == *name);
-    match database {
-        Some(entry) => {
-            let seen = examine_database(context, Some(deployed), entry).await?;
-            Ok(Some(Ward::Database(Box::new(seen))))
+    let Some(entry) = model.entries.iter().find(|it| it.secret == *name) else {
+        return Ok(None);
+    };
+    Ok(Some(match entry.by_kind() {
+        ByKind::AccessKey(key) => {
+            let seen = examine_key(context, Some(deployed), key).await?;
+            Ward::Key(Box::new(seen))
         }
-        None => Ok(None),
-    }
+        ByKind::Database(database) => {
+            let seen = examine_database(context, Some(deployed), database).await?;
+            Ward::Database(Box::new(seen))
+        }
+    }))
 }
 
 async fn treat_one(
@@ -124,7 +121,16 @@ async fn treat_one(
         }
         Fix::Schedule => switch_on(context, &secret.arn, &ward.rotation(&deployed)).await,
         Fix::Resume | Fix::Rotate => rotate(context, model, &deployed, &ward).await,
-        Fix::Sweep => sweep(context, &deployed, ward.strategy(), name, &secret.arn).await,
+        Fix::Sweep => {
+            sweep(
+                context,
+                &deployed,
+                Strategy::for_entry(ward.entry()),
+                name,
+                &secret.arn,
+            )
+            .await
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
-use crate::model::{Model, SecretName};
+use crate::model::{Entry, Model};
 use crate::port::{CURRENT, ErrorKind, PENDING, Secret};
 use crate::render::Strategy;
 
@@ -46,18 +46,17 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Returns what an entry's rotation is waited for with.
-    pub(super) fn new<E: AsRef<SecretName>>(
+    pub(super) fn new(
         context: &'a Context<'a>,
         model: &Model,
         deployed: &'a Deployed,
-        strategy: Strategy,
-        entry: &'a E,
+        entry: &'a Entry,
     ) -> Result<Self> {
         Ok(Self {
             context,
-            name: entry.as_ref().as_str(),
+            name: entry.secret.as_str(),
             arn: deployed.secret_arn(entry)?,
-            group: deployed.log_group(strategy),
+            group: deployed.log_group(Strategy::for_entry(entry)),
             budget: Duration::from_secs(4 * model.function.timeout.as_seconds() + 60),
             blind: Cell::new(false),
         })
@@ -112,7 +111,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Takes AWSPENDING away, without which a version cannot become current.
+    /// Removes AWSPENDING, without which a version cannot become current.
     pub(super) async fn take_label(&self, version: &str) -> Result<()> {
         let cloud = self.context.cloud;
         let taken = cloud.move_label(self.arn, PENDING, Some(version), None);
@@ -136,7 +135,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits until a version is AWSCURRENT and no rotation is under way. `seen` says
-    /// whether the version was told of before.
+    /// whether the version was reported before.
     async fn wait(&self, version: &str, mut seen: bool, since: Timestamp) -> Result<Outcome> {
         let mut failed: Option<(Timestamp, String)> = None;
         loop {

@@ -6,10 +6,9 @@ use super::super::error::{Error, Result};
 use super::super::{Context, Deployed};
 use super::Rotated;
 use super::attempt::{Attempt, Outcome};
-use crate::model::{Database, Model};
+use crate::model::{Database, EntryOf, Model};
 use crate::plan::{ObservedDatabase, SETTING};
 use crate::port::Stage;
-use crate::render::Strategy;
 
 /// Rotates one secret and waits until AWSCURRENT has moved.
 ///
@@ -22,7 +21,7 @@ pub async fn rotate_database(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: &Database,
+    entry: EntryOf<'_, Database>,
     seen: &ObservedDatabase,
 ) -> Result<Rotated> {
     context.stage(Stage::Rotating(entry.secret.to_string()));
@@ -32,7 +31,7 @@ pub async fn rotate_database(
     if held.login().is_none() {
         return Err(Error::Incomplete { secret: secret() });
     }
-    let attempt = Attempt::new(context, model, deployed, Strategy::Databases, entry)?;
+    let attempt = Attempt::new(context, model, deployed, entry.entry())?;
     let taken_up = match held.secret.unfinished() {
         Some(version) => take_up(&attempt, version, held.pending_value).await?,
         None => None,

@@ -5,10 +5,9 @@ use super::super::proof::prove_stored;
 use super::super::{Context, Deployed, observe_entry};
 use super::Rotated;
 use super::attempt::{Attempt, Outcome};
-use crate::model::{AccessKey, Model};
+use crate::model::{AccessKey, EntryOf, Model};
 use crate::plan::{ABANDONED_TAG, ObservedEntry, ObservedSecret, Proven, deletion_of};
 use crate::port::{PENDING, Stage};
-use crate::render::Strategy;
 
 /// Rotates one secret and waits until AWSCURRENT has moved.
 ///
@@ -23,7 +22,7 @@ pub async fn rotate_secret(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: &AccessKey,
+    entry: EntryOf<'_, AccessKey>,
     seen: &ObservedEntry,
 ) -> Result<Rotated> {
     context.stage(Stage::Rotating(entry.secret.to_string()));
@@ -34,7 +33,7 @@ pub async fn rotate_secret(
     let credential = credential.ok_or_else(|| Error::Incomplete { secret: secret() })?;
     let attempt = Keys {
         entry,
-        attempt: Attempt::new(context, model, deployed, Strategy::AccessKeys, entry)?,
+        attempt: Attempt::new(context, model, deployed, entry.entry())?,
     };
     attempt.remove_abandoned(seen).await?;
     let taken_up = match held.secret.unfinished() {
@@ -53,7 +52,7 @@ pub async fn rotate_secret(
 
 struct Keys<'a> {
     attempt: Attempt<'a>,
-    entry: &'a AccessKey,
+    entry: EntryOf<'a, AccessKey>,
 }
 
 impl Keys<'_> {
@@ -96,7 +95,7 @@ impl Keys<'_> {
         if let Some(id) = &held.pending_key
             && self.is_ours(&seen, id).await?
         {
-            let user = self.entry.user.as_str();
+            let user = self.entry.kind.user.as_str();
             cloud.tag_user(user, ABANDONED_TAG, id).await?;
         }
         let moved = self.attempt.take_label(version).await;
@@ -114,7 +113,7 @@ impl Keys<'_> {
     /// Returns whether the key that the pending version names may be deleted. One that
     /// is not in the user's list needs nothing, and an inactive one counts as spent.
     async fn is_ours(&self, seen: &ObservedEntry, id: &str) -> Result<bool> {
-        let user = self.entry.user.as_str();
+        let user = self.entry.kind.user.as_str();
         let listed = seen.keys.iter().find(|key| key.id == id);
         let (Some(listed), Some(observed)) = (listed, &seen.user) else {
             return Ok(false);
@@ -155,10 +154,10 @@ impl Keys<'_> {
             && !is_held(held.previous_key.as_deref())
             && !is_held(held.pending_key.as_deref())
         {
-            cloud.delete_key(self.entry.user.as_str(), id).await?;
+            cloud.delete_key(self.entry.kind.user.as_str(), id).await?;
         }
         if !is_held(held.pending_key.as_deref()) {
-            let user = self.entry.user.as_str();
+            let user = self.entry.kind.user.as_str();
             cloud.untag_user(user, ABANDONED_TAG).await?;
         }
         Ok(())

@@ -7,7 +7,7 @@ mod key;
 use futures_util::{StreamExt, stream};
 
 use super::error::Result;
-use super::{CONCURRENCY, Context, Deployed, Seeded};
+use super::{CONCURRENCY, Context, Deployed, Seeded, SeededEntry};
 use crate::model::Model;
 use crate::port::{CURRENT, Secret};
 
@@ -26,54 +26,48 @@ pub struct Rotated {
     pub rotated: bool,
 }
 
-/// What became of every secret, in the order of the model.
-pub struct RotatedAll {
-    /// The access keys.
-    pub access_keys: Vec<Result<Rotated>>,
-    /// The databases.
-    pub databases: Vec<Result<Rotated>>,
-}
-
 /// Rotates every secret that has never rotated, or whose rotation was left
 /// unfinished; the others are left alone. One failure does not stop the others.
+/// The results are in the order of the model.
 pub async fn rotate(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    seeded: &Seeded,
-) -> RotatedAll {
-    let pairs = model.access_keys.iter().zip(&seeded.secrets);
-    let access_keys = stream::iter(pairs)
-        .map(|(entry, secret)| async move {
+    seeded: &Seeded<'_>,
+) -> Vec<Result<Rotated>> {
+    stream::iter(&seeded.entries)
+        .map(|seeded| rotate_seeded(context, model, deployed, seeded))
+        .buffered(CONCURRENCY)
+        .collect()
+        .await
+}
+
+async fn rotate_seeded(
+    context: &Context<'_>,
+    model: &Model,
+    deployed: &Deployed,
+    seeded: &SeededEntry<'_>,
+) -> Result<Rotated> {
+    match seeded {
+        SeededEntry::AccessKey(secret) => {
             let seen = &secret.seen;
             // A key that was given up is still to be deleted.
             let held = seen.secret.as_ref().filter(|_| seen.abandoned().is_none());
             let held = held.map(|held| (&held.secret, held.pending_key.is_some()));
             match stays(context, secret.changed, held).await? {
                 Some(stays) => Ok(stays),
-                None => rotate_secret(context, model, deployed, entry, seen).await,
+                None => rotate_secret(context, model, deployed, secret.entry, seen).await,
             }
-        })
-        .buffered(CONCURRENCY)
-        .collect()
-        .await;
-    let pairs = model.databases.iter().zip(&seeded.databases);
-    let databases = stream::iter(pairs)
-        .map(|(entry, secret)| async move {
+        }
+        SeededEntry::Database(secret) => {
             let seen = &secret.seen;
             let held = seen.secret.as_ref();
             let held = held.map(|held| (&held.secret, held.pending_value));
             match stays(context, secret.changed, held).await? {
                 Some(stays) => Ok(stays),
-                None => rotate_database(context, model, deployed, entry, seen).await,
+                None => rotate_database(context, model, deployed, secret.entry, seen).await,
             }
-        })
-        .buffered(CONCURRENCY)
-        .collect()
-        .await;
-    RotatedAll {
-        access_keys,
-        databases,
+        }
     }
 }
 

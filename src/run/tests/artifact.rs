@@ -1,4 +1,4 @@
-//! What is deployed is what was rendered and built, whoever else writes to the bucket.
+//! What is deployed is what was rendered and built, even if others write to the bucket.
 
 use std::fmt::Write as _;
 

@@ -21,7 +21,7 @@ fn check(fake: &Fake, done: &Bootstrapped) {
                 .all(|tags| !tags.contains_key("keyrota:seeding"))
         );
         let key = secret.field("AWSCURRENT", "accesskey").unwrap();
-        assert_eq!(key, proven.verified.access_key_id);
+        assert_eq!(Some(&key), proven.verified.access_key_id.as_ref());
         assert!(world.keys[&key].active);
     }
     assert!(world.change_sets.is_empty());
@@ -186,7 +186,7 @@ fn code_that_was_not_built_here_gets_no_credential() {
     let scenario = Scenario::new("  - user: ada\n", |world| world.add_user("ada"));
     let fake = scenario.fake();
     let done = scenario.bootstrap(&fake, None).unwrap().unwrap();
-    let key = done.secrets[0].verified.access_key_id.clone();
+    let key = done.secrets[0].verified.access_key_id.clone().unwrap();
     for code in fake.world.borrow_mut().functions.values_mut() {
         *code = "another".to_owned();
     }

@@ -39,7 +39,7 @@ fn ids(found: &[Diagnosis]) -> Vec<&'static str> {
     found.iter().map(|it| it.fault.id).collect()
 }
 
-/// Looks, mends, and looks again, until nothing is left; fails with what did not go well.
+/// Looks, fixes, and looks again, until nothing is left; fails with what did not go well.
 fn mend(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Vec<Diagnosis>> {
     scenario.run(fake, fault, async |context| {
         let mut found = examine(context, &scenario.model).await?;
@@ -61,7 +61,7 @@ fn current(fake: &Fake) -> String {
         .unwrap()
 }
 
-/// Expects that a fault is found and mended, whatever fails on the way.
+/// Expects that a fault is found and fixed, whatever fails on the way.
 fn mends(id: &str, rotates: bool, prepare: impl Fn(&Fake)) {
     let scenario = scenario();
     let prepared = deployed(&scenario);

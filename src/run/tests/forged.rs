@@ -56,7 +56,7 @@ fn forge(fake: &Fake, label: &str, key: &str) {
 }
 
 fn rotate(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Verified> {
-    let entry = &scenario.model.access_keys[0];
+    let entry = scenario.model.access_keys().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
         let seen = observe_entry(context, entry).await?;

@@ -20,7 +20,7 @@ fn deployed(scenario: &Scenario) -> Fake {
 }
 
 fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Restored> {
-    let entry = &scenario.model.access_keys[0];
+    let entry = scenario.model.access_keys().next().unwrap();
     scenario.run(fake, fault, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
         restore(context, &deployed, entry).await
@@ -28,7 +28,7 @@ fn go_back(scenario: &Scenario, fake: &Fake, fault: Option<Fault>) -> Ended<Rest
 }
 
 fn rotate(scenario: &Scenario, fake: &Fake) -> Result<(), Error> {
-    let entry = &scenario.model.access_keys[0];
+    let entry = scenario.model.access_keys().next().unwrap();
     let ended = scenario.run(fake, None, async |context| {
         let deployed = Deployed::observe(context, &scenario.model).await?;
         let seen = observe_entry(context, entry).await?;

@@ -66,7 +66,8 @@ fn another_entry_is_added_and_one_is_removed() {
         || scenario.fake(),
         |fake, fault| scenario.bootstrap(fake, fault),
         |fake, done| {
-            assert!(done.secrets[1].verified.access_key_id.starts_with("AKIA"));
+            let id = done.secrets[1].verified.access_key_id.as_deref();
+            assert!(id.is_some_and(|id| id.starts_with("AKIA")));
             let world = fake.world.borrow();
             assert!(world.orphans().is_empty());
             assert_eq!(world.secrets["keys/ada"].versions.len(), before.len());

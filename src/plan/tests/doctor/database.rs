@@ -64,7 +64,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
             schedule: Some("rate(30 days)".to_owned()),
             window: Some("3h".to_owned()),
         },
-        tags: render::database_tags(&model, &model.databases[0]),
+        tags: render::secret_tags(&model, &model.entries[0], "eu-west-1"),
         last_rotated: Some(at("2026-11-01T09:00:00Z")),
         next_rotation: Some(at("2026-12-01T09:00:00Z")),
         versions: BTreeMap::from([
@@ -88,7 +88,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         reported: None,
     };
     change(&mut changed);
-    let entry = &model.databases[0];
+    let entry = model.databases().next().unwrap();
     let state = report_database(entry, &changed.seen, at(NOW)).state;
     let database = ExaminedDatabase {
         entry,

@@ -26,8 +26,7 @@ fn deployed(model: &Model, status: &str) -> Stack {
     stack.since = Some(at("2026-11-01T08:00:00Z"));
     let outputs = &mut stack.outputs;
     outputs.insert(FUNCTION_OUTPUT.to_owned(), FUNCTION.to_owned());
-    let keys = model.access_keys.iter().map(secret_output);
-    for output in keys.chain(model.databases.iter().map(secret_output)) {
+    for output in model.entries.iter().map(secret_output) {
         outputs.insert(output, "arn:own".to_owned());
     }
     stack
@@ -57,8 +56,8 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         proof: Proof::Accepted,
         reported: None,
     };
-    let entry = &model.access_keys[0];
-    changed.secret().tags = render::key_tags(&model, entry, "eu-west-1");
+    let entry = model.access_keys().next().unwrap();
+    changed.secret().tags = render::secret_tags(&model, entry.entry(), "eu-west-1");
     change(&mut changed);
     let state = report(entry, &changed.seen, at(NOW)).state;
     let key = ExaminedKey {

@@ -9,7 +9,7 @@ use crate::port::StackStatus;
 fn there_is_no_stack() {
     let model = model("");
     let key = |seen| ExaminedKey {
-        entry: &model.access_keys[0],
+        entry: model.access_keys().next().unwrap(),
         seen,
         proof: Proof::Untried,
         reported: None,
@@ -125,7 +125,7 @@ fn what_a_failed_stack_still_has_is_looked_at() {
     let mut seen = entry();
     seen.keys[0].active = false;
     let key = ExaminedKey {
-        entry: &model.access_keys[0],
+        entry: model.access_keys().next().unwrap(),
         seen,
         proof: Proof::Untried,
         reported: None,

@@ -4,7 +4,7 @@ use super::super::prose::{self, Prose};
 use super::super::rhythm;
 use super::{Fact, encrypted, named};
 use crate::model::{
-    ChangeAs, Database, Duration, Engine, InitialPassword, OldKey, PasswordRule, Tls,
+    Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs, Tls,
 };
 
 /// Returns the user and the server's address.
@@ -17,38 +17,38 @@ pub fn user(database: &Database) -> String {
 }
 
 /// Returns the settings that the database shares with similar ones.
-pub fn facts(database: &Database, account: &str) -> Vec<Fact> {
-    let when = Prose::words(rhythm::when(&database.schedule))
+pub fn facts(entry: &Entry, database: &Database, account: &str) -> Vec<Fact> {
+    let when = Prose::words(rhythm::when(&entry.schedule))
         .say(" (")
-        .code(database.schedule.as_str())
+        .code(entry.schedule.as_str())
         .say("), ")
-        .say(rhythm::window(&database.schedule, database.window));
+        .say(rhythm::window(&entry.schedule, entry.window));
     let mut fields = vec!["engine", "host", "port"];
     fields.extend(database.dbname.is_some().then_some("dbname"));
     fields.extend(["username", "password"]);
-    let administered = matches!(database.rotate_as, ChangeAs::Administrator(_));
+    let administered = matches!(entry.rotate_as, RotateAs::Administrator(_));
     fields.extend(administered.then_some(keyrota_contract::value::MASTER_ARN));
     let fields = fields.into_iter().map(Prose::name);
     let facts = [
         ("Rotates", when),
         ("The server", Prose::words(database.engine.title())),
-        ("With", origin(&database.rotate_as)),
+        ("With", origin(&entry.rotate_as)),
         ("The first password", first(&database.initial_password)),
         ("The server’s certificate", certificate(database)),
         ("A new password", password(&database.password)),
-        ("Encrypted with", encrypted(&database.kms_key)),
-        ("Named readers", named(&database.readers, account)),
-        ("The old password", old_password(database)),
+        ("Encrypted with", encrypted(&entry.kms_key)),
+        ("Named readers", named(&entry.readers, account)),
+        ("The old password", old_password(entry, database)),
         ("Fields", prose::list(fields, "and")),
     ];
     let facts = facts.into_iter();
     facts.map(|(what, prose)| Fact { what, prose }).collect()
 }
 
-fn origin(rotate_as: &ChangeAs) -> Prose {
+fn origin(rotate_as: &RotateAs) -> Prose {
     match rotate_as {
-        ChangeAs::Itself => Prose::words("the user’s own current password"),
-        ChangeAs::Administrator(secret) => Prose::words("the user in the administrator’s secret ")
+        RotateAs::Itself | RotateAs::Role => Prose::words("the user’s own current password"),
+        RotateAs::Administrator(secret) => Prose::words("the user in the administrator’s secret ")
             .code(secret.as_str())
             .say(", on the same host only"),
     }
@@ -98,7 +98,7 @@ fn password(rule: &PasswordRule) -> Prose {
     prose.say(format!(": {} bits", rule.bits()))
 }
 
-fn old_password(database: &Database) -> Prose {
+fn old_password(entry: &Entry, database: &Database) -> Prose {
     let after = |after: Duration| match after.as_seconds() {
         0 => {
             "remains valid for at most an hour, until the next hourly sweep discards it".to_owned()
@@ -108,7 +108,7 @@ fn old_password(database: &Database) -> Prose {
             prose::duration(after)
         ),
     };
-    Prose::words(match (database.engine, database.old_key) {
+    Prose::words(match (database.engine, entry.old_key) {
         (Engine::MySql, OldKey::UntilNextRotation) => {
             "remains valid until the next rotation, if the user may retain it (MySQL 8)".to_owned()
         }

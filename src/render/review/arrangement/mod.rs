@@ -12,12 +12,9 @@ use super::prose::{self, LISTED, Prose};
 use super::rhythm;
 use super::subject;
 use super::timeline::{self, Timeline};
-use crate::model::{
-    AccessKey, Arn, Database, Duration, InitialKey, KmsKey, OldKey, Probe, RotateAs, Schedule,
-    SecretName,
-};
+use crate::model::{AccessKey, Arn, Entry, InitialKey, Kind, KmsKey, OldKey, Probe, RotateAs};
 use crate::render::statement::Principal;
-use crate::render::{Rendered, name, resolve};
+use crate::render::{Rendered, Strategy, name, resolve};
 use setup::Setup;
 
 /// Secrets with the same settings.
@@ -34,39 +31,14 @@ pub struct Arrangement<'a> {
     /// The secrets.
     pub rows: Vec<Row>,
     #[serde(skip)]
-    first: Entry<'a>,
+    first: &'a Entry,
 }
 
-/// An entry of either kind.
-#[derive(Clone, Copy, Debug)]
-enum Entry<'a> {
-    Key(&'a AccessKey),
-    Database(&'a Database),
-}
-
-impl<'a> Entry<'a> {
-    /// Returns the name of the entry's secret.
-    const fn secret(self) -> &'a SecretName {
-        match self {
-            Self::Key(entry) => &entry.secret,
-            Self::Database(entry) => &entry.secret,
-        }
-    }
-
-    /// Returns the schedule and the length of the rotation window.
-    const fn schedule(self) -> (&'a Schedule, Option<Duration>) {
-        match self {
-            Self::Key(entry) => (&entry.schedule, entry.window),
-            Self::Database(entry) => (&entry.schedule, entry.window),
-        }
-    }
-
-    /// Returns the user that the credential belongs to.
-    fn user(self) -> String {
-        match self {
-            Self::Key(entry) => entry.user.to_string(),
-            Self::Database(entry) => database::user(entry),
-        }
+/// Returns the user that the credential belongs to.
+fn user(entry: &Entry) -> String {
+    match &entry.kind {
+        Kind::AccessKey(key) => key.user.to_string(),
+        Kind::Database(database) => database::user(database),
     }
 }
 
@@ -115,13 +87,8 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
         let made = resolve::resources(&rendered.tree)
             .map(|(id, _)| id)
             .collect();
-        let keys = rendered.model.access_keys.iter().map(Entry::Key);
-        let databases = rendered.model.databases.iter().map(Entry::Database);
-        let mut entries: Vec<Entry<'_>> = keys.collect();
-        entries.sort_by_key(|entry| entry.secret());
-        let mut databases: Vec<Entry<'_>> = databases.collect();
-        databases.sort_by_key(|entry| entry.secret());
-        entries.extend(databases);
+        let mut entries: Vec<&Entry> = rendered.model.entries.iter().collect();
+        entries.sort_by_key(|entry| (Strategy::for_entry(entry), &entry.secret));
         for entry in entries {
             let next = all.len();
             let place = *places.entry(Setup::of(entry)).or_insert(next);
@@ -129,8 +96,8 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
                 all.push(arrangement(entry, next, account));
             }
             all[place].rows.push(Row {
-                secret: entry.secret().to_string(),
-                user: entry.user(),
+                secret: entry.secret.to_string(),
+                user: user(entry),
                 ids: logical_ids(entry, &made),
                 file: file.clone(),
             });
@@ -146,7 +113,7 @@ pub fn arrangements<'a>(stacks: &'a [Rendered<'_>], account: &str) -> Vec<Arrang
 }
 
 /// Returns the logical IDs that are derived from the entry and exist in the stack.
-fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> String {
+fn logical_ids(entry: &Entry, made: &std::collections::HashSet<&str>) -> String {
     let ids = entry_ids(entry);
     let ids: Vec<&str> = ids
         .iter()
@@ -157,11 +124,11 @@ fn logical_ids(entry: Entry<'_>, made: &std::collections::HashSet<&str>) -> Stri
 }
 
 /// Returns the logical IDs that an entry can have.
-fn entry_ids(entry: Entry<'_>) -> Vec<String> {
-    let secret = name::SecretIds::of(entry.secret());
+fn entry_ids(entry: &Entry) -> Vec<String> {
+    let secret = name::SecretIds::of(entry);
     let mut ids = vec![secret.secret(), secret.schedule(), secret.readers()];
-    if let Entry::Key(entry) = entry {
-        let user = name::UserIds::of(entry);
+    if let Kind::AccessKey(key) = &entry.kind {
+        let user = name::UserIds::of(key);
         ids.extend([user.policy(), user.user()]);
     }
     ids
@@ -177,28 +144,28 @@ fn letter(index: usize) -> String {
     before + &char::from(last).to_string()
 }
 
-fn arrangement<'a>(entry: Entry<'a>, index: usize, account: &str) -> Arrangement<'a> {
+fn arrangement<'a>(entry: &'a Entry, index: usize, account: &str) -> Arrangement<'a> {
     Arrangement {
         letter: letter(index),
         count: String::new(),
-        facts: match entry {
-            Entry::Key(entry) => facts(entry, account),
-            Entry::Database(entry) => database::facts(entry, account),
+        facts: match &entry.kind {
+            Kind::AccessKey(key) => facts(entry, key, account),
+            Kind::Database(database) => database::facts(entry, database, account),
         },
-        expression: entry.schedule().0.to_string(),
+        expression: entry.schedule.to_string(),
         rows: Vec::new(),
         first: entry,
     }
 }
 
 /// Returns the settings that an access key shares with similar ones.
-fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
+fn facts(entry: &Entry, key: &AccessKey, account: &str) -> Vec<Fact> {
     let when = Prose::words(rhythm::when(&entry.schedule))
         .say(" (")
         .code(entry.schedule.as_str())
         .say("), ")
         .say(rhythm::window(&entry.schedule, entry.window));
-    let user = match (entry.create_user, &entry.initial_key) {
+    let user = match (key.create_user, &key.initial_key) {
         (true, _) => Prose::words("is created by the stack, which owns all its keys"),
         (false, InitialKey::Create) => Prose::words("already exists; its first key is a new one"),
         (false, InitialKey::Profile(name)) => {
@@ -220,7 +187,7 @@ fn facts(entry: &AccessKey, account: &str) -> Vec<Fact> {
         ("Named readers", named(&entry.readers, account)),
         ("The old key", old_key(entry.old_key)),
     ];
-    if let Some(probe) = &entry.probe {
+    if let Some(probe) = &key.probe {
         facts.push(("A new key must first", self::probe(probe)));
     }
     let fields = keyrota_contract::value::OF_ACCESS_KEYS.map(Prose::name);
@@ -293,7 +260,7 @@ fn probe(probe: &Probe) -> Prose {
 pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
     let mut rotas: Vec<(Rota, Vec<&str>, usize)> = Vec::new();
     for one in arrangements {
-        let (schedule, window) = one.first.schedule();
+        let (schedule, window) = (&one.first.schedule, one.first.window);
         let hours = window.and_then(|window| window.as_hours());
         let hours = hours.map(|hours| hours.to_string()).unwrap_or_default();
         let same = |held: &&mut (Rota, Vec<&str>, usize)| {
@@ -330,7 +297,7 @@ pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
 pub fn timelines(arrangements: &[Arrangement<'_>]) -> Vec<Timeline> {
     let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
     for one in arrangements {
-        let Entry::Key(first) = one.first else {
+        let Some(first) = one.first.as_access_key() else {
             continue;
         };
         match policies.iter_mut().find(|(held, _)| *held == first.old_key) {

@@ -1,8 +1,7 @@
 //! The settings of a secret. Two entries are in the same group if their settings are equal.
 
-use super::Entry;
 use crate::model::{
-    AccessKey, Arn, ChangeAs, Database, Duration, Engine, InitialKey, InitialPassword, KmsKey,
+    AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
     OldKey, PasswordRule, Probe, RotateAs, Tls,
 };
 
@@ -15,15 +14,15 @@ pub struct Setup<'a> {
     kms_key: &'a KmsKey,
     old_key: OldKey,
     readers: &'a [Arn],
-    kind: Kind<'a>,
+    rotate_as: &'a RotateAs,
+    credential: Credential<'a>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
-enum Kind<'a> {
+enum Credential<'a> {
     AccessKey {
         create_user: bool,
         initial_key: &'a InitialKey,
-        rotate_as: &'a RotateAs,
         probe: Option<&'a Probe>,
     },
     Database {
@@ -32,35 +31,24 @@ enum Kind<'a> {
         tls: Tls,
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
-        rotate_as: &'a ChangeAs,
         has_name: bool,
     },
 }
 
 impl<'a> Setup<'a> {
     /// Returns the settings of an entry.
-    pub fn of(entry: Entry<'a>) -> Self {
-        match entry {
-            Entry::Key(entry) => Self::of_key(entry),
-            Entry::Database(entry) => Self::of_database(entry),
-        }
-    }
-
-    fn of_key(entry: &'a AccessKey) -> Self {
-        // A new field must be either compared or excluded here.
-        let AccessKey {
-            user: _,
+    pub fn of(entry: &'a Entry) -> Self {
+        // A new field has to be compared, or be left out here.
+        let Entry {
             place: _,
             secret: _,
-            create_user,
-            initial_key,
             schedule,
             window,
-            rotate_as,
             kms_key,
             old_key,
-            probe,
             readers,
+            rotate_as,
+            kind,
         } = entry;
         Self {
             schedule: schedule.as_str(),
@@ -68,19 +56,33 @@ impl<'a> Setup<'a> {
             kms_key,
             old_key: *old_key,
             readers,
-            kind: Kind::AccessKey {
-                create_user: *create_user,
-                initial_key,
-                rotate_as,
-                probe: probe.as_ref(),
+            rotate_as,
+            credential: match kind {
+                Kind::AccessKey(key) => Credential::of_key(key),
+                Kind::Database(database) => Credential::of_database(database),
             },
         }
     }
+}
 
-    fn of_database(entry: &'a Database) -> Self {
+impl<'a> Credential<'a> {
+    fn of_key(key: &'a AccessKey) -> Self {
+        // A new field has to be compared, or be left out here.
+        let AccessKey {
+            user: _,
+            create_user,
+            initial_key,
+            probe,
+        } = key;
+        Self::AccessKey {
+            create_user: *create_user,
+            initial_key,
+            probe: probe.as_ref(),
+        }
+    }
+
+    fn of_database(database: &'a Database) -> Self {
         let Database {
-            place: _,
-            secret: _,
             engine,
             host: _,
             port: _,
@@ -90,28 +92,14 @@ impl<'a> Setup<'a> {
             tls,
             tls_ca,
             password,
-            rotate_as,
-            schedule,
-            window,
-            kms_key,
-            old_key,
-            readers,
-        } = entry;
-        Self {
-            schedule: schedule.as_str(),
-            window: *window,
-            kms_key,
-            old_key: *old_key,
-            readers,
-            kind: Kind::Database {
-                engine: *engine,
-                initial_password,
-                tls: *tls,
-                tls_ca: tls_ca.as_deref(),
-                password,
-                rotate_as,
-                has_name: dbname.is_some(),
-            },
+        } = database;
+        Self::Database {
+            engine: *engine,
+            initial_password,
+            tls: *tls,
+            tls_ca: tls_ca.as_deref(),
+            password,
+            has_name: dbname.is_some(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Arrow, measure};
 use crate::model::{Arn, KmsKey, Model};
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
-use crate::render::{Rendered, Strategy, resolve, served};
+use crate::render::{Rendered, Strategy, resolve};
 
 /// The maximum number of resources that have a line each.
 const LINES: usize = 12;
@@ -84,8 +84,8 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
     ];
     let any = |held: fn(&Model) -> bool| stacks.iter().any(|one| held(one.model));
     let (stores, uses) = match (
-        any(|model| !model.access_keys.is_empty()),
-        any(|model| !model.databases.is_empty()),
+        any(|model| model.access_keys().next().is_some()),
+        any(|model| model.databases().next().is_some()),
     ) {
         (_, false) => ("stores first keys", "use the current key"),
         (false, true) => ("stores first passwords", "use the current password"),
@@ -151,28 +151,28 @@ fn outside<'a>(
     };
     let mut readers: BTreeSet<&Arn> = BTreeSet::new();
     for model in stacks.iter().map(|rendered| rendered.model) {
-        for entry in &model.access_keys {
-            if !entry.create_user {
-                add("users", entry.user.as_str().into());
+        for entry in model.access_keys() {
+            if !entry.kind.create_user {
+                add("users", entry.kind.user.as_str().into());
             }
         }
-        for database in &model.databases {
-            add("databases", database.endpoint().into());
+        for database in model.databases() {
+            add("databases", database.kind.endpoint().into());
         }
-        for entry in served::all(model) {
-            if let KmsKey::Existing(arn) = entry.kms_key {
+        for entry in model.entries.iter() {
+            if let KmsKey::Existing(arn) = &entry.kms_key {
                 let [.., resource] = arn.parts();
                 add(
                     "key",
                     resource.strip_prefix("key/").unwrap_or(resource).into(),
                 );
             }
-            if let Some(secret) = entry.administrator {
+            if let Some(secret) = entry.administrator() {
                 let text = secret.as_str();
                 let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
                 add("administrators", name.into());
             }
-            readers.extend(entry.readers);
+            readers.extend(&entry.readers);
         }
         for address in &model.alarms.email {
             add("mail", address.as_str().into());

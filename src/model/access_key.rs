@@ -1,0 +1,111 @@
+//! What is specific to an access key of an IAM user.
+
+use super::entry::{Identity, Kind, Specific, parse_rotate_as};
+use super::fields::Fields;
+use super::{Finding, Probe, RotateAs, SecretName, StackName, UserName, probe};
+
+/// An access key of an IAM user.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The IAM user.
+    pub user: UserName,
+    /// Whether the stack creates the user. Every access key of such a user is the stack's.
+    pub create_user: bool,
+    /// The source of the first key.
+    pub initial_key: InitialKey,
+    /// The call that must succeed with a new key before it is promoted.
+    pub probe: Option<Probe>,
+}
+
+/// The source of the first key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum InitialKey {
+    /// A new key.
+    Create,
+    /// The key of a profile in the AWS configuration files.
+    Profile(String),
+}
+
+/// Reads what is specific to an access key.
+pub(super) fn read(fields: &Fields<'_>, stack: Option<&StackName>) -> Specific {
+    let user = fields
+        .require("user")
+        .and_then(|field| field.parse("invalid-name", UserName::parse));
+    Specific {
+        secret: read_secret(fields, stack, user.as_ref()),
+        rotate_as: read_rotate_as(fields),
+        user: user.as_ref().map(|user| Identity {
+            // IAM keeps users' names unique without regard to case.
+            key: user.as_str().to_lowercase(),
+            field: "user",
+            name: format!("the user `{user}`"),
+            reason: "use one entry per user, because a user has two key slots, and rotation needs both",
+        }),
+        kind: read_kind(fields, user).map(Kind::AccessKey),
+    }
+}
+
+/// Reads `rotate_as` of an entry, or of `defaults`.
+pub(super) fn read_rotate_as(fields: &Fields<'_>) -> Option<RotateAs> {
+    fields.value("rotate_as", |field| {
+        field.parse("invalid-value", parse_rotate_as)
+    })
+}
+
+/// Reads `probe` of an entry, or of `defaults`. The inner `None` is `none`.
+pub(super) fn read_probe(fields: &Fields<'_>) -> Option<Option<Probe>> {
+    let probe = fields.get("probe");
+    probe.map_or(Some(None), |field| probe::read(&field))
+}
+
+fn read_secret(
+    fields: &Fields<'_>,
+    stack: Option<&StackName>,
+    user: Option<&UserName>,
+) -> Option<SecretName> {
+    if let Some(field) = fields.get("secret") {
+        return field.parse("invalid-name", SecretName::parse);
+    }
+    let derived = SecretName::parse(&format!("{}/{}", stack?, user?));
+    derived
+        .map_err(|why| {
+            let message = format!("by default it is STACK/USER: {why}");
+            fields.at().report(
+                Finding::error("invalid-name", fields.path("secret"), message)
+                    .hint("specify another name with `secret:`"),
+            );
+        })
+        .ok()
+}
+
+fn read_kind(fields: &Fields<'_>, user: Option<UserName>) -> Option<AccessKey> {
+    let create_user = fields.value("create_user", |field| field.boolean());
+    let initial_key = fields.value("initial_key", |field| {
+        field.parse("invalid-value", parse_initial_key)
+    });
+    let probe = read_probe(fields);
+    let key = AccessKey {
+        user: user?,
+        create_user: create_user?,
+        initial_key: initial_key?,
+        probe: probe?,
+    };
+    if key.create_user && key.initial_key != InitialKey::Create {
+        let message = format!(
+            "the stack creates `{}`, so there is no key to adopt from a profile",
+            key.user
+        );
+        fields.at().refuse("contradiction", message);
+    }
+    Some(key)
+}
+
+fn parse_initial_key(text: &str) -> Result<InitialKey, String> {
+    match text.split_once(':') {
+        None if text == "create" => Ok(InitialKey::Create),
+        Some(("profile", name)) if !name.is_empty() && !name.contains(char::is_control) => {
+            Ok(InitialKey::Profile(name.to_owned()))
+        }
+        _ => Err(format!("expected create or profile:NAME, found `{text}`")),
+    }
+}
