@@ -186,7 +186,7 @@ impl Load {
         }
     }
 
-    /// Adds what both kinds have in common, and returns the load of the function.
+    /// Adds what entries of every kind have in common.
     fn add_common(&mut self, entry: &Entry) {
         let secret = self.world.secret_arn(entry.secret.as_str()).len() + 4;
         let readers = entry.readers.iter().map(|reader| reader.as_str().len());
@@ -199,7 +199,7 @@ impl Load {
             + READER_MENTIONS * readers
             + 2 * self.tags;
         if entry.kms_key == KmsKey::Create {
-            // Readers get a statement of the key's policy, which names them again.
+            // Readers have a statement in the key policy, which names them again.
             let statement = match readers {
                 0 => 0,
                 readers => KEY_STATEMENT_FRAME + secret + readers,

@@ -38,7 +38,7 @@ enum Credential<'a> {
 impl<'a> Setup<'a> {
     /// Returns the settings of an entry.
     pub fn of(entry: &'a Entry) -> Self {
-        // A new field has to be compared, or be left out here.
+        // A new field must be either compared or excluded here.
         let Entry {
             place: _,
             secret: _,
@@ -67,7 +67,7 @@ impl<'a> Setup<'a> {
 
 impl<'a> Credential<'a> {
     fn of_key(key: &'a AccessKey) -> Self {
-        // A new field has to be compared, or be left out here.
+        // A new field must be either compared or excluded here.
         let AccessKey {
             user: _,
             create_user,
