@@ -263,7 +263,7 @@ async fn store(
 /// Stores the same key with another `secretarn`.
 ///
 /// AWSPREVIOUS follows AWSCURRENT by itself and would come to name the same key
-/// twice. The version that holds the key before is marked first, so that
+/// twice. The version that holds the previous key is marked first, so that
 /// AWSPREVIOUS can be put back on it, by the next run if need be: it is how the
 /// next rotation knows which key it may delete.
 async fn correct(

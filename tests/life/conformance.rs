@@ -206,7 +206,7 @@ impl Iam for LocalAws {
     }
 }
 
-/// A rotation function that records its calls, and fails where it is told.
+/// A rotation function that records its calls, and fails where the test says so.
 const FUNCTION: &str = "
 import os
 

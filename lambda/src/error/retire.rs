@@ -37,7 +37,7 @@ pub enum RetireError {
     /// The key that must outlive the old one does not work.
     #[error(
         "retire the old key {key} of {user}: the key {current} of AWSCURRENT is {problem}, so nothing \
-         was touched; see to it that the secret {secret} holds an active key of {user}"
+         was touched; make sure that the secret {secret} holds an active key of {user}"
     )]
     NewKeyUnsound {
         /// The secret's name.

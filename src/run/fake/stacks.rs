@@ -68,7 +68,7 @@ impl StackRecord {
         });
     }
 
-    /// Sets the status and tells of it.
+    /// Sets the status, and adds an event for it.
     pub fn become_(&mut self, status: &str) {
         status.clone_into(&mut self.status);
         let name = self.name.clone();

@@ -17,7 +17,7 @@ pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-west-1";
 /// How long a call takes.
 pub const LATENCY: Duration = Duration::from_millis(20);
-/// No flow waits longer than this; one that does waits for ever.
+/// No flow waits longer than this; one that does never ends.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Who made a key.

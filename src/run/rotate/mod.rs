@@ -1,4 +1,4 @@
-//! Rotations: begun, waited for, and taken up again where one was left.
+//! Rotations: starts them, waits for them, and continues one that did not end.
 
 mod attempt;
 mod database;

@@ -64,8 +64,8 @@ fn survives(
     tell(&format!("teardown, {name}"), explored);
 }
 
-/// The key before is gone. Where a run ended between its proof and its deletion, the
-/// proof looks like a client's use to the next one, and the key is left and told.
+/// The previous key is gone. If a run ended between its proof and its deletion, the proof
+/// looks like a client's use to the next run, which keeps the key and reports it.
 fn retired(fake: &Fake, report: &TeardownReport) {
     let world = fake.world.borrow();
     let current = world.secrets.get("keys/ada");

@@ -1,5 +1,5 @@
-//! What is compared after an attack: what stands outside the one secret, and what the
-//! attacker was told.
+//! Compares after an attack: everything outside the attacked secret, and everything that
+//! the attacker received.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ impl Attack<'_> {
         self.scene.world.check_logs_for_secrets().await;
     }
 
-    /// Expects that the attacker was told no secret.
+    /// Expects that the attacker received no secret.
     pub fn learned(&self) {
         // A part reads the stack's own secrets.
         expect_nothing_learned(&self.scene, &self.attacker, &self.own, self.row.name);

@@ -222,7 +222,7 @@ async fn set<P: Ports>(ports: &P, scene: &Scene<'_>, before: Before) -> Result<(
         Before::Void => {
             ports
                 .journal()
-                .note(Note::new("set", "the old password is void"));
+                .note(Note::new("set", "the old password no longer works"));
             Ok(())
         }
         Before::Retained => {

@@ -58,8 +58,8 @@ impl Scene {
         }
     }
 
-    /// Returns how often somebody logged in to the server as a user whom no rotation of
-    /// the attacked secret is about, or tried a password of another user in vain.
+    /// Returns how often a client logged in to the server as a user that no rotation of the
+    /// attacked secret concerns, or was refused with a password for another user.
     pub fn strangers(&self) -> usize {
         let mut accepted = vec!["passer-by", "foreign"];
         let refused: &[&str] = match self.attacked {
