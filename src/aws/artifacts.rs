@@ -146,7 +146,7 @@ impl Artifacts for Aws {
             return Ok(None);
         };
         let version = object.version_id.filter(|version| version != NULL);
-        // Whoever put it there may have made it as large as S3 takes it.
+        // Others can store an object here that is as large as S3 allows.
         let length = object.content_length;
         let same_length = length.and_then(|one| usize::try_from(one).ok()) == Some(body.len());
         let same = same_length && {

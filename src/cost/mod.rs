@@ -193,7 +193,7 @@ impl Count {
         let mut rotations = Decimal::default();
         for entry in entries {
             rotations = rotations.plus(entry.often);
-            // The client that the credential is for, and whoever else is named.
+            // The client that uses the credential, and the named readers.
             let readers = 1 + entry.readers.len() as u64;
             let reads = Decimal::whole(readers * u64::from(usage.reads_per_hour) * HOURS);
             self.rotating = self.rotating.plus(entry.rotations.all);

@@ -280,7 +280,7 @@ async fn observe_administrator(
     let Some(secret) = context.cloud.secret(reference.as_str()).await? else {
         return Ok(Some(Administrator::Missing));
     };
-    // Its value is for the function alone: whoever deploys need not read it.
+    // Only the function needs its value. The deployer does not have to read it.
     Ok(Some(if secret.deleted.is_some() {
         Administrator::Unusable("is scheduled for deletion".into())
     } else if secret.version_with(CURRENT).is_none() {

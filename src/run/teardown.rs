@@ -126,7 +126,7 @@ async fn encryption_keys(
             continue;
         }
         known.push(id);
-        // Whoever may write the secret can have it lead to any key.
+        // A principal that may write the secret can make it name any key.
         let made = match evidence.lists_key(id) {
             true => Ok(true),
             false => soft(context.cloud.encryption_key_tags(id).await)?
@@ -176,7 +176,7 @@ async fn subjects(
     };
     let named = model.entries.iter().map(|entry| entry.secret.as_str());
     let named: BTreeSet<&str> = named.collect();
-    // The tag finds what an earlier manifest named, whoever wrote it.
+    // The tag finds what an earlier manifest named. It proves nothing: others can write it.
     let tagged = context
         .cloud
         .secrets_tagged(STACK_TAG, model.stack.as_str())

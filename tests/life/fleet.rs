@@ -109,7 +109,7 @@ async fn a_fleet_lives_as_one_stack_does() {
     assert_eq!(status["stacks"].as_array().map(Vec::len), Some(2));
     assert_eq!(status["secrets"].as_array().map(Vec::len), Some(2));
 
-    // An entry that goes leaves its stack behind, which is told of and taken down.
+    // A removed entry leaves its stack behind, which is reported and deleted.
     world.manifest(&manifest(CI_DEPLOYER));
     world
         .keyrota("bootstrap --yes --function-zip function.zip")

@@ -194,7 +194,7 @@ fn a_key_that_could_not_be_stored_is_a_rotations() {
     ] {
         assert_eq!(role(|seen| announce(seen, seconds)), expected);
     }
-    // Whoever may write the secret can put any label on it.
+    // A principal that may write the secret can put any label on it.
     let moment = at("2026-11-01T09:00:00Z").as_second();
     for label in [
         format!("KEYROTA_MAKING_{moment}"),

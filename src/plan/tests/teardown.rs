@@ -350,7 +350,7 @@ fn what_an_unfinished_rotation_left_goes_with_the_same_care() {
     let mut left = subject();
     left.seen.keys[1] = key("AKIAORPHAN");
     let moment = at("2026-11-01T09:00:00Z").as_second();
-    // A label says nothing: whoever may write the secret can put it there.
+    // A label proves nothing: a principal that may write the secret can put it there.
     let secret = left.seen.secret.as_mut().unwrap();
     let labels = secret.secret.versions.get_mut("two").unwrap();
     labels.push(format!("KEYROTA_MAKING_{moment}"));

@@ -151,7 +151,7 @@ impl<'a> Attempt<'a> {
                 || secret.version_with(CURRENT) == Some(version)
             {
                 true => seen = true,
-                // A version that has just been begun may not be told of yet.
+                // Secrets Manager may not report a version that was just created yet.
                 false if seen => return Ok(Outcome::Vanished),
                 false => {}
             }

@@ -73,7 +73,7 @@ async fn set<P: Ports>(ports: &P, event: &Event) -> Result<(), Error> {
     let origin = administrator_key(&origin.map_err(failed)?.stored).expect("a key");
     let caller = Caller::Key(origin);
     let mut keys = ports.keys().list(&caller, &user).await.map_err(failed)?;
-    // The older of two keys is deleted, whoever uses it.
+    // Deletes the older of two keys, even if a client uses it.
     keys.sort_by_key(|key| (key.created, key.id.clone()));
     if keys.len() >= KEYS_PER_USER {
         let oldest: &AccessKeyId = &keys[0].id;

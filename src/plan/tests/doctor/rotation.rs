@@ -23,7 +23,7 @@ fn a_rotation_was_left_unfinished() {
     let told = found(|it| {
         pend(it);
         it.reported = Some("iam:CreateAccessKey: AccessDenied".to_owned());
-        // It began before it was due, and is not to be told of twice.
+        // It started before it was due, and must not be reported twice.
         it.secret().next_rotation = Some(at("2026-10-01T09:00:00Z"));
     });
     expect(&told, "rotation-unfinished", fix, &["AccessDenied"], remedy);
