@@ -18,14 +18,6 @@ impl Function {
         }
     }
 
-    /// Returns its package in the workspace.
-    pub(super) const fn package(self) -> &'static str {
-        match self {
-            Self::AccessKeys => "keyrota-function",
-            Self::Databases => "keyrota-database-function",
-        }
-    }
-
     /// Returns its binary. The names differ, since cargo puts both in one folder;
     /// in the zip each is called `bootstrap`.
     pub(super) const fn binary(self) -> &'static str {

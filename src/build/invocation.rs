@@ -12,18 +12,17 @@ use crate::tool::{self, Output};
 
 use super::function::Function;
 use super::method::{Method, linker_variable, target};
+use super::profile::Profile;
 use super::setting::Setting;
 use super::toolchain::Toolchain;
 use super::{Error, message};
-
-/// The profile that it is built with.
-const PROFILE: &str = "function";
 
 /// The inputs of a build.
 #[derive(Clone, Copy)]
 pub struct BuildInputs<'a> {
     pub function: Function,
     pub architecture: Architecture,
+    pub profile: Profile,
     pub method: &'a Method,
 }
 
@@ -42,6 +41,7 @@ pub async fn run(
     let BuildInputs {
         function,
         architecture,
+        profile,
         method,
     } = order;
     let binary = function.binary();
@@ -53,11 +53,11 @@ pub async fn run(
     command
         .current_dir(source)
         .env_clear()
-        .envs(setting.variables())
-        .env(
-            "CARGO_ENCODED_RUSTFLAGS",
-            rust_flags(setting, source, &target_folder, toolchain),
-        );
+        .envs(setting.variables());
+    if profile == Profile::Function {
+        let flags = rust_flags(setting, source, &target_folder, toolchain);
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags);
+    }
     let words: &[&str] = match method {
         Method::Native | Method::CrossLinker(_) => &["build"],
         Method::Zigbuild => &["zigbuild"],
@@ -65,8 +65,9 @@ pub async fn run(
     };
     command
         .args(words)
-        .args(["--locked", "--profile", PROFILE])
-        .args(["--package", function.package(), "--bin", binary]);
+        .args(["--locked", "--profile", profile.name()])
+        .args(profile.packages().flat_map(|name| ["--package", name]))
+        .args(["--bin", binary]);
     match method {
         Method::Native => {}
         Method::CrossLinker(linker) => {

@@ -10,12 +10,14 @@ mod function;
 mod invocation;
 mod message;
 mod method;
+mod profile;
 mod setting;
 mod toolchain;
 
 pub use error::Error;
 pub use function::Function;
 pub use method::Missing;
+pub use profile::Profile;
 
 use crate::bundle::{self, Fault, Machine};
 use crate::model::Architecture;
@@ -48,16 +50,18 @@ impl From<Architecture> for Machine {
 pub async fn build(
     function: Function,
     architecture: Architecture,
+    profile: Profile,
     listener: &dyn Listener,
 ) -> Result<Vec<u8>, Error> {
     let setting = Setting::of_this_process();
-    build_with(&setting, function, architecture, listener).await
+    build_with(&setting, function, architecture, profile, listener).await
 }
 
 async fn build_with(
     setting: &Setting,
     function: Function,
     architecture: Architecture,
+    profile: Profile,
     listener: &dyn Listener,
 ) -> Result<Vec<u8>, Error> {
     listener.on(Event::Stage(Stage::Building {
@@ -78,6 +82,7 @@ async fn build_with(
         let order = invocation::BuildInputs {
             function,
             architecture,
+            profile,
             method,
         };
         invocation::run(setting, &source, &toolchain, order, listener).await

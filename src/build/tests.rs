@@ -66,14 +66,17 @@ impl Machine {
     }
 
     async fn build(&self, architecture: Architecture) -> (Result<Vec<u8>, Error>, Vec<Event>) {
+        self.build_with(architecture, Profile::Function).await
+    }
+
+    async fn build_with(
+        &self,
+        architecture: Architecture,
+        profile: Profile,
+    ) -> (Result<Vec<u8>, Error>, Vec<Event>) {
         let recorder = Recorder::default();
-        let result = build_with(
-            &self.setting(),
-            Function::AccessKeys,
-            architecture,
-            &recorder,
-        )
-        .await;
+        let function = Function::AccessKeys;
+        let result = build_with(&self.setting(), function, architecture, profile, &recorder).await;
         (result, recorder.events())
     }
 }
@@ -109,10 +112,36 @@ async fn cargo_builds_and_is_heard() {
             }),
             Event::Output(
                 "   Compiling with build --locked --profile function --package keyrota-function \
-                 --bin bootstrap --message-format json-render-diagnostics"
+                 --package keyrota-database-function --bin bootstrap --message-format json-render-diagnostics"
                     .to_owned()
             ),
         ]
+    );
+}
+
+#[tokio::test]
+async fn a_quick_build_has_the_features_of_cargo_run() {
+    let machine = Machine::new();
+    machine.cargo(&[("build", Sample::default())]);
+    let (built, events) = machine
+        .build_with(Architecture::X86_64, Profile::Release)
+        .await;
+    assert_eq!(built.unwrap(), Sample::default().bytes());
+    assert_eq!(
+        events[1],
+        Event::Output(
+            "   Compiling with build --locked --profile release --package keyrota \
+             --package keyrota-function --package keyrota-database-function \
+             --bin bootstrap --message-format json-render-diagnostics"
+                .to_owned()
+        )
+    );
+    // Cargo unifies the features of the packages that it is told to build: these have to
+    // be the ones that `cargo run` takes.
+    let workspace = include_str!("../../Cargo.toml");
+    assert!(
+        workspace.contains(r#"default-members = [".", "lambda", "lambda/database"]"#),
+        "the default members are other packages now"
     );
 }
 
@@ -250,21 +279,28 @@ async fn really_build(name: &str) -> Vec<u8> {
     let parent = tempfile::tempdir().unwrap();
     let source = parent.path().join(name);
     std::fs::create_dir_all(source.join("lambda/src")).unwrap();
+    std::fs::create_dir_all(source.join("lambda/database/src")).unwrap();
     for (path, content) in [
         (
             "Cargo.toml",
-            "[workspace]\nmembers = [\"lambda\"]\nresolver = \"3\"\n\
+            "[workspace]\nmembers = [\"lambda\", \"lambda/database\"]\nresolver = \"3\"\n\
              [profile.function]\ninherits = \"release\"\nstrip = true\n",
         ),
         (
             "Cargo.lock",
-            "version = 4\n[[package]]\nname = \"keyrota-function\"\nversion = \"0.1.0\"\n",
+            "version = 4\n[[package]]\nname = \"keyrota-database-function\"\nversion = \"0.1.0\"\n\
+             [[package]]\nname = \"keyrota-function\"\nversion = \"0.1.0\"\n",
         ),
         (
             "lambda/Cargo.toml",
             "[package]\nname = \"keyrota-function\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
              [[bin]]\nname = \"bootstrap\"\npath = \"src/main.rs\"\n",
         ),
+        (
+            "lambda/database/Cargo.toml",
+            "[package]\nname = \"keyrota-database-function\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+        ),
+        ("lambda/database/src/lib.rs", ""),
         (
             "lambda/build.rs",
             "fn main() {\n    let folder = std::env::var(\"OUT_DIR\").unwrap();\n    \
@@ -307,6 +343,7 @@ async fn really_build(name: &str) -> Vec<u8> {
         invocation::BuildInputs {
             function: Function::AccessKeys,
             architecture,
+            profile: Profile::Function,
             method: &Method::Native,
         },
         &recorder,

@@ -9,6 +9,7 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::function;
 use super::settings::Settings;
+use crate::build::Profile;
 use crate::bundle::{Authorities, Pinned};
 use crate::model::Architecture;
 use crate::port::{Event, Listener as _};
@@ -33,6 +34,14 @@ pub(super) struct BundleCommand {
     /// Instruction set architecture: x86_64 or arm64
     #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64", value_parser = Architecture::parse)]
     architecture: Architecture,
+    /// Build in less time, for a local AWS only
+    ///
+    /// Uses cargo's profile `release`, with the dependencies that `cargo run --release` has
+    /// compiled, and without link-time optimisation. The zip file is larger, and its bytes
+    /// depend on the directory. Without this option, the function is built with the
+    /// profile `function`, as is every function that `bootstrap` builds.
+    #[arg(long)]
+    quick: bool,
 }
 
 /// What a function rotates.
@@ -52,7 +61,12 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
     };
     let (authorities, pins) = from_manifest(settings, strategy)?;
     let output = verb.output.clone().unwrap_or_else(|| name.into());
-    let bundle = function::build(settings, strategy, verb.architecture, &authorities).await?;
+    let profile = match verb.quick {
+        true => Profile::Release,
+        false => Profile::Function,
+    };
+    let build = function::build(settings, strategy, verb.architecture, profile, &authorities);
+    let bundle = build.await?;
     let bundle = bundle.pinned(&pins)?;
     if let Some(parent) = output.parent() {
         std::fs::create_dir_all(parent).map_err(|error| Failed::file("create", parent, &error))?;
@@ -67,6 +81,7 @@ pub(super) async fn run(settings: &Settings, verb: &BundleCommand) -> Result<Exi
     settings.view.show(&BundleResult {
         file: output.display().to_string(),
         architecture: verb.architecture.as_str(),
+        profile: profile.name(),
         bytes: bundle.bytes().len(),
         sha256: bundle.sha256_hex(),
         code_sha256: bundle.code_sha256(),

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::failure::Failed;
 use super::settings::Settings;
-use crate::build::{self, Function};
+use crate::build::{self, Function, Profile};
 use crate::bundle::{Authorities, Bundle, Pinned};
 use crate::model::{Architecture, Database, EntryOf, Finding, Model};
 use crate::render::{Fleet, Pins, Strategy};
@@ -34,13 +34,14 @@ pub(super) async fn build(
     settings: &Settings,
     strategy: Strategy,
     architecture: Architecture,
+    profile: Profile,
     authorities: &[Authorities],
 ) -> Result<Bundle, Failed> {
     let function = match strategy {
         Strategy::AccessKeys => Function::AccessKeys,
         Strategy::Databases => Function::Databases,
     };
-    let executable = build::build(function, architecture, &settings.progress).await?;
+    let executable = build::build(function, architecture, profile, &settings.progress).await?;
     let machine = architecture.into();
     Ok(Bundle::pack_with(&executable, authorities, machine)?)
 }
@@ -123,7 +124,10 @@ impl FunctionSource {
                 Strategy::Databases => (&self.database_function_zip, authorities),
             };
             let bundle = match given {
-                None => build(settings, strategy, architecture, authorities).await?,
+                None => {
+                    let profile = Profile::Function;
+                    build(settings, strategy, architecture, profile, authorities).await?
+                }
                 Some(path) => {
                     let files = match strategy {
                         Strategy::AccessKeys => Vec::new(),

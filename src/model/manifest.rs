@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use unicode_properties::UnicodeGeneralCategory as _;
+
 use super::database::network;
 use super::document::{self, KeyValue, Node, Value};
 use super::entry;
@@ -249,13 +251,24 @@ fn check_entries(root: &Fields<'_>) {
     }
 }
 
+/// Reads tags, and refuses what one of the services refuses: CloudFormation an empty value
+/// (`API_Tag`, in its reference), and IAM keys that differ only in case (*id_tags*).
 fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
     let Some(mapping) = field.any_mapping() else {
         return tags;
     };
+    let mut keys = BTreeMap::<String, &str>::new();
     for (key, field, _) in mapping.fields() {
-        if let Err(why) = check_tag(key, 1, 128) {
+        if let Some(other) = keys.insert(key.to_lowercase(), key) {
+            field.refuse(
+                "invalid-tag",
+                format!(
+                    "`{other}` and `{key}` differ only in case, and IAM takes them for one tag"
+                ),
+            );
+        }
+        if let Err(why) = check_tag(key, "key", 128) {
             field.refuse("invalid-tag", why);
         }
         if key.to_lowercase().starts_with("aws:")
@@ -272,7 +285,7 @@ fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
             );
         }
         let value = field.parse("invalid-tag", |text| {
-            check_tag(text, 0, 256).map(|()| text.to_owned())
+            check_tag(text, "value", 256).map(|()| text.to_owned())
         });
         if let Some(value) = value {
             tags.insert(key.to_owned(), value);
@@ -290,17 +303,23 @@ fn read_tags(field: &Field<'_>) -> BTreeMap<String, String> {
     tags
 }
 
-fn check_tag(text: &str, low: usize, high: usize) -> Result<(), String> {
+/// Checks a tag's key or value as IAM does: characters of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`
+/// (`API_Tag`, in its reference).
+fn check_tag(text: &str, part: &str, longest: usize) -> Result<(), String> {
     let count = text.chars().count();
-    if !(low..=high).contains(&count) {
+    if !(1..=longest).contains(&count) {
         return Err(format!(
-            "a tag's key must have 1 to 128 characters and its value at most 256, but this one has {count}"
+            "the {part} of a tag must have 1 to {longest} characters, but this one has {count}"
         ));
     }
-    let accepted = |one: char| one.is_alphanumeric() || " _.:/=+-@".contains(one);
+    let accepted = |one: char| {
+        use unicode_properties::GeneralCategoryGroup::{Letter, Number, Separator};
+        matches!(one.general_category_group(), Letter | Number | Separator)
+            || "_.:/=+-@".contains(one)
+    };
     match text.chars().find(|one| !accepted(*one)) {
         Some(one) => Err(format!(
-            "a tag cannot contain {one:?}; use letters, digits, spaces, and _ . : / = + - @"
+            "the {part} of a tag cannot contain {one:?}; use letters, digits, spaces, and _ . : / = + - @"
         )),
         None => Ok(()),
     }

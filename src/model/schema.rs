@@ -136,6 +136,7 @@ fn property(field: &'static FieldDefinition, definitions: &mut Map<String, Value
             },
             "additionalProperties": {
                 "type": ["string", "number", "boolean"],
+                "minLength": 1,
                 "maxLength": 256,
                 "pattern": TAG,
             },

@@ -379,6 +379,8 @@ pub struct BundleResult {
     pub file: String,
     /// The processor it is for.
     pub architecture: &'static str,
+    /// Cargo's profile that the executable was built with.
+    pub profile: &'static str,
     /// Its length.
     pub bytes: usize,
     /// Its SHA-256 in hexadecimal.
@@ -392,9 +394,10 @@ pub struct BundleResult {
 impl Show for BundleResult {
     fn human(&self) -> String {
         format!(
-            "{}  {}  {} bytes  sha256 {}\n",
+            "{}  {}  {}  {} bytes  sha256 {}\n",
             self.file.bold(),
             self.architecture,
+            self.profile,
             self.bytes,
             self.sha256
         )

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use keyrota::build::Profile;
 use keyrota::bundle::Bundle;
 use keyrota::model::Architecture;
 use keyrota::port::{Event, Listener};
@@ -31,8 +32,13 @@ impl Function {
             Some(path) => (read(path)?, path.display().to_string()),
             None => {
                 progress::say("building the function");
-                let executable =
-                    keyrota::build::build(kind.function(), architecture, &Teller).await?;
+                let executable = keyrota::build::build(
+                    kind.function(),
+                    architecture,
+                    Profile::Function,
+                    &Teller,
+                )
+                .await?;
                 (executable, "what was built".to_owned())
             }
         };

@@ -60,7 +60,7 @@ static FIELDS: [Field; 15] = [
     Field::optional(
         "tags",
         Form::Tags,
-        "Tags for every resource that takes tags: at most 41, and no key that begins with `aws:` or `keyrota:`.",
+        "Tags for every resource that takes tags: at most 41, without empty values, without keys that differ only in case, and without keys that begin with `aws:` or `keyrota:`.",
     ),
     Field::optional(
         "permissions_boundary",

@@ -35,9 +35,9 @@ pub fn empty_registry() -> Handlebars<'static> {
     registry
 }
 
-/// Returns a YAML double-quoted scalar. Letters and digits of any script stay readable. Every
-/// other character outside printable ASCII is escaped, because YAML folds some of them into
-/// line breaks.
+/// Returns a YAML double-quoted scalar. Every character outside printable ASCII is escaped:
+/// YAML folds some of them into line breaks, and CloudFormation's `GetTemplate` returns `?`
+/// for others (cloudformation-coverage-roadmap#1220).
 fn quoted(text: &str) -> String {
     let mut scalar = String::with_capacity(text.len() + 2);
     scalar.push('"');
@@ -51,7 +51,10 @@ fn double_quoted(text: &str, scalar: &mut String) {
         match one {
             '"' | '\\' => scalar.extend(['\\', one]),
             ' '..='~' => scalar.push(one),
-            _ if one.is_alphanumeric() => scalar.push(one),
+            '\u{80}'..='\u{ffff}' => {
+                // Writing to a string cannot fail.
+                let _ = write!(scalar, "\\u{:04X}", u32::from(one));
+            }
             _ => {
                 // Writing to a string cannot fail.
                 let _ = write!(scalar, "\\U{:08X}", u32::from(one));

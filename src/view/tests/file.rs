@@ -160,6 +160,7 @@ fn generate() {
 #[test]
 fn bundle() {
     let result = BundleResult {
+        profile: "function",
         file: "function.zip".to_owned(),
         architecture: "x86_64",
         bytes: 4_711,
