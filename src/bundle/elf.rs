@@ -1,8 +1,7 @@
-//! Whether an executable can run on Lambda's `provided.al2023`.
+//! Checks whether an executable can run on Lambda's `provided.al2023`.
 //!
-//! What counts is what the dynamic linker will look at, so everything is read
-//! by way of the program headers: section headers may be stripped, and nothing
-//! loads by them.
+//! It reads what the dynamic linker reads, by the program headers. Section headers can be
+//! stripped and are not used for loading.
 
 use std::collections::BTreeSet;
 
@@ -22,10 +21,10 @@ use super::fault::{Machine, PackageFault, Refused, Version};
 /// Source: <https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>
 pub const NEWEST_GLIBC: &str = "2.34";
 
-/// The release of GCC that Amazon Linux 2023's `libgcc_s` is from.
+/// The GCC release of Amazon Linux 2023's `libgcc_s`.
 const NEWEST_GCC: &str = "11.5";
 
-/// What a `provided.al2023` execution environment has, of what Rust links to.
+/// The libraries of a `provided.al2023` execution environment that Rust programs link to.
 const LIBRARIES: [&str; 9] = [
     "libc.so.6",
     "libm.so.6",
@@ -44,7 +43,7 @@ const LITTLE: LittleEndian = LittleEndian;
 ///
 /// # Errors
 ///
-/// Returns every fault that was found.
+/// Returns every fault.
 pub fn check(executable: &[u8], machine: Machine) -> Result<(), Refused> {
     Refused::unless_empty(faults(executable, machine))
 }
@@ -58,8 +57,7 @@ pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<PackageFault> {
     faults
 }
 
-/// Adds what is wrong; the error is a fault after which there is nothing more
-/// to be read.
+/// Adds the faults. The error is a fault after which nothing more can be read.
 fn collect(
     data: &[u8],
     machine: Machine,
@@ -68,8 +66,8 @@ fn collect(
     if !data.starts_with(&ELFMAG) {
         return Err(PackageFault::NotElf);
     }
-    // The class is the fifth byte and the byte order the sixth; a 32-bit header
-    // is shorter, so they are looked at before the header is.
+    // The class is the fifth byte and the byte order the sixth. They are checked before the
+    // header is parsed, because a 32-bit header is shorter.
     if let [_, _, _, _, class, order, ..] = data
         && (*class, *order) != (2, 1)
     {
@@ -98,7 +96,7 @@ fn collect(
     if let Some(kind) = image.kind_other_than_executable(header) {
         return Err(PackageFault::NotExecutable { found: kind });
     }
-    // Another machine's dynamic linker says nothing that its name did not.
+    // If the machine differs, its dynamic linker differs too and is not reported.
     if let Some(interpreter) = &image.interpreter
         && interpreter != expected
         && found == wanted
@@ -125,11 +123,11 @@ fn collect(
     Ok(())
 }
 
-/// Returns the newest version that the runtime's library defines, where the
-/// version asked for is not one of them.
+/// Returns the newest version that the runtime's library defines, if it does not define the
+/// required version.
 ///
-/// `GLIBC_PRIVATE` ties a program to one build of glibc, and the markers
-/// `GLIBC_ABI_…` came after 2.34; so what has no number is refused too.
+/// `GLIBC_PRIVATE` ties a program to one build of glibc, and the markers `GLIBC_ABI_…` are
+/// newer than 2.34. Therefore versions without a number are refused too.
 fn newest_instead(version: &str) -> Option<String> {
     let (family, number) = version.split_once('_')?;
     let newest = match family {
@@ -182,10 +180,10 @@ impl<'data> Image<'data> {
         Ok(image)
     }
 
-    /// Returns what the file is, unless it is an executable.
+    /// Returns the kind of the file, unless it is an executable.
     ///
-    /// A position-independent executable has the type of a shared library. It
-    /// has an interpreter, or is linked statically and says so in a flag.
+    /// A position-independent executable has the type of a shared library, but it has an
+    /// interpreter, or a flag that says that it is linked statically.
     fn kind_other_than_executable(
         &self,
         header: &FileHeader64<LittleEndian>,
@@ -208,7 +206,7 @@ impl<'data> Image<'data> {
         Some(entry.1)
     }
 
-    /// Returns the file's bytes from a virtual address to its segment's end.
+    /// Returns the file's bytes from a virtual address to the end of its segment.
     fn at(&self, address: u64) -> Result<&'data [u8], PackageFault> {
         self.segments
             .iter()
@@ -222,7 +220,7 @@ impl<'data> Image<'data> {
             .ok_or_else(|| PackageFault::Damaged(format!("nothing is loaded at {address:#x}")))
     }
 
-    /// Returns a string of the dynamic string table.
+    /// Returns a string from the dynamic string table.
     fn string(&self, offset: u64) -> Result<String, PackageFault> {
         let missing = || PackageFault::Damaged("a name is outside the string table".to_owned());
         let table = self.at(self.value(DT_STRTAB).ok_or_else(missing)?)?;
@@ -239,7 +237,7 @@ impl<'data> Image<'data> {
         Ok(text(&name[..end]))
     }
 
-    /// Returns the shared libraries that are loaded with the program.
+    /// Returns the shared libraries that the program needs.
     fn libraries(&self) -> Result<Vec<String>, PackageFault> {
         self.dynamic
             .iter()
@@ -248,7 +246,8 @@ impl<'data> Image<'data> {
             .collect()
     }
 
-    /// Returns each library and symbol version asked of it, in order, once.
+    /// Returns each library and symbol version that the program needs, in order and without
+    /// duplicates.
     fn versions(&self) -> Result<BTreeSet<(String, String)>, PackageFault> {
         let mut versions = BTreeSet::new();
         let Some(address) = self.value(DT_VERNEED) else {
@@ -261,7 +260,7 @@ impl<'data> Image<'data> {
             let mut entries = skip(bytes, need.vn_aux.get(LITTLE))?;
             for _ in 0..need.vn_cnt.get(LITTLE) {
                 let entry: &Vernaux<LittleEndian> = read(entries)?;
-                // The dynamic linker lets a weak version be missing.
+                // The dynamic linker accepts that a weak version is missing.
                 if !entry.vna_flags.get(LITTLE).contains(VER_FLG_WEAK) {
                     let version = self.string(entry.vna_name.get(LITTLE).into())?;
                     versions.insert((library.clone(), version));
@@ -332,7 +331,7 @@ mod tests {
         } else {
             (Machine::Aarch64, Machine::X86_64)
         };
-        // Built against this machine's glibc, which may be newer than Lambda's.
+        // It is linked against this machine's glibc, which may be newer than Lambda's.
         let own = faults(&program, own);
         assert!(
             own.iter()

@@ -1,4 +1,4 @@
-//! Finding a Python interpreter that is new enough and complete.
+//! Finds a Python interpreter that is new enough and complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::tool::{self, Output};
 
 use super::{Error, Options};
 
-/// The names that interpreters have, in the order in which they are tried.
+/// The names of interpreters, in the order in which they are tried.
 const NAMES: [&str; 6] = [
     "python3",
     "python3.14",
@@ -21,11 +21,11 @@ const NAMES: [&str; 6] = [
     "python3.10",
 ];
 
-/// The oldest version that the pinned requirements run on.
+/// The oldest version that the pinned requirements support.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Prints the version, the path of the interpreter itself (not of a shim or a
-/// virtual environment around it) and which modules are missing.
+/// Prints the version, the path of the interpreter itself (instead of a shim or a virtual
+/// environment), and the missing modules.
 const QUESTION: &str = "\
 import importlib.util, sys
 print('%d.%d.%d' % sys.version_info[:3])
@@ -35,9 +35,9 @@ print(' '.join(m for m in ('venv', 'ensurepip') if not importlib.util.find_spec(
 /// A Python interpreter that the sandbox can use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Python {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Such as `3.11.7`.
+    /// Its version, such as `3.11.7`.
     pub version: String,
 }
 
@@ -78,12 +78,11 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Finds an interpreter: the one that was asked for, or the first fit one on
-/// the search path.
+/// Finds the specified interpreter, or the first suitable one on the search path.
 ///
 /// # Errors
 ///
-/// Returns what was found instead.
+/// Fails with the unsuitable interpreters that were found.
 pub async fn find(options: &Options) -> Result<Python, Error> {
     let mut found = Vec::new();
     if let Some(asked) = &options.python {
@@ -133,7 +132,7 @@ async fn inspect(program: OsString, options: &Options) -> Result<Python, Rejecte
     Ok(Python { path, version })
 }
 
-/// Returns the program's file: a name is looked for, a path is taken as it is.
+/// Returns the path of a program. A name is searched for, and a path is kept.
 fn resolve(program: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
     match program.to_str() {
         Some(name) if !name.contains('/') => tool::find(name, search_path),
@@ -149,7 +148,7 @@ fn is_new_enough(version: &str) -> bool {
     }
 }
 
-/// Does not hear what an unfit interpreter says: the error sums it up.
+/// Discards the output of an unsuitable interpreter, because the error summarizes it.
 struct SilentListener;
 
 impl Listener for SilentListener {

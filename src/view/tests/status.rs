@@ -1,4 +1,4 @@
-//! What `status` found.
+//! Tests the result of `status`.
 
 use jiff::Timestamp;
 
@@ -129,7 +129,7 @@ fn status() {
     ");
 }
 
-/// Each way in which an old key can go.
+/// Tests each way in which an old key is removed.
 #[test]
 fn when_a_key_goes() {
     let (soon, later, next) = (
