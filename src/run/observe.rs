@@ -129,8 +129,8 @@ pub(super) async fn observe_secret(
         if secret.deleted.is_some() {
             return Ok(Some(ObservedSecret::unread(secret)));
         }
-        // Labels and values come by calls of their own. Where a rotation moved a
-        // label between them, a key would be taken for another than it is.
+        // Labels and values are read by separate calls. If a rotation moved a label between
+        // them, a key would be mistaken for another.
         match read_labelled(context, secret).await? {
             LabelledValues::Agreeing(seen) => return Ok(Some(seen)),
             LabelledValues::Moved(seen) if look >= LOOKS => return Ok(Some(seen)),

@@ -1,5 +1,5 @@
-//! A key that is in use already, adopted from a profile: it works on until its
-//! clients read the secret, and goes with the second rotation.
+//! Adopts a key that is in use, from a profile: it continues to work until its clients read the
+//! secret, and the second rotation deletes it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ async fn an_adopted_key_works_until_the_rotation_after_the_first() {
     test.home.write(".aws/credentials", &profile);
     test.manifest(MANIFEST);
 
-    // Stored as it is, first, so that clients can move.
+    // The key is stored unchanged first, so that clients can switch to the secret.
     let bootstrap = "bootstrap --yes --no-rotate --function-zip function.zip --format json";
     let document = test.keyrota(bootstrap).await.exits(0).json();
     let told = &document["secrets"][0];

@@ -1,13 +1,13 @@
-//! An application that reads its credential from the secret whenever it needs
-//! one, and works on through rotations.
+//! An application that reads its credential from the secret when it needs one, and continues to
+//! work during rotations.
 
 use std::time::Duration;
 
 use crate::environment::{ACCOUNT, CommandOutput, Key, TestEnvironment};
 
-/// Runs a command while an application of the secret's user keeps calling AWS
-/// with the secret's current key. It is never refused: it reads the secret again
-/// once, for a key that was replaced between reading and using it.
+/// Runs a command while an application of the secret's user calls AWS with the secret's current
+/// key. No call may fail: after a refusal, the application reads the secret once more, because
+/// the key may have been replaced after it was read.
 pub async fn works_through(
     test: &TestEnvironment,
     secret: &str,
@@ -27,8 +27,7 @@ pub async fn works_through(
     ran
 }
 
-/// An application that calls AWS with the key that it has read, as long as that
-/// is accepted.
+/// An application that calls AWS with a key until that is refused.
 pub struct Application<'a> {
     test: &'a TestEnvironment,
     secret: &'a str,
@@ -49,19 +48,19 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// Calls until it is refused, and returns how it was.
+    /// Calls until it is refused, and returns the error.
     pub async fn call_on(&mut self) -> String {
         loop {
             if let Err(refused) = self.call().await {
                 return refused;
             }
-            // Leaves the machine to the rotation: this is a load, not a race.
+            // Leaves time for the rotation: this is a load, not a race.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Calls with the key that was read at the end of the call before. Where that
-    /// is refused it reads the secret again, and calls a second and last time.
+    /// Calls with the key that was read after the previous call. If that is refused, it reads
+    /// the secret again and calls a second and last time.
     pub async fn call(&mut self) -> Result<(), String> {
         if self.answer().await.is_err() {
             self.key = self.test.current_key(self.secret).await;
@@ -72,7 +71,7 @@ impl<'a> Application<'a> {
         Ok(())
     }
 
-    /// Reads the secret and calls with what is in it.
+    /// Reads the secret and calls with its key.
     pub async fn call_anew(&mut self) -> Result<(), String> {
         self.key = self.test.current_key(self.secret).await;
         self.calls += 1;

@@ -50,8 +50,8 @@ fn large() -> String {
     manifest(&entries)
 }
 
-/// Renders, and returns the key of a user with one command's part of the deployer's
-/// policy.
+/// Renders, and returns the key of a user with the part of the deployer's policy for one
+/// command.
 async fn planner(test: &TestEnvironment) -> Key {
     test.keyrota("generate").await.exits(0);
     let policy = Policy::read(&test.home.read("rendered/deployer-policy.json"));
@@ -59,11 +59,11 @@ async fn planner(test: &TestEnvironment) -> Key {
     test.make_deployer("planner", &part).await
 }
 
-/// Somebody who acts while another deploys.
+/// A principal that acts during another's deployment.
 struct Intruder {
     s3: aws_sdk_s3::Client,
     cloudformation: aws_sdk_cloudformation::Client,
-    /// The rendered template with something else in it.
+    /// The rendered template, modified.
     template: String,
 }
 
@@ -81,7 +81,7 @@ impl Intruder {
         }
     }
 
-    /// Overwrites every object that is there with something else; returns the keys.
+    /// Overwrites every existing object, and returns the keys of the objects.
     async fn overwrite(&self, test: &TestEnvironment) -> Vec<String> {
         let bucket = bucket();
         let request = test.s3.list_objects_v2().bucket(&bucket);
@@ -102,7 +102,7 @@ impl Intruder {
         written
     }
 
-    /// Makes a change set of the other template; it need not succeed.
+    /// Creates a change set with the modified template, which may fail.
     async fn change_set(&self, number: usize, kind: ChangeSetType) -> Option<String> {
         let request = self.cloudformation.create_change_set().stack_name(STACK);
         let request = request.change_set_name(format!("theirs-{number}"));
@@ -112,13 +112,13 @@ impl Intruder {
     }
 }
 
-/// Returns the bucket that keyrota makes for the stack.
+/// Returns the bucket that keyrota creates for the stack.
 fn bucket() -> String {
     // The first digits of the SHA-256 of the stack's name.
     format!("keyrota-2e361558-{ACCOUNT}-{REGION}")
 }
 
-/// Runs a command while somebody acts after each of its calls, before it gets the answer.
+/// Runs a command and acts after each of its calls, before it gets the response.
 async fn meanwhile(
     test: &TestEnvironment,
     arguments: &str,
@@ -137,7 +137,7 @@ async fn meanwhile(
             Some(done) = watch.recv() => {
                 calls += 1;
                 act(calls).await;
-                // The command may be gone by now.
+                // The command may have ended.
                 let _ = done.send(());
             }
         }
@@ -145,7 +145,7 @@ async fn meanwhile(
 }
 
 impl TestEnvironment {
-    /// Expects that the stack is what was rendered and the function what was built.
+    /// Expects that the stack matches the rendering, and the function the build.
     async fn deployed_ours(&self) {
         let request = self.cloudformation.get_template().stack_name(STACK);
         let held = request.send().await.expect("the template").template_body;
@@ -174,7 +174,7 @@ async fn who_may_plan_does_not_become_an_administrator() {
     test.manifest(&large());
     let key = planner(&test).await;
     let intruder = Intruder::new(&test, &key);
-    // There is a change set of theirs already, and later some more.
+    // The intruder creates a change set before, and more later.
     let theirs = intruder.change_set(0, ChangeSetType::Create).await;
     assert!(theirs.is_some());
     let ran = meanwhile(&test, SOON, async |call| {
@@ -190,7 +190,7 @@ async fn who_may_plan_does_not_become_an_administrator() {
     ran.exits(0);
     test.deployed_ours().await;
 
-    // Nor while it is deployed again, or planned.
+    // The same during another deployment and a plan.
     let changed = large().replace("rotate_as: role", "rotate_as: self");
     test.manifest(&changed);
     test.keyrota("generate").await.exits(0);
@@ -207,7 +207,7 @@ async fn who_may_plan_does_not_become_an_administrator() {
         assert!(!ran.stdout.contains("Evil"), "{ran}");
         assert_eq!(below_plan > 0, may_write, "{ran}");
         if may_write {
-            // The versions of theirs are all that is left of it.
+            // Only the intruder's versions remain.
             let request = test.s3.list_object_versions().bucket(bucket());
             let listed = request.prefix("payments-keys/plan/").send().await;
             for version in listed.expect("versions").versions() {
@@ -245,7 +245,7 @@ async fn who_writes_to_the_bucket_deploys_nothing() {
         test.deployed_ours().await;
     }
     assert!(written > 0);
-    // Nor by waiting: a changed stack names the version that was compared.
+    // Waiting does not help either: a changed stack names the version that was compared.
     let changed = large().replace("rotate_as: role", "rotate_as: self");
     test.manifest(&changed);
     test.keyrota("generate").await.exits(0);
@@ -286,14 +286,14 @@ async fn who_may_plan_cannot_delete_or_change_what_is_deployed() {
     }
     assert_eq!(test.everything().await, before);
 
-    // It is enough for what it is for.
+    // The policy is sufficient for its purpose.
     test.act_as(&key);
     test.manifest(&manifest(ENTRY).replace("account:", "tags: { team: a }\naccount:"));
     let planned = test.changes_nothing(PLAN).await.exits(0).json();
     assert_ne!(planned["changes"], json!([]));
     test.act_as(&test.root());
     test.manifest(&manifest(ENTRY));
-    // Their change set is never executed.
+    // The intruder's change set is never executed.
     test.keyrota(BOOTSTRAP).await.exits(0);
     test.deployed_ours().await;
 }
@@ -354,7 +354,7 @@ async fn a_bucket_that_somebody_made_before_gets_its_settings() {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
     let rendered = test.home.read("rendered/policies/artifact-bucket.json");
     assert_eq!(read(&policy), read(&rendered));
-    // Once they are there, nothing is restored.
+    // When they exist, nothing is restored.
     let ran = test.keyrota(BOOTSTRAP).await.exits(0);
     assert!(!ran.stderr.contains("restored"), "{ran}");
 }
@@ -392,7 +392,7 @@ async fn a_named_bucket_has_to_keep_versions_and_stays_as_it_is() {
         .key("payments-keys/report.csv")
         .body(ByteStream::from_static(b"x"));
     theirs.send().await.expect("it is stored");
-    // With the rendered policy alone, which allows no change of the bucket.
+    // With only the rendered policy, which allows no change of the bucket.
     let policy = test.home.read("rendered/deployer-policy.json");
     let deployer = test.make_deployer("deployer", &policy).await;
     test.act_as(&deployer);
@@ -426,7 +426,7 @@ async fn a_new_large_stack_is_planned_before_there_is_a_bucket() {
     let document = test.keyrota(SOON).await.exits(0).json();
     assert_eq!(document["changes"], changes.len());
 
-    // And with the stack there and the bucket gone, that is said.
+    // If the stack exists and the bucket is missing, that is reported.
     test.manifest(&large().replace("rotate_as: role", "rotate_as: self"));
     let bucket = bucket();
     let versions = test.s3.list_object_versions().bucket(&bucket).send().await;
@@ -442,7 +442,7 @@ async fn a_new_large_stack_is_planned_before_there_is_a_bucket() {
     ran.fails("template-too-long", &[STACK, &bucket, "keyrota bootstrap"]);
 }
 
-/// As the rendered template says, by the AWS CLI.
+/// With the AWS CLI, as the rendered template describes.
 #[tokio::test]
 async fn two_parameters_are_enough_to_deploy_by_hand() {
     let test = TestEnvironment::new().await;

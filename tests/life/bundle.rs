@@ -1,4 +1,4 @@
-//! The function's zip, as it is built and as it is given.
+//! The function's zip file: built, and supplied.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use crate::environment::{Home, TestEnvironment, function_zip};
 
-/// Lets a command find the toolchain that these tests were built with, whose
-/// places follow from the caller's home.
+/// Lets a command find the toolchain that built these tests, which depends on the caller's home
+/// folder.
 fn with_toolchain(command: &mut Command) {
     let home = PathBuf::from(std::env::var_os("HOME").expect("HOME is set"));
     for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
@@ -49,8 +49,8 @@ async fn the_same_source_gives_the_same_bytes() {
     assert_eq!(document["sha256"], sha256_hex(&bytes));
 }
 
-/// With cargo and rustc alone on the search path, one thing or another is missing
-/// for a processor that this machine has not.
+/// With only cargo and rustc on the search path, something is missing to build for another
+/// architecture.
 #[tokio::test]
 async fn what_is_missing_for_another_processor_is_said_with_how_to_get_it() {
     let home = Home::new();
@@ -88,7 +88,7 @@ async fn bootstrap_builds_the_function_where_no_zip_is_given() {
     }
 }
 
-/// Returns the function's zip with its executable changed.
+/// Returns the function's zip file with a modified executable.
 fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     use std::io::{Cursor, Read, Write};
     let file = std::fs::File::open(function_zip()).expect("the shared zip");

@@ -1,4 +1,4 @@
-//! A manifest that changes: what `plan` says of it, and what `bootstrap` does.
+//! A manifest that changes: the output of `plan`, and the effect of `bootstrap`.
 
 use serde_json::Value;
 
@@ -73,7 +73,7 @@ async fn a_changed_manifest_is_planned_and_applied() {
             "{expected}: {planned:#?}"
         );
     }
-    // The page for review says the same in words.
+    // The review page says the same in words.
     let review = "plan --function-zip function.zip --review review.html";
     test.changes_nothing(review).await.exits(0);
     let page = test.home.read("review.html");
@@ -85,7 +85,7 @@ async fn a_changed_manifest_is_planned_and_applied() {
     ] {
         assert!(page.contains(said), "{said}");
     }
-    // Without the flag the exit code says only that it went well; people see a table.
+    // Without the flag, the exit code is 0 and people see a table.
     let plan = "plan --function-zip function.zip";
     let ran = test.changes_nothing(plan).await.exits(0);
     assert!(ran.stdout.contains("AWS::SecretsManager::Secret"), "{ran}");
@@ -113,12 +113,12 @@ async fn a_changed_manifest_is_planned_and_applied() {
             .contains("arn:aws:iam::000000000000:role/app")
     );
 
-    // What the manifest no longer names keeps its value, and rotates no more.
+    // A secret that the manifest no longer names keeps its value and is no longer rotated.
     let mailer = test.secret("prod/mailer").await.expect("it is retained");
     assert!(!mailer.deleted && !mailer.rotation_enabled);
     assert_eq!(test.value("prod/mailer", "AWSCURRENT").await, kept);
 
-    // Teardown finds it all the same.
+    // Teardown finds it anyway.
     let teardown = "teardown --yes --format json";
     let ran = test.keyrota(teardown).await.exits(0);
     assert!(ran.stdout.contains("prod/mailer"), "{ran}");

@@ -1,4 +1,4 @@
-//! The local AWS is held, over HTTP, to the same suites as the tests' fakes.
+//! Runs the fakes' conformance suites against the local AWS over HTTP.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ fn code<E: ProvideErrorMetadata + std::fmt::Debug, R: std::fmt::Debug>(
     code.map_or_else(|| format!("{error:?}"), str::to_owned)
 }
 
-/// The local AWS, and the keys that it has shown.
+/// The local AWS, and the keys that it returned.
 struct LocalAws {
     test: TestEnvironment,
     keys: RefCell<BTreeMap<String, Key>>,
@@ -206,7 +206,7 @@ impl Iam for LocalAws {
     }
 }
 
-/// A rotation function that records its calls, and fails where the test says so.
+/// A rotation function that records its calls, and fails at the step that the test specifies.
 const FUNCTION: &str = "
 import os
 
@@ -249,7 +249,7 @@ impl LocalAws {
         arn
     }
 
-    /// Returns the file with the calls of the function.
+    /// Returns the path of the function's record.
     fn record(&self) -> PathBuf {
         self.test.home.file("calls")
     }

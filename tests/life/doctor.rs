@@ -1,5 +1,5 @@
-//! The faults that `doctor` finds after they were really caused, which of them it fixes,
-//! and which it leaves to a person.
+//! The faults that `doctor` finds after a test caused them, which of them it fixes, and which
+//! it leaves to a person.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn deployed(entries: &[&str], users: &[&str]) -> TestEnvironment {
     test
 }
 
-/// Returns each finding as its ID and subject, with whether it was fixed.
+/// Returns the ID and subject of each finding, and whether it was fixed.
 fn found(ran: &CommandOutput) -> Vec<(String, bool)> {
     let document = ran.json();
     let findings = document["findings"].as_array().expect("findings");
@@ -50,7 +50,7 @@ fn found(ran: &CommandOutput) -> Vec<(String, bool)> {
     found
 }
 
-/// Expects that `doctor` finds these and changes nothing.
+/// Expects that `doctor` finds these faults and changes nothing.
 async fn finds(test: &TestEnvironment, expected: &[&str]) -> CommandOutput {
     let ran = test.changes_nothing(DOCTOR).await;
     let expected: Vec<(String, bool)> = expected
@@ -61,7 +61,7 @@ async fn finds(test: &TestEnvironment, expected: &[&str]) -> CommandOutput {
     ran.exits(if expected.is_empty() { 0 } else { 5 })
 }
 
-/// Expects that `doctor --fix` finds these, and whether each was fixed.
+/// Expects that `doctor --fix` finds these faults, and whether it fixes each.
 async fn fixes(test: &TestEnvironment, code: i32, expected: &[(&str, bool)]) -> CommandOutput {
     let ran = test.keyrota(FIX).await;
     let expected: Vec<(String, bool)> = expected
@@ -90,7 +90,7 @@ async fn of_a_healthy_stack_nothing_is_found() {
     finds(&test, &[]).await;
     let ran = test.keyrota("doctor").await.exits(0);
     assert_eq!(ran.stdout, "No faults found.\n");
-    // There is nothing to ask about either.
+    // There is nothing to confirm either.
     let ran = test.changes_nothing("doctor --fix").await.exits(0);
     assert_eq!(ran.stdout, "No faults found.\n");
     test.keyrota("doctor --yes").await.exits(2);
@@ -128,7 +128,7 @@ async fn rotation_that_was_switched_off_or_changed_is_set_as_the_manifest_says()
     ] {
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
-    // Without an answer nothing is done.
+    // Nothing is done without an answer.
     let ran = test.changes_nothing("doctor --fix").await.exits(6);
     ran.says(&["--yes"]);
 
@@ -139,7 +139,7 @@ async fn rotation_that_was_switched_off_or_changed_is_set_as_the_manifest_says()
         assert!(held.rotation_enabled);
         assert_eq!(held.schedule.as_deref(), Some("cron(0 8 1 * ? *)"));
     }
-    // By that alone nothing has rotated, and what rotates goes on as it did.
+    // Nothing was rotated, and other secrets rotate as before.
     let after = (
         test.current_key("off").await,
         test.current_key("other").await,
@@ -176,7 +176,8 @@ async fn what_was_deleted_or_left_unfinished_is_taken_up() {
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
 
-    // As long as the cause stands, it cannot end. What the deletion hid is mended too.
+    // While the cause remains, the rotation cannot end. The fault that the deletion hid is
+    // fixed too.
     let expected = [
         ("rotation-off secret gone", true),
         ("rotation-unfinished secret left", false),
@@ -248,12 +249,12 @@ async fn what_could_take_a_credential_from_somebody_is_left_to_a_person() {
     ] {
         assert!(ran.stdout.contains(text), "{text}\n{ran}");
     }
-    // Nothing of it is for a program to decide, so that it does not even ask.
+    // A program cannot decide any of this, so it does not even prompt.
     let ran = test.changes_nothing("doctor --fix --format json").await;
     assert_eq!(found(&ran), faults.map(|it| (it.to_owned(), false)));
     ran.exits(5);
 
-    // What it says to do helps.
+    // The remedies that it names work.
     test.delete_key("foreign", &foreign.id).await;
     test.set_key_active("inactive", &inactive.id, true).await;
     test.keyrota("rotate --restore-previous deleted")

@@ -1,4 +1,4 @@
-//! The emulator's own tests, which are Python's, so that one command runs all.
+//! Runs the emulator's own tests, which are in Python.
 
 use std::path::Path;
 use std::process::Command;

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::environment::{CommandOutput, TestEnvironment};
 
-/// Returns the program, about to run a shell script with a secret's credential.
+/// Returns the program with a shell script that gets a secret's credential.
 fn with(test: &TestEnvironment, secret: &str, script: &str) -> Command {
     let mut command = test.program(&format!("exec {secret} -- sh -c"));
     command.arg(script);
@@ -68,7 +68,7 @@ async fn a_command_takes_the_programs_place() {
     let ran = CommandOutput::new("exec", output).exits(0);
     assert!(ran.stdout.starts_with(&format!("{id}\nsh -c ")), "{ran}");
 
-    // It keeps the limit on core dumps that it would have had, and may leave some.
+    // The command keeps the caller's limit on core dumps.
     let exec = format!("exec {} exec app -- ", env!("CARGO_BIN_EXE_keyrota"));
     let dumpable = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))";
     let script = format!("ulimit -Sc 7; {exec} sh -c 'ulimit -Sc; ulimit -Hc'");

@@ -1,5 +1,5 @@
-//! One manifest over several stacks. Its record puts two entries in two stacks, as
-//! hundreds of them would be; the flow is the same.
+//! One manifest with several stacks. Its record puts two entries in two stacks. With hundreds
+//! of entries, the flow is the same.
 
 use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
@@ -45,7 +45,7 @@ async fn a_fleet_lives_as_one_stack_does() {
         );
     }
 
-    // A policy of an entry that is gone goes too.
+    // The policy of a removed entry is removed too.
     let stale = "rendered/policies/secret-prod-gone-0a1b2c3d.json";
     test.home.write(stale, "{}");
     test.keyrota("generate").await.exits(0);
@@ -78,7 +78,7 @@ async fn a_fleet_lives_as_one_stack_does() {
             .all(|secret| secret["verified"] == true && secret["rotated"] == true)
     );
 
-    // Again: nothing to do. And the plan agrees.
+    // The second run changes nothing, and the plan agrees.
     let again = test
         .keyrota("bootstrap --yes --function-zip function.zip --format json")
         .await
@@ -142,8 +142,8 @@ async fn a_fleet_lives_as_one_stack_does() {
     }
 }
 
-/// Without the record both entries would be placed in the first stack: the secret
-/// of the second would be deleted there and made here.
+/// Without the record, both entries would be placed in the first stack: the secret in the
+/// second would be deleted there and created here.
 #[tokio::test]
 async fn a_secret_that_would_move_is_refused() {
     let test = fleet().await;

@@ -1,5 +1,5 @@
-//! What principals with few permissions write on secrets, and the administrator's
-//! commands after it: none of it makes the program touch what is not keyrota's.
+//! Principals with few permissions write to secrets, and the administrator runs commands
+//! afterwards. The program must touch nothing that is not keyrota's.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --fo
 
 const PUT: &[&str] = &["secretsmanager:PutSecretValue"];
 
-/// What somebody may do with a secret of their own.
+/// The permissions of a principal on its own secrets.
 const OWN_SECRET: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [{
@@ -36,7 +36,7 @@ const OWN_SECRET: &str = r#"{
   }]
 }"#;
 
-/// Returns a policy for actions on the stack's one secret.
+/// Returns a policy for actions on the stack's only secret.
 fn on_the_secret(actions: &[&str]) -> String {
     let statement = json!({
         "Effect": "Allow",
@@ -46,7 +46,7 @@ fn on_the_secret(actions: &[&str]) -> String {
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
-/// A principal with a policy of their own.
+/// A principal with its own policy.
 struct Attacker(aws_sdk_secretsmanager::Client);
 
 impl Attacker {
@@ -63,7 +63,7 @@ impl Attacker {
         request.send().await.expect("the secret is tagged");
     }
 
-    /// Stores a value under labels of their choice.
+    /// Stores a value with any labels.
     async fn store(&self, secret: &str, value: &Value, labels: &[&str]) {
         let request = self.0.put_secret_value().secret_id(secret);
         let request = request.secret_string(value.to_string());
@@ -77,7 +77,7 @@ fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-/// Returns a value that names a key, with a secret part that somebody made up.
+/// Returns a value that names a key, with a made-up secret part.
 fn made_up(key: &str, user: &str, arn: &str) -> Value {
     json!({ "accesskey": key, "secretkey": "made/up", "username": user, "secretarn": arn })
 }
@@ -90,7 +90,7 @@ async fn deployed() -> TestEnvironment {
     test
 }
 
-/// Puts a key in the place of the key before, for the day on which all else fails.
+/// Replaces the previous key by a key in reserve.
 async fn reserve(test: &TestEnvironment) -> Key {
     let previous = test.key_in("prod/mailer", "AWSPREVIOUS").await;
     let previous = previous.expect("a key before");
@@ -98,8 +98,8 @@ async fn reserve(test: &TestEnvironment) -> Key {
     test.make_key("mailer").await
 }
 
-/// Returns an account with a key in reserve, and somebody who holds permissions on the
-/// stack's one secret.
+/// Returns an account with a key in reserve, and a principal that holds permissions on the
+/// stack's only secret.
 async fn attacked(actions: &[&str]) -> (TestEnvironment, Key, Attacker) {
     let test = deployed().await;
     let reserve = reserve(&test).await;
@@ -107,7 +107,7 @@ async fn attacked(actions: &[&str]) -> (TestEnvironment, Key, Attacker) {
     (test, reserve, attacker)
 }
 
-/// Returns a value of the stack's one secret that names a key.
+/// Returns a value of the stack's only secret that names a key.
 async fn naming(test: &TestEnvironment, key: &Key, user: &str) -> Value {
     let arn = test.secret("prod/mailer").await.expect("the secret").arn;
     made_up(&key.id, user, &arn)
@@ -118,7 +118,7 @@ async fn is_active(test: &TestEnvironment, user: &str, key: &Key) -> bool {
     keys.get(&key.id) == Some(&true)
 }
 
-/// Returns the notes of a part of a report, by type and name.
+/// Returns the notes in a part of a report, by type and name.
 fn notes(ran: &CommandOutput, part: &str) -> BTreeMap<(String, String), String> {
     let document = ran.json();
     let items = document[part].as_array().expect("items").iter();
@@ -134,8 +134,8 @@ async fn kms_state(test: &TestEnvironment, key: &str) -> String {
     data.key_state.expect("a state").as_str().to_owned()
 }
 
-/// Returns an account in which somebody has made secrets that say that they are the
-/// stack's, with somebody else's user, key, and KMS key.
+/// Returns an account in which another principal has created secrets that claim to be the
+/// stack's, with another principal's user, key, and KMS key.
 async fn with_claims(deployed: bool) -> (TestEnvironment, Key, String) {
     let test = TestEnvironment::new().await;
     test.make_user("mailer").await;
@@ -164,7 +164,7 @@ async fn with_claims(deployed: bool) -> (TestEnvironment, Key, String) {
             attacker.store(name, &value, &[label]).await;
         }
         let Some(action) = policy else { continue };
-        // Nobody is to look at it.
+        // No principal may read it.
         let denied = json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -219,8 +219,8 @@ async fn a_claim_does_not_stop_a_teardown_with_the_teardown_part() {
     assert_eq!(test.stack_status(STACK).await, None);
 }
 
-/// The part's permissions alone, used without the command, do not reach a secret or a
-/// KMS key on which somebody wrote the stack's tag.
+/// Used without the command, the permissions of the part do not reach a secret or a KMS key
+/// that another principal tagged with the stack's tag.
 #[tokio::test]
 async fn a_tag_gives_the_teardown_part_nothing_to_delete() {
     let (test, _, kms_key) = with_claims(true).await;
@@ -255,7 +255,7 @@ async fn a_tag_gives_the_teardown_part_nothing_to_delete() {
     request.send().await.expect("this one is the stack's");
 }
 
-/// What is left of a stack that is gone takes no key with it.
+/// The remains of a deleted stack cause no deletion of keys.
 #[tokio::test]
 async fn without_a_stack_a_teardown_takes_secrets_and_no_keys() {
     let test = deployed().await;
@@ -291,11 +291,11 @@ async fn a_value_that_names_a_key_does_not_make_it_ours() {
     }
 }
 
-/// A version that no rotation can end well with is given up, and its key is not.
+/// A version with which no rotation can succeed is given up, and its key is kept.
 #[tokio::test]
 async fn a_pending_value_that_names_a_key_does_not_make_it_ours() {
     let (test, reserve, attacker) = attacked(PUT).await;
-    // The function refuses another user's at once.
+    // The function immediately refuses another user's key.
     let value = naming(&test, &reserve, "another").await;
     for command in ["rotate", BOOTSTRAP, "doctor --fix --yes"] {
         attacker.store("prod/mailer", &value, &["AWSPENDING"]).await;
@@ -334,7 +334,7 @@ async fn marks_on_the_secret_are_not_believed() {
         let ran = test.keyrota(command).await;
         assert!(is_active(&test, "mailer", &reserve).await, "{ran}");
     }
-    // A first key is being made, says the tag, just when the reserve was.
+    // The tag claims that a first key is being created, at the time of the key in reserve.
     let now = now();
     attacker
         .tag("prod/mailer", &[("keyrota:seeding", &now)])
@@ -391,7 +391,7 @@ async fn changed_tags_are_told_and_restored() {
     let ran = test.keyrota("doctor --format json").await.exits(5);
     assert_eq!(ran.json()["findings"][0]["id"], "tags-changed", "{ran}");
 
-    // The part of the policy that is for it is enough.
+    // The corresponding part of the policy is sufficient.
     test.keyrota("generate --output rendered").await.exits(0);
     let policy = test.home.read("rendered/deployer-policy.json");
     let policy = crate::least::part(&policy, "Bootstrap");
@@ -401,7 +401,8 @@ async fn changed_tags_are_told_and_restored() {
     let mut restored = test.secret("prod/mailer").await.expect("the secret").tags;
     assert_eq!(restored.remove("owner").as_deref(), Some("somebody"));
     assert_eq!(restored, right);
-    // And for nothing else: it writes no tag of its own choice, on no other secret.
+    // It is sufficient for nothing else: no tag with a value of its choice, and no other
+    // secret.
     let config = environment::config(test.endpoint(), &deployer);
     let client = aws_sdk_secretsmanager::Client::new(&config);
     test.make_secret("other", "{}").await;

@@ -1,21 +1,21 @@
-//! Values that somebody else wrote: no command shows what they hold unless it has
-//! the form of what belongs there, and nothing in them acts on a terminal.
+//! Values that another principal wrote: a command shows a field only if it has the expected
+//! format, and nothing in it controls a terminal.
 
 use serde_json::json;
 
 use crate::environment::{CommandOutput, TestEnvironment};
 
-/// A secret access key in the wrong field (the example of AWS's documentation).
+/// A secret access key in the wrong field (the example in AWS's documentation).
 const PASTED: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-/// The same without slashes, which has the form of an IAM user's name.
+/// The same without slashes, so that it is a valid name of an IAM user.
 const PASTED_WORD: &str = "wJalrXUtnFEMIxK7MDENGxbPxRfiCYEXAMPLEKEY";
 
 /// Clears a line, sets a title, hides, reorders, and tries to begin a line.
 const HOSTILE: &str =
     "x\nFORGED\r\u{1b}[2K\u{1b}]0;title\u{7}\u{1b}[8m\u{9b}1m\u{7f}\u{202e}\u{200b}";
 
-/// What is stored, by what each of the value's fields becomes.
+/// The stored values: what each field is replaced by.
 const CASES: [(&str, &str); 6] = [
     ("accesskey", PASTED),
     ("accesskey", HOSTILE),
@@ -37,7 +37,8 @@ const COMMANDS: [&str; 7] = [
 
 const FORMS: [&str; 3] = ["--verbose --format json", "--verbose", "--color always"];
 
-/// Fails where a terminal would obey anything but a line feed or a style of ours.
+/// Fails if the output contains any control character except line feeds and the program's
+/// styles.
 #[track_caller]
 fn expect_plain(ran: &CommandOutput, styled: bool) {
     for text in [&ran.stdout, &ran.stderr] {
@@ -105,11 +106,11 @@ async fn nothing_acts_on_a_terminal_and_no_pasted_secret_is_shown() {
                 "{ran}"
             );
         }
-        // Nothing was stored over it, and no key was made or deleted.
+        // Nothing was stored over it, and no key was created or deleted.
         assert_eq!(test.value("app", "AWSCURRENT").await, Some(value));
         assert_eq!(test.keys("ci-deployer").await, keys);
     }
-    // What AWS says of a name repeats it.
+    // AWS's messages about a name repeat it.
     for form in FORMS {
         let mut command = test.program(&format!("credentials {form}"));
         command.arg(HOSTILE);

@@ -1,5 +1,5 @@
-//! A manifest to begin with: from flags, with what the account says, and never in
-//! place of one that is there.
+//! Creates a manifest: from flags, with data from the account, and never replacing an existing
+//! one.
 
 use crate::environment::{ACCOUNT, Home, Key, TestEnvironment};
 
@@ -63,7 +63,7 @@ async fn what_is_missing_or_wrong_is_a_matter_of_usage() {
         home.keyrota(&init).await.exits(2);
     }
     assert!(!home.file("keyrota.yaml").exists());
-    // No manifest: the way to one is said.
+    // Without a manifest, the hint names `init`.
     home.keyrota("generate")
         .await
         .exits(1)
@@ -103,7 +103,7 @@ async fn users_and_their_keys_are_found() {
             .contains(&format!("account: \"{ACCOUNT}\""))
     );
 
-    // A caller who may not look: it is said, and goes on.
+    // If the caller has no permission to look, that is reported and the command continues.
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
     let nobody: Key = test.make_user_with("visitor", policy).await;
     test.act_as(&nobody);

@@ -1,8 +1,8 @@
-//! Commands that are ended between any two of their changes, and run again.
+//! Interrupts commands between any two of their changes, and runs them again.
 //!
-//! The number of changes is not written down here: each run stops one change
-//! later than the one before, until one comes to its end. Every run has a stack,
-//! a user and a secret of its own in the same account.
+//! The number of changes is not written here: each run is stopped one change later than the one
+//! before, until one completes. Each run has its own stack, user, and secret in the same
+//! account.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use crate::environment::{CommandOutput, Fault, Proxy, Stop, TestEnvironment};
 /// How a command is ended.
 #[derive(Clone, Copy, Debug)]
 enum Termination {
-    /// At once: SIGKILL.
+    /// SIGKILL, immediately.
     Kill,
     /// SIGINT (Ctrl-C), after which the program reports the next step.
     Interrupt,
 }
 
-/// More changes than any command makes.
+/// More than the number of changes of any command.
 const MANY: u32 = 80;
 
 struct Subject<'a> {
@@ -29,7 +29,7 @@ struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Makes what a run needs: a manifest, and a user unless the stack makes it.
+    /// Prepares a run: a manifest, and a user unless the stack creates it.
     async fn new(test: &'a TestEnvironment, name: &str, settings: &str) -> Self {
         let subject = Self {
             test,
@@ -55,8 +55,7 @@ impl<'a> Subject<'a> {
         self.test.keyrota(&self.arguments(verb)).await
     }
 
-    /// Runs a command up to a stop and ends it there; returns nothing where it
-    /// came to its own end before.
+    /// Runs a command and ends it at a stop. Returns `None` if it completes before.
     async fn cut(&self, verb: &str, stop: Stop, termination: Termination) -> Option<()> {
         let arguments = self.arguments(verb);
         let proxy = Proxy::start(self.test.endpoint(), Fault::Stop(stop)).await;
@@ -94,8 +93,8 @@ impl<'a> Subject<'a> {
         Some(())
     }
 
-    /// Expects that all is well: the one credential works, and no key, change set
-    /// or mark is left of the run that was ended.
+    /// Expects the correct final state: the only credential works, and the interrupted run left
+    /// no key, change set, or tag.
     async fn expect_well(&self, what: &str) {
         let status = self.keyrota("status --check").await;
         assert_eq!(status.code, Some(0), "{what}: {status}");
@@ -126,7 +125,7 @@ impl<'a> Subject<'a> {
         );
     }
 
-    /// Takes everything down and expects that nothing of the run's is left.
+    /// Removes everything and expects that nothing of the run remains.
     async fn clear(&self, what: &str) {
         let teardown = "teardown --yes --force-delete-secrets";
         let ran = self.keyrota(teardown).await;
@@ -134,8 +133,7 @@ impl<'a> Subject<'a> {
         self.expect_nothing(what).await;
     }
 
-    /// Expects that of all that was made only the user is left, if the stack did
-    /// not make it: nobody else is in this account.
+    /// Expects that only the user remains, if the stack did not create it.
     async fn expect_nothing(&self, what: &str) {
         let left = self.test.everything().await;
         let left: Vec<&String> = left
@@ -147,7 +145,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Returns every stop, one change after the other, before and after it.
+/// Returns every stop: before and after each change.
 fn stops() -> impl Iterator<Item = Stop> {
     (1..=MANY).flat_map(|number| [Stop::Before(number), Stop::After(number)])
 }

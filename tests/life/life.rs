@@ -1,15 +1,14 @@
-//! The whole life of a stack: deployed, deployed again, rotated, read, taken
-//! down, taken down again.
+//! The whole life of a stack: deployed, deployed again, rotated, read, deleted, and deleted
+//! again.
 //!
-//! Three accounts between them hold every pair of a way to rotate, an
-//! encryption key and a user that is there or is made, under a caller that no
-//! policy holds back, an administrator, and a deployer with the policy that is
-//! rendered for it and no more.
+//! Together, three accounts contain every pair of a way to rotate, an encryption key, and an
+//! existing or created user. The caller is root, an administrator, or a deployer with only the
+//! rendered policy.
 
 use crate::environment::{ACCOUNT, ADMINISTRATOR, REGION, TestEnvironment};
 use crate::stages::Life;
 
-/// An entry of a manifest, and the expectations.
+/// An entry of a manifest, and its expected properties.
 pub struct Entry {
     pub user: &'static str,
     pub secret: &'static str,

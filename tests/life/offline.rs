@@ -116,7 +116,7 @@ async fn a_shell_reads_its_completions() {
     let output = shell.current_dir(home.path()).output().await;
     let output = output.expect("bash can be started");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "bootstrap");
-    // In every form the script and nothing else.
+    // In every format, only the script is printed.
     let again = home.keyrota("completions bash --format json").await;
     assert_eq!(again.exits(0).stdout, ran.stdout);
     let ran = home.keyrota("completions csh").await.exits(2);

@@ -1,5 +1,4 @@
-//! The pins on the local AWS: a function serves what was packed with it for its template,
-//! and nothing else.
+//! The pins on the local AWS: a function serves only what its zip file pins.
 
 use aws_sdk_cloudformation::types::Capability;
 use aws_sdk_lambda::primitives::Blob;
@@ -13,8 +12,7 @@ const STACK: &str = "payments-keys";
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 const MANIFEST: &str = "version: 1\nstack: payments-keys\naccess_keys:\n  - { user: ci-deployer, secret: prod/ci-deployer, rotate_as: role }\n";
 
-/// Returns the function's zip with the pins that `generate` wrote, as `keyrota bundle`
-/// packs it.
+/// Returns the function's zip file with the pins that `generate` wrote, like `keyrota bundle`.
 fn packed(test: &TestEnvironment) -> Vec<u8> {
     let text = test.home.read("rendered/pins/function.json");
     let path = format!("pins/{}.json", sha256_hex(text.as_bytes()));
@@ -24,14 +22,14 @@ fn packed(test: &TestEnvironment) -> Vec<u8> {
     packed.bytes().to_vec()
 }
 
-/// Returns the function's zip without pins.
+/// Returns the function's zip file without pins.
 pub fn bare() -> Bundle {
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     let zip = std::fs::read(function_zip()).expect("the shared zip");
     Bundle::inspect(zip, Machine::X86_64).expect("a zip")
 }
 
-/// Changes the deployed function's code alone.
+/// Changes only the code of the deployed function.
 async fn replace_code(test: &TestEnvironment, zip: Vec<u8>) {
     let functions = test.lambda.list_functions().send().await;
     let functions = functions.expect("functions").functions.unwrap_or_default();
@@ -74,7 +72,7 @@ async fn store_first_key(test: &TestEnvironment) -> Key {
     key
 }
 
-/// By the AWS CLI's two parameters, with the zip that belongs to the template.
+/// With the AWS CLI's two parameters, and the zip file that belongs to the template.
 #[tokio::test]
 async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
     let test = TestEnvironment::new().await;
@@ -99,7 +97,7 @@ async fn a_stack_that_was_deployed_by_hand_rotates_with_its_own_zip() {
     assert_ne!(held["accesskey"], Value::from(key.id));
 }
 
-/// The hint of the function's error is enough where the stack names the wrong zip.
+/// If the stack names the wrong zip file, the hint of the function's error is sufficient.
 #[tokio::test]
 async fn bootstrap_replaces_a_wrong_zip_that_was_deployed_by_hand() {
     let test = TestEnvironment::new().await;
@@ -119,8 +117,7 @@ async fn bootstrap_replaces_a_wrong_zip_that_was_deployed_by_hand() {
     test.keyrota("rotate --format json").await.exits(0);
 }
 
-/// `bootstrap` names the command that puts the uploaded code back, and after that
-/// command it succeeds.
+/// `bootstrap` names the command that restores the uploaded code, and succeeds after it.
 #[tokio::test]
 async fn code_that_was_replaced_by_hand_is_put_back_by_the_named_command() {
     let test = TestEnvironment::new().await;
@@ -150,8 +147,8 @@ async fn code_that_was_replaced_by_hand_is_put_back_by_the_named_command() {
     test.keyrota("rotate --format json").await.exits(0);
 }
 
-/// A zip for another manifest, and one without pins: nothing is rotated, and the error
-/// says why and what to do.
+/// With a zip file for another manifest or without pins, nothing is rotated, and the error says
+/// why and names the next step.
 #[tokio::test]
 async fn a_zip_for_another_template_rotates_nothing() {
     let test = TestEnvironment::new().await;
@@ -171,7 +168,7 @@ async fn a_zip_for_another_template_rotates_nothing() {
         assert!(error.contains("run `keyrota bootstrap`"), "{ran}");
         assert_eq!(test.value("prod/ci-deployer", "AWSCURRENT").await, before);
     }
-    // A deployment puts it right.
+    // A deployment corrects it.
     test.keyrota("generate").await.exits(0);
     replace_code(&test, packed(&test)).await;
     test.keyrota("rotate --format json").await.exits(0);

@@ -1,5 +1,5 @@
-//! Accounts that a deployment cannot begin in: each refusal names the thing and
-//! the next step, and nothing was changed.
+//! Accounts in which a deployment is refused: each refusal names the cause and the next step,
+//! and nothing was changed.
 
 use crate::environment::{ADMINISTRATOR, Key, TestEnvironment};
 
@@ -60,7 +60,7 @@ async fn no_credentials_and_wrong_ones_are_told_apart_from_all_else() {
 async fn an_endpoint_that_does_not_answer_is_unavailable() {
     let test = TestEnvironment::new().await;
     test.manifest(MANIFEST);
-    // Taken and closed again: nothing listens there.
+    // A port that is closed again: nothing listens on it.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -154,13 +154,13 @@ async fn every_finding_in_the_account_is_told_at_once() {
     ] {
         assert!(told.contains(text), "{text}\n{ran}");
     }
-    // The same for people, with the number of them.
+    // The same for people, with the number of findings.
     let ran = test
         .changes_nothing("bootstrap --yes --function-zip function.zip")
         .await
         .exits(3);
     ran.says(&["10 errors", "error[no-user] user nobody", "hint:"]);
-    // A plan says what would stand in the way.
+    // A plan shows what would prevent a deployment.
     let planned = test.changes_nothing(PLAN).await.findings();
     assert_eq!(planned.len(), 10, "{planned:?}");
 }
@@ -188,7 +188,7 @@ async fn a_foreign_key_leaves_room_for_a_first_key_but_for_no_rotation() {
         .json();
     assert_eq!(status["secrets"][0]["state"], "never_rotated");
 
-    // The foreign key is in use: rotation does not take its place.
+    // The foreign key is in use, so the rotation does not replace it.
     let ran = test.keyrota("rotate --format json").await.exits(1);
     let error = &ran.json()["secrets"][0]["error"];
     assert!(
@@ -219,7 +219,7 @@ async fn without_a_terminal_and_without_yes_nothing_is_done() {
         .await
         .exits(6);
     ran.fails("declined", &["--yes"]);
-    // Nothing to do needs no answer.
+    // If there is nothing to do, there is no prompt.
     test.manifest(
         &MANIFEST
             .replace("payments-keys", "another")

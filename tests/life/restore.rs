@@ -34,7 +34,7 @@ async fn the_key_before_comes_back_and_rotation_goes_on() {
         );
         test.keyrota("status --check").await.exits(0);
 
-        // The key that was put aside makes room, and the restored one stays.
+        // The next rotation deletes the key that was replaced, and keeps the restored one.
         test.keyrota("rotate").await.exits(0);
         let keys = test.keys("app").await.expect("keys");
         assert!(keys[&old.id] && !keys.contains_key(&new.id), "{keys:?}");
@@ -60,7 +60,7 @@ async fn the_sweep_takes_the_key_that_was_put_aside() {
     assert_eq!((keys[&old.id], keys[&new.id]), (true, false));
     assert_eq!(test.current_key("app").await, old);
 
-    // Now it cannot be brought back, and nothing changes.
+    // Now it cannot be restored, and nothing changes.
     let arguments = "rotate --restore-previous app --format json";
     let ran = test.changes_nothing(arguments).await.exits(1);
     let error = ran.json()["secrets"][0]["error"].to_string();

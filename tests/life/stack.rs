@@ -1,5 +1,5 @@
-//! Stacks in states that a deployment meets: failed, somebody else's, and one
-//! that is only a change set yet.
+//! Existing stacks that a deployment finds: failed, another project's, and one that has only a
+//! change set.
 
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 
@@ -19,7 +19,7 @@ async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
     let test = TestEnvironment::new().await;
     test.make_user("ci-deployer").await;
     test.manifest(MANIFEST);
-    // The stack's log group is taken, so that its creation fails.
+    // The stack's log group exists, so its creation fails.
     let group = "/keyrota/payments-keys";
     let request = test.logs.create_log_group().log_group_name(group);
     request.send().await.expect("the log group is made");
@@ -48,12 +48,12 @@ async fn a_stack_that_rolled_back_is_named_removed_and_made_again() {
     }
     test.keyrota("teardown --yes").await.exits(0);
     assert_eq!(test.stack_status("payments-keys").await, None);
-    // What was retained when the stack rolled back is not in the way.
+    // A resource that was retained after the rollback causes no conflict.
     let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["secrets"][0]["verified"], true);
 }
 
-/// A resource that fails: there is no such user.
+/// A resource that fails because the user does not exist.
 const BROKEN: &str = "
 Resources:
   Broken:
@@ -100,12 +100,12 @@ async fn after_an_update_that_rolled_back_the_next_goes_on() {
     test.until_stack_is("payments-keys", "UPDATE_ROLLBACK_COMPLETE")
         .await;
 
-    // As it is now it is as the manifest says.
+    // In its current state, it matches the manifest.
     let document = test.keyrota(BOOTSTRAP).await.exits(0).json();
     assert_eq!(document["changes"], 0);
     test.keyrota("status --check").await.exits(0);
     assert_eq!(test.current_key("prod/ci-deployer").await, key);
-    // And it can be changed.
+    // It can be changed too.
     test.manifest(&MANIFEST.replace(
         "[{ user: ci-deployer, secret: prod/ci-deployer }]",
         "[{ user: ci-deployer, secret: prod/ci-deployer }, { user: mailer, secret: prod/mailer }]",
@@ -142,7 +142,7 @@ async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
     let test = TestEnvironment::new().await;
     test.make_user("ci-deployer").await;
     test.manifest(MANIFEST);
-    // What an earlier version's interrupted plan leaves behind, or somebody else.
+    // As an interrupted plan of an earlier version, or another principal, leaves it.
     let request = test.cloudformation.create_change_set();
     let request = request
         .stack_name("payments-keys")
@@ -153,7 +153,7 @@ async fn a_stack_that_is_a_change_set_only_is_no_hindrance() {
     request.send().await.expect("the change set is made");
     test.until_stack_is("payments-keys", "REVIEW_IN_PROGRESS")
         .await;
-    // A plan neither uses it nor removes it.
+    // A plan neither uses nor removes it.
     let ran = test.changes_nothing(PLAN).await.exits(4);
     assert!(!ran.stdout.contains("\"Topic\""), "{ran}");
     let status = test.keyrota("status --format json").await.exits(0).json();

@@ -1,4 +1,4 @@
-//! The stages of a stack's life, each with the state of AWS after it.
+//! The stages of a stack's life, and the state of AWS after each.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::environment::{ACCOUNT, Key, TestEnvironment};
 use crate::life::{Entry, STACK};
 
-/// The keys of an entry's secret: the one in use, and the one before it.
+/// The keys of an entry's secret: the current one and the previous one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Keys {
     current: Key,
     previous: Key,
 }
 
-/// The life of one stack, stage by stage.
+/// The life of a stack, stage by stage.
 pub struct Life<'a> {
     pub test: &'a TestEnvironment,
     pub entries: &'a [Entry],
@@ -124,8 +124,7 @@ impl Life<'_> {
         }
     }
 
-    /// Expects that a secret is as it is after any rotation that ended well, and
-    /// returns its keys.
+    /// Expects the state of a secret after a successful rotation, and returns its keys.
     async fn held(&self, entry: &Entry) -> Keys {
         let test = self.test;
         let secret = test.secret(entry.secret).await.expect("the secret");
@@ -190,7 +189,7 @@ impl Life<'_> {
         for ((entry, told), before) in self.entries.iter().zip(told).zip(before) {
             let held = self.held(entry).await;
             check_rotated(entry, told, before, &held);
-            // The key before the last one is gone.
+            // The key before the previous one is deleted.
             assert_eq!(
                 self.test.holder(&before.previous).await,
                 Err("InvalidClientTokenId".into())
@@ -250,7 +249,7 @@ impl Life<'_> {
                 ])
             );
             for key in keys {
-                // The next rotation takes the old key, and nothing does before.
+                // The next rotation deletes the old key, and nothing does so earlier.
                 let deletes = match key["role"] == "previous" {
                     true => &told["next_rotation"],
                     false => &Value::Null,
@@ -260,7 +259,7 @@ impl Life<'_> {
                 assert_eq!(key["held"], false);
             }
         }
-        // For people, too.
+        // The same for people.
         let ran = self.test.keyrota("status").await.exits(0);
         for entry in self.entries {
             assert!(ran.stdout.contains(entry.secret), "{ran}");
@@ -293,7 +292,7 @@ impl Life<'_> {
                 assert_eq!(test.keys(entry.user).await, None);
                 continue;
             }
-            // The key in use works on; it is said where its secret part is.
+            // The current key continues to work, and the output says where its secret part is.
             let arn = format!("arn:aws:iam::{ACCOUNT}:user/{}", entry.user);
             assert_eq!(test.holder(&keys.current).await, Ok(arn));
             assert!(
@@ -325,8 +324,8 @@ impl Life<'_> {
         self.check_nothing_but_keys(before).await;
     }
 
-    /// Expects the account as it was, but for keys of users that were there, and
-    /// KMS keys that are on their way out.
+    /// Expects the initial state of the account, except for keys of users that existed and KMS
+    /// keys that are pending deletion.
     async fn check_nothing_but_keys(&self, before: &[String]) {
         let after = self.test.everything().await;
         let left: Vec<&String> = after

@@ -62,7 +62,7 @@ async fn each_state_is_told_and_the_check_fails() {
     ];
     let expected = expected.map(|(user, state)| (user.to_owned(), state.to_owned()));
     assert_eq!(states, BTreeMap::from(expected));
-    // Without the flag to tell is enough; people read why.
+    // Without the flag, the exit code is 0 and people read the reason.
     let ran = test.keyrota("status").await.exits(0);
     for text in [
         "is inactive",

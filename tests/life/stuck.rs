@@ -10,8 +10,8 @@ version: 1
 stack: payments-keys
 access_keys: [{ user: mailer, secret: prod/mailer, rotate_as: role }]
 ";
-/// A new key has to be allowed something, so that a rotation can be made to fail
-/// between storing the key and promoting it.
+/// A new key needs a permission, so that a rotation can be made to fail between storing the key
+/// and promoting it.
 const PROBED: &str = "\
 version: 1
 stack: payments-keys
@@ -33,7 +33,7 @@ async fn deployed(manifest: &str) -> TestEnvironment {
     test
 }
 
-/// Deploys a secret with a probe that its user passes for now.
+/// Deploys a secret with a probe that its user passes at first.
 async fn probed() -> TestEnvironment {
     let test = TestEnvironment::new().await;
     test.make_user("mailer").await;
@@ -61,7 +61,7 @@ async fn state(test: &TestEnvironment) -> String {
         .to_owned()
 }
 
-/// Expects that everything is well: two keys at most, and all of them known.
+/// Expects the correct state: at most two keys, both known.
 async fn expect_well(test: &TestEnvironment) {
     assert_eq!(state(test).await, "ok");
     let status = test
@@ -101,7 +101,7 @@ async fn a_rotation_that_may_make_no_key_says_why_and_ends_well_once_it_may() {
     test.holder(&before).await.expect("the current key works");
     assert_eq!(state(&test).await, "stuck");
 
-    // Nothing has changed, so neither does the answer; nothing is lost either.
+    // Nothing has changed, so the result is the same, and nothing is lost.
     let again = test.keyrota(ROTATE).await.exits(1);
     assert!(error(&again).contains("AccessDenied"), "{again}");
     assert_eq!(test.current_key("prod/mailer").await, before);
@@ -160,7 +160,7 @@ async fn a_pending_key_that_is_gone_is_given_up() {
     expect_well(&test).await;
 }
 
-/// A rotation whose label was removed.
+/// The label of the rotation was removed.
 #[tokio::test]
 async fn the_key_of_a_cancelled_rotation_is_known_and_in_nobodys_way() {
     let test = probed().await;

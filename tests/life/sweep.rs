@@ -1,6 +1,5 @@
-//! Old keys that go by their own: what `status` says beforehand, what the
-//! function does when the hourly rule sends it its input, and that the key in use
-//! is never touched.
+//! Old keys that are removed on schedule: what `status` predicts, and what the function does
+//! when the hourly rule invokes it. The current key is never touched.
 
 use std::time::Duration;
 
@@ -70,13 +69,13 @@ fn moment(value: &Value) -> Timestamp {
     text.parse().expect("a moment")
 }
 
-/// Returns how long after it was replaced something happens to a key.
+/// Returns the time between the replacement of a key and its deactivation or deletion.
 fn after(old: &Value, what: &str) -> SignedDuration {
     moment(&old[what]).duration_since(moment(&old["last_rotated"]))
 }
 
-/// Uses a key, in a second that is later than when it was replaced: IAM reports the last
-/// use in whole seconds.
+/// Uses a key in a later second than that of its replacement, because IAM reports the last use
+/// in whole seconds.
 async fn use_key(test: &TestEnvironment, user: &str, key: &Key) {
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
     assert_eq!(test.holder(key).await, Ok(arn));
@@ -90,7 +89,7 @@ async fn previous(test: &TestEnvironment, user: &str) -> Key {
     test.key_in(user, "AWSPREVIOUS").await.expect("a key")
 }
 
-/// Returns what the function has measured by a name, the last of it first.
+/// Returns the values of one of the function's metrics, the newest first.
 async fn metric(test: &TestEnvironment, name: &str) -> Vec<Value> {
     let request = test.logs.filter_log_events();
     let request = request.log_group_name("/keyrota/payments-keys");
@@ -124,14 +123,14 @@ async fn old_keys_go_when_their_time_comes_and_not_while_they_are_used() {
         assert!(inputs[0].contains(&format!("\"{arn}\"")), "{inputs:?}");
     }
 
-    // At once, at the end of the rotation.
+    // It is deleted immediately, at the end of the rotation.
     assert_eq!(old_key(&test, "gone").await, None);
     assert_eq!(test.keys("gone").await.expect("keys").len(), 1);
     let idle = old_key(&test, "idle").await.expect("it is there");
     assert_eq!(idle["status"], "Inactive");
     assert_eq!(after(&idle, "deletes"), SignedDuration::from_hours(1));
 
-    // What is going to happen to the others.
+    // What will happen to the others.
     let quick = old_key(&test, "quick").await.expect("it is there");
     assert_eq!(quick["status"], "Active");
     assert_eq!(after(&quick, "deactivates"), SignedDuration::from_secs(1));
@@ -148,7 +147,7 @@ async fn old_keys_go_when_their_time_comes_and_not_while_they_are_used() {
     let appliance = old_key(&test, "appliance").await.expect("it is there");
     assert_eq!(appliance["deletes"], appliance["next_rotation"]);
 
-    // Two clients have not moved.
+    // Two clients still use the old key.
     seconds(2).await;
     let (busy, forced) = (
         previous(&test, "busy").await,
@@ -166,7 +165,7 @@ async fn old_keys_go_when_their_time_comes_and_not_while_they_are_used() {
         }
     }
 
-    // Deactivated and not deleted at once, though the time for both has passed.
+    // It is deactivated but not deleted, though both times have passed.
     test.sweep().await;
     let quick = old_key(&test, "quick").await.expect("it is watched first");
     assert_eq!(
@@ -189,7 +188,7 @@ async fn old_keys_go_when_their_time_comes_and_not_while_they_are_used() {
     assert_eq!(old_key(&test, "quick").await, None);
     assert_eq!(test.keys("quick").await.expect("keys").len(), 1);
 
-    // The patience with one of them ends.
+    // The time for which the use of one of them is respected ends.
     while old_key(&test, "forced").await.expect("it is there")["held"] == true {
         seconds(1).await;
         use_key(&test, "forced", &forced).await;
@@ -204,7 +203,7 @@ async fn old_keys_go_when_their_time_comes_and_not_while_they_are_used() {
     assert!(after(&late, "deletes") > SignedDuration::from_hours(1));
     use_key(&test, "busy", &busy).await;
 
-    // Whatever went, the keys in use did not, and the others are as they were.
+    // The current keys were not removed, and the others are unchanged.
     for (user, key) in USERS.into_iter().zip(&current) {
         assert_eq!(&test.current_key(user).await, key);
         use_key(&test, user, key).await;
@@ -212,7 +211,7 @@ async fn old_keys_go_when_their_time_comes_and_not_while_they_are_used() {
     for user in ["patient", "appliance"] {
         use_key(&test, user, &previous(&test, user).await).await;
     }
-    // The next rotation needs the places, and takes them.
+    // The next rotation needs the old keys' places, and deletes them.
     test.keyrota("rotate --format json").await.exits(0);
     for key in [&busy, &forced] {
         assert_eq!(test.holder(key).await, Err("InvalidClientTokenId".into()));
@@ -234,12 +233,12 @@ async fn nothing_else_of_a_user_is_touched() {
     seconds(2).await;
     test.sweep().await;
     assert_eq!(old_key(&test, "quick").await, None);
-    // Somebody else's key has the place now, and stays, used or not.
+    // Another principal's key has the place now, and stays whether or not it is used.
     let theirs = test.make_key("quick").await;
     let before = test.everything().await;
     test.sweep().await;
     assert_eq!(test.everything().await, before);
-    // So does that of a rotation which is not finished.
+    // So does the key of an unfinished rotation.
     test.delete_key("quick", &theirs.id).await;
     test.forbid("quick").await;
     test.keyrota("rotate").await.exits(1);

@@ -1,5 +1,5 @@
-//! Stacks of keyrota before pins and records: what it deployed is in
-//! `upgrade/without-pins.yaml`, byte for byte, and what its functions left is made here.
+//! Stacks of keyrota before pins and records. The deployed stack is in
+//! `upgrade/without-pins.yaml`, byte for byte, and the test creates what its functions left.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ access_keys:
   - { user: ci-deployer, secret: prod/ci-deployer, rotate_as: role }
   - { user: vendor, secret: prod/vendor }
 ";
-// `bootstrap` would rotate once what has never rotated; the secrets here only look as
-// if they had.
+// `bootstrap` would rotate secrets that have never rotated, and these secrets only look as if
+// they had.
 const BOOTSTRAP: &str = "bootstrap --yes --no-rotate --function-zip function.zip --format json";
 
-/// Returns an account with such a stack after some rotations: two keys a user, both
-/// active, and no tag on any user; with the keys, older first.
+/// Returns an account with such a stack after some rotations, and the users' keys, the oldest
+/// first: two active keys for each user, and no tags on users.
 async fn deployed() -> (TestEnvironment, BTreeMap<&'static str, [Key; 2]>) {
     let test = TestEnvironment::new().await;
     for user in USERS {
@@ -57,13 +57,13 @@ async fn a_stack_without_pins_is_updated_and_rotates() {
     let (test, before) = deployed().await;
     test.keyrota(BOOTSTRAP).await.exits(0);
     for (user, [older, newer]) in &before {
-        // An update alone takes no key, and nothing is recorded that nobody has proven.
+        // An update alone deletes no key and records nothing without proof.
         assert_eq!(test.keys(user).await, both_active([older, newer]));
         assert_eq!(test.user_tags(user).await, BTreeMap::new());
     }
     test.keyrota("rotate").await.exits(0);
     for (user, [_, newer]) in &before {
-        // The key before was not recorded, and authenticated.
+        // The previous key was not recorded, but it authenticated.
         let current = test.current_key(&format!("prod/{user}")).await;
         assert_eq!(test.keys(user).await, both_active([newer, &current]));
         assert!(test.holder(&current).await.is_ok());
@@ -79,8 +79,8 @@ async fn a_stack_without_pins_is_updated_and_rotates() {
     test.keyrota("teardown --yes").await.exits(0);
 }
 
-/// A key before whose stored secret part is not its own cannot be proven to be ours:
-/// the rotation stops and names it, and the key in use works on.
+/// If the stored secret part of the previous key is not its own, the key cannot be proven to be
+/// keyrota's: the rotation stops and names it, and the current key continues to work.
 #[tokio::test]
 async fn a_key_that_cannot_be_proven_stops_the_rotation_after_an_update() {
     let (test, before) = deployed().await;

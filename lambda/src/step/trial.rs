@@ -142,7 +142,7 @@ enum ListedState {
     Absent,
 }
 
-/// Looks up the pending key, if IAM answers.
+/// Looks up the pending key in IAM's list. Returns `None` if the list cannot be read.
 async fn look<P: Ports>(ports: &P, trial: &Trial<'_>) -> Option<ListedState> {
     let Content::Complete(current) = trial.current else {
         return None;

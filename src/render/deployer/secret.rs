@@ -9,9 +9,9 @@ use super::{Action, Grant, Scope, by_cloudformation, only_tags};
 use crate::model::{Entry, InitialPassword, KmsKey, Model, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
-/// Secrets by ARN, and also by name for the commands that deal with secrets that do not exist:
-/// such a secret has no suffix yet. No secret's ARN ends with the name of another secret, since
-/// keyrota refuses names that end like a suffix.
+/// Secrets by ARN, and also without a suffix for the commands that deal with secrets that do
+/// not exist yet. Such an ARN matches no other secret, since keyrota refuses names that end
+/// like a suffix.
 const SECRETS: &[Action] = &[
     ("secretsmanager:CancelRotateSecret", &[Bootstrap]),
     ("secretsmanager:CreateSecret", &[Bootstrap]),
@@ -78,7 +78,7 @@ const READ_SECRETS: &[Action] = &[
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
-/// `secretarn` contains the full ARN. Only the function reads the value.
+/// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
     &[Plan, Bootstrap, Rotate, Doctor],
@@ -89,8 +89,8 @@ const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstr
 
 const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
 
-/// The calls through Secrets Manager: reading a secret needs one of these actions, and storing
-/// one needs both.
+/// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
+/// needs both actions.
 const USE_KEYS: &[Action] = &[
     (
         "kms:Decrypt",
@@ -122,7 +122,7 @@ const OWN_KEY: &[Action] = &[
     ("kms:UpdateKeyDescription", &[Bootstrap]),
 ];
 
-/// A principal that may tag a KMS key can make it look like the stack's, so that deleting one
+/// A principal that may tag a KMS key can make it look like the stack's. Therefore deletion
 /// requires the tag that only AWS writes.
 const DELETE_KEY: &[Action] = &[("kms:ScheduleKeyDeletion", &[Teardown])];
 
@@ -193,9 +193,9 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
 /// The maximum length of the tags in one statement, so that a policy has room for it.
 const TAGS_AT_ONCE: usize = 1_500;
 
-/// Returns the conditions for restoring tags, one tag per call. If a tag has the same value on
-/// every secret, the condition requires that value. Otherwise, it requires one of keyrota's tag
-/// keys.
+/// Returns the conditions for restoring tags. Each permits some of the tags, so that a policy
+/// has room for the statement. A call writes or removes one tag. If a tag has the same value on
+/// every secret, the condition requires that value.
 fn restored(scope: &Scope<'_>) -> Vec<Value> {
     let model = scope.model;
     let own = SECRET_TAGS.into_iter().filter(|key| *key != STACK_TAG);

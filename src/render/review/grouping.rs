@@ -16,8 +16,8 @@ pub struct Source<'tree> {
     pub value: &'tree Value,
     pub file: String,
     pub stack: usize,
-    /// How many other stacks have the same statement with their own names. Those statements are
-    /// not parsed.
+    /// The number of other stacks that have the same statement with their own names. Those
+    /// statements are not parsed.
     pub unread: usize,
 }
 
@@ -46,9 +46,8 @@ struct GroupKey {
 }
 
 impl GroupKey {
-    /// Returns everything except which resources of their kind the statement names. The
-    /// deployer's statements are not grouped in this way: their names distinguish them, as they
-    /// do for a pipeline.
+    /// Returns everything except the names of the statement's resources. The deployer's
+    /// statements are not grouped in this way, because their resources tell them apart.
     fn whatever_the_resources(holder: &Holder, statement: &Statement) -> Option<Self> {
         if *holder == Holder::Deployer {
             return None;

@@ -57,7 +57,7 @@ pub(in crate::run) async fn observe_login(
         if secret.deleted.is_some() {
             return Ok(Some(ObservedLogin::unread(secret)));
         }
-        // Labels and values come by calls of their own.
+        // Labels and values are read by separate calls.
         let (current, pending) = future::try_join(
             read(context, &secret, CURRENT, secret.version_with(CURRENT)),
             read(context, &secret, PENDING, secret.unfinished()),

@@ -106,7 +106,7 @@ async fn fix_one(
     let Some(ward) = look(context, model, &deployed, name).await? else {
         return Ok(());
     };
-    // What was done before, or somebody else did, may have mended it or made it worse.
+    // An earlier fix or another principal may have changed it.
     if !stands(context, model, &deployed, &ward, diagnosis) {
         return Ok(());
     }

@@ -174,7 +174,7 @@ impl AwsState {
                 self.database_step(process)
             }
             Step::Begin => {
-                // It is in a hurry: the key before is deleted at once.
+                // The other principal waits for nothing: the previous key is deleted immediately.
                 if self.rotate(secret, version).is_ok() {
                     let begun = self.rotations.pop();
                     return Ok(begun.map(|begun| (begun.step, Duration::ZERO)));

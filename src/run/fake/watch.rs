@@ -119,8 +119,8 @@ impl AwsState {
     /// Checks that the engine may delete a key.
     pub fn watch_deleted_key(&self, id: &str) {
         let Some(key) = self.keys.get(id) else { return };
-        // A version names any key that whoever writes the secret wants it to; the other
-        // half of the key is what they cannot make up.
+        // A principal that may write the secret can make a version name any key, but it
+        // cannot make up the key's secret part.
         let holds = |label: &str| {
             let mut secrets = self.secrets.values();
             secrets.any(|secret| {

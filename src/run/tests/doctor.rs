@@ -107,7 +107,7 @@ fn a_secret_is_restored() {
         let now = state.now;
         let secret = state.secrets.get_mut("keys/ada").unwrap();
         secret.deleted = Some(now);
-        // What the deletion hides is mended as well.
+        // The fault that the deletion hides is fixed too.
         secret.rotates = false;
     });
 }

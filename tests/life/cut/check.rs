@@ -1,4 +1,4 @@
-//! What has to be so after every rotation, however it ended.
+//! What must hold after every rotation, however it ended.
 
 use super::key_state::KeyState;
 use super::rotation::RotationOutcome;
@@ -7,8 +7,8 @@ use super::{SECRET, USER};
 use crate::environment::Key;
 
 impl Trial<'_> {
-    /// Expects a rotation to have ended as it is bound to: well, and after being
-    /// taken up once at most, unless a foreign key is in its way.
+    /// Expects that a rotation succeeded after being resumed at most once, unless a foreign key
+    /// prevents that.
     pub(super) async fn conclude(
         &self,
         foreign: Option<&Key>,
@@ -39,8 +39,8 @@ impl Trial<'_> {
         key_state
     }
 
-    /// Looks at what is there: two keys at most, AWSCURRENT's and the foreign one
-    /// active, and no more than so many that no version names.
+    /// Checks the state: at most two keys, AWSCURRENT's and the foreign one active, and at most
+    /// `strays` that no version names.
     pub(super) async fn look(&self, strays: usize, foreign: Option<&Key>) -> KeyState {
         let before = self.key_state.borrow().clone();
         let key_state = before.anew(self.test, SECRET, USER).await;

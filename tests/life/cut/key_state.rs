@@ -1,11 +1,11 @@
-//! What the account holds of one credential.
+//! The state of a credential in the account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::environment::TestEnvironment;
 
-/// The user's keys, and which version of the secret names which.
+/// The user's keys, and which version of the secret names each.
 #[derive(Clone, Default)]
 pub struct KeyState {
     /// The version that each staging label is on.
@@ -17,7 +17,7 @@ pub struct KeyState {
 }
 
 impl KeyState {
-    /// Looks again. What a version names, it names for good.
+    /// Reads the state again. The key that a version names never changes.
     pub async fn anew(&self, test: &TestEnvironment, secret: &str, user: &str) -> Self {
         let keys = test.keys(user).await.expect("the user");
         let labels = test.secret(secret).await.expect("the secret").labels;
@@ -55,7 +55,7 @@ impl KeyState {
     }
 }
 
-/// Names keys; a version is not named, since its ID is a token.
+/// Shows keys, but no versions, since the ID of a version is a token.
 impl fmt::Display for KeyState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for label in self.labels.keys() {

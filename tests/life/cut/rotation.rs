@@ -1,4 +1,4 @@
-//! RotateSecret, and how a rotation ends.
+//! Calls RotateSecret, and waits for the end of the rotation.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::SECRET;
 use super::trial::Trial;
 use crate::environment::{Fault, ObservedCalls};
 
-/// How long a rotation may take.
+/// The maximum duration of a rotation.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a rotation ended.
@@ -23,13 +23,13 @@ impl RotationOutcome {
         matches!(self, Self::Well)
     }
 
-    /// Returns whether the function's process was ended.
+    /// Returns whether the function's process was killed.
     pub fn is_by_death(&self) -> bool {
         matches!(self, Self::Badly { error, .. } if error == "Runtime.ExitError")
     }
 }
 
-/// A rotation that was begun.
+/// A rotation that was started.
 #[derive(Default)]
 pub struct Rotation {
     pub version: String,
@@ -38,8 +38,8 @@ pub struct Rotation {
 }
 
 impl Trial<'_> {
-    /// Has Secrets Manager rotate, or take up what was left, and waits for the end.
-    /// Returns it with what the function did.
+    /// Calls RotateSecret and waits until the rotation ends. Returns its result, and the
+    /// function's calls.
     pub(super) async fn rotate(&self, fault: Fault) -> (RotationOutcome, ObservedCalls) {
         self.proxy.meet(fault);
         let heard = self.test.emulator_log().len();
@@ -62,7 +62,7 @@ impl Trial<'_> {
         (ended, self.proxy.meet(Fault::None))
     }
 
-    /// Returns how the rotation ends, the log having been heard up to a place.
+    /// Returns the result of the rotation. The first `heard` bytes of the log are ignored.
     async fn end(&self, heard: usize) -> RotationOutcome {
         let deadline = Instant::now() + PATIENCE;
         let mut calls = 0;
@@ -74,8 +74,8 @@ impl Trial<'_> {
             }
             let now = self.now.borrow().clone();
             assert!(Instant::now() < deadline, "{now}: no end\n{log}");
-            // It has not ended while it makes calls, and not well before one of
-            // them was to move AWSCURRENT.
+            // It has not ended while it makes calls, and it has not succeeded before a call
+            // moves AWSCURRENT.
             let seen = self.proxy.seen();
             let rests = seen.calls.len() == calls;
             calls = seen.calls.len();
@@ -91,7 +91,7 @@ impl Trial<'_> {
     }
 }
 
-/// Returns how the rotation failed, if Secrets Manager's log says that it did.
+/// Returns how the rotation failed, if Secrets Manager's log says so.
 fn failure(log: &str) -> Option<RotationOutcome> {
     let (_, line) = log.split_once(&format!("rotation of {SECRET}: "))?;
     let (line, _) = line.split_once('\n')?;

@@ -1,4 +1,4 @@
-//! One account whose rotations are cut, one after the other.
+//! An account whose rotations are interrupted, one after the other.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,29 +12,28 @@ use super::{SECRET, USER};
 use crate::application::Application;
 use crate::environment::{Cut, Fault, Key, Proxy, TestEnvironment, Watch};
 
-/// How often RotateSecret is called again before a rotation is given up.
+/// The maximum number of RotateSecret calls to complete a rotation.
 const MOST: u32 = 4;
 
-/// How often the application calls. What is there at each change, it looks at
-/// in any case.
+/// The interval between the application's calls. It also calls at each change.
 const PACE: Duration = Duration::from_millis(200);
 
-/// An account, a proxy before its function, and what came of it.
+/// An account, a proxy for its function, and the results.
 pub struct Trial<'a> {
     pub(super) test: &'a TestEnvironment,
     pub(super) proxy: Proxy,
-    /// What is under way, for those who find something wrong.
+    /// The current activity, for reports.
     pub(super) now: RefCell<String>,
-    /// What was found wrong.
+    /// The problems that were found.
     pub(super) wrong: RefCell<Vec<String>>,
-    /// The rotation that was begun last.
+    /// The last rotation that was started.
     pub(super) rotation: RefCell<Rotation>,
-    /// What was there when it was last looked at.
+    /// The state when it was last read.
     pub(super) key_state: RefCell<KeyState>,
-    /// What Secrets Manager said.
+    /// Secrets Manager's messages.
     pub(super) said: RefCell<BTreeSet<String>>,
     pub ledger: RefCell<Ledger>,
-    /// How often the application called.
+    /// The number of the application's calls.
     pub calls: u32,
 }
 
@@ -65,12 +64,12 @@ impl<'a> Trial<'a> {
         trial
     }
 
-    /// Returns what was found wrong.
+    /// Returns the problems that were found.
     pub fn findings(&self) -> Vec<String> {
         self.wrong.borrow().clone()
     }
 
-    /// Works on, and looks at each change before it is answered.
+    /// Runs the application, and checks each change before it is answered.
     async fn work_on(&self, application: &mut Application<'_>, mut watch: Watch) {
         loop {
             tokio::select! {
@@ -85,10 +84,9 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Cuts a rotation at its first call, another at its second, and so on, until
-    /// one comes to its end, or is cut further than it should reach. Calls that
-    /// are made side by side are not always as many, so two have to come to their
-    /// end.
+    /// Interrupts a rotation at its first call, another at its second, and so on, until one
+    /// completes or is interrupted later than it should be. The number of concurrent calls
+    /// varies, so two must complete.
     pub async fn cut_everywhere(&self, start: Start, reach: Reach, cut: Cut) {
         let foreign = self.prepare(start).await;
         let mut uncut = 0;
@@ -128,7 +126,7 @@ impl<'a> Trial<'a> {
             }
         }
         if foreign.is_some() {
-            // Whose key it is takes it away, and no more is needed.
+            // The key's owner deletes it, and nothing else is necessary.
             self.note(", and without the foreign key");
             self.clear().await;
             let (ended, _) = self.rotate(Fault::None).await;
@@ -136,7 +134,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Calls RotateSecret again until the rotation ends as it is bound to.
+    /// Calls RotateSecret again until the rotation ends as expected.
     async fn go_on(
         &self,
         start: Start,
@@ -163,7 +161,7 @@ impl<'a> Trial<'a> {
         self.conclude(foreign, &ended, again).await
     }
 
-    /// Has somebody else make a key and use it, where there is room.
+    /// Creates and uses a key as another principal, if the user can have one more.
     async fn intrude(&self) -> Option<Key> {
         let keys = self.test.keys(USER).await.expect("the user");
         if keys.len() == 2 {
@@ -174,7 +172,7 @@ impl<'a> Trial<'a> {
         Some(key)
     }
 
-    /// Makes what a rotation is to begin with; returns the foreign key, if any.
+    /// Prepares the start of a rotation, and returns the foreign key, if any.
     async fn prepare(&self, start: Start) -> Option<Key> {
         self.look(0, None).await;
         match start {
@@ -190,7 +188,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Deletes every key but AWSCURRENT's.
+    /// Deletes every key except AWSCURRENT's.
     async fn clear(&self) {
         let key_state = self.key_state.borrow().clone();
         self.delete(|id| Some(id) != key_state.key("AWSCURRENT"))

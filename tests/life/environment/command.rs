@@ -1,4 +1,4 @@
-//! The program, run with an environment of its own, and what it said.
+//! The program, run in its own environment, and its output.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use super::{REGION, TestEnvironment};
 
-/// A command that ended.
+/// The output of a command that ended.
 #[derive(Debug)]
 pub struct CommandOutput {
     pub command: String,
@@ -17,7 +17,7 @@ pub struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// Returns what came of a process.
+    /// Returns the output of a process.
     pub fn new(command: &str, output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Self {
@@ -35,7 +35,7 @@ impl CommandOutput {
         self
     }
 
-    /// Returns the one JSON document on stdout.
+    /// Returns the only JSON document on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
@@ -50,8 +50,8 @@ impl CommandOutput {
         self
     }
 
-    /// Expects a failure of a kind, with each text in its message or hint. The
-    /// command was run with `--format json`.
+    /// Expects a failure of a kind, with each text in its message or hint. The command must use
+    /// `--format json`.
     #[track_caller]
     pub fn fails(self, kind: &str, texts: &[&str]) -> Self {
         let document = self.json();
@@ -65,8 +65,7 @@ impl CommandOutput {
         self
     }
 
-    /// Returns the findings of a refusal, as `kind path`. The command was run
-    /// with `--format json`.
+    /// Returns the findings of a refusal, as `kind path`. The command must use `--format json`.
     #[track_caller]
     pub fn findings(&self) -> Vec<String> {
         assert_eq!(self.code, Some(3), "{self}");
@@ -99,7 +98,7 @@ impl std::fmt::Display for CommandOutput {
 }
 
 impl TestEnvironment {
-    /// Returns the program, ready to be run in this account.
+    /// Returns the program's command, for this account.
     pub fn program(&self, arguments: &str) -> Command {
         let caller = self.caller.borrow();
         let mut command = self.home.program(arguments);
@@ -125,7 +124,7 @@ impl TestEnvironment {
         CommandOutput::new(script, output)
     }
 
-    /// Runs the program and expects that the account is as it was before.
+    /// Runs the program and expects that it changes nothing in the account.
     pub async fn changes_nothing(&self, arguments: &str) -> CommandOutput {
         let before = self.everything().await;
         let ran = self.keyrota(arguments).await;
@@ -133,13 +132,13 @@ impl TestEnvironment {
         ran
     }
 
-    /// Runs the program, the arguments separated by spaces.
+    /// Runs the program with arguments that are separated by spaces.
     pub async fn keyrota(&self, arguments: &str) -> CommandOutput {
         self.run(arguments, self.program(arguments)).await
     }
 
-    /// Runs the program as it was prepared, and looks through what it says for
-    /// secrets: `credentials` alone may tell one.
+    /// Runs a prepared command, and searches its output for secrets: only `credentials` may
+    /// print one.
     pub async fn run(&self, arguments: &str, mut command: Command) -> CommandOutput {
         let output = command.output().await.expect("keyrota can be started");
         let ran = CommandOutput::new(arguments, output);
@@ -147,8 +146,7 @@ impl TestEnvironment {
         ran
     }
 
-    /// Expects that a command told none of the secrets that are or were in the
-    /// account.
+    /// Expects that the output contains none of the secrets that are or were in the account.
     pub async fn check_for_secrets(&self, ran: &CommandOutput) {
         self.learn_secrets().await;
         let may_tell = ran.command.starts_with("credentials");
@@ -164,7 +162,7 @@ impl TestEnvironment {
         }
     }
 
-    /// Expects that none of them is in a log: the function's, or AWS's own.
+    /// Expects that no log contains any of them: neither the function's nor AWS's.
     pub async fn check_logs_for_secrets(&self) {
         self.learn_secrets().await;
         let mut lines = self.logged().await;

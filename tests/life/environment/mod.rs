@@ -1,4 +1,4 @@
-//! An AWS account of a test's own, and the program run in it.
+//! A test's own AWS account, and the program that runs in it.
 
 mod account;
 mod command;
@@ -53,13 +53,13 @@ impl From<&RootKey> for Key {
     }
 }
 
-/// A local AWS, and a folder to work in.
+/// A local AWS, and a working folder.
 pub struct TestEnvironment {
     sandbox: Sandbox,
     pub home: Home,
-    /// Whose key the program is given.
+    /// The key that the program gets.
     caller: RefCell<Key>,
-    /// Every secret that was ever seen; none may be told.
+    /// Every secret that was ever seen. None may be printed.
     concealed: RefCell<BTreeSet<String>>,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub iam: aws_sdk_iam::Client,
@@ -71,7 +71,7 @@ pub struct TestEnvironment {
     sts: aws_sdk_sts::Client,
 }
 
-/// Hears nothing.
+/// Ignores events.
 pub struct SilentListener;
 
 impl Listener for SilentListener {
@@ -79,9 +79,9 @@ impl Listener for SilentListener {
 }
 
 impl TestEnvironment {
-    /// Starts an empty account, with the access keys' function to deploy.
+    /// Starts an empty account, with the access key function for deployment.
     pub async fn new() -> Self {
-        // Before anything else is waited for, since it may be long in building.
+        // First of all, because the build can take long.
         let zip = function_zip();
         let test = Self::without_function().await;
         std::os::unix::fs::symlink(zip, test.home.file("function.zip"))
@@ -116,18 +116,18 @@ impl TestEnvironment {
         }
     }
 
-    /// Returns where AWS answers.
+    /// Returns the endpoint of AWS.
     pub fn endpoint(&self) -> &str {
         &self.sandbox.endpoint
     }
 
-    /// Returns what AWS itself has logged, warnings and worse.
+    /// Returns the local AWS's log: warnings and errors.
     pub fn emulator_log(&self) -> String {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         std::fs::read_to_string(self.sandbox.log()).expect("the emulator's log")
     }
 
-    /// Returns the emulator's root, whom no policy holds back.
+    /// Returns the emulator's root, which no policy restricts.
     pub fn root(&self) -> Key {
         Key::from(&self.sandbox.root)
     }
@@ -139,7 +139,7 @@ impl TestEnvironment {
         request.send(self.endpoint(), &self.root(), "").await;
     }
 
-    /// Gives the program another caller's key from now on.
+    /// Gives the program another caller's key.
     pub fn act_as(&self, key: &Key) {
         self.conceal(&key.secret);
         *self.caller.borrow_mut() = key.clone();
@@ -150,7 +150,7 @@ impl TestEnvironment {
         self.home.write("keyrota.yaml", text);
     }
 
-    /// Has every command's output looked through for a secret from now on.
+    /// Searches every command's output for a secret from now on.
     pub fn conceal(&self, secret: &str) {
         self.concealed.borrow_mut().insert(secret.to_owned());
     }
@@ -160,13 +160,13 @@ impl TestEnvironment {
         self.concealed.borrow().clone()
     }
 
-    /// Asks AWS who a key's holder is; the error is AWS's code.
+    /// Returns the ARN of a key's user from AWS, or AWS's error code.
     pub async fn holder(&self, key: &Key) -> Result<String, String> {
         holder_by(&self.sts, key).await
     }
 }
 
-/// Asks an AWS who a key's holder is; the error is AWS's code.
+/// Returns the ARN of a key's user from an AWS, or its error code.
 pub async fn holder(endpoint: &str, key: &Key) -> Result<String, String> {
     holder_by(&aws_sdk_sts::Client::new(&config(endpoint, key)), key).await
 }
@@ -181,8 +181,8 @@ async fn holder_by(client: &aws_sdk_sts::Client, key: &Key) -> Result<String, St
     }
 }
 
-/// Returns what makes a client that uses a key. It needs no TLS, for which each
-/// client would read the machine's certificates.
+/// Returns a client configuration for a key. It has no TLS, for which each client would read
+/// the machine's certificates.
 pub fn config(endpoint: &str, key: &Key) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new().build_http();
     SdkConfig::builder()

@@ -251,7 +251,7 @@ async fn retained<P: Ports>(ports: &P, context: &SetContext<'_>) -> Result<(), E
     Ok(())
 }
 
-/// Ends the step if it is not certain that the password was changed.
+/// Ends the step after a password change that failed or was not confirmed.
 async fn failed<P: Ports>(
     ports: &P,
     context: &SetContext<'_>,
