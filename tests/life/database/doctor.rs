@@ -9,7 +9,7 @@ use super::test_server::{self, Engine};
 
 const DOCTOR: &str = "doctor --format json";
 
-/// Returns each finding's ID, with whether it was fixed, and the first one's evidence.
+/// Returns the ID of each finding and whether it was fixed, and the first one's evidence.
 async fn found(site: &Site, arguments: &str, code: i32) -> (Vec<(String, bool)>, String) {
     let ran = match arguments {
         DOCTOR => site.test.changes_nothing(DOCTOR).await,
@@ -51,7 +51,7 @@ async fn a_password_that_does_not_work_is_found_and_one_that_was_broken_off_mend
     assert_eq!(ids, both.map(|id| (id.to_owned(), true)));
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
 
-    // What a person did, a person has to see to.
+    // A password that a person set must be corrected by a person.
     test_server::set_password(&site.server, &site.user, "set-by-hand");
     let (ids, _) = found(&site, DOCTOR, 5).await;
     assert_eq!(ids, [("credential-refused".to_owned(), false)]);

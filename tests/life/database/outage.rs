@@ -1,21 +1,21 @@
-//! A server that goes away while it is being rotated, at each of the steps.
+//! A server that becomes unavailable during a rotation, at each step.
 
 use super::rotation::{RotationOutcome, rotate};
 use super::site::{SECRET, Site};
 use super::test_server::{self, Engine};
 use crate::environment::{Fault, Proxy};
 
-/// What befalls the server when a step begins.
+/// What happens to the server when a step begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
-    /// It is stopped, and started when the rotation has failed.
+    /// It is stopped, and started again after the rotation has failed.
     Stopped,
-    /// It is stopped as by a failure of the machine, and is back at once.
+    /// It crashes and restarts immediately.
     Restarted,
 }
 
-/// The steps, each of which begins with a look at the secret, and what the
-/// function says without a server. The first needs none.
+/// The steps, each of which first reads the secret, and the function's message without a
+/// server. The first step needs no server.
 const STEPS: [(&str, &str); 4] = [
     ("createSecret", "NoLogin"),
     ("setSecret", "NoLogin"),
@@ -24,7 +24,7 @@ const STEPS: [(&str, &str); 4] = [
 ];
 
 async fn outages(engine: Engine) {
-    // The tests' servers of MySQL are quick at the cost of what was committed last.
+    // The tests' MySQL servers may lose the last commits in a crash, for speed.
     let settings: &[&str] = match engine {
         Engine::Postgres => &[],
         Engine::MariaDb | Engine::MySql => &["innodb-flush-log-at-trx-commit=1"],
@@ -67,7 +67,7 @@ async fn outages(engine: Engine) {
                 };
                 assert_eq!((at.as_str(), by.as_str()), (expected, error));
                 site.logged_error(error).await;
-                // Between the change and the label's move, AWSCURRENT is refused.
+                // Between the password change and the move of the label, AWSCURRENT is refused.
                 let current = site.log_in("AWSCURRENT").await;
                 let is_changed = ["testSecret", "finishSecret"].contains(&step);
                 assert_eq!(current.is_ok(), !is_changed, "{current:?}");

@@ -7,7 +7,7 @@ use super::test_server::{self, Engine};
 
 const RESTORE: &str = "rotate --restore-previous prod/orders-db --format json";
 
-/// Bootstraps a user of MySQL whose password before is retained.
+/// Bootstraps a user of MySQL that retains its previous password.
 async fn retaining(settings: &str) -> Site {
     let site = Site::new(test_server::shared(Engine::MySql)).await;
     site.may_retain();
@@ -49,7 +49,7 @@ async fn it_comes_back_and_rotation_goes_on() {
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
     site.test.keyrota("status --check").await.exits(0);
     site.rotates().await;
-    // What was brought back was not what the sweep is to have forgotten.
+    // The restored password is not the one that the sweep discards.
     site.test.sweep().await;
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
     site.rotates().await;
@@ -66,7 +66,7 @@ async fn a_server_that_knows_one_password_has_none_to_bring_back() {
         assert!(error.contains("its password does not work"), "{ran}");
         site.rotates().await;
 
-        // Somebody has set it by hand.
+        // The password was set by hand.
         let previous = site.value("AWSPREVIOUS").await;
         let password = previous["password"].as_str().expect("a password");
         test_server::set_password(&site.server, &site.user, password);

@@ -1,4 +1,4 @@
-//! RotateSecret, and how a rotation ends.
+//! Calls RotateSecret, and waits for the end of the rotation.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::environment::TestEnvironment;
 
-/// How long a rotation may take.
+/// The maximum duration of a rotation.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a rotation ended.
@@ -23,19 +23,19 @@ impl RotationOutcome {
         matches!(self, Self::Well(_))
     }
 
-    /// Returns whether the function's process was ended.
+    /// Returns whether the function's process was killed.
     pub fn is_by_death(&self) -> bool {
         matches!(self, Self::Badly { error, .. } if error == "Runtime.ExitError")
     }
 }
 
-/// Has Secrets Manager rotate, or take up what was left, and waits for the end.
+/// Calls RotateSecret, which can resume a rotation, and waits until it ends.
 pub async fn rotate(test: &TestEnvironment, secret: &str) -> RotationOutcome {
     let heard = test.emulator_log().len();
     let request = test.secretsmanager.rotate_secret().secret_id(secret);
     let version = match request.send().await {
         Ok(answer) => answer.version_id.expect("a version"),
-        // What was left is taken up.
+        // An unfinished rotation is resumed.
         Err(error) => {
             assert_eq!(error.code(), Some("InvalidRequestException"), "{error:?}");
             let labels = test.secret(secret).await.expect("the secret").labels;
@@ -57,7 +57,7 @@ pub async fn rotate(test: &TestEnvironment, secret: &str) -> RotationOutcome {
     }
 }
 
-/// Returns how the rotation failed, if Secrets Manager's log says that it did.
+/// Returns how the rotation failed, if Secrets Manager's log says so.
 fn failure(log: &str, secret: &str) -> Option<RotationOutcome> {
     let (_, line) = log.split_once(&format!("rotation of {secret}: "))?;
     let (line, _) = line.split_once('\n')?;

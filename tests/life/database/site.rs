@@ -1,4 +1,4 @@
-//! An account with a database in its manifest, on a server.
+//! An account with a database in its manifest, and a server.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::environment::{CommandOutput, TestEnvironment};
 
 pub const SECRET: &str = "prod/orders-db";
 
-/// How each command is given the function and the first password.
+/// Each command gets the function and the first password in this way.
 const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --format json";
 
 /// An account, a server, and a user on it.
@@ -20,7 +20,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Makes a user, an empty account and a manifest for them.
+    /// Creates a user, an empty account, and a manifest for them.
     pub async fn new(server: impl Into<TestServer>) -> Self {
         let server = server.into();
         let test = TestEnvironment::without_function().await;
@@ -38,7 +38,7 @@ impl Site {
         site
     }
 
-    /// The same, bootstrapped, with settings of the entry's own.
+    /// Does the same and bootstraps, with additional settings of the entry.
     pub async fn bootstrapped(server: impl Into<TestServer>, settings: &str) -> Self {
         let site = Self::new(server).await;
         site.manifest(settings);
@@ -46,7 +46,7 @@ impl Site {
         site
     }
 
-    /// Writes the manifest, with settings of the entry's own: lines as `name: value`.
+    /// Writes the manifest, with additional settings of the entry: lines like `name: value`.
     pub fn manifest(&self, settings: &str) {
         let settings: String = settings
             .lines()
@@ -65,21 +65,21 @@ impl Site {
         ));
     }
 
-    /// Bootstraps with the password that the user was made with.
+    /// Bootstraps with the user's first password.
     pub async fn bootstrap(&self) -> CommandOutput {
         let mut command = self.test.program(BOOTSTRAP);
         command.env("FIRST_PASSWORD", FIRST);
         self.test.run(BOOTSTRAP, command).await
     }
 
-    /// Allows the user of MySQL to keep its password before (*Dual Password Support*).
+    /// Allows the MySQL user to retain its previous password (*Dual Password Support*).
     pub fn may_retain(&self) {
         let name = test_server::quoted(&self.server, &self.user.name);
         let right = format!("GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {name}");
         test_server::sql(&self.server, &right);
     }
 
-    /// Returns what a label's version holds.
+    /// Returns the value of a label's version.
     #[track_caller]
     pub fn value(&self, label: &'static str) -> impl Future<Output = Value> + '_ {
         let place = std::panic::Location::caller();
@@ -89,12 +89,12 @@ impl Site {
         }
     }
 
-    /// Tries what a label's version holds.
+    /// Logs in with the value of a label's version.
     pub async fn log_in(&self, label: &'static str) -> Result<(), Refused> {
         log_in(&self.server, &self.value(label).await).await
     }
 
-    /// Has the program rotate, and expects that the new password works.
+    /// Rotates with the program, and expects that the new password works.
     pub async fn rotates(&self) -> CommandOutput {
         let before = self.value("AWSCURRENT").await;
         let ran = self.test.keyrota("rotate --format json").await.exits(0);
@@ -105,7 +105,7 @@ impl Site {
         ran
     }
 
-    /// Has the program rotate, and expects that it fails, and says each text.
+    /// Rotates with the program, and expects a failure whose message contains each text.
     pub async fn fails_to_rotate(&self, texts: &[&str]) -> CommandOutput {
         let ran = self.test.keyrota("rotate --format json").await.exits(1);
         let error = ran.json()["secrets"][0]["error"].to_string();
@@ -115,7 +115,7 @@ impl Site {
         ran
     }
 
-    /// Expects that the function logged an error of a type, and nothing secret.
+    /// Expects that the function logged an error of a type, and no secret.
     pub async fn logged_error(&self, name: &str) {
         let wanted = format!("\"errorType\":\"{name}\"");
         let lines = self.test.logged().await;

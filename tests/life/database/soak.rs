@@ -1,10 +1,9 @@
 //! Clients under load while their password rotates.
 //!
-//! Between the password's change on the server and the move of AWSCURRENT the secret
-//! holds a password that the server does not take any more. A client that, when it is
-//! refused, reads the secret again and tries again a few times, with longer and longer
-//! waits, never fails. The length of that gap is reported but not asserted, because it
-//! depends on the machine, and real services take longer.
+//! Between the password change on the server and the move of AWSCURRENT, the secret contains a
+//! password that no longer works. A client that reads the secret again after a refusal, and
+//! retries a few times with increasing waits, never fails. The length of that gap is reported
+//! but not asserted, because it depends on the machine, and real services take longer.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -27,7 +26,7 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(9),
 ];
 
-/// What clients went through.
+/// The results of the clients.
 #[derive(Default)]
 struct Record {
     logins: Cell<u32>,
@@ -36,7 +35,7 @@ struct Record {
     gaps: RefCell<Vec<Duration>>,
 }
 
-/// Logs in again and again, and reads the secret only when it is refused.
+/// Logs in repeatedly, and reads the secret only after a refusal.
 async fn client(site: &Site, record: &Record) {
     let mut value = site.value("AWSCURRENT").await;
     loop {
@@ -49,7 +48,7 @@ async fn client(site: &Site, record: &Record) {
             }
             record.refusals.set(record.refusals.get() + 1);
             let read = site.value("AWSCURRENT").await;
-            // A password that is new is tried at once.
+            // A new password is tried immediately.
             if read == value {
                 let wait = waits.next().expect("the retry never fails");
                 tokio::time::sleep(wait).await;
@@ -64,8 +63,8 @@ async fn client(site: &Site, record: &Record) {
     }
 }
 
-/// Reads the secret and logs in, without a pause, and notes from when to when
-/// AWSCURRENT was refused.
+/// Reads the secret and logs in without pauses, and records for how long AWSCURRENT was
+/// refused.
 async fn measure(site: &Site, record: &Record) {
     let mut refused = None;
     loop {
@@ -108,7 +107,7 @@ async fn soak(engine: Engine, retained: bool) {
         () = rotations => {}
     }
     let took = began.elapsed();
-    // Without the load, which would be measured with it.
+    // Without the load, which would affect the measurement.
     tokio::select! {
         () = measure(&site, &record) => {}
         () = async {
@@ -123,11 +122,11 @@ async fn soak(engine: Engine, retained: bool) {
     let mut gaps = record.gaps.take();
     gaps.sort();
     if retained {
-        // Who has not read for two rotations has to read again, and never waits.
+        // A client that has not read for two rotations must read again, but never waits.
         assert_eq!((record.most_waits.get(), gaps.len()), (0, 0));
     }
     let told = |gap: Option<&Duration>| gap.map_or(0.0, |gap| gap.as_secs_f32() * 1000.0);
-    // Told whether or not the test's output is captured.
+    // Printed even if the test's output is captured.
     let _ = writeln!(
         std::io::stderr(),
         "{}{}: {} logins of {CLIENTS} clients in {:.1} s of {ROTATIONS} rotations, {} refused, {} waits \

@@ -9,7 +9,7 @@ use super::rotation::{RotationOutcome, rotate};
 use super::site::{SECRET, Site};
 use super::test_server::{self, Engine, FIRST};
 
-/// Stores another password as AWSCURRENT, as a person might.
+/// Stores another password as AWSCURRENT, as by hand.
 async fn store_password(site: &Site, password: &str) {
     let mut value = site.value("AWSCURRENT").await;
     value["password"] = password.into();
@@ -19,7 +19,7 @@ async fn store_password(site: &Site, password: &str) {
 
 async fn what_a_person_did(engine: Engine) {
     let site = Site::bootstrapped(test_server::shared(engine), "").await;
-    // The password before still works, and the server calls this one wrong.
+    // The previous password still works, and the server reports this one as wrong.
     store_password(&site, "wrong-by-hand-1").await;
     site.rotates().await;
 
@@ -75,7 +75,7 @@ async fn a_first_password_that_does_not_work() {
     assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
 }
 
-/// Rotations that a server's rules refuse, until the manifest keeps to them.
+/// A server's rules refuse the rotations until the manifest follows them.
 async fn refused_by_rules(engine: Engine, settings: &[&str], rule: &str) {
     let site = Site::bootstrapped(test_server::start(engine, settings), "").await;
     test_server::sql(&site.server, rule);
@@ -95,7 +95,7 @@ async fn refused_by_rules(engine: Engine, settings: &[&str], rule: &str) {
 
 #[tokio::test]
 async fn rules_for_passwords_of_mariadb() {
-    // It wants to see the password, and sees none while it logs statements.
+    // The plug-in needs to see the password, and does not while statements are logged.
     let settings = ["plugin-load-add=simple_password_check", "general-log=OFF"];
     let rule = "SET GLOBAL simple_password_check_minimal_length = 40";
     refused_by_rules(Engine::MariaDb, &settings, rule).await;
@@ -108,8 +108,8 @@ async fn rules_for_passwords_of_mysql() {
     refused_by_rules(Engine::MySql, &[], rule).await;
 }
 
-/// PostgreSQL's `passwordcheck` looks at what it is given: a password as text it
-/// refuses, of a verifier it can only see that it is not made from the name.
+/// PostgreSQL's `passwordcheck` refuses a simple password that is sent as text. Of a verifier,
+/// it can only check that it was not made from the user's name.
 #[tokio::test]
 async fn rules_for_passwords_of_postgres_see_no_password() {
     let server = test_server::shared(Engine::Postgres);
@@ -152,7 +152,7 @@ async fn another_host_in_a_version() {
         assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         site.rotates().await;
 
-        // In AWSCURRENT: a person, or the next deployment, puts it right.
+        // In AWSCURRENT: a person or the next deployment corrects it.
         let right = site.value("AWSCURRENT").await;
         value["password"] = right["password"].clone();
         site.test.store(SECRET, &value).await;
@@ -196,7 +196,7 @@ async fn an_administrator_changes_the_password() {
         site.bootstrap().await.exits(0);
         let before = site.value("AWSCURRENT").await;
         assert_eq!(before["masterarn"], arn);
-        // MySQL lets who may change others' passwords keep theirs before, too.
+        // In MySQL, a user that may change others' passwords may also retain theirs.
         let kept = match engine {
             Engine::MySql => Ok(()),
             Engine::Postgres | Engine::MariaDb => Err(Refused::Wrong),
@@ -208,7 +208,7 @@ async fn an_administrator_changes_the_password() {
         site.rotates().await;
         assert_eq!(log_in(server, &before).await, Err(Refused::Wrong));
 
-        // One of another server is not sent to this one.
+        // The password of another server is not sent to this one.
         secret["host"] = "127.0.0.1".into();
         site.test.store("ops/dba", &secret).await;
         site.fails_to_rotate(&["ops/dba", "another `host`"]).await;

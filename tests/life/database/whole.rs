@@ -1,11 +1,11 @@
-//! The whole life of a database's password, on each engine.
+//! The whole life of a database password, on each engine.
 
 use super::client::{Refused, log_in};
 use super::rotation::rotate;
 use super::site::{SECRET, Site};
 use super::test_server::{self, Engine};
 
-/// How many rotations a secret lives through.
+/// The number of rotations.
 const ROTATIONS: usize = 20;
 
 async fn life(engine: Engine) {
@@ -29,7 +29,7 @@ async fn life(engine: Engine) {
     let ran = site.bootstrap().await.exits(0);
     assert_eq!(ran.json()["changes"], 0, "{ran}");
 
-    // A field of somebody else's is kept as well.
+    // A field that another program added is kept too.
     let mut before = first.clone();
     before["note"] = "of somebody else".into();
     test.store(SECRET, &before).await;
@@ -56,7 +56,7 @@ async fn life(engine: Engine) {
     test.keyrota("teardown --yes").await.exits(0);
     assert_eq!(test.stack_status("orders").await, None);
     assert!(test.secret(SECRET).await.expect("the secret").deleted);
-    // The user is the server's, and stays as it is.
+    // The user on the server remains unchanged.
     assert_eq!(log_in(server, &current).await, Ok(()));
     test.keyrota("teardown --yes").await.exits(0);
 }

@@ -1,5 +1,5 @@
-//! A stack with one database: on a server of its own kind, in a VPC, with an
-//! administrator who changes the password, and a KMS key.
+//! A stack with one database, on its own kind of server in a VPC, with an administrator that
+//! changes the password, and a KMS key.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -18,9 +18,8 @@ pub const SECRET: &str = "prod/orders-db";
 const ADMINISTRATOR: &str = "ops/administrator";
 const FIRST_PASSWORD: &str = "ops/first-password";
 
-/// What a command does itself for a database, and by other ways than for an access key.
-/// The rest it does alike, or has CloudFormation do, whose handlers call the same for
-/// both.
+/// The actions that a command itself calls for a database but not for an access key. All others
+/// are the same, or are called by CloudFormation, whose handlers are the same for both.
 const BY_ITSELF: [&str; 9] = [
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -33,7 +32,7 @@ const BY_ITSELF: [&str; 9] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
-/// Returns what the scenarios of access keys show of a command for databases as well.
+/// Returns the actions of a command that the access key scenarios cover for databases too.
 pub async fn shown_with_keys(test: &TestEnvironment, part: &str) -> BTreeSet<String> {
     if !["Plan", "Bootstrap", "Doctor", "Teardown"].contains(&part) {
         return BTreeSet::new();
@@ -43,13 +42,13 @@ pub async fn shown_with_keys(test: &TestEnvironment, part: &str) -> BTreeSet<Str
     shown
 }
 
-/// A user, and the one that changes its password.
+/// A user, and the administrator that changes its password.
 struct DatabaseUsers {
     user: User,
     administrator: User,
 }
 
-/// Makes them, each with the first password.
+/// Creates them with the first password.
 fn make_users(server: &Server) -> DatabaseUsers {
     let users = DatabaseUsers {
         user: test_server::make_user(server),
@@ -60,7 +59,7 @@ fn make_users(server: &Server) -> DatabaseUsers {
     users
 }
 
-/// Makes the state in an empty account, as root.
+/// Creates the state in an empty account, as root.
 pub async fn prepare(test: &TestEnvironment, stage: Stage) {
     static PEOPLE: OnceLock<DatabaseUsers> = OnceLock::new();
     let server = test_server::shared(Engine::Postgres);
@@ -72,14 +71,14 @@ pub async fn prepare(test: &TestEnvironment, stage: Stage) {
     }
     test.keyrota(BOOTSTRAP).await.exits(0);
     if stage == Stage::Unfinished {
-        // The function sends a password only where the server is the same.
+        // The function sends a password only to the pinned server.
         let elsewhere = login(server, &users.administrator, "elsewhere.internal");
         test.store(ADMINISTRATOR, &elsewhere).await;
         test.keyrota("rotate").await.exits(1);
     }
 }
 
-/// Puts the zip, the manifest and what it names where they belong.
+/// Writes the zip file, the manifest, and the files and secrets that the manifest names.
 async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseUsers) {
     test.conceal(FIRST);
     if !test.home.file(AUTHORITY).exists() {
@@ -111,7 +110,7 @@ async fn create_users(test: &TestEnvironment, server: &Server, users: &DatabaseU
     ));
 }
 
-/// Returns an administrator's value, on a host.
+/// Returns an administrator's value, with a host.
 fn login(server: &Server, user: &User, host: &str) -> serde_json::Value {
     json!({
         "engine": test_server::name(server.engine()), "host": host, "port": server.port(),
@@ -119,7 +118,8 @@ fn login(server: &Server, user: &User, host: &str) -> serde_json::Value {
     })
 }
 
-/// What no step of the databases' function is seen to miss, and why it is granted.
+/// Actions that no step of the databases' function is observed to need, and why they are
+/// granted.
 const EXCUSED: [(&str, &str); 9] = [
     (
         "ec2:AssignPrivateIpAddresses",
@@ -164,7 +164,7 @@ async fn each_action_of_the_databases_function_is_needed_by_a_step() {
     test.keyrota(BOOTSTRAP).await.exits(0);
     let policies = role_policies(&test).await;
 
-    // What is excused is missed by nobody.
+    // Nothing may need an exempted action.
     let exemption = EXCUSED.map(|(action, _)| action);
     let granted: Vec<String> = policies.iter().flat_map(InlinePolicy::actions).collect();
     for (action, reason) in EXCUSED {

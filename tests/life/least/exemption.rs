@@ -1,11 +1,11 @@
-//! Actions that no command is seen to miss on the local AWS.
+//! Actions that no command is observed to need on the local AWS.
 
-/// An action that is granted all the same.
+/// An action that is granted anyway.
 pub struct Exemption {
-    /// What the command's Sids begin with.
+    /// The prefix of the command's Sids.
     pub part: &'static str,
     pub action: &'static str,
-    /// What it is for, with AWS's page.
+    /// Its purpose, with the page of AWS's documentation.
     pub reason: &'static str,
 }
 
@@ -26,7 +26,7 @@ const EXCUSES: &[Exemption] = &[
     },
 ];
 
-/// Returns the excuses of a command.
+/// Returns the exemptions of a command.
 pub fn excuses(part: &str) -> impl Iterator<Item = &'static Exemption> {
     EXCUSES.iter().filter(move |excuse| excuse.part == part)
 }

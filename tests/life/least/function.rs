@@ -1,5 +1,5 @@
-//! The function's role, and the policy with which a user rotates itself: without any
-//! one action a step of the rotation fails, or the sweep, and says so in its log.
+//! The function's role, and the policy with which a user rotates itself. Without any one of the
+//! actions, a step of the rotation or the sweep fails, and its log says so.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::environment::{ACCOUNT, REGION, TestEnvironment};
 
 const TIMED: &str = "{ deactivate_after: 1s, delete_after: 1h, hold_if_used_within: 1s }";
 
-/// What nothing is seen to miss, and why it is granted.
+/// Actions that nothing is observed to need, and why they are granted.
 const EXCUSED: &[(&str, &str)] = &[
     (
         "iam:UntagUser",
@@ -27,7 +27,7 @@ const EXCUSED: &[(&str, &str)] = &[
     ("logs:PutLogEvents", "as logs:CreateLogStream"),
 ];
 
-/// Whose policy it is.
+/// The holder of a policy.
 #[derive(Clone, Debug)]
 enum Holder {
     Role(String),
@@ -105,7 +105,7 @@ impl InlinePolicy {
     }
 }
 
-/// IAM gives documents in the encoding of URLs (`API_GetRolePolicy`).
+/// IAM returns documents in URL encoding (`API_GetRolePolicy`).
 fn decoded(text: &str) -> Value {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
@@ -126,7 +126,7 @@ fn decoded(text: &str) -> Value {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-/// Returns the policies of the role, the only one there is.
+/// Returns the policies of the role, the only role.
 pub async fn role_policies(test: &TestEnvironment) -> Vec<InlinePolicy> {
     let roles = test.iam.list_roles().send().await.expect("roles").roles;
     assert_eq!(roles.len(), 1);
@@ -163,8 +163,8 @@ async fn policies(test: &TestEnvironment) -> Vec<InlinePolicy> {
     held
 }
 
-/// Returns which step the function has said to have failed, of the lines after so
-/// many.
+/// Returns the step that failed according to the function's log, without the first `before`
+/// lines.
 pub async fn failed_step(test: &TestEnvironment, before: usize) -> Option<String> {
     let lines = test.logged().await;
     let lines = lines.iter().skip(before);
@@ -173,9 +173,9 @@ pub async fn failed_step(test: &TestEnvironment, before: usize) -> Option<String
     failed.find_map(|line| line["step"].as_str().map(str::to_owned))
 }
 
-/// Takes the role out of the policy of the stack's own key. That policy names it, and
-/// either of the two is enough for a use of the key (`policy-evaluation`); what the
-/// role's is for shows only where it stands alone.
+/// Removes the role from the key policy of the stack's own key. Each of the two policies is
+/// sufficient to use the key (`policy-evaluation`), so the role's policy has a visible effect
+/// only alone.
 async fn only_by_the_role(test: &TestEnvironment) {
     let alias = "alias/keyrota-payments-keys";
     let key = test.kms.describe_key().key_id(alias).send().await;
@@ -213,7 +213,7 @@ async fn each_action_of_the_function_is_needed_by_a_step() {
     only_by_the_role(&test).await;
     let policies = policies(&test).await;
 
-    // What is excused is missed by nobody.
+    // Nothing may need an exempted action.
     let exemption: Vec<&str> = EXCUSED.iter().map(|(action, _)| *action).collect();
     let granted: Vec<String> = policies.iter().flat_map(InlinePolicy::actions).collect();
     for (action, reason) in EXCUSED {
@@ -233,7 +233,7 @@ async fn each_action_of_the_function_is_needed_by_a_step() {
     for of_sweep in [true, false] {
         for held in &policies {
             if of_sweep && held.actions().iter().any(|action| sweeps(action)) {
-                // An old key whose time has come; it stays while the sweep fails.
+                // An old key that is due. It stays while the sweep fails.
                 let rotate = format!("rotate {}", held.serves(&key));
                 test.keyrota(&rotate).await.exits(0);
                 tokio::time::sleep(Duration::from_secs(2)).await;

@@ -1,8 +1,8 @@
-//! Nothing is granted that is not needed: of each command's part of the deployer's
-//! policy, every action is removed once, and the command must fail and name it. The same
-//! is done with the function's role, where a step of a rotation has to fail.
+//! Nothing is granted that is not needed: from each command's part of the deployer's policy,
+//! every action is removed once, and the command must fail and name it. The same is done with
+//! the function's role, where a step of a rotation must fail.
 //!
-//! `--nocapture` prints what each action is missed by.
+//! `--nocapture` prints what needs each action.
 
 mod database;
 mod exemption;
@@ -27,21 +27,21 @@ pub fn part(policy: &str, part: &str) -> String {
     Policy::read(policy).part(part).to_text()
 }
 
-/// What came of a command that lacks an action.
+/// The result of a command that lacks an action.
 enum ResultWithoutAction {
     /// It failed and named the action.
     Named,
-    /// It did what it has to do, and said what it could not read.
+    /// It did its work, and warned about what it could not read.
     Warned,
-    /// It went on as if nothing were missing.
+    /// It continued as if nothing were missing.
     Not(CommandOutput),
 }
 
 impl Scenario {
-    /// Gets the account ready and runs the command with the whole of its part.
+    /// Prepares the account, and runs the command with its whole part.
     async fn base(&self, test: &TestEnvironment) -> Policy {
         let policy = self.ready(test).await;
-        // What cannot be seen to be missing is missing here: no excuse may be stale.
+        // Exempted actions are missing here, so that no exemption is stale.
         let exemption = excuses(self.part).map(|excuse: &Exemption| excuse.action);
         let exemption: Vec<&str> = exemption.collect();
         self.allow(test, &policy.without(&exemption)).await;
@@ -76,8 +76,8 @@ impl Scenario {
     ) -> ResultWithoutAction {
         self.allow(test, &policy.without(&[action])).await;
         let ran = test.keyrota(self.arguments).await;
-        // Secrets Manager does not say which of a key's actions it was refused, nor
-        // CloudFormation what it may not read a template with.
+        // Secrets Manager does not report which action on a key was refused, and CloudFormation
+        // does not report which permission to read a template is missing.
         let names = match (self.part, action) {
             (_, "kms:Decrypt" | "kms:GenerateDataKey") => "Access to KMS is not allowed",
             ("Plan", "s3:GetObjectVersion") => "S3 error: Access Denied",
@@ -103,8 +103,8 @@ impl Scenario {
             fresh = true;
             let mut missed = self.without(test, &policy, action).await;
             if matches!(missed, ResultWithoutAction::Not(_)) {
-                // What was done before may have left nothing to miss it for; or a
-                // function that ran on has written to its log in the emptied account.
+                // The earlier runs may have left nothing for which the action is needed, or a
+                // function may have written to its log in the emptied account.
                 policy = self.ready(test).await;
                 missed = self.without(test, &policy, action).await;
             }
@@ -119,7 +119,7 @@ impl Scenario {
         }
     }
 
-    /// Returns what this one has to show, of all that its command may do.
+    /// Returns the actions that this scenario must cover, of those that the command may call.
     fn shows(&self, granted: &BTreeSet<String>, before: &BTreeSet<String>) -> Vec<String> {
         let exemption: BTreeSet<&str> = excuses(self.part).map(|excuse| excuse.action).collect();
         let mine = |action: &&String| match self.shows {
@@ -139,7 +139,7 @@ impl Scenario {
         let fresh = granted.difference(before).filter(open).filter(mine);
         let mut shown: Vec<String> = fresh.cloned().collect();
         if let ExpectedActions::These(actions) = self.shows {
-            // In the order in which the command comes to need them.
+            // In the order in which the command needs them.
             shown.sort_by_key(|action| actions.iter().position(|it| it == action));
             assert_eq!(shown.len(), actions.len(), "{}: not granted", self.name);
         }
@@ -147,13 +147,13 @@ impl Scenario {
     }
 }
 
-/// Goes through the scenarios of the name, or through a share of their actions.
+/// Runs the scenarios with these names, or a share of their actions.
 async fn check_each_action(names: &[&str], share: usize, shares: usize) {
     let test = TestEnvironment::new().await;
     for scenario in SCENARIOS.iter().filter(|it| names.contains(&it.name)) {
         let granted = prepare(&test, scenario.state.first()).await;
         let granted = granted.part(scenario.part).actions();
-        // What the others share with the small one is shown there.
+        // The scenario with the small manifest covers what they have in common.
         let before = match scenario.state.kind() {
             CredentialKind::Small => BTreeSet::new(),
             CredentialKind::Large => prepare(&test, SMALL).await.part(scenario.part).actions(),
@@ -249,7 +249,7 @@ async fn each_action_for_a_database_is_needed() {
     check_each_action(&names, 0, 1).await;
 }
 
-/// Each action of the policy is one that a scenario shows, or is excused.
+/// A scenario covers each action of the policy, or an exemption does.
 #[tokio::test]
 async fn each_action_is_shown_or_excused() {
     let test = TestEnvironment::new().await;
@@ -257,7 +257,7 @@ async fn each_action_is_shown_or_excused() {
     for state in [SMALL, LARGE, DATABASE] {
         let policies = prepare(&test, state).await;
         let large = state == LARGE;
-        // What the large one is for: managed policies, and a template in S3.
+        // The purpose of the large manifest: managed policies, and a template in S3.
         let bootstrap = policies.part("Bootstrap").actions();
         assert_eq!(bootstrap.contains("iam:CreatePolicy"), large);
         let plan = policies.part("Plan").actions();

@@ -1,4 +1,4 @@
-//! The commands in the states in which they come to need what they are granted.
+//! The commands, in the states in which they need their permissions.
 
 use super::database;
 use super::state::{
@@ -9,23 +9,23 @@ use super::state::{
 /// A command in a state.
 pub struct Scenario {
     pub name: &'static str,
-    /// What the Sids of the command's statements begin with.
+    /// The prefix of the command's Sids.
     pub part: &'static str,
     pub arguments: &'static str,
     pub state: State,
-    /// How it ends with all that it is granted.
+    /// The exit code with all permissions.
     pub code: i32,
-    /// An action that is denied on a resource all the time.
+    /// An action that is always denied on a resource.
     pub denied: Option<(&'static str, &'static str)>,
-    /// Each try needs the state anew.
+    /// Whether each run needs a new state.
     pub anew: bool,
     pub shows: ExpectedActions,
 }
 
-/// Which actions are missed here.
+/// The actions that are needed here.
 pub enum ExpectedActions {
     These(&'static [&'static str]),
-    /// All that no other scenario of the command shows.
+    /// All that no other scenario of the command covers.
     TheRest,
 }
 
@@ -52,7 +52,7 @@ const fn scenario(
     }
 }
 
-/// What a creation that cannot end well takes back again.
+/// Removed again by a creation that fails.
 const ROLLED_BACK: &[&str] = &[
     "cloudwatch:DeleteAlarms",
     "events:DeleteRule",
@@ -72,7 +72,7 @@ const ROLLED_BACK: &[&str] = &[
     "sns:Unsubscribe",
 ];
 
-/// All of them.
+/// All scenarios.
 pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "status",
@@ -160,7 +160,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ]),
     ),
     Scenario {
-        // The stack has rolled back by the time that it is waited for.
+        // The stack has rolled back when the command waits for it.
         code: 3,
         anew: true,
         ..scenario(
@@ -215,7 +215,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "logs:UntagResource",
             "secretsmanager:UntagResource",
             "secretsmanager:UpdateSecret",
-            // A new topic's own policy allows these two to everyone in the account.
+            // A new topic's default policy allows these two to everyone in the account.
             "sns:SetTopicAttributes",
             "sns:Subscribe",
             "sns:UntagResource",

@@ -1,4 +1,4 @@
-//! The states of the account that commands begin in.
+//! The states of the account in which commands start.
 
 use aws_sdk_cloudformation::types::Capability;
 use aws_sdk_s3::types::{
@@ -29,11 +29,11 @@ pub enum State {
     LeftBehind,
     Gone,
     Busy,
-    /// With a database, and no access key.
+    /// With a database and no access key.
     Database(Stage),
 }
 
-/// How far a stack with a database has come.
+/// The state of a stack with a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     New,
@@ -42,11 +42,11 @@ pub enum Stage {
     Unfinished,
 }
 
-/// What a stack holds.
+/// The content of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
     Small,
-    /// The role's policies are managed ones, and the template goes through S3.
+    /// The role's policies are managed, and the template is uploaded to S3.
     Large,
     Database,
 }
@@ -59,15 +59,15 @@ pub const LARGE_DEPLOYED: State = State::Deployed { large: true };
 /// Deployed, and the manifest has changed since.
 pub const CHANGED: State = State::Changed { large: false };
 pub const LARGE_CHANGED: State = State::Changed { large: true };
-/// A rotation is left with a value that can never be promoted.
+/// A rotation is unfinished, and its value can never be promoted.
 pub const UNFINISHED: State = State::Unfinished;
-/// As that, and rotated, with a secret that awaits deletion.
+/// The same, and rotated, with a secret that is scheduled for deletion.
 pub const AILING: State = State::Ailing;
-/// A deployed secret is seeded with something else than is rendered.
+/// The seed of a deployed secret differs from the rendered one.
 pub const SEEDED: State = State::Seeded;
 /// An earlier manifest has left a secret.
 pub const LEFT_BEHIND: State = State::LeftBehind;
-/// The stack is gone, and its secrets and KMS key are not.
+/// The stack is deleted, but its secrets and KMS key are not.
 pub const GONE: State = State::Gone;
 /// CloudFormation is updating the stack.
 pub const BUSY: State = State::Busy;
@@ -78,7 +78,7 @@ pub const DATABASE_UNFINISHED: State = State::Database(Stage::Unfinished);
 pub const STACK: &str = "payments-keys";
 
 impl State {
-    /// Returns what its stack holds.
+    /// Returns the content of its stack.
     pub const fn kind(self) -> CredentialKind {
         match self {
             Self::New { large: true }
@@ -93,7 +93,7 @@ impl State {
         matches!(self.kind(), CredentialKind::Large)
     }
 
-    /// Returns a state with the same manifest that is quick to make.
+    /// Returns a state with the same manifest that is quick to create.
     pub const fn first(self) -> Self {
         match self {
             Self::Changed { .. } => self,
@@ -105,8 +105,8 @@ impl State {
     }
 }
 
-/// Makes the state in an empty account, with a deployer who may do nothing yet, and
-/// returns the policy that is rendered for one.
+/// Creates the state in an empty account, with a deployer that has no permissions yet, and
+/// returns the policy that is rendered for it.
 pub async fn prepare(test: &TestEnvironment, state: State) -> Policy {
     test.reset().await;
     test.act_as(&test.root());
@@ -122,7 +122,7 @@ pub async fn prepare(test: &TestEnvironment, state: State) -> Policy {
     policy
 }
 
-/// Makes a state of a stack with access keys.
+/// Creates a state of a stack with access keys.
 async fn prepare_keys(test: &TestEnvironment, state: State) {
     let key = match state.large() {
         true => String::new(),
@@ -157,7 +157,7 @@ async fn prepare_keys(test: &TestEnvironment, state: State) {
     }
 }
 
-/// Makes those that the small manifest names; returns the ARN of a KMS key.
+/// Creates the users of the small manifest, and returns the ARN of a KMS key.
 async fn users(test: &TestEnvironment) -> String {
     test.make_user("mailer").await;
     test.make_user("batch").await;
@@ -166,7 +166,7 @@ async fn users(test: &TestEnvironment) -> String {
     test.make_kms_key().await
 }
 
-/// Makes the boundary that the changed manifest sets.
+/// Creates the permissions boundary of the changed manifest.
 async fn make_boundary(test: &TestEnvironment) {
     let everything = json!({
         "Version": "2012-10-17",
@@ -194,7 +194,7 @@ async fn open_bucket(test: &TestEnvironment) {
     request.send().await.expect("the encryption is set");
 }
 
-/// Returns the manifest that is deployed and the one that there is afterwards.
+/// Returns the deployed manifest and the later one.
 fn manifests(state: State, key: &str) -> (String, String) {
     let head = |tags: &str, email: &str| {
         format!(
@@ -207,7 +207,7 @@ fn manifests(state: State, key: &str) -> (String, String) {
         State::Changed { large } => {
             let bound = format!("permissions_boundary: 'arn:aws:iam::{ACCOUNT}:policy/boundary'\n");
             let head = head("owner: platform", "ops@example.com, night@example.com");
-            // The large one is for what it alone needs.
+            // The large manifest contains only what it is needed for.
             if large { head } else { head + &bound }
         }
         _ => before.clone(),
@@ -252,8 +252,8 @@ fn manifests(state: State, key: &str) -> (String, String) {
     )
 }
 
-/// Leaves a version pending whose value is another user's, so that the function
-/// refuses it at once, whenever it is tried.
+/// Leaves a version pending with another user's value, so that the function refuses it
+/// immediately.
 async fn leave_unfinished(test: &TestEnvironment) {
     let key = test.make_key("mailer").await;
     let arn = test.secret("prod/mailer").await.expect("the secret").arn;
@@ -268,7 +268,7 @@ async fn leave_unfinished(test: &TestEnvironment) {
     request.send().await.expect("the value is stored");
 }
 
-/// Leaves a rotation unfinished, in the place of the key before, and deletes a secret.
+/// Leaves a rotation unfinished without its previous key, and deletes a secret.
 async fn break_stack(test: &TestEnvironment) {
     let before = test.key_in("prod/mailer", "AWSPREVIOUS").await;
     let before = before.expect("a key before");
@@ -277,7 +277,7 @@ async fn break_stack(test: &TestEnvironment) {
     test.delete_secret("prod/batch").await;
 }
 
-/// Deploys the template with another seed, as somebody does by hand.
+/// Deploys the template with another seed, as by hand.
 async fn seed_otherwise(test: &TestEnvironment) {
     let request = test.cloudformation.get_template().stack_name(STACK);
     let template = request.send().await.expect("the template").template_body;
@@ -299,7 +299,7 @@ async fn seed_otherwise(test: &TestEnvironment) {
     test.until_stack_is(STACK, "UPDATE_COMPLETE").await;
 }
 
-/// Makes a secret that carries the stack's tag, as one whose entry got another name.
+/// Creates a secret with the stack's tag, as if its entry had been renamed.
 async fn leave_behind(test: &TestEnvironment) {
     let tag = |key: &str, value: &str| {
         let tag = aws_sdk_secretsmanager::types::Tag::builder();
@@ -310,14 +310,14 @@ async fn leave_behind(test: &TestEnvironment) {
     let request = request.tags(tag("keyrota:user", "mailer"));
     let request = request.secret_string("{}");
     request.send().await.expect("the secret is made");
-    // A rotation that was left has recorded that it makes a key.
+    // The unfinished rotation has recorded that it creates a key.
     let making = aws_sdk_iam::types::Tag::builder().key("keyrota:making");
     let making = making.value("1795854000").build().expect("a tag");
     let request = test.iam.tag_user().user_name("mailer").tags(making);
     request.send().await.expect("the user is tagged");
 }
 
-/// Deletes the stack by itself, as an interrupted teardown does.
+/// Deletes only the stack, as an interrupted teardown does.
 async fn lose_stack(test: &TestEnvironment) {
     let key = test.current_key("prod/uploader").await;
     test.delete_key("uploader", &key.id).await;
@@ -328,7 +328,7 @@ async fn lose_stack(test: &TestEnvironment) {
     }
 }
 
-/// A stack that waits for somebody for a second, and rolls back.
+/// A stack that waits for a second, and rolls back.
 const WAITING: &str = "
 Resources:
   Handle: { Type: 'AWS::CloudFormation::WaitConditionHandle' }

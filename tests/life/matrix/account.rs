@@ -1,33 +1,33 @@
-//! The account that is attacked, and what in it nobody may touch.
+//! The attacked account, and what in it must not be touched.
 
 use std::collections::BTreeMap;
 
 use crate::environment::{KEY_ADMINISTRATOR, Key, TestEnvironment};
 
-/// A secret of somebody else, with the credential of an administrator.
+/// Another principal's secret, with an administrator's credential.
 pub const FOREIGN: &str = "ops/foreign";
-/// An IAM user of no manifest.
+/// An IAM user that is in no manifest.
 pub const OUTSIDER: &str = "outsider";
 const FOREIGN_BUCKET: &str = "foreign-bucket";
 
-/// What an attack is aimed at.
+/// The target of an attack.
 #[derive(Clone, Copy)]
 pub struct Target {
     /// The name of the stack.
     pub stack: &'static str,
-    /// The name of the secret that somebody may write.
+    /// The name of the secret that the attacker may write.
     pub secret: &'static str,
     /// The names of all secrets.
     pub secrets: &'static [&'static str],
-    /// The names of the IAM users whose keys they may want.
+    /// The names of the IAM users whose keys the attacker may want.
     pub users: &'static [&'static str],
 }
 
-/// An account with a stack in it, and with things that are nobody's but their owner's.
+/// An account with a stack, and with resources that belong to others.
 pub struct Account {
     pub test: TestEnvironment,
     pub target: Target,
-    /// The keys of [`OUTSIDER`], by their IDs.
+    /// The keys of [`OUTSIDER`].
     pub outsiders: [Key; 2],
     /// The ARN of each secret, by its name.
     pub arns: BTreeMap<&'static str, String>,
@@ -35,11 +35,11 @@ pub struct Account {
     pub kms_key: String,
     pub function: String,
     pub bucket: String,
-    /// What there was before the stack.
+    /// The account before the stack.
     pub before: Vec<String>,
 }
 
-/// Makes the user of no manifest, whose keys may do everything to keys.
+/// Creates the user that is in no manifest, whose keys may do everything to keys.
 pub async fn make_outsider(test: &TestEnvironment) -> [Key; 2] {
     let mut keys = [
         test.make_user_with(OUTSIDER, KEY_ADMINISTRATOR).await,
@@ -50,7 +50,7 @@ pub async fn make_outsider(test: &TestEnvironment) -> [Key; 2] {
 }
 
 impl Account {
-    /// Deploys the manifest that was written.
+    /// Deploys the manifest.
     pub async fn deploy(
         test: TestEnvironment,
         target: Target,
@@ -83,7 +83,7 @@ impl Account {
         }
     }
 
-    /// Returns the ARN of the secret that somebody may write.
+    /// Returns the ARN of the attacked secret.
     pub fn arn(&self) -> &str {
         &self.arns[self.target.secret]
     }

@@ -1,5 +1,5 @@
-//! An attack: what somebody tries with their permissions, and the administrator's
-//! commands after it.
+//! An attack: what a principal tries with its permissions, and the administrator's commands
+//! after it.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use super::{abuse, permission, value};
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 pub const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
 
-/// An attack under way.
+/// A running attack.
 pub struct Attack<'row> {
     pub row: &'row Row,
     pub scene: Scene,
     pub attacker: Principal,
-    /// What was outside before anything was tried.
+    /// The state outside of the attacked secret, before the attack.
     pub outside: Vec<String>,
-    /// What the one secret has held.
+    /// The values of the attacked secret so far.
     pub own: BTreeSet<String>,
     accepted: usize,
     token: u32,
@@ -55,7 +55,7 @@ impl<'row> Attack<'row> {
         }
     }
 
-    /// Remembers what the one secret holds, where they may come to read it.
+    /// Records the values of the attacked secret, if the attacker may read it.
     pub async fn remember(&mut self) {
         const READ: [&str; 2] = [
             "secretsmanager:GetSecretValue",
@@ -91,7 +91,7 @@ impl<'row> Attack<'row> {
         self.expect(&before, &self.scene.test.everything().await, "denied calls");
     }
 
-    /// Tries something, and what the administrator does makes of it.
+    /// Tries something, and then runs the administrator's commands.
     pub async fn tries(&mut self, what: &str, calls: &[Call]) {
         self.remember().await;
         for call in calls {
@@ -141,7 +141,7 @@ impl<'row> Attack<'row> {
         for reserve in [true].into_iter().chain(without) {
             for labels in abuse::LABELS {
                 self.scene.heal(reserve, !reserve).await;
-                // An intent of earlier versions, as old as the key in reserve.
+                // An intent in the format of earlier versions, as old as the key in reserve.
                 let making = format!("KEYROTA_MAKING_{}", now());
                 let own = (labels.len() > 1).then_some(making.as_str());
                 let mut calls = Vec::new();
@@ -153,8 +153,7 @@ impl<'row> Attack<'row> {
         }
     }
 
-    /// Leaves the secret as the attacker wants it, and has the administrator run every
-    /// command.
+    /// Leaves the secret as the attacker wants it, and runs every command as the administrator.
     pub async fn commands(&mut self) {
         let row = self.row.name;
         let reserve = self.row.entry != Entry::Robot;
@@ -178,7 +177,7 @@ impl<'row> Attack<'row> {
         }
         self.learned();
 
-        // The others rotate as ever.
+        // The others rotate as always.
         let mut before = Vec::new();
         for other in self.scene.others() {
             before.push((other, self.scene.test.current_key(other.secret()).await));
@@ -206,7 +205,7 @@ fn now() -> String {
     jiff::Timestamp::now().as_second().to_string()
 }
 
-/// Goes through a row.
+/// Runs a row.
 pub async fn attack(row: &Row, number: usize) {
     let mut attack = Attack::new(row).await;
     attack.denied().await;
@@ -221,7 +220,7 @@ pub async fn attack(row: &Row, number: usize) {
         attack.labels().await;
     }
     if row.actions == ["lambda:InvokeFunction"] {
-        // Not even the one secret.
+        // Not even the attacked secret.
         let before = attack.scene.test.everything().await;
         attack.tries_events().await;
         attack.expect(&before, &attack.scene.test.everything().await, "events");
@@ -230,7 +229,7 @@ pub async fn attack(row: &Row, number: usize) {
     assert!(attack.accepted > 0, "{}: nothing was tried", row.name);
 }
 
-/// Tries everything as a person who may run one command, and no other.
+/// Tries everything as a person who may run one command and nothing else.
 pub async fn command(part: &'static str, changes: bool) {
     let row = Row {
         part: Some(part),
@@ -259,13 +258,13 @@ pub async fn command(part: &'static str, changes: bool) {
         after.retain(|line| !line.starts_with("change set of "));
         attack.expect(&all, &after, part);
     }
-    // What they have heard by now is what these secrets held by now.
+    // The attacker may have received the current values of these secrets.
     for entry in Entry::ALL {
         let held = attack.scene.own_secrets(entry.secret()).await;
         attack.own.extend(held);
     }
     attack.learned();
-    // A change set that they made is there, and nobody executes it.
+    // The attacker's change set exists, and nobody executes it.
     attack.outside = attack.scene.outside().await;
     attack.commands().await;
     assert!(attack.accepted > 0, "{part}: nothing was tried");

@@ -1,4 +1,4 @@
-//! The calls of a principal, signed by hand so that every word of the answer is heard.
+//! The calls of a principal, signed by hand so that the whole response can be searched.
 
 use std::cell::RefCell;
 
@@ -9,15 +9,15 @@ use crate::environment::{Key, Signed, TestEnvironment};
 /// One call to AWS.
 #[derive(Clone, Debug)]
 pub enum Call {
-    /// Of a service that speaks JSON: its name for signatures, the target, the body.
+    /// Of a service with JSON: its name in signatures, the target, and the body.
     Json(&'static str, &'static str, Value),
     /// Of IAM or CloudFormation: the service, and the fields of a form.
     Form(&'static str, &'static str, Vec<(&'static str, String)>),
     /// An event for a function.
     Invoke(String, String),
-    /// An object: the bucket, its key, and what it holds.
+    /// An object to store: the bucket, the key, and the content.
     Put(String, String),
-    /// An object to be read.
+    /// An object to read.
     Get(String, String),
 }
 
@@ -47,12 +47,12 @@ impl Call {
     }
 }
 
-/// Returns a text as a form has it.
+/// Returns a text in form encoding.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// Somebody with a key, and all that they were ever told.
+/// A principal with a key, and all responses that it received.
 pub struct Principal {
     pub key: Key,
     heard: RefCell<String>,
@@ -66,7 +66,7 @@ impl Principal {
         }
     }
 
-    /// Makes a call; returns whether AWS did not refuse it.
+    /// Makes a call, and returns whether AWS allowed it.
     pub async fn makes(&self, test: &TestEnvironment, call: &Call) -> bool {
         let (request, body) = match call {
             Call::Json(service, target, body) => {
@@ -117,7 +117,7 @@ impl Principal {
         !refused
     }
 
-    /// Returns the first of the secrets in their responses.
+    /// Returns the first of the secrets that is in its responses.
     pub fn learned<'a>(&self, mut secrets: impl Iterator<Item = &'a String>) -> Option<&'a String> {
         let heard = self.heard.borrow();
         secrets.find(|secret| heard.contains(secret.as_str()))

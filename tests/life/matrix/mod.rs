@@ -1,17 +1,17 @@
-//! The attack matrix: somebody who holds one small permission tries whatever it can be
-//! abused for, the administrator then runs everything, and nothing but the one secret
-//! and its own credential may have changed. Nothing may have been learned either.
+//! The attack matrix: a principal with one small permission tries everything for which it can
+//! be abused, and the administrator then runs every command. Only the attacked secret and its
+//! own credential may change, and the principal must not receive any other secret.
 //!
-//! What is compared is the whole account (`TestEnvironment::everything`), and in the end, after a
-//! teardown, with what it was before there was a stack.
+//! The whole account is compared (`TestEnvironment::everything`), and finally, after a
+//! teardown, with its state before the stack.
 //!
 //! - here: the rows of access keys
-//! - `row`, `permission`: what somebody holds
-//! - `account`, `scene`: what is attacked, and what stands beside it
+//! - `row`, `permission`: the principal's permissions
+//! - `account`, `scene`: the attacked stack, and its surroundings
 //! - `abuse`, `value`, `call`: what is tried
 //! - `attack`: the course of a row
-//! - `comparison`: what has to be as it was, and what nobody may have learned
-//! - `database`: the same for databases' secrets, with rows of its own
+//! - `comparison`: what must not change, and what must not be received
+//! - `database`: the same for databases' secrets, with their own rows
 
 mod abuse;
 mod account;
@@ -52,7 +52,8 @@ async fn the_part_doctor() {
     command("Doctor", true).await;
 }
 
-/// Who may write an administrator's secret stops what it rotates, and no more.
+/// A principal that may write an administrator's secret can stop the rotations that need it,
+/// and nothing else.
 #[tokio::test]
 async fn put_secret_value_of_an_administrators_secret() {
     let scene = Scene::new(Entry::Clerk).await;
@@ -92,7 +93,7 @@ async fn put_secret_value_of_an_administrators_secret() {
     let mut secrets = test.concealed();
     secrets.remove(&key.secret);
     assert_eq!(attacker.learned(secrets.iter()), None);
-    // The others rotate, and this one again once its administrator is back.
+    // The others rotate, and this one again after its administrator is restored.
     test.keyrota("rotate prod/mailer prod/robot").await.exits(0);
     let right = right.expect("the administrator's value");
     test.store(scene::ADMINISTRATOR, &right).await;

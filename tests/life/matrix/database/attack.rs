@@ -1,4 +1,4 @@
-//! What somebody tries on a database's secret, and the administrator's commands after it.
+//! An attack on a database's secret, and the administrator's commands after it.
 
 use std::collections::BTreeSet;
 
@@ -11,25 +11,25 @@ use crate::matrix::{abuse, permission};
 
 const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
 
-/// The labels that a value is stored under, one after the other. The password in
-/// AWSCURRENT works, or it does not, so that another version's is tried.
+/// The labels under which a value is stored, one after the other, and whether the password in
+/// AWSCURRENT works. If it does not, another version's is tried.
 const LABELS: [(&[&str], bool); 3] = [
     (&["AWSCURRENT"], true),
     (&["AWSPENDING", "KEYROTA_SETTING"], true),
     (&["AWSPREVIOUS", "KEYROTA_SETTING", "KEYROTA_FIRST"], false),
 ];
 
-/// An attack under way.
+/// A running attack.
 pub struct Attack {
     pub scene: Scene,
     name: &'static str,
     actions: &'static [&'static str],
     attacker: Principal,
-    /// What was outside before anything was tried.
+    /// The state outside of the attacked secret, before the attack.
     outside: Vec<String>,
-    /// How many strangers there were at the server before.
+    /// The number of strangers' logins before.
     strangers: usize,
-    /// What the one secret has held.
+    /// The values of the attacked secret so far.
     own: BTreeSet<String>,
     accepted: usize,
     token: u32,
@@ -58,7 +58,7 @@ impl Attack {
         }
     }
 
-    /// Gives them other permissions than before.
+    /// Replaces the attacker's permissions.
     pub async fn hold(&mut self, name: &'static str, actions: &'static [&'static str]) {
         (self.name, self.actions, self.accepted) = (name, actions, 0);
         self.scene.heal(true).await;
@@ -77,7 +77,7 @@ impl Attack {
         }
     }
 
-    /// Remembers what the one secret holds, where they may come to read it.
+    /// Records the values of the attacked secret, if the attacker may read it.
     async fn remember(&mut self) {
         if self.allows("secretsmanager:PutResourcePolicy") {
             self.own.extend(self.scene.own_secrets().await);
@@ -98,7 +98,7 @@ impl Attack {
         }
     }
 
-    /// Tries what they do not hold: AWS refuses it, and nothing is as before but that.
+    /// Tries what the permissions do not allow: AWS refuses it.
     pub async fn denied(&mut self) {
         let before = self.scene.test.everything().await;
         let mut calls = abuse::elsewhere(&self.scene);
@@ -118,7 +118,8 @@ impl Attack {
         expect_same(&before, &after, &format!("{}: denied calls", self.name));
     }
 
-    /// Expects everything outside as it was, and nobody at the attacker's server.
+    /// Expects that everything outside is unchanged, and that nothing connected to the
+    /// attacker's server.
     async fn unchanged(&self, what: &str) {
         let what = format!("{}: {what}", self.name);
         self.scene.expect_no_caller(&what);
@@ -126,13 +127,13 @@ impl Attack {
         assert_eq!(strangers, self.strangers, "{what}: somebody else's login");
         expect_same(&self.outside, &self.scene.outside().await, &what);
         if self.scene.attacked == TargetSecret::Administrator {
-            // Rotated or not, the entry's own password works.
+            // Whether or not it was rotated, the entry's own password works.
             let entry = self.scene.attacked.rotated();
             self.scene.expect_logins(&[entry], &what).await;
         }
     }
 
-    /// Tries something, and what the administrator does makes of it.
+    /// Tries something, and then runs the administrator's commands.
     async fn tries(&mut self, what: &str, calls: &[Call]) {
         self.remember().await;
         let accepted = self.accepted + calls.len();
@@ -186,7 +187,7 @@ impl Attack {
         }
     }
 
-    /// Sends every event there is.
+    /// Sends every event.
     pub async fn events(&mut self) {
         for event in abuse::events(&self.scene).await {
             self.make(&event).await;
@@ -211,7 +212,7 @@ impl Attack {
         self.unchanged("every call").await;
     }
 
-    /// Has the administrator run what looks at the stack, and what puts it right.
+    /// Runs the commands that inspect and repair the stack as the administrator.
     pub async fn look(&mut self) {
         for command in ["status", "doctor", "doctor --fix --yes"] {
             let ran = self.scene.test.keyrota(command).await;
@@ -223,8 +224,8 @@ impl Attack {
         assert!(self.accepted > 0, "{}: nothing was tried", self.name);
     }
 
-    /// Has the administrator rotate everything and take it down. The others rotate as
-    /// ever, and what was there before there was a stack is as it was.
+    /// Rotates everything and deletes it, as the administrator. The other entries rotate as
+    /// always, and then the account is as it was before the stack.
     pub async fn end(&mut self) {
         let others = self.scene.others();
         let mut before = Vec::new();

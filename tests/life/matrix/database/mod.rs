@@ -1,5 +1,5 @@
-//! The rows of databases' secrets: with permissions on one of them, nobody has the
-//! function connect to a server of theirs, or change another user's password.
+//! The rows of databases' secrets: with permissions on one of them, a principal can neither
+//! make the function connect to another server nor change another user's password.
 
 mod attack;
 mod comparison;
@@ -40,8 +40,8 @@ const WITHOUT_VALUES: [(&str, &[&str]); 6] = [
     ("DeleteSecret", &["secretsmanager:DeleteSecret"]),
 ];
 
-/// Goes through a row: the values, the labels where they may be moved alone, and then
-/// the administrator's commands.
+/// Runs a row: the values, the labels if they can be moved separately, and then the
+/// administrator's commands.
 async fn attack(
     name: &'static str,
     engine: Engine,
@@ -106,7 +106,7 @@ async fn invoke_function() {
     attack(name, Engine::Postgres, TargetSecret::Orders, INVOKE, []).await;
 }
 
-/// One after the other, on one account.
+/// One after the other, in one account.
 #[tokio::test]
 async fn each_permission_that_needs_no_value() {
     let (name, actions) = WITHOUT_VALUES[0];
@@ -126,15 +126,15 @@ async fn everything_of_an_entry_that_rotates_itself() {
     attack(name, Engine::Postgres, TargetSecret::Orders, ALL, [4]).await;
 }
 
-/// MariaDB keeps an account for each host, and is sent another statement.
+/// MariaDB has an account for each host, and the function sends it another statement.
 #[tokio::test]
 async fn everything_of_an_entry_that_an_administrator_rotates() {
     let name = "everything on administrator";
     attack(name, Engine::MariaDb, TargetSecret::Reports, ALL, [6, 9]).await;
 }
 
-/// Who may write an administrator's secret stops what it rotates, and no more. It stays,
-/// whatever its tags say.
+/// A principal that may write an administrator's secret can stop the rotations that need it,
+/// and nothing else. The secret is retained, whatever its tags are.
 #[tokio::test]
 async fn everything_of_an_administrators_secret() {
     let name = "everything of the administrator's secret";

@@ -1,5 +1,5 @@
-//! A stack that rotates passwords of databases, and what stands beside it: on the server,
-//! other users and an administrator; elsewhere, a server of the attacker's.
+//! A stack that rotates database passwords, with other users and an administrator on the
+//! server, and a server of the attacker.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -15,12 +15,12 @@ use crate::matrix::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
 
 pub const STACK: &str = "databases";
 pub const ADMINISTRATOR: &str = "ops/administrator";
-/// A secret of somebody else, with the login of a user of no manifest.
+/// Another principal's secret, with the login of a user that is in no manifest.
 const PASSER_BY: &str = "ops/passer-by";
 const BOOTSTRAP: &str = "bootstrap --yes --database-function-zip database.zip --format json";
 
-/// The secrets that somebody may write, each with the user on the server whose password
-/// it holds.
+/// The secrets that an attacker may write, each with the server's user whose password it
+/// contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetSecret {
     /// An entry that rotates itself.
@@ -57,14 +57,14 @@ impl TargetSecret {
     }
 }
 
-/// The account, deployed, and the servers.
+/// The account with the deployed stack, and the servers.
 pub struct Scene {
     account: Account,
     pub server: TestServer,
     pub attacked: TargetSecret,
-    /// The database that all users have.
+    /// The database of all users.
     pub database: String,
-    /// Where a server of the attacker's would listen.
+    /// The attacker's server.
     pub theirs: TcpListener,
     healed: u32,
 }
@@ -159,12 +159,12 @@ impl Scene {
         user(&self.database, role).name
     }
 
-    /// Returns the port at which nobody may call.
+    /// Returns the port of the attacker's server.
     pub fn their_port(&self) -> u16 {
         self.theirs.local_addr().expect("an address").port()
     }
 
-    /// Returns a value as the attacked secret holds it, with a password.
+    /// Returns the value of the attacked secret with another password.
     pub fn value_with(&self, password: &str) -> Value {
         let name = self.name_of(self.attacked.role());
         let mut value = login(&self.server, &self.database, &name, password);
@@ -174,12 +174,12 @@ impl Scene {
         value
     }
 
-    /// Returns the tags that somebody writes who wants something else to be done.
+    /// Returns the tags that an attacker writes.
     pub fn tags(&self) -> Vec<(String, String)> {
         let tags = [
             (
                 "keyrota:user",
-                // As the tag has characters that no tag may have.
+                // Without the characters that a tag must not have.
                 self.name_of("billing")
                     .replace('\'', "=27")
                     .replace('"', "=22"),
@@ -202,7 +202,7 @@ impl Scene {
         tags.map(|(key, value)| (key.to_owned(), value)).into()
     }
 
-    /// Returns the passwords that the attacked secret holds now.
+    /// Returns the current passwords in the attacked secret.
     pub async fn own_secrets(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let name = self.attacked.secret();
@@ -214,8 +214,8 @@ impl Scene {
         found
     }
 
-    /// Puts the secret right again, as its owner would by hand. Where it is not `whole`,
-    /// the password in AWSCURRENT does not work.
+    /// Repairs the secret, as its owner would by hand. If it is not `whole`, the password in
+    /// AWSCURRENT does not work.
     pub async fn heal(&mut self, whole: bool) {
         self.healed += 1;
         let secret = self.attacked.secret();
@@ -248,32 +248,32 @@ impl Scene {
         test_server::set_password(&self.server, &user, &on_server);
     }
 
-    /// Has Secrets Manager rotate, and sweeps all secrets, which may fail.
+    /// Calls RotateSecret, and sweeps all secrets, which may fail.
     pub async fn provoke(&self) {
         rotate(&self.test, self.attacked.rotated()).await;
         self.test.try_sweep().await;
     }
 
-    /// Has the administrator do the same, where the secret may be in any state.
+    /// Does the same with the administrator's commands, in any state of the secret.
     pub async fn provoke_by_command(&self) {
         let rotate = format!("rotate {}", self.attacked.rotated());
         self.test.keyrota(&rotate).await;
         self.test.try_sweep().await;
     }
 
-    /// Bootstraps, with the password that the users were made with.
+    /// Bootstraps with the users' first passwords.
     pub async fn bootstrap(&self) -> CommandOutput {
         bootstrap(&self.test).await
     }
 
-    /// Returns the entries that rotate although the one secret is attacked.
+    /// Returns the entries that can rotate although the secret is attacked.
     pub fn others(&self) -> Vec<&'static str> {
         let entries = ["prod/orders", "prod/billing", "prod/reports"];
         let attacked = self.attacked.rotated();
         entries.into_iter().filter(|it| *it != attacked).collect()
     }
 
-    /// Returns the secrets of the account that nobody may write.
+    /// Returns the secrets of the account that are not attacked.
     pub fn bystanders(&self) -> Vec<&'static str> {
         let secrets = self.target.secrets.iter().copied();
         let attacked = self.attacked.secret();
@@ -301,7 +301,7 @@ fn login(server: &TestServer, database: &str, username: &str, password: &str) ->
     })
 }
 
-/// Returns what makes a user one who changes the passwords of others.
+/// Returns the statement that lets a user change others' passwords.
 fn rights(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => "ALTER ROLE {0} CREATEROLE",
