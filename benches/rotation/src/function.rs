@@ -1,4 +1,4 @@
-//! Our function: built as it is for Lambda, or taken as it is given.
+//! Keyrota's function: built for Lambda, or supplied.
 
 use std::path::Path;
 
@@ -17,11 +17,11 @@ pub struct Function {
 }
 
 impl Function {
-    /// Reads an executable, or builds it as `keyrota bootstrap` does.
+    /// Reads an executable, or builds it like `keyrota bootstrap`.
     ///
     /// # Errors
     ///
-    /// Returns that there is none, or why Lambda would not run it.
+    /// Fails if there is no executable, or if Lambda would not run it.
     pub async fn obtain(kind: FunctionKind, given: Option<&Path>) -> Result<Self, Error> {
         let architecture = match std::env::consts::ARCH {
             "aarch64" => Architecture::Arm64,
@@ -49,7 +49,7 @@ impl Function {
     }
 }
 
-/// Says what cargo says.
+/// Shows cargo's output.
 struct CargoListener;
 
 impl Listener for CargoListener {

@@ -1,8 +1,7 @@
-//! The host of Lambda's Runtime API: it hands events to a function's process
-//! and hears what became of them.
+//! The host of Lambda's Runtime API: it passes events to a function's process and receives the
+//! results.
 //!
-//! Source: "Using the Lambda runtime API for custom runtimes" in the Lambda
-//! Developer Guide.
+//! Source: "Using the Lambda runtime API for custom runtimes" in the Lambda Developer Guide.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,21 +23,21 @@ use crate::moment::Moment;
 
 const ROOT: &str = "/2018-06-01/runtime/";
 
-/// How long a step may take: what the function's deadline says.
+/// The timeout of a step, which determines the function's deadline.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A request for work that waits for an event.
+/// A request for the next event, which waits for one.
 pub struct IdleRequest {
-    /// When it came.
+    /// When it was received.
     pub at: Instant,
     hand_over: oneshot::Sender<Invocation>,
 }
 
 impl IdleRequest {
-    /// Hands an event over and returns when.
+    /// Passes an event to the process and returns when.
     pub fn give(self, request_id: String, event: String) -> Instant {
         let at = Instant::now();
-        // Where the process is gone, the next thing heard of it says so.
+        // If the process has ended, the next message says so.
         let _ = self.hand_over.send(Invocation { request_id, event });
         at
     }
@@ -49,13 +48,13 @@ struct Invocation {
     event: String,
 }
 
-/// What a process says.
+/// A message from a process.
 pub enum HostMessage {
-    /// It wants work.
+    /// It requests the next event.
     IdleRequest(IdleRequest),
-    /// It has done what the event asked for.
+    /// It has handled an event.
     Done { at: Instant, request_id: String },
-    /// It failed, with what it says about that.
+    /// It failed, with its error.
     Failed(String),
 }
 
@@ -63,7 +62,7 @@ pub enum HostMessage {
 pub struct Host {
     address: SocketAddr,
     heard: mpsc::UnboundedReceiver<HostMessage>,
-    /// Aborted when it is dropped.
+    /// Aborted when dropped.
     _serving: JoinSet<()>,
 }
 
@@ -72,7 +71,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Returns that nothing can be listened on.
+    /// Fails if no port can be listened on.
     pub async fn start() -> Result<Self, Error> {
         let cannot = || Error::doing("listen on 127.0.0.1");
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -89,12 +88,12 @@ impl Host {
         })
     }
 
-    /// Returns what `AWS_LAMBDA_RUNTIME_API` has to say.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Returns what the process says next.
+    /// Returns the process's next message.
     pub async fn listen(&mut self) -> HostMessage {
         let gone = || HostMessage::Failed("the host stopped".to_owned());
         self.heard.recv().await.unwrap_or_else(gone)
@@ -130,8 +129,8 @@ async fn answer(
 ) -> Response<Full<Bytes>> {
     let at = Instant::now();
     let (head, body) = request.into_parts();
-    // An answer's body is none of the host's business, but a connection is used
-    // again only when it was read.
+    // The content of a request's body is not used, but its connection is reused only after it
+    // was read.
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => Bytes::new(),
@@ -163,7 +162,7 @@ async fn answer(
     status(StatusCode::ACCEPTED)
 }
 
-/// Passes on what a process says. Where nobody listens, it is about to be ended.
+/// Passes on a message. If there is no receiver, the process is about to be stopped.
 fn tell(teller: &mpsc::UnboundedSender<HostMessage>, heard: HostMessage) {
     let _ = teller.send(heard);
 }
@@ -207,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    /// Says something as a process does, and returns the answer.
+    /// Sends a request like a process, and returns the response.
     async fn say(host: &str, request: String) -> String {
         let mut stream = TcpStream::connect(host).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();

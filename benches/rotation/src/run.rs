@@ -1,4 +1,4 @@
-//! All of it, in order.
+//! The whole benchmark, in order.
 
 use std::path::Path;
 
@@ -16,11 +16,11 @@ use crate::scene::{RunContext, Subject};
 use crate::subject_function::SubjectFunction;
 use crate::{heading, machine, measure, plan, python, report};
 
-/// Measures what was asked for and shows it as it comes.
+/// Measures what was selected, and prints each result.
 ///
 /// # Errors
 ///
-/// Returns what is missing, or what a function did that it should not.
+/// Fails if a requirement is missing or a function misbehaves.
 pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     if !cfg!(target_os = "linux") {
         let needs = "this needs Linux: it runs the function as it is built for Lambda";
@@ -82,10 +82,10 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     Ok(())
 }
 
-/// The functions that are measured beside each other.
+/// The functions that are compared.
 struct Sides {
     ours: SubjectFunction,
-    /// Absent where ours is measured alone.
+    /// Absent if only keyrota's function is measured.
     python: Option<SubjectFunction>,
 }
 

@@ -1,4 +1,4 @@
-//! What a function is measured with: the secret's kind, and what is behind it.
+//! The context of a measurement: the kind of the secret, and its server.
 
 use keyrota::bundle::sha256_hex;
 use serde_json::json;
@@ -18,7 +18,7 @@ pub enum Subject {
     Password(Box<Database>),
 }
 
-/// What is around a process, and around the one after it.
+/// The context of a run.
 pub struct RunContext<'run> {
     pub authority: &'run Authority,
     pub subject: Subject,
@@ -33,7 +33,7 @@ impl RunContext<'_> {
         }
     }
 
-    /// Returns a title that also names the server.
+    /// Returns a title with the server's name.
     pub fn titled(&self, title: &str) -> String {
         match &self.subject {
             Subject::AccessKey => title.to_owned(),
@@ -45,7 +45,7 @@ impl RunContext<'_> {
     ///
     /// # Errors
     ///
-    /// Returns what a server refuses.
+    /// Fails if a server refuses.
     pub fn account(&self) -> Result<Account, Error> {
         match &self.subject {
             Subject::AccessKey => {
@@ -55,11 +55,11 @@ impl RunContext<'_> {
         }
     }
 
-    /// Gives a function what its zip has beside its code.
+    /// Writes the files that are beside the code in a function's zip file.
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be written.
+    /// Fails if they cannot be written.
     pub fn write_task_files(&self, subject_function: &SubjectFunction) -> Result<(), Error> {
         if let Subject::Password(database) = &self.subject {
             database.write_task_files(&subject_function.task_root)?;
@@ -76,7 +76,7 @@ impl RunContext<'_> {
         }
     }
 
-    /// Returns what `_HANDLER` says: the path of our function's pins.
+    /// Returns the value of `_HANDLER`: the path of the pins of keyrota's function.
     pub fn handler(&self, subject_function: &SubjectFunction) -> String {
         match subject_function.handler {
             Some(handler) => handler.to_owned(),
@@ -84,7 +84,7 @@ impl RunContext<'_> {
         }
     }
 
-    /// Returns what the function may act on, as `keyrota bundle` packs it.
+    /// Returns the function's pins, as `keyrota bundle` packs them.
     fn pins(&self) -> String {
         let (secret, pin) = match &self.subject {
             Subject::AccessKey => {
@@ -96,12 +96,12 @@ impl RunContext<'_> {
         json!({ "version": 1, "secrets": { secret: pin } }).to_string()
     }
 
-    /// Asks the server whether it takes what AWSCURRENT holds now. The stub knows
-    /// of access keys itself.
+    /// Checks whether the server accepts the credential in AWSCURRENT. The stub itself checks
+    /// access keys.
     ///
     /// # Errors
     ///
-    /// Returns why not.
+    /// Fails if it does not.
     pub async fn takes(&self, credential: &str) -> Result<(), String> {
         match &self.subject {
             Subject::AccessKey => Ok(()),

@@ -1,5 +1,5 @@
-//! A function's process with everything around it: the host that hands it
-//! events, and the account that it rotates in.
+//! A function's process with its host, which passes events to it, and the account in which it
+//! rotates.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -17,29 +17,29 @@ use crate::stub::account::SECRET_ARN;
 use crate::stub::calls::Call;
 use crate::subject_function::SubjectFunction;
 
-/// The steps, in the order in which Secrets Manager asks for them.
+/// The steps in the order in which Secrets Manager requests them.
 pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
-/// How long to wait for a process that says nothing.
+/// The maximum wait for a message of a process.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A rotation that took place.
+/// A completed rotation.
 pub struct Rotation {
-    /// When the first step's event was handed over.
+    /// When the first step's event was passed.
     pub began: Instant,
-    /// When the last step was done.
+    /// When the last step was completed.
     pub ended: Instant,
     pub steps: Vec<Step>,
 }
 
-/// A step that was done.
+/// A completed step.
 pub struct Step {
     pub began: Instant,
     pub ended: Instant,
     pub calls: Vec<Call>,
 }
 
-/// A process, its host and its account.
+/// A process, its host, and its account.
 pub struct Session<'run> {
     subject_function: &'static str,
     scene: &'run RunContext<'run>,
@@ -51,11 +51,11 @@ pub struct Session<'run> {
 }
 
 impl<'run> Session<'run> {
-    /// Has a process wait for its start.
+    /// Prepares a process for its start.
     ///
     /// # Errors
     ///
-    /// Returns what could not be started.
+    /// Fails if something cannot be started.
     pub async fn prepare(
         subject_function: &SubjectFunction,
         scene: &'run RunContext<'run>,
@@ -79,11 +79,11 @@ impl<'run> Session<'run> {
         })
     }
 
-    /// Starts the process, and returns when that was and when it asked for work.
+    /// Starts the process, and returns when it started and when it requested an event.
     ///
     /// # Errors
     ///
-    /// Returns what it did instead.
+    /// Fails if it did something else.
     pub async fn start(&mut self) -> Result<(Instant, Instant), Error> {
         let started = self.process.start().await?;
         let idle = self.next().await?;
@@ -92,12 +92,12 @@ impl<'run> Session<'run> {
         Ok((started, asked))
     }
 
-    /// Has the process rotate the secret. `with_room` says that the user has one
-    /// key only, so that none has to be removed.
+    /// Rotates the secret with the process. `with_room` says whether the user has only one key,
+    /// so that none must be deleted.
     ///
     /// # Errors
     ///
-    /// Returns what it did instead.
+    /// Fails if the process did something else.
     pub async fn rotate(&mut self, with_room: bool) -> Result<Rotation, Error> {
         let token = {
             let mut account = self.stub.account();
@@ -137,8 +137,7 @@ impl<'run> Session<'run> {
         &self.process
     }
 
-    /// Ends the process, and says whether its limit ever held it back, where it
-    /// has one.
+    /// Stops the process, and returns whether its limit ever delayed it, if it has one.
     pub async fn end(self) -> Option<bool> {
         self.process.end().await
     }
@@ -168,7 +167,7 @@ impl<'run> Session<'run> {
         })
     }
 
-    /// Waits until the process asks for work.
+    /// Waits until the process requests an event.
     async fn next(&mut self) -> Result<IdleRequest, Error> {
         match self.next_message().await? {
             HostMessage::IdleRequest(idle) => Ok(idle),

@@ -1,5 +1,5 @@
-//! The account that is rotated in: one user and the secret with its key, or the
-//! secret with the password of a database's user.
+//! The account: one user and the secret with its key, or the secret with the password of a
+//! database user.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ pub const ROLE_KEY: &str = "ASIAFUNCTIONROLE0000";
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a secret holds.
+/// The content of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SecretContent {
     /// The access key of the account's user.
     Key,
-    /// The password of a database's user.
+    /// The password of a database user.
     Password,
 }
 
@@ -35,7 +35,7 @@ enum SecretContent {
 #[derive(Debug)]
 pub struct Account {
     pub secret: Secret,
-    /// Without a key where the secret holds a password.
+    /// Without a key if the secret contains a password.
     pub user: User,
     holds: SecretContent,
     rotations: u64,
@@ -43,8 +43,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns an account before the secret's first rotation: the user has one
-    /// key, and AWSCURRENT names it.
+    /// Returns an account before the secret's first rotation: the user has one key, which
+    /// AWSCURRENT names.
     ///
     /// # Errors
     ///
@@ -63,8 +63,7 @@ impl Account {
         Self::new(user, SecretContent::Key, &value)
     }
 
-    /// Returns an account before the first rotation of a database's secret, whose
-    /// value is given.
+    /// Returns an account before the first rotation of a database's secret with this value.
     ///
     /// # Errors
     ///
@@ -85,18 +84,17 @@ impl Account {
         })
     }
 
-    /// Makes a password.
+    /// Returns a random password.
     ///
     /// # Errors
     ///
-    /// Refuses where nothing is left to make it of.
+    /// Refuses if all characters are excluded.
     pub fn random_password(&mut self, request: &Value) -> Result<String, Refusal> {
         self.passwords += 1;
         password(self.passwords, request)
     }
 
-    /// Begins a rotation, as if a day after the one before, and returns its
-    /// token.
+    /// Starts a rotation as if a day had passed, and returns its token.
     pub fn begin_rotation(&mut self) -> String {
         self.secret.age(DAY);
         self.user.age(DAY);
@@ -106,10 +104,9 @@ impl Account {
         token
     }
 
-    /// Ends a rotation, and returns the ID of the new key or the new password
-    /// where it took place: AWSCURRENT is the new version, and holds an active key
-    /// of the user that no other version has, or a password of which this can be
-    /// said by its server only.
+    /// Ends a rotation. If it succeeded, returns the ID of the new key or the new password:
+    /// AWSCURRENT is the new version, and contains an active key of the user that no other
+    /// version has, or a password, which only its server can check.
     pub fn end_rotation(&mut self, token: &str) -> Option<String> {
         let new = self.credential_of(CURRENT);
         let keys = self.user.keys();
@@ -124,16 +121,15 @@ impl Account {
         new.filter(|_| took_place)
     }
 
-    /// Deletes AWSPREVIOUS's key, as an operator does once it is not used any
-    /// more. It does nothing where there is none.
+    /// Deletes AWSPREVIOUS's key, if there is one, like an operator after it is no longer used.
     pub fn retire_previous_key(&mut self) {
         if let Some(id) = self.credential_of(PREVIOUS) {
-            // What is gone already is as good.
+            // It may have been deleted already.
             let _ = self.user.delete(&id);
         }
     }
 
-    /// Returns what tells a version's credential from another's.
+    /// Returns what distinguishes a version's credential from another's.
     fn credential_of(&self, label: &str) -> Option<String> {
         let field = match self.holds {
             SecretContent::Key => "accesskey",
@@ -145,7 +141,7 @@ impl Account {
     }
 }
 
-/// Returns a token in the form that Secrets Manager gives it.
+/// Returns a token in Secrets Manager's format.
 fn token(rotation: u64) -> String {
     format!("6b1f0c52-0000-4000-8000-{rotation:012x}")
 }
@@ -155,7 +151,7 @@ mod tests {
     use super::super::secret::PENDING;
     use super::*;
 
-    /// Rotates as a function would.
+    /// Rotates like a function.
     fn rotate(account: &mut Account) -> Option<String> {
         let key = account.user.create().unwrap();
         rotate_to(account, &json!({ "accesskey": key.id }))
