@@ -40,7 +40,7 @@ struct Named {
 }
 
 impl Resolver {
-    /// Returns a world without known values, in which `${AWS::Region}` stays as it is.
+    /// Returns a resolver without known values, with which `${AWS::Region}` stays as it is.
     pub fn placeholders() -> Self {
         Self {
             partition: "${AWS::Partition}".to_owned(),
@@ -75,7 +75,7 @@ impl Resolver {
         resolver
     }
 
-    /// Returns a world in which no unknown value is shorter than in AWS, for comparing lengths
+    /// Returns a resolver whose unknown values are not shorter than in AWS, for comparing lengths
     /// with AWS's limits.
     pub fn longest(model: &Model) -> Self {
         let known = Self::of(model);
@@ -91,14 +91,14 @@ impl Resolver {
         }
     }
 
-    /// Returns the world with this Region.
+    /// Returns the resolver with this Region.
     #[must_use]
     pub fn with_region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         self
     }
 
-    /// Returns the world with the resources of a stack, to which `!Ref` and `!GetAtt` can
+    /// Returns the resolver with the resources of a stack, to which `!Ref` and `!GetAtt` can
     /// refer.
     #[must_use]
     pub fn with_resources(mut self, stack: &Value) -> Self {
@@ -121,7 +121,7 @@ impl Resolver {
         self
     }
 
-    /// Returns the world with the resources of another one.
+    /// Returns the resolver with the resources of another one.
     #[must_use]
     pub fn with_resources_of(mut self, other: &Self) -> Self {
         self.resources = Arc::clone(&other.resources);

@@ -15,7 +15,7 @@ const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const READ: &str = "secretsmanager:GetSecretValue";
 const LIST: &str = "iam:ListAccessKeys";
 
-/// Returns a world before `finishSecret`.
+/// Returns AWS before `finishSecret`.
 fn tested(rotate_as: &str, timetable: &str) -> FakeAws {
     let aws = FakeAws::new(rotate_as, false);
     aws.pin_old_key(timetable);

@@ -24,7 +24,7 @@ fn pin(aws: &FakeAws, text: &str) {
     aws.pin("probe", probe);
 }
 
-/// Returns a world whose pending version has key 4.
+/// Returns AWS with a secret whose pending version has key 4.
 fn created(probe: &str) -> FakeAws {
     let aws = FakeAws::new("self", false);
     pin(&aws, probe);

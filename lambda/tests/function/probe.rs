@@ -11,7 +11,7 @@ use crate::fake::{FakeAws, Mishap, OTHER, SECRET_ARN, TOKEN, USER, key_id, rotat
 const AGAIN: &str = "22222222-3333-4444-5555-666666666666";
 const IDENTIFY: &str = "sts:GetCallerIdentity";
 
-/// Returns a world whose pending version has key 4.
+/// Returns AWS with a secret whose pending version has key 4.
 fn created() -> FakeAws {
     let aws = FakeAws::new("self", false);
     aws.begin(TOKEN);

@@ -32,7 +32,7 @@ use self::outcome::{Explored, Violation};
 use self::start::{Start, forged_searches, one_key, searches, short_searches, sweeping_searches};
 use crate::fake::{FakeAws, Mishap, Outcome, TOKEN, run_for};
 
-/// Explores each world, on as many threads as there are processors.
+/// Runs the searches, on as many threads as there are processors.
 fn explore_all(
     searches: Vec<Vec<Start>>,
     function: Function,

@@ -27,7 +27,7 @@ const DELETE: &str = "iam:DeleteAccessKey";
 const USUAL: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d";
 const PATIENT: &str = "deactivate_after=1d delete_after=7d hold_if_used_within=1d force_after=30d";
 
-/// Returns a world with `old_key` times after a rotation: key 1 is AWSPREVIOUS's, and key 4 is
+/// Returns the state with `old_key` times after a rotation: key 1 is AWSPREVIOUS's, and key 4 is
 /// AWSCURRENT's.
 fn rotated_as(rotate_as: &str, timetable: &str) -> FakeAws {
     let aws = FakeAws::new(rotate_as, false);

@@ -1,4 +1,4 @@
-//! The one door to the world: calls are counted here, and faults happen here.
+//! Makes the calls to the fake: counts them and injects faults.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;

@@ -98,7 +98,7 @@ impl AwsState {
             return;
         };
         let (_, operation) = self.stacks[index].operation.take().unwrap();
-        // The stack is taken out while its resources are made in the world.
+        // The stack is removed from the state while its resources are created in it.
         let mut stack = self.stacks.remove(index);
         match operation {
             Operation::Deploy(set) => self.finish_deployment(&mut stack, *set),

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::fake::AnyFault::{Aws, Server};
 use crate::fake::{FakeServices, Mishap, SECRET, Setting, TOKEN, USER, rotate, run};
 
-/// Returns a world after the steps up to and including this one.
+/// Returns the state after the steps up to and including this one.
 fn done_to(last: Step) -> FakeServices {
     let services = FakeServices::new(Setting::POSTGRES);
     services.begin(TOKEN);

@@ -24,7 +24,7 @@ use self::explore::{explore, explore_forged};
 use self::outcome::{Explored, Violation};
 use self::start::{Start, forged_searches, searches, short_searches};
 
-/// Explores each world, on as many threads as there are processors.
+/// Runs the searches, on as many threads as there are processors.
 fn explore_all(searches: Vec<Vec<Start>>, faults: usize) -> Result<Explored, Box<Violation>> {
     on_all_processors(searches, |starts| explore(starts, faults))
 }

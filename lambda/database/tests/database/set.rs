@@ -12,7 +12,7 @@ use crate::fake::{
     ADMINISTRATOR_ARN, FakeServices, Mishap, Outcome, Setting, TOKEN, rotate, run, run_for,
 };
 
-/// Returns a world after `createSecret`.
+/// Returns the state after `createSecret`.
 fn created(setting: Setting) -> FakeServices {
     let services = FakeServices::new(setting);
     services.begin(TOKEN);

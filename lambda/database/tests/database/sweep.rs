@@ -23,7 +23,7 @@ fn mysql(old_key: &'static str) -> Setting {
 const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1d";
 const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
 
-/// Returns a world in which a rotation was cancelled after its password was set.
+/// Returns the state after a rotation was cancelled after its password was set.
 fn broken_off(setting: Setting) -> FakeServices {
     let services = FakeServices::new(setting);
     services.begin(TOKEN);

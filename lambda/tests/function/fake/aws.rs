@@ -1,4 +1,4 @@
-//! The state of the world, and the mishaps that may affect a call.
+//! The state of AWS, and the mishaps that may affect a call.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -57,7 +57,7 @@ pub(crate) struct Secret {
     pub(crate) next_rotation: Option<Moment>,
 }
 
-/// The simulated world.
+/// The state of AWS, and the observations of the tests.
 pub(crate) struct FakeAws {
     /// The secret's pin. There is no other.
     pin: RefCell<Value>,
@@ -122,7 +122,7 @@ pub(crate) fn key_id(number: u32) -> AccessKeyId {
 }
 
 impl FakeAws {
-    /// Returns a world with the secret, its user with one key, and another user and an
+    /// Returns AWS with the secret, its user with one key, and another user and an
     /// administrator with one key each. Key 1 is AWSCURRENT's, key 2 the other user's, and key
     /// 3 the administrator's.
     pub(crate) fn new(rotate_as: &str, owns_user: bool) -> Self {
@@ -189,7 +189,7 @@ impl FakeAws {
         aws
     }
 
-    /// Returns a world after the given steps, with an empty list of calls.
+    /// Returns a copy with an empty list of calls.
     pub(crate) fn fork(&self) -> Self {
         Self {
             pin: self.pin.clone(),

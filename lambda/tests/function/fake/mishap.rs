@@ -71,7 +71,7 @@ impl FakeAws {
         self.mishaps.borrow_mut().insert(number, mishap);
     }
 
-    /// Sets a mishap for the n-th call of an action, counted from the first call in this world.
+    /// Sets a mishap for the n-th call of an action, counted from the first call.
     pub(crate) fn inject_nth(&self, action: &'static str, number: usize, mishap: Mishap) {
         self.nth_mishaps
             .borrow_mut()

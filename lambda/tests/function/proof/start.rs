@@ -179,7 +179,7 @@ const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1
 const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1d force_after=3d";
 
 /// Returns the states for each way to authorise, for a user that the stack created and for one
-/// that existed before. Most states that are reachable from one state of such a world are
+/// that existed before. Most states that are reachable from one of these states are
 /// reachable from the others too, so they are searched together.
 pub(super) fn searches() -> Vec<Vec<Start>> {
     let ways = ["self", "role", "ops/key-admin"];
@@ -189,7 +189,7 @@ pub(super) fn searches() -> Vec<Vec<Start>> {
         .collect()
 }
 
-/// Returns worlds in which the old key is retired immediately, and later.
+/// Returns the searches in which the old key is retired immediately, and later.
 pub(super) fn sweeping_searches() -> Vec<Vec<Start>> {
     vec![
         starts_for("role", false, AT_ONCE),
@@ -197,7 +197,7 @@ pub(super) fn sweeping_searches() -> Vec<Vec<Start>> {
     ]
 }
 
-/// Returns worlds in which a principal that may write the secret acts.
+/// Returns the searches in which a principal that may write the secret acts.
 pub(super) fn forged_searches() -> Vec<Vec<Start>> {
     let searches = [
         ("self", UNTIL_NEXT_ROTATION),
@@ -216,7 +216,7 @@ pub(super) fn forged_searches() -> Vec<Vec<Start>> {
 /// The states from which such a search begins.
 const FORGED: [&str; 3] = ["one key;", "the previous key;", "a foreign key in use;"];
 
-/// Returns the worlds of users that existed before.
+/// Returns the searches with users that existed before.
 pub(super) fn short_searches() -> Vec<Vec<Start>> {
     vec![
         starts_for("self", false, UNTIL_NEXT_ROTATION),
@@ -224,7 +224,7 @@ pub(super) fn short_searches() -> Vec<Vec<Start>> {
     ]
 }
 
-/// Returns the world that the common function is made for: a user with one key, which makes the
+/// Returns the start that the common function is made for: a user with one key, which makes the
 /// calls, and which nobody else changes.
 pub(super) fn one_key() -> Start {
     Start {
@@ -240,7 +240,7 @@ fn starts_for(rotate_as: &'static str, owns_user: bool, old_key: &'static str) -
         rotate_as,
         owns_user,
         old_key,
-        // In a world with sweeps, the days and the uses produce enough states.
+        // With sweeps, the days and the uses produce enough states.
         hands_off: old_key != UNTIL_NEXT_ROTATION,
         prepare: *prepare,
     };

@@ -1,4 +1,4 @@
-//! The state of the world.
+//! The state of the fakes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ pub(crate) const TOKEN: &str = "11111111-2222-3333-4444-555555555555";
 /// The time of day at which the clock starts.
 const MORNING: i64 = 1_790_000_000;
 
-/// The parameters of a world.
+/// The parameters of a test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) engine: Engine,
@@ -81,7 +81,7 @@ impl User {
     }
 }
 
-/// The simulated world.
+/// The state of Secrets Manager and of the database server.
 pub(crate) struct FakeServices {
     pub(crate) setting: Setting,
     /// The secret's pin. There is no other.
@@ -127,7 +127,7 @@ fn leaked(secrets: &Value) -> &'static Pins {
 }
 
 impl FakeServices {
-    /// Returns a world with a secret whose AWSCURRENT works.
+    /// Returns the state with a secret whose AWSCURRENT works.
     pub(crate) fn new(setting: Setting) -> Self {
         let mut pin = json!({
             "username": USER,
@@ -193,7 +193,7 @@ impl FakeServices {
         services
     }
 
-    /// Returns a world after the given steps, with an empty list of calls.
+    /// Returns a copy with an empty list of calls.
     pub(crate) fn fork(&self) -> Self {
         Self {
             setting: self.setting,

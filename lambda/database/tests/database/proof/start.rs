@@ -134,7 +134,7 @@ const STATES: &[(&str, Prepare)] = &[
 const IN_TIME: &str = "deactivate_after=1d delete_after=2d hold_if_used_within=1d";
 const AT_ONCE: &str = "deactivate_after=0s delete_after=0s hold_if_used_within=1d";
 
-/// Returns the worlds: each kind of server, with and without an administrator.
+/// Returns the starts of the searches: each kind of server, with and without an administrator.
 pub(super) fn searches() -> Vec<Vec<Start>> {
     let mysql = |old_key| Setting {
         old_key,
@@ -159,7 +159,7 @@ pub(super) fn searches() -> Vec<Vec<Start>> {
     settings.into_iter().map(starts_for).collect()
 }
 
-/// Returns the worlds that differ the most.
+/// Returns the searches that differ the most.
 pub(super) fn short_searches() -> Vec<Vec<Start>> {
     let mysql = Setting {
         old_key: IN_TIME,
@@ -177,7 +177,7 @@ pub(super) fn short_searches() -> Vec<Vec<Start>> {
     searches
 }
 
-/// Returns worlds in which a principal that may write the secret acts.
+/// Returns the searches in which a principal that may write the secret acts.
 pub(super) fn forged_searches() -> Vec<Vec<Start>> {
     let settings = [Setting::POSTGRES, Setting::MYSQL, Setting::ADMINISTRATOR];
     let mut searches: Vec<Vec<Start>> = settings.into_iter().map(starts_for).collect();
