@@ -1,9 +1,9 @@
-//! How long the program takes by itself: its start, and `generate`.
+//! Measures the program alone: its start, and `generate`.
 //!
-//! Whole processes, as a person or a pipeline starts them: `cargo bench --bench
-//! program`. Prints the median of the runs and the fastest and slowest one. With
-//! `-- --peer` it renders the same users by an AWS CDK app in turn, which needs
-//! node and npm; benches/generate/README.md has the figures.
+//! It runs whole processes, like a person or a pipeline (`cargo bench --bench program`), and
+//! prints the median of the runs, the fastest, and the slowest. With `-- --peer`, it also
+//! renders the same users with an AWS CDK app, which needs node and npm. The results are in
+//! benches/generate/README.md.
 
 #![expect(
     clippy::print_stdout,
@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const RUNS: usize = 31;
-/// Of `generate` for thousands of users, and of each side beside a peer.
+/// The number of runs of `generate` for thousands of users, and of each side of a comparison.
 const FEW: usize = 7;
 
 fn main() {
@@ -53,7 +53,7 @@ fn main() {
     }
 }
 
-/// Renders by keyrota and by the CDK app in turn, and tells the ratio pair by pair.
+/// Renders with keyrota and with the CDK app alternately, and prints the ratio of each pair.
 fn beside_peer(folder: &Path) {
     let app = folder.join("cdk");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/generate/cdk");
@@ -148,7 +148,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Duration {
     finish(program.args(arguments).current_dir(folder))
 }
 
-/// Runs a command to its end and returns how long that took.
+/// Runs a command to its end and returns its duration.
 fn finish(command: &mut Command) -> Duration {
     let began = Instant::now();
     let output = command

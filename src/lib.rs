@@ -7,7 +7,7 @@
 //! - [`cost`]: what the model costs a month, by a list of prices.
 //! - [`bundle`]: the function's executable as a zip, checked.
 //! - [`plan`]: decisions over what was observed.
-//! - [`port`]: what the engine needs of the world.
+//! - [`port`]: the traits through which the engine uses AWS.
 //! - [`run`]: plans carried out over the ports.
 //! - `aws`: the ports, through the SDKs. [`build`]: cargo. [`sandbox`]: a local AWS.
 //! - `view`: what people and scripts see. `cli`: arguments, one file a verb.

@@ -1,4 +1,4 @@
-//! S3, as far as artifacts need it.
+//! S3: the bucket of the artifacts and its objects.
 
 use async_trait::async_trait;
 use aws_sdk_s3::error::BuildError;
@@ -16,14 +16,14 @@ use super::Aws;
 use super::error::{failed, refused};
 use crate::port::{Artifacts, Compared, Error, ErrorKind, ObjectVersion, Optional, Result};
 
-/// The tag of a bucket that was created here. It is for people; nothing follows from it.
+/// The tag of a bucket that keyrota created. It informs people; keyrota does not read it.
 const TAG: (&str, &str) = (keyrota_contract::tag::ARTIFACTS, "true");
 
-/// The header that names a bucket's Region, whatever the answer (`API_HeadBucket`).
+/// The header with the bucket's Region, which S3 also sends with an error (`API_HeadBucket`).
 const REGION: &str = "x-amz-bucket-region";
 
-/// What S3 calls the version of an object that was stored while its bucket kept none.
-/// Such an object can be overwritten, so that it counts as none.
+/// The version ID of an object that was stored before versioning was enabled. Such an object
+/// can be overwritten, so it counts as having no version.
 const NULL: &str = "null";
 
 #[async_trait(?Send)]
@@ -35,7 +35,7 @@ impl Artifacts for Aws {
             .bucket(bucket)
             .expected_bucket_owner(account);
         let head = head.send().await;
-        // S3 does not serve a bucket of another Region, and says which it is.
+        // If the bucket is in another Region, S3 refuses the request and names that Region.
         if let Err(SdkError::ServiceError(refused)) = &head
             && matches!(refused.raw().status().as_u16(), 301 | 400)
             && let Some(region) = refused.raw().headers().get(REGION)
@@ -49,7 +49,7 @@ impl Artifacts for Aws {
                 Ok(Some(head.bucket_region.unwrap_or_else(here)))
             }
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            // The answer to HEAD has no body that would say more.
+            // The response to HEAD has no body with further details.
             Err(error) if error.kind == ErrorKind::Denied => Err(Error {
                 message: format!(
                     "{}: the bucket {bucket} does not belong to account {account}, or the caller is not allowed to list it",
@@ -70,7 +70,7 @@ impl Artifacts for Aws {
 
     async fn create_bucket(&self, bucket: &str, account: &str) -> Result<()> {
         let create = self.s3.create_bucket().bucket(bucket);
-        // us-east-1 is the one Region that must not be named (`API_CreateBucket`).
+        // us-east-1 is the only Region that must not be specified (`API_CreateBucket`).
         let create = match self.region() {
             None | Some("us-east-1") => create,
             Some(region) => create.create_bucket_configuration(
@@ -146,7 +146,7 @@ impl Artifacts for Aws {
             return Ok(None);
         };
         let version = object.version_id.filter(|version| version != NULL);
-        // Others can store an object here that is as large as S3 allows.
+        // Other principals can store an object of any size that S3 accepts.
         let length = object.content_length;
         let same_length = length.and_then(|one| usize::try_from(one).ok()) == Some(body.len());
         let same = same_length && {
@@ -251,7 +251,8 @@ impl Artifacts for Aws {
     }
 
     fn object_url(&self, bucket: &str, key: &str, version: Option<&str>) -> String {
-        // S3 makes version IDs of what needs no escape in a URL (VersionWorkflows).
+        // Version IDs contain only characters that need no escaping in a URL
+        // (VersionWorkflows).
         let version = version.map_or_else(String::new, |it| format!("?versionId={it}"));
         if let Some(endpoint) = self.config.endpoint_url() {
             let endpoint = endpoint.trim_end_matches('/');
@@ -263,8 +264,8 @@ impl Artifacts for Aws {
     }
 }
 
-/// The settings of a bucket of our own, each looked at and put. A call of the latter kind
-/// may be made again.
+/// The settings of keyrota's own bucket. Each is read, and written if it differs. The writes
+/// are idempotent.
 impl Aws {
     async fn is_blocked(&self, bucket: &str, account: &str) -> Result<bool> {
         let request = self.s3.get_public_access_block().bucket(bucket);
@@ -288,8 +289,8 @@ impl Aws {
         Ok(())
     }
 
-    /// Returns whether the bucket encrypts with S3's own keys: with another's KMS key,
-    /// somebody else could make its objects unreadable.
+    /// Returns whether the bucket encrypts with S3's own keys. If it used a KMS key of another
+    /// principal, that principal could make the objects unreadable.
     async fn is_encrypted(&self, bucket: &str, account: &str) -> Result<bool> {
         let request = self.s3.get_bucket_encryption().bucket(bucket);
         let answer = request.expected_bucket_owner(account).send().await;

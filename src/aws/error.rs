@@ -1,5 +1,5 @@
-//! The one classifier of AWS's errors. It looks at error codes and the kind of
-//! transport failure, never at a message's text.
+//! The only classifier of AWS errors. It uses error codes and the kind of transport failure,
+//! never a message's text.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::port::{self, ErrorKind};
 
-/// Returns a function for `map_err` that turns an SDK error into a port's.
+/// Returns a function for `map_err` that converts an SDK error to a port error.
 pub(super) fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> port::Error
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -22,7 +22,7 @@ where
             let message = service.err().message().map(str::to_owned);
             return port::Error {
                 call,
-                // An answer to HEAD has no body, and so no code.
+                // The response to HEAD has no body, and therefore no code.
                 kind: code
                     .as_deref()
                     .map_or_else(|| kind_of_status(status), kind_of),
@@ -47,7 +47,7 @@ where
     }
 }
 
-/// Returns an error of a port's own making.
+/// Returns an error that the adapter itself raises.
 pub(super) fn refused(
     call: &'static str,
     kind: ErrorKind,
@@ -61,7 +61,7 @@ pub(super) fn refused(
     }
 }
 
-/// Returns what kept credentials from being found, where that is the failure.
+/// Returns why no credentials were found, if that is the cause of the failure.
 fn credentials_error(failure: &DispatchFailure) -> Option<&(dyn Error + 'static)> {
     let mut source = failure.as_connector_error().and_then(Error::source);
     while let Some(error) = source {
@@ -73,7 +73,7 @@ fn credentials_error(failure: &DispatchFailure) -> Option<&(dyn Error + 'static)
     None
 }
 
-/// The whole chain in one line: an SDK error's own text says only "dispatch failure".
+/// Joins the chain of causes in one line: an SDK error's own text is only "dispatch failure".
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -33,7 +33,7 @@ impl Functions for Aws {
         if answer.function_error.is_none() {
             return Ok(Invoked::Answered(text));
         }
-        // "Lambda function handler errors": what the runtime reports.
+        // The runtime reports an error in this format ("Lambda function handler errors").
         let report: Option<serde_json::Value> = serde_json::from_str(&text).ok();
         let message = report.and_then(|report| Some(report.get("errorMessage")?.as_str()?.into()));
         Ok(Invoked::Failed(message.unwrap_or_else(|| {

@@ -57,8 +57,7 @@ impl Identity for Aws {
 }
 
 impl Aws {
-    /// Names the profile that was asked for where it gave no credentials: the SDK
-    /// says only that there are none.
+    /// Adds the selected profile to a credentials error, which does not name it.
     fn with_profile(&self, error: Error) -> Error {
         match &self.profile {
             Some(profile) if error.kind == ErrorKind::Credentials => Error {
@@ -83,13 +82,13 @@ fn caller(
     }
 }
 
-/// Returns a key in the SDK's form.
+/// Converts a key to the SDK's type.
 pub(super) fn credentials(key: &KeyPair) -> Credentials {
     let secret = key.secret.expose_secret();
     Credentials::new(key.id.clone(), secret, None, None, "keyrota")
 }
 
-/// Returns the credentials of a profile, whichever way the profile gets them.
+/// Returns the credentials provider of a profile.
 pub(super) fn profile_provider(
     profile: &str,
     region: Option<&Region>,

@@ -1,13 +1,13 @@
-//! AWS through its SDKs: one adapter a service, one error classifier. The only
-//! room of this crate that names SDK types.
+//! AWS through its SDKs: one adapter for each service, and one error classifier. This is the
+//! only room of the program that names SDK types.
 
 mod artifacts;
+mod demo;
 mod encryption;
 mod error;
 mod functions;
 mod identity;
 mod keys;
-mod scene;
 mod secrets;
 mod stacks;
 mod system;
@@ -29,7 +29,7 @@ fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
-/// The SDK clients, ready for use. Making them opens no connection.
+/// The SDK clients. Creating them opens no connection.
 pub struct Aws {
     config: SdkConfig,
     profile: Option<String>,
@@ -43,22 +43,22 @@ pub struct Aws {
     sts: aws_sdk_sts::Client,
 }
 
-/// What the command line and the manifest say about where to go; all else comes
-/// from the SDK's own environment variables and files.
+/// The settings from the command line and the manifest. The SDK reads all others from its
+/// environment variables and files.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// A profile of the AWS configuration files.
     pub profile: Option<String>,
     /// The Region.
     pub region: Option<String>,
-    /// Where every service answers, for a local AWS.
+    /// The endpoint of every service, for a local AWS.
     pub endpoint_url: Option<String>,
-    /// A key to use in place of the chain's.
+    /// A key that replaces the default credential chain.
     pub key: Option<KeyPair>,
 }
 
 impl Aws {
-    /// Reads the configuration and makes the clients.
+    /// Reads the configuration and creates the clients.
     pub async fn new(settings: &Settings) -> Self {
         let http = http_client();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
@@ -75,14 +75,14 @@ impl Aws {
             loader = loader.credentials_provider(identity::credentials(key));
         }
         let mut config = loader.load().await;
-        // A profile that is asked for goes before keys in the environment, as with
-        // the AWS CLI; the SDK's own chain has it the other way round.
+        // A selected profile takes precedence over keys in the environment, as in the AWS CLI.
+        // The SDK's own chain reads the environment first.
         if let Some(profile) = &settings.profile {
             let provider = identity::profile_provider(profile, config.region());
             let provider = SharedCredentialsProvider::new(provider);
             config = config.into_builder().credentials_provider(provider).build();
         }
-        // A local AWS has no DNS names for its buckets.
+        // A local AWS has no DNS names for buckets.
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
             .build();
@@ -100,12 +100,12 @@ impl Aws {
         }
     }
 
-    /// Returns the Region that was settled on.
+    /// Returns the Region, if one is configured.
     pub fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
     }
 
-    /// Returns whether the services answer on this machine, where polling costs nothing.
+    /// Returns whether the endpoint is on this machine, where polling costs nothing.
     pub fn is_local(&self) -> bool {
         let host = |url: &str| {
             let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

@@ -45,8 +45,8 @@ impl Secrets for Aws {
     }
 
     async fn secrets_tagged(&self, key: &str, value: &str) -> Result<Vec<TaggedSecret>> {
-        // The two filters are joined by "and", but each matches by prefix and
-        // not on one tag: what was found is looked at again.
+        // Secrets Manager combines the two filters with AND, but each matches by prefix, and
+        // they need not match the same tag. Therefore the results are filtered again.
         let filter = |kind, text: &str| Filter::builder().key(kind).values(text).build();
         let request = self
             .secretsmanager
@@ -228,7 +228,7 @@ fn pairs(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Returns the rotation settings of a secret. A number of days is returned as a rate.
+/// Returns the rotation settings of a secret. A number of days becomes a rate.
 fn rotation(function: Option<String>, rules: Option<RotationRulesType>) -> Rotation {
     let Some(rules) = rules else {
         return Rotation {

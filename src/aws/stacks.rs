@@ -15,9 +15,8 @@ use crate::port::{
     StackResource, StackStatus, Stacks, TemplateSource,
 };
 
-/// CloudFormation answers `ValidationError` where a stack does not exist, and
-/// for nothing else that these calls could get wrong: their one argument is a
-/// name or an ARN that was checked before.
+/// Converts `ValidationError` to "not found". These calls have one argument, a stack name or
+/// ARN that was validated before, so a missing stack is the only possible cause.
 fn absent(error: Error) -> Error {
     let kind = match error.kind {
         ErrorKind::Invalid => ErrorKind::NotFound,
@@ -259,7 +258,7 @@ fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
 
 fn parameters(held: Option<Vec<Parameter>>) -> BTreeMap<String, String> {
     let held = held.unwrap_or_default().into_iter();
-    // An empty value may be left out of the answer.
+    // The response may omit an empty value.
     held.filter_map(|held| {
         Some((
             held.parameter_key?,

@@ -1,4 +1,4 @@
-//! The machine's clock and its randomness.
+//! The system's clock and random number generator.
 
 use async_trait::async_trait;
 use aws_smithy_types::DateTime;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::port::Clock;
 
-/// The real clock.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -29,7 +29,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Returns the moment, where it is one that a calendar has.
+/// Returns the moment, if it is in the calendar's range.
 pub(super) fn timestamp(date: &DateTime) -> Option<Timestamp> {
     Timestamp::new(date.secs(), i32::try_from(date.subsec_nanos()).ok()?).ok()
 }

@@ -12,10 +12,10 @@ use super::method::Missing;
 /// Why the function could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no source to build.
-    #[error("cannot find the function's source in {}{}", .folder.display(), whence(*.named))]
+    /// There is no source code to build.
+    #[error("cannot find the function's source in {}{}", .folder.display(), source_of(*.named))]
     SourceMissing {
-        /// Where it was looked for.
+        /// The folder that was searched.
         folder: PathBuf,
         /// Whether `KEYROTA_SOURCE` named the folder.
         named: bool,
@@ -23,38 +23,38 @@ pub enum Error {
     /// Cargo is not on the `PATH`.
     #[error("cannot build the function: cargo is not on the PATH")]
     CargoMissing,
-    /// A tool could not be started, or its output not be read.
+    /// A tool could not be started, or its output could not be read.
     #[error("cannot run {program}")]
     Start {
         /// The tool.
         program: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A tool ran and failed.
     #[error("{program} failed ({status}){}", shown(.tail))]
     Failed {
-        /// The tool, with what it was to do.
+        /// The tool and its subcommand.
         program: String,
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// The end of what it said.
+        /// The last lines of its output.
         tail: Vec<String>,
     },
-    /// A tool said something else than expected.
+    /// The output of a tool was not as expected.
     #[error("{program} did not report {what}")]
     Unclear {
         /// The tool.
         program: String,
-        /// The information that it should have reported.
+        /// The information that the tool should have printed.
         what: &'static str,
     },
     /// The executable could not be read.
     #[error("cannot read {}", .path.display())]
     Read {
-        /// The executable, or a folder with it.
+        /// The executable or a folder that contains it.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// This machine cannot build for the architecture.
@@ -69,8 +69,8 @@ pub enum Error {
         /// Everything that is missing.
         missing: Vec<Missing>,
     },
-    /// The executable needs a newer glibc than Lambda has, and there is no tool
-    /// that links against an older one.
+    /// The executable needs a newer glibc than Lambda has, and no installed tool links against
+    /// an older one.
     #[error("this machine's glibc is newer than Lambda's\n{0}")]
     TooNew(Refused),
     /// The executable cannot run on Lambda.
@@ -78,7 +78,7 @@ pub enum Error {
     Unfit(Refused),
 }
 
-fn whence(named: bool) -> &'static str {
+fn source_of(named: bool) -> &'static str {
     if named {
         ", which KEYROTA_SOURCE names"
     } else {
@@ -91,7 +91,7 @@ fn shown(tail: &[String]) -> String {
 }
 
 impl Error {
-    /// Returns the way on, where there is one.
+    /// Returns the hint, if there is one.
     pub fn hint(&self) -> Option<String> {
         const ELSEWHERE: &str =
             "or use a function that was bundled on another machine: `--function-zip FILE`";

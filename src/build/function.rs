@@ -1,16 +1,16 @@
-//! The functions that there are to build.
+//! The functions that can be built.
 
-/// A function that rotates.
+/// A rotation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
     /// Access keys of IAM users.
     AccessKeys,
-    /// Passwords of databases' users.
+    /// Passwords of database users.
     Databases,
 }
 
 impl Function {
-    /// Returns what to call it.
+    /// Returns its name in messages.
     pub const fn title(self) -> &'static str {
         match self {
             Self::AccessKeys => "the rotation function",
@@ -18,8 +18,21 @@ impl Function {
         }
     }
 
+<<<<<<< HEAD
     /// Returns its binary. The names differ, since cargo puts both in one folder;
     /// in the zip each is called `bootstrap`.
+=======
+    /// Returns its package in the workspace.
+    pub(super) const fn package(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "keyrota-function",
+            Self::Databases => "keyrota-database-function",
+        }
+    }
+
+    /// Returns its binary. The names differ because cargo writes both to one folder. In the zip
+    /// file, each is named `bootstrap`.
+>>>>>>> names
     pub(super) const fn binary(self) -> &'static str {
         match self {
             Self::AccessKeys => "bootstrap",

@@ -1,4 +1,4 @@
-//! One run of cargo, and the executable it gives.
+//! Runs cargo once, and finds the executable that it built.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,12 @@ use super::setting::Setting;
 use super::toolchain::Toolchain;
 use super::{Error, message};
 
+<<<<<<< HEAD
+=======
+/// The cargo profile of the function.
+const PROFILE: &str = "function";
+
+>>>>>>> names
 /// The inputs of a build.
 #[derive(Clone, Copy)]
 pub struct BuildInputs<'a> {
@@ -30,7 +36,7 @@ pub struct BuildInputs<'a> {
 ///
 /// # Errors
 ///
-/// Returns what cargo said, where it fails.
+/// Fails if cargo fails, with the end of its output.
 pub async fn run(
     setting: &Setting,
     source: &Path,
@@ -100,7 +106,7 @@ pub async fn run(
         });
     }
     let path = if *method == Method::CargoLambda {
-        // Whatever the binary is called, cargo-lambda calls it so.
+        // cargo-lambda gives every binary this name.
         lambda_folder.join(binary).join("bootstrap")
     } else {
         message::executable(&finished.output, binary).ok_or(Error::Unclear {
@@ -115,7 +121,7 @@ pub async fn run(
     std::fs::read(&path).map_err(|source| Error::Read { path, source })
 }
 
-/// Returns the folder of cargo's results.
+/// Returns the target directory of the build.
 fn target_folder(setting: &Setting, source: &Path) -> PathBuf {
     let folder = setting
         .variable("CARGO_TARGET_DIR")
@@ -124,12 +130,11 @@ fn target_folder(setting: &Setting, source: &Path) -> PathBuf {
     source.join(folder)
 }
 
-/// Returns the compiler's flags in cargo's encoding.
+/// Returns the compiler flags in cargo's encoding.
 ///
-/// Panic messages name source files. Without the folders in front of them the
-/// bytes do not depend on where the workspace, the registry and the results
-/// are; and the standard library's files have one name, whether or not its
-/// source is installed.
+/// Panic messages contain the paths of source files. Without their leading folders, the bytes
+/// do not depend on where the workspace, the registry, and the target directory are. The
+/// standard library's files get the same paths whether or not its source is installed.
 fn rust_flags(
     setting: &Setting,
     source: &Path,
@@ -152,7 +157,7 @@ fn rust_flags(
             format!("/rustc/{commit}"),
         ));
     }
-    // Of the prefixes that fit, the compiler takes the last: the longest.
+    // The compiler uses the last prefix that matches, so the longest must be last.
     folders.sort_by_key(|(folder, _)| folder.as_os_str().len());
     let mut flags = OsString::new();
     for (folder, name) in folders {

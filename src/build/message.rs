@@ -1,4 +1,4 @@
-//! Cargo's messages, as far as they say where the executable is.
+//! Parses cargo's messages for the path of the executable.
 //!
 //! Source: <https://doc.rust-lang.org/cargo/reference/external-tools.html>
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// A message of cargo's. There are more kinds and fields than these.
+/// A message from cargo. Other kinds and fields are ignored.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -20,8 +20,8 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// Returns the executable of the binary, from what cargo wrote on its standard
-/// output. Lines that are no message come from build tools and do not count.
+/// Returns the path of the binary's executable, from cargo's standard output. Lines that are
+/// not messages come from build tools and are ignored.
 pub fn executable(lines: &[String], binary: &str) -> Option<PathBuf> {
     lines
         .iter()

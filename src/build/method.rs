@@ -1,4 +1,4 @@
-//! Which tool links for Lambda: decided from what is installed.
+//! Chooses the tool that links for Lambda, from the installed tools.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -11,29 +11,29 @@ use crate::model::Architecture;
 use super::setting::Setting;
 use super::toolchain::Toolchain;
 
-/// A way to get an executable for an architecture.
+/// A way to build an executable for an architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Cargo alone, on a machine of that architecture.
+    /// Cargo alone, if the host has that architecture.
     Native,
     /// `cargo zigbuild`, which links against any glibc.
     Zigbuild,
-    /// `cargo lambda build`, which brings its own choice of the same.
+    /// `cargo lambda build`, which can also link against any glibc.
     CargoLambda,
     /// Cargo with a linker for the other architecture.
     CrossLinker(OsString),
 }
 
-/// What is installed.
+/// The installed tools.
 #[derive(Clone, Debug, Default)]
 pub struct Tools {
-    /// Whether Rust's standard library is there for the architecture.
+    /// Whether Rust's standard library for the architecture is installed.
     pub standard_library: bool,
-    /// Whether `cargo zigbuild` is there.
+    /// Whether `cargo zigbuild` is installed.
     pub zigbuild: bool,
-    /// Whether `cargo lambda` is there.
+    /// Whether `cargo lambda` is installed.
     pub cargo_lambda: bool,
-    /// Whether Zig is there, which both of them link with.
+    /// Whether Zig is installed. Both of them link with it.
     pub zig: bool,
     /// A linker for the architecture.
     pub cross_linker: Option<OsString>,
@@ -65,13 +65,13 @@ impl Tools {
         }
     }
 
-    /// Says whether `cargo zigbuild` is there with all it needs.
+    /// Returns whether `cargo zigbuild` and everything that it needs are installed.
     pub const fn can_choose_glibc(&self) -> bool {
         self.zigbuild && self.zig
     }
 }
 
-/// Says whether Zig is there: as a program, or as a package of Python's.
+/// Returns whether Zig is installed, as a program or as a Python package.
 async fn has_zig(setting: &Setting) -> bool {
     if setting.variable("CARGO_ZIGBUILD_ZIG_PATH").is_some()
         || ["zig", "python-zig"]
@@ -96,7 +96,7 @@ async fn has_zig(setting: &Setting) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// One thing that is missing to build for an architecture.
+/// Something that is required to build for an architecture and is not installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Rust's standard library for the architecture.
@@ -106,9 +106,9 @@ pub enum Missing {
         /// Whether rustup can install it.
         rustup: bool,
     },
-    /// Any tool that links for the architecture.
+    /// A tool that links for the architecture.
     Linker,
-    /// Zig, for the tool that would link with it.
+    /// Zig, which the installed tool links with.
     Zig,
 }
 
@@ -129,7 +129,7 @@ impl fmt::Display for Missing {
 }
 
 impl Missing {
-    /// Returns how to get it.
+    /// Returns how to install it.
     pub fn remedy(&self) -> String {
         match self {
             Self::StandardLibrary {
@@ -160,7 +160,7 @@ pub fn linker_variable(architecture: Architecture) -> String {
     format!("CARGO_TARGET_{target}_LINKER")
 }
 
-/// Chooses the way from a host (a Rust target) to an architecture.
+/// Chooses the method to build for an architecture on a host (a Rust target).
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
-//! Building the rotation function from its source.
+//! Builds the rotation functions from source.
 //!
-//! Cargo does the work and decides what is up to date. This room finds the source, makes
-//! the build reproducible in any directory, and chooses the tool that links for Lambda:
-//! cargo alone where the machine is of the architecture asked for, and one that can link
-//! for another where it is not, or where this machine's glibc is too new.
+//! Cargo does the work and decides what is up to date. This room finds the source, makes the
+//! build reproducible in any folder, and chooses the tool that links for Lambda: cargo alone if
+//! the host has the requested architecture, and otherwise, or if the host's glibc is too new, a
+//! tool that can link for another system.
 
 mod error;
 mod function;
@@ -19,7 +19,7 @@ pub use function::Function;
 pub use method::Missing;
 pub use profile::Profile;
 
-use crate::bundle::{self, Fault, Machine};
+use crate::bundle::{self, Machine, PackageFault};
 use crate::model::Architecture;
 use crate::port::{Event, Listener, Stage};
 
@@ -35,18 +35,16 @@ impl From<Architecture> for Machine {
     }
 }
 
-/// Builds a function for an architecture and returns the executable. Cargo's output is
-/// shown while it runs. If everything is up to date, this takes less than a second.
+/// Builds a function for an architecture and returns the executable. Cargo's output is shown
+/// while it runs. If everything is up to date, this takes less than a second.
 ///
-/// The source is where `KEYROTA_SOURCE` says, or else where this program was
-/// built from. The caller's `RUSTFLAGS` do not count: flags such as
-/// `target-cpu=native` would give a function that cannot run on Lambda's
-/// machines, and other bytes on every machine.
+/// The source is in the folder that `KEYROTA_SOURCE` names, or where this program was built
+/// from. The caller's `RUSTFLAGS` are ignored: flags such as `target-cpu=native` would produce
+/// a function that cannot run on Lambda, and different bytes on each machine.
 ///
 /// # Errors
 ///
-/// Returns what is missing, or what the build said, or why its result cannot
-/// run on Lambda.
+/// Fails if a tool is missing, if the build fails, or if the executable cannot run on Lambda.
 pub async fn build(
     function: Function,
     architecture: Architecture,
@@ -94,7 +92,7 @@ async fn build_with(
     let only_too_new = refused
         .faults()
         .iter()
-        .all(|fault| matches!(fault, Fault::SymbolVersion { .. }));
+        .all(|fault| matches!(fault, PackageFault::SymbolVersion { .. }));
     if !only_too_new || method == Method::Zigbuild {
         return Err(Error::Unfit(refused));
     }

@@ -1,4 +1,4 @@
-//! What the build takes from the process it runs in, and what it leaves out.
+//! The environment of the build: which variables of this process it keeps.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -8,7 +8,7 @@ use crate::tool;
 
 use super::Error;
 
-/// The environment that the build's tools are given.
+/// The environment of the build's tools.
 pub struct Setting {
     variables: BTreeMap<OsString, OsString>,
     source: Option<PathBuf>,
@@ -16,14 +16,13 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Returns this process's environment, without what must not reach the
-    /// build.
+    /// Returns this process's environment without the variables that must not reach the build.
     pub fn of_this_process() -> Self {
         Self::new(std::env::vars_os(), Path::new(env!("CARGO_MANIFEST_DIR")))
     }
 
-    /// Returns an environment without what must not reach the build; the path
-    /// is where this program was built from.
+    /// Returns an environment without the variables that must not reach the build. `built_from`
+    /// is the folder from which this program was built.
     pub fn new(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         built_from: &Path,
@@ -43,7 +42,7 @@ impl Setting {
         }
     }
 
-    /// Returns the variables that the tools are given.
+    /// Returns the variables for the tools.
     pub const fn variables(&self) -> &BTreeMap<OsString, OsString> {
         &self.variables
     }
@@ -56,12 +55,12 @@ impl Setting {
             .filter(|value| !value.is_empty())
     }
 
-    /// Returns where a program is.
+    /// Returns the path of a program.
     pub fn find(&self, program: &str) -> Option<PathBuf> {
         tool::find(program, self.variable("PATH")?)
     }
 
-    /// Returns cargo's own folder, with the registry in it.
+    /// Returns cargo's home folder, which contains the registry.
     pub fn cargo_home(&self) -> Option<PathBuf> {
         match self.variable("CARGO_HOME") {
             Some(path) => Some(path.into()),
@@ -69,11 +68,11 @@ impl Setting {
         }
     }
 
-    /// Returns the folder of the workspace that holds the function.
+    /// Returns the folder of the workspace that contains the function.
     ///
     /// # Errors
     ///
-    /// Returns where it is not.
+    /// Fails if there is no such workspace.
     pub fn source(&self) -> Result<PathBuf, Error> {
         let named = self.source.is_some();
         let folder = self.source.as_ref().unwrap_or(&self.built_from);
@@ -87,12 +86,12 @@ impl Setting {
     }
 }
 
-/// Says whether a variable reaches the build.
+/// Returns whether a variable reaches the build.
 ///
-/// What a surrounding `cargo run` sets, and what changes the function's bytes,
-/// does not; where cargo, its downloads and its results are, does. Credentials
-/// are no business of the build scripts of a dependency, and a tool's error is
-/// not to end in its backtrace.
+/// The locations of cargo, its downloads, and its target directory do. Variables that a
+/// surrounding `cargo run` sets, and those that change the function's bytes, do not. Neither do
+/// credentials, which build scripts of dependencies must not see, nor variables that add a
+/// backtrace to a tool's error.
 fn is_kept(name: &str) -> bool {
     const KEPT: [&str; 4] = [
         "CARGO_HOME",

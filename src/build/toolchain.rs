@@ -1,4 +1,4 @@
-//! What the Rust compiler says of itself.
+//! Queries the Rust compiler for its host, its commit, and its libraries.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,20 +18,19 @@ use super::setting::Setting;
 pub struct Toolchain {
     /// The target that it runs on.
     pub host: String,
-    /// The commit that it was built from; a compiler of a distribution may not
-    /// say.
+    /// The commit that it was built from. A distribution's compiler may not report it.
     pub commit: Option<String>,
-    /// Where its libraries are.
+    /// The folder of its libraries.
     pub sysroot: PathBuf,
-    /// Whether it has the standard library for the architecture asked for.
+    /// Whether it has the standard library for the requested architecture.
     pub has_standard_library: bool,
 }
 
-/// Asks the compiler that cargo will use.
+/// Queries the compiler that cargo will use.
 ///
 /// # Errors
 ///
-/// Returns that it does not run.
+/// Fails if the compiler cannot be run.
 pub async fn inspect(
     setting: &Setting,
     architecture: Architecture,
@@ -78,7 +77,7 @@ pub async fn inspect(
     })
 }
 
-/// Runs the compiler where the build will, as rustup chooses by the folder.
+/// Runs the compiler in the build's folder, because rustup selects the toolchain by folder.
 async fn ask(
     setting: &Setting,
     rustc: &OsString,

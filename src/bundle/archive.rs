@@ -1,5 +1,5 @@
-//! The zip: `bootstrap`, and certificates and pins if there are any, the same bytes each
-//! time.
+//! Packs the zip file: `bootstrap`, and optionally certificates and pins. The same input always
+//! gives the same bytes.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -10,27 +10,26 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 use super::authorities::{self, Authorities};
 use super::digest::{sha256_base64, sha256_hex};
 use super::elf;
-use super::fault::{Fault, Machine, Refused};
+use super::fault::{Machine, PackageFault, Refused};
 use super::pinned::Pinned;
 
-/// The name that the `provided` runtimes start.
+/// The name of the executable that the `provided` runtimes start.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>
 const BOOTSTRAP: &str = "bootstrap";
 
-/// The folder of the files of pins.
+/// The folder of the pins files.
 const PINS: &str = "pins/";
 
-/// The largest zip that Lambda takes, in bytes.
+/// The maximum size of a zip file for Lambda, in bytes.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const ZIP_LIMIT: u64 = 50 * 1024 * 1024;
 
-/// The most that a zip may unpack to, in bytes. (same page)
+/// The maximum size of the unpacked content, in bytes (same page).
 const CONTENT_LIMIT: u64 = 250 * 1024 * 1024;
 
-/// What decides the bytes besides the executable. A change of it uploads the
-/// function of every stack anew.
+/// Part of what determines the bytes. If it changes, every stack uploads its function again.
 const COMPRESSION_LEVEL: i64 = 9;
 
 /// A deployment package that Lambda can run.
@@ -51,8 +50,7 @@ impl std::fmt::Debug for Bundle {
 }
 
 impl Bundle {
-    /// Packs an executable for a machine. The same executable gives the same
-    /// bytes, whenever and wherever it is packed.
+    /// Packs an executable for a machine. The bytes depend only on the executable.
     ///
     /// # Errors
     ///
@@ -61,8 +59,8 @@ impl Bundle {
         Self::pack_with(executable, &[], machine)
     }
 
-    /// Packs an executable and the certificates that it holds servers to, whatever
-    /// their order; a name that comes twice counts once.
+    /// Packs an executable and the certificates by which it verifies servers. Their order does
+    /// not matter, and only one file of each name is kept.
     ///
     /// # Errors
     ///
@@ -74,7 +72,7 @@ impl Bundle {
     ) -> Result<Self, Refused> {
         let mut faults = elf::faults(executable, machine);
         if length(executable) > CONTENT_LIMIT {
-            faults.push(Fault::ContentTooLarge {
+            faults.push(PackageFault::ContentTooLarge {
                 limit: CONTENT_LIMIT,
             });
         }
@@ -83,18 +81,18 @@ impl Bundle {
             .iter()
             .map(|file| (authorities::path(&file.name), file.pem.as_slice()));
         let zip = compress(executable, files.collect())
-            .map_err(|error| Fault::NotZip(error.to_string()))?;
+            .map_err(|error| PackageFault::NotZip(error.to_string()))?;
         Refused::unless_empty(zip_too_large(&zip, ZIP_LIMIT).into_iter().collect())?;
         Ok(Self { zip, machine })
     }
 
-    /// Returns the package with these files of pins, and no others.
+    /// Returns the package with these pins files instead of any others.
     ///
     /// # Errors
     ///
-    /// Returns why it cannot be packed again: it may be too large then.
+    /// Fails if it cannot be packed again, for example because it is too large.
     pub fn pinned(&self, pins: &[Pinned]) -> Result<Self, Refused> {
-        let unreadable = |error: zip::result::ZipError| Fault::NotZip(error.to_string());
+        let unreadable = |error: zip::result::ZipError| PackageFault::NotZip(error.to_string());
         let mut files = files(&self.zip).map_err(unreadable)?;
         let executable = files.remove(BOOTSTRAP).unwrap_or_default();
         files.retain(|path, _| !path.starts_with(PINS));
@@ -112,14 +110,14 @@ impl Bundle {
         Ok(Self { zip, machine })
     }
 
-    /// Returns the SHA-256 of the executable in hexadecimal digits. Unlike the zip's, it
-    /// does not depend on the manifest.
+    /// Returns the SHA-256 of the executable in hexadecimal digits. Unlike that of the zip
+    /// file, it does not depend on the manifest.
     pub fn executable_sha256(&self) -> String {
         let mut files = files(&self.zip).unwrap_or_default();
         sha256_hex(&files.remove(BOOTSTRAP).unwrap_or_default())
     }
 
-    /// Accepts a zip that was made elsewhere, unchanged.
+    /// Checks an existing zip file, and keeps its bytes.
     ///
     /// # Errors
     ///
@@ -128,12 +126,12 @@ impl Bundle {
         Self::inspect_with(zip, &[], machine)
     }
 
-    /// Accepts a zip that was made elsewhere with the certificates of these names.
+    /// Checks an existing zip file that must contain certificates of these names.
     ///
     /// # Errors
     ///
-    /// Returns every reason why Lambda would not run it on the machine, and what
-    /// is not in it.
+    /// Returns every reason why Lambda would not run it on the machine, and which certificates
+    /// are missing.
     pub fn inspect_with(
         zip: Vec<u8>,
         authorities: &[String],
@@ -147,13 +145,13 @@ impl Bundle {
         if let Ok(archive) = ZipArchive::new(Cursor::new(&zip)) {
             let paths = authorities.iter().map(|name| authorities::path(name));
             let lacking = paths.filter(|path| archive.index_for_name(path).is_none());
-            faults.extend(lacking.map(Fault::NoAuthorities));
+            faults.extend(lacking.map(PackageFault::NoAuthorities));
         }
         Refused::unless_empty(faults)?;
         Ok(Self { zip, machine })
     }
 
-    /// Returns the zip.
+    /// Returns the bytes of the zip file.
     pub fn bytes(&self) -> &[u8] {
         &self.zip
     }
@@ -163,26 +161,26 @@ impl Bundle {
         self.machine
     }
 
-    /// Returns the zip's SHA-256 in hexadecimal digits: its name in a store
-    /// that is addressed by content.
+    /// Returns the SHA-256 of the zip file in hexadecimal digits: its name in the artifact
+    /// bucket.
     pub fn sha256_hex(&self) -> String {
         sha256_hex(&self.zip)
     }
 
-    /// Returns what Lambda reports as the function's `CodeSha256`.
+    /// Returns the value that Lambda reports as the function's `CodeSha256`.
     pub fn code_sha256(&self) -> String {
         sha256_base64(&self.zip)
     }
 }
 
-/// How large a package may be, in bytes.
+/// The maximum sizes of a package, in bytes.
 #[derive(Clone, Copy)]
 struct Limits {
     zip: u64,
     content: u64,
 }
 
-/// Returns the files of a zip that was checked, by their paths.
+/// Returns the files in a checked zip file, by path.
 fn files(zip: &[u8]) -> zip::result::ZipResult<BTreeMap<String, Vec<u8>>> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let mut files = BTreeMap::new();
@@ -219,30 +217,30 @@ fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-fn zip_too_large(zip: &[u8], limit: u64) -> Option<Fault> {
+fn zip_too_large(zip: &[u8], limit: u64) -> Option<PackageFault> {
     let bytes = length(zip);
-    (bytes > limit).then_some(Fault::ZipTooLarge { bytes, limit })
+    (bytes > limit).then_some(PackageFault::ZipTooLarge { bytes, limit })
 }
 
-fn zip_faults(zip: &[u8], machine: Machine, limits: Limits) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = zip_too_large(zip, limits.zip).into_iter().collect();
+fn zip_faults(zip: &[u8], machine: Machine, limits: Limits) -> Vec<PackageFault> {
+    let mut faults: Vec<PackageFault> = zip_too_large(zip, limits.zip).into_iter().collect();
     if let Err(error) = collect(zip, machine, limits, &mut faults) {
-        faults.push(Fault::NotZip(error.to_string()));
+        faults.push(PackageFault::NotZip(error.to_string()));
     }
     faults
 }
 
-/// Adds what is wrong with a zip's entries. Sizes are counted, not believed:
-/// an entry can unpack to more than it says.
+/// Adds the faults of the zip file's entries. The sizes are counted while unpacking, because an
+/// entry can be larger than its header says.
 fn collect(
     zip: &[u8],
     machine: Machine,
     limits: Limits,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<PackageFault>,
 ) -> zip::result::ZipResult<()> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     if archive.has_duplicate_names() {
-        faults.push(Fault::Duplicate);
+        faults.push(PackageFault::Duplicate);
     }
     let mut left = limits.content;
     let mut seen = false;
@@ -254,9 +252,9 @@ fn collect(
         if is_bootstrap {
             seen = true;
             if !entry.is_file() {
-                faults.push(Fault::NotFile);
+                faults.push(PackageFault::NotFile);
             } else if !entry.unix_mode().is_some_and(runs) {
-                faults.push(Fault::Mode(entry.unix_mode()));
+                faults.push(PackageFault::Mode(entry.unix_mode()));
             }
         } else if name.trim_end_matches('/').ends_with("/bootstrap") {
             elsewhere = Some(name);
@@ -270,24 +268,23 @@ fn collect(
             std::io::copy(&mut limited, &mut std::io::sink())?
         };
         if size > left {
-            faults.push(Fault::ContentTooLarge {
+            faults.push(PackageFault::ContentTooLarge {
                 limit: limits.content,
             });
             return Ok(());
         }
         left -= size;
-        if is_bootstrap && !faults.contains(&Fault::NotFile) {
+        if is_bootstrap && !faults.contains(&PackageFault::NotFile) {
             faults.extend(elf::faults(&content, machine));
         }
     }
     if !seen {
-        faults.push(Fault::NoBootstrap { found: elsewhere });
+        faults.push(PackageFault::NoBootstrap { found: elsewhere });
     }
     Ok(())
 }
 
-/// Says whether a mode lets Lambda's user, who does not own the file, read and
-/// execute it.
+/// Returns whether a mode lets Lambda's user, who does not own the file, read and execute it.
 ///
 /// Source: <https://repost.aws/knowledge-center/lambda-deployment-package-errors>
 const fn runs(mode: u32) -> bool {
@@ -310,7 +307,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_zip(zip: Vec<u8>, expected: &[Fault]) {
+    fn check_zip(zip: Vec<u8>, expected: &[PackageFault]) {
         let refused = Bundle::inspect(zip, Machine::X86_64).unwrap_err();
         assert_eq!(refused.faults(), expected);
     }
@@ -334,8 +331,8 @@ mod tests {
         assert_eq!(content, executable);
     }
 
-    /// These bytes decide whether a deployed function is up to date: where
-    /// they change, every stack uploads its function anew.
+    /// These bytes determine whether a deployed function is up to date. If they change, every
+    /// stack uploads its function again.
     #[test]
     fn packing_gives_the_bytes_it_always_gave() {
         let bundle = Bundle::pack(&Sample::default().bytes(), Machine::X86_64).unwrap();
@@ -343,7 +340,7 @@ mod tests {
         insta::assert_snapshot!(bundle.code_sha256(), @"p8ExzhSKnnI9l+VtUdk12/R42T4Q/0ZyswTDkzx4oBs=");
     }
 
-    /// What a function may act on changes with the manifest, and its executable does not.
+    /// The manifest changes the pins, but not the executable.
     #[test]
     fn pins_are_packed_beside_it_in_the_place_of_others() {
         let pins = |text: &str| Pinned {
@@ -423,7 +420,7 @@ mod tests {
         let zip = Bundle::pack(&other.bytes(), Machine::Aarch64).unwrap();
         check_zip(
             zip.bytes().to_vec(),
-            &[Fault::OtherMachine {
+            &[PackageFault::OtherMachine {
                 found: "arm64 (aarch64)".to_owned(),
                 asked: Machine::X86_64,
             }],
@@ -450,18 +447,18 @@ mod tests {
         let executable = Sample::default().bytes();
         check_zip(
             zip_of(&[("package/bootstrap", 0o755, &executable)]),
-            &[Fault::NoBootstrap {
+            &[PackageFault::NoBootstrap {
                 found: Some("package/bootstrap".to_owned()),
             }],
         );
-        check_zip(zip_of(&[]), &[Fault::NoBootstrap { found: None }]);
+        check_zip(zip_of(&[]), &[PackageFault::NoBootstrap { found: None }]);
     }
 
     #[test]
     fn a_bootstrap_that_lambda_cannot_run_is_refused_for_every_reason() {
         check_zip(
             zip_of(&[("bootstrap", 0o744, b"#!/bin/sh\n")]),
-            &[Fault::Mode(Some(0o100_744)), Fault::NotElf],
+            &[PackageFault::Mode(Some(0o100_744)), PackageFault::NotElf],
         );
     }
 
@@ -471,7 +468,10 @@ mod tests {
         writer
             .add_symlink("bootstrap", "elsewhere", SimpleFileOptions::default())
             .unwrap();
-        check_zip(writer.finish().unwrap().into_inner(), &[Fault::NotFile]);
+        check_zip(
+            writer.finish().unwrap().into_inner(),
+            &[PackageFault::NotFile],
+        );
 
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         writer
@@ -479,7 +479,7 @@ mod tests {
             .unwrap();
         check_zip(
             writer.finish().unwrap().into_inner(),
-            &[Fault::NoBootstrap {
+            &[PackageFault::NoBootstrap {
                 found: Some("package/bootstrap/".to_owned()),
             }],
         );
@@ -497,7 +497,7 @@ mod tests {
         ] {
             let refused = Bundle::inspect(bytes, Machine::X86_64).unwrap_err();
             assert!(
-                matches!(refused.faults(), [Fault::NotZip(_)]),
+                matches!(refused.faults(), [PackageFault::NotZip(_)]),
                 "{refused:?}"
             );
         }
@@ -505,7 +505,7 @@ mod tests {
         altered[60] ^= 0xff;
         let refused = Bundle::inspect(altered, Machine::X86_64).unwrap_err();
         assert!(
-            matches!(refused.faults(), [Fault::NotZip(_)]),
+            matches!(refused.faults(), [PackageFault::NotZip(_)]),
             "{refused:?}"
         );
     }
@@ -530,11 +530,11 @@ mod tests {
         assert_eq!(
             zip_faults(&zip, Machine::X86_64, short),
             [
-                Fault::ZipTooLarge {
+                PackageFault::ZipTooLarge {
                     bytes: fits.zip,
                     limit: short.zip
                 },
-                Fault::ContentTooLarge {
+                PackageFault::ContentTooLarge {
                     limit: short.content
                 },
             ]

@@ -1,9 +1,9 @@
-//! Files with certificates of authorities, packed beside the executable.
+//! Files with certificates of certificate authorities, packed beside the executable.
 
-/// The folder in the zip that the function looks for them in.
+/// The folder in the zip file in which the function looks for them.
 const FOLDER: &str = "tls/";
 
-/// A file of certificates, under its name in the zip's folder for them.
+/// A file with certificates, by its name in that folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorities {
     /// The name.
@@ -12,18 +12,18 @@ pub struct Authorities {
     pub pem: Vec<u8>,
 }
 
-/// Returns where in the zip a file of certificates is.
+/// Returns the path of a certificate file in the zip file.
 pub(super) fn path(name: &str) -> String {
     format!("{FOLDER}{name}")
 }
 
 impl Authorities {
-    /// Takes the content of a file for certificates.
+    /// Checks the content of a certificate file.
     ///
     /// # Errors
     ///
-    /// Returns why it is none: no certificate in it, one that is cut short, or a
-    /// private key, which has no business in a function's package.
+    /// Fails if it contains no certificate, an incomplete one, or a private key, which must not
+    /// be in the package.
     pub fn read(name: String, pem: Vec<u8>) -> Result<Self, String> {
         let text = std::str::from_utf8(&pem).map_err(|_| "it is not a text file".to_owned())?;
         let mut certificates = 0;
@@ -60,14 +60,14 @@ impl Authorities {
     }
 }
 
-/// Returns the label of a line such as `-----BEGIN CERTIFICATE-----` (RFC 7468).
+/// Returns the label of a line like `-----BEGIN CERTIFICATE-----` (RFC 7468).
 fn marker<'line>(line: &'line str, which: &str) -> Option<&'line str> {
     let inner = line.strip_prefix("-----")?.strip_suffix("-----")?;
     inner.strip_prefix(which)?.strip_prefix(' ')
 }
 
-/// A certificate is a DER sequence of more than a few bytes, in base 64: it begins
-/// with the byte 0x30 and a length of its own.
+/// Checks the base64 text of a certificate: a DER sequence longer than a few bytes, which
+/// begins with the byte 0x30 and its length.
 fn check(body: &str) -> Result<(), &'static str> {
     let letters = body.trim_end_matches('=');
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';

@@ -1,4 +1,4 @@
-//! SHA-256, written as hexadecimal digits and as Lambda writes it.
+//! SHA-256 in hexadecimal digits and in Lambda's format.
 
 use sha2::{Digest, Sha256};
 
@@ -10,8 +10,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Returns the SHA-256 of the bytes in base 64 with padding, the form of
-/// Lambda's `CodeSha256`.
+/// Returns the SHA-256 of the bytes in base64 with padding, the format of Lambda's
+/// `CodeSha256`.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html>
 pub fn sha256_base64(bytes: &[u8]) -> String {

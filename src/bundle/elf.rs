@@ -1,8 +1,7 @@
-//! Whether an executable can run on Lambda's `provided.al2023`.
+//! Checks whether an executable can run on Lambda's `provided.al2023`.
 //!
-//! What counts is what the dynamic linker will look at, so everything is read
-//! by way of the program headers: section headers may be stripped, and nothing
-//! loads by them.
+//! It reads what the dynamic linker reads, by the program headers. Section headers can be
+//! stripped and are not used for loading.
 
 use std::collections::BTreeSet;
 
@@ -15,17 +14,17 @@ use object::elf::{
 use object::pod;
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 
-use super::fault::{Fault, Machine, Refused, Version};
+use super::fault::{Machine, PackageFault, Refused, Version};
 
 /// The C library of Amazon Linux 2023.
 ///
 /// Source: <https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>
 pub const NEWEST_GLIBC: &str = "2.34";
 
-/// The release of GCC that Amazon Linux 2023's `libgcc_s` is from.
+/// The GCC release of Amazon Linux 2023's `libgcc_s`.
 const NEWEST_GCC: &str = "11.5";
 
-/// What a `provided.al2023` execution environment has, of what Rust links to.
+/// The libraries of a `provided.al2023` execution environment that Rust programs link to.
 const LIBRARIES: [&str; 9] = [
     "libc.so.6",
     "libm.so.6",
@@ -44,13 +43,13 @@ const LITTLE: LittleEndian = LittleEndian;
 ///
 /// # Errors
 ///
-/// Returns every fault that was found.
+/// Returns every fault.
 pub fn check(executable: &[u8], machine: Machine) -> Result<(), Refused> {
     Refused::unless_empty(faults(executable, machine))
 }
 
 /// Returns every fault of an executable.
-pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<Fault> {
+pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<PackageFault> {
     let mut faults = Vec::new();
     if let Err(fault) = collect(executable, machine, &mut faults) {
         faults.push(fault);
@@ -58,18 +57,21 @@ pub(super) fn faults(executable: &[u8], machine: Machine) -> Vec<Fault> {
     faults
 }
 
-/// Adds what is wrong; the error is a fault after which there is nothing more
-/// to be read.
-fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(), Fault> {
+/// Adds the faults. The error is a fault after which nothing more can be read.
+fn collect(
+    data: &[u8],
+    machine: Machine,
+    faults: &mut Vec<PackageFault>,
+) -> Result<(), PackageFault> {
     if !data.starts_with(&ELFMAG) {
-        return Err(Fault::NotElf);
+        return Err(PackageFault::NotElf);
     }
-    // The class is the fifth byte and the byte order the sixth; a 32-bit header
-    // is shorter, so they are looked at before the header is.
+    // The class is the fifth byte and the byte order the sixth. They are checked before the
+    // header is parsed, because a 32-bit header is shorter.
     if let [_, _, _, _, class, order, ..] = data
         && (*class, *order) != (2, 1)
     {
-        return Err(Fault::NotSixtyFourBit);
+        return Err(PackageFault::NotSixtyFourBit);
     }
     let header = FileHeader64::<LittleEndian>::parse(data).map_err(damaged)?;
     let found = header.e_machine(LITTLE);
@@ -78,7 +80,7 @@ fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(),
         Machine::Aarch64 => (EM_AARCH64, "/lib/ld-linux-aarch64.so.1"),
     };
     if found != wanted {
-        faults.push(Fault::OtherMachine {
+        faults.push(PackageFault::OtherMachine {
             found: match found {
                 EM_X86_64 => Machine::X86_64.to_string(),
                 EM_AARCH64 => Machine::Aarch64.to_string(),
@@ -92,26 +94,26 @@ fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(),
     }
     let image = Image::new(data, header)?;
     if let Some(kind) = image.kind_other_than_executable(header) {
-        return Err(Fault::NotExecutable { found: kind });
+        return Err(PackageFault::NotExecutable { found: kind });
     }
-    // Another machine's dynamic linker says nothing that its name did not.
+    // If the machine differs, its dynamic linker differs too and is not reported.
     if let Some(interpreter) = &image.interpreter
         && interpreter != expected
         && found == wanted
     {
-        faults.push(Fault::Interpreter {
+        faults.push(PackageFault::Interpreter {
             found: interpreter.clone(),
             expected,
         });
     }
     for library in image.libraries()? {
         if !LIBRARIES.contains(&library.as_str()) {
-            faults.push(Fault::Library(library));
+            faults.push(PackageFault::Library(library));
         }
     }
     for (library, version) in image.versions()? {
         if let Some(newest) = newest_instead(&version) {
-            faults.push(Fault::SymbolVersion {
+            faults.push(PackageFault::SymbolVersion {
                 library,
                 version,
                 newest,
@@ -121,11 +123,11 @@ fn collect(data: &[u8], machine: Machine, faults: &mut Vec<Fault>) -> Result<(),
     Ok(())
 }
 
-/// Returns the newest version that the runtime's library defines, where the
-/// version asked for is not one of them.
+/// Returns the newest version that the runtime's library defines, if it does not define the
+/// required version.
 ///
-/// `GLIBC_PRIVATE` ties a program to one build of glibc, and the markers
-/// `GLIBC_ABI_…` came after 2.34; so what has no number is refused too.
+/// `GLIBC_PRIVATE` ties a program to one build of glibc, and the markers `GLIBC_ABI_…` are
+/// newer than 2.34. Therefore versions without a number are refused too.
 fn newest_instead(version: &str) -> Option<String> {
     let (family, number) = version.split_once('_')?;
     let newest = match family {
@@ -137,8 +139,8 @@ fn newest_instead(version: &str) -> Option<String> {
     (!within).then(|| format!("{family}_{newest}"))
 }
 
-fn damaged(error: object::read::Error) -> Fault {
-    Fault::Damaged(error.to_string())
+fn damaged(error: object::read::Error) -> PackageFault {
+    PackageFault::Damaged(error.to_string())
 }
 
 /// The parts of an executable that the dynamic linker looks at.
@@ -150,7 +152,7 @@ struct Image<'data> {
 }
 
 impl<'data> Image<'data> {
-    fn new(data: &'data [u8], header: &FileHeader64<LittleEndian>) -> Result<Self, Fault> {
+    fn new(data: &'data [u8], header: &FileHeader64<LittleEndian>) -> Result<Self, PackageFault> {
         let segments = header.program_headers(LITTLE, data).map_err(damaged)?;
         let mut image = Self {
             data,
@@ -160,7 +162,7 @@ impl<'data> Image<'data> {
         };
         for segment in segments {
             if segment.p_type(LITTLE) == PT_LOAD && segment.data(LITTLE, data).is_err() {
-                return Err(Fault::Damaged(
+                return Err(PackageFault::Damaged(
                     "a segment extends past the end of the file".to_owned(),
                 ));
             }
@@ -178,10 +180,10 @@ impl<'data> Image<'data> {
         Ok(image)
     }
 
-    /// Returns what the file is, unless it is an executable.
+    /// Returns the kind of the file, unless it is an executable.
     ///
-    /// A position-independent executable has the type of a shared library. It
-    /// has an interpreter, or is linked statically and says so in a flag.
+    /// A position-independent executable has the type of a shared library, but it has an
+    /// interpreter, or a flag that says that it is linked statically.
     fn kind_other_than_executable(
         &self,
         header: &FileHeader64<LittleEndian>,
@@ -204,8 +206,8 @@ impl<'data> Image<'data> {
         Some(entry.1)
     }
 
-    /// Returns the file's bytes from a virtual address to its segment's end.
-    fn at(&self, address: u64) -> Result<&'data [u8], Fault> {
+    /// Returns the file's bytes from a virtual address to the end of its segment.
+    fn at(&self, address: u64) -> Result<&'data [u8], PackageFault> {
         self.segments
             .iter()
             .filter(|segment| segment.p_type(LITTLE) == PT_LOAD)
@@ -215,12 +217,12 @@ impl<'data> Image<'data> {
                 bytes.get(usize::try_from(offset).ok()?..)
             })
             .filter(|bytes| !bytes.is_empty())
-            .ok_or_else(|| Fault::Damaged(format!("nothing is loaded at {address:#x}")))
+            .ok_or_else(|| PackageFault::Damaged(format!("nothing is loaded at {address:#x}")))
     }
 
-    /// Returns a string of the dynamic string table.
-    fn string(&self, offset: u64) -> Result<String, Fault> {
-        let missing = || Fault::Damaged("a name is outside the string table".to_owned());
+    /// Returns a string from the dynamic string table.
+    fn string(&self, offset: u64) -> Result<String, PackageFault> {
+        let missing = || PackageFault::Damaged("a name is outside the string table".to_owned());
         let table = self.at(self.value(DT_STRTAB).ok_or_else(missing)?)?;
         let size = usize::try_from(self.value(DT_STRSZ).ok_or_else(missing)?).unwrap_or(usize::MAX);
         let table = table.get(..size).ok_or_else(missing)?;
@@ -235,8 +237,8 @@ impl<'data> Image<'data> {
         Ok(text(&name[..end]))
     }
 
-    /// Returns the shared libraries that are loaded with the program.
-    fn libraries(&self) -> Result<Vec<String>, Fault> {
+    /// Returns the shared libraries that the program needs.
+    fn libraries(&self) -> Result<Vec<String>, PackageFault> {
         self.dynamic
             .iter()
             .filter(|(tag, _)| *tag == DT_NEEDED)
@@ -244,8 +246,9 @@ impl<'data> Image<'data> {
             .collect()
     }
 
-    /// Returns each library and symbol version asked of it, in order, once.
-    fn versions(&self) -> Result<BTreeSet<(String, String)>, Fault> {
+    /// Returns each library and symbol version that the program needs, in order and without
+    /// duplicates.
+    fn versions(&self) -> Result<BTreeSet<(String, String)>, PackageFault> {
         let mut versions = BTreeSet::new();
         let Some(address) = self.value(DT_VERNEED) else {
             return Ok(versions);
@@ -257,7 +260,7 @@ impl<'data> Image<'data> {
             let mut entries = skip(bytes, need.vn_aux.get(LITTLE))?;
             for _ in 0..need.vn_cnt.get(LITTLE) {
                 let entry: &Vernaux<LittleEndian> = read(entries)?;
-                // The dynamic linker lets a weak version be missing.
+                // The dynamic linker accepts that a weak version is missing.
                 if !entry.vna_flags.get(LITTLE).contains(VER_FLG_WEAK) {
                     let version = self.string(entry.vna_name.get(LITTLE).into())?;
                     versions.insert((library.clone(), version));
@@ -280,20 +283,20 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn read<T: pod::Pod>(bytes: &[u8]) -> Result<&T, Fault> {
+fn read<T: pod::Pod>(bytes: &[u8]) -> Result<&T, PackageFault> {
     let (value, _) = pod::from_bytes(bytes).map_err(|()| short())?;
     Ok(value)
 }
 
-fn skip(bytes: &[u8], count: u32) -> Result<&[u8], Fault> {
+fn skip(bytes: &[u8], count: u32) -> Result<&[u8], PackageFault> {
     usize::try_from(count)
         .ok()
         .and_then(|count| bytes.get(count..))
         .ok_or_else(short)
 }
 
-fn short() -> Fault {
-    Fault::Damaged("the table of symbol versions is truncated".to_owned())
+fn short() -> PackageFault {
+    PackageFault::Damaged("the table of symbol versions is truncated".to_owned())
 }
 
 #[cfg(test)]
@@ -304,7 +307,7 @@ mod tests {
     #[track_caller]
     fn check_faults(sample: Sample, expected: &str) {
         let faults = faults(&sample.bytes(), Machine::X86_64);
-        let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        let lines: Vec<String> = faults.iter().map(PackageFault::to_string).collect();
         assert_eq!(lines.join("\n"), expected);
     }
 
@@ -328,15 +331,18 @@ mod tests {
         } else {
             (Machine::Aarch64, Machine::X86_64)
         };
-        // Built against this machine's glibc, which may be newer than Lambda's.
+        // It is linked against this machine's glibc, which may be newer than Lambda's.
         let own = faults(&program, own);
         assert!(
             own.iter()
-                .all(|fault| matches!(fault, Fault::SymbolVersion { .. })),
+                .all(|fault| matches!(fault, PackageFault::SymbolVersion { .. })),
             "{own:?}"
         );
         let other = faults(&program, other);
-        assert!(matches!(other[0], Fault::OtherMachine { .. }), "{other:?}");
+        assert!(
+            matches!(other[0], PackageFault::OtherMachine { .. }),
+            "{other:?}"
+        );
         assert_eq!(other.len(), own.len() + 1);
     }
 
@@ -424,7 +430,7 @@ mod tests {
         object[16] = 1;
         assert_eq!(
             faults(&object, Machine::X86_64),
-            [Fault::NotExecutable {
+            [PackageFault::NotExecutable {
                 found: "an object file"
             }]
         );
@@ -435,10 +441,13 @@ mod tests {
         for (position, value) in [(4, 1), (5, 2)] {
             let mut bytes = Sample::default().bytes();
             bytes[position] = value;
-            assert_eq!(faults(&bytes, Machine::X86_64), [Fault::NotSixtyFourBit]);
+            assert_eq!(
+                faults(&bytes, Machine::X86_64),
+                [PackageFault::NotSixtyFourBit]
+            );
         }
-        assert_eq!(faults(b"", Machine::X86_64), [Fault::NotElf]);
-        assert_eq!(faults(b"MZ\x90", Machine::X86_64), [Fault::NotElf]);
+        assert_eq!(faults(b"", Machine::X86_64), [PackageFault::NotElf]);
+        assert_eq!(faults(b"MZ\x90", Machine::X86_64), [PackageFault::NotElf]);
     }
 
     #[test]

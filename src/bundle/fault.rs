@@ -1,8 +1,8 @@
-//! What can be wrong with an executable or a zip, typed.
+//! The possible faults of an executable or a zip file.
 
 use std::fmt;
 
-/// A processor that Lambda offers, as an executable names it.
+/// A processor architecture of Lambda, as an executable names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Machine {
     /// 64-bit x86, Lambda's `x86_64`.
@@ -20,12 +20,12 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The number in a symbol's version, such as the 2.34 of `GLIBC_2.34`.
+/// The number in a symbol version, such as 2.34 in `GLIBC_2.34`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(Vec<u32>);
 
 impl Version {
-    /// Reads numbers with dots between them.
+    /// Parses numbers that are separated by dots.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
         parts.ok().map(Self)
@@ -39,43 +39,43 @@ impl fmt::Display for Version {
     }
 }
 
-/// One thing that keeps Lambda from running a package.
+/// A reason why Lambda cannot run a package.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The bytes do not begin as an ELF file does.
+pub enum PackageFault {
+    /// The file is not an ELF file.
     #[error("the program is not an ELF executable")]
     NotElf,
-    /// The bytes begin as an ELF file and then contradict themselves.
+    /// The file begins like an ELF file, but is damaged.
     #[error("the program is corrupt or truncated: {0}")]
     Damaged(String),
     /// A 32-bit or big-endian ELF file.
     #[error("the program is not a 64-bit little-endian executable, which Lambda requires")]
     NotSixtyFourBit,
-    /// A shared library, an object file or a core dump.
+    /// A shared library, an object file, or a core dump.
     #[error("the program is {found}, not an executable")]
     NotExecutable {
-        /// What it is instead, with its article.
+        /// What it is instead, with an article.
         found: &'static str,
     },
-    /// An executable for another processor.
+    /// An executable for another architecture.
     #[error("the program is built for {found}, but the function's architecture is {asked}")]
     OtherMachine {
-        /// What it was built for.
+        /// The executable's architecture.
         found: String,
-        /// The machine of the function.
+        /// The function's architecture.
         asked: Machine,
     },
-    /// An executable that asks for a dynamic linker that is not there.
+    /// The executable requires a dynamic linker that the runtime does not have.
     #[error(
         "the program requires the dynamic linker {found}, but the runtime provided.al2023 has {expected}"
     )]
     Interpreter {
-        /// The path in the executable.
+        /// The path that the executable requires.
         found: String,
         /// The path on Amazon Linux 2023.
         expected: &'static str,
     },
-    /// A shared library that the runtime does not bring.
+    /// A shared library that the runtime does not provide.
     #[error(
         "the program requires the shared library {0}, which the runtime provided.al2023 does not have"
     )]
@@ -92,41 +92,41 @@ pub enum Fault {
         /// Such as `GLIBC_2.34`.
         newest: String,
     },
-    /// Bytes that are no zip, or a damaged one.
+    /// The file is not a zip file, or is damaged.
     #[error("the package is not a valid zip file: {0}")]
     NotZip(String),
-    /// A zip above Lambda's limit.
+    /// The zip file is larger than Lambda allows.
     #[error("the package has {bytes} bytes, but Lambda accepts at most {limit}")]
     ZipTooLarge {
-        /// How many there are.
+        /// Its size in bytes.
         bytes: u64,
-        /// How many there may be.
+        /// The maximum in bytes.
         limit: u64,
     },
-    /// Contents above Lambda's limit.
+    /// The unpacked content is larger than Lambda allows.
     #[error("the unpacked package exceeds Lambda's limit of {limit} bytes")]
     ContentTooLarge {
-        /// How many bytes there may be.
+        /// The maximum in bytes.
         limit: u64,
     },
-    /// A zip without the program.
+    /// The zip file does not contain the executable.
     #[error("the package does not contain a file `bootstrap` at its root{}", elsewhere(.found))]
     NoBootstrap {
-        /// Where a `bootstrap` is instead, if anywhere.
+        /// The path of a `bootstrap` elsewhere in the zip file, if there is one.
         found: Option<String>,
     },
-    /// A zip without certificates that its servers are held to.
+    /// The zip file lacks certificates by which servers are verified.
     #[error(
         "the package does not contain the file `{0}` with certificates that the manifest names"
     )]
     NoAuthorities(String),
-    /// Two entries of one name, of which Lambda would run one or the other.
+    /// Two entries have the same name, and Lambda would run either of them.
     #[error("the package contains two entries with the same name")]
     Duplicate,
-    /// A directory or a link in the program's place.
+    /// The entry is a directory or a link instead of a file.
     #[error("`bootstrap` in the package is not a regular file")]
     NotFile,
-    /// A mode that does not let Lambda's user run the program.
+    /// The mode does not let Lambda's user run the executable.
     #[error("`bootstrap` in the package has the mode {}, so Lambda's user cannot run it", mode(.0))]
     Mode(Option<u32>),
 }
@@ -145,8 +145,8 @@ fn mode(mode: &Option<u32>) -> String {
     )
 }
 
-impl Fault {
-    /// Returns what to do about it, where that is known.
+impl PackageFault {
+    /// Returns the remedy, if there is one.
     pub const fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::OtherMachine { .. } => Some(
@@ -179,21 +179,21 @@ impl Fault {
     }
 }
 
-/// A package or an executable that Lambda would not run, and every reason why.
+/// A package or an executable that Lambda would not run, with every reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", lines(.faults))]
 pub struct Refused {
-    faults: Vec<Fault>,
+    faults: Vec<PackageFault>,
 }
 
-fn lines(faults: &[Fault]) -> String {
-    let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+fn lines(faults: &[PackageFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(PackageFault::to_string).collect();
     lines.join("\n")
 }
 
 impl Refused {
-    /// Returns success where there is no fault.
-    pub(super) fn unless_empty(faults: Vec<Fault>) -> Result<(), Self> {
+    /// Returns an error if there are faults.
+    pub(super) fn unless_empty(faults: Vec<PackageFault>) -> Result<(), Self> {
         if faults.is_empty() {
             Ok(())
         } else {
@@ -201,15 +201,15 @@ impl Refused {
         }
     }
 
-    /// Returns what is wrong; never empty.
-    pub fn faults(&self) -> &[Fault] {
+    /// Returns the faults. There is at least one.
+    pub fn faults(&self) -> &[PackageFault] {
         &self.faults
     }
 
-    /// Returns the way on: each remedy once, in the order of the faults.
+    /// Returns the hint: each remedy once, in the order of the faults.
     pub fn hint(&self) -> Option<String> {
         let mut remedies: Vec<&str> = Vec::new();
-        for remedy in self.faults.iter().filter_map(Fault::remedy) {
+        for remedy in self.faults.iter().filter_map(PackageFault::remedy) {
             if !remedies.contains(&remedy) {
                 remedies.push(remedy);
             }
@@ -218,8 +218,8 @@ impl Refused {
     }
 }
 
-impl From<Fault> for Refused {
-    fn from(fault: Fault) -> Self {
+impl From<PackageFault> for Refused {
+    fn from(fault: PackageFault) -> Self {
         Self {
             faults: vec![fault],
         }

@@ -1,10 +1,9 @@
 //! The function's deployment package: bytes in, bytes out.
 //!
-//! A [`Bundle`] is a zip that Lambda can run: a value of this type has been checked. It
-//! comes either from an executable ([`Bundle::pack`]) or from a zip that somebody else
-//! made ([`Bundle::inspect`]); both check the same things and report every fault, not
-//! only the first. This room imports nothing of ours and touches neither files nor
-//! processes.
+//! A [`Bundle`] is a zip file that was checked, so Lambda can run it. It comes from an
+//! executable ([`Bundle::pack`]) or from an existing zip file ([`Bundle::inspect`]). Both check
+//! the same things and report every fault, not only the first. This room imports no other room,
+//! and uses neither files nor processes.
 
 mod archive;
 mod authorities;
@@ -19,5 +18,5 @@ pub use archive::Bundle;
 pub use authorities::Authorities;
 pub use digest::{sha256_base64, sha256_hex};
 pub use elf::{NEWEST_GLIBC, check};
-pub use fault::{Fault, Machine, Refused, Version};
+pub use fault::{Machine, PackageFault, Refused, Version};
 pub use pinned::Pinned;

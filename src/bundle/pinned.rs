@@ -1,11 +1,11 @@
-//! Files of pins, packed beside the executable.
+//! Pins files, packed beside the executable.
 
-/// A file that says what a function may act on, under its path in the zip, which holds
-/// its digest.
+/// A file that specifies what a function may act on. Its path in the zip file contains its
+/// digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
     /// The path, `pins/DIGEST.json`.
     pub path: String,
-    /// What it holds.
+    /// The content.
     pub text: String,
 }

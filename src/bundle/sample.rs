@@ -1,16 +1,15 @@
-//! Executables for the tests, written by hand: whatever shape is asked for,
-//! without a compiler for it.
+//! Builds executables of any shape for the tests, without a compiler.
 
 use super::fault::Machine;
 
-/// Where the segment is loaded. Its file offset is 0.
+/// The address at which the segment is loaded. Its file offset is 0.
 const BASE: u64 = 0x40_0000;
 
-/// What the executable says of itself.
+/// The properties of the executable.
 pub struct Sample {
     pub machine: Machine,
     pub interpreter: Option<&'static str>,
-    /// The libraries needed, and the versions needed of each.
+    /// The required libraries, and the required versions of each.
     pub libraries: Vec<(&'static str, Vec<&'static str>)>,
     pub weak_versions: bool,
     pub position_independent: bool,
@@ -32,8 +31,8 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// Returns the file: header, program headers, then the interpreter's path,
-    /// the strings, the versions and the dynamic table.
+    /// Returns the file: the header, the program headers, the interpreter's path, the strings,
+    /// the versions, and the dynamic table.
     pub fn bytes(&self) -> Vec<u8> {
         let (machine, linker) = match self.machine {
             Machine::X86_64 => (62u16, "/lib64/ld-linux-x86-64.so.2"),

@@ -218,7 +218,7 @@ fn check_entries(root: &Fields<'_>) {
     };
     let given = |key: &str| root.get(key).is_some_and(|field| !field.is_list());
     let databases = any("databases").is_some();
-    // What is no list was told as such.
+    // A value that is not a list was reported before.
     if any("access_keys").is_none() && !databases && !given("access_keys") && !given("databases") {
         root.at().refuse(
             "missing",

@@ -243,7 +243,7 @@ mod tests {
         MYSQL_HOME/my.cnf: "[client]\nloose-ssl-mode=VERIFY_IDENTITY\n[client-mariadb]\nssl-verify-server-cert\n"
         MARIADB_HOME/my.cnf: "[client-mariadb]\nssl-verify-server-cert\n"
         "#);
-        // Another's is not to be taken for this one's.
+        // The variable of another engine must have no effect.
         for (engine, name) in [
             (Engine::Postgres, "PGDATABASE"),
             (Engine::MariaDb, "MYSQL_DATABASE"),

@@ -20,7 +20,7 @@ pub struct ResolveError(String);
 
 /// The values that CloudFormation knows and the manifest may not specify.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Resolver {
     partition: String,
     suffix: String,
     region: String,
@@ -39,8 +39,8 @@ struct Named {
     path: Option<String>,
 }
 
-impl World {
-    /// Returns a world without known values, in which `${AWS::Region}` stays as it is.
+impl Resolver {
+    /// Returns a resolver without known values, with which `${AWS::Region}` stays as it is.
     pub fn placeholders() -> Self {
         Self {
             partition: "${AWS::Partition}".to_owned(),
@@ -54,11 +54,11 @@ impl World {
 
     /// Returns the values that the manifest specifies.
     pub fn of(model: &Model) -> Self {
-        let mut world = Self::placeholders();
+        let mut resolver = Self::placeholders();
         if let Some(region) = &model.region {
-            world = world.with_region(region.as_str());
-            world.partition = region.partition().to_owned();
-            world.suffix = match region.partition() {
+            resolver = resolver.with_region(region.as_str());
+            resolver.partition = region.partition().to_owned();
+            resolver.suffix = match region.partition() {
                 "aws-cn" => "amazonaws.com.cn",
                 "aws-eusc" => "amazonaws.eu",
                 "aws-iso" => "c2s.ic.gov",
@@ -70,12 +70,12 @@ impl World {
             .to_owned();
         }
         if let Some(account) = &model.account {
-            world.account = account.to_string();
+            resolver.account = account.to_string();
         }
-        world
+        resolver
     }
 
-    /// Returns a world in which no unknown value is shorter than in AWS, for comparing lengths
+    /// Returns a resolver whose unknown values are not shorter than in AWS, for comparing lengths
     /// with AWS's limits.
     pub fn longest(model: &Model) -> Self {
         let known = Self::of(model);
@@ -91,14 +91,14 @@ impl World {
         }
     }
 
-    /// Returns the world with this Region.
+    /// Returns the resolver with this Region.
     #[must_use]
     pub fn with_region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         self
     }
 
-    /// Returns the world with the resources of a stack, to which `!Ref` and `!GetAtt` can
+    /// Returns the resolver with the resources of a stack, to which `!Ref` and `!GetAtt` can
     /// refer.
     #[must_use]
     pub fn with_resources(mut self, stack: &Value) -> Self {
@@ -121,7 +121,7 @@ impl World {
         self
     }
 
-    /// Returns the world with the resources of another one.
+    /// Returns the resolver with the resources of another one.
     #[must_use]
     pub fn with_resources_of(mut self, other: &Self) -> Self {
         self.resources = Arc::clone(&other.resources);

@@ -1,9 +1,9 @@
-//! The virtual environment: made once, in the user's cache.
+//! The virtual environment, created once in the user's cache.
 //!
-//! Its folder is named after what it is made from, so that another version of
-//! this program, or of Python, gets another one. Several may want it at once:
-//! one makes it while the others wait for its lock. A marker is written last;
-//! what lacks it was interrupted and is made anew.
+//! The folder's name is a digest of everything that the environment is created from, so another
+//! version of this program or of Python gets its own. If several processes need it at once, one
+//! creates it while the others wait for its lock. A marker file is written last. An environment
+//! without it was interrupted and is created again.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -19,10 +19,10 @@ use crate::tool::{self, Output};
 use super::python::{self, Python};
 use super::{Error, Options};
 
-/// How long to wait before looking at a lock again.
+/// How often a lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
-/// Variables of the caller that would lead Python or pip elsewhere.
+/// Variables of the caller that would change what Python or pip does.
 const MISLEADING: [&str; 8] = [
     "PIP_PREFIX",
     "PIP_REQUIRE_VIRTUALENV",
@@ -34,21 +34,21 @@ const MISLEADING: [&str; 8] = [
     "VIRTUAL_ENV",
 ];
 
-/// What a virtual environment is made from.
+/// What a virtual environment is created from.
 pub struct Recipe {
-    /// The requirements, in pip's form.
+    /// The requirements, in pip's format.
     pub requirements: &'static str,
 }
 
-/// A complete virtual environment, and the folder around it.
+/// A complete virtual environment, and its parent folder.
 #[derive(Debug)]
 pub struct Environment {
-    /// The folder that holds it, and whatever else goes with it.
+    /// The folder that contains the environment and other files for it.
     pub home: PathBuf,
 }
 
 impl Environment {
-    /// Returns the virtual environment's folder.
+    /// Returns the folder of the virtual environment.
     pub fn folder(&self) -> PathBuf {
         self.home.join("venv")
     }
@@ -58,8 +58,8 @@ impl Environment {
         self.folder().join("bin/python")
     }
 
-    /// Says whether all of it is there. Its interpreter is a link that breaks
-    /// where the Python it was made with is removed.
+    /// Returns whether the environment is complete. Its interpreter is a link that breaks when
+    /// the Python that created it is removed.
     fn is_complete(&self) -> bool {
         self.marker().exists() && self.python().exists()
     }
@@ -72,7 +72,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// Returns what pip said.
+    /// Fails if pip fails, with its output.
     pub async fn add(
         &self,
         options: &Options,
@@ -136,11 +136,11 @@ impl Environment {
     }
 }
 
-/// Returns a complete virtual environment, making it where there is none.
+/// Returns a complete virtual environment, and creates it if necessary.
 ///
 /// # Errors
 ///
-/// Returns that there is no fit Python, or what went wrong in the making.
+/// Fails if no suitable Python is found, or if the environment cannot be created.
 pub async fn prepare(
     options: &Options,
     recipe: &Recipe,
@@ -169,8 +169,8 @@ pub async fn prepare(
     Ok(environment)
 }
 
-/// Takes a lock that lasts as long as the file is held open. It is only asked
-/// for, not waited for, so that an interrupt is heard meanwhile.
+/// Takes a lock that is held while the file is open. It polls instead of blocking, so that an
+/// interrupt is handled meanwhile.
 async fn lock(path: &Path) -> Result<File, Error> {
     let file = File::options()
         .create(true)
@@ -201,7 +201,7 @@ async fn run(
     for name in MISLEADING {
         command.env_remove(name);
     }
-    // Credentials are no business of a package's installer.
+    // A package's installer must not see credentials.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);
@@ -226,7 +226,7 @@ async fn run(
     })
 }
 
-/// Returns enough digits of a hash to tell folders apart.
+/// Returns enough digits of a hash to distinguish folders.
 pub fn short_hash(text: &str) -> String {
     let mut digits = sha256_hex(text.as_bytes());
     digits.truncate(16);
@@ -237,7 +237,7 @@ pub fn short_hash(text: &str) -> String {
 ///
 /// # Errors
 ///
-/// Returns that it cannot be written.
+/// Fails if it cannot be written.
 pub fn write(path: &Path, content: &str) -> Result<(), Error> {
     #[expect(
         clippy::disallowed_methods,

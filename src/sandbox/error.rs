@@ -1,11 +1,11 @@
-//! Why there is no local AWS.
+//! Errors of the local AWS.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::python::Rejected;
 
-/// Why there is no local AWS.
+/// Why the local AWS could not be started or used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither `XDG_CACHE_HOME` nor `HOME` is set.
@@ -13,21 +13,21 @@ pub enum Error {
         "cannot find a cache directory for the sandbox: neither XDG_CACHE_HOME nor HOME is set"
     )]
     NoCache,
-    /// There is no Python that is new enough and complete.
+    /// No installed Python is new enough and complete.
     #[error("the sandbox requires Python 3.10 or newer, but found {}", listed(.found))]
     NoPython {
-        /// Each interpreter that was found, and what is wrong with it.
+        /// Each interpreter that was found, and why it is unsuitable.
         found: Vec<Rejected>,
     },
     /// Something is already listening on the port.
     #[error("the port {0} on 127.0.0.1 is already in use")]
     PortTaken(u16),
-    /// The virtual environment could not be made.
+    /// The virtual environment could not be created.
     #[error("cannot create the sandbox's virtual environment: {doing} failed{}", shown(.tail))]
     Environment {
         /// The operation that failed.
         doing: String,
-        /// The end of what the tool said.
+        /// The last lines of the tool's output.
         tail: Vec<String>,
     },
     /// A file or a program is not available.
@@ -35,29 +35,29 @@ pub enum Error {
     Io {
         /// The operation that failed.
         doing: String,
-        /// Why it was not.
+        /// The cause.
         source: io::Error,
     },
-    /// The emulator ended before it answered.
+    /// The emulator ended before it answered a request.
     #[error("the local AWS did not start{}", shown(.tail))]
     DidNotStart {
-        /// The end of its log.
+        /// The last lines of its log.
         tail: Vec<String>,
     },
-    /// The emulator runs and does not answer.
+    /// The emulator runs but does not answer.
     #[error("the local AWS did not respond within {seconds} s{}", shown(.tail))]
     NoAnswer {
-        /// How long it was waited for.
+        /// The time that was waited, in seconds.
         seconds: u64,
-        /// The end of its log.
+        /// The last lines of its log.
         tail: Vec<String>,
     },
     /// The emulator ended after it had answered.
     #[error("the local AWS stopped unexpectedly ({status}){}", shown(.tail))]
     Ended {
-        /// How.
+        /// Its exit status.
         status: String,
-        /// The end of its log.
+        /// The last lines of its log.
         tail: Vec<String>,
     },
 }
@@ -75,13 +75,13 @@ fn listed(found: &[Rejected]) -> String {
 }
 
 impl Error {
-    /// Returns an error of the operating system with the operation that failed.
+    /// Returns a function for `map_err` that adds the operation to an operating system error.
     pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
     }
 
-    /// Returns that a file or folder cannot be written.
+    /// Returns a function for `map_err` that says which file or folder cannot be written.
     pub(super) fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io {

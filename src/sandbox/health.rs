@@ -1,4 +1,4 @@
-//! Whether the emulator answers: the least of HTTP.
+//! Checks whether the emulator answers, with a minimal HTTP client.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long one answer may take before the question is asked again.
+/// The timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks once; whatever is not a 200 is no.
+/// Sends one request, and returns whether the response is a 200.
 pub async fn answers(port: u16) -> bool {
     let status = tokio::time::timeout(PATIENCE, status_line(port)).await;
     matches!(status, Ok(Ok(line)) if line.starts_with("HTTP/1.1 200"))
 }
 
-/// Returns the beginning of the answer, enough for its status.
+/// Returns the beginning of the response, which includes its status.
 async fn status_line(port: u16) -> io::Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect(address).await?;

@@ -1,12 +1,11 @@
-//! A local AWS: ministack with what rotation needs, as a child process.
+//! A local AWS: ministack with the additions that rotation needs, as a child process.
 //!
-//! The emulator is a Python package that is part of this program. On first use
-//! it gets a virtual environment of its own with pinned requirements, in the
-//! user's cache. It listens on 127.0.0.1 only, sees nothing of the caller's
-//! environment, and ends with its parent: it watches its standard input, whose
-//! other end closes however the parent ends. Everything on this machine can reach
-//! the port; so its root has a random key, which the emulator reads from there,
-//! and what no program of the caller's would send is refused.
+//! The emulator is a Python package that is compiled into this program. On first use, its
+//! pinned requirements are installed into a virtual environment in the user's cache. It listens
+//! on 127.0.0.1 only, gets an empty environment, and ends with its parent: it watches its
+//! standard input, which closes when the parent ends for any reason. Every process on this
+//! machine can reach the port. Therefore its root has a random key, which the emulator reads
+//! from standard input, and it refuses requests that only a browser would send.
 
 mod environment;
 mod error;
@@ -26,29 +25,28 @@ pub use python::Rejected;
 pub use root_key::RootKey;
 pub use server::Sandbox;
 
-/// How a sandbox is started.
+/// The options of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The port on 127.0.0.1; any free one where there is none.
+    /// The port on 127.0.0.1. If absent, any free port.
     pub port: Option<u16>,
     /// The Region for clients.
     pub region: String,
-    /// The user's cache; `keyrota` is a folder in it.
+    /// The user's cache folder, in which `keyrota` is a folder.
     pub cache: PathBuf,
-    /// The Python interpreter; looked for on the search path where there is
-    /// none.
+    /// The Python interpreter. If absent, it is searched for.
     pub python: Option<OsString>,
-    /// Where programs are looked for, in the form of `PATH`.
+    /// The folders to search for programs, in the format of `PATH`.
     pub search_path: OsString,
 }
 
 impl Options {
-    /// Returns what the environment says: `XDG_CACHE_HOME` or `~/.cache`,
-    /// `KEYROTA_PYTHON`, `PATH`.
+    /// Returns the options from this process's environment: `XDG_CACHE_HOME` or `~/.cache`,
+    /// `KEYROTA_PYTHON`, and `PATH`.
     ///
     /// # Errors
     ///
-    /// Returns that there is no place for a cache.
+    /// Fails if there is no cache folder.
     pub fn of_this_process() -> Result<Self, Error> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let cache = variable("XDG_CACHE_HOME")
@@ -66,13 +64,13 @@ impl Options {
     }
 }
 
-/// Starts a local AWS and returns it when it answers. It ends when the value is
-/// dropped. The first use takes as long as its packages take to download.
+/// Starts a local AWS, and waits until it answers. It ends when the value is dropped. The first
+/// start downloads its packages.
 ///
 /// # Errors
 ///
-/// Returns that there is no fit Python, or what kept the environment from being
-/// made or the emulator from starting.
+/// Fails if no suitable Python is found, or if the environment or the emulator cannot be
+/// started.
 pub async fn start(options: &Options, listener: &dyn Listener) -> Result<Sandbox, Error> {
     if let Some(port) = options.port {
         server::expect_free(port)?;
@@ -83,13 +81,12 @@ pub async fn start(options: &Options, listener: &dyn Listener) -> Result<Sandbox
     server::start(options, &environment.python(), &package).await
 }
 
-/// Adds what this project's own tests need (the template linter) to the
-/// sandbox's virtual environment, and returns its folder. The linter is
-/// `bin/cfn-lint` in it.
+/// Adds the tools that this project's tests need (the template linter) to the sandbox's virtual
+/// environment, and returns its folder. The linter is `bin/cfn-lint` in it.
 ///
 /// # Errors
 ///
-/// As [`start`] does, as far as it gets.
+/// Fails like [`start`].
 pub async fn test_tools(options: &Options, listener: &dyn Listener) -> Result<PathBuf, Error> {
     let environment = environment::prepare(options, &package::RECIPE, listener).await?;
     environment

@@ -1,4 +1,4 @@
-//! The emulator's Python package, which is part of this program.
+//! The emulator's Python package, which is compiled into this program.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use super::Error;
 use super::environment::{Environment, Recipe, short_hash, write};
 
-/// What the emulator runs on.
+/// The emulator's requirements.
 pub const RECIPE: Recipe = Recipe {
     requirements: include_str!("emulator/requirements.txt"),
 };
 
-/// What the tests of this project need besides.
+/// The additional requirements of this project's tests.
 pub const TEST_REQUIREMENTS: &str = include_str!("emulator/requirements-test.txt");
 
 /// The package's name, as Python imports it.
@@ -47,13 +47,13 @@ const MODULES: &[(&str, &str)] = &modules![
     "tags.py",
 ];
 
-/// Writes the package next to the virtual environment and returns the folder that it is
-/// in. The folder is named after the content and appears at once, so that it is complete
-/// even if other processes start at the same time.
+/// Writes the package next to the virtual environment and returns its folder. The folder's name
+/// is a digest of the content, and the folder is renamed into place, so it is complete even if
+/// other processes start at the same time.
 ///
 /// # Errors
 ///
-/// Returns which file cannot be written.
+/// Fails if a file cannot be written.
 pub fn install(environment: &Environment) -> Result<PathBuf, Error> {
     let content: Vec<&str> = MODULES
         .iter()
@@ -72,7 +72,7 @@ pub fn install(environment: &Environment) -> Result<PathBuf, Error> {
         write(&package.join(name), text)?;
     }
     match fs::rename(&draft, &folder) {
-        // Somebody else was as quick, with the same content.
+        // Another process has created it with the same content.
         Err(_) if folder.exists() => {
             fs::remove_dir_all(&draft).map_err(Error::write(&draft))?;
         }

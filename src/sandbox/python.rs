@@ -1,4 +1,4 @@
-//! Finding a Python interpreter that is new enough and complete.
+//! Finds a Python interpreter that is new enough and complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::tool::{self, Output};
 
 use super::{Error, Options};
 
-/// The names that interpreters have, in the order in which they are tried.
+/// The names of interpreters, in the order in which they are tried.
 const NAMES: [&str; 6] = [
     "python3",
     "python3.14",
@@ -21,11 +21,11 @@ const NAMES: [&str; 6] = [
     "python3.10",
 ];
 
-/// The oldest version that the pinned requirements run on.
+/// The oldest version that the pinned requirements support.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Prints the version, the path of the interpreter itself (not of a shim or a
-/// virtual environment around it) and which modules are missing.
+/// Prints the version, the path of the interpreter itself (instead of a shim or a virtual
+/// environment), and the missing modules.
 const QUESTION: &str = "\
 import importlib.util, sys
 print('%d.%d.%d' % sys.version_info[:3])
@@ -35,9 +35,9 @@ print(' '.join(m for m in ('venv', 'ensurepip') if not importlib.util.find_spec(
 /// A Python interpreter that the sandbox can use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Python {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Such as `3.11.7`.
+    /// Its version, such as `3.11.7`.
     pub version: String,
 }
 
@@ -45,11 +45,11 @@ pub struct Python {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     name: String,
-    fault: Fault,
+    fault: Defect,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
+enum Defect {
     Missing,
     DoesNotRun,
     TooOld { version: String },
@@ -59,7 +59,7 @@ enum Fault {
 impl Rejected {
     /// Returns whether only the module `venv` is missing.
     pub const fn lacks_venv(&self) -> bool {
-        matches!(self.fault, Fault::Incomplete { .. })
+        matches!(self.fault, Defect::Incomplete { .. })
     }
 }
 
@@ -67,10 +67,10 @@ impl fmt::Display for Rejected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match &self.fault {
-            Fault::Missing => write!(formatter, "{name}, which does not exist"),
-            Fault::DoesNotRun => write!(formatter, "{name}, which cannot be run"),
-            Fault::TooOld { version } => write!(formatter, "{name}, which is Python {version}"),
-            Fault::Incomplete { version, modules } => write!(
+            Defect::Missing => write!(formatter, "{name}, which does not exist"),
+            Defect::DoesNotRun => write!(formatter, "{name}, which cannot be run"),
+            Defect::TooOld { version } => write!(formatter, "{name}, which is Python {version}"),
+            Defect::Incomplete { version, modules } => write!(
                 formatter,
                 "{name}, which is Python {version} without {modules}"
             ),
@@ -78,12 +78,11 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Finds an interpreter: the one that was asked for, or the first fit one on
-/// the search path.
+/// Finds the specified interpreter, or the first suitable one on the search path.
 ///
 /// # Errors
 ///
-/// Returns what was found instead.
+/// Fails with the unsuitable interpreters that were found.
 pub async fn find(options: &Options) -> Result<Python, Error> {
     let mut found = Vec::new();
     if let Some(asked) = &options.python {
@@ -111,29 +110,29 @@ async fn inspect(program: OsString, options: &Options) -> Result<Python, Rejecte
         fault,
     };
     let resolved =
-        resolve(&program, &options.search_path).ok_or_else(|| rejected(Fault::Missing))?;
+        resolve(&program, &options.search_path).ok_or_else(|| rejected(Defect::Missing))?;
     let mut command = Command::new(resolved);
     command.args(["-I", "-c", QUESTION]);
-    let answer = tool::run(&mut command, Output::Collected, &Deaf).await;
+    let answer = tool::run(&mut command, Output::Collected, &SilentListener).await;
     let answer = match &answer {
         Ok(finished) if finished.status.success() => finished.output.as_slice(),
-        _ => return Err(rejected(Fault::DoesNotRun)),
+        _ => return Err(rejected(Defect::DoesNotRun)),
     };
     let [version, path, missing] = answer else {
-        return Err(rejected(Fault::DoesNotRun));
+        return Err(rejected(Defect::DoesNotRun));
     };
     let (version, path) = (version.clone(), PathBuf::from(path));
     if !is_new_enough(&version) {
-        return Err(rejected(Fault::TooOld { version }));
+        return Err(rejected(Defect::TooOld { version }));
     }
     if !missing.is_empty() {
         let modules = missing.replace(' ', " and ");
-        return Err(rejected(Fault::Incomplete { version, modules }));
+        return Err(rejected(Defect::Incomplete { version, modules }));
     }
     Ok(Python { path, version })
 }
 
-/// Returns the program's file: a name is looked for, a path is taken as it is.
+/// Returns the path of a program. A name is searched for, and a path is kept.
 fn resolve(program: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
     match program.to_str() {
         Some(name) if !name.contains('/') => tool::find(name, search_path),
@@ -149,10 +148,10 @@ fn is_new_enough(version: &str) -> bool {
     }
 }
 
-/// Does not hear what an unfit interpreter says: the error sums it up.
-struct Deaf;
+/// Discards the output of an unsuitable interpreter, because the error summarizes it.
+struct SilentListener;
 
-impl Listener for Deaf {
+impl Listener for SilentListener {
     fn on(&self, _: Event) {}
 }
 

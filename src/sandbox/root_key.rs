@@ -1,22 +1,22 @@
-//! The access key of the local AWS's root: another one for each start, so that
-//! nobody else on this machine, and no page in a browser, can know it.
+//! The access key of the local AWS's root. It is random for each start, so that other users of
+//! this machine and web pages cannot know it.
 
 use std::io;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// What the ID of a user's key begins with ("IAM identifiers" in the IAM User
-/// Guide).
+/// The prefix of an access key ID of a user ("IAM identifiers" in the IAM User Guide).
 const PREFIX: &str = "AKIA";
 
-/// The letters of the rest of an ID. There are 32, so that each is as likely.
+/// The characters of the rest of an ID. There are 32, so a random byte selects each equally
+/// often.
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The letters of a secret part. There are 64.
+/// The characters of a secret part. There are 64.
 const SECRET_LETTERS: &[u8; 64] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// An access key with which everything is allowed on one local AWS.
+/// An access key that may do everything in one local AWS.
 #[derive(Debug)]
 pub struct RootKey {
     /// The access key ID.
@@ -26,11 +26,11 @@ pub struct RootKey {
 }
 
 impl RootKey {
-    /// Returns a key that the operating system's random numbers make.
+    /// Returns a random key.
     ///
     /// # Errors
     ///
-    /// Returns that the operating system has none.
+    /// Fails if the operating system provides no random numbers.
     pub fn random() -> io::Result<Self> {
         let id: String = random_text::<16>(ID_LETTERS)?;
         Ok(Self {
@@ -45,7 +45,7 @@ impl RootKey {
     }
 }
 
-/// Returns letters chosen at random; the length of the alphabet divides 256.
+/// Returns random characters of an alphabet, whose length must divide 256.
 fn random_text<const LENGTH: usize>(alphabet: &[u8]) -> io::Result<String> {
     let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).map_err(io::Error::from)?;

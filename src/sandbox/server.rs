@@ -1,4 +1,4 @@
-//! The emulator's process: its start, its end, and its log.
+//! The emulator's process: how it starts and ends, and its log.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
@@ -18,28 +18,28 @@ use tokio::time::Instant;
 use super::root_key::RootKey;
 use super::{Error, Options, health, package};
 
-/// How long the emulator may take to answer for the first time. It takes a
-/// second; a machine that is busy, or compiles its modules first, longer.
+/// How long to wait for the emulator's first answer. It takes a second, or longer on a busy
+/// machine or when Python compiles the modules first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is asked.
+/// How often it is polled.
 const POLL: Duration = Duration::from_millis(25);
 
-/// How long it may take to end once it was asked to.
+/// How long it may take to exit after it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How often it is looked at meanwhile.
+/// How often its exit is polled.
 const GRACE_POLL: Duration = Duration::from_millis(5);
 
-/// How many of its log's last lines an error shows.
+/// The number of lines of its log in an error.
 const TAIL: usize = 15;
 
-/// A local AWS that answers. It ends when this is dropped.
+/// A running local AWS. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
-    /// Where it answers, for every service.
+    /// The endpoint of every service.
     pub endpoint: String,
-    /// The access key of its root, whom no policy holds back.
+    /// The access key of its root, which no policy restricts.
     pub root: RootKey,
     /// The Region for clients.
     pub region: String,
@@ -47,8 +47,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Waits until it ends, which it does not do by itself, and returns how it
-    /// did.
+    /// Waits until it ends, which is always an error, and returns why.
     pub async fn wait(&mut self) -> Error {
         match self.process.child.wait().await {
             Ok(status) => Error::Ended {
@@ -59,21 +58,21 @@ impl Sandbox {
         }
     }
 
-    /// Returns the file that its warnings are in, for as long as it runs.
+    /// Returns the path of its log, which exists while it runs.
     pub fn log(&self) -> PathBuf {
         self.process.folder.log()
     }
 
-    /// Returns the process's number, while it runs.
+    /// Returns its process ID while it runs.
     pub fn process_id(&self) -> Option<u32> {
         self.process.child.id()
     }
 
-    /// Ends it, as dropping it does, without holding up whatever else runs.
+    /// Stops it like dropping it, but without blocking other tasks.
     ///
     /// # Errors
     ///
-    /// Returns that its end cannot be waited for.
+    /// Fails if its exit cannot be awaited.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.process.input = None;
         let child = &mut self.process.child;
@@ -85,11 +84,11 @@ impl Sandbox {
     }
 }
 
-/// Says early that a port cannot be listened on.
+/// Checks early that a port can be listened on.
 ///
 /// # Errors
 ///
-/// Returns an error if the port is in use, or is not available.
+/// Fails if the port is in use or not available.
 pub fn expect_free(port: u16) -> Result<(), Error> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
@@ -102,13 +101,13 @@ pub fn expect_free(port: u16) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Returns the end of its log where it does not.
+/// Fails with the end of its log if it does not answer.
 pub async fn start(options: &Options, python: &Path, package: &Path) -> Result<Sandbox, Error> {
     let mut command = Command::new(python);
     command
         .args(["-m", package::NAME, "--port"])
-        // The emulator takes a free port itself and says which: a port that is
-        // free now need not be so any more when it gets there.
+        // The emulator itself takes a free port and reports it. A port that is free now could
+        // be in use by then.
         .arg(options.port.unwrap_or(0).to_string())
         .current_dir(package);
     serve(command, options, PATIENCE).await
@@ -145,20 +144,20 @@ async fn serve(command: Command, options: &Options, patience: Duration) -> Resul
     })
 }
 
-/// The child process, which does not outlive this.
+/// The child process, which does not outlive this value.
 #[derive(Debug)]
 struct Process {
     child: Child,
-    /// Open for as long as the child is to run.
+    /// Open while the child runs.
     input: Option<ChildStdin>,
-    /// Kept open: a child that writes to a closed pipe fails.
+    /// Kept open because a child that writes to a closed pipe fails.
     output: Option<BufReader<ChildStdout>>,
     folder: RunFolder,
 }
 
 impl Process {
-    /// Starts the child on an environment of its own: the emulator hands what it
-    /// sees to the functions, and the caller's credentials are for real AWS.
+    /// Starts the child with an empty environment: the emulator passes its environment to the
+    /// functions, and the caller's credentials are for real AWS.
     fn start(mut command: Command, search_path: &OsStr) -> Result<Self, Error> {
         let folder = RunFolder::new()?;
         let log = File::create(folder.log()).map_err(Error::write(folder.log()))?;
@@ -173,8 +172,8 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
-            // An interrupt at the terminal is for this program, which then ends
-            // the child in its own time.
+            // An interrupt at the terminal reaches only this program, which then stops the
+            // child.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -187,8 +186,8 @@ impl Process {
         })
     }
 
-    /// Writes the root's key to the child's input, where nobody else can look at it.
-    /// A child that does not read has ended, which is noticed afterwards.
+    /// Writes the root's key to the child's input, which no other process can read. If the
+    /// child has ended, that is noticed later.
     async fn tell(&mut self, root: &RootKey) {
         if let Some(input) = &mut self.input {
             let line = root.line();
@@ -197,8 +196,7 @@ impl Process {
         }
     }
 
-    /// Waits until the child answers, and returns its port; none where it has
-    /// ended instead.
+    /// Waits until the child answers and returns its port, or `None` if it ends.
     async fn answering_port(&mut self, asked: Option<u16>) -> io::Result<Option<u16>> {
         let port = match asked {
             Some(port) => port,
@@ -218,7 +216,7 @@ impl Process {
         }
     }
 
-    /// Returns the port that the child says it took.
+    /// Returns the port that the child reports.
     async fn announced_port(&mut self) -> io::Result<Option<u16>> {
         let mut line = String::new();
         if let Some(output) = &mut self.output {
@@ -227,7 +225,7 @@ impl Process {
         Ok(line.trim().parse().ok())
     }
 
-    /// Returns the end of the log.
+    /// Returns the last lines of the log.
     fn tail(&self) -> Vec<String> {
         #[expect(
             clippy::disallowed_methods,
@@ -243,7 +241,7 @@ impl Process {
             .collect()
     }
 
-    /// Waits for a while for the child's end.
+    /// Waits some time for the child to exit.
     fn ended_within(&mut self, grace: Duration) -> Option<ExitStatus> {
         let deadline = std::time::Instant::now() + grace;
         loop {
@@ -259,8 +257,8 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Ends the child by the end of its input, upon which it ends the functions
-    /// that it runs; kills it where it does not listen.
+    /// Closes the child's input, so that it stops its functions and exits. If it does not exit,
+    /// it is killed.
     fn drop(&mut self) {
         self.input = None;
         if self.ended_within(GRACE).is_none() && self.child.start_kill().is_ok() {
@@ -269,8 +267,8 @@ impl Drop for Process {
     }
 }
 
-/// A folder of one run: the log, and whatever the emulator keeps. Only its
-/// owner may look into it, as the emulator keeps what it is given.
+/// A folder for one run: the log, and the emulator's files. Only its owner can read it, because
+/// the emulator stores what it receives.
 #[derive(Debug)]
 struct RunFolder(PathBuf);
 
@@ -284,7 +282,7 @@ impl RunFolder {
             let path = parent.join(name);
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
-                // Left over from an earlier process with this number.
+                // An earlier process with the same ID left it behind.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::write(path)(source)),
             }
@@ -298,8 +296,8 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        // A folder that stays behind in the temporary folder harms nobody, and
-        // there is nobody left to tell.
+        // A folder that remains in the temporary folder does no harm, and nothing could handle
+        // the error.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,5 +1,5 @@
-//! The virtual environment and the real emulator. They share one environment,
-//! in the user's cache; what needs a new one makes it without packages.
+//! Tests the virtual environment and the real emulator. They share one environment in the
+//! user's cache. Tests that need a new one create it without packages.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -17,14 +17,14 @@ const EMPTY: Recipe = Recipe {
     requirements: "# nothing\n",
 };
 
-/// Set for the test that is started as another process.
+/// Set in the test that is started as another process.
 const AS_CHILD: &str = "KEYROTA_TEST_SANDBOX_OF_A_CHILD";
 
 pub fn options() -> Options {
     Options::of_this_process().unwrap()
 }
 
-/// Says whether a process is not there any more, or is only waited for.
+/// Returns whether a process has ended, even if it has not been reaped.
 pub fn is_gone(pid: &str) -> bool {
     std::fs::read_link(format!("/proc/{pid}/exe")).is_err()
 }
@@ -101,8 +101,7 @@ async fn its_end_is_noticed() {
     assert!(matches!(error, Error::Ended { .. }), "{error}");
 }
 
-/// Is started by the next test as a process of its own, and does nothing
-/// otherwise.
+/// Does nothing unless the next test starts it as a process of its own.
 #[tokio::test]
 async fn of_a_child() {
     if std::env::var_os(AS_CHILD).is_none() {
@@ -135,13 +134,13 @@ async fn it_ends_with_its_parent_however_that_ends() {
         }
     };
     TcpStream::connect(address(&endpoint)).await.unwrap();
-    // SIGKILL: it has no chance to clean up.
+    // SIGKILL: the process cannot clean up.
     parent.kill().await.unwrap();
     wait_until_gone(&endpoint).await;
 }
 
-/// Returns options with a cache of their own, and with a Python that only seems to make
-/// environments: it notes that it did, and pip does what the test specifies.
+/// Returns options with their own cache, and with a Python that only pretends to create
+/// environments: it records that it did, and pip runs the test's script.
 fn options_with_made_up_python(folder: &Path, pip: &str) -> Options {
     let pip = script(folder, "pip", pip);
     let python = script(
@@ -178,7 +177,7 @@ async fn first_uses_at_once_make_one_environment() {
     );
     assert_eq!(one.unwrap().home, other.unwrap().home);
     assert_eq!(times_made(folder.path()), 1);
-    // Both have to wait, and say so.
+    // Both had to wait, and reported it.
     let preparing = [Event::Stage(Stage::PreparingSandbox)];
     assert_eq!(first.events(), preparing);
     assert_eq!(second.events(), preparing);
@@ -217,7 +216,7 @@ async fn an_interrupted_first_use_is_made_anew() {
     assert_eq!(times_made(folder.path()), 2);
     assert!(!anew.folder().join("bin/python.left-over").exists());
 
-    // As where the Python that it was made with has been removed.
+    // As if the Python that created it had been removed.
     std::fs::remove_file(anew.python()).unwrap();
     std::os::unix::fs::symlink("/nowhere/python", anew.python()).unwrap();
     let anew = environment::prepare(&options, &EMPTY, &recorder)
@@ -240,14 +239,14 @@ async fn what_pip_says_is_shown() {
         panic!("{error}");
     };
     assert!(doing.contains("-m pip install "), "{doing}");
-    // Nothing is installed whose hash is not in the requirements.
+    // Only packages whose hashes are in the requirements are installed.
     assert!(doing.contains(" --require-hashes "), "{doing}");
     assert_eq!(
         tail,
         &["ERROR: No matching distribution found for ministack"]
     );
     insta::assert_snapshot!(error.hint().unwrap(), @"the packages are installed from PyPI, or as pip's own settings (PIP_INDEX_URL, PIP_CONFIG_FILE) and the proxy variables specify");
-    // Nothing is taken for complete.
+    // The environment does not count as complete.
     let error = environment::prepare(&options, &EMPTY, &recorder)
         .await
         .unwrap_err();

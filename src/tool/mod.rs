@@ -1,5 +1,5 @@
-//! Starting other people's programs: finding them, telling what they say while
-//! they run, and keeping the end of it for the error.
+//! Runs other programs: finds them, reports what they print, and keeps the last lines for the
+//! error.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,36 +14,35 @@ use tokio::process::Command;
 
 use crate::port::{Event, Listener};
 
-/// How many of the last lines an error shows.
+/// The number of last lines in an error.
 const TAIL: usize = 20;
 
-/// What becomes of the lines on a program's standard output.
+/// What happens to the lines on a program's standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// They are its result.
+    /// They are collected as the result.
     Collected,
-    /// They are emitted as events and kept in the tail, like those on standard error.
+    /// They are reported as events and kept for an error, like the lines on standard error.
     Emitted,
 }
 
-/// A program that has run to its end.
+/// A program that has ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// Its standard output, where that was collected.
+    /// Its standard output, if it was collected.
     pub output: Vec<String>,
-    /// The last lines of what it told.
+    /// The last lines of its other output.
     pub tail: Vec<String>,
 }
 
-/// Runs a program to its end, without input. It is killed where the future is
-/// dropped.
+/// Runs a program to its end, without input. If the future is dropped, the program is killed.
 ///
 /// # Errors
 ///
-/// Returns that the program cannot be started, or its output not be read. A
-/// program that fails is no error here: look at the status.
+/// Fails if the program cannot be started or its output cannot be read. If the program itself
+/// fails, only its status says so.
 pub async fn run(
     command: &mut Command,
     output: Output,
@@ -82,8 +81,8 @@ pub async fn run(
     })
 }
 
-/// Calls back for each line, without its end. Bytes that are not UTF-8 become
-/// replacement characters: a tool may name files in any encoding.
+/// Calls back for each line, without its line ending. Bytes that are not UTF-8 become
+/// replacement characters, because paths can have any encoding.
 async fn each_line(
     stream: Option<impl AsyncRead + Unpin>,
     mut on_line: impl FnMut(String),
@@ -101,7 +100,7 @@ async fn each_line(
     Ok(())
 }
 
-/// Returns where a program is, looking through the folders of a `PATH`.
+/// Returns the path of a program, searched for in the folders of a `PATH`.
 pub fn find(program: &str, search_path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(search_path)
         .map(|folder| folder.join(program))
@@ -214,7 +213,7 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         let pid = std::fs::read_to_string(pid).unwrap();
         let process = PathBuf::from(format!("/proc/{}/exe", pid.trim()));
-        // A killed process has no program any more, even before it is reaped.
+        // A killed process has no executable any more, even before it is reaped.
         while process.read_link().is_ok() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }

@@ -1,4 +1,4 @@
-//! What a stack costs, in both forms.
+//! The cost estimate, in both formats.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::human::aligned;
 use super::text::Styling as _;
 use crate::cost::{Estimate, Item};
 
-/// Decimals of money for people: a call costs fractions of a cent.
+/// Decimal places of amounts for people: a call costs fractions of a cent.
 const PLACES: usize = 4;
 
 impl Show for Estimate {
@@ -18,7 +18,7 @@ impl Show for Estimate {
         let currency = &self.currency;
         let row = |item: &Item| {
             let amount = item.price.amount;
-            // As on a price list: two decimals, or as many as it takes.
+            // As on a price list: two decimal places, or more if necessary.
             let amount = match amount.to_string().split_once('.') {
                 Some((_, decimals)) if decimals.len() > 2 => amount.to_string(),
                 _ => amount.to_places(2),
@@ -94,7 +94,7 @@ impl Show for Estimate {
     }
 }
 
-/// Returns a number with a comma between each three digits.
+/// Returns a number with a comma between groups of three digits.
 fn thousands(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! What `doctor` found, in both forms.
+//! The result of `doctor`, in both formats.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Text for people: aligned, calm, and the same in meaning without colour.
+//! Text for people: aligned, and with the same meaning without color.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::text::{Styling as _, paragraph, visible};
 use crate::model::{Finding, Severity};
 use crate::plan::Item;
 
-/// Returns findings one below the other, each with its place and its hint.
+/// Returns the findings in a list, each with its place and its hint.
 pub(super) fn findings(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
@@ -39,7 +39,7 @@ pub(super) fn findings(findings: &[Finding]) -> String {
     text
 }
 
-/// Returns a failure below whatever was found.
+/// Returns a failure, below its findings.
 pub(super) fn failure(failure: &Failure) -> String {
     let mut text = findings(&failure.findings);
     let message = paragraph(&failure.message);
@@ -50,12 +50,12 @@ pub(super) fn failure(failure: &Failure) -> String {
     text
 }
 
-/// Returns a table without rules; columns are two spaces apart.
+/// Returns a table without lines. Columns are two spaces apart.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     aligned(header, rows, &[])
 }
 
-/// Returns such a table, with columns aligned to the left by default.
+/// Returns such a table. Columns are left-aligned by default.
 pub(super) fn aligned(
     header: &[&str],
     rows: Vec<Vec<String>>,
@@ -82,7 +82,7 @@ pub(super) fn aligned(
     lines.join("\n") + "\n"
 }
 
-/// Returns a moment in UTC to the minute, or a dash.
+/// Returns a time in UTC to the minute, or a dash.
 pub(super) fn moment(moment: Option<Timestamp>) -> String {
     moment.map_or_else(
         || "-".to_owned(),
@@ -90,7 +90,7 @@ pub(super) fn moment(moment: Option<Timestamp>) -> String {
     )
 }
 
-/// Returns items below a heading; nothing where there are none.
+/// Returns items below a heading, or nothing if there are none.
 pub(super) fn items(heading: &str, items: &[Item]) -> String {
     if items.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! What `init` wrote, and what is known of its users.
+//! The result of `init`, and what is known about its users.
 
 use std::fmt::Write as _;
 
@@ -12,16 +12,16 @@ use crate::model::Draft;
 use crate::plan::{Candidate, age_in_days};
 use crate::port::Key;
 
-/// What `init` wrote.
+/// The result of `init`.
 #[derive(Clone, Debug)]
 pub struct InitResult {
     /// The manifest's path.
     pub manifest: String,
-    /// What was written into it.
+    /// The manifest's content.
     pub draft: Draft,
-    /// Its users, those that were found in the account.
+    /// The users that were found in the account.
     pub candidates: Vec<Candidate>,
-    /// The moment, for the keys' age.
+    /// The current time, for the age of keys.
     pub now: Timestamp,
 }
 
@@ -105,7 +105,7 @@ impl Show for InitResult {
     }
 }
 
-/// Returns what is known of a user in one line.
+/// Returns a line about a user.
 pub fn candidate_note(candidate: &Candidate, now: Timestamp) -> String {
     if let Some(obstacle) = candidate.obstacle() {
         return obstacle;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 
-/// Returns `{"findings":[…]}` where something was refused, `{"error":…}` otherwise.
+/// Returns `{"findings":[…]}` if something was refused, and `{"error":…}` otherwise.
 pub(super) fn failure(failure: &Failure) -> Value {
     if !failure.findings.is_empty() {
         return json!({ "findings": failure.findings });

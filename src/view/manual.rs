@@ -1,4 +1,4 @@
-//! The manual pages that `man` wrote, in both forms.
+//! The manual pages that `man` wrote, in both formats.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{Show, WrittenFile};
 
-/// What `man -o` wrote.
+/// The result of `man -o`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ManualResult {
-    /// Where.
+    /// The directory.
     pub directory: String,
     /// Each page.
     pub files: Vec<WrittenFile>,

@@ -58,7 +58,7 @@ pub enum Color {
 
 /// A result that can be shown in both formats.
 pub trait Show {
-    /// Returns the text for people, with a line feed at the end.
+    /// Returns the text for people, which ends with a line feed.
     fn human(&self) -> String;
     /// Returns it as one JSON document.
     fn json(&self) -> serde_json::Value;
@@ -69,7 +69,7 @@ pub trait Show {
 pub struct Failure {
     /// The kind of failure, a stable name for scripts.
     pub kind: &'static str,
-    /// What failed and why; reads after "error: ".
+    /// What failed and why. It follows "error: ".
     pub message: String,
     /// The next step.
     pub hint: Option<String>,
@@ -80,8 +80,8 @@ pub struct Failure {
 /// The first error of writing to stdout.
 static WRITE_ERROR: OnceLock<String> = OnceLock::new();
 
-/// Writes to stdout, at once: what is in a buffer when the program ends may be lost
-/// without a word. A reader that has gone away has read all it wanted.
+/// Writes to stdout without buffering: buffered output would be lost without an error when the
+/// program ends. A reader that closes the pipe has read all that it wanted.
 fn write_out(text: &str) {
     match text::write_out(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -98,7 +98,7 @@ pub struct View {
 }
 
 impl View {
-    /// Returns a view; the choice of colour holds for the whole process.
+    /// Returns a view. The choice of color applies to the whole process.
     pub fn new(format: Format, color: Color) -> Self {
         match color {
             Color::Auto => ColorChoice::Auto,
@@ -118,13 +118,13 @@ impl View {
         write_out(&text);
     }
 
-    /// Writes a text to stdout that is the same in every form.
+    /// Writes a text to stdout that is the same in every format.
     pub fn text(&self, text: &str) {
         write_out(text);
     }
 
-    /// Tells on stderr that a result could not be written, and returns whether that
-    /// was so: a script must not take an empty file for an answer.
+    /// Reports on stderr that a result could not be written, and returns whether that happened:
+    /// a script must not mistake an empty file for a result.
     pub fn report_write_error(&self) -> bool {
         let Some(error) = WRITE_ERROR.get() else {
             return false;
@@ -154,7 +154,7 @@ impl View {
         text::write_err(&human::findings(findings));
     }
 
-    /// Shows a failure, on stderr for people and on stdout for scripts.
+    /// Shows a failure: on stderr for people, and on stdout for scripts.
     pub fn fail(&self, failure: &Failure) {
         if self.format == Format::Json {
             write_out(&text::document(&json::failure(failure)));

@@ -1,4 +1,4 @@
-//! Progress on stderr: a spinner on a terminal, plain lines elsewhere.
+//! Progress on stderr: a spinner on a terminal, and plain lines elsewhere.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Returns progress that is `quiet` (warnings alone), `verbose` (also each
-    /// resource's first events and the lines of tools), or in between.
+    /// Returns progress that is `quiet` (only warnings), `verbose` (also the first events of
+    /// each resource and the output of tools), or in between.
     pub fn new(quiet: bool, verbose: bool) -> Self {
         let volume = match (quiet, verbose) {
             (true, _) => Volume::Quiet,
@@ -40,7 +40,7 @@ impl Progress {
         }
     }
 
-    /// Returns what was being done last, for the word about an interruption.
+    /// Returns the last activity, for the message about an interruption.
     pub fn last(&self) -> Option<String> {
         self.last.borrow().clone()
     }

@@ -1,4 +1,4 @@
-//! The commands' results, each in both forms.
+//! The results of the commands, each in both formats.
 
 use std::fmt::Write as _;
 
@@ -14,22 +14,22 @@ use crate::plan::{Drift, StackReport};
 use crate::port::Change;
 use crate::run::TeardownReport;
 
-/// What `bootstrap` did.
+/// The result of `bootstrap`.
 #[derive(Clone, Debug, Serialize)]
 pub struct BootstrapResult {
-    /// The stack; the first where there are several.
+    /// The stack, or the first one if there are several.
     pub stack: StackReport,
-    /// Every stack, where the entries take several.
+    /// Every stack, if there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stacks: Vec<StackReport>,
     /// The rotation function.
     pub function: DeployedFunction,
-    /// The function of databases, where the stack has both.
+    /// The databases' function, if the stack has both functions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_function: Option<DeployedFunction>,
     /// Each secret.
     pub secrets: Vec<DeployedSecret>,
-    /// How many changes the stack took.
+    /// The number of changes to the stacks.
     pub changes: usize,
 }
 
@@ -48,7 +48,7 @@ impl BootstrapResult {
     }
 }
 
-/// The rotation function as it is deployed.
+/// The deployed rotation function.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DeployedFunction {
     /// Its ARN.
@@ -57,7 +57,7 @@ pub struct DeployedFunction {
     pub code_sha256: String,
 }
 
-/// A secret as `bootstrap` left it.
+/// A secret after `bootstrap`.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeployedSecret {
     /// Its name.
@@ -66,15 +66,15 @@ pub struct DeployedSecret {
     pub arn: String,
     /// `access_key` or `database`.
     pub kind: &'static str,
-    /// The IAM user, or the database's.
+    /// The IAM user or the database user.
     pub username: String,
-    /// The key in AWSCURRENT, where it holds one.
+    /// The key in AWSCURRENT, if the secret contains one.
     pub access_key_id: Option<String>,
     /// The version that is AWSCURRENT.
     pub version_id: String,
-    /// It was rotated by this run.
+    /// Whether this run rotated it.
     pub rotated: bool,
-    /// Its credential has authenticated.
+    /// Whether its credential has authenticated.
     pub verified: bool,
 }
 
@@ -116,14 +116,14 @@ impl Show for BootstrapResult {
     }
 }
 
-/// What `rotate` did.
+/// The result of `rotate`.
 #[derive(Clone, Debug, Serialize)]
 pub struct RotateResult {
-    /// Each secret that was asked for.
+    /// Each selected secret.
     pub secrets: Vec<RotatedSecret>,
 }
 
-/// A secret as `rotate` left it.
+/// A secret after `rotate`.
 #[derive(Clone, Debug, Serialize)]
 pub struct RotatedSecret {
     /// Its name.
@@ -132,17 +132,17 @@ pub struct RotatedSecret {
     pub arn: Option<String>,
     /// The IAM user.
     pub username: String,
-    /// The key before.
+    /// The previous key.
     pub old_access_key_id: Option<String>,
-    /// The key now.
+    /// The new key.
     pub new_access_key_id: Option<String>,
     /// The version that is AWSCURRENT.
     pub version_id: Option<String>,
-    /// The new key has authenticated.
+    /// Whether the new key has authenticated.
     pub verified: bool,
     /// Whether the previous version became AWSCURRENT again, instead of a new one.
     pub restored: bool,
-    /// Why it did not go well.
+    /// Why the rotation failed.
     pub error: Option<String>,
 }
 
@@ -175,12 +175,12 @@ impl Show for RotateResult {
     }
 }
 
-/// What `plan` found.
+/// The result of `plan`.
 #[derive(Clone, Debug)]
 pub struct PlanResult {
     /// Each stack with its changes.
     pub stacks: Vec<(String, Vec<Change>)>,
-    /// What differs from what was deployed and no change set sees, with its stack.
+    /// Differences from what was deployed that no change set shows, with their stacks.
     pub drift: Vec<(String, Drift)>,
 }
 
@@ -197,7 +197,7 @@ impl PlanResult {
         self.changes().next().is_none() && self.drift.is_empty()
     }
 
-    /// Says what a bootstrap restores beside the changes.
+    /// Returns what a bootstrap restores besides the changes.
     fn drift(&self) -> String {
         let mut text = String::new();
         for (stack, drift) in &self.drift {
@@ -305,32 +305,32 @@ impl Show for TeardownReport {
     }
 }
 
-/// What `generate` wrote, or would write.
+/// The result of `generate`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GenerateResult {
-    /// Where.
+    /// The directory.
     pub directory: String,
-    /// Nothing was written, only compared.
+    /// Whether the files were only compared, not written.
     pub checked: bool,
-    /// Each file that was rendered, and those that no longer are.
+    /// Each rendered file, and each file that is no longer rendered.
     pub files: Vec<WrittenFile>,
-    /// The record of the stacks, beside the manifest; none where there is one stack.
+    /// The record of the stacks, beside the manifest, if there are several stacks.
     pub record: Option<WrittenFile>,
-    /// What the check found that refuses nothing; for people it is on stderr.
+    /// The warnings of the check. For people, they are on stderr.
     pub findings: Vec<Finding>,
 }
 
 /// A rendered file.
 #[derive(Clone, Debug, Serialize)]
 pub struct WrittenFile {
-    /// Relative to the directory.
+    /// The path, relative to the directory.
     pub path: String,
     /// `unchanged`, `written`, `removed`; with `--check` `differs`, `missing`, `stale`.
     pub state: &'static str,
 }
 
 impl GenerateResult {
-    /// Returns whether the directory is as rendered.
+    /// Returns whether the directory matches the rendering.
     pub fn is_up_to_date(&self) -> bool {
         let mut all = self.files.iter().chain(&self.record);
         all.all(|file| file.state == "unchanged")
@@ -372,22 +372,22 @@ impl Show for GenerateResult {
     }
 }
 
-/// What `bundle` made.
+/// The result of `bundle`.
 #[derive(Clone, Debug, Serialize)]
 pub struct BundleResult {
-    /// The zip.
+    /// The path of the zip file.
     pub file: String,
-    /// The processor it is for.
+    /// The architecture.
     pub architecture: &'static str,
     /// Cargo's profile that the executable was built with.
     pub profile: &'static str,
-    /// Its length.
+    /// Its size.
     pub bytes: usize,
     /// Its SHA-256 in hexadecimal.
     pub sha256: String,
     /// The same in base64, as Lambda reports it.
     pub code_sha256: String,
-    /// The SHA-256 of the executable in it, which does not depend on the manifest.
+    /// The SHA-256 of its executable, which does not depend on the manifest.
     pub executable_sha256: String,
 }
 
@@ -408,8 +408,9 @@ impl Show for BundleResult {
     }
 }
 
-/// A credential in the form that the SDKs' `credential_process` reads. The one
-/// result that holds a secret: it is what was asked for.
+/// A credential in the format that the SDKs' `credential_process` reads. With
+/// [`SandboxResult`], it is the only result that contains a secret, because the user requested
+/// it.
 #[derive(Clone, Debug)]
 pub struct CredentialsResult {
     /// The access key ID.
@@ -432,11 +433,10 @@ impl Show for CredentialsResult {
     }
 }
 
-/// How to reach a local AWS. Its root's key is random and opens nothing else; it
-/// is what was asked for.
+/// The access to a local AWS. The key of its root is random and valid only there.
 #[derive(Clone, Debug)]
 pub struct SandboxResult {
-    /// Where every service answers.
+    /// The endpoint of every service.
     pub endpoint_url: String,
     /// The access key ID of the emulator's root.
     pub access_key_id: String,

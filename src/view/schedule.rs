@@ -1,4 +1,4 @@
-//! When windows open, in both forms.
+//! The next rotation windows, in both formats.
 
 use std::fmt::Write as _;
 
@@ -15,11 +15,11 @@ use crate::model::schedule::Calendar;
 pub struct ScheduleResult {
     /// The expression.
     pub expression: String,
-    /// What it was taken apart to.
+    /// The parsed expression.
     pub calendar: Calendar,
-    /// The windows open after this moment.
+    /// The windows open after this time.
     pub from: Timestamp,
-    /// The next ones.
+    /// The next windows.
     pub windows: Vec<Window>,
 }
 
@@ -62,7 +62,7 @@ impl Show for ScheduleResult {
 /// An expression that Secrets Manager refuses, for scripts.
 #[derive(Clone, Debug)]
 pub struct RefusedSchedule {
-    /// Why.
+    /// The reason.
     pub error: String,
 }
 

@@ -1,4 +1,4 @@
-//! What `status` found, in both forms.
+//! The result of `status`, in both formats.
 
 use std::fmt::Write as _;
 
@@ -111,7 +111,7 @@ impl Show for StatusReport {
     }
 }
 
-/// Returns what happens to a key next, and from when on.
+/// Returns what happens to a key next, and when.
 fn goes(key: &KeyReport, next_rotation: Option<Timestamp>) -> String {
     match (key.deactivates, key.deletes) {
         (Some(_), _) if key.held => {

@@ -1,19 +1,17 @@
-//! The one way to a terminal: what comes from outside stays text there.
+//! The only way to a terminal: text from outside remains text.
 //!
-//! Names, tags, values, reasons of events, and messages of servers are written by
-//! others, and a terminal obeys control characters wherever they come from. So
-//! everything that this program prints passes [`finish`], which writes each
-//! character that does more than stand there as an escape (`\u{1b}`). No caller has
-//! to remember to escape anything: a lint (`clippy.toml`) and a test allow the streams
-//! here alone.
+//! Names, tags, values, reasons of events, and messages of servers are written by others, and a
+//! terminal obeys control characters from any source. Therefore everything that this program
+//! prints passes through [`finish`], which escapes (`\u{1b}`) each character that is more than
+//! visible text. Callers need not escape anything: a lint (`clippy.toml`) and a test allow the
+//! streams only here.
 //!
-//! Colour is ours, and has to get through. It is written between marks that hold a
-//! random number of this process, which nobody outside knows, and becomes a control
-//! sequence only here.
+//! Color is the program's own. It is written between marks with a random number of this
+//! process, which nobody else knows, and only this module turns them into control sequences.
 //!
-//! Line feeds are ours as well. Text from outside that stands in a line or a cell of
-//! its own goes through [`visible`] or [`paragraph`], so that it cannot begin a line
-//! that looks like one of ours.
+//! Line feeds are the program's own too. Text from outside that is put into a line or a cell
+//! passes through [`visible`] or [`paragraph`], so that it cannot begin a line that looks like
+//! the program's own.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,12 +21,12 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// Returns whether a character must be shown as an escape: controls (C0, DEL, C1), what
-/// reorders or hides text (bidirectional controls, characters without width, tags), line
-/// and paragraph separators, and noncharacters.
+/// Returns whether a character must be shown as an escape: controls (C0, DEL, C1), characters
+/// that reorder or hide text (bidirectional controls, zero-width characters, tags), line and
+/// paragraph separators, and noncharacters.
 ///
-/// Source: "Unicode Bidirectional Algorithm" (UAX #9) and "Unicode Security
-/// Considerations" (UTR #36).
+/// Source: "Unicode Bidirectional Algorithm" (UAX #9) and "Unicode Security Considerations"
+/// (UTR #36).
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -56,14 +54,13 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns text from outside as it may stand within a line: line feeds and tabs are
-/// visible, too.
+/// Returns text from outside for use within a line: line feeds and tabs become visible.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     escape(text, is_hidden)
 }
 
-/// Returns text that may have several lines: all but the first are indented, so that
-/// none looks like a message of its own.
+/// Returns text that can have several lines. All but the first are indented, so that none looks
+/// like another message.
 pub(super) fn paragraph(text: &str) -> Cow<'_, str> {
     match text.contains('\n') {
         true => Cow::Owned(text.trim_end_matches('\n').replace('\n', "\n    ")),
@@ -71,12 +68,12 @@ pub(super) fn paragraph(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns a document as it is printed: JSON leaves some of these characters as they
-/// are, and allows each to be escaped.
+/// Returns a document for printing. JSON does not require these characters to be escaped, but
+/// allows it.
 pub(super) fn document(value: &Value) -> String {
     let mut text = String::new();
     for character in format!("{value:#}\n").chars() {
-        // The only controls outside of its strings are line feeds.
+        // Line feeds are the only control characters outside of its strings.
         if is_hidden(character) && character != '\n' {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 text.push_str(&format!("\\u{unit:04x}"));
@@ -88,8 +85,8 @@ pub(super) fn document(value: &Value) -> String {
     text
 }
 
-/// What a style's mark begins with. It is a noncharacter, which [`finish`] escapes
-/// wherever the number does not follow.
+/// The beginning of a style's mark. It is a noncharacter, which [`finish`] escapes unless the
+/// number follows.
 const MARK: char = '\u{fdd0}';
 
 static MARKS: LazyLock<String> = LazyLock::new(|| {
@@ -97,7 +94,7 @@ static MARKS: LazyLock<String> = LazyLock::new(|| {
     format!("{MARK}{number:016x}")
 });
 
-/// How a text is drawn.
+/// The style of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -120,8 +117,8 @@ impl Style {
         Self::Cyan,
     ];
 
-    /// Returns the letter in its mark, and its control sequence ("Select Graphic
-    /// Rendition" in ECMA-48).
+    /// Returns the letter in its mark and its control sequence ("Select Graphic Rendition" in
+    /// ECMA-48).
     const fn written(self) -> (char, &'static str) {
         match self {
             Self::Plain => ('p', "\u{1b}[0m"),
@@ -141,7 +138,7 @@ impl Style {
     }
 }
 
-/// A text in a style, which it is shown in once it is printed.
+/// A text with a style.
 pub(super) struct Styled<T> {
     text: T,
     style: Style,
@@ -155,7 +152,7 @@ impl<T: fmt::Display> fmt::Display for Styled<T> {
     }
 }
 
-/// Styles for whatever can be displayed.
+/// Adds styles to everything that can be displayed.
 pub(super) trait Styling: fmt::Display {
     /// Returns it in bold.
     fn bold(&self) -> Styled<&Self> {
@@ -189,8 +186,8 @@ pub(super) trait Styling: fmt::Display {
 
 impl<T: fmt::Display + ?Sized> Styling for T {}
 
-/// Returns a text as it goes to a terminal: with the control sequences of our own
-/// styles, line feeds and tabs, and no others.
+/// Returns a text for a terminal: with the control sequences of the program's own styles, line
+/// feeds, and tabs, and no others.
 pub(super) fn finish(text: &str) -> String {
     let is_escaped = |character| is_hidden(character) && !matches!(character, '\n' | '\t');
     let mut pieces = text.split(MARKS.as_str());
@@ -206,11 +203,11 @@ pub(super) fn finish(text: &str) -> String {
     finished
 }
 
-/// Writes to stdout, at once.
+/// Writes to stdout without buffering.
 ///
 /// # Errors
 ///
-/// Returns why it cannot be written.
+/// Fails if it cannot be written.
 #[expect(clippy::disallowed_methods, reason = "this is the way to stdout")]
 pub(super) fn write_out(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout();
@@ -218,7 +215,7 @@ pub(super) fn write_out(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes to stderr. Where that cannot be written, there is nobody to tell.
+/// Writes to stderr. An error is ignored, because it could not be reported.
 #[expect(clippy::disallowed_methods, reason = "this is the way to stderr")]
 pub(super) fn write_err(text: &str) {
     let mut out = anstream::stderr();
@@ -226,12 +223,12 @@ pub(super) fn write_err(text: &str) {
     let _ = out.flush();
 }
 
-/// Returns whether somebody looks at stderr.
+/// Returns whether stderr is a terminal.
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Where questions to the person at the terminal are written.
+/// Writes prompts for the user at the terminal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Questions;
 
@@ -250,7 +247,7 @@ impl Write for Questions {
 mod tests {
     use super::*;
 
-    /// Characters of each kind that a terminal obeys, or that deceive its reader.
+    /// Characters of each kind that control a terminal or deceive its reader.
     const HOSTILE: &[char] = &[
         '\0',
         '\u{7}',
@@ -321,7 +318,7 @@ mod tests {
             assert!(!shown.contains('\u{1b}'), "{shown}");
             assert!(shown.starts_with("\\u{fdd0}"), "{shown}");
         }
-        // Where a mark is cut short, nothing of it is left.
+        // Nothing of an incomplete mark remains.
         assert_eq!(finish(&format!("a{}", *MARKS)), "a");
     }
 

@@ -1,5 +1,4 @@
-//! The tour's text: each command, what it answered, and whether what must hold
-//! does.
+//! The output of the demo: each command, its result, and the checks.
 
 use std::cell::RefCell;
 
@@ -38,7 +37,7 @@ impl Tour {
         }
     }
 
-    /// Begins a step with the command that is run, or what is done.
+    /// Begins a step with its command or its description.
     pub fn step(&self, command: impl Into<String>) {
         let command = command.into();
         self.say(&format!("\n{}", command.bold()));
@@ -48,12 +47,12 @@ impl Tour {
         });
     }
 
-    /// Tells something.
+    /// Shows a note.
     pub fn note(&self, text: &str) {
         self.say(&format!("  {text}"));
     }
 
-    /// Tells and keeps whether something held.
+    /// Shows a check and records its result.
     pub fn check(&self, held: bool, what: impl Into<String>) {
         let what = what.into();
         match held {
@@ -65,7 +64,7 @@ impl Tour {
         }
     }
 
-    /// Returns how many checks there were and how many failed.
+    /// Returns the number of checks, and how many failed.
     pub fn count(&self) -> (usize, usize) {
         let steps = self.steps.borrow();
         let checks = || steps.iter().flat_map(|step| &step.checks);

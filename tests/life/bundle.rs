@@ -1,4 +1,4 @@
-//! The function's zip, as it is built and as it is given.
+//! The function's zip file: built, and supplied.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use keyrota::bundle::sha256_hex;
 use tokio::process::Command;
 
-use crate::world::{Home, World, function_zip};
+use crate::environment::{Home, TestEnvironment, function_zip};
 
-/// Lets a command find the toolchain that these tests were built with, whose
-/// places follow from the caller's home.
+/// Lets a command find the toolchain that built these tests, which depends on the caller's home
+/// folder.
 fn with_toolchain(command: &mut Command) {
     let home = PathBuf::from(std::env::var_os("HOME").expect("HOME is set"));
     for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
@@ -38,7 +38,7 @@ async fn the_same_source_gives_the_same_bytes() {
     with_toolchain(&mut command);
     command.env("RUSTFLAGS", "-C target-cpu=native");
     let output = command.output().await.expect("keyrota can be started");
-    let ran = crate::world::Ran::new(arguments, output).exits(0);
+    let ran = crate::environment::CommandOutput::new(arguments, output).exits(0);
     let document = ran.json();
     let bytes = home.bytes("deep/er/function.zip");
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
@@ -49,8 +49,8 @@ async fn the_same_source_gives_the_same_bytes() {
     assert_eq!(document["sha256"], sha256_hex(&bytes));
 }
 
-/// With cargo and rustc alone on the search path, one thing or another is missing
-/// for a processor that this machine has not.
+/// With only cargo and rustc on the search path, something is missing to build for another
+/// architecture.
 #[tokio::test]
 async fn what_is_missing_for_another_processor_is_said_with_how_to_get_it() {
     let home = Home::new();
@@ -64,16 +64,16 @@ async fn what_is_missing_for_another_processor_is_said_with_how_to_get_it() {
     with_toolchain(&mut command);
     command.env("PATH", home.file("bin"));
     let output = command.output().await.expect("keyrota can be started");
-    let ran = crate::world::Ran::new(arguments, output).exits(1);
+    let ran = crate::environment::CommandOutput::new(arguments, output).exits(1);
     ran.fails("build", &["arm64", "aarch64-unknown-linux-gnu"]);
     assert!(!home.file("function.zip").exists());
 }
 
 #[tokio::test]
 async fn bootstrap_builds_the_function_where_no_zip_is_given() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest("version: 1\nstack: built\naccess_keys: [{ user: ci-deployer }]\n");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest("version: 1\nstack: built\naccess_keys: [{ user: ci-deployer }]\n");
     for (arguments, code) in [
         ("plan --detailed-exitcode --format json", 4),
         ("bootstrap --yes --format json", 0),
@@ -82,13 +82,13 @@ async fn bootstrap_builds_the_function_where_no_zip_is_given() {
             0,
         ),
     ] {
-        let mut command = world.program(arguments);
+        let mut command = test.program(arguments);
         with_toolchain(&mut command);
-        world.run(arguments, command).await.exits(code);
+        test.run(arguments, command).await.exits(code);
     }
 }
 
-/// Returns the function's zip with its executable changed.
+/// Returns the function's zip file with a modified executable.
 fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     use std::io::{Cursor, Read, Write};
     let file = std::fs::File::open(function_zip()).expect("the shared zip");
@@ -106,18 +106,17 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
-    let world = World::new().await;
-    world.make_user("ci-deployer").await;
-    world.manifest("version: 1\nstack: payments-keys\naccess_keys: [{ user: ci-deployer }]\n");
+    let test = TestEnvironment::new().await;
+    test.make_user("ci-deployer").await;
+    test.manifest("version: 1\nstack: payments-keys\naccess_keys: [{ user: ci-deployer }]\n");
     // e_machine, at offset 18 of an ELF file: 183 is AArch64.
-    world.home.write(
+    test.home.write(
         "arm64.zip",
         changed(|it| it[18..20].copy_from_slice(&[183, 0])),
     );
-    world
-        .home
+    test.home
         .write("no-elf.zip", changed(|it| *it = b"#!/bin/sh\n".to_vec()));
-    world.home.write("garbage.zip", b"not a zip at all");
+    test.home.write("garbage.zip", b"not a zip at all");
     for (zip, texts) in [
         ("arm64.zip", &["arm64.zip", "x86_64", "keyrota bundle"][..]),
         ("no-elf.zip", &["no-elf.zip", "keyrota bundle"]),
@@ -125,11 +124,11 @@ async fn a_zip_that_lambda_cannot_run_is_refused_before_anything_changes() {
     ] {
         for verb in ["bootstrap --yes", "plan"] {
             let arguments = format!("{verb} --function-zip {zip} --format json");
-            let ran = world.changes_nothing(&arguments).await.exits(1);
+            let ran = test.changes_nothing(&arguments).await.exits(1);
             ran.fails("bundle", texts);
         }
     }
     let arguments = "bootstrap --yes --function-zip absent.zip --format json";
-    let ran = world.changes_nothing(arguments).await.exits(1);
+    let ran = test.changes_nothing(arguments).await.exits(1);
     ran.fails("file", &["absent.zip"]);
 }

@@ -1,17 +1,16 @@
-//! Rotations that are cut at any of the function's calls, over HTTP: the real
-//! function against the real local AWS, with a proxy between them.
+//! Interrupts rotations at each of the function's calls, over HTTP: the real function and the
+//! real local AWS, with a proxy between them.
 //!
-//! How many calls a rotation makes is not written down here: each rotation is
-//! cut one call later than the one before, until one comes to its end. Meanwhile
-//! an application works on, AWSCURRENT's key is tried at each change, and once
-//! the cuts stop the rotation has to end well after one more RotateSecret; a key
-//! that somebody else made has to be there still; and nothing secret that passed
-//! the proxy may be in a log.
+//! The number of calls in a rotation is not written here. Each rotation is interrupted one call
+//! later than the one before, until one completes. Meanwhile an application works, and
+//! AWSCURRENT's key is tried at each change. After the interruptions, the rotation must succeed
+//! with one more RotateSecret, another principal's key must still exist, and no secret that
+//! passed the proxy may be in a log.
 
 mod check;
+mod key_state;
 mod ledger;
 mod rotation;
-mod standing;
 mod start;
 mod trial;
 
@@ -20,7 +19,7 @@ use std::time::Instant;
 
 use self::start::{Reach, Start};
 use self::trial::Trial;
-use crate::world::{Cut, LIST_ARTIFACTS, World};
+use crate::environment::{Cut, LIST_ARTIFACTS, TestEnvironment};
 
 const USER: &str = "mailer";
 const SECRET: &str = "prod/mailer";
@@ -36,30 +35,30 @@ const CUTS: [Cut; 5] = [
     Cut::Throttle,
 ];
 
-/// An entry's `rotate_as`, its other settings, and how its rotations are cut.
+/// An entry's `rotate_as`, its other settings, and how its rotations are interrupted.
 type Account<'a> = (&'a str, &'a str, &'a [(Start, Reach)]);
 
-/// Cuts rotations in an account of their own; returns what was found wrong.
+/// Interrupts rotations in an account of their own, and returns the problems.
 async fn cut((rotate_as, settings, starts): Account<'_>) -> Vec<String> {
     let began = Instant::now();
-    let world = World::new().await;
+    let test = TestEnvironment::new().await;
     if !settings.contains("create_user") {
-        world.make_user(USER).await;
+        test.make_user(USER).await;
     }
     if rotate_as.contains('/') {
-        world.make_administrator("administrator", rotate_as).await;
+        test.make_administrator("administrator", rotate_as).await;
     }
     if settings.contains("probe") {
-        world.make_bucket("artifacts").await;
-        world.allow(USER, LIST_ARTIFACTS).await;
+        test.make_bucket("artifacts").await;
+        test.allow(USER, LIST_ARTIFACTS).await;
     }
-    world.manifest(&format!(
+    test.manifest(&format!(
         "version: 1\nstack: payments-keys\naccess_keys:\n\
          \x20 - {{ user: {USER}, secret: {SECRET}, rotate_as: {rotate_as}{settings} }}\n"
     ));
     let bootstrap = "bootstrap --yes --function-zip function.zip --format json";
-    world.keyrota(bootstrap).await.exits(0);
-    let trial = Trial::hold(&world, async |trial| {
+    test.keyrota(bootstrap).await.exits(0);
+    let trial = Trial::hold(&test, async |trial| {
         for &(start, reach) in starts {
             for cut in CUTS.into_iter().filter(|cut| start.knows(*cut)) {
                 trial.cut_everywhere(start, reach, cut).await;
@@ -67,7 +66,7 @@ async fn cut((rotate_as, settings, starts): Account<'_>) -> Vec<String> {
         }
     })
     .await;
-    // Told whether or not the test's output is captured.
+    // Printed even if the test's output is captured.
     let _ = writeln!(
         std::io::stderr(),
         "rotate_as: {rotate_as}{settings}: {} rotations cut, {} calls of the application, {:.1} s{}",
@@ -97,7 +96,7 @@ fn a_rotation_that_is_cut_anywhere_harms_nobody_and_is_finished_by_the_next() {
         ("role", AT_ONCE, &[(Single, Whole)]),
         ("ops/administrator", "", &shared),
     ];
-    // Much of the time is spent waiting, so all go on at once.
+    // Most of the time is spent waiting, so all run concurrently.
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let trials = accounts.map(|account| {
             scope.spawn(move || {

@@ -1,9 +1,9 @@
-//! The emulator's own tests, which are Python's, so that one command runs all.
+//! Runs the emulator's own tests, which are in Python.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::world::tools;
+use crate::environment::tools;
 
 fn python(arguments: &[&str]) -> Command {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Rendering for review: the same bytes everywhere, checked, and sound.
+//! Rendering for review: the same bytes everywhere, checked, and valid.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::world::{Home, Ran, tools};
+use crate::environment::{CommandOutput, Home, tools};
 
 const MANIFEST: &str = "\
 version: 1
@@ -21,8 +21,7 @@ fn source(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
 }
 
-/// Returns the manifests in a folder of the source, at least as many as there
-/// are known to be.
+/// Returns the manifests in a folder of the source, at least as many as are known to exist.
 fn manifests(folder: &str, at_least: usize) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(source(folder))
         .expect("the folder")
@@ -64,7 +63,7 @@ async fn the_same_manifest_gives_the_same_bytes() {
             .await
             .exits(0);
         assert!(one.stdout.contains("stack.yaml"), "{one}");
-        // Another folder, other settings, nothing but PATH in the environment.
+        // Another folder, other settings, and only PATH in the environment.
         let mut other = there.program(&format!("generate -f {manifest} -o deep/er --color always"));
         other
             .env("AWS_REGION", "eu-west-1")
@@ -104,7 +103,7 @@ async fn a_check_says_what_is_out_of_date_and_writes_nothing() {
     );
     let before = tree(&home.file("rendered"));
 
-    // One entry fewer: its policy is stale, the stack differs.
+    // With one entry fewer, its policy is stale and the stack differs.
     home.write(
         "keyrota.yaml",
         MANIFEST.replace("  - { user: ci-deployer }\n", ""),
@@ -139,7 +138,7 @@ async fn a_check_says_what_is_out_of_date_and_writes_nothing() {
     home.keyrota(check).await.exits(0);
 }
 
-/// The page for review says what changed since an earlier rendering.
+/// The review page shows what changed since an earlier rendering.
 #[tokio::test]
 async fn a_rendering_is_compared_with_an_earlier_one() {
     let home = Home::new();
@@ -155,10 +154,10 @@ async fn a_rendering_is_compared_with_an_earlier_one() {
     let page = home.read("new/review.html");
     assert!(page.contains("Starts to rotate: 1 secret"), "{page}");
     assert!(page.contains("payments-keys/late"));
-    // The same again, also where it is checked only; and without it, it is another page.
+    // The same again with `--check`. Without the comparison, the page differs.
     home.keyrota(&format!("{against} --check")).await.exits(0);
     home.keyrota("generate -o new --check").await.exits(4);
-    // Nothing but the page differs.
+    // Only the page differs.
     home.keyrota("generate -o alone").await.exits(0);
     let without = |folder: &str| {
         let mut files = tree(&home.file(folder));
@@ -214,7 +213,7 @@ async fn what_somebody_else_put_there_stays() {
     }
     home.keyrota("generate -o mine").await.exits(0);
 
-    // Rendered once, the folder is tidied; but not of what only looks alike.
+    // After a rendering, stale files are removed, but not files with similar names.
     home.write("mine/stack-7.yaml", "another tool's");
     home.write("mine/stack-.yaml", "another tool's");
     home.write("mine/stack-001.yaml", "an earlier rendering's");
@@ -232,10 +231,10 @@ async fn a_result_that_cannot_be_written_is_a_failure() {
         let mut program = home.program(arguments);
         program.stdout(full.expect("a device that is full"));
         program.stderr(std::process::Stdio::piped());
-        // `output` would take stdout back.
+        // `output` would pipe stdout again.
         let started = program.spawn().expect("keyrota can be started");
         let output = started.wait_with_output().await;
-        Ran::new(arguments, output.expect("it ends"))
+        CommandOutput::new(arguments, output.expect("it ends"))
             .exits(1)
             .says(&["stdout"]);
     }
@@ -251,14 +250,15 @@ async fn what_the_check_finds_is_told_or_refused() {
     assert_eq!(findings[0]["severity"], "warning");
     ran.says(&["warning", "alarm-without-subscriber", "AlarmTopic"]);
 
-    // Accepted with a reason, it is silent; what accepts nothing is told with its line.
+    // With a reason for accepting it, it is silent. An exception that accepts nothing is
+    // reported with its line.
     let exceptions = "exceptions:\n  - { rule: alarm-without-subscriber, reason: the topic is watched elsewhere }\n";
     home.write("keyrota.yaml", format!("{MANIFEST}{exceptions}"));
     let ran = home.keyrota("generate --format json").await.exits(0);
     assert_eq!(ran.json()["findings"], serde_json::json!([]), "{ran}");
     assert!(!ran.stderr.contains("warning"), "{ran}");
 
-    // What AWS refuses cannot be accepted, and nothing is written.
+    // Violations that AWS refuses cannot be accepted, and nothing is written.
     let refused = exceptions.replace("alarm-without-subscriber", "stack-resources");
     home.write("keyrota.yaml", format!("{MANIFEST}{refused}"));
     let ran = home
@@ -274,7 +274,7 @@ async fn what_the_check_finds_is_told_or_refused() {
     assert!(!home.file("other").exists());
 }
 
-/// Renders manifests and returns what the linter says of the templates.
+/// Renders manifests and returns the linter's output for the templates.
 async fn lint(manifests: &[PathBuf], arguments: &[&str]) -> String {
     let home = Home::new();
     let mut templates = Vec::new();
@@ -305,8 +305,7 @@ async fn every_example_passes_the_linter_without_a_remark() {
 
 #[tokio::test]
 async fn every_valid_manifest_passes_the_linter() {
-    // In one of them CloudFormation's own marks are part of names, which is what
-    // E1029 takes for a forgotten `!Sub`.
+    // In one of them, names contain `${`, for which E1029 requires `!Sub`.
     let arguments = ["--ignore-checks", "E1029"];
     assert_eq!(
         lint(&manifests("tests/manifests/valid", 6), &arguments).await,

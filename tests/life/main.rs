@@ -1,9 +1,9 @@
-//! The whole program against the local AWS: the real command line, the real
-//! rotation function, and what AWS holds before and after.
+//! Tests the whole program against the local AWS: the real command line, the real rotation
+//! function, and the state of AWS before and after.
 //!
-//! Each test has an account of its own: an emulator on its own port, with a
-//! folder that is the program's home and working directory. A prerequisite that
-//! is missing fails by its name; nothing is skipped.
+//! Each test has its own account: an emulator on its own port, and a folder that is the
+//! program's home and working directory. A missing prerequisite fails with its name, and
+//! nothing is skipped.
 
 mod adopt;
 mod application;
@@ -15,6 +15,7 @@ mod cut;
 mod database;
 mod doctor;
 mod emulator;
+mod environment;
 mod exec;
 mod fleet;
 mod forged;
@@ -37,4 +38,3 @@ mod status;
 mod stuck;
 mod sweep;
 mod upgrade;
-mod world;

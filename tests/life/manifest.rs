@@ -1,8 +1,8 @@
-//! Manifests and command lines that are refused before AWS is asked.
+//! Manifests and command lines that are refused before any call to AWS.
 
-use crate::world::Home;
+use crate::environment::Home;
 
-/// Everything that is wrong with it is found at once, each with its place.
+/// All errors are found at once, each with its position.
 const WRONG: &str = "\
 version: 1
 stack: payments-keys
@@ -62,7 +62,7 @@ async fn all_that_is_wrong_is_found_at_once_with_its_place() {
     }
     assert!(!home.file("rendered").exists());
 
-    // For people: on stderr, each with its line, and the nearest key that is known.
+    // For people: on stderr, each with its line and the nearest known key.
     let ran = home.keyrota("generate").await.exits(3);
     assert_eq!(ran.stdout, "");
     ran.says(&[
@@ -169,10 +169,10 @@ async fn a_command_line_that_is_not_understood_ends_with_2() {
         let ran = home.keyrota(arguments).await.exits(2);
         assert!(ran.stdout.is_empty() && !ran.stderr.is_empty(), "{ran}");
     }
-    // A name that the manifest does not have, before AWS is asked.
+    // A name that is not in the manifest is refused before any call to AWS.
     let ran = home.keyrota("rotate nobody --format json").await.exits(2);
     ran.fails("usage", &["nobody", "a/b"]);
-    // What is not built is not offered.
+    // Commands that do not exist are not offered.
     let help = home.keyrota("--help").await.exits(0).stdout;
     for verb in [
         "generate",

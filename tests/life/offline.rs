@@ -3,15 +3,15 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Home, Ran};
+use crate::environment::{CommandOutput, Home};
 
 const MANIFEST: &str = "version: 1\nstack: keys\naccess_keys: [{ user: ada }]\n";
 
-async fn schedule(home: &Home, expression: &str, flags: &str) -> Ran {
+async fn schedule(home: &Home, expression: &str, flags: &str) -> CommandOutput {
     let arguments = format!("schedule {flags}");
     let mut program = home.program(&arguments);
     let output = program.arg(expression).output().await;
-    Ran::new(&arguments, output.expect("keyrota can be started"))
+    CommandOutput::new(&arguments, output.expect("keyrota can be started"))
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_shell_reads_its_completions() {
     let output = shell.current_dir(home.path()).output().await;
     let output = output.expect("bash can be started");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "bootstrap");
-    // In every form the script and nothing else.
+    // In every format, only the script is printed.
     let again = home.keyrota("completions bash --format json").await;
     assert_eq!(again.exits(0).stdout, ran.stdout);
     let ran = home.keyrota("completions csh").await.exits(2);

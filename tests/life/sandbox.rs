@@ -1,4 +1,4 @@
-//! `keyrota sandbox`, the process: what it prints, and how it ends.
+//! The process of `keyrota sandbox`: its output, and its end.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::world::{Home, Key, holder, options};
+use crate::environment::{Home, Key, holder, options};
 
 struct RunningSandbox {
     child: Child,
@@ -16,10 +16,10 @@ struct RunningSandbox {
     exports: BTreeMap<String, String>,
 }
 
-/// Starts it and reads the lines that it prints.
+/// Starts it and reads its output.
 async fn start(home: &Home, arguments: &str) -> RunningSandbox {
     let program = home.program(arguments);
-    // Core dumps are allowed, so that it has to forbid them itself.
+    // Core dumps are allowed, so that it must disable them itself.
     let mut command = Command::new("sh");
     command
         .args(["-c", r#"ulimit -Sc 7; exec "$0" "$@""#])
@@ -86,8 +86,7 @@ impl RunningSandbox {
     }
 }
 
-/// Fails if the argument list or the environment of any process on this machine
-/// has the key in it.
+/// Fails if any process on this machine has the key in its arguments or environment.
 fn expect_unseen(key: &Key) {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return;
@@ -118,7 +117,7 @@ fn expect_no_core(process: &Child) {
     assert_eq!(limit.split_whitespace().next(), Some("0"), "{limits}");
 }
 
-/// Sends a request by hand and returns the status and the headers of the answer.
+/// Sends a raw request, and returns the status and the headers of the response.
 async fn ask(address: &str, method: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let text = format!(
@@ -174,7 +173,7 @@ async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
     let answer = holder(&sandbox.exports["AWS_ENDPOINT_URL"], &key).await;
     assert_eq!(answer, Ok("arn:aws:iam::000000000000:root".into()));
 
-    // Its root has this key alone, and no process of the sandbox shows it to others.
+    // This is root's only key, and no process of the sandbox reveals it.
     let endpoint = &sandbox.exports["AWS_ENDPOINT_URL"];
     for (id, secret) in [("test", "test"), (key.id.as_str(), "test")] {
         let guessed = Key {
@@ -190,7 +189,7 @@ async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
     expect_unseen(&key);
     expect_no_core(&sandbox.child);
 
-    // With these lines every other command works against it.
+    // With this output, every other command works against it.
     home.write(
         "keyrota.yaml",
         "version: 1\nstack: a\naccess_keys: [{ user: b }]\n",
@@ -198,7 +197,7 @@ async fn it_prints_its_exports_serves_and_ends_by_ctrl_c() {
     let mut status = home.program("status --format json");
     status.envs(&sandbox.exports);
     let output = status.output().await.expect("keyrota can be started");
-    let ran = crate::world::Ran::new("status", output).exits(0);
+    let ran = crate::environment::CommandOutput::new("status", output).exits(0);
     assert_eq!(ran.json()["secrets"][0]["state"], "missing");
 
     sandbox.signal("-INT").await;
@@ -233,7 +232,7 @@ async fn a_port_can_be_asked_for_and_a_taken_one_is_named() {
     let mut command = two.program(&arguments);
     command.env("XDG_CACHE_HOME", options().cache);
     let output = command.output().await.expect("keyrota can be started");
-    crate::world::Ran::new(&arguments, output)
+    crate::environment::CommandOutput::new(&arguments, output)
         .exits(1)
         .fails("sandbox", &[port]);
     first.signal("-TERM").await;

@@ -1,5 +1,5 @@
-//! A certificate authority for one run of the benchmark, and the file that has
-//! functions trust it.
+//! A certificate authority for one run of the benchmark, and the file that makes functions
+//! trust it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +15,10 @@ use tokio_rustls::rustls::server::NoServerSessionStorage;
 
 use crate::error::Error;
 
-/// The name that the endpoints are called by. It is looked up like any other,
-/// where an address would not be.
+/// The host name of the endpoints. Unlike an address, it is resolved like any other name.
 pub const HOST: &str = "localhost";
 
-/// Where Linux distributions keep the authorities that a machine trusts; the
-/// first is Lambda's.
+/// The files in which Linux distributions keep the trusted authorities. The first is Lambda's.
 const BUNDLES: [&str; 4] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/certs/ca-certificates.crt",
@@ -28,31 +26,31 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// What the endpoints show, and what functions trust.
+/// The endpoints' certificate, and the authorities that functions trust.
 pub struct Authority {
-    /// The endpoints' side of TLS.
+    /// The TLS configuration of the endpoints.
     pub server: Arc<ServerConfig>,
-    /// A PEM file with our authority and all that this machine trusts: in
-    /// Lambda too a function reads a whole list before it finds the one.
+    /// A PEM file with the benchmark's authority and all that this machine trusts. In Lambda,
+    /// too, a function reads a whole list.
     pub trusted: PathBuf,
-    /// What is in the file.
+    /// The content of the file.
     pub bundle: String,
-    /// How many authorities are in the file.
+    /// The number of authorities in the file.
     pub count: usize,
 }
 
 impl Authority {
-    /// Makes the authority, and writes the file into a folder. `alone` leaves out
-    /// what this machine trusts.
+    /// Creates the authority, and writes the file into a folder. With `alone`, the file does
+    /// not contain the authorities that this machine trusts.
     ///
     /// # Errors
     ///
-    /// Returns that a certificate cannot be made or the file not be written.
+    /// Fails if a certificate cannot be created or the file cannot be written.
     pub fn establish(folder: &Path, alone: bool) -> Result<Self, Error> {
         let cannot = |source: rcgen::Error| Error::Certificates(source.to_string());
         let key = || KeyPair::generate().map_err(cannot);
         let root = CertifiedIssuer::self_signed(issuer("root"), key()?).map_err(cannot)?;
-        // AWS's certificates have one between the root and their own, too.
+        // AWS's certificates have an intermediate certificate too.
         let between = CertifiedIssuer::signed_by(issuer("issuer"), key()?, &root);
         let between = between.map_err(cannot)?;
         let key = key()?;
@@ -71,8 +69,7 @@ impl Authority {
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
             .map_err(|source| Error::Certificates(source.to_string()))?;
-        // The services do not promise HTTP/2, nor that a connection takes up
-        // the session of another: the cheaper is not assumed.
+        // The services promise neither HTTP/2 nor session resumption, so neither is used.
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;

@@ -1,4 +1,4 @@
-//! A server with the user whose password is rotated.
+//! A server, and the user whose password is rotated.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,12 +12,12 @@ use crate::authority::{Authority, HOST};
 use crate::error::Error;
 use crate::stub::account::Account;
 
-/// The file in a function's zip with the authorities that it trusts.
+/// The file with trusted authorities in a function's zip file.
 const AUTHORITIES: &str = "authorities.pem";
 
 const USER: &str = "application";
 
-/// The password before a process rotates it for the first time.
+/// The password before the first rotation.
 const FIRST_PASSWORD: &str = "before-the-first-rotation";
 
 /// A kind of server.
@@ -32,7 +32,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Returns its name, as one says it.
+    /// Returns its name for messages.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -40,7 +40,7 @@ impl Engine {
         }
     }
 
-    /// Returns its name, as a secret has it.
+    /// Returns its name in secrets.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -48,7 +48,7 @@ impl Engine {
         }
     }
 
-    /// Returns the database to connect to, where one has to be named.
+    /// Returns the database to connect to, if one must be specified.
     const fn dbname(self) -> Option<&'static str> {
         match self {
             Self::Postgres => Some("postgres"),
@@ -57,16 +57,16 @@ impl Engine {
     }
 }
 
-/// A server of its own, which ends with the value.
+/// A server, which ends when the value is dropped.
 pub struct Database {
     pub engine: Engine,
     server: Server,
-    /// What clients trust, as PEM.
+    /// The authorities that clients trust, in PEM.
     authorities: String,
 }
 
 impl Database {
-    /// Starts a server, and makes the user.
+    /// Starts a server, and creates the user.
     ///
     /// # Errors
     ///
@@ -79,8 +79,8 @@ impl Database {
         let server = block_in_place(|| Server::start(kind, Options::default()))?;
         let own = server.authority();
         let own = read(&own).map_err(Error::io("read", &own))?;
-        // As long a list as that of a provider's authorities, which comes with
-        // the function: Amazon RDS has about a hundred.
+        // A list as long as a provider's, which is part of the function's zip file: Amazon RDS
+        // has about a hundred authorities.
         let authorities = format!("{}\n{own}", authority.bundle);
         let database = Self {
             engine,
@@ -94,24 +94,23 @@ impl Database {
         Ok(database)
     }
 
-    /// Writes into a function's folder what its zip has beside its code.
+    /// Writes the files that are beside the code in a function's zip file.
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be written.
-    pub fn furnish(&self, task_root: &Path) -> Result<(), Error> {
+    /// Fails if they cannot be written.
+    pub fn write_task_files(&self, task_root: &Path) -> Result<(), Error> {
         let folder = task_root.join("tls");
         std::fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
         let file = folder.join(AUTHORITIES);
         write(&file, &self.authorities).map_err(Error::io("write", &file))
     }
 
-    /// Gives the user its first password, and returns an account whose secret
-    /// holds that.
+    /// Sets the user's first password, and returns an account whose secret contains it.
     ///
     /// # Errors
     ///
-    /// Returns what the server refuses.
+    /// Fails if the server refuses.
     pub fn account(&self) -> Result<Account, Error> {
         self.sql(&match self.engine {
             Engine::Postgres => format!("ALTER ROLE application PASSWORD '{FIRST_PASSWORD}'"),
@@ -134,8 +133,7 @@ impl Database {
         account.map_err(|refusal| Error::Usage(refusal.message))
     }
 
-    /// Returns what the function's pins say of the secret, for a user that changes its
-    /// own password.
+    /// Returns the pin of the secret, for a user that changes its own password.
     pub fn pin(&self) -> Value {
         let mut pin = json!({
             "username": USER,
@@ -153,12 +151,12 @@ impl Database {
         pin
     }
 
-    /// Asks the server whether it lets the user in with a password. The engine's
-    /// own client asks, so that neither side's driver vouches for itself.
+    /// Checks whether the server accepts the user's password. It uses the engine's own client,
+    /// so that neither side's driver verifies itself.
     ///
     /// # Errors
     ///
-    /// Returns what the client says where it does not get in.
+    /// Fails with the client's output if the login fails.
     pub async fn admits(&self, password: &str) -> Result<(), String> {
         let authority = self.server.authority();
         let port = self.server.port().to_string();

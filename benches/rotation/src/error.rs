@@ -1,4 +1,4 @@
-//! Why there is nothing to show.
+//! Errors of the benchmark.
 
 use std::fmt::Display;
 use std::io;
@@ -7,15 +7,15 @@ use std::path::Path;
 /// Why the benchmark stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file, process, or socket is not available.
+    /// An operation of the operating system failed.
     #[error("cannot {doing}")]
     Io {
         /// The operation that failed.
         doing: String,
-        /// Why it was not.
+        /// The cause.
         source: io::Error,
     },
-    /// The certificates for the endpoints could not be made.
+    /// The certificates for the endpoints could not be created.
     #[error("cannot make the endpoints' certificates: {0}")]
     Certificates(String),
     /// The function could not be built.
@@ -29,31 +29,31 @@ pub enum Error {
     Unfit {
         /// The function's executable.
         function: String,
-        /// Why not.
+        /// The reasons.
         faults: String,
     },
-    /// Something that the Python side needs is not on this machine.
+    /// A requirement of the Python side is missing.
     #[error(
         "the Python function cannot be run: {missing}\n\nHint: {hint}, or measure ours alone with \
          `--without-python`"
     )]
     Prerequisite {
-        /// What is missing.
+        /// The requirement.
         missing: String,
-        /// Where to get it.
+        /// How to install it.
         hint: &'static str,
     },
-    /// A function's process did something else than it should.
-    #[error("{peer}: {what}{}", told(.log))]
+    /// A function's process did not do what it should.
+    #[error("{subject_function}: {what}{}", told(.log))]
     Misbehaved {
-        /// Whose function.
-        peer: &'static str,
+        /// The name of the function.
+        subject_function: &'static str,
         /// What it did.
         what: String,
-        /// The end of what it wrote.
+        /// The last lines of its output.
         log: String,
     },
-    /// A wish that cannot be met.
+    /// The arguments cannot be satisfied.
     #[error("{0}")]
     Usage(String),
 }

@@ -1,4 +1,4 @@
-//! Our function: built as it is for Lambda, or taken as it is given.
+//! Keyrota's function: built for Lambda, or supplied.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use keyrota::model::Architecture;
 use keyrota::port::{Event, Listener};
 
 use crate::error::Error;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::progress;
 
 /// The function's executable, and the size of the zip that is deployed.
@@ -18,12 +18,12 @@ pub struct Function {
 }
 
 impl Function {
-    /// Reads an executable, or builds it as `keyrota bootstrap` does.
+    /// Reads an executable, or builds it like `keyrota bootstrap`.
     ///
     /// # Errors
     ///
-    /// Returns that there is none, or why Lambda would not run it.
-    pub async fn obtain(kind: Kind, given: Option<&Path>) -> Result<Self, Error> {
+    /// Fails if there is no executable, or if Lambda would not run it.
+    pub async fn obtain(kind: FunctionKind, given: Option<&Path>) -> Result<Self, Error> {
         let architecture = match std::env::consts::ARCH {
             "aarch64" => Architecture::Arm64,
             _ => Architecture::X86_64,
@@ -32,13 +32,18 @@ impl Function {
             Some(path) => (read(path)?, path.display().to_string()),
             None => {
                 progress::say("building the function");
+<<<<<<< HEAD
                 let executable = keyrota::build::build(
                     kind.function(),
                     architecture,
                     Profile::Function,
-                    &Teller,
+                    &CargoListener,
                 )
                 .await?;
+=======
+                let executable =
+                    keyrota::build::build(kind.function(), architecture, &CargoListener).await?;
+>>>>>>> names
                 (executable, "what was built".to_owned())
             }
         };
@@ -55,10 +60,10 @@ impl Function {
     }
 }
 
-/// Says what cargo says.
-struct Teller;
+/// Shows cargo's output.
+struct CargoListener;
 
-impl Listener for Teller {
+impl Listener for CargoListener {
     fn on(&self, event: Event) {
         if let Event::Output(line) = event {
             progress::say(&line);

@@ -1,4 +1,4 @@
-//! What is measured, where and when.
+//! The head of the report: what was measured, where, and when.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::function::Function;
 use crate::moment::Moment;
 use crate::{machine, python};
 
-/// Returns a line for each circumstance that figures depend on.
+/// Returns a line for each circumstance that affects the results.
 pub fn heading(
     function: &Function,
     python: Option<&python::Environment>,
@@ -45,13 +45,13 @@ pub fn heading(
     ];
     let mut text = String::new();
     for (name, value) in lines {
-        // Text grows without fail.
+        // Writing to a string does not fail.
         let _ = writeln!(text, "{name:19}{value}");
     }
     text
 }
 
-/// Returns a size as one says it.
+/// Returns a size for people.
 pub fn megabytes(bytes: usize) -> String {
     format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }

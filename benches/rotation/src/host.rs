@@ -1,8 +1,7 @@
-//! The host of Lambda's Runtime API: it hands events to a function's process
-//! and hears what became of them.
+//! The host of Lambda's Runtime API: it passes events to a function's process and receives the
+//! results.
 //!
-//! Source: "Using the Lambda runtime API for custom runtimes" in the Lambda
-//! Developer Guide.
+//! Source: "Using the Lambda runtime API for custom runtimes" in the Lambda Developer Guide.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,21 +23,21 @@ use crate::moment::Moment;
 
 const ROOT: &str = "/2018-06-01/runtime/";
 
-/// How long a step may take: what the function's deadline says.
+/// The timeout of a step, which determines the function's deadline.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A request for work that waits for an event.
-pub struct Idle {
-    /// When it came.
+/// A request for the next event, which waits for one.
+pub struct IdleRequest {
+    /// When it was received.
     pub at: Instant,
     hand_over: oneshot::Sender<Invocation>,
 }
 
-impl Idle {
-    /// Hands an event over and returns when.
+impl IdleRequest {
+    /// Passes an event to the process and returns when.
     pub fn give(self, request_id: String, event: String) -> Instant {
         let at = Instant::now();
-        // Where the process is gone, the next thing heard of it says so.
+        // If the process has ended, the next message says so.
         let _ = self.hand_over.send(Invocation { request_id, event });
         at
     }
@@ -49,21 +48,21 @@ struct Invocation {
     event: String,
 }
 
-/// What a process says.
-pub enum Heard {
-    /// It wants work.
-    Idle(Idle),
-    /// It has done what the event asked for.
+/// A message from a process.
+pub enum HostMessage {
+    /// It requests the next event.
+    IdleRequest(IdleRequest),
+    /// It has handled an event.
     Done { at: Instant, request_id: String },
-    /// It failed, with what it says about that.
+    /// It failed, with its error.
     Failed(String),
 }
 
 /// The host of one process. It stops when it is dropped.
 pub struct Host {
     address: SocketAddr,
-    heard: mpsc::UnboundedReceiver<Heard>,
-    /// Aborted when it is dropped.
+    heard: mpsc::UnboundedReceiver<HostMessage>,
+    /// Aborted when dropped.
     _serving: JoinSet<()>,
 }
 
@@ -72,7 +71,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Returns that nothing can be listened on.
+    /// Fails if no port can be listened on.
     pub async fn start() -> Result<Self, Error> {
         let cannot = || Error::doing("listen on 127.0.0.1");
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -89,19 +88,19 @@ impl Host {
         })
     }
 
-    /// Returns what `AWS_LAMBDA_RUNTIME_API` has to say.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Returns what the process says next.
-    pub async fn listen(&mut self) -> Heard {
-        let gone = || Heard::Failed("the host stopped".to_owned());
+    /// Returns the process's next message.
+    pub async fn listen(&mut self) -> HostMessage {
+        let gone = || HostMessage::Failed("the host stopped".to_owned());
         self.heard.recv().await.unwrap_or_else(gone)
     }
 }
 
-async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<Heard>) {
+async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<HostMessage>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -114,7 +113,7 @@ async fn serve(listener: TcpListener, teller: mpsc::UnboundedSender<Heard>) {
     }
 }
 
-async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<Heard>) {
+async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<HostMessage>) {
     let _ = stream.set_nodelay(true);
     let teller = &teller;
     let respond = service_fn(async |request| Ok::<_, Infallible>(answer(request, teller).await));
@@ -126,12 +125,12 @@ async fn converse(stream: TcpStream, teller: mpsc::UnboundedSender<Heard>) {
 
 async fn answer(
     request: Request<Incoming>,
-    teller: &mpsc::UnboundedSender<Heard>,
+    teller: &mpsc::UnboundedSender<HostMessage>,
 ) -> Response<Full<Bytes>> {
     let at = Instant::now();
     let (head, body) = request.into_parts();
-    // An answer's body is none of the host's business, but a connection is used
-    // again only when it was read.
+    // The content of a request's body is not used, but its connection is reused only after it
+    // was read.
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => Bytes::new(),
@@ -141,18 +140,21 @@ async fn answer(
     let heard = match (head.method, path.as_slice()) {
         (Method::GET, ["invocation", "next"]) => {
             let (hand_over, handed) = oneshot::channel();
-            tell(teller, Heard::Idle(Idle { at, hand_over }));
+            tell(
+                teller,
+                HostMessage::IdleRequest(IdleRequest { at, hand_over }),
+            );
             return match handed.await {
                 Ok(invocation) => event(invocation),
                 Err(_) => status(StatusCode::GONE),
             };
         }
-        (Method::POST, ["invocation", request_id, "response"]) => Heard::Done {
+        (Method::POST, ["invocation", request_id, "response"]) => HostMessage::Done {
             at,
             request_id: (*request_id).to_owned(),
         },
         (Method::POST, ["invocation", _, "error"] | ["init", "error"]) => {
-            Heard::Failed(String::from_utf8_lossy(&body).into_owned())
+            HostMessage::Failed(String::from_utf8_lossy(&body).into_owned())
         }
         _ => return status(StatusCode::NOT_FOUND),
     };
@@ -160,8 +162,8 @@ async fn answer(
     status(StatusCode::ACCEPTED)
 }
 
-/// Passes on what a process says. Where nobody listens, it is about to be ended.
-fn tell(teller: &mpsc::UnboundedSender<Heard>, heard: Heard) {
+/// Passes on a message. If there is no receiver, the process is about to be stopped.
+fn tell(teller: &mpsc::UnboundedSender<HostMessage>, heard: HostMessage) {
     let _ = teller.send(heard);
 }
 
@@ -204,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    /// Says something as a process does, and returns the answer.
+    /// Sends a request like a process, and returns the response.
     async fn say(host: &str, request: String) -> String {
         let mut stream = TcpStream::connect(host).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -233,7 +235,7 @@ mod tests {
             let address = address.clone();
             async move { say(&address, get("invocation/next")).await }
         });
-        let Heard::Idle(idle) = host.listen().await else {
+        let HostMessage::IdleRequest(idle) = host.listen().await else {
             panic!("it asked for work");
         };
         let asked = idle.at;
@@ -245,7 +247,7 @@ mod tests {
 
         let answer = say(&address, post("invocation/1/response", "null")).await;
         assert!(answer.starts_with("HTTP/1.1 202 "));
-        let Heard::Done { at, request_id } = host.listen().await else {
+        let HostMessage::Done { at, request_id } = host.listen().await else {
             panic!("it answered");
         };
         assert_eq!(request_id, "1");
@@ -257,7 +259,7 @@ mod tests {
         let mut host = Host::start().await.unwrap();
         for path in ["invocation/1/error", "init/error"] {
             say(&host.address(), post(path, "why")).await;
-            assert!(matches!(host.listen().await, Heard::Failed(why) if why == "why"));
+            assert!(matches!(host.listen().await, HostMessage::Failed(why) if why == "why"));
         }
         let answer = say(&host.address(), get("elsewhere")).await;
         assert!(answer.starts_with("HTTP/1.1 404 "));

@@ -1,26 +1,26 @@
-//! What there is to rotate, and which rotations of it are measured.
+//! The kinds of credentials, and which rotations of each are measured.
 
 /// What a function rotates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub enum FunctionKind {
     /// The access keys of an IAM user
     #[default]
     AccessKeys,
-    /// The password of a database's user
+    /// The password of a database user
     Database,
 }
 
 /// A rotation of a warm process.
 #[derive(Clone, Copy, Debug)]
 pub struct Warm {
-    /// What tells it from the others, after a comma; empty where there are none.
+    /// Distinguishes it from the others, after a comma, or empty if it is the only one.
     pub which: &'static str,
-    /// Whether the user has one key only, so that none has to be removed.
+    /// Whether the user has only one key, so that none must be deleted.
     pub with_room: bool,
 }
 
-impl Kind {
-    /// Returns the rotations of a warm process that differ in what they do.
+impl FunctionKind {
+    /// Returns the rotations of a warm process that do different things.
     pub const fn warm(self) -> &'static [Warm] {
         match self {
             Self::AccessKeys => &[
@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// Returns our function.
+    /// Returns keyrota's function.
     pub const fn function(self) -> keyrota::build::Function {
         match self {
             Self::AccessKeys => keyrota::build::Function::AccessKeys,

@@ -1,7 +1,6 @@
-//! The environment that Lambda gives a function.
+//! The environment of a function in Lambda.
 //!
-//! Source: "Defined runtime environment variables" in the Lambda Developer
-//! Guide.
+//! Source: "Defined runtime environment variables" in the Lambda Developer Guide.
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::stub::account::{REGION, ROLE_KEY};
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111122223333:function:bench-rotation";
 const FUNCTION_NAME: &str = "bench-rotation";
 
-/// Returns all that a function's process finds in its environment.
+/// Returns the environment of a function's process.
 pub fn environment(
     runtime_api: &str,
     task_root: &Path,
@@ -25,7 +24,7 @@ pub fn environment(
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
         ("_HANDLER", handler.to_owned()),
         ("LAMBDA_TASK_ROOT", task_root.display().to_string()),
-        // Where our authority is found: by rustls, and by boto3.
+        // The file with the benchmark's authority, for rustls and for boto3.
         ("SSL_CERT_FILE", trusted.clone()),
         ("AWS_CA_BUNDLE", trusted),
     ];

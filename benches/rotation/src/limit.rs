@@ -1,7 +1,6 @@
-//! A share of a core, by a control group of the kernel's.
+//! A share of a core, limited by a control group of the kernel.
 //!
-//! Sources: "CFS Bandwidth Control" and "Control Group v2" in the Linux kernel's
-//! documentation.
+//! Sources: "CFS Bandwidth Control" and "Control Group v2" in the Linux kernel's documentation.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,26 +9,26 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// What 128 MB buys: Lambda gives a whole core at 1,769 MB.
+/// The share for 128 MB: Lambda allocates a whole core at 1,769 MB.
 ///
 /// Source: "Configure Lambda function memory" in the Lambda Developer Guide.
 pub const SHARE: f64 = 128.0 / 1_769.0;
 
-/// How long a period lasts, in microseconds. Short, so that a time follows from
-/// the work that is done rather than from where in a period it began.
+/// The length of a period in microseconds. It is short, so that a duration depends on the work,
+/// not on when in a period it began.
 const PERIOD: u32 = 20_000;
 
 /// How much of a period a group may use, in microseconds: [`SHARE`] of it.
 const QUOTA: u32 = 1_447;
 
-/// How groups are spoken to.
+/// The version of the control group interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     One,
     Two,
 }
 
-/// Where groups can be made.
+/// A place in which groups can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     version: Version,
@@ -37,11 +36,11 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Finds a place for groups, and tries it.
+    /// Finds a place for groups, and tests it.
     ///
     /// # Errors
     ///
-    /// Returns each place that was tried, and why it does not do.
+    /// Returns each place that was tried, and why it is unsuitable.
     pub fn find() -> Result<Self, String> {
         let read = |path: &str| read(Path::new(path)).unwrap_or_default();
         let places = places(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
@@ -58,11 +57,11 @@ impl Limit {
         Err(refused.join("; "))
     }
 
-    /// Makes a group.
+    /// Creates a group.
     ///
     /// # Errors
     ///
-    /// Returns what the kernel refuses.
+    /// Fails if the kernel refuses.
     pub fn group(&self) -> Result<Group, String> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let said = |doing: &str, path: &Path| {
@@ -109,7 +108,7 @@ impl std::fmt::Display for Limit {
     }
 }
 
-/// A group, which lasts as long as the value and the processes in it.
+/// A group, which exists as long as the value and its processes.
 #[derive(Debug)]
 pub struct Group {
     folder: PathBuf,
@@ -120,13 +119,13 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// Returns what the kernel refuses.
+    /// Fails if the kernel refuses.
     pub fn add(&self, process: u32) -> Result<(), Error> {
         let path = self.folder.join("cgroup.procs");
         write(&path, &process.to_string()).map_err(Error::io("write", &path))
     }
 
-    /// Says whether a process of the group ever had to wait for the next period.
+    /// Returns whether a process of the group ever had to wait for the next period.
     pub fn held_back(&self) -> bool {
         let statistics = read(&self.folder.join("cpu.stat")).unwrap_or_default();
         statistics
@@ -138,7 +137,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // A process that was just killed takes a moment to be gone.
+        // A process that was just killed takes a moment to end.
         for _ in 0..50 {
             if std::fs::remove_dir(&self.folder).is_ok() {
                 return;
@@ -148,10 +147,9 @@ impl Drop for Group {
     }
 }
 
-/// Returns where groups could be made, the likeliest place first.
+/// Returns the places in which groups could be created, the most likely first.
 ///
-/// `mounts` and `own` are what the kernel says in `/proc/self/mountinfo` and
-/// `/proc/self/cgroup`.
+/// `mounts` and `own` are the contents of `/proc/self/mountinfo` and `/proc/self/cgroup`.
 fn places(mounts: &str, own: &str) -> Vec<Limit> {
     let mut places = Vec::new();
     for mount in mounts.lines().filter_map(Mount::parse) {
@@ -173,10 +171,10 @@ fn places(mounts: &str, own: &str) -> Vec<Limit> {
         let below = path
             .and_then(|path| Path::new(path).strip_prefix(mount.root).ok())
             .unwrap_or(Path::new(""));
-        // Without the slash that joining nothing would leave at its end.
+        // Without the trailing slash that an empty path would add.
         let folder: PathBuf = Path::new(mount.point).join(below).components().collect();
-        // A group of v2 with processes in it cannot have limited ones below it,
-        // so those above are places too.
+        // In version 2, a group with processes cannot have limited groups below it, so its
+        // ancestors are candidates too.
         let steps = match version {
             Version::One => 1,
             Version::Two => below.components().count() + 1,

@@ -1,9 +1,9 @@
-//! The machine that is measured on.
+//! The machine that runs the benchmark.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Returns what kind of machine this is.
+/// Returns a description of the machine.
 pub fn description() -> String {
     let processor = read("/proc/cpuinfo").and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -19,13 +19,13 @@ pub fn description() -> String {
     )
 }
 
-/// Returns how many processes wanted to run, on average over a minute.
+/// Returns the load average of one minute.
 pub fn load() -> String {
     let load = read("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Returns the first line that a program says about itself.
+/// Returns the first line of a program's output.
 pub fn said_by(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)

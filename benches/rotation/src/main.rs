@@ -1,14 +1,14 @@
-//! Measures the rotation function beside a Python one that does the same, as
-//! Lambda would run both. `README.md` says what is measured and how.
+//! Measures the rotation function and a Python one that does the same, as Lambda would run
+//! both. `README.md` describes what is measured and how.
 //!
-//! - `run`: all of it, in order. `plan`: the conditions. `measure`: one process
-//!   and pairs of them. `statistics`, `report`, `table`, `heading`: the result.
-//! - `kind`: what is rotated. `scene`: that, with a real server behind it where
-//!   it is a `database`'s.
-//! - `session`: a process and what is around it: `host` hands it events,
-//!   `lambda` is its environment, `stub` the AWS that it calls, over TLS by
-//!   `authority`, and `limit` its share of a core.
-//! - `peer`: the functions. `function` is ours, `python` what the other needs.
+//! - `run`: everything, in order. `plan`: the conditions. `measure`: one process and pairs of
+//!   them. `statistics`, `report`, `table`, `heading`: the result.
+//! - `kind`: what is rotated. `scene`: the same, with a real server for a database.
+//! - `session`: a process and its surroundings: `host` passes events to it, `lambda` is its
+//!   environment, `stub` is the AWS that it calls, with TLS by `authority`, and `limit` is its
+//!   share of a core.
+//! - `subject_function`: the functions. `function` is keyrota's, and `python` sets up the
+//!   other.
 
 mod arguments;
 mod authority;
@@ -23,7 +23,6 @@ mod limit;
 mod machine;
 mod measure;
 mod moment;
-mod peer;
 mod plan;
 mod process;
 mod progress;
@@ -34,6 +33,7 @@ mod scene;
 mod session;
 mod statistics;
 mod stub;
+mod subject_function;
 mod table;
 
 use std::error::Error;
@@ -44,7 +44,7 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
-    // What was started and made goes with the values that stand for it.
+    // Dropping the values stops and removes everything that was started and created.
     let ended = tokio::select! {
         ended = run::run(&arguments) => ended,
         _ = tokio::signal::ctrl_c() => return ExitCode::FAILURE,

@@ -1,16 +1,16 @@
-//! What is measured of one process, and of pairs of them.
+//! The measurements of one process, and of pairs of them.
 
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::limit::Limit;
-use crate::peer::Peer;
 use crate::progress;
-use crate::scene::Scene;
+use crate::scene::RunContext;
 use crate::session::{Rotation, Session};
 use crate::statistics::median;
+use crate::subject_function::SubjectFunction;
 
-/// Under what circumstances processes are measured.
+/// The circumstances of measurements.
 pub struct Condition {
     /// The title in the report.
     pub title: String,
@@ -18,47 +18,47 @@ pub struct Condition {
     pub delay: Duration,
     /// Whether processes get only a share of a core.
     pub limited: bool,
-    /// How many times each side is measured.
+    /// The number of measurements of each side.
     pub pairs: usize,
-    /// How many rotations of each kind a warm process does.
+    /// The number of rotations of each sort by a warm process.
     pub warm: usize,
 }
 
-/// One process.
+/// The measurements of one process.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// From the start to the first request for work.
+    /// From the start to the first request for an event.
     pub cold: Duration,
-    /// From the start to the end of a first rotation.
+    /// From the start to the end of the first rotation.
     pub first: Duration,
-    /// Processor time until then.
+    /// The processor time until then.
     pub processor: Option<Duration>,
-    /// A rotation of the warm process, of each sort in [`Kind::warm`]. The middle
+    /// A rotation of the warm process, of each sort in [`FunctionKind::warm`]. The middle
     /// of several.
     ///
-    /// [`Kind::warm`]: crate::kind::Kind::warm
+    /// [`FunctionKind::warm`]: crate::kind::FunctionKind::warm
     pub warm: Vec<Duration>,
-    /// The most memory it ever had, in bytes.
+    /// The peak memory, in bytes.
     pub memory: Option<u64>,
 }
 
-/// One process of each side, as near to each other in time as can be.
+/// One process of each side, measured one right after the other.
 #[derive(Clone, Debug)]
 pub struct Pair {
     pub ours: Sample,
-    /// Absent where ours is measured alone.
+    /// Absent if only keyrota's function is measured.
     pub python: Option<Sample>,
 }
 
-/// Measures pairs: ours, Python, ours, Python, and so on.
+/// Measures pairs alternately: keyrota, Python, keyrota, Python, and so on.
 ///
 /// # Errors
 ///
-/// Returns what a process did instead of rotating.
+/// Fails if a process does not rotate.
 pub async fn pairs(
-    ours: &Peer,
-    python: Option<&Peer>,
-    scene: &Scene<'_>,
+    ours: &SubjectFunction,
+    python: Option<&SubjectFunction>,
+    scene: &RunContext<'_>,
     condition: &Condition,
     limit: Option<&Limit>,
 ) -> Result<Vec<Pair>, Error> {
@@ -81,12 +81,12 @@ pub async fn pairs(
 
 /// Measures one process.
 async fn sample(
-    peer: &Peer,
-    scene: &Scene<'_>,
+    subject_function: &SubjectFunction,
+    scene: &RunContext<'_>,
     condition: &Condition,
     limit: Option<&Limit>,
 ) -> Result<Sample, Error> {
-    let mut session = Session::prepare(peer, scene, condition.delay, limit).await?;
+    let mut session = Session::prepare(subject_function, scene, condition.delay, limit).await?;
     let (started, asked) = session.start().await?;
     let first = session.rotate(false).await?;
     let processor = session.process().processor_time();
@@ -116,21 +116,23 @@ fn duration(rotation: &Rotation) -> Duration {
     rotation.ended - rotation.began
 }
 
-/// The rotations of one process by name, with their calls: the first one, and
-/// then one of each sort of the warm process.
+/// The rotations of one process by name, with their calls: the first one, and then one of each
+/// sort of the warm process.
 pub struct Traced(pub Vec<(String, Rotation)>);
 
-/// How long a call takes where calls are counted: long enough for calls that are
-/// made together to be under way together.
+/// The duration of a call while calls are counted: long enough for concurrent calls to overlap.
 const COUNTING_DELAY: Duration = Duration::from_millis(50);
 
-/// Has a process rotate to count its calls.
+/// Runs rotations in a process to count its calls.
 ///
 /// # Errors
 ///
-/// Returns what it did instead.
-pub async fn trace(peer: &Peer, scene: &Scene<'_>) -> Result<Traced, Error> {
-    let mut session = Session::prepare(peer, scene, COUNTING_DELAY, None).await?;
+/// Fails if the process does not rotate.
+pub async fn trace(
+    subject_function: &SubjectFunction,
+    scene: &RunContext<'_>,
+) -> Result<Traced, Error> {
+    let mut session = Session::prepare(subject_function, scene, COUNTING_DELAY, None).await?;
     session.start().await?;
     let first = session.rotate(false).await?;
     let mut rotations = vec![("first rotation".to_owned(), first)];

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-/// A moment, to the millisecond.
+/// A point in time, to the millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(Timestamp);
 
@@ -34,13 +34,12 @@ impl Moment {
         self.0.as_millisecond()
     }
 
-    /// Returns seconds since 1970 with their thousandths, as Secrets Manager
-    /// writes a moment.
+    /// Returns seconds since 1970 with milliseconds, in Secrets Manager's format.
     pub fn seconds(self) -> f64 {
         self.0.as_duration().as_secs_f64()
     }
 
-    /// Returns the moment to the second, as IAM writes it.
+    /// Returns the time to the second, in IAM's format.
     pub fn text(self) -> String {
         self.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }

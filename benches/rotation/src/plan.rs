@@ -1,4 +1,4 @@
-//! Under which conditions to measure, and how often.
+//! The conditions to measure under, and the number of measurements.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::arguments::{Arguments, Name};
 use crate::limit::SHARE;
 use crate::measure::Condition;
 
-/// How long a call takes where it takes time.
+/// The duration of a call under conditions in which calls take time.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// Returns the conditions that were asked for. Where none was: all, or in a quick
-/// run those that show something of their own.
+/// Returns the selected conditions. By default: all, or in a quick run those that differ in
+/// something of their own.
 pub fn conditions(arguments: &Arguments) -> Vec<Condition> {
     let asked = |name: &Name| match arguments.conditions.as_slice() {
         [] => !(arguments.quick && *name == Name::Both),
@@ -40,7 +40,7 @@ fn condition(name: Name) -> Condition {
     let (limited, delayed, pairs) = match name {
         Name::Instant => (false, false, 15),
         Name::Delayed => (false, true, 9),
-        // Python takes a quarter of a minute each.
+        // Python takes a quarter of a minute for each.
         Name::Limited => (true, false, 7),
         Name::Both => (true, true, 5),
     };

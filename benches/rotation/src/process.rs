@@ -9,17 +9,17 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use crate::error::Error;
 use crate::limit::{Group, Limit};
-use crate::peer::Peer;
+use crate::subject_function::SubjectFunction;
 
-/// Waits to be told, then becomes the function. The clock starts at that word,
-/// so that a limit is in force before, and neither side pays for a fork.
+/// Waits for a line, then becomes the function. The clock starts with that line, so that a
+/// limit is already in force, and the fork is not measured.
 const STARTER: &str = "read -r _ && exec \"$@\" </dev/null";
 
-/// How much of a log an error shows, in lines.
+/// The number of lines of a log in an error.
 const TAIL: usize = 20;
 
-/// How long a limited process waits before it is started: enough for a period of
-/// its group in which it has used nothing.
+/// How long a limited process waits before it is started: enough for a period in which its
+/// group has used nothing.
 const SETTLING: Duration = Duration::from_millis(60);
 
 /// A process. It is killed when the value is dropped.
@@ -29,32 +29,32 @@ pub struct Process {
     id: u32,
     log: PathBuf,
     group: Option<Group>,
-    /// What the starter used.
+    /// The processor time of the starter.
     used_before: Duration,
 }
 
 impl Process {
-    /// Has a process wait for its start.
+    /// Prepares a process for its start.
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be started or limited.
+    /// Fails if it cannot be started or limited.
     pub async fn prepare(
-        peer: &Peer,
+        subject_function: &SubjectFunction,
         environment: &[(&'static str, String)],
         limit: Option<&Limit>,
     ) -> Result<Self, Error> {
-        let log = peer.task_root.join("log");
+        let log = subject_function.task_root.join("log");
         let output = std::fs::File::create(&log).map_err(Error::io("write", &log))?;
         let errors = output.try_clone().map_err(Error::io("write", &log))?;
-        let cannot = || Error::io("start", &peer.program);
+        let cannot = || Error::io("start", &subject_function.program);
         let mut child = Command::new("/bin/sh")
             .args(["-c", STARTER, "sh"])
-            .arg(&peer.program)
-            .args(&peer.arguments)
+            .arg(&subject_function.program)
+            .args(&subject_function.arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(&peer.task_root)
+            .current_dir(&subject_function.task_root)
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors)
@@ -87,7 +87,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// Returns that it is gone.
+    /// Fails if it has ended.
     pub async fn start(&mut self) -> Result<Instant, Error> {
         let at = Instant::now();
         let told = self.word.write_all(b"\n").await;
@@ -95,12 +95,12 @@ impl Process {
         Ok(at)
     }
 
-    /// Returns how much of a processor it has used since its start.
+    /// Returns the processor time since its start.
     pub fn processor_time(&self) -> Option<Duration> {
         processor_time(self.id)?.checked_sub(self.used_before)
     }
 
-    /// Returns the most memory that it ever had, in bytes.
+    /// Returns its peak memory, in bytes.
     pub fn peak_memory(&self) -> Option<u64> {
         let status = read(Path::new(&format!("/proc/{}/status", self.id)))?;
         let peak = status
@@ -110,7 +110,7 @@ impl Process {
         Some(kibibytes * 1024)
     }
 
-    /// Waits until it ends by itself, and says how.
+    /// Waits until it ends by itself, and returns how.
     pub async fn ended(&mut self) -> String {
         match self.child.wait().await {
             Ok(status) => format!("its process ended ({status})"),
@@ -118,15 +118,15 @@ impl Process {
         }
     }
 
-    /// Ends it, and says whether its limit ever held it back, where it has one.
+    /// Stops it, and returns whether its limit ever delayed it, if it has one.
     pub async fn end(mut self) -> Option<bool> {
         let held_back = self.group.as_ref().map(Group::held_back);
-        // It is gone either way.
+        // It ends either way.
         let _ = self.child.kill().await;
         held_back
     }
 
-    /// Returns the end of what it wrote.
+    /// Returns the last lines of its output.
     pub fn log(&self) -> String {
         let log = read(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -134,8 +134,8 @@ impl Process {
     }
 }
 
-/// Returns how long the threads of a process have run: all that are there, since
-/// neither side ends any while it is measured.
+/// Returns the processor time of a process's threads. All of them still exist, since neither
+/// side ends any while it is measured.
 fn processor_time(process: u32) -> Option<Duration> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let mut nanoseconds = 0;

@@ -1,6 +1,6 @@
 //! Progress on standard error.
 
-/// Says a line.
+/// Prints a line.
 #[expect(
     clippy::print_stderr,
     reason = "this is where the benchmark says things"

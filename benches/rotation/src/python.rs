@@ -1,5 +1,5 @@
-//! The Python functions, and a virtual environment for each kind: made once, in the user's
-//! cache, in a folder that is named after what it is made from.
+//! The Python functions, and a virtual environment for each kind, created once in the user's
+//! cache. The folder's name is a digest of its requirements.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use tokio::process::Command;
 
 use crate::database::Engine;
 use crate::error::Error;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::progress;
 
-/// What Lambda's runtime brings.
+/// The packages in Lambda's runtime.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-/// What the databases' function brings with it.
+/// The packages in the zip file of the databases' function.
 const DRIVERS: &str = include_str!("../python/database/requirements.txt");
 
-/// Prints how large a zip is.
+/// Prints the size of a zip file.
 const SIZE: &str = include_str!("../python/database/size.py");
 
 /// A module of a function.
@@ -58,8 +58,8 @@ const fn packages(engine: Engine) -> &'static [&'static str] {
     }
 }
 
-/// Prints the version and the interpreter's own path; fails where it is too old
-/// or cannot make virtual environments.
+/// Prints the version and the interpreter's own path. Fails if it is too old or cannot create
+/// virtual environments.
 const QUESTION: &str = "\
 import sys
 if sys.version_info < (3, 10): sys.exit('it is Python %d.%d' % sys.version_info[:2])
@@ -67,7 +67,7 @@ import venv, ensurepip
 print('%d.%d.%d' % sys.version_info[:3])
 print(getattr(sys, '_base_executable', None) or sys.executable)";
 
-/// Variables of the caller that would lead Python or pip elsewhere.
+/// Variables of the caller that would change what Python or pip does.
 const MISLEADING: [&str; 6] = [
     "PIP_PREFIX",
     "PIP_TARGET",
@@ -77,18 +77,17 @@ const MISLEADING: [&str; 6] = [
     "VIRTUAL_ENV",
 ];
 
-/// A virtual environment that has all that the function needs.
+/// A virtual environment with everything that the function needs.
 pub struct Environment {
     pub interpreter: PathBuf,
     /// Python's version.
     pub version: String,
-    /// What is installed in it.
+    /// The installed requirements.
     requirements: String,
 }
 
 impl Environment {
-    /// Returns the versions that are pinned of some packages, of those that are
-    /// there.
+    /// Returns the pinned versions of the packages that are installed.
     pub fn pinned(&self, names: &[&str]) -> String {
         let pins = self.requirements.lines().filter_map(|line| {
             let (name, version) = line.split_once("==")?;
@@ -97,12 +96,12 @@ impl Environment {
         pins.collect::<Vec<_>>().join(", ")
     }
 
-    /// Returns how large the zip is of a function for a kind of server, in bytes:
-    /// its modules in a folder, and its driver.
+    /// Returns the size of the zip file of a function for an engine in bytes: its modules in a
+    /// folder, and its driver.
     ///
     /// # Errors
     ///
-    /// Returns what Python says.
+    /// Fails with Python's output.
     pub async fn zip(&self, engine: Engine, folder: &Path) -> Result<usize, Error> {
         let modules = database(engine);
         let mut arguments = ["-I", "-c", SIZE].map(OsStr::new).to_vec();
@@ -116,21 +115,21 @@ impl Environment {
     }
 }
 
-/// Returns the environment, making it where there is none.
+/// Returns the environment, and creates it if necessary.
 ///
 /// # Errors
 ///
-/// Returns what is missing.
-pub async fn prepare(kind: Kind) -> Result<Environment, Error> {
+/// Fails if a requirement is missing.
+pub async fn prepare(kind: FunctionKind) -> Result<Environment, Error> {
     let requirements = match kind {
-        Kind::AccessKeys => REQUIREMENTS.to_owned(),
-        Kind::Database => format!("{REQUIREMENTS}{DRIVERS}"),
+        FunctionKind::AccessKeys => REQUIREMENTS.to_owned(),
+        FunctionKind::Database => format!("{REQUIREMENTS}{DRIVERS}"),
     };
     let (version, python) = find().await?;
     let identity = sha256_hex(format!("{version}\n{python}\n{requirements}").as_bytes());
     let home = cache()?.join(format!("keyrota/bench-rotation-{}", &identity[..16]));
     std::fs::create_dir_all(&home).map_err(Error::io("make", &home))?;
-    // Another run of the benchmark may be making it.
+    // Another run of the benchmark may be creating it.
     let lock = home.with_extension("lock");
     let lock = std::fs::File::create(&lock).map_err(Error::io("write", &lock))?;
     lock.lock()
@@ -150,7 +149,7 @@ pub async fn prepare(kind: Kind) -> Result<Environment, Error> {
     })
 }
 
-/// Returns the version of a Python that does, and where its interpreter is.
+/// Returns the version and the interpreter of a suitable Python.
 async fn find() -> Result<(String, String), Error> {
     let python = variable("KEYROTA_PYTHON").unwrap_or_else(|| "python3".into());
     let name = python.to_string_lossy().into_owned();
@@ -195,7 +194,7 @@ async fn make(
     Ok(())
 }
 
-/// Runs a program and returns what it says, or why it failed.
+/// Runs a program and returns its output, or why it failed.
 async fn run(
     program: &OsStr,
     arguments: impl IntoIterator<Item = &OsStr>,
@@ -205,7 +204,7 @@ async fn run(
     for name in MISLEADING {
         command.env_remove(name);
     }
-    // Credentials are no business of a package's installer.
+    // A package's installer must not see credentials.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);

@@ -1,29 +1,29 @@
-//! What was measured, as tables.
+//! The results, as tables.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::heading::megabytes;
-use crate::kind::Kind;
+use crate::kind::FunctionKind;
 use crate::measure::{Pair, Sample, Traced};
 use crate::session::{Rotation, STEPS};
 use crate::statistics::Spread;
 use crate::stub::calls::{Call, Count};
 use crate::table::Table;
 
-/// What is known of a sample.
+/// A value of a sample.
 #[derive(Clone, Copy)]
 enum Value {
     Cold,
     First,
     Processor,
-    /// The rotation of a warm process at this place.
+    /// The rotation of a warm process with this index.
     Warm(usize),
     Memory,
 }
 
 impl Value {
-    /// Takes it out of a sample, where it is there.
+    /// Returns the value in a sample, if it has one.
     fn of(self, sample: &Sample) -> Option<f64> {
         match self {
             Self::Cold => Some(milliseconds(sample.cold)),
@@ -35,15 +35,15 @@ impl Value {
     }
 }
 
-/// One line of a table of pairs.
+/// A row in a table of pairs.
 struct Measure {
     name: String,
     value: Value,
     unit: &'static str,
 }
 
-/// Returns the lines of a kind's tables.
-fn measures(kind: Kind) -> Vec<Measure> {
+/// Returns the rows of a kind's tables.
+fn measures(kind: FunctionKind) -> Vec<Measure> {
     let measure = |name: &str, value, unit| Measure {
         name: name.to_owned(),
         value,
@@ -62,7 +62,7 @@ fn measures(kind: Kind) -> Vec<Measure> {
     measures
 }
 
-/// Returns how large the zips are, in bytes.
+/// Returns the sizes of the zip files, in bytes.
 pub fn zips(ours: usize, python: Option<usize>) -> String {
     let mut table = Table::default();
     let (mut names, mut sizes) = (vec!["", "ours"], vec!["zip".to_owned(), megabytes(ours)]);
@@ -76,8 +76,8 @@ pub fn zips(ours: usize, python: Option<usize>) -> String {
     table.to_string()
 }
 
-/// Returns what pairs of processes took under the condition that the title names.
-pub fn pairs(kind: Kind, title: &str, pairs: &[Pair]) -> String {
+/// Returns the table of pairs under the condition in the title.
+pub fn pairs(kind: FunctionKind, title: &str, pairs: &[Pair]) -> String {
     let sides = [
         Side {
             name: "ours",
@@ -121,7 +121,7 @@ pub fn pairs(kind: Kind, title: &str, pairs: &[Pair]) -> String {
 struct Side {
     name: &'static str,
     of: fn(Value, &Pair) -> Option<f64>,
-    /// The measure's own where there is none.
+    /// The unit, or that of the measure if absent.
     unit: Option<&'static str>,
 }
 
@@ -135,7 +135,7 @@ fn cells(values: &[f64], unit: &str) -> [String; 2] {
     }
 }
 
-/// Returns a number with three digits that count, or all of a longer one.
+/// Returns a number with three significant digits, or all digits of a longer one.
 fn short(number: f64) -> String {
     match number {
         _ if number < 9.995 => format!("{number:.2}"),
@@ -191,7 +191,7 @@ fn numbers(name: &str, counts: impl Iterator<Item = Count>) -> Vec<String> {
     row
 }
 
-/// Returns each call, with the moments at which it began and ended.
+/// Returns each call, with its start and end.
 pub fn trace(name: &str, traced: &Traced) -> String {
     let mut text = String::new();
     for (kind, rotation) in &traced.0 {
@@ -206,7 +206,7 @@ pub fn trace(name: &str, traced: &Traced) -> String {
                 table.row(traced_call(step.began, call));
             }
         }
-        // Text grows without fail.
+        // Writing to a string does not fail.
         let _ = writeln!(text, "{name}, {kind}: ms after the step began\n\n{table}");
     }
     text

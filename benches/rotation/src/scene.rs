@@ -1,4 +1,4 @@
-//! What a function is measured with: the secret's kind, and what is behind it.
+//! The context of a measurement: the kind of the secret, and its server.
 
 use keyrota::bundle::sha256_hex;
 use serde_json::json;
@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::authority::Authority;
 use crate::database::Database;
 use crate::error::Error;
-use crate::kind::Kind;
-use crate::peer::{Peer, write};
+use crate::kind::FunctionKind;
 use crate::stub::account::{Account, SECRET_NAME, USER};
+use crate::subject_function::{SubjectFunction, write};
 
 /// What is rotated.
 pub enum Subject {
@@ -18,22 +18,22 @@ pub enum Subject {
     Password(Box<Database>),
 }
 
-/// What is around a process, and around the one after it.
-pub struct Scene<'run> {
+/// The context of a run.
+pub struct RunContext<'run> {
     pub authority: &'run Authority,
     pub subject: Subject,
 }
 
-impl Scene<'_> {
+impl RunContext<'_> {
     /// Returns the kind of what is rotated.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FunctionKind {
         match self.subject {
-            Subject::AccessKey => Kind::AccessKeys,
-            Subject::Password(_) => Kind::Database,
+            Subject::AccessKey => FunctionKind::AccessKeys,
+            Subject::Password(_) => FunctionKind::Database,
         }
     }
 
-    /// Returns a title that also names the server.
+    /// Returns a title with the server's name.
     pub fn titled(&self, title: &str) -> String {
         match &self.subject {
             Subject::AccessKey => title.to_owned(),
@@ -45,7 +45,7 @@ impl Scene<'_> {
     ///
     /// # Errors
     ///
-    /// Returns what a server refuses.
+    /// Fails if a server refuses.
     pub fn account(&self) -> Result<Account, Error> {
         match &self.subject {
             Subject::AccessKey => {
@@ -55,17 +55,19 @@ impl Scene<'_> {
         }
     }
 
-    /// Gives a function what its zip has beside its code.
+    /// Writes the files that are beside the code in a function's zip file.
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be written.
-    pub fn furnish(&self, peer: &Peer) -> Result<(), Error> {
+    /// Fails if they cannot be written.
+    pub fn write_task_files(&self, subject_function: &SubjectFunction) -> Result<(), Error> {
         if let Subject::Password(database) = &self.subject {
-            database.furnish(&peer.task_root)?;
+            database.write_task_files(&subject_function.task_root)?;
         }
-        let file = peer.task_root.join(self.handler(peer));
-        match (peer.handler, file.parent()) {
+        let file = subject_function
+            .task_root
+            .join(self.handler(subject_function));
+        match (subject_function.handler, file.parent()) {
             (None, Some(folder)) => {
                 std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
                 write(&file, self.pins().as_bytes())
@@ -74,15 +76,15 @@ impl Scene<'_> {
         }
     }
 
-    /// Returns what `_HANDLER` says: the path of our function's pins.
-    pub fn handler(&self, peer: &Peer) -> String {
-        match peer.handler {
+    /// Returns the value of `_HANDLER`: the path of the pins of keyrota's function.
+    pub fn handler(&self, subject_function: &SubjectFunction) -> String {
+        match subject_function.handler {
             Some(handler) => handler.to_owned(),
             None => format!("pins/{}.json", sha256_hex(self.pins().as_bytes())),
         }
     }
 
-    /// Returns what the function may act on, as `keyrota bundle` packs it.
+    /// Returns the function's pins, as `keyrota bundle` packs them.
     fn pins(&self) -> String {
         let (secret, pin) = match &self.subject {
             Subject::AccessKey => {
@@ -94,12 +96,12 @@ impl Scene<'_> {
         json!({ "version": 1, "secrets": { secret: pin } }).to_string()
     }
 
-    /// Asks the server whether it takes what AWSCURRENT holds now. The stub knows
-    /// of access keys itself.
+    /// Checks whether the server accepts the credential in AWSCURRENT. The stub itself checks
+    /// access keys.
     ///
     /// # Errors
     ///
-    /// Returns why not.
+    /// Fails if it does not.
     pub async fn takes(&self, credential: &str) -> Result<(), String> {
         match &self.subject {
             Subject::AccessKey => Ok(()),

@@ -1,5 +1,5 @@
-//! A function's process with everything around it: the host that hands it
-//! events, and the account that it rotates in.
+//! A function's process with its host, which passes events to it, and the account in which it
+//! rotates.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -7,83 +7,83 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::error::Error;
-use crate::host::{Heard, Host, Idle};
+use crate::host::{Host, HostMessage, IdleRequest};
 use crate::lambda;
 use crate::limit::Limit;
-use crate::peer::Peer;
 use crate::process::Process;
-use crate::scene::Scene;
+use crate::scene::RunContext;
 use crate::stub::Stub;
 use crate::stub::account::SECRET_ARN;
 use crate::stub::calls::Call;
+use crate::subject_function::SubjectFunction;
 
-/// The steps, in the order in which Secrets Manager asks for them.
+/// The steps in the order in which Secrets Manager requests them.
 pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
-/// How long to wait for a process that says nothing.
+/// The maximum wait for a message of a process.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A rotation that took place.
+/// A completed rotation.
 pub struct Rotation {
-    /// When the first step's event was handed over.
+    /// When the first step's event was passed.
     pub began: Instant,
-    /// When the last step was done.
+    /// When the last step was completed.
     pub ended: Instant,
     pub steps: Vec<Step>,
 }
 
-/// A step that was done.
+/// A completed step.
 pub struct Step {
     pub began: Instant,
     pub ended: Instant,
     pub calls: Vec<Call>,
 }
 
-/// A process, its host and its account.
+/// A process, its host, and its account.
 pub struct Session<'run> {
-    peer: &'static str,
-    scene: &'run Scene<'run>,
+    subject_function: &'static str,
+    scene: &'run RunContext<'run>,
     host: Host,
     stub: Stub,
     process: Process,
-    idle: Option<Idle>,
+    idle: Option<IdleRequest>,
     requests: u64,
 }
 
 impl<'run> Session<'run> {
-    /// Has a process wait for its start.
+    /// Prepares a process for its start.
     ///
     /// # Errors
     ///
-    /// Returns what could not be started.
+    /// Fails if something cannot be started.
     pub async fn prepare(
-        peer: &Peer,
-        scene: &'run Scene<'run>,
+        subject_function: &SubjectFunction,
+        scene: &'run RunContext<'run>,
         delay: Duration,
         limit: Option<&Limit>,
     ) -> Result<Self, Error> {
         let host = Host::start().await?;
         let stub = Stub::start(scene.authority, scene.account()?, delay).await?;
-        let root = &peer.task_root;
+        let root = &subject_function.task_root;
         let address = host.address();
-        let handler = scene.handler(peer);
+        let handler = scene.handler(subject_function);
         let environment = lambda::environment(&address, root, &handler, scene.authority, &stub);
         Ok(Self {
-            peer: peer.name,
+            subject_function: subject_function.name,
             scene,
             host,
             stub,
-            process: Process::prepare(peer, &environment, limit).await?,
+            process: Process::prepare(subject_function, &environment, limit).await?,
             idle: None,
             requests: 0,
         })
     }
 
-    /// Starts the process, and returns when that was and when it asked for work.
+    /// Starts the process, and returns when it started and when it requested an event.
     ///
     /// # Errors
     ///
-    /// Returns what it did instead.
+    /// Fails if it did something else.
     pub async fn start(&mut self) -> Result<(Instant, Instant), Error> {
         let started = self.process.start().await?;
         let idle = self.next().await?;
@@ -92,12 +92,12 @@ impl<'run> Session<'run> {
         Ok((started, asked))
     }
 
-    /// Has the process rotate the secret. `with_room` says that the user has one
-    /// key only, so that none has to be removed.
+    /// Rotates the secret with the process. `with_room` says whether the user has only one key,
+    /// so that none must be deleted.
     ///
     /// # Errors
     ///
-    /// Returns what it did instead.
+    /// Fails if the process did something else.
     pub async fn rotate(&mut self, with_room: bool) -> Result<Rotation, Error> {
         let token = {
             let mut account = self.stub.account();
@@ -137,8 +137,7 @@ impl<'run> Session<'run> {
         &self.process
     }
 
-    /// Ends the process, and says whether its limit ever held it back, where it
-    /// has one.
+    /// Stops the process, and returns whether its limit ever delayed it, if it has one.
     pub async fn end(self) -> Option<bool> {
         self.process.end().await
     }
@@ -151,15 +150,15 @@ impl<'run> Session<'run> {
         self.requests += 1;
         let given = format!("6b1f0c52-0000-4000-9000-{:012x}", self.requests);
         let began = idle.give(given.clone(), event);
-        let ended = match self.hear().await? {
-            Heard::Done { at, request_id } if request_id == given => at,
-            Heard::Done { .. } => {
+        let ended = match self.next_message().await? {
+            HostMessage::Done { at, request_id } if request_id == given => at,
+            HostMessage::Done { .. } => {
                 return Err(self.misbehaved("it answered another request".to_owned()));
             }
-            Heard::Idle(_) => {
+            HostMessage::IdleRequest(_) => {
                 return Err(self.misbehaved("it asked for more work unanswered".to_owned()));
             }
-            Heard::Failed(told) => return Err(self.misbehaved(told)),
+            HostMessage::Failed(told) => return Err(self.misbehaved(told)),
         };
         Ok(Step {
             began,
@@ -168,16 +167,16 @@ impl<'run> Session<'run> {
         })
     }
 
-    /// Waits until the process asks for work.
-    async fn next(&mut self) -> Result<Idle, Error> {
-        match self.hear().await? {
-            Heard::Idle(idle) => Ok(idle),
-            Heard::Done { .. } => Err(self.misbehaved("it answered twice".to_owned())),
-            Heard::Failed(told) => Err(self.misbehaved(told)),
+    /// Waits until the process requests an event.
+    async fn next(&mut self) -> Result<IdleRequest, Error> {
+        match self.next_message().await? {
+            HostMessage::IdleRequest(idle) => Ok(idle),
+            HostMessage::Done { .. } => Err(self.misbehaved("it answered twice".to_owned())),
+            HostMessage::Failed(told) => Err(self.misbehaved(told)),
         }
     }
 
-    async fn hear(&mut self) -> Result<Heard, Error> {
+    async fn next_message(&mut self) -> Result<HostMessage, Error> {
         let heard = tokio::select! {
             heard = patiently(self.host.listen()) => heard.ok_or_else(|| {
                 format!("it said nothing for {} s", PATIENCE.as_secs())
@@ -189,7 +188,7 @@ impl<'run> Session<'run> {
 
     fn misbehaved(&self, what: String) -> Error {
         Error::Misbehaved {
-            peer: self.peer,
+            subject_function: self.subject_function,
             what,
             log: self.process.log(),
         }

@@ -1,17 +1,17 @@
-//! The middle of several measurements.
+//! Statistics of several measurements.
 
-/// Returns the middle of several values, or of an even number of them the lower
-/// of the two in the middle.
+/// Returns the median of several values. Of an even number of values, it is the lower of the
+/// two in the middle.
 ///
 /// # Panics
 ///
-/// Panics where there is none.
+/// Panics if there are no values.
 pub fn median<T: Copy + PartialOrd>(values: &[T]) -> T {
     let values = sorted(values);
     values[(values.len() - 1) / 2]
 }
 
-/// The middle of several values, and the least and greatest.
+/// The median, the minimum, and the maximum of several values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     pub middle: f64,
@@ -20,7 +20,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Returns nothing where there are no values.
+    /// Returns `None` if there are no values.
     pub fn of(values: &[f64]) -> Option<Self> {
         let values = sorted(values);
         Some(Self {

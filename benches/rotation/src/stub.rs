@@ -1,5 +1,5 @@
-//! A stub of Secrets Manager, IAM and STS: TLS endpoints on this machine that
-//! remember what was done, so that one rotation can follow another.
+//! A stub of Secrets Manager, IAM, and STS: TLS endpoints on this machine that keep their
+//! state, so that one rotation can follow another.
 
 pub mod account;
 pub mod calls;
@@ -31,17 +31,16 @@ pub struct Stub {
     shared: Arc<Shared>,
     /// The variables that point SDKs at the endpoints.
     variables: Vec<(&'static str, String)>,
-    /// Aborted when it is dropped.
+    /// Aborted when dropped.
     _serving: JoinSet<()>,
 }
 
 impl Stub {
-    /// Starts the services of an account, each call to which takes as long as
-    /// `delay`.
+    /// Starts the services of an account, in which each call takes `delay`.
     ///
     /// # Errors
     ///
-    /// Returns that nothing can be listened on.
+    /// Fails if no port can be listened on.
     pub async fn start(
         authority: &Authority,
         account: Account,
@@ -54,7 +53,7 @@ impl Stub {
         });
         let mut serving = JoinSet::new();
         let mut variables = Vec::new();
-        // An endpoint each, as AWS has it: no connection serves two services.
+        // One endpoint for each, as in AWS: no connection serves two services.
         for service in [Service::SecretsManagerClient, Service::Iam, Service::Sts] {
             let cannot = || Error::doing("listen on 127.0.0.1");
             let listener = TcpListener::bind(("127.0.0.1", 0))

@@ -1,13 +1,13 @@
-//! Columns that line up.
+//! Aligned columns.
 
-/// A table: the first column begins at the left, the others end at the right.
+/// A table. The first column is left-aligned, and the others are right-aligned.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// Adds a row. Rows may be of different lengths.
+    /// Adds a row. Rows can have different lengths.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }

@@ -1,10 +1,9 @@
-//! That the benchmark still works, with the functions as they are now: they are
-//! built, both sides rotate, and every table has its figures. What they are is not
-//! looked at.
+//! Tests that the benchmark works with the current functions: they are built, both sides
+//! rotate, and every table has its figures. The figures themselves are not checked.
 
 use std::process::Command;
 
-/// Runs the benchmark, and returns what it shows.
+/// Runs the benchmark, and returns its output.
 fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_keyrota-bench-rotation"))
         .arg("--quick")
@@ -19,8 +18,8 @@ fn run(arguments: &[&str]) -> String {
     shown
 }
 
-/// Checks that there are so many rows of a name, each with a figure for each
-/// side and their ratio.
+/// Checks that there are `count` rows with a name, each with a figure for each side and their
+/// ratio.
 fn check_rows(shown: &str, name: &str, count: usize) {
     let named = |line: &&str| line.starts_with(name);
     let rows: Vec<&str> = shown.lines().filter(named).collect();
@@ -40,7 +39,7 @@ fn a_quick_run_measures_both_sides() {
     ] {
         assert!(shown.contains(title), "{title}\n{shown}");
     }
-    // Where no control group can be made, it says so.
+    // If no control group can be created, the output says so.
     let limited = "7.2 % of a core (128 MB), calls answered at once";
     assert!(
         shown.contains(&format!("{limited}, by cgroup "))
@@ -59,8 +58,8 @@ fn a_quick_run_measures_both_sides() {
     }
 }
 
-/// Whatever the functions do, the server itself has to take each password that
-/// became current. One condition is enough to see that both still do.
+/// Whatever the functions do, the server itself must accept each password that became current.
+/// One condition is enough to check both.
 #[test]
 fn a_quick_run_measures_both_sides_on_each_server() {
     let shown = run(&["--kind", "database", "--condition", "instant"]);

@@ -155,7 +155,7 @@ pub fn diagnose(
         found.extend(database::diagnose(&scope, examination));
     }
     if stack.status.is_busy() {
-        // What CloudFormation is at work on is nobody else's to change meanwhile.
+        // Nothing else may change resources while CloudFormation updates them.
         for diagnosis in &mut found {
             diagnosis.fix = None;
         }

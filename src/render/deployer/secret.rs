@@ -9,9 +9,9 @@ use super::{Action, Grant, Scope, by_cloudformation, only_tags};
 use crate::model::{Entry, InitialPassword, KmsKey, Model, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
-/// Secrets by ARN, and also by name for the commands that deal with secrets that do not exist:
-/// such a secret has no suffix yet. No secret's ARN ends with the name of another secret, since
-/// keyrota refuses names that end like a suffix.
+/// Secrets by ARN, and also without a suffix for the commands that deal with secrets that do
+/// not exist yet. Such an ARN matches no other secret, since keyrota refuses names that end
+/// like a suffix.
 const SECRETS: &[Action] = &[
     ("secretsmanager:CancelRotateSecret", &[Bootstrap]),
     ("secretsmanager:CreateSecret", &[Bootstrap]),
@@ -78,7 +78,7 @@ const READ_SECRETS: &[Action] = &[
     ("secretsmanager:PutResourcePolicy", &[Bootstrap]),
 ];
 
-/// `secretarn` contains the full ARN. Only the function reads the value.
+/// `DescribeSecret` returns the full ARN for `secretarn`. Only the function reads the value.
 const ADMINISTRATORS: &[Action] = &[(
     "secretsmanager:DescribeSecret",
     &[Plan, Bootstrap, Rotate, Doctor],
@@ -89,8 +89,8 @@ const FIRST_PASSWORDS: &[Action] = &[("secretsmanager:GetSecretValue", &[Bootstr
 
 const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate, Doctor])];
 
-/// The calls through Secrets Manager: reading a secret needs one of these actions, and storing
-/// one needs both.
+/// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
+/// needs both actions.
 const USE_KEYS: &[Action] = &[
     (
         "kms:Decrypt",
@@ -122,7 +122,7 @@ const OWN_KEY: &[Action] = &[
     ("kms:UpdateKeyDescription", &[Bootstrap]),
 ];
 
-/// A principal that may tag a KMS key can make it look like the stack's, so that deleting one
+/// A principal that may tag a KMS key can make it look like the stack's. Therefore deletion
 /// requires the tag that only AWS writes.
 const DELETE_KEY: &[Action] = &[("kms:ScheduleKeyDeletion", &[Teardown])];
 
@@ -150,16 +150,18 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
 }
 
 fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
-    let arn = |entry: &Entry| world.secret_arn(entry.secret.as_str());
-    let bare = |name: &str| world.arn("secretsmanager", &format!("secret:{name}"));
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let arn = |entry: &Entry| resolver.secret_arn(entry.secret.as_str());
+    let bare = |name: &str| resolver.arn("secretsmanager", &format!("secret:{name}"));
     let all: Vec<&Entry> = model.entries.iter().collect();
     let deployed = each(&all, arn);
     let absent = each(&all, |entry| bare(entry.secret.as_str()));
     let both = deployed.iter().cloned().chain(absent).collect();
     let read = all.iter().copied();
     let read: Vec<&Entry> = read.filter(|entry| !entry.readers.is_empty()).collect();
-    let every = vec![world.arn("secretsmanager", "secret:*")];
+    let every = vec![resolver.arn("secretsmanager", "secret:*")];
     let restored = restored(scope).into_iter().map(|condition| {
         Grant::new("RestoreTags", "secret", every.clone(), RESTORE_TAGS).when(condition)
     });
@@ -175,13 +177,13 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new(
             "Administrators",
             "secret",
-            administrators(model, |name| [world.secret_arn(name), bare(name)]),
+            administrators(model, |name| [resolver.secret_arn(name), bare(name)]),
             ADMINISTRATORS,
         ),
         Grant::new(
             "FirstPasswords",
             "secret",
-            first_passwords(model, |name| [world.secret_arn(name), bare(name)]),
+            first_passwords(model, |name| [resolver.secret_arn(name), bare(name)]),
             FIRST_PASSWORDS,
         ),
     ];
@@ -191,9 +193,9 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
 /// The maximum length of the tags in one statement, so that a policy has room for it.
 const TAGS_AT_ONCE: usize = 1_500;
 
-/// Returns the conditions for restoring tags, one tag per call. If a tag has the same value on
-/// every secret, the condition requires that value. Otherwise, it requires one of keyrota's tag
-/// keys.
+/// Returns the conditions for restoring tags. Each permits some of the tags, so that a policy
+/// has room for the statement. A call writes or removes one tag. If a tag has the same value on
+/// every secret, the condition requires that value.
 fn restored(scope: &Scope<'_>) -> Vec<Value> {
     let model = scope.model;
     let own = SECRET_TAGS.into_iter().filter(|key| *key != STACK_TAG);
@@ -241,7 +243,7 @@ fn restored(scope: &Scope<'_>) -> Vec<Value> {
 /// stack's ID is not known before deployment, so its last part is a wildcard.
 fn made_by_stack(scope: &Scope<'_>) -> Value {
     let stack = format!("stack/{}/*", scope.model.stack);
-    let stack = scope.world.arn("cloudformation", &stack);
+    let stack = scope.resolver.arn("cloudformation", &stack);
     json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }
 
@@ -299,7 +301,7 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
     let arns: BTreeSet<String> = scope.model.entries.iter().filter_map(arn).collect();
     let arns: Vec<String> = arns.into_iter().collect();
     let via = json!({
-        "StringEquals": { "kms:ViaService": scope.world.via_secrets_manager() }
+        "StringEquals": { "kms:ViaService": scope.resolver.via_secrets_manager() }
     });
     vec![
         Grant::new("FindKeys", "key", arns.clone(), EXISTING_KEYS),
@@ -308,10 +310,12 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
 }
 
 fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
+    let Scope {
+        model, resolver, ..
+    } = scope;
     let stack = model.stack.as_str();
-    let key = vec![world.arn("kms", "key/*")];
-    let alias = vec![world.arn("kms", &name::key_alias(&model.stack))];
+    let key = vec![resolver.arn("kms", "key/*")];
+    let alias = vec![resolver.arn("kms", &name::key_alias(&model.stack))];
     let tagged = |with: Value| {
         let mut condition = json!({ format!("aws:ResourceTag/{STACK_TAG}"): stack });
         if let (Some(held), Value::Object(more)) = (condition.as_object_mut(), with) {
@@ -327,7 +331,7 @@ fn own_key(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("OwnKey", "key", key.clone(), OWN_KEY).when(tagged(json!({}))),
         Grant::new("DeleteKey", "key", key.clone(), DELETE_KEY).when(made_by_stack(scope)),
         Grant::new("UseOwnKey", "key", key, USE_KEYS).when(tagged(
-            json!({ "kms:ViaService": world.via_secrets_manager() }),
+            json!({ "kms:ViaService": resolver.via_secrets_manager() }),
         )),
         // A KMS key is of the same kind, but `CreateAlias` on the key is a separate permission.
         Grant::new("Alias", "key", alias, ALIAS),

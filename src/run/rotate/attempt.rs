@@ -96,8 +96,8 @@ impl<'a> Attempt<'a> {
     /// old one again (`API_RotateSecret`).
     pub(super) async fn resume(&self, version: &str) -> Result<Outcome> {
         let since = self.context.clock.now();
-        // What was seen may have ended since, above all the trial of a new
-        // schedule; a rotation under its version would find that one's value.
+        // The rotation may have ended meanwhile, in particular the test of a new schedule. A
+        // rotation with its version would find its value.
         let secret = self.context.cloud.secret(self.arn).await?;
         if let Some(outcome) = secret.and_then(|secret| Outcome::of(&secret, version)) {
             return Ok(outcome);

@@ -1,4 +1,4 @@
-//! What a stack costs.
+//! Tests the cost estimate.
 
 use super::{script, shown};
 use crate::cost::{Prices, Usage, estimate};

@@ -1,4 +1,4 @@
-//! What became of stacks, secrets and keys.
+//! Tests the results about stacks, secrets, and keys.
 
 use super::super::{
     BootstrapResult, CredentialsResult, DeployedFunction, DeployedSecret, RotateResult,

@@ -1,4 +1,4 @@
-//! What `doctor` found.
+//! Tests the result of `doctor`.
 
 use super::{script, shown};
 use crate::model::Severity;

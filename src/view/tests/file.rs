@@ -1,4 +1,4 @@
-//! What would change, and what was written.
+//! Tests the results about changes and written files.
 
 use super::super::{BundleResult, GenerateResult, PlanResult, Show as _, WrittenFile};
 use super::{script, shown};

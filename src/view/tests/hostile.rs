@@ -1,12 +1,12 @@
-//! Each result with text from outside wherever a text can stand: nothing of it acts
-//! on a terminal, and none of it begins a line.
+//! Tests each result with hostile text in every place: none of it must control a terminal or
+//! begin a line.
 
 use super::super::text::{document, finish};
 use super::super::{human, json};
 use crate::model::{Finding, Severity};
 use crate::plan::{
-    DoctorFinding, DoctorReport, Drift, Item, KeyReport, KeyRole, Kind, SecretReport, StackReport,
-    State, StatusReport, TagDifference,
+    CredentialKind, DoctorFinding, DoctorReport, Drift, Item, KeyReport, KeyRole, SecretReport,
+    StackReport, State, StatusReport, TagDifference,
 };
 use crate::port::Change;
 use crate::run::TeardownReport;
@@ -15,7 +15,7 @@ use crate::view::{
     RotatedSecret, Show,
 };
 
-/// Moves the cursor, hides, reorders, and tries to begin a line of its own.
+/// Moves the cursor, hides, reorders, and tries to begin a new line.
 const HOSTILE: &str = "x\nFORGED\r\u{1b}[2K\u{1b}[8m\u{9b}1m\u{7f}\u{202e}\u{200b}\u{fdd0}r";
 
 fn text() -> String {
@@ -31,7 +31,7 @@ fn is_plain(text: &str) -> bool {
 #[track_caller]
 fn expect_harmless(human: &str, json: &serde_json::Value) {
     let human = finish(human);
-    // Our own styles are the only control sequences.
+    // The program's own styles are the only control sequences.
     let plain = anstream::adapter::strip_str(&human).to_string();
     assert!(is_plain(&plain), "{plain:?}");
     assert!(
@@ -52,7 +52,7 @@ fn check(result: &dyn Show) {
     expect_harmless(&result.human(), &result.json());
 }
 
-/// The streams are written to in one place, which escapes.
+/// Only one place writes to the streams, and it escapes.
 #[test]
 fn nothing_is_printed_elsewhere() {
     const STREAMS: [&str; 5] = [
@@ -107,7 +107,7 @@ fn of_status() {
         stack: Some(stack()),
         stacks: Vec::new(),
         secrets: vec![SecretReport {
-            kind: Kind::AccessKey,
+            kind: CredentialKind::AccessKey,
             name: text(),
             arn: Some(text()),
             username: text(),

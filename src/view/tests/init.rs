@@ -1,4 +1,4 @@
-//! What `init` wrote.
+//! Tests the result of `init`.
 
 use jiff::Timestamp;
 

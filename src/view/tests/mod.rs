@@ -1,5 +1,4 @@
-//! Each result in both formats. Without color, as on an output that is not a terminal,
-//! the meaning must survive.
+//! Tests each result in both formats. Without color, the meaning must survive.
 
 mod cost;
 mod credential;

@@ -1,4 +1,4 @@
-//! When windows open.
+//! Tests the next rotation windows.
 
 use jiff::Timestamp;
 

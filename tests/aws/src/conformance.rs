@@ -1,19 +1,19 @@
-//! What AWS documents, asked of any implementation.
+//! Conformance suites for any implementation of AWS.
 //!
-//! A suite panics at the first answer that differs. Each statement is of the API references of
-//! Secrets Manager and IAM; what they leave open is not asked.
+//! A suite panics at the first response that differs. Each assertion comes from the API
+//! references of Secrets Manager and IAM. What they do not specify is not tested.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a service answers, or its error code.
+/// The response of a service, or its error code.
 pub type Outcome<T> = Result<T, String>;
 
-/// A secret, as `DescribeSecret` tells it.
+/// A secret, as `DescribeSecret` returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// `VersionIdsToStages`.
     pub stages: BTreeMap<String, BTreeSet<String>>,
-    /// Whether the secret awaits deletion.
+    /// Whether the secret is scheduled for deletion.
     pub deleted: bool,
 }
 
@@ -24,9 +24,9 @@ pub trait SecretsManager {
     async fn create(&self, name: &str, token: &str, value: &str) -> Outcome<()>;
     /// `DescribeSecret`.
     async fn describe(&self, name: &str) -> Outcome<Described>;
-    /// `GetSecretValue` of a label or of a version.
+    /// `GetSecretValue` with a label or a version's ID.
     async fn value(&self, name: &str, label: Option<&str>, id: Option<&str>) -> Outcome<String>;
-    /// `PutSecretValue`; no labels are none in the request.
+    /// `PutSecretValue`. An empty list of labels is omitted from the request.
     async fn put(&self, name: &str, token: &str, value: &str, labels: &[&str]) -> Outcome<()>;
     /// `UpdateSecretVersionStage`.
     async fn update_stage(
@@ -42,9 +42,10 @@ pub trait SecretsManager {
     async fn restore(&self, name: &str) -> Outcome<()>;
     /// `RotateSecret`.
     async fn rotate(&self, name: &str, token: &str) -> Outcome<()>;
-    /// `RotateSecret` with a function that does nothing but fail at this step.
+    /// `RotateSecret` with a function that only fails at this step.
     async fn rotate_failing(&self, name: &str, token: &str, step: &str) -> Outcome<()>;
-    /// Waits until the function was called so often, and returns the step and the token of each call.
+    /// Waits for this number of calls of the function, and returns the step and the token of
+    /// each.
     async fn calls(&self, name: &str, count: usize) -> Vec<(String, String)>;
 }
 
@@ -55,7 +56,7 @@ pub struct ListedKey {
     pub id: String,
     /// Whether it is active.
     pub active: bool,
-    /// Whether `GetAccessKeyLastUsed` knows of a use.
+    /// Whether `GetAccessKeyLastUsed` reports a use.
     pub used: bool,
 }
 
@@ -66,7 +67,7 @@ pub trait Iam {
     async fn create_user(&self, user: &str) -> Outcome<()>;
     /// `CreateAccessKey`.
     async fn create_key(&self, user: &str) -> Outcome<String>;
-    /// `ListAccessKeys`, with `GetAccessKeyLastUsed` of each.
+    /// `ListAccessKeys`, and `GetAccessKeyLastUsed` for each key.
     async fn keys(&self, user: &str) -> Outcome<Vec<ListedKey>>;
     /// `UpdateAccessKey`.
     async fn set_active(&self, user: &str, id: &str, active: bool) -> Outcome<()>;
@@ -113,7 +114,7 @@ async fn labels(service: &impl SecretsManager, name: &str, expected: &[(&str, u8
     assert_eq!(found, expected.collect(), "{what}");
 }
 
-/// Asks for all that Secrets Manager documents and keyrota relies on.
+/// Tests everything that Secrets Manager documents and keyrota relies on.
 pub async fn secrets_manager(service: &impl SecretsManager) {
     put(service).await;
     update_stage(service).await;
@@ -174,7 +175,7 @@ async fn put(service: &impl SecretsManager) {
     labels(service, name, &expected, "a label is on one version").await;
 }
 
-/// `UpdateSecretVersionStage`: what it refuses.
+/// `UpdateSecretVersionStage`: its errors.
 async fn update_stage(service: &impl SecretsManager) {
     let name = "conformance/stage";
     let created = service.create(name, &token(1), "one").await;
@@ -267,7 +268,7 @@ async fn current(service: &impl SecretsManager) {
     labels(service, name, &expected, "the two change places").await;
 }
 
-/// What is not there.
+/// Missing secrets, versions, and labels.
 async fn absent(service: &impl SecretsManager) {
     let name = "conformance/absent";
     let absent = "ResourceNotFoundException";
@@ -358,7 +359,7 @@ async fn deletion(service: &impl SecretsManager) {
     assert_eq!(value.as_deref(), Ok("one"));
 }
 
-/// `RotateSecret`: the order of the steps, and what it refuses.
+/// `RotateSecret`: the order of the steps, and its errors.
 async fn rotation(service: &impl SecretsManager) {
     let name = "conformance/rotation";
     let created = service.create(name, &token(1), "one").await;
@@ -395,7 +396,7 @@ async fn rotation(service: &impl SecretsManager) {
     .await;
 }
 
-/// Asks for all that IAM documents and keyrota relies on.
+/// Tests everything that IAM documents and keyrota relies on.
 pub async fn iam(service: &impl Iam) {
     let user = "conformance";
     service.create_user(user).await.expect("a user is created");

@@ -1,4 +1,4 @@
-//! Secrets Manager and IAM as a whole: many secrets and users, over the rules for one.
+//! Secrets Manager and IAM with any number of secrets and users, using the rules for one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct FakeSecretsManager {
 }
 
 impl FakeSecretsManager {
-    /// Does something with a secret that does not await deletion.
+    /// Runs an operation on a secret that is not scheduled for deletion.
     fn with<T>(
         &self,
         name: &str,

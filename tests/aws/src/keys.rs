@@ -1,4 +1,4 @@
-//! What IAM does to the access keys of one user.
+//! IAM's rules for the access keys of one user.
 //!
 //! Sources: "IAM and AWS STS quotas" in the IAM User Guide, `CreateAccessKey` in the IAM API
 //! reference.
@@ -8,7 +8,8 @@ use crate::Refusal;
 /// The number of access keys that a user may have, active or not.
 pub const MOST_KEYS: usize = 2;
 
-/// Whether IAM creates one more key of a user with so many; `None` is a user that does not exist.
+/// Checks whether a user with this number of keys can have another. `None` is a user that does
+/// not exist.
 ///
 /// # Errors
 ///

@@ -1,15 +1,15 @@
-//! One fake of Secrets Manager and of IAM's access keys, and the conformance suites that hold
-//! it, and the local AWS, to what AWS documents.
+//! A fake of Secrets Manager and of IAM's access keys, and the conformance suites that test it
+//! and the local AWS.
 //!
 //! | module | content |
 //! | --- | --- |
-//! | [`versions`] | what Secrets Manager does to the versions and labels of a secret |
-//! | [`keys`] | what IAM does to the access keys of a user |
-//! | [`fake`] | both services as a whole, over these rules |
-//! | [`conformance`] | what AWS documents, asked of any implementation |
+//! | [`versions`] | Secrets Manager's rules for the versions and labels of a secret |
+//! | [`keys`] | IAM's rules for the access keys of a user |
+//! | [`fake`] | both services, using these rules |
+//! | [`conformance`] | the suites for any implementation of AWS |
 //!
 //! The fakes in the tests of the program and of the functions are adapters: they add faults,
-//! time, and what they watch, and leave versions, labels, and keys to the rules here.
+//! time, and observers, and use these rules for versions, labels, and keys.
 
 pub mod conformance;
 pub mod fake;
@@ -21,20 +21,20 @@ pub mod versions;
 pub enum Refusal {
     /// Secrets Manager has no such secret, version, or label.
     NotFound,
-    /// The token has another value already.
+    /// The token already has another value.
     Exists,
-    /// A parameter does not fit the state.
+    /// A parameter does not match the state.
     InvalidParameter,
     /// The secret's state does not allow the request.
     InvalidRequest,
     /// IAM has no such user or key.
     NoSuchEntity,
-    /// IAM's quota is used up.
+    /// IAM's quota is exceeded.
     LimitExceeded,
 }
 
 impl Refusal {
-    /// Returns the error code that AWS answers with.
+    /// Returns AWS's error code.
     pub fn code(self) -> &'static str {
         match self {
             Self::NotFound => "ResourceNotFoundException",

@@ -1,6 +1,6 @@
-//! What Secrets Manager does to the versions of one secret and their staging labels.
+//! Secrets Manager's rules for the versions of one secret and their staging labels.
 //!
-//! Sources: `PutSecretValue`, `UpdateSecretVersionStage`, `RotateSecret` and
+//! Sources: `PutSecretValue`, `UpdateSecretVersionStage`, `RotateSecret`, and
 //! `CancelRotateSecret` in the Secrets Manager API reference.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,14 +11,14 @@ const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// A version of a secret. `D` is what a test adds to it.
+/// A version of a secret. `D` is additional data of a test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Version<D> {
-    /// The value; `None` before one is put.
+    /// The value, or `None` before one is stored.
     pub value: Option<String>,
     /// The staging labels.
     pub labels: BTreeSet<String>,
-    /// What the test adds.
+    /// The test's data.
     pub details: D,
 }
 
@@ -62,13 +62,13 @@ pub fn put_label<Id: Ord + Clone, D: Default>(
     }
 }
 
-/// `PutSecretValue`. Returns whether a value was stored: the same value under the same token is
-/// stored once, and the second request is ignored, its labels included. Without labels, AWSCURRENT
-/// moves to the version; the first version of a secret gets it in any case.
+/// `PutSecretValue`. Returns whether a value was stored. A second request with the same value
+/// and token is ignored, including its labels. Without labels, AWSCURRENT moves to the version.
+/// The first version of a secret always gets it.
 ///
 /// # Errors
 ///
-/// Refuses another value under a token that has one.
+/// Refuses another value for a token that has one.
 pub fn put<Id: Ord + Clone, D: Default>(
     versions: &mut Versions<Id, D>,
     token: &Id,
@@ -103,8 +103,8 @@ pub fn put<Id: Ord + Clone, D: Default>(
 ///
 /// # Errors
 ///
-/// Refuses what names no version, what names a version that the secret does not have, and to move
-/// a label from a version that is not named.
+/// Refuses a request that names no version, that names a version that does not exist, or that
+/// would move a label from a version that it does not name.
 pub fn update_stage<Id: Ord + Clone, D: Default>(
     versions: &mut Versions<Id, D>,
     label: &str,
@@ -130,19 +130,19 @@ pub fn update_stage<Id: Ord + Clone, D: Default>(
     Ok(())
 }
 
-/// Whether a rotation is in progress: AWSPENDING is on a version that is not AWSCURRENT. "Any later
-/// invocation of RotateSecret assumes that a previous rotation request is still in progress and
-/// returns an error."
+/// Returns whether a rotation is in progress: AWSPENDING is on a version that is not
+/// AWSCURRENT. "Any later invocation of RotateSecret assumes that a previous rotation request
+/// is still in progress and returns an error."
 pub fn is_rotating<Id: Ord, D>(versions: &Versions<Id, D>) -> bool {
     let pending = carrier(versions, PENDING);
     pending.is_some() && pending != carrier(versions, CURRENT)
 }
 
-/// `RotateSecret`: makes a version without a value, and puts AWSPENDING on it.
+/// `RotateSecret`: creates a version without a value, with AWSPENDING.
 ///
 /// # Errors
 ///
-/// Refuses while a rotation is in progress, and a token that is a version already.
+/// Refuses while a rotation is in progress, and a token that is already a version.
 pub fn begin_rotation<Id: Ord + Clone, D: Default>(
     versions: &mut Versions<Id, D>,
     token: &Id,
@@ -157,7 +157,7 @@ pub fn begin_rotation<Id: Ord + Clone, D: Default>(
     Ok(())
 }
 
-/// Returns the labels of each version that has any, as `DescribeSecret` tells them.
+/// Returns the labels of each labelled version, as `DescribeSecret` returns them.
 pub fn stages<Id: Ord + Clone, D>(versions: &Versions<Id, D>) -> BTreeMap<Id, BTreeSet<String>> {
     let labelled = versions.iter().filter(|(_, it)| !it.labels.is_empty());
     labelled

@@ -1,4 +1,4 @@
-//! The fakes are held to what AWS documents.
+//! Runs the conformance suites with the fakes.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -1,33 +1,33 @@
-//! What was tried, and what came of it.
+//! Counts what was tried, and the results.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::start::Start;
-use crate::world::{Call, Cut};
+use crate::environment::{Call, Cut};
 
-/// The figures of one account.
+/// The counts of one account.
 #[derive(Default)]
 pub struct Ledger(BTreeMap<Start, Page>);
 
-/// The figures of rotations that begin alike.
+/// The counts of rotations with the same start.
 #[derive(Default)]
 pub struct Page {
-    /// How many rotations were cut, by how often RotateSecret was called again.
+    /// How many rotations were interrupted, by how often RotateSecret was called again.
     pub again: BTreeMap<(Cut, u32), u32>,
-    /// The calls of a rotation that nothing befell.
+    /// The calls of an uninterrupted rotation.
     pub calls: Vec<Call>,
-    /// The step that made the so-manieth call, where the function was ended there.
+    /// The step that made the n-th call, for rotations in which the function was killed there.
     pub steps: BTreeMap<u32, String>,
 }
 
 impl Ledger {
-    /// Returns the figures of rotations that begin alike.
+    /// Returns the counts of rotations with this start.
     pub fn page(&mut self, start: Start) -> &mut Page {
         self.0.entry(start).or_default()
     }
 
-    /// Returns how many rotations were cut.
+    /// Returns how many rotations were interrupted.
     pub fn cut(&self) -> u32 {
         let pages = self.0.values();
         pages.flat_map(|page| page.again.values()).sum()
@@ -35,14 +35,14 @@ impl Ledger {
 }
 
 impl Page {
-    /// Returns whether a call is none of the first step's, as far as is known.
+    /// Returns whether a call is known to come after the first step.
     pub fn is_behind_first(&self, number: u32) -> bool {
         let mut steps = self.steps.range(..=number);
         let first = self.steps.get(&1);
         first.is_some() && steps.any(|(_, step)| Some(step) != first)
     }
 
-    /// Returns how many calls of each action each step makes, in their order.
+    /// Returns how many calls of each action each step makes, in order.
     fn by_step(&self) -> Vec<(&str, BTreeMap<&str, u32>)> {
         let mut steps: Vec<(&str, BTreeMap<&str, u32>)> = Vec::new();
         for (number, call) in (1..).zip(&self.calls) {

@@ -1,36 +1,35 @@
-//! What rotations begin with.
+//! The states in which rotations start.
 
-use crate::world::Cut;
+use crate::environment::Cut;
 
-/// What a rotation begins with.
+/// The state in which a rotation starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Start {
     /// AWSCURRENT's key and AWSPREVIOUS's.
     Rotated,
-    /// AWSCURRENT's key alone.
+    /// Only AWSCURRENT's key.
     Single,
-    /// AWSCURRENT's key, and one that somebody else has made and uses.
+    /// AWSCURRENT's key, and one that another principal created and uses.
     Foreign,
-    /// AWSCURRENT's key, and one that somebody else has made for later.
+    /// AWSCURRENT's key, and one that another principal created for later.
     ForeignUnused,
-    /// AWSCURRENT's key and AWSPREVIOUS's; once the function is ended, somebody
-    /// else takes the place that it has made, if it has.
+    /// AWSCURRENT's key and AWSPREVIOUS's. After the function is killed, another principal
+    /// creates a key if the function has deleted one.
     Intruder,
 }
 
-/// How far rotations are cut.
+/// Which calls of a rotation are interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// At every call.
+    /// Every call.
     Whole,
-    /// At every call of the first step, which alone makes and deletes keys: what
-    /// comes behind it asks neither whose rights it does that with, nor what was
-    /// there before.
+    /// Every call of the first step, the only one that creates and deletes keys. The later
+    /// steps depend neither on the caller of that step nor on the state before it.
     FirstStep,
 }
 
 impl Start {
-    /// Returns whether a cut makes a difference to it.
+    /// Returns whether an interruption makes a difference for this start.
     pub fn knows(self, cut: Cut) -> bool {
         self != Self::Intruder || cut.kills()
     }

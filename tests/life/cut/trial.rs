@@ -1,61 +1,60 @@
-//! One account whose rotations are cut, one after the other.
+//! An account whose rotations are interrupted, one after the other.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::key_state::KeyState;
 use super::ledger::{Ledger, Page};
-use super::rotation::{Ended, Rotation};
-use super::standing::Standing;
+use super::rotation::{Rotation, RotationOutcome};
 use super::start::{Reach, Start};
 use super::{SECRET, USER};
 use crate::application::Application;
-use crate::world::{Cut, Fault, Key, Proxy, Watch, World};
+use crate::environment::{Cut, Fault, Key, Proxy, TestEnvironment, Watch};
 
-/// How often RotateSecret is called again before a rotation is given up.
+/// The maximum number of RotateSecret calls to complete a rotation.
 const MOST: u32 = 4;
 
-/// How often the application calls. What is there at each change, it looks at
-/// in any case.
+/// The interval between the application's calls. It also calls at each change.
 const PACE: Duration = Duration::from_millis(200);
 
-/// An account, a proxy before its function, and what came of it.
+/// An account, a proxy for its function, and the results.
 pub struct Trial<'a> {
-    pub(super) world: &'a World,
+    pub(super) test: &'a TestEnvironment,
     pub(super) proxy: Proxy,
-    /// What is under way, for those who find something wrong.
+    /// The current activity, for reports.
     pub(super) now: RefCell<String>,
-    /// What was found wrong.
+    /// The problems that were found.
     pub(super) wrong: RefCell<Vec<String>>,
-    /// The rotation that was begun last.
+    /// The last rotation that was started.
     pub(super) rotation: RefCell<Rotation>,
-    /// What was there when it was last looked at.
-    pub(super) standing: RefCell<Standing>,
-    /// What Secrets Manager said.
+    /// The state when it was last read.
+    pub(super) key_state: RefCell<KeyState>,
+    /// Secrets Manager's messages.
     pub(super) said: RefCell<BTreeSet<String>>,
     pub ledger: RefCell<Ledger>,
-    /// How often the application called.
+    /// The number of the application's calls.
     pub calls: u32,
 }
 
 impl<'a> Trial<'a> {
     /// Puts a proxy before the function, and interrupts the chosen calls while an
     /// application continues to work.
-    pub async fn hold(world: &'a World, cuts: impl AsyncFnOnce(&Self)) -> Self {
+    pub async fn hold(test: &'a TestEnvironment, cuts: impl AsyncFnOnce(&Self)) -> Self {
         let mut trial = Self {
-            world,
-            proxy: Proxy::start(world.endpoint(), Fault::None).await,
+            test,
+            proxy: Proxy::start(test.endpoint(), Fault::None).await,
             now: RefCell::default(),
             wrong: RefCell::default(),
             rotation: RefCell::default(),
-            standing: RefCell::default(),
+            key_state: RefCell::default(),
             said: RefCell::default(),
             ledger: RefCell::default(),
             calls: 0,
         };
-        world.send_function_through(&trial.proxy.endpoint()).await;
+        test.send_function_through(&trial.proxy.endpoint()).await;
         let watch = trial.proxy.watch();
-        let mut application = Application::start(world, SECRET, USER).await;
+        let mut application = Application::start(test, SECRET, USER).await;
         tokio::select! {
             () = cuts(&trial) => {}
             () = trial.work_on(&mut application, watch) => {}
@@ -65,12 +64,12 @@ impl<'a> Trial<'a> {
         trial
     }
 
-    /// Returns what was found wrong.
+    /// Returns the problems that were found.
     pub fn findings(&self) -> Vec<String> {
         self.wrong.borrow().clone()
     }
 
-    /// Works on, and looks at each change before it is answered.
+    /// Runs the application, and checks each change before it is answered.
     async fn work_on(&self, application: &mut Application<'_>, mut watch: Watch) {
         loop {
             tokio::select! {
@@ -85,10 +84,9 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Cuts a rotation at its first call, another at its second, and so on, until
-    /// one comes to its end, or is cut further than it should reach. Calls that
-    /// are made side by side are not always as many, so two have to come to their
-    /// end.
+    /// Interrupts a rotation at its first call, another at its second, and so on, until one
+    /// completes or is interrupted later than it should be. The number of concurrent calls
+    /// varies, so two must complete.
     pub async fn cut_everywhere(&self, start: Start, reach: Reach, cut: Cut) {
         let foreign = self.prepare(start).await;
         let mut uncut = 0;
@@ -112,7 +110,7 @@ impl<'a> Trial<'a> {
             if cut.kills() && !ended.is_by_death() {
                 self.wrong(format!("the function outlived it: {ended:?}"));
             }
-            if let Ended::Badly { step, error } = &ended {
+            if let RotationOutcome::Badly { step, error } = &ended {
                 self.note(&format!(", {step} {error}"));
                 if cut.kills() {
                     let mut ledger = self.ledger.borrow_mut();
@@ -120,15 +118,15 @@ impl<'a> Trial<'a> {
                 }
                 self.look(1, foreign.as_ref()).await;
             }
-            let standing = self.go_on(start, cut, foreign.as_ref(), ended).await;
+            let key_state = self.go_on(start, cut, foreign.as_ref(), ended).await;
             let is_behind = self.ledger.borrow_mut().page(start).is_behind_first(place);
-            let is_lost = |key: &Key| standing.keys.get(&key.id) != Some(&true);
+            let is_lost = |key: &Key| key_state.keys.get(&key.id) != Some(&true);
             if (reach == Reach::FirstStep && is_behind) || foreign.as_ref().is_some_and(is_lost) {
                 break;
             }
         }
         if foreign.is_some() {
-            // Whose key it is takes it away, and no more is needed.
+            // The key's owner deletes it, and nothing else is necessary.
             self.note(", and without the foreign key");
             self.clear().await;
             let (ended, _) = self.rotate(Fault::None).await;
@@ -136,14 +134,14 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Calls RotateSecret again until the rotation ends as it is bound to.
+    /// Calls RotateSecret again until the rotation ends as expected.
     async fn go_on(
         &self,
         start: Start,
         cut: Cut,
         foreign: Option<&Key>,
-        mut ended: Ended,
-    ) -> Standing {
+        mut ended: RotationOutcome,
+    ) -> KeyState {
         let intruder = match start {
             Start::Intruder if !ended.is_well() => self.intrude().await,
             _ => None,
@@ -163,44 +161,44 @@ impl<'a> Trial<'a> {
         self.conclude(foreign, &ended, again).await
     }
 
-    /// Has somebody else make a key and use it, where there is room.
+    /// Creates and uses a key as another principal, if the user can have one more.
     async fn intrude(&self) -> Option<Key> {
-        let keys = self.world.keys(USER).await.expect("the user");
+        let keys = self.test.keys(USER).await.expect("the user");
         if keys.len() == 2 {
             return None;
         }
-        let key = self.world.make_key(USER).await;
-        self.world.holder(&key).await.expect("a new key works");
+        let key = self.test.make_key(USER).await;
+        self.test.holder(&key).await.expect("a new key works");
         Some(key)
     }
 
-    /// Makes what a rotation is to begin with; returns the foreign key, if any.
+    /// Prepares the start of a rotation, and returns the foreign key, if any.
     async fn prepare(&self, start: Start) -> Option<Key> {
         self.look(0, None).await;
         match start {
             Start::Rotated | Start::Single | Start::Intruder => None,
             Start::Foreign | Start::ForeignUnused => {
                 self.clear().await;
-                let key = self.world.make_key(USER).await;
+                let key = self.test.make_key(USER).await;
                 if start == Start::Foreign {
-                    self.world.holder(&key).await.expect("a new key works");
+                    self.test.holder(&key).await.expect("a new key works");
                 }
                 Some(key)
             }
         }
     }
 
-    /// Deletes every key but AWSCURRENT's.
+    /// Deletes every key except AWSCURRENT's.
     async fn clear(&self) {
-        let standing = self.standing.borrow().clone();
-        self.delete(|id| Some(id) != standing.key("AWSCURRENT"))
+        let key_state = self.key_state.borrow().clone();
+        self.delete(|id| Some(id) != key_state.key("AWSCURRENT"))
             .await;
     }
 
     async fn delete(&self, goes: impl Fn(&str) -> bool) {
-        let keys = self.world.keys(USER).await.expect("the user");
+        let keys = self.test.keys(USER).await.expect("the user");
         for id in keys.keys().filter(|id| goes(id)) {
-            self.world.delete_key(USER, id).await;
+            self.test.delete_key(USER, id).await;
         }
     }
 

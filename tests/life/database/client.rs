@@ -1,21 +1,21 @@
-//! Clients: the engines' own, given what a secret holds.
+//! The engines' own clients, used with the value of a secret.
 
 use keyrota_test_servers::Server;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::bench::Engine;
+use super::test_server::Engine;
 
 /// How a login failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The server calls the user's name or password wrong.
+    /// The server reports the user name or the password as wrong.
     Wrong,
-    /// Anything else.
+    /// Any other error.
     Otherwise(String),
 }
 
-/// Logs in with what a version of a secret holds, and reads.
+/// Logs in with the value of a version, and reads.
 pub async fn log_in(server: &Server, value: &Value) -> Result<(), Refused> {
     let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let port = value["port"].to_string();

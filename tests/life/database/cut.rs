@@ -1,46 +1,46 @@
-//! Rotations that are cut at any of the function's calls to AWS, over HTTP.
+//! Interrupts rotations at each of the function's calls to AWS, over HTTP.
 //!
-//! How many calls a rotation makes is not written down here: each rotation is cut
-//! one call later than the one before, until one comes to its end. At each change
-//! an application looks whether a version with one of Secrets Manager's labels
-//! lets it in: AWSCURRENT's does unless the server was given another password;
-//! and once the cuts stop the rotation ends well after one more RotateSecret.
+//! The number of calls in a rotation is not written here. Each rotation is interrupted one call
+//! later than the one before, until one completes. At each change, an application checks
+//! whether a version with one of Secrets Manager's labels works: AWSCURRENT's does unless the
+//! server was given another password. After the interruptions, the rotation succeeds with one
+//! more RotateSecret.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::bench::{self, Engine};
 use super::client::{Refused, log_in};
-use super::rotation::{Ended, rotate};
+use super::rotation::{RotationOutcome, rotate};
 use super::site::{SECRET, Site};
-use crate::world::{Cut, Fault, Proxy, Watch};
+use super::test_server::{self, Engine};
+use crate::environment::{Cut, Fault, Proxy, Watch};
 
 /// The number of findings that are shown, because one fault breaks many rotations.
 const TOLD: usize = 30;
 
-/// How often RotateSecret is called again before a rotation is given up.
+/// The maximum number of RotateSecret calls to complete a rotation.
 const MOST: u32 = 4;
 
 const STAGES: [&str; 3] = ["AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"];
 
-/// The label of a version whose password the server may have been given.
+/// The label of the version whose password was sent to the server last.
 const SETTING: &str = "KEYROTA_SETTING";
 
-/// A database whose rotations are cut, one after the other.
+/// A database whose rotations are interrupted, one after the other.
 struct Trial<'a> {
     site: &'a Site,
     proxy: Proxy,
-    /// What is under way, for those who find something wrong.
+    /// The current activity, for reports.
     now: RefCell<String>,
     wrong: RefCell<Vec<String>>,
     looks: RefCell<u32>,
-    /// How many rotations were cut, by how often RotateSecret was called again.
+    /// How many rotations were interrupted, by how often RotateSecret was called again.
     again: RefCell<BTreeMap<(Cut, u32), u32>>,
 }
 
 impl Trial<'_> {
-    /// Looks at each change before it is answered.
+    /// Checks each change before it is answered.
     async fn watch(&self, mut watch: Watch) {
         while let Some(done) = watch.recv().await {
             self.look().await;
@@ -48,13 +48,13 @@ impl Trial<'_> {
         }
     }
 
-    /// Tries what the labels' versions hold.
+    /// Tries the labels' values.
     async fn look(&self) {
         *self.looks.borrow_mut() += 1;
-        let labels = self.site.world.secret(SECRET).await.expect("it").labels;
+        let labels = self.site.test.secret(SECRET).await.expect("it").labels;
         let mut lets_in = Vec::new();
         for stage in STAGES {
-            let Some(value) = self.site.world.value(SECRET, stage).await else {
+            let Some(value) = self.site.test.value(SECRET, stage).await else {
                 continue;
             };
             match log_in(&self.site.server, &value).await {
@@ -69,23 +69,22 @@ impl Trial<'_> {
         if lets_in.is_empty() {
             self.wrong(format!("nobody is let in: {:?}", labels.keys()));
         }
-        // AWSCURRENT may be refused only between the change and the label's move.
+        // AWSCURRENT may be refused only between the password change and the move of the label.
         let given = labels.get(SETTING);
         if given.is_none() || given == labels.get("AWSCURRENT") {
             self.wrong(format!("AWSCURRENT is refused: {:?}", labels.keys()));
         }
     }
 
-    /// Cuts a rotation at its first call, another at its second, and so on, until
-    /// two come to their end: calls that are made side by side are not always as
-    /// many.
+    /// Interrupts a rotation at its first call, another at its second, and so on, until two
+    /// complete: the number of concurrent calls varies.
     async fn cut_everywhere(&self, cut: Cut) {
         let mut uncut = 0;
         for number in 1.. {
             *self.now.borrow_mut() = format!("{cut:?} {number}");
             let before = self.site.value("AWSCURRENT").await;
             self.proxy.meet(Fault::Cut(number, cut));
-            let mut ended = rotate(&self.site.world, SECRET).await;
+            let mut ended = rotate(&self.site.test, SECRET).await;
             let seen = self.proxy.meet(Fault::None);
             if let Some(place) = seen.cut {
                 let call = &seen.calls[place as usize - 1];
@@ -101,7 +100,7 @@ impl Trial<'_> {
             let mut again = 0;
             while again < MOST && !ended.is_well() {
                 again += 1;
-                ended = rotate(&self.site.world, SECRET).await;
+                ended = rotate(&self.site.test, SECRET).await;
             }
             self.conclude(&ended, again, &before).await;
             if seen.cut.is_some() {
@@ -113,16 +112,16 @@ impl Trial<'_> {
         }
     }
 
-    /// Expects a rotation to have ended well, after being taken up once at most.
-    async fn conclude(&self, ended: &Ended, again: u32, before: &serde_json::Value) {
-        let Ended::Well(version) = ended else {
+    /// Expects that a rotation succeeded after being resumed at most once.
+    async fn conclude(&self, ended: &RotationOutcome, again: u32, before: &serde_json::Value) {
+        let RotationOutcome::Well(version) = ended else {
             self.wrong(format!("it does not end: {ended:?}"));
             return;
         };
         if again > 1 {
             self.wrong(format!("it ended after {again} more RotateSecret"));
         }
-        let labels = self.site.world.secret(SECRET).await.expect("it").labels;
+        let labels = self.site.test.secret(SECRET).await.expect("it").labels;
         if labels.get("AWSCURRENT") != Some(version) {
             self.wrong("another version is current".into());
         }
@@ -144,12 +143,12 @@ impl Trial<'_> {
     }
 }
 
-/// Cuts rotations in an account of their own; returns what was found wrong.
+/// Interrupts rotations in an account of their own, and returns the problems.
 async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
     let began = std::time::Instant::now();
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     let trial = Trial {
-        proxy: Proxy::start(site.world.endpoint(), Fault::None).await,
+        proxy: Proxy::start(site.test.endpoint(), Fault::None).await,
         site: &site,
         now: RefCell::default(),
         wrong: RefCell::default(),
@@ -157,7 +156,7 @@ async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
         again: RefCell::default(),
     };
     let endpoint = trial.proxy.endpoint();
-    site.world.send_function_through(&endpoint).await;
+    site.test.send_function_through(&endpoint).await;
     let watch = trial.proxy.watch();
     let all = async {
         for &cut in cuts {
@@ -168,15 +167,15 @@ async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
         () = all => {}
         () = trial.watch(watch) => {}
     }
-    for told in trial.proxy.told() {
-        site.world.conceal(&told);
+    for told in trial.proxy.secret_values() {
+        site.test.conceal(&told);
     }
-    site.world.check_logs_for_secrets().await;
-    // Told whether or not the test's output is captured.
+    site.test.check_logs_for_secrets().await;
+    // Printed even if the test's output is captured.
     let _ = writeln!(
         std::io::stderr(),
         "{}: cut, more RotateSecret: {:?}; {} looks, {:.1} s",
-        bench::name(engine),
+        test_server::name(engine),
         trial.again.borrow(),
         trial.looks.borrow(),
         began.elapsed().as_secs_f32(),
@@ -186,13 +185,13 @@ async fn cut(engine: Engine, cuts: &[Cut]) -> Vec<String> {
 
 #[test]
 fn a_rotation_that_is_cut_anywhere_locks_nobody_out_and_is_finished_by_the_next() {
-    // A call that is throttled is not carried out, as with `Before`.
+    // A throttled call is not carried out, as with `Before`.
     let accounts: [(Engine, &[Cut]); 3] = [
         (Engine::Postgres, &[Cut::KillBefore, Cut::KillAfter]),
         (Engine::Postgres, &[Cut::Before, Cut::After]),
         (Engine::MariaDb, &[Cut::KillAfter]),
     ];
-    // Much of the time is spent waiting, so all go on at once.
+    // Most of the time is spent waiting, so all run concurrently.
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let trials = accounts.map(|(engine, cuts)| {
             scope.spawn(move || {

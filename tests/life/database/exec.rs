@@ -1,23 +1,23 @@
-//! `exec` with the engines' own clients, through rotations.
+//! `exec` with the engines' own clients, during rotations.
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::bench::{self, Engine};
 use super::site::Site;
+use super::test_server::{self, Engine};
 
-/// Runs a client through the shell, so that what is in its environment may also
-/// stand in its arguments, where it has no variable for that.
+/// Runs a client in a shell, so that a variable can be passed as an argument if the client has
+/// no variable for it.
 async fn works_through_rotations(engine: Engine, client: &str, script: &str) {
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     let program = site.server.program(client);
     let exec = async || {
-        let mut command = site.world.program("exec prod/orders-db -- sh -c");
+        let mut command = site.test.program("exec prod/orders-db -- sh -c");
         command
             .arg(script)
             .env("CLIENT", &program)
             .env("PGSSLROOTCERT", site.server.authority())
             .env("AUTHORITY", site.server.authority());
-        site.world.run("exec", command).await
+        site.test.run("exec", command).await
     };
     for _ in 0..3 {
         let ran = exec().await.exits(0);
@@ -25,8 +25,8 @@ async fn works_through_rotations(engine: Engine, client: &str, script: &str) {
         assert!(ran.stdout.contains(&told), "{ran}");
         site.rotates().await;
     }
-    // The exit code is the client's, which is refused here.
-    bench::set_password(&site.server, &site.user, "Set-by-hand-1");
+    // The exit code is that of the client, which is refused here.
+    test_server::set_password(&site.server, &site.user, "Set-by-hand-1");
     let ran = exec().await;
     assert!(matches!(ran.code, Some(1 | 2)), "{ran}");
 }
@@ -38,7 +38,7 @@ async fn psql() {
     works_through_rotations(Engine::Postgres, "psql", script).await;
 }
 
-/// The client has variables for all but the user and the database.
+/// The client has variables for everything except the user and the database.
 #[tokio::test]
 async fn mariadb() {
     let script = r#"exec "$CLIENT" --no-defaults --protocol=tcp --raw --batch \
@@ -51,29 +51,29 @@ async fn mariadb() {
 /// Runs a client without TLS options, except for trusted certificates. The option file
 /// that `exec` writes must make it require TLS.
 async fn asks_for_tls(engine: Engine, client: &str) {
-    let site = Site::bootstrapped(bench::shared(engine), "").await;
+    let site = Site::bootstrapped(test_server::shared(engine), "").await;
     let exec = async |arguments: &str| {
         let script = format!(
             r#"exec "$CLIENT" --protocol=tcp --raw --batch --skip-column-names \
                 --user="$MYSQL_USER" {arguments} --execute "SHOW STATUS LIKE 'Ssl_cipher'""#
         );
-        let mut command = site.world.program("exec prod/orders-db -- sh -c");
+        let mut command = site.test.program("exec prod/orders-db -- sh -c");
         command
             .arg(script)
             .env("CLIENT", site.server.program(client))
             .env("AUTHORITY", site.server.authority());
-        site.world.run("exec", command).await
+        site.test.run("exec", command).await
     };
     let ran = exec(r#"--ssl-ca="$AUTHORITY""#).await.exits(0);
     let (_, cipher) = ran.stdout.trim_end().split_once('\t').expect("a cipher");
     assert!(!cipher.is_empty(), "{ran}");
     assert_eq!(ran.stderr, "", "no client warns of an option");
-    // Nobody vouches for the server's certificate.
+    // No trusted authority has signed the server's certificate.
     let ran = exec("").await.exits(1);
     assert!(ran.stderr.to_lowercase().contains("certificate"), "{ran}");
 
-    // The folders are the user's alone, and hold nothing secret.
-    let cache = site.world.home.file(".cache/keyrota");
+    // Only the user can read the folders, and they contain nothing secret.
+    let cache = site.test.home.file(".cache/keyrota");
     let mut files = 0;
     for folder in std::fs::read_dir(cache).expect("the cache").flatten() {
         let mode = folder.metadata().expect("a folder").permissions().mode();

@@ -1,4 +1,4 @@
-//! The function's zip, with the authority of a server in it.
+//! The function's zip file with a server's certificate authority.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
@@ -7,22 +7,22 @@ use keyrota::build::{Function, build};
 use keyrota::bundle::{Authorities, Bundle, Machine, sha256_hex};
 use keyrota::model::Architecture;
 
-use crate::world::Deaf;
+use crate::environment::SilentListener;
 
-/// The file that manifests name.
+/// The name of the file in manifests.
 pub const AUTHORITY: &str = "authority.pem";
 
 /// Returns the executable, built once.
 fn executable() -> &'static [u8] {
     static EXECUTABLE: OnceLock<Vec<u8>> = OnceLock::new();
     EXECUTABLE.get_or_init(|| {
-        // A thread of its own: the caller may be in a runtime, which cannot wait.
+        // On a separate thread, because the caller's runtime cannot block.
         std::thread::spawn(|| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(build(Function::Databases, architecture(), &Deaf))
+                .block_on(build(Function::Databases, architecture(), &SilentListener))
                 .unwrap_or_else(|error| panic!("the databases' function: {error}"))
         })
         .join()
@@ -30,8 +30,8 @@ fn executable() -> &'static [u8] {
     })
 }
 
-/// Returns the zip for manifests whose `tls_ca` is [`AUTHORITY`], with this in that
-/// file: packed once for each server.
+/// Returns the zip file for manifests whose `tls_ca` is [`AUTHORITY`], with this content. It is
+/// packed once for each server.
 pub fn zip(pem: &[u8]) -> Vec<u8> {
     static ZIPS: Mutex<BTreeMap<Vec<u8>, Vec<u8>>> = Mutex::new(BTreeMap::new());
     let mut zips = ZIPS.lock().expect("nobody panics while holding it");
@@ -48,7 +48,7 @@ fn pack(pem: Vec<u8>) -> Vec<u8> {
     bundle.expect("a zip").bytes().to_vec()
 }
 
-/// Returns this machine's, which is what the local AWS runs.
+/// Returns this machine's architecture, with which the local AWS runs functions.
 pub fn architecture() -> Architecture {
     match cfg!(target_arch = "aarch64") {
         true => Architecture::Arm64,

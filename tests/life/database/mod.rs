@@ -1,11 +1,9 @@
-//! Passwords of databases: the real program and function, the local AWS, and
-//! real servers that show a certificate of a tests' own authority.
+//! Passwords of databases: the real program and function, the local AWS, and real servers with
+//! a certificate of the tests' own authority.
 //!
-//! One server an engine is shared by all tests, each of which has a user and a
-//! database of its own; those that stop or restrict a server have one for
-//! themselves.
+//! All tests share one server of each engine, and each has its own user and database. Tests
+//! that stop or restrict a server have their own.
 
-pub mod bench;
 pub mod client;
 mod cut;
 mod doctor;
@@ -16,5 +14,6 @@ mod retained;
 pub mod rotation;
 mod site;
 mod soak;
+pub mod test_server;
 mod trouble;
 mod whole;

@@ -1,19 +1,18 @@
 //! Clients under load while their password rotates.
 //!
-//! Between the password's change on the server and the move of AWSCURRENT the secret
-//! holds a password that the server does not take any more. A client that, when it is
-//! refused, reads the secret again and tries again a few times, with longer and longer
-//! waits, never fails. The length of that gap is reported but not asserted, because it
-//! depends on the machine, and real services take longer.
+//! Between the password change on the server and the move of AWSCURRENT, the secret contains a
+//! password that no longer works. A client that reads the secret again after a refusal, and
+//! retries a few times with increasing waits, never fails. The length of that gap is reported
+//! but not asserted, because it depends on the machine, and real services take longer.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::bench::{self, Engine};
 use super::client::{Refused, log_in};
 use super::rotation::rotate;
 use super::site::{SECRET, Site};
+use super::test_server::{self, Engine};
 
 const ROTATIONS: usize = 6;
 const CLIENTS: usize = 3;
@@ -27,7 +26,7 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(9),
 ];
 
-/// What clients went through.
+/// The results of the clients.
 #[derive(Default)]
 struct Record {
     logins: Cell<u32>,
@@ -36,7 +35,7 @@ struct Record {
     gaps: RefCell<Vec<Duration>>,
 }
 
-/// Logs in again and again, and reads the secret only when it is refused.
+/// Logs in repeatedly, and reads the secret only after a refusal.
 async fn client(site: &Site, record: &Record) {
     let mut value = site.value("AWSCURRENT").await;
     loop {
@@ -49,7 +48,7 @@ async fn client(site: &Site, record: &Record) {
             }
             record.refusals.set(record.refusals.get() + 1);
             let read = site.value("AWSCURRENT").await;
-            // A password that is new is tried at once.
+            // A new password is tried immediately.
             if read == value {
                 let wait = waits.next().expect("the retry never fails");
                 tokio::time::sleep(wait).await;
@@ -64,8 +63,8 @@ async fn client(site: &Site, record: &Record) {
     }
 }
 
-/// Reads the secret and logs in, without a pause, and notes from when to when
-/// AWSCURRENT was refused.
+/// Reads the secret and logs in without pauses, and records for how long AWSCURRENT was
+/// refused.
 async fn measure(site: &Site, record: &Record) {
     let mut refused = None;
     loop {
@@ -85,7 +84,7 @@ async fn measure(site: &Site, record: &Record) {
 }
 
 async fn soak(engine: Engine, retained: bool) {
-    let site = Site::new(bench::shared(engine)).await;
+    let site = Site::new(test_server::shared(engine)).await;
     if retained {
         site.may_retain();
     }
@@ -97,7 +96,7 @@ async fn soak(engine: Engine, retained: bool) {
     };
     let rotations = async {
         for _ in 0..ROTATIONS {
-            let ended = rotate(&site.world, SECRET).await;
+            let ended = rotate(&site.test, SECRET).await;
             assert!(ended.is_well(), "{ended:?}");
             assert_eq!(site.log_in("AWSCURRENT").await, Ok(()));
         }
@@ -108,12 +107,12 @@ async fn soak(engine: Engine, retained: bool) {
         () = rotations => {}
     }
     let took = began.elapsed();
-    // Without the load, which would be measured with it.
+    // Without the load, which would affect the measurement.
     tokio::select! {
         () = measure(&site, &record) => {}
         () = async {
             for _ in 0..ROTATIONS {
-                let ended = rotate(&site.world, SECRET).await;
+                let ended = rotate(&site.test, SECRET).await;
                 assert!(ended.is_well(), "{ended:?}");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -123,17 +122,17 @@ async fn soak(engine: Engine, retained: bool) {
     let mut gaps = record.gaps.take();
     gaps.sort();
     if retained {
-        // Who has not read for two rotations has to read again, and never waits.
+        // A client that has not read for two rotations must read again, but never waits.
         assert_eq!((record.most_waits.get(), gaps.len()), (0, 0));
     }
     let told = |gap: Option<&Duration>| gap.map_or(0.0, |gap| gap.as_secs_f32() * 1000.0);
-    // Told whether or not the test's output is captured.
+    // Printed even if the test's output is captured.
     let _ = writeln!(
         std::io::stderr(),
         "{}{}: {} logins of {CLIENTS} clients in {:.1} s of {ROTATIONS} rotations, {} refused, {} waits \
          at most; AWSCURRENT refused in {} of {ROTATIONS} more for {:.0}, {:.0}, {:.0} ms \
          (least, median, most)",
-        bench::name(engine),
+        test_server::name(engine),
         if retained {
             ", old password retained"
         } else {

@@ -1,10 +1,10 @@
-//! The deployer's policy, taken apart.
+//! The deployer's policy and its parts.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-/// What the Sids of the commands' statements begin with.
+/// The prefixes of the commands' Sids.
 pub const PARTS: [&str; 6] = [
     "Plan",
     "Bootstrap",
@@ -19,7 +19,7 @@ pub const PARTS: [&str; 6] = [
 pub struct Policy(Vec<Value>);
 
 impl Policy {
-    /// Reads one.
+    /// Parses a policy.
     pub fn read(text: &str) -> Self {
         let document: Value = serde_json::from_str(text).expect("JSON");
         Self(
@@ -36,7 +36,7 @@ impl Policy {
         Self(self.0.iter().filter(mine).cloned().collect())
     }
 
-    /// Returns everything that it allows something of.
+    /// Returns the actions that it allows on any resource.
     pub fn actions(&self) -> BTreeSet<String> {
         let actions = self.0.iter().filter_map(|it| it["Action"].as_array());
         let text = |action: &Value| action.as_str().expect("an action").to_owned();

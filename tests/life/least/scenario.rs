@@ -1,4 +1,4 @@
-//! The commands in the states in which they come to need what they are granted.
+//! The commands, in the states in which they need their permissions.
 
 use super::database;
 use super::state::{
@@ -9,23 +9,23 @@ use super::state::{
 /// A command in a state.
 pub struct Scenario {
     pub name: &'static str,
-    /// What the Sids of the command's statements begin with.
+    /// The prefix of the command's Sids.
     pub part: &'static str,
     pub arguments: &'static str,
     pub state: State,
-    /// How it ends with all that it is granted.
+    /// The exit code with all permissions.
     pub code: i32,
-    /// An action that is denied on a resource all the time.
+    /// An action that is always denied on a resource.
     pub denied: Option<(&'static str, &'static str)>,
-    /// Each try needs the state anew.
+    /// Whether each run needs a new state.
     pub anew: bool,
-    pub shows: Shows,
+    pub shows: ExpectedActions,
 }
 
-/// Which actions are missed here.
-pub enum Shows {
+/// The actions that are needed here.
+pub enum ExpectedActions {
     These(&'static [&'static str]),
-    /// All that no other scenario of the command shows.
+    /// All that no other scenario of the command covers.
     TheRest,
 }
 
@@ -38,7 +38,7 @@ const fn scenario(
     part: &'static str,
     arguments: &'static str,
     state: State,
-    shows: Shows,
+    shows: ExpectedActions,
 ) -> Scenario {
     Scenario {
         name,
@@ -52,7 +52,7 @@ const fn scenario(
     }
 }
 
-/// What a creation that cannot end well takes back again.
+/// Removed again by a creation that fails.
 const ROLLED_BACK: &[&str] = &[
     "cloudwatch:DeleteAlarms",
     "events:DeleteRule",
@@ -72,28 +72,28 @@ const ROLLED_BACK: &[&str] = &[
     "sns:Unsubscribe",
 ];
 
-/// All of them.
+/// All scenarios.
 pub const SCENARIOS: &[Scenario] = &[
     scenario(
         "status",
         "Status",
         "status --format json",
         DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     scenario(
         "rotate",
         "Rotate",
         "rotate --format json",
         DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     scenario(
         "rotate what was left unfinished",
         "Rotate",
         "rotate mailer --format json",
         UNFINISHED,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "iam:TagUser",
             "secretsmanager:UpdateSecretVersionStage",
             "iam:DeleteAccessKey",
@@ -105,7 +105,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Doctor",
         "doctor --format json",
         DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         code: 5,
@@ -114,7 +114,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --format json",
             UNFINISHED,
-            Shows::These(&["logs:FilterLogEvents"]),
+            ExpectedActions::These(&["logs:FilterLogEvents"]),
         )
     },
     Scenario {
@@ -124,7 +124,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --fix --yes --format json",
             AILING,
-            Shows::These(&[
+            ExpectedActions::These(&[
                 "secretsmanager:RestoreSecret",
                 "secretsmanager:RotateSecret",
                 "lambda:InvokeFunction",
@@ -135,13 +135,19 @@ pub const SCENARIOS: &[Scenario] = &[
             ]),
         )
     },
-    scenario("plan of a new stack", "Plan", PLAN, SMALL, Shows::TheRest),
+    scenario(
+        "plan of a new stack",
+        "Plan",
+        PLAN,
+        SMALL,
+        ExpectedActions::TheRest,
+    ),
     scenario(
         "plan of a changed stack",
         "Plan",
         PLAN,
         CHANGED,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "iam:GetAccessKeyLastUsed",
             "secretsmanager:GetSecretValue",
             "kms:Decrypt",
@@ -154,7 +160,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ]),
     ),
     Scenario {
-        // The stack has rolled back by the time that it is waited for.
+        // The stack has rolled back when the command waits for it.
         code: 3,
         anew: true,
         ..scenario(
@@ -162,7 +168,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Plan",
             PLAN,
             BUSY,
-            Shows::These(&["cloudformation:DescribeStackEvents"]),
+            ExpectedActions::These(&["cloudformation:DescribeStackEvents"]),
         )
     },
     Scenario {
@@ -172,7 +178,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             SMALL,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -180,7 +186,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Bootstrap",
         BOOTSTRAP,
         CHANGED,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "s3:ListBucket",
             "s3:GetBucketPolicy",
             "s3:GetBucketPublicAccessBlock",
@@ -209,7 +215,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "logs:UntagResource",
             "secretsmanager:UntagResource",
             "secretsmanager:UpdateSecret",
-            // A new topic's own policy allows these two to everyone in the account.
+            // A new topic's default policy allows these two to everyone in the account.
             "sns:SetTopicAttributes",
             "sns:Subscribe",
             "sns:UntagResource",
@@ -223,7 +229,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             SEEDED,
-            Shows::These(&["cloudformation:DeleteChangeSet"]),
+            ExpectedActions::These(&["cloudformation:DeleteChangeSet"]),
         )
     },
     Scenario {
@@ -238,7 +244,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             SMALL,
-            Shows::These(ROLLED_BACK),
+            ExpectedActions::These(ROLLED_BACK),
         )
     },
     scenario(
@@ -246,7 +252,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Teardown",
         TEARDOWN,
         LEFT_BEHIND,
-        Shows::These(&[
+        ExpectedActions::These(&[
             "cloudformation:DescribeStacks",
             "cloudformation:ListStackResources",
             "secretsmanager:ListSecrets",
@@ -270,7 +276,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             GONE,
-            Shows::These(&["kms:ListResourceTags"]),
+            ExpectedActions::These(&["kms:ListResourceTags"]),
         )
     },
     Scenario {
@@ -280,7 +286,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             LEFT_BEHIND,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -288,7 +294,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Plan",
         PLAN,
         LARGE_CHANGED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         anew: true,
@@ -297,7 +303,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             "bootstrap --no-rotate --yes --function-zip function.zip --format json",
             LARGE,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -305,7 +311,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Bootstrap",
         "bootstrap --no-rotate --yes --function-zip function.zip --format json",
         LARGE_CHANGED,
-        Shows::These(&["iam:CreatePolicyVersion"]),
+        ExpectedActions::These(&["iam:CreatePolicyVersion"]),
     ),
     Scenario {
         code: 1,
@@ -316,7 +322,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             BOOTSTRAP,
             LARGE,
-            Shows::These(&[
+            ExpectedActions::These(&[
                 "iam:DeletePolicy",
                 "iam:DeletePolicyVersion",
                 "iam:DetachRolePolicy",
@@ -331,7 +337,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             LARGE_DEPLOYED,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     scenario(
@@ -339,14 +345,14 @@ pub const SCENARIOS: &[Scenario] = &[
         "Status",
         "status --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     scenario(
         "rotate a database",
         "Rotate",
         "rotate --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         code: 1,
@@ -356,7 +362,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Rotate",
             "rotate --format json",
             DATABASE_UNFINISHED,
-            Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
+            ExpectedActions::These(&["secretsmanager:UpdateSecretVersionStage"]),
         )
     },
     scenario(
@@ -364,7 +370,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Doctor",
         "doctor --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         code: 5,
@@ -373,7 +379,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --format json",
             DATABASE_UNFINISHED,
-            Shows::These(&["logs:FilterLogEvents"]),
+            ExpectedActions::These(&["logs:FilterLogEvents"]),
         )
     },
     Scenario {
@@ -384,7 +390,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Doctor",
             "doctor --fix --yes --format json",
             DATABASE_UNFINISHED,
-            Shows::These(&["secretsmanager:UpdateSecretVersionStage"]),
+            ExpectedActions::These(&["secretsmanager:UpdateSecretVersionStage"]),
         )
     },
     scenario(
@@ -392,7 +398,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "Plan",
         "plan --database-function-zip database.zip --format json",
         DATABASE_DEPLOYED,
-        Shows::TheRest,
+        ExpectedActions::TheRest,
     ),
     Scenario {
         anew: true,
@@ -401,7 +407,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             database::BOOTSTRAP,
             DATABASE,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
     Scenario {
@@ -413,7 +419,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Bootstrap",
             database::BOOTSTRAP,
             DATABASE,
-            Shows::These(&["ec2:DescribeNetworkInterfaces"]),
+            ExpectedActions::These(&["ec2:DescribeNetworkInterfaces"]),
         )
     },
     Scenario {
@@ -423,7 +429,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "Teardown",
             TEARDOWN,
             DATABASE_DEPLOYED,
-            Shows::TheRest,
+            ExpectedActions::TheRest,
         )
     },
 ];

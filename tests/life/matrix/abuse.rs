@@ -1,4 +1,5 @@
-//! What is tried: generated from what a value, a label, a tag, and an event may name.
+//! What is tried: generated from everything that a value, a label, a tag, and an event can
+//! name.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use super::call::Call;
 
 const SECRETS: &str = "secretsmanager";
 
-/// The labels of a version that decide something, or did in earlier versions.
+/// The labels that have or had a meaning.
 pub const LABELS: [&[&str]; 4] = [
     &["AWSCURRENT"],
     &["AWSPENDING"],
@@ -30,7 +31,7 @@ pub fn put(account: &Account, value: &str, labels: &[&str], token: u32) -> Call 
     Call::Json(SECRETS, "secretsmanager.PutSecretValue", body)
 }
 
-/// Returns the call that stores a value as AWSCURRENT, by the other way.
+/// Returns the other call that stores a value as AWSCURRENT.
 pub fn update(account: &Account, value: &str, token: u32) -> Call {
     let body = json!({
         "SecretId": account.arn(), "SecretString": value,
@@ -50,10 +51,9 @@ fn on_it(account: &Account, name: &'static str, more: Value) -> Call {
     Call::Json(SECRETS, name, body)
 }
 
-/// Returns the calls that put a label on each version that the secret has, one after
-/// the other.
+/// Returns the calls that move a label to each version of the secret, one after the other.
 pub async fn moves(account: &Account, label: &str) -> Vec<Call> {
-    let request = account.world.secretsmanager.list_secret_version_ids();
+    let request = account.test.secretsmanager.list_secret_version_ids();
     let request = request.secret_id(account.arn()).include_deprecated(true);
     let versions = request.send().await.expect("versions");
     let mut holder = versions
@@ -84,7 +84,7 @@ pub fn tag(account: &Account, tags: &[(&str, &str)]) -> Call {
     on_it(account, "secretsmanager.TagResource", fields)
 }
 
-/// Returns the calls of one permission on the secret that need nothing but names.
+/// Returns the calls of each permission on the secret that need nothing but names.
 pub fn fixed(account: &Account, tags: &[(&str, &str)]) -> Vec<Call> {
     let stack = format!(
         "arn:aws:cloudformation:us-east-1:000000000000:stack/{}/theirs",
@@ -102,14 +102,14 @@ pub fn fixed(account: &Account, tags: &[(&str, &str)]) -> Vec<Call> {
         }],
     });
     vec![
-        // First, so that what is written stays.
+        // First, so that the written value stays.
         on_it(
             account,
             "secretsmanager.UntagResource",
             json!({ "TagKeys": keys }),
         ),
         self::tag(account, tags),
-        // Of AWS alone.
+        // Tags that only AWS may write.
         on_it(
             account,
             "secretsmanager.TagResource",
@@ -151,8 +151,8 @@ pub fn fixed(account: &Account, tags: &[(&str, &str)]) -> Vec<Call> {
     ]
 }
 
-/// Returns events for the function: every step and a sweep, for every secret, with the
-/// version that is there and with one that is not.
+/// Returns events for the function: every step and a sweep, for every secret, with an existing
+/// version and with a missing one.
 pub async fn events(account: &Account) -> Vec<Call> {
     let mut events = vec![
         json!({}),
@@ -162,10 +162,10 @@ pub async fn events(account: &Account) -> Vec<Call> {
     events.push(json!({ "keyrota": "sweep", "secrets": all }));
     events.push(json!({ "keyrota": "check", "secret": account.arns[FOREIGN] }));
     let mut names: Vec<&str> = account.arns.keys().copied().collect();
-    // The attacked one last, with whatever was stored in it.
+    // The attacked one last, with any value that was stored in it.
     names.sort_by_key(|name| *name == account.target.secret);
     for name in names {
-        let held = account.world.secret(name).await.unwrap_or_default();
+        let held = account.test.secret(name).await.unwrap_or_default();
         let mut tokens = vec![token(900)];
         tokens.extend(held.labels.into_values());
         tokens.dedup();
@@ -181,8 +181,8 @@ pub async fn events(account: &Account) -> Vec<Call> {
     events.into_iter().map(call).collect()
 }
 
-/// Returns calls on what belongs to others, which nobody with one permission may make,
-/// and those that only read.
+/// Returns calls on others' resources that one permission does not allow, and calls that only
+/// read.
 pub fn elsewhere(account: &Account) -> Vec<Call> {
     let mut calls = Vec::new();
     for arn in account.arns.values() {
@@ -243,7 +243,7 @@ pub fn elsewhere(account: &Account) -> Vec<Call> {
     calls
 }
 
-/// Gives everything to the attacker.
+/// Grants everything to the attacker.
 pub const EVIL: &str = "
 Resources:
   Evil:

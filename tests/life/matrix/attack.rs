@@ -1,5 +1,5 @@
-//! An attack: what somebody tries with their permissions, and the administrator's
-//! commands after it.
+//! An attack: what a principal tries with its permissions, and the administrator's commands
+//! after it.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use super::{abuse, permission, value};
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 pub const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
 
-/// An attack under way.
+/// A running attack.
 pub struct Attack<'row> {
     pub row: &'row Row,
     pub scene: Scene,
     pub attacker: Principal,
-    /// What was outside before anything was tried.
+    /// The state outside of the attacked secret, before the attack.
     pub outside: Vec<String>,
-    /// What the one secret has held.
+    /// The values of the attacked secret so far.
     pub own: BTreeSet<String>,
     accepted: usize,
     token: u32,
@@ -31,13 +31,13 @@ impl<'row> Attack<'row> {
         let policy = match row.part {
             Some(part) => {
                 let generate = "generate --output rendered";
-                scene.world.keyrota(generate).await.exits(0);
-                let policy = scene.world.home.read("rendered/deployer-policy.json");
+                scene.test.keyrota(generate).await.exits(0);
+                let policy = scene.test.home.read("rendered/deployer-policy.json");
                 crate::least::part(&policy, part)
             }
             None => permission::policy(&scene, row.actions),
         };
-        let key = scene.world.make_user_with("attacker", &policy).await;
+        let key = scene.test.make_user_with("attacker", &policy).await;
         Self {
             row,
             outside: scene.outside().await,
@@ -50,12 +50,12 @@ impl<'row> Attack<'row> {
     }
 
     pub async fn make(&mut self, call: &Call) {
-        if self.attacker.makes(&self.scene.world, call).await {
+        if self.attacker.makes(&self.scene.test, call).await {
             self.accepted += 1;
         }
     }
 
-    /// Remembers what the one secret holds, where they may come to read it.
+    /// Records the values of the attacked secret, if the attacker may read it.
     pub async fn remember(&mut self) {
         const READ: [&str; 2] = [
             "secretsmanager:GetSecretValue",
@@ -74,7 +74,7 @@ impl<'row> Attack<'row> {
 
     /// Tries what the row does not allow: AWS refuses it.
     pub async fn denied(&mut self) {
-        let before = self.scene.world.everything().await;
+        let before = self.scene.test.everything().await;
         let mut calls = abuse::elsewhere(&self.scene);
         calls.extend(abuse::fixed(&self.scene, &self.scene.tags()));
         calls.extend(abuse::events(&self.scene).await.into_iter().take(1));
@@ -85,17 +85,13 @@ impl<'row> Attack<'row> {
             if own && self.row.allows(&call.action()) {
                 continue;
             }
-            let made = self.attacker.makes(&self.scene.world, &call).await;
+            let made = self.attacker.makes(&self.scene.test, &call).await;
             assert!(!made, "{}: {call:?} is not refused", self.row.name);
         }
-        self.expect(
-            &before,
-            &self.scene.world.everything().await,
-            "denied calls",
-        );
+        self.expect(&before, &self.scene.test.everything().await, "denied calls");
     }
 
-    /// Tries something, and what the administrator does makes of it.
+    /// Tries something, and then runs the administrator's commands.
     pub async fn tries(&mut self, what: &str, calls: &[Call]) {
         self.remember().await;
         for call in calls {
@@ -145,7 +141,7 @@ impl<'row> Attack<'row> {
         for reserve in [true].into_iter().chain(without) {
             for labels in abuse::LABELS {
                 self.scene.heal(reserve, !reserve).await;
-                // An intent of earlier versions, as old as the key in reserve.
+                // An intent in the format of earlier versions, as old as the key in reserve.
                 let making = format!("KEYROTA_MAKING_{}", now());
                 let own = (labels.len() > 1).then_some(making.as_str());
                 let mut calls = Vec::new();
@@ -157,8 +153,7 @@ impl<'row> Attack<'row> {
         }
     }
 
-    /// Leaves the secret as the attacker wants it, and has the administrator run every
-    /// command.
+    /// Leaves the secret as the attacker wants it, and runs every command as the administrator.
     pub async fn commands(&mut self) {
         let row = self.row.name;
         let reserve = self.row.entry != Entry::Robot;
@@ -177,21 +172,21 @@ impl<'row> Attack<'row> {
         }
         self.scene.provoke().await;
         for command in ["status", "doctor", "doctor --fix --yes", BOOTSTRAP] {
-            let ran = self.scene.world.keyrota(command).await;
+            let ran = self.scene.test.keyrota(command).await;
             self.unchanged(&format!("{ran}")).await;
         }
         self.learned();
 
-        // The others rotate as ever.
+        // The others rotate as always.
         let mut before = Vec::new();
         for other in self.scene.others() {
-            before.push((other, self.scene.world.current_key(other.secret()).await));
+            before.push((other, self.scene.test.current_key(other.secret()).await));
         }
-        let ran = self.scene.world.keyrota("rotate").await;
+        let ran = self.scene.test.keyrota("rotate").await;
         for (other, old) in before {
-            let current = self.scene.world.current_key(other.secret()).await;
+            let current = self.scene.test.current_key(other.secret()).await;
             assert_ne!(current, old, "{row}: {other:?} was not rotated\n{ran}");
-            let holder = self.scene.world.holder(&current).await;
+            let holder = self.scene.test.holder(&current).await;
             assert_eq!(holder, Ok(Scene::arn_of(other.user())), "{row}: {ran}");
         }
         self.down().await;
@@ -210,7 +205,7 @@ fn now() -> String {
     jiff::Timestamp::now().as_second().to_string()
 }
 
-/// Goes through a row.
+/// Runs a row.
 pub async fn attack(row: &Row, number: usize) {
     let mut attack = Attack::new(row).await;
     attack.denied().await;
@@ -225,16 +220,16 @@ pub async fn attack(row: &Row, number: usize) {
         attack.labels().await;
     }
     if row.actions == ["lambda:InvokeFunction"] {
-        // Not even the one secret.
-        let before = attack.scene.world.everything().await;
+        // Not even the attacked secret.
+        let before = attack.scene.test.everything().await;
         attack.tries_events().await;
-        attack.expect(&before, &attack.scene.world.everything().await, "events");
+        attack.expect(&before, &attack.scene.test.everything().await, "events");
     }
     attack.commands().await;
     assert!(attack.accepted > 0, "{}: nothing was tried", row.name);
 }
 
-/// Tries everything as a person who may run one command, and no other.
+/// Tries everything as a person who may run one command and nothing else.
 pub async fn command(part: &'static str, changes: bool) {
     let row = Row {
         part: Some(part),
@@ -246,7 +241,7 @@ pub async fn command(part: &'static str, changes: bool) {
         attack.own.extend(held);
     }
     let before = attack.scene.outside_stack().await;
-    let all = attack.scene.world.everything().await;
+    let all = attack.scene.test.everything().await;
     let mut calls = abuse::elsewhere(&attack.scene);
     calls.push(abuse::put(&attack.scene, "{}", &["AWSCURRENT"], 903));
     calls.extend(abuse::fixed(&attack.scene, &attack.scene.tags()));
@@ -259,17 +254,17 @@ pub async fn command(part: &'static str, changes: bool) {
     }
     attack.expect(&before, &attack.scene.outside_stack().await, part);
     if !changes {
-        let mut after = attack.scene.world.everything().await;
+        let mut after = attack.scene.test.everything().await;
         after.retain(|line| !line.starts_with("change set of "));
         attack.expect(&all, &after, part);
     }
-    // What they have heard by now is what these secrets held by now.
+    // The attacker may have received the current values of these secrets.
     for entry in Entry::ALL {
         let held = attack.scene.own_secrets(entry.secret()).await;
         attack.own.extend(held);
     }
     attack.learned();
-    // A change set that they made is there, and nobody executes it.
+    // The attacker's change set exists, and nobody executes it.
     attack.outside = attack.scene.outside().await;
     attack.commands().await;
     assert!(attack.accepted > 0, "{part}: nothing was tried");

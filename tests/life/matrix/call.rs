@@ -1,23 +1,23 @@
-//! The calls of a principal, signed by hand so that every word of the answer is heard.
+//! The calls of a principal, signed by hand so that the whole response can be searched.
 
 use std::cell::RefCell;
 
 use serde_json::Value;
 
-use crate::world::{Key, Signed, World};
+use crate::environment::{Key, Signed, TestEnvironment};
 
 /// One call to AWS.
 #[derive(Clone, Debug)]
 pub enum Call {
-    /// Of a service that speaks JSON: its name for signatures, the target, the body.
+    /// Of a service with JSON: its name in signatures, the target, and the body.
     Json(&'static str, &'static str, Value),
     /// Of IAM or CloudFormation: the service, and the fields of a form.
     Form(&'static str, &'static str, Vec<(&'static str, String)>),
     /// An event for a function.
     Invoke(String, String),
-    /// An object: the bucket, its key, and what it holds.
+    /// An object to store: the bucket, the key, and the content.
     Put(String, String),
-    /// An object to be read.
+    /// An object to read.
     Get(String, String),
 }
 
@@ -47,12 +47,12 @@ impl Call {
     }
 }
 
-/// Returns a text as a form has it.
+/// Returns a text in form encoding.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// Somebody with a key, and all that they were ever told.
+/// A principal with a key, and all responses that it received.
 pub struct Principal {
     pub key: Key,
     heard: RefCell<String>,
@@ -66,8 +66,8 @@ impl Principal {
         }
     }
 
-    /// Makes a call; returns whether AWS did not refuse it.
-    pub async fn makes(&self, world: &World, call: &Call) -> bool {
+    /// Makes a call, and returns whether AWS allowed it.
+    pub async fn makes(&self, test: &TestEnvironment, call: &Call) -> bool {
         let (request, body) = match call {
             Call::Json(service, target, body) => {
                 let request = Signed::new(service, "POST", "/")
@@ -91,25 +91,25 @@ impl Principal {
             Call::Invoke(function, event) => {
                 let path = format!("/2015-03-31/functions/{function}/invocations");
                 return self
-                    .sends(world, Signed::new("lambda", "POST", &path), event)
+                    .sends(test, Signed::new("lambda", "POST", &path), event)
                     .await;
             }
             Call::Put(bucket, key) => {
                 let path = format!("/{bucket}/{key}");
                 return self
-                    .sends(world, Signed::new("s3", "PUT", &path), "theirs")
+                    .sends(test, Signed::new("s3", "PUT", &path), "theirs")
                     .await;
             }
             Call::Get(bucket, key) => {
                 let path = format!("/{bucket}/{key}");
-                return self.sends(world, Signed::new("s3", "GET", &path), "").await;
+                return self.sends(test, Signed::new("s3", "GET", &path), "").await;
             }
         };
-        self.sends(world, request, &body).await
+        self.sends(test, request, &body).await
     }
 
-    async fn sends(&self, world: &World, request: Signed<'_>, body: &str) -> bool {
-        let answer = request.answer(world.endpoint(), &self.key, body).await;
+    async fn sends(&self, test: &TestEnvironment, request: Signed<'_>, body: &str) -> bool {
+        let answer = request.answer(test.endpoint(), &self.key, body).await;
         self.heard.borrow_mut().push_str(&answer);
         let refused = answer.starts_with("HTTP/1.1 403")
             || answer.contains("AccessDenied")
@@ -117,7 +117,7 @@ impl Principal {
         !refused
     }
 
-    /// Returns the first of the secrets in their responses.
+    /// Returns the first of the secrets that is in its responses.
     pub fn learned<'a>(&self, mut secrets: impl Iterator<Item = &'a String>) -> Option<&'a String> {
         let heard = self.heard.borrow();
         secrets.find(|secret| heard.contains(secret.as_str()))

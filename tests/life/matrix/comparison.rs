@@ -17,15 +17,15 @@ pub fn expect_same(before: &[String], after: &[String], what: &str) {
     );
 }
 
-/// Expects that an attacker knows no secret but their own, and those that the one secret
-/// has held where they may read that.
+/// Expects that an attacker knows no secret but its own, and the values of the attacked secret
+/// if it may read that.
 pub fn expect_nothing_learned(
     account: &Account,
     attacker: &Principal,
     own: &BTreeSet<String>,
     row: &str,
 ) {
-    let mut secrets = account.world.concealed();
+    let mut secrets = account.test.concealed();
     secrets.remove(&attacker.key.secret);
     secrets.retain(|secret| !own.contains(secret) && !secret.contains("made/up"));
     let learned = attacker.learned(secrets.iter());
@@ -37,7 +37,7 @@ impl Attack<'_> {
         expect_same(before, after, &format!("{}: {what}", self.row.name));
     }
 
-    /// Expects everything outside as it was before anything was tried.
+    /// Expects that everything outside is unchanged.
     pub async fn unchanged(&self, what: &str) {
         let (mut after, user) = (self.scene.outside().await, self.row.entry.user());
         if let Some(reserve) = &self.scene.reserve {
@@ -48,13 +48,13 @@ impl Attack<'_> {
         self.expect(&self.outside, &after, what);
     }
 
-    /// Takes everything down, and expects what was there before there was a stack.
+    /// Runs a teardown, and expects the account as it was before the stack.
     pub async fn down(&mut self) {
-        let ran = self.scene.world.keyrota(TEARDOWN).await;
+        let ran = self.scene.test.keyrota(TEARDOWN).await;
         let mut before = self.scene.before.clone();
         let mut after = self.scene.outside().await;
-        // What is left of the one secret is its own, and the KMS key that it was
-        // encrypted with was not the stack's.
+        // The rest of the attacked secret is not compared, and neither is the KMS key with
+        // which it was encrypted, which was not the stack's.
         let user = self.row.entry.user();
         let theirs = |line: &String| {
             line.contains(" attacker") || line.starts_with(&format!("key of {user} "))
@@ -66,12 +66,12 @@ impl Attack<'_> {
         after.retain(|line| !theirs(line));
         before.retain(|line| !theirs(line));
         self.expect(&before, &after, &format!("teardown: {ran}"));
-        self.scene.world.check_logs_for_secrets().await;
+        self.scene.test.check_logs_for_secrets().await;
     }
 
     /// Expects that the attacker received no secret.
     pub fn learned(&self) {
-        // A part reads the stack's own secrets.
+        // A part of the policy can read the stack's secrets.
         expect_nothing_learned(&self.scene, &self.attacker, &self.own, self.row.name);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::account::Account;
 
-/// What may be done to one secret, all at once.
+/// All permissions on one secret.
 pub const ALL: &[&str] = &[
     "secretsmanager:CancelRotateSecret",
     "secretsmanager:DeleteSecret",
@@ -48,7 +48,7 @@ pub fn policy(account: &Account, actions: &[&str]) -> String {
             }));
         }
     }
-    // What encrypts with a key of somebody's own needs that key.
+    // Encrypting with one's own key needs permissions for that key.
     if actions.contains(&"secretsmanager:UpdateSecret") {
         statements.push(json!({
             "Effect": "Allow", "Resource": account.kms_key,

@@ -1,15 +1,15 @@
-//! A row of the matrix: the permissions that somebody holds on one secret.
+//! A row of the matrix: the permissions of a principal on one secret.
 
 use super::scene::Entry;
 
-/// Which permissions somebody holds on one of the secrets, or on the function.
+/// The permissions of a principal on one of the secrets or on the function.
 pub struct Row {
     pub name: &'static str,
     pub entry: Entry,
     pub actions: &'static [&'static str],
-    /// Every value under every label, and not a part of them.
+    /// Whether every value is tried under every label, instead of some.
     pub whole: bool,
-    /// The part of the deployer's policy that they hold instead.
+    /// The part of the deployer's policy that replaces the permissions.
     pub part: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! The stack that is attacked, and what stands beside it.
+//! The attacked stack, and its surroundings.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -7,11 +7,11 @@ use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use super::account::{Account, FOREIGN, OUTSIDER, Target, make_outsider};
-use crate::world::{ACCOUNT, Key, World};
+use crate::environment::{ACCOUNT, Key, TestEnvironment};
 
 const STACK: &str = "payments-keys";
-/// The old key of `mailer` goes as soon as anything makes it go. What waits for a key
-/// that never works gives up soon.
+/// The old key of `mailer` is deleted as soon as possible, and a key that never works is given
+/// up soon.
 const MANIFEST: &str = "\
 version: 1
 stack: payments-keys
@@ -28,7 +28,7 @@ access_keys:
 const BOOTSTRAP: &str = "bootstrap --yes --function-zip function.zip --format json";
 pub const ADMINISTRATOR: &str = "ops/administrator";
 
-/// The entries of the stack, each rotated by other credentials.
+/// The entries of the stack, each rotated with other credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     Mailer,
@@ -71,12 +71,12 @@ const fn target(entry: Entry) -> Target {
     }
 }
 
-/// The account, deployed, with three users whose keys are rotated.
+/// The account with the deployed stack, and three users whose keys are rotated.
 pub struct Scene {
     account: Account,
-    /// The entry whose secret somebody may write.
+    /// The entry of the attacked secret.
     pub entry: Entry,
-    /// Another key of that entry's user, for the day on which all else fails.
+    /// Another key of that entry's user, held in reserve.
     pub reserve: Option<Key>,
 }
 
@@ -90,30 +90,29 @@ impl Deref for Scene {
 
 impl Scene {
     pub async fn new(entry: Entry) -> Self {
-        let world = World::new().await;
+        let test = TestEnvironment::new().await;
         for entry in Entry::ALL {
-            world.make_user(entry.user()).await;
+            test.make_user(entry.user()).await;
         }
-        world
-            .make_administrator("administrator", ADMINISTRATOR)
+        test.make_administrator("administrator", ADMINISTRATOR)
             .await;
-        let outsiders = make_outsider(&world).await;
+        let outsiders = make_outsider(&test).await;
         let value = json!({
             "accesskey": outsiders[0].id, "secretkey": outsiders[0].secret, "username": OUTSIDER,
         });
-        world.make_secret(FOREIGN, &value.to_string()).await;
-        world.manifest(MANIFEST);
-        let bootstrap = async |world: &World| {
-            world.keyrota(BOOTSTRAP).await.exits(0);
+        test.make_secret(FOREIGN, &value.to_string()).await;
+        test.manifest(MANIFEST);
+        let bootstrap = async |test: &TestEnvironment| {
+            test.keyrota(BOOTSTRAP).await.exits(0);
         };
         Self {
-            account: Account::deploy(world, target(entry), outsiders, bootstrap).await,
+            account: Account::deploy(test, target(entry), outsiders, bootstrap).await,
             entry,
             reserve: None,
         }
     }
 
-    /// Returns the tags that somebody writes who wants something else to be done.
+    /// Returns the tags that an attacker writes.
     pub fn tags(&self) -> Vec<(&str, &str)> {
         let reserve = self.reserve.as_ref().map_or("-", |it| &it.id);
         let other = self.others().next().expect("another entry");
@@ -135,18 +134,18 @@ impl Scene {
         ]
     }
 
-    /// Returns the entries that nobody attacks.
+    /// Returns the entries that are not attacked.
     pub fn others(&self) -> impl Iterator<Item = Entry> {
         let entry = self.entry;
         Entry::ALL.into_iter().filter(move |it| *it != entry)
     }
 
-    /// Returns what must be as it was: everything but the one secret, its own user's keys,
-    /// and what is recorded of these. The key in reserve is nobody's but its owner's.
+    /// Returns what must not change: everything except the attacked secret, its user's keys,
+    /// and their records. The key in reserve must not change either.
     pub async fn outside(&self) -> Vec<String> {
         let (user, secret) = (self.entry.user(), self.entry.secret());
         let reserve = self.reserve.as_ref().map_or("-", |key| &key.id);
-        let mut lines = self.world.everything().await;
+        let mut lines = self.test.everything().await;
         lines.retain(|line| {
             let words: Vec<&str> = line.split(' ').collect();
             let own = words.contains(&secret)
@@ -157,11 +156,10 @@ impl Scene {
         lines
     }
 
-    /// Returns what a part of the deployer's policy must leave as it is: everything but
-    /// the stack's secrets, the keys of its users, what is recorded of these, and change
-    /// sets that nobody executes.
+    /// Returns what a part of the deployer's policy must not change: everything except the
+    /// stack's secrets, its users' keys, their records, and change sets that nobody executes.
     pub async fn outside_stack(&self) -> Vec<String> {
-        let mut lines = self.world.everything().await;
+        let mut lines = self.test.everything().await;
         lines.retain(|line| {
             let words: Vec<&str> = line.split(' ').collect();
             let own = |entry: Entry| {
@@ -174,44 +172,44 @@ impl Scene {
         lines
     }
 
-    /// Returns the secret parts that the attacked secret holds now.
+    /// Returns the current secret parts in the attacked secret.
     pub async fn own_secrets(&self, secret: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        let held = self.world.secret(secret).await.unwrap_or_default();
+        let held = self.test.secret(secret).await.unwrap_or_default();
         for label in held.labels.keys().filter(|_| !held.deleted) {
-            let value = self.world.value(secret, label).await.unwrap_or_default();
+            let value = self.test.value(secret, label).await.unwrap_or_default();
             found.extend(value["secretkey"].as_str().map(str::to_owned));
         }
         found
     }
 
-    /// Puts the entry right again, as its owner would by hand: one new key in
-    /// AWSCURRENT, recorded or not, and a key in reserve or none.
+    /// Repairs the entry, as its owner would by hand: with one new key in AWSCURRENT, recorded
+    /// or not, and with or without a key in reserve.
     pub async fn heal(&mut self, with_reserve: bool, recorded: bool) {
         let (user, secret) = (self.entry.user(), self.entry.secret());
-        let world = &self.account.world;
-        for id in world.keys(user).await.unwrap_or_default().keys() {
-            world.delete_key(user, id).await;
+        let test = &self.account.test;
+        for id in test.keys(user).await.unwrap_or_default().keys() {
+            test.delete_key(user, id).await;
         }
         self.reserve = match with_reserve {
-            true => Some(world.make_key(user).await),
+            true => Some(test.make_key(user).await),
             false => None,
         };
-        let held = world.secret(secret).await.expect("the secret");
+        let held = test.secret(secret).await.expect("the secret");
         if let Some(version) = held.labels.get("AWSPENDING") {
-            let request = world.secretsmanager.update_secret_version_stage();
+            let request = test.secretsmanager.update_secret_version_stage();
             let request = request.secret_id(secret).version_stage("AWSPENDING");
             let request = request.remove_from_version_id(version);
             request.send().await.expect("the label is taken away");
         }
-        let key = world.make_key(user).await;
-        // Without a record there is the intent of a rotation that died long ago.
+        let key = test.make_key(user).await;
+        // Without a record, the tag has the intent of a rotation that ended long ago.
         let (tag, recorded) = match recorded {
             true => ("keyrota:keys", key.id.as_str()),
             false => ("keyrota:making", "1"),
         };
         let tag = Tag::builder().key(tag).value(recorded);
-        let request = world.iam.tag_user().user_name(user);
+        let request = test.iam.tag_user().user_name(user);
         let request = request.tags(tag.build().expect("a tag"));
         request.send().await.expect("it is recorded");
         let value = json!({
@@ -221,17 +219,17 @@ impl Scene {
                 _ => self.arn(),
             },
         });
-        world.store(secret, &value).await;
+        test.store(secret, &value).await;
     }
 
-    /// Has the administrator rotate the secret and sweep all of them, which may fail.
+    /// Rotates the secret and sweeps all secrets as the administrator, which may fail.
     pub async fn provoke(&self) {
         let rotate = format!("rotate {}", self.entry.secret());
-        self.world.keyrota(&rotate).await;
-        self.world.try_sweep().await;
+        self.test.keyrota(&rotate).await;
+        self.test.try_sweep().await;
     }
 
-    /// Returns the user that a key is of, by its ARN.
+    /// Returns the ARN of a user.
     pub fn arn_of(user: &str) -> String {
         format!("arn:aws:iam::{ACCOUNT}:user/{user}")
     }

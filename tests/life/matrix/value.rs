@@ -1,23 +1,23 @@
-//! Values of access keys that somebody stores who wants something else to be done.
+//! Values of access keys that an attacker stores.
 
 use serde_json::json;
 
 use super::account::{FOREIGN, OUTSIDER};
 use super::scene::{ADMINISTRATOR, Entry, Scene};
 
-/// How many values there are.
+/// The number of values.
 pub const VALUES: usize = 11;
 
-/// The value that names another user of the manifest, and is right otherwise.
+/// The value that names another user of the manifest and is otherwise right.
 pub const ANOTHER_USER: usize = 9;
 
-/// Returns whether a value is about the key in reserve.
+/// Returns whether a value names the key in reserve.
 pub const fn needs_reserve(value: usize) -> bool {
     matches!(value, 0 | 5 | 8)
 }
 
-/// Returns a value that somebody stores who wants something else to be done.
-pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) -> String {
+/// Returns a value that an attacker stores.
+pub async fn value(scene: &Scene, attacker: &crate::environment::Key, index: usize) -> String {
     let user = scene.entry.user();
     let other = scene.others().next().expect("another entry");
     let reserve = scene
@@ -34,11 +34,11 @@ pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) ->
         1 => named(&scene.outsiders[0].id, user, arn),
         2 => named(&scene.outsiders[1].id, OUTSIDER, arn),
         3 => {
-            let current = scene.world.current_key(other.secret()).await;
+            let current = scene.test.current_key(other.secret()).await;
             named(&current.id, other.user(), &scene.arns[other.secret()])
         }
         4 => {
-            let current = scene.world.current_key(other.secret()).await;
+            let current = scene.test.current_key(other.secret()).await;
             named(&current.id, user, arn)
         }
         // Another administrator, and a server.
@@ -54,7 +54,7 @@ pub async fn value(scene: &Scene, attacker: &crate::world::Key, index: usize) ->
         }),
         8 => json!({ "accesskey": reserve, "username": user }),
         ANOTHER_USER => {
-            let current = scene.world.current_key(other.secret()).await;
+            let current = scene.test.current_key(other.secret()).await;
             named(&current.id, other.user(), arn)
         }
         _ => return "no JSON at all".to_owned(),

@@ -1,6 +1,6 @@
-//! Packages from Debian's archive, unpacked into a folder: by apt, which checks
-//! signatures and sums, as the user that runs the tests, and with folders of its own for
-//! everything that apt keeps. No package is installed and no script is run.
+//! Unpacks packages from Debian's archive into a folder. apt downloads them and checks their
+//! signatures, as the user that runs the tests, and with its own folders. Nothing is installed,
+//! and no package script is run.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,25 +10,25 @@ use std::process::Command;
 use crate::cache;
 use crate::error::Error;
 
-/// Debian's keys, where its package has them.
+/// Debian's keys, in Debian's package of them.
 const KEYRING: &str = "usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What to fetch.
+/// The packages to download.
 pub struct Recipe {
-    /// What it is for, as one says it.
+    /// The engine's name, for messages.
     pub engine: &'static str,
     /// Debian's release.
     pub suite: &'static str,
-    /// Packages that come with all that they need, the C library included, so
-    /// that they run on another release.
+    /// Packages with all of their dependencies, including the C library, so that they run on
+    /// another release.
     pub packages: &'static [&'static str],
-    /// Packages of which only what is in them matters.
+    /// Packages without their dependencies.
     pub alone: &'static [&'static str],
-    /// Beginnings of names of packages that servers run without.
+    /// Prefixes of the names of dependencies that servers do not need.
     pub needless: &'static [&'static str],
 }
 
-/// Fetches packages and unpacks them into `root`.
+/// Downloads packages and unpacks them into `root`.
 pub fn unpack(recipe: &Recipe, root: &Path) -> Result<(), Error> {
     for tool in ["apt-get", "dpkg-deb"] {
         if find(tool).is_none() {
@@ -72,7 +72,7 @@ fn say(recipe: &Recipe) {
     );
 }
 
-/// Returns `NAME=VERSION` from a line `'URI' NAME_VERSION_ARCHITECTURE.deb …`.
+/// Returns `NAME=VERSION` for a line `'URI' NAME_VERSION_ARCHITECTURE.deb …`.
 fn package(line: &str) -> Option<String> {
     let file = line.strip_prefix('\'')?.split(' ').nth(1)?;
     let mut parts = file.split('_');
@@ -80,8 +80,8 @@ fn package(line: &str) -> Option<String> {
     Some(format!("{name}={}", version.replace("%3a", ":")))
 }
 
-/// Returns Debian's keys: this machine's, or those that its own distribution
-/// has a package of, which its own keys vouch for.
+/// Returns Debian's keys: this machine's, or those in the package of its distribution, which is
+/// verified with the distribution's own keys.
 fn keyring(folder: &Path) -> Result<PathBuf, Error> {
     let here = Path::new("/").join(KEYRING);
     if here.exists() {
@@ -94,13 +94,13 @@ fn keyring(folder: &Path) -> Result<PathBuf, Error> {
     Ok(folder.join(KEYRING))
 }
 
-/// apt, with folders of its own.
+/// apt with its own folders.
 struct Apt {
     folder: PathBuf,
 }
 
 impl Apt {
-    /// Makes the folders. Without a source of its own it reads the system's.
+    /// Creates the folders. Without a source, the system's sources are used.
     fn new(folder: &Path, source: Option<&str>) -> Result<Self, Error> {
         for inner in ["lists/partial", "cache/archives/partial", "empty", "deb"] {
             let inner = folder.join(inner);
@@ -128,9 +128,8 @@ impl Apt {
                 at("empty"),
             );
         }
-        // How archives are reached, and how old their lists may be where a mirror
-        // lags behind, is the machine's affair; its hooks, which may empty the
-        // system's cache, are not ours.
+        // The machine's settings for how to reach archives, and how old a mirror's lists may
+        // be, are kept. Its hooks, which could empty the system's cache, are not.
         let machine = run(Command::new("apt-config").args(["dump", "Acquire"]))?;
         for line in machine.lines() {
             if ["Acquire::http", "Acquire::Check-"]
@@ -188,7 +187,7 @@ pub fn run(command: &mut Command) -> Result<String, Error> {
     Err(Error::Program { program, output })
 }
 
-/// Looks a program up as a shell would.
+/// Returns the path of a program on the `PATH`.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)

@@ -1,4 +1,4 @@
-//! What is made once and kept: a folder that is complete or not there.
+//! A cache of folders that are either complete or absent.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use rustix::process::geteuid;
 
 use crate::error::Error;
 
-/// Returns the folder that everything is kept in.
+/// Returns the folder of the cache.
 ///
-/// Servers started by root run as another user, who cannot look into root's
-/// home: root's cache is where system services have theirs.
+/// Servers that root starts run as another user, who cannot read root's home. Therefore root's
+/// cache is where those of system services are.
 pub fn folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("KEYROTA_TEST_SERVERS") {
         return PathBuf::from(folder);
@@ -27,11 +27,11 @@ pub fn folder() -> PathBuf {
         .join("keyrota/servers")
 }
 
-/// Returns a folder of the cache, having it made where it is not there. Of
-/// several processes that want it one makes it, and the others wait.
+/// Returns a folder of the cache, and creates it if it is absent. If several processes need it,
+/// one creates it while the others wait.
 ///
-/// `make` fills a folder that only then gets its name; what it holds must not
-/// depend on where it was made, but may on `place`, where it will be.
+/// `make` fills a folder that is then renamed to `place`. The content may depend on `place`,
+/// but not on the folder in which it was created.
 pub fn once(
     name: &str,
     make: impl FnOnce(&Path, &Path) -> Result<(), Error>,
@@ -68,7 +68,7 @@ pub fn write(path: &Path, content: &str) -> Result<(), Error> {
     fs::write(path, content).map_err(Error::file("write", path))
 }
 
-/// Reads a file, whatever bytes are in it; empty where it is not there.
+/// Reads a file with any bytes. A missing file is empty.
 pub fn read(path: &Path) -> String {
     #[expect(clippy::disallowed_methods, reason = "a server's own log")]
     let bytes = fs::read(path).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a server shows, and whom clients trust.
+//! The certificates of servers, and the authority that clients trust.
 
 use std::path::Path;
 
@@ -10,24 +10,23 @@ use rcgen::{
 use crate::cache;
 use crate::error::Error;
 
-/// What a server shows to those who connect.
+/// The certificate of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Certificate {
-    /// One for `localhost` and 127.0.0.1, of the authority that clients trust.
+    /// For `localhost` and 127.0.0.1, signed by the trusted authority.
     #[default]
     Valid,
-    /// One of that authority for another name.
+    /// For another name, signed by that authority.
     OtherName,
-    /// One for `localhost` of an authority that nobody trusts.
+    /// For `localhost`, signed by another authority.
     OtherAuthority,
-    /// One of the right name and authority whose time is over.
+    /// With the right name and authority, but expired.
     Expired,
-    /// None: the server does not speak TLS.
+    /// None: the server does not support TLS.
     None,
 }
 
-/// Writes `authority.pem`, which clients are to trust, `server.pem` and
-/// `server.key` into a folder.
+/// Writes `authority.pem` for clients, and `server.pem` and `server.key`, into a folder.
 pub fn write(folder: &Path, certificate: Certificate) -> Result<(), Error> {
     let trusted = authority("trusted")?;
     let other = authority("other")?;

@@ -10,7 +10,7 @@ use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::programs::{Engine, Programs};
 
-/// What a server is started with.
+/// The inputs for starting a server.
 pub struct Start<'start> {
     /// Its programs.
     pub programs: &'start Programs,
@@ -18,13 +18,13 @@ pub struct Start<'start> {
     pub folder: &'start Path,
     /// The port on 127.0.0.1.
     pub port: u16,
-    /// What it shows.
+    /// Its certificate.
     pub certificate: Certificate,
-    /// Settings as `name=value`, in the engine's own words.
+    /// Settings as `name=value`, in the engine's format.
     pub settings: &'start [String],
 }
 
-/// Returns the command that makes a data folder.
+/// Returns the command that creates a data folder.
 pub fn initialise(
     engine: Engine,
     programs: &Programs,
@@ -38,8 +38,8 @@ pub fn initialise(
     }
 }
 
-/// Returns the command that runs a server in the foreground, and writes the
-/// files that it reads.
+/// Returns the command that runs a server in the foreground, and writes its configuration
+/// files.
 pub fn serve(engine: Engine, start: &Start<'_>) -> Result<Command, Error> {
     match engine {
         Engine::Postgres => postgres::serve(start),
@@ -47,8 +47,8 @@ pub fn serve(engine: Engine, start: &Start<'_>) -> Result<Command, Error> {
     }
 }
 
-/// Returns the engine's own client, logged in as the superuser by the socket in
-/// the server's folder; statements come in by its standard input.
+/// Returns the engine's own client, logged in as the superuser over the socket in the server's
+/// folder. It reads statements from standard input.
 pub fn administrator(engine: Engine, programs: &Programs, folder: &Path, port: u16) -> Command {
     match engine {
         Engine::Postgres => postgres::administrator(programs, folder, port),
@@ -56,8 +56,8 @@ pub fn administrator(engine: Engine, programs: &Programs, folder: &Path, port: u
     }
 }
 
-/// Returns what is done once, before a server is handed out.
-pub fn furnish(engine: Engine) -> &'static str {
+/// Returns the statements to run once, before a server is used.
+pub fn preparation(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => postgres::GROUPS,
         Engine::MariaDb | Engine::MySql => "SELECT 1",

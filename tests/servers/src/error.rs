@@ -1,58 +1,58 @@
-//! What can go wrong before a test begins.
+//! Errors of the servers.
 
 use std::io;
 use std::path::Path;
 
-/// A server cannot be had, or does not do what it is there for.
+/// Why a server could not be started or used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused something.
+    /// An operation of the operating system failed.
     #[error("cannot {doing}: {source}")]
     Io {
         /// The operation that failed.
         doing: String,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// A program ended with a failure.
+    /// A program failed.
     #[error("{program} failed: {output}")]
     Program {
         /// Its name.
         program: String,
-        /// What it said.
+        /// Its output.
         output: String,
     },
-    /// The server is not on this machine, and cannot be fetched.
+    /// The server is not on this machine and cannot be downloaded.
     #[error(
         "{engine} is not on this machine, and there is no {tool} to get it from Debian's archive with; install the server's package, or {tool}"
     )]
     Missing {
         /// The server.
         engine: &'static str,
-        /// The program that fetching needs.
+        /// The program that is required to download it.
         tool: &'static str,
     },
-    /// The packages came, and lack something.
+    /// The downloaded packages lack a file.
     #[error(
         "Debian's packages for {engine} have no {file}: the packages' names in `programs` need another look"
     )]
     Incomplete {
         /// The server.
         engine: &'static str,
-        /// What is not in them.
+        /// The missing file.
         file: String,
     },
-    /// The server does not come up.
+    /// The server does not answer.
     #[error("{engine} does not answer: {client}; its log ends: {log}")]
     Silent {
         /// The server.
         engine: &'static str,
-        /// What its own client said.
+        /// The error of its client.
         client: Box<Error>,
         /// The end of its log.
         log: String,
     },
-    /// A certificate cannot be made.
+    /// A certificate could not be created.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
 }
@@ -64,7 +64,7 @@ impl Error {
         move |source| Self::Io { doing, source }
     }
 
-    /// The same, for what is done with a file.
+    /// Does the same for an operation on a file.
     pub fn file(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         Self::io(format!("{verb} {}", path.display()))
     }

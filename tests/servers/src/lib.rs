@@ -1,17 +1,17 @@
-//! Real database servers for the tests: PostgreSQL, MariaDB and MySQL, each a
-//! process on 127.0.0.1 with a folder of its own, which is gone with the value
-//! that started it, or with the test process, whichever way that ends.
+//! Real database servers for the tests: PostgreSQL, MariaDB, and MySQL. Each is a process on
+//! 127.0.0.1 with its own folder, and is removed when its value is dropped or the test process
+//! ends in any way.
 //!
-//! Nothing has to be installed and nothing needs root. A server that the
-//! machine lacks comes from Debian's archive, once, into the user's cache
-//! (`archive`, `programs`); the system's own packages and settings are left alone.
+//! Nothing must be installed, and root is not needed. A server that the machine lacks is
+//! downloaded from Debian's archive into the user's cache, once (`archive`, `programs`). The
+//! system's own packages and settings are not touched.
 //!
-//! - `archive`: packages and what they need, by way of apt, into a folder
-//! - `programs`: where an engine's programs are
-//! - `template`: a data folder made once, to be copied for each server
-//! - `certificate`: what a server shows, and whom clients trust
-//! - `process`: a child, and what ends it when nobody is there to
-//! - `server`: start, stop, statements, logs
+//! - `archive`: downloads packages and their dependencies with apt
+//! - `programs`: finds an engine's programs
+//! - `template`: a data folder that is created once and copied for each server
+//! - `certificate`: the certificates of servers and the authority of clients
+//! - `process`: a child process that ends with the test process
+//! - `server`: start, stop, statements, and logs
 //! - `engine`: the command lines of each engine
 
 mod archive;
@@ -28,4 +28,4 @@ mod template;
 pub use certificate::Certificate;
 pub use error::Error;
 pub use programs::Engine;
-pub use server::{Held, Options, Server};
+pub use server::{OpenSession, Options, Server};

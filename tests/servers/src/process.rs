@@ -1,4 +1,4 @@
-//! A child, and what ends it when nobody is there to.
+//! A child process that ends with this process.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -10,11 +10,11 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::error::Error;
 
-/// Debian's user and group that own nothing.
+/// Debian's user and group without files.
 const NOBODY: u32 = 65_534;
 
-/// Waits until its standard input ends, which it does with the process that
-/// holds the other end, and then ends the server.
+/// Waits until standard input closes, which happens when the process at the other end exits,
+/// and then ends the server.
 const KEEPER: &str =
     "read -r word; [ \"$word\" = over ] && exit; kill -KILL \"$1\"; rm -rf -- \"$2\"";
 
@@ -25,8 +25,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a server. Its folder is removed with it should this process end
-    /// without a word.
+    /// Starts a server. If this process ends abnormally, its folder is removed.
     pub fn start(command: &mut Command, folder: &Path) -> Result<Self, Error> {
         let program = command.get_program().to_string_lossy().into_owned();
         let server = as_nobody(command)
@@ -40,14 +39,15 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // What the terminal interrupts is us; that is the word it waits for.
+            // An interrupt at the terminal reaches only this process, and the child waits for
+            // it.
             .process_group(0)
             .spawn()
             .map_err(Error::io("start a shell"))?;
         Ok(Self { server, keeper })
     }
 
-    /// Says whether it has ended by itself.
+    /// Returns whether it has exited by itself.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.server.try_wait(), Ok(None))
     }
@@ -55,12 +55,12 @@ impl Process {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.server.id().cast_signed()) {
-            // That it is gone already is as good.
+            // It may have exited already.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Sends a signal, and waits for the end.
+    /// Sends a signal, and waits for its exit.
     pub fn end(mut self, signal: Signal) {
         if let Some(mut stdin) = self.keeper.stdin.take() {
             let _ = std::io::Write::write_all(&mut stdin, b"over\n");
@@ -73,7 +73,7 @@ impl Process {
     }
 }
 
-/// Has a command run as nobody if it would run as root, which servers refuse.
+/// Makes a command run as nobody if it would run as root, which servers refuse.
 pub fn as_nobody(command: &mut Command) -> &mut Command {
     if geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
@@ -81,7 +81,7 @@ pub fn as_nobody(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Gives a folder, with all that is in it, to the user that servers run as.
+/// Gives a folder and its content to the user that servers run as.
 pub fn hand_over(folder: &Path) -> Result<(), Error> {
     if geteuid().is_root() {
         chown(folder, Some(NOBODY), Some(NOBODY)).map_err(Error::file("change", folder))?;

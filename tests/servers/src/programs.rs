@@ -1,4 +1,4 @@
-//! Where an engine's programs are: on this machine, or in the cache.
+//! Finds an engine's programs, on this machine or in the cache.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Returns its name, as one says it.
+    /// Returns its name for messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -29,8 +29,8 @@ impl Engine {
         }
     }
 
-    /// Returns the packages: releases that stay, but for MySQL, which no stable
-    /// release of Debian's has.
+    /// Returns its packages, from stable releases if possible. No stable release of Debian has
+    /// MySQL.
     fn recipe(self) -> Recipe {
         let engine = self.name();
         match self {
@@ -45,7 +45,7 @@ impl Engine {
                 engine,
                 suite: "bookworm",
                 packages: &["mariadb-server-core", "mariadb-client-core", "libcrack2"],
-                // The plug-ins are in the package that also starts the server.
+                // The plug-ins are in the package that also contains the server.
                 alone: &["mariadb-server", "mariadb-plugin-cracklib-password-check"],
                 needless: &["perl", "libperl", "debconf", "dpkg"],
             },
@@ -59,7 +59,7 @@ impl Engine {
         }
     }
 
-    /// Returns its programs, by the path in their package: the server first.
+    /// Returns the paths of its programs in their packages, the server first.
     fn files(self) -> &'static [&'static str] {
         match self {
             Self::Postgres => &["postgres", "initdb", "psql"],
@@ -80,11 +80,11 @@ impl Engine {
 /// An engine's programs.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    /// The folder that has them all.
+    /// The folder with all of them.
     pub bin: PathBuf,
-    /// What their packages call `/usr`.
+    /// The folder that is `/usr` in their packages.
     pub usr: PathBuf,
-    /// What tells these programs from another version's.
+    /// Distinguishes these programs from those of another version.
     pub identity: String,
 }
 
@@ -95,10 +95,10 @@ impl Programs {
     }
 }
 
-/// Finds an engine's programs, fetching them where the machine has none.
+/// Finds an engine's programs, and downloads them if the machine has none.
 ///
-/// Of this machine's own only PostgreSQL is used, which keeps its programs,
-/// plug-ins and messages together in folders of one version.
+/// Of the programs of this machine, only PostgreSQL is used, which keeps programs, plug-ins,
+/// and messages together in the folders of one version.
 pub fn find(engine: Engine) -> Result<Programs, Error> {
     if engine == Engine::Postgres
         && let Some(programs) = installed()
@@ -118,7 +118,7 @@ pub fn find(engine: Engine) -> Result<Programs, Error> {
     })
 }
 
-/// Returns the newest PostgreSQL of this machine.
+/// Returns the newest PostgreSQL on this machine.
 fn installed() -> Option<Programs> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let version = versions
@@ -132,8 +132,8 @@ fn installed() -> Option<Programs> {
     })
 }
 
-/// Returns the folder of programs: PostgreSQL's find each other, and their
-/// files, by where they are themselves.
+/// Returns the folder of the programs. PostgreSQL's find each other and their files by their
+/// own path.
 fn bin(engine: Engine, place: &Path) -> PathBuf {
     match engine {
         Engine::Postgres => place.join("root/usr/lib/postgresql/15/bin"),
@@ -141,8 +141,7 @@ fn bin(engine: Engine, place: &Path) -> PathBuf {
     }
 }
 
-/// Puts a script before each program that starts it with the C library it was
-/// unpacked with.
+/// Writes a script for each program that starts it with the C library from its packages.
 fn wrap(engine: Engine, partial: &Path, place: &Path) -> Result<(), Error> {
     let root = partial.join("root");
     let incomplete = |file: &str| Error::Incomplete {
@@ -153,7 +152,7 @@ fn wrap(engine: Engine, partial: &Path, place: &Path) -> Result<(), Error> {
         .into_iter()
         .find(|path| is_loader(path))
         .ok_or_else(|| incomplete("dynamic loader"))?;
-    // Where it will be, once the folder has its name.
+    // The path after the folder is renamed.
     let later = |path: &Path| {
         let inner = path.strip_prefix(partial).unwrap_or(path);
         place.join(inner).display().to_string()

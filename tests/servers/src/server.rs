@@ -1,4 +1,4 @@
-//! A server of its own: start, stop, statements, logs.
+//! A server: start, stop, statements, and logs.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -20,22 +20,22 @@ use crate::process::{Process, hand_over};
 use crate::programs::{self, Engine, Programs};
 use crate::template;
 
-/// How long a server may take to come up, on a machine that is busy.
+/// How long a server may take to start, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often to look whether it is up.
+/// How often it is polled.
 const POLL: Duration = Duration::from_millis(50);
 
-/// What is particular to a server.
+/// The options of a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What it shows to those who connect.
+    /// Its certificate.
     pub certificate: Certificate,
-    /// Settings as `name=value`, in the engine's own words.
+    /// Settings as `name=value`, in the engine's format.
     pub settings: Vec<String>,
 }
 
-/// A database server. It ends, and its folder goes, when this is dropped.
+/// A database server. When this is dropped, it ends and its folder is removed.
 pub struct Server {
     engine: Engine,
     options: Options,
@@ -50,7 +50,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be had, or does not come up.
+    /// Fails if it cannot be downloaded or does not start.
     pub fn start(engine: Engine, options: Options) -> Result<Self, Error> {
         let programs = programs::find(engine)?;
         let folder = tempfile::Builder::new()
@@ -68,26 +68,26 @@ impl Server {
             process: None,
         };
         server.start_again()?;
-        server.sql(engine::furnish(engine))?;
+        server.sql(engine::preparation(engine))?;
         Ok(server)
     }
 
-    /// Starts it again after it was stopped, at the same port with the same data,
-    /// and waits until it answers.
+    /// Starts it again after it was stopped, with the same port and data, and waits until it
+    /// answers.
     ///
     /// # Errors
     ///
-    /// Returns that it does not come up.
+    /// Fails if it does not start.
     pub fn start_again(&mut self) -> Result<(), Error> {
         self.start_anyhow()?;
         self.wait(|server| server.sql("SELECT 1").map(drop))
     }
 
-    /// The same, and waits only until somebody listens on its port.
+    /// Does the same, but waits only until it listens on its port.
     ///
     /// # Errors
     ///
-    /// Returns that nobody does.
+    /// Fails if it does not listen.
     pub fn start_listening(&mut self) -> Result<(), Error> {
         self.start_anyhow()?;
         self.wait(|server| {
@@ -121,7 +121,7 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until a server does what it should, or has ended.
+    /// Waits until a check succeeds, or the server has exited.
     fn wait(&mut self, works: impl Fn(&Self) -> Result<(), Error>) -> Result<(), Error> {
         let since = Instant::now();
         while let Err(error) = works(self) {
@@ -139,7 +139,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it in order.
+    /// Stops it normally.
     pub fn stop(&mut self) {
         // PostgreSQL's "fast" shutdown, which does not wait for clients.
         let signal = match self.engine {
@@ -149,10 +149,10 @@ impl Server {
         self.end(signal);
     }
 
-    /// Kills it, as a machine's failure would.
+    /// Kills it, like a failure of the machine.
     pub fn kill(&mut self) {
-        // PostgreSQL's processes end together at "immediate"; a killed
-        // postmaster would leave the others a moment to live.
+        // With "immediate", PostgreSQL's processes end together. If the postmaster were killed,
+        // the others would live a moment longer.
         let signal = match self.engine {
             Engine::Postgres => Signal::QUIT,
             Engine::MariaDb | Engine::MySql => Signal::KILL,
@@ -160,13 +160,13 @@ impl Server {
         self.end(signal);
     }
 
-    /// Stops it where it stands: it keeps its connections and answers nobody.
-    pub fn freeze(&self) {
+    /// Pauses it: it keeps its connections and answers nothing.
+    pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on.
-    pub fn thaw(&self) {
+    /// Resumes it.
+    pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
@@ -187,46 +187,45 @@ impl Server {
         self.port
     }
 
-    /// Returns what kind of server it is.
+    /// Returns its engine.
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// Returns its folder: `data`, and what [`Certificate`] is written to.
+    /// Returns its folder, which contains `data` and the files of [`Certificate`].
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Returns the file with the authority that clients are to trust.
+    /// Returns the path of the authority for clients.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }
 
-    /// Returns the path of a program that came with the server: `psql`,
-    /// `mariadb` or `mysql`.
+    /// Returns the path of a program that belongs to the server: `psql`, `mariadb`, or `mysql`.
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.path(name)
     }
 
-    /// Runs statements as the server's superuser, with the engine's own client,
-    /// and returns the rows: a line each, with `|` or tabs between.
+    /// Runs statements as the server's superuser, with the engine's own client, and returns the
+    /// rows: one on each line, with `|` or tabs between columns.
     ///
     /// # Errors
     ///
-    /// Returns what the client said.
+    /// Fails with the client's output.
     pub fn sql(&self, statements: &str) -> Result<String, Error> {
         let mut command =
             engine::administrator(self.engine, &self.programs, self.folder.path(), self.port);
         feed(&mut command, statements)
     }
 
-    /// Runs statements as [`Self::sql`] does, and stays logged in, with whatever
-    /// locks they took, until the session is dropped.
+    /// Runs statements like [`Self::sql`], and stays logged in, with any locks, until the
+    /// session is dropped.
     ///
     /// # Errors
     ///
-    /// Returns that the client ended before it had run them.
-    pub fn hold(&self, statements: &str) -> Result<Held, Error> {
+    /// Fails if the client ends before it has run them.
+    pub fn hold(&self, statements: &str) -> Result<OpenSession, Error> {
         let mut command =
             engine::administrator(self.engine, &self.programs, self.folder.path(), self.port);
         let mut client = command
@@ -241,12 +240,11 @@ impl Server {
         written
             .transpose()
             .map_err(Error::io("write to a client"))?;
-        let held = Held { client };
+        let held = OpenSession { client };
         held.wait()
     }
 
-    /// Returns all that the server wrote down: its errors, and every statement
-    /// as it logs them.
+    /// Returns the server's log: its errors and the statements that it logs.
     pub fn log(&self) -> String {
         let at = |name| cache::read(&self.folder.path().join(name));
         at("log") + &at("general.log")
@@ -261,17 +259,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.thaw();
+        self.resume();
         self.kill();
     }
 }
 
 /// A session that is kept open.
-pub struct Held {
+pub struct OpenSession {
     client: Child,
 }
 
-impl Held {
+impl OpenSession {
     /// Waits until its statements are done.
     fn wait(mut self) -> Result<Self, Error> {
         let lines = self.client.stdout.take().map(BufReader::new);
@@ -287,7 +285,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for OpenSession {
     fn drop(&mut self) {
         drop(self.client.stdin.take());
         let _ = self.client.kill();

@@ -1,4 +1,4 @@
-//! A data folder made once, to be copied for each server.
+//! A data folder that is created once and copied for each server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ pub fn copy(engine: Engine, programs: &Programs, data: &Path) -> Result<(), Erro
 fn prepare(engine: Engine, programs: &Programs) -> Result<PathBuf, Error> {
     let name = format!("{}-data", programs.identity);
     let folder = cache::once(&name, |partial, _| {
-        // Made where nobody may write, and only then put among what is root's.
+        // Created as another user where that can write, and then copied to the cache.
         let folder = tempfile::tempdir().map_err(Error::io("make a temporary folder"))?;
         hand_over(folder.path())?;
         let made = folder.path().join("data");

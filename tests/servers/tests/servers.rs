@@ -1,4 +1,4 @@
-//! Each engine starts, keeps its data over a restart, and leaves nothing behind.
+//! Each engine starts, keeps its data after a restart, and leaves nothing behind.
 
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -62,8 +62,7 @@ fn a_server_that_does_not_start_says_why() {
     assert!(error.to_string().contains("no_such_setting"), "{error}");
 }
 
-/// No test, but what the next one runs in a process of its own, to have it end
-/// without a word.
+/// Not a test by itself: the next test runs it in a separate process, which it ends abnormally.
 #[test]
 #[ignore = "it aborts its process"]
 fn aborted() {

@@ -1,5 +1,5 @@
-//! The account that is rotated in: one user and the secret with its key, or the
-//! secret with the password of a database's user.
+//! The account: one user and the secret with its key, or the secret with the password of a
+//! database user.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ pub const ROLE_KEY: &str = "ASIAFUNCTIONROLE0000";
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a secret holds.
+/// The content of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
+enum SecretContent {
     /// The access key of the account's user.
     Key,
-    /// The password of a database's user.
+    /// The password of a database user.
     Password,
 }
 
@@ -35,16 +35,16 @@ enum Holds {
 #[derive(Debug)]
 pub struct Account {
     pub secret: Secret,
-    /// Without a key where the secret holds a password.
+    /// Without a key if the secret contains a password.
     pub user: User,
-    holds: Holds,
+    holds: SecretContent,
     rotations: u64,
     passwords: u64,
 }
 
 impl Account {
-    /// Returns an account before the secret's first rotation: the user has one
-    /// key, and AWSCURRENT names it.
+    /// Returns an account before the secret's first rotation: the user has one key, which
+    /// AWSCURRENT names.
     ///
     /// # Errors
     ///
@@ -60,20 +60,19 @@ impl Account {
         });
         // As a bootstrap leaves it.
         user.tag("keyrota:keys", &key.id);
-        Self::new(user, Holds::Key, &value)
+        Self::new(user, SecretContent::Key, &value)
     }
 
-    /// Returns an account before the first rotation of a database's secret, whose
-    /// value is given.
+    /// Returns an account before the first rotation of a database's secret with this value.
     ///
     /// # Errors
     ///
     /// Does not fail in an account without secrets.
     pub fn of_password(value: &Value) -> Result<Self, Refusal> {
-        Self::new(User::new(USER), Holds::Password, value)
+        Self::new(User::new(USER), SecretContent::Password, value)
     }
 
-    fn new(user: User, holds: Holds, value: &Value) -> Result<Self, Refusal> {
+    fn new(user: User, holds: SecretContent, value: &Value) -> Result<Self, Refusal> {
         let mut secret = Secret::default();
         secret.put(&token(0), &value.to_string(), &[CURRENT])?;
         Ok(Self {
@@ -85,18 +84,17 @@ impl Account {
         })
     }
 
-    /// Makes a password.
+    /// Returns a random password.
     ///
     /// # Errors
     ///
-    /// Refuses where nothing is left to make it of.
+    /// Refuses if all characters are excluded.
     pub fn random_password(&mut self, request: &Value) -> Result<String, Refusal> {
         self.passwords += 1;
         password(self.passwords, request)
     }
 
-    /// Begins a rotation, as if a day after the one before, and returns its
-    /// token.
+    /// Starts a rotation as if a day had passed, and returns its token.
     pub fn begin_rotation(&mut self) -> String {
         self.secret.age(DAY);
         self.user.age(DAY);
@@ -106,16 +104,15 @@ impl Account {
         token
     }
 
-    /// Ends a rotation, and returns the ID of the new key or the new password
-    /// where it took place: AWSCURRENT is the new version, and holds an active key
-    /// of the user that no other version has, or a password of which this can be
-    /// said by its server only.
+    /// Ends a rotation. If it succeeded, returns the ID of the new key or the new password:
+    /// AWSCURRENT is the new version, and contains an active key of the user that no other
+    /// version has, or a password, which only its server can check.
     pub fn end_rotation(&mut self, token: &str) -> Option<String> {
         let new = self.credential_of(CURRENT);
         let keys = self.user.keys();
         let works = |new: &String| match self.holds {
-            Holds::Key => keys.iter().any(|key| key.active && key.id == *new),
-            Holds::Password => true,
+            SecretContent::Key => keys.iter().any(|key| key.active && key.id == *new),
+            SecretContent::Password => true,
         };
         let took_place = self.secret.carrier(CURRENT) == Some(token)
             && new != self.credential_of(PREVIOUS)
@@ -124,20 +121,19 @@ impl Account {
         new.filter(|_| took_place)
     }
 
-    /// Deletes AWSPREVIOUS's key, as an operator does once it is not used any
-    /// more. It does nothing where there is none.
+    /// Deletes AWSPREVIOUS's key, if there is one, like an operator after it is no longer used.
     pub fn retire_previous_key(&mut self) {
         if let Some(id) = self.credential_of(PREVIOUS) {
-            // What is gone already is as good.
+            // It may have been deleted already.
             let _ = self.user.delete(&id);
         }
     }
 
-    /// Returns what tells a version's credential from another's.
+    /// Returns what distinguishes a version's credential from another's.
     fn credential_of(&self, label: &str) -> Option<String> {
         let field = match self.holds {
-            Holds::Key => "accesskey",
-            Holds::Password => "password",
+            SecretContent::Key => "accesskey",
+            SecretContent::Password => "password",
         };
         let found = self.secret.value(None, Some(label)).ok()?;
         let value: Value = serde_json::from_str(found.value).ok()?;
@@ -145,7 +141,7 @@ impl Account {
     }
 }
 
-/// Returns a token in the form that Secrets Manager gives it.
+/// Returns a token in Secrets Manager's format.
 fn token(rotation: u64) -> String {
     format!("6b1f0c52-0000-4000-8000-{rotation:012x}")
 }
@@ -155,7 +151,7 @@ mod tests {
     use super::super::secret::PENDING;
     use super::*;
 
-    /// Rotates as a function would.
+    /// Rotates like a function.
     fn rotate(account: &mut Account) -> Option<String> {
         let key = account.user.create().unwrap();
         rotate_to(account, &json!({ "accesskey": key.id }))

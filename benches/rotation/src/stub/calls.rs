@@ -1,30 +1,29 @@
-//! The calls that a step made, and how many of them had to wait for another.
+//! The calls of a step, and how many of them had to wait for another.
 
 use std::time::Instant;
 
 /// A call that was answered.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Service and action, such as `iam:CreateAccessKey`.
+    /// The service and the action, such as `iam:CreateAccessKey`.
     pub action: String,
-    /// The error's code, where it was refused.
+    /// The error's code, if it was refused.
     pub refused: Option<&'static str>,
-    /// Whether it is the first on its connection, which then was made for it.
+    /// Whether it is the first on its connection, which was opened for it.
     pub connects: bool,
-    /// When the request was there.
+    /// When the request was received.
     pub began: Instant,
-    /// When the answer was handed over.
+    /// When the response was sent.
     pub ended: Instant,
 }
 
-/// What the calls of one step, or of several, amount to.
+/// A summary of the calls of one or several steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub calls: usize,
-    /// How many of them came one after another at the least: calls that were
-    /// under way at the same time count once.
+    /// The minimum number of calls in series: concurrent calls count once.
     pub in_series: usize,
-    /// TLS connections that were made.
+    /// The number of TLS connections that were opened.
     pub connections: usize,
 }
 
@@ -37,7 +36,7 @@ impl Count {
         }
     }
 
-    /// Returns what steps that follow one another amount to.
+    /// Returns the summary of two successive steps.
     pub fn plus(self, next: Self) -> Self {
         Self {
             calls: self.calls + next.calls,
@@ -47,8 +46,8 @@ impl Count {
     }
 }
 
-/// Returns the length of the longest chain of calls each of which began after
-/// the one before had ended.
+/// Returns the length of the longest chain of calls, each of which began after the previous one
+/// had ended.
 fn longest_series(calls: &[Call]) -> usize {
     let mut ordered: Vec<&Call> = calls.iter().collect();
     ordered.sort_by_key(|call| call.ended);

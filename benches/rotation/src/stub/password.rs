@@ -1,15 +1,15 @@
-//! Passwords, as `GetRandomPassword` makes them: of the kinds of characters that
-//! are not excluded, each of them at least once.
+//! Passwords like those of `GetRandomPassword`: with each kind of character that is not
+//! excluded, at least once.
 //!
-//! They follow from their number, so that nothing here depends on chance; the
-//! database that they are for is gone with the benchmark.
+//! A password is derived from its number, so that nothing here is random. Its database exists
+//! only during the benchmark.
 
 use keyrota::bundle::sha256_hex;
 use serde_json::Value;
 
 use super::refusal::Refusal;
 
-/// The length where none is asked for.
+/// The default length.
 const LENGTH: u64 = 32;
 
 /// The kinds of characters, and what excludes them.
@@ -26,7 +26,7 @@ const KINDS: [(&str, &str); 4] = [
 ///
 /// # Errors
 ///
-/// Refuses where nothing is left to make it of.
+/// Refuses if all characters are excluded.
 pub fn password(number: u64, request: &Value) -> Result<String, Refusal> {
     let excluded = request["ExcludeCharacters"].as_str().unwrap_or_default();
     let kinds: Vec<Vec<char>> = KINDS

@@ -1,8 +1,7 @@
-//! IAM and STS speak the same protocol, forms that are answered with XML: the
-//! actions that rotation functions call.
+//! The query protocol of IAM and STS, forms that are answered with XML: the actions that
+//! rotation functions call.
 //!
-//! IAM's eventual consistency is left out: a key works from the moment it is
-//! made, for each side alike.
+//! IAM's eventual consistency is left out: a key works immediately, for both sides.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,8 +13,8 @@ use super::user::{Key, User};
 /// The fields of a form.
 pub type Form = BTreeMap<String, String>;
 
-/// Answers a call that was signed with the access key `signer`, with the body
-/// of the answer's result element.
+/// Answers a call that was signed with the access key `signer`, and returns the body of the
+/// result element.
 ///
 /// # Errors
 ///
@@ -34,8 +33,7 @@ pub fn answer(
     match action {
         "GetCallerIdentity" => Ok(identity(signer, user)),
         "GetAccessKeyLastUsed" => last_used(user, form),
-        // What it holds is of no matter to the caller, which looks only at
-        // whether it fails.
+        // The caller uses only whether it fails, not the content.
         "GetAccountAuthorizationDetails" => Ok("<UserDetailList/><GroupDetailList/>\
              <RoleDetailList/><Policies/><IsTruncated>false</IsTruncated>"
             .to_owned()),
@@ -90,7 +88,7 @@ fn of_the_user(user: &mut User, action: &str, form: &Form) -> Result<String, Ref
 fn tags(user: &User) -> String {
     let mut text = "<Tags>".to_owned();
     for (key, value) in user.tags() {
-        // Text grows without fail.
+        // Writing to a string does not fail.
         let _ = write!(
             text,
             "<member><Key>{key}</Key><Value>{value}</Value></member>"
@@ -102,7 +100,7 @@ fn tags(user: &User) -> String {
 fn list(user: &User) -> String {
     let mut text = format!("<UserName>{}</UserName><AccessKeyMetadata>", user.name);
     for key in user.keys() {
-        // Text grows without fail.
+        // Writing to a string does not fail.
         let _ = write!(text, "<member>{}</member>", metadata(&user.name, key));
     }
     text + "</AccessKeyMetadata><IsTruncated>false</IsTruncated>"

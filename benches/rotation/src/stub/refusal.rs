@@ -1,11 +1,11 @@
-//! What the stub says no with.
+//! The stub's errors.
 
-/// A service's refusal.
+/// A service's error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The code, such as `ResourceNotFoundException`.
     pub code: &'static str,
-    /// What it is about.
+    /// The details.
     pub message: String,
 }
 

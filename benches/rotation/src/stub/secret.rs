@@ -1,6 +1,6 @@
-//! A secret of Secrets Manager: versions, and the labels that move among them.
+//! A secret of Secrets Manager: its versions and their labels.
 //!
-//! As the API reference has it for `PutSecretValue`, `GetSecretValue` and
+//! It follows the API reference of `PutSecretValue`, `GetSecretValue`, and
 //! `UpdateSecretVersionStage`, for one secret and without encryption.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ pub const CURRENT: &str = "AWSCURRENT";
 pub const PENDING: &str = "AWSPENDING";
 pub const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// A version. One that a rotation has begun has no value yet.
+/// A version. After the start of a rotation, it has no value.
 #[derive(Debug)]
 struct Version {
     value: Option<String>,
@@ -31,7 +31,7 @@ impl Version {
     }
 }
 
-/// What `GetSecretValue` answers with.
+/// The result of `GetSecretValue`.
 #[derive(Debug)]
 pub struct Found<'secret> {
     pub id: &'secret str,
@@ -48,8 +48,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Returns the labels of each version that has some, as `DescribeSecret`
-    /// does.
+    /// Returns the labels of each labelled version, like `DescribeSecret`.
     pub fn labels(&self) -> BTreeMap<&str, Vec<&str>> {
         self.versions
             .iter()
@@ -68,12 +67,12 @@ impl Secret {
             .map(|(id, _)| id.as_str())
     }
 
-    /// Returns a version with its value: the one asked for, which has to carry
-    /// the label where one is given too; or the label's; or AWSCURRENT's.
+    /// Returns a version with its value: the version with this ID, which must carry the label
+    /// if one is specified, or the label's version, or AWSCURRENT's.
     ///
     /// # Errors
     ///
-    /// Refuses where there is no such version, or it has no value.
+    /// Refuses if there is no such version, or it has no value.
     pub fn value(&self, id: Option<&str>, label: Option<&str>) -> Result<Found<'_>, Refusal> {
         let missing = || Refusal::new("ResourceNotFoundException", "there is no such value");
         let id = match id {
@@ -123,8 +122,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Refuses where the label is on a version other than `from`, or `to` does
-    /// not exist.
+    /// Refuses if the label is on a version other than `from`, or `to` does not exist.
     pub fn move_label(
         &mut self,
         label: &str,
@@ -156,8 +154,7 @@ impl Secret {
         self.last_rotated
     }
 
-    /// Moves all that has happened back in time, also as labels tell that end
-    /// with the seconds since 1970.
+    /// Moves the history back in time, including labels that end with seconds since 1970.
     pub fn age(&mut self, by: Duration) {
         self.last_rotated = self.last_rotated.map(|ended| ended.before(by));
         let aged = |label: &String| {
@@ -174,7 +171,7 @@ impl Secret {
         }
     }
 
-    /// Begins a rotation: the version is AWSPENDING and has no value.
+    /// Starts a rotation: the version gets AWSPENDING and has no value.
     pub fn begin_rotation(&mut self, id: &str) {
         self.attach(PENDING, id);
         self.forget_unlabelled();
@@ -187,7 +184,7 @@ impl Secret {
         self.forget_unlabelled();
     }
 
-    /// Puts a label on a version. AWSPREVIOUS follows AWSCURRENT by itself.
+    /// Puts a label on a version. AWSPREVIOUS follows AWSCURRENT automatically.
     fn attach(&mut self, label: &str, to: &str) {
         if label == CURRENT {
             let before = self.carrier(CURRENT).map(str::to_owned);
@@ -210,8 +207,8 @@ impl Secret {
         }
     }
 
-    /// A version without labels is deprecated: it is not described, and Secrets
-    /// Manager deletes it in its own time.
+    /// A version without labels is deprecated: it is not described, and Secrets Manager deletes
+    /// it eventually.
     fn forget_unlabelled(&mut self) {
         self.versions
             .retain(|_, version| !version.labels.is_empty());

@@ -1,4 +1,4 @@
-//! One endpoint: TLS, HTTP, and the answer after its delay.
+//! An endpoint: TLS, HTTP, and the delayed response.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use super::account::Account;
 use super::calls::Call;
 use super::service::Service;
 
-/// What the endpoints of one account share.
+/// What the endpoints of an account share.
 pub struct Shared {
     pub account: Mutex<Account>,
     pub calls: Mutex<Vec<Call>>,
@@ -28,13 +28,13 @@ pub struct Shared {
     pub delay: Duration,
 }
 
-/// Answers every client, until it is dropped.
+/// Serves all clients until it is dropped.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, service: Service, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // A connection that is gone again is nobody's loss.
+                // A connection that was closed again is ignored.
                 let Ok((stream, _)) = accepted else { continue };
                 let (tls, shared) = (tls.clone(), Arc::clone(&shared));
                 connections.spawn(converse(stream, tls, service, shared));
@@ -44,8 +44,8 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, service: Service, sh
     }
 }
 
-/// Answers one connection's requests. That it breaks off is the client's affair:
-/// processes are killed when they have been measured.
+/// Serves one connection. Errors are ignored, because processes are killed after they have been
+/// measured.
 async fn converse(stream: TcpStream, tls: TlsAcceptor, service: Service, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let Ok(stream) = tls.accept(stream).await else {
@@ -105,12 +105,12 @@ async fn answer(
     response
 }
 
-/// Waits more exactly than the runtime's timer, which counts milliseconds.
+/// Waits more precisely than the runtime's timer, which has milliseconds.
 async fn wait_until(moment: Instant) {
     if moment <= Instant::now() {
         return;
     }
     let sleep = move || std::thread::sleep(moment.saturating_duration_since(Instant::now()));
-    // Fails only where the runtime is going down.
+    // Fails only if the runtime shuts down.
     let _ = tokio::task::spawn_blocking(sleep).await;
 }

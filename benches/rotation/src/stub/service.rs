@@ -1,4 +1,4 @@
-//! From a request to an answer, in the protocol of its service.
+//! From a request to a response, in the service's protocol.
 
 use hyper::HeaderMap;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub enum Service {
     Sts,
 }
 
-/// An answer, and what it was an answer to.
+/// A response, and the action that it answers.
 pub struct Answer {
     /// Such as `iam:CreateAccessKey`.
     pub action: String,
@@ -136,8 +136,8 @@ fn status(refusal: &Refusal) -> u16 {
     }
 }
 
-/// Returns the ID of the access key that a request is signed with. The signature
-/// itself is not checked.
+/// Returns the ID of the access key that a request is signed with. The signature itself is not
+/// verified.
 fn signer(headers: &HeaderMap) -> Option<&str> {
     let authorization = header(headers, "authorization")?;
     let (_, scope) = authorization.split_once("Credential=")?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::refusal::Refusal;
 use crate::moment::Moment;
 
-/// How many keys a user may have, active or not.
+/// The maximum number of keys of a user, active or not.
 ///
 /// Source: "IAM and AWS STS quotas" in the IAM User Guide.
 const KEYS_PER_USER: usize = 2;
@@ -18,7 +18,7 @@ pub struct Key {
     pub secret: String,
     pub active: bool,
     pub created: Moment,
-    /// How often a call was signed with it.
+    /// The number of calls that were signed with it.
     pub uses: u64,
 }
 
@@ -60,15 +60,15 @@ impl User {
         self.tags.remove(key);
     }
 
-    /// Moves all that has happened back in time.
+    /// Moves the history back in time.
     pub fn age(&mut self, by: Duration) {
         for key in &mut self.keys {
             key.created = key.created.before(by);
         }
     }
 
-    /// Notes that a call is signed with a key, and returns whether the key
-    /// signs: it is the user's and active.
+    /// Records that a call is signed with a key, and returns whether the signature is valid:
+    /// the key is the user's and active.
     pub fn signs(&mut self, id: &str) -> bool {
         let key = self.keys.iter_mut().find(|key| key.id == id && key.active);
         match key {
@@ -80,7 +80,7 @@ impl User {
         }
     }
 
-    /// Makes a key.
+    /// Creates a key.
     ///
     /// # Errors
     ///
@@ -101,11 +101,11 @@ impl User {
         Ok(key)
     }
 
-    /// Makes a key active or inactive.
+    /// Activates or deactivates a key.
     ///
     /// # Errors
     ///
-    /// Refuses where there is no such key.
+    /// Refuses if there is no such key.
     pub fn set_active(&mut self, id: &str, active: bool) -> Result<(), Refusal> {
         self.find(id)?.active = active;
         Ok(())
@@ -115,7 +115,7 @@ impl User {
     ///
     /// # Errors
     ///
-    /// Refuses where there is no such key.
+    /// Refuses if there is no such key.
     pub fn delete(&mut self, id: &str) -> Result<(), Refusal> {
         self.find(id)?;
         self.keys.retain(|key| key.id != id);

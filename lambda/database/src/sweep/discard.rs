@@ -28,8 +28,7 @@ pub(crate) async fn discard<P: Ports>(
 ) -> Result<(), Error> {
     let secret = &pin.secret;
     let administrator = administrator(ports, pin).await?;
-    // The labels are read again: the server is told nothing if it might discard AWSCURRENT's
-    // own password.
+    // The labels are read again, because the server might now discard AWSCURRENT's own password.
     let stages = describe(ports, secret).await?.stages;
     let after = pin.old_password.unwrap_or(Duration::MAX);
     let now = ports.clock().moment();

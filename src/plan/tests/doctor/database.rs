@@ -98,7 +98,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
     };
     let stack = deployed(&model, "CREATE_COMPLETE");
     let found = look(&model, Some(stack), Vec::new(), vec![database]);
-    // What `status` tells of has a finding that says what to do.
+    // Each problem that `status` reports has a finding with a remedy.
     assert!(state == State::Ok || !found.is_empty(), "{state}");
     found
 }

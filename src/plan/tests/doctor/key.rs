@@ -331,7 +331,7 @@ fn an_old_key_stays_longer_than_it_should() {
         &evidence,
         "`keyrota doctor --fix`",
     );
-    // The next rotation sees to it.
+    // The next rotation removes it.
     assert_eq!(old_key("until_next_rotation", |_| {}), []);
     // Where the current key does not work, the old one may be all that there is.
     let broken = old_key(&hours(1, 2), |it| it.seen.keys[0].active = false);

@@ -67,7 +67,7 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         reported: changed.reported,
     };
     let found = look(&model, Some(changed.stack), vec![key], Vec::new());
-    // What `status` tells of has a finding that says what to do.
+    // Each problem that `status` reports has a finding with a remedy.
     assert!(state == State::Ok || !found.is_empty(), "{state}");
     found
 }

@@ -135,7 +135,7 @@ fn what_the_last_look_does_not_find_is_fixed() {
     assert_eq!(told(&[off()]), [("rotation-off", false)]);
     assert_eq!(told(&[off(), Vec::new()]), [("rotation-off", true)]);
     assert_eq!(told(&[off(), off()]), [("rotation-off", false)]);
-    // What came to light on the way is told, too.
+    // A fault that appears meanwhile is reported too.
     let looks = [off(), overdue(), overdue()];
     let expected = [("rotation-off", true), ("rotation-overdue", false)];
     assert_eq!(told(&looks), expected);

@@ -110,7 +110,7 @@ fn the_stack_is_busy_for_long() {
     // Nothing else can be said of a stack that is being made.
     let found_new = since("2026-11-02T08:59:00Z", false);
     expect(&found_new, "stack-busy", None, &[], "describe-stack-events");
-    // Nothing is mended that CloudFormation is at work on.
+    // Nothing is fixed while CloudFormation updates the stack.
     let found = found(|it| {
         it.stack.status = StackStatus("UPDATE_IN_PROGRESS".to_owned());
         it.stack.since = Some(at(NOW));

@@ -3,16 +3,16 @@
     python -m keyrota_emulator --port PORT [--verbose]
     python -m keyrota_emulator --check
 
-The parent holds the other end of standard input. Its one line, ``ID SECRET``, is the access
-key of the root of account 000000000000: neither the command line nor the environment, which
-the functions' processes could look at, has it. At the end of the input, whatever ended the
-parent, and at SIGTERM or SIGINT, the emulator kills the functions' processes, removes its
-temporary directory, and is gone. Unless the port was left to the emulator (``--port 0``: the
-port is then the one line on standard output), nothing is written to standard output; warnings
+The parent holds the other end of standard input. Its only line, ``ID SECRET``, is the access
+key of the root of account 000000000000. It is in neither the command line nor the environment,
+which the functions' processes could read. At the end of the input (however the parent ended)
+and at SIGTERM or SIGINT, the emulator kills the functions' processes, removes its
+temporary directory, and exits. Unless the emulator chooses the port (``--port 0``: then the
+port is the only line on standard output), nothing is written to standard output. Warnings
 go to standard error.
 
-Health: GET /_ministack/health. Reset: POST /_ministack/reset, signed by root. Every other
-access key is one that IAM here has created.
+Health: GET /_ministack/health. Reset: POST /_ministack/reset, signed by root. All other
+access keys are those that this IAM has created.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEPT_VARIABLES = ("LANG", "LC_ALL", "PATH", "TZ")
 
 
 def main() -> int:
-    """Runs the program; returns its exit code where it does not serve."""
+    """Runs the program; returns its exit code if it does not serve."""
     parser = argparse.ArgumentParser(prog="keyrota_emulator", description="keyrota's local AWS")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--port", type=int, help="the port on 127.0.0.1; 0 for any free one")
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _first_line() -> str:
-    """Returns the first line of standard input, and leaves what follows it there."""
+    """Returns the first line of standard input without reading further."""
     line = b""
     while len(line) < _LONGEST_LINE and (byte := os.read(0, 1)) not in (b"", b"\n"):
         line += byte
@@ -76,7 +76,7 @@ def _first_line() -> str:
 
 
 def _set_environment(directory: str, port: int, verbose: bool) -> None:
-    """Leaves of the environment only what ministack is meant to read, much of it at import."""
+    """Reduces the environment to what ministack may read, much of it at import."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     os.environ.clear()
     os.environ.update(
@@ -96,7 +96,7 @@ def _set_environment(directory: str, port: int, verbose: bool) -> None:
         TMPDIR=directory,
     )
     tempfile.tempdir = directory
-    # It warns at every start that signing needs a package; keyrota's keys only encrypt.
+    # It warns at every start that signing needs a package, but keyrota's keys only encrypt.
     logging.getLogger("kms").setLevel(logging.ERROR)
 
 
@@ -111,10 +111,10 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
 def _serve(listener: socket.socket, directory: str, key_line: str, announce: bool) -> int:
     """Installs the additions and serves ministack until the process ends.
 
-    Returns an exit code where root's key is none.
+    Returns an exit code if root's key is invalid.
 
-    ministack's own ``main`` would bind the port itself, write a PID file and print to
-    standard output; the application it serves is the same.
+    ministack's own ``main`` would bind the port itself, write a PID file, and print to
+    standard output. The application is the same.
     """
     from hypercorn.asyncio import serve
     from hypercorn.config import Config

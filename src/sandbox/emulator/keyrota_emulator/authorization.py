@@ -1,13 +1,13 @@
-"""What is missing where ministack decides whether a request is allowed.
+"""Adds what ministack's authorization of requests lacks.
 
 * Policy variables: ``${aws:username}`` in a policy is the caller's name.
   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 * The condition keys of Secrets Manager that come from the secret itself.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
-* The resource of GetAccessKeyLastUsed, which is the user whose key it is: see
+* The resource of GetAccessKeyLastUsed, which is the key's user: see
   list_awsidentityandaccessmanagementiam.html next to that page.
-* Transport: the emulator speaks plain HTTP on the loopback, and has it stand for TLS, so
-  that a bucket policy that refuses ``aws:SecureTransport`` false does not refuse everyone.
+* Transport: the emulator serves plain HTTP on the loopback and treats it as TLS, so
+  that a bucket policy that denies ``aws:SecureTransport`` false does not deny everyone.
 * The last use of each access key, which is recorded here because every signed request
   passes here.
 """
@@ -44,14 +44,14 @@ def install() -> None:
 
 
 def allows(caller: str, action: str, arn: str, conditions: dict[str, Any] | None = None) -> bool:
-    """Says whether a caller may do something that a service does in the caller's name."""
+    """Returns whether a caller may do something that a service does on its behalf."""
     return refusal(caller, action, arn, conditions) is None
 
 
 def refusal(
     caller: str, action: str, arn: str, conditions: dict[str, Any] | None = None
 ) -> Any:
-    """Returns why a caller may not do what a service does in its name; None where it may."""
+    """Returns why a caller may not do what a service does on its behalf; None if it may."""
     service = action.partition(":")[0]
     if service == "secretsmanager":
         conditions = {**_secret_conditions(arn), **(conditions or {})}
@@ -99,7 +99,7 @@ def _enforce(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _secret_conditions(arn: str) -> dict[str, Any]:
-    """Returns the condition keys to which the secret itself gives a value."""
+    """Returns the condition keys whose values come from the secret."""
     secret = secretsmanager._resolve(arn)[1] if arn.startswith("arn:") else None
     if not secret:
         return {}
@@ -113,7 +113,7 @@ def _secret_conditions(arn: str) -> dict[str, Any]:
 
 
 def _resolve_principal(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives the variables in the resources and conditions of a caller's policies their values."""
+    """Replaces the variables in the resources and conditions of a caller's policies."""
 
     def resolve_principal(*arguments: Any, **options: Any) -> Any:
         principal = original(*arguments, **options)

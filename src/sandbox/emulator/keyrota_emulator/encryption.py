@@ -1,8 +1,8 @@
 """The use of a customer managed KMS key for a secret's value.
 
-Secrets Manager uses the key in the caller's name: whoever reads the value needs
-``kms:Decrypt``, whoever stores one ``kms:GenerateDataKey`` and ``kms:Decrypt``, in the
-encryption context ``SecretARN`` and by way of Secrets Manager.
+Secrets Manager uses the key on the caller's behalf. To read the value, a caller needs
+``kms:Decrypt``. To store one, it needs ``kms:GenerateDataKey`` and ``kms:Decrypt``, in the
+encryption context ``SecretARN`` and via Secrets Manager.
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
 
 Nothing is encrypted here: only the permission and the key's state are checked.

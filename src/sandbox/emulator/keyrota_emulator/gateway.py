@@ -1,20 +1,20 @@
-"""The entrance: who may send a request at all, and that no service acts on an unsigned one.
+"""Admission: which requests are served at all. No service acts on an unsigned request.
 
 Every process of this machine, and every page that a browser shows, can reach a port of
-127.0.0.1. So a request is refused here, before ministack sees it,
+127.0.0.1. Therefore a request is refused here, before ministack sees it,
 
 * if its ``Host`` is not this machine's loopback: a page whose own name resolves to
-  127.0.0.1 (DNS rebinding) sends that name. The port is not looked at, since a proxy
-  before the emulator has another one, and a forged name is what gives a page away;
-* if it carries what only browsers send for a page (``Origin``, ``Sec-Fetch-Site``), or is
-  a preflight. No answer has a header of CORS;
+  127.0.0.1 (DNS rebinding) sends that name. The port is not checked, since a proxy
+  before the emulator has another one, and the forged name reveals such a page;
+* if it has a header that only browsers send for a page (``Origin``, ``Sec-Fetch-Site``), or is
+  a preflight. No response has a CORS header;
 * if it is not signed in its ``Authorization`` header with SigV4. ministack checks that
   signature, root's like any other; presigned URLs are refused, since nothing needs them;
-* if its path is one of ministack's own (they begin with ``/_``), but for two: the health,
-  which says nothing, and the reset, which only root may ask for.
+* if its path is one of ministack's own (they begin with ``/_``), except for two: the health,
+  which reveals nothing, and the reset, which only root may request.
 
 What ministack serves without credentials (function URLs, websites in S3, OAuth, load
-balancers, downloads, messages that were sent) is off altogether.
+balancers, downloads, messages that were sent) is disabled.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 def install() -> None:
-    """Turns off what ministack serves without credentials."""
+    """Disables what ministack serves without credentials."""
     put(app, "_handle_pre_body_request", _serve_nothing)
     put(app, "_handle_post_body_shortcuts", _serve_nothing)
     put(app, "_handle_special_data_plane_request", _serve_nothing)
@@ -54,13 +54,13 @@ def install() -> None:
 
 
 def guarded(application: Application) -> Application:
-    """Returns an application that sees only the requests that may be sent."""
+    """Returns an application that receives only admitted requests."""
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await application(scope, receive, send)
         elif scope["type"] != "http":
-            # ASGI has a refused handshake closed before it was accepted.
+            # In ASGI, a handshake is refused by closing it before it is accepted.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         elif scope["path"] == HEALTH and scope["method"] == "GET":
@@ -78,7 +78,7 @@ def guarded(application: Application) -> Application:
 
 
 def _foreign(scope: Scope) -> tuple[int, str] | None:
-    """Returns why a request is not one of a program on this machine."""
+    """Returns why a request does not come from a program on this machine."""
     headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in scope["headers"]
@@ -92,7 +92,7 @@ def _foreign(scope: Scope) -> tuple[int, str] | None:
 
 
 def _unsigned(scope: Scope) -> tuple[int, str] | None:
-    """Returns why a request is not signed in the one way that is served."""
+    """Returns why a request is not signed in the supported way."""
     headers = [value for name, value in scope["headers"] if name.lower() == b"authorization"]
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     if any(name.lower() in _SIGNED_IN_QUERY for name in query):
@@ -103,7 +103,7 @@ def _unsigned(scope: Scope) -> tuple[int, str] | None:
 
 
 async def _reset(scope: Scope) -> tuple[int, str]:
-    """Forgets everything, if it is root who asks. The request has no body."""
+    """Resets everything if root requests it. The request has no body."""
     raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
     headers = scope["headers"]
     iam_evaluator.pin_signed_request("POST", raw_path.decode("latin-1"), {}, headers)
@@ -118,12 +118,12 @@ async def _reset(scope: Scope) -> tuple[int, str]:
 
 
 async def _serve_nothing(*_: Any, **__: Any) -> None:
-    """Stands for ministack's routes that ask for no credentials."""
+    """Replaces ministack's routes that need no credentials."""
     return None
 
 
 def _signed_only(handler: Handler) -> Handler:
-    """Has a service act only where the request's signature has been found to be right."""
+    """Lets a service act only if the request's signature was verified."""
 
     async def handle(*arguments: Any) -> Any:
         if not iam_evaluator._verified_key.get():

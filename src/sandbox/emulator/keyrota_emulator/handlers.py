@@ -1,9 +1,9 @@
-"""What CloudFormation may do for a caller: no more than the caller itself.
+"""Limits CloudFormation to the permissions of its caller.
 
 A stack without a role of its own acts with the caller's permissions, in forward access
-sessions. ministack's stacks act with every permission; here each creation, change and
-deletion of a resource first asks for what the schema of its type says that its handler
-needs. ``handlers.json`` is cut from those schemas, and a test compares it with them.
+sessions. ministack's stacks act with every permission. Here each creation, change, and
+deletion of a resource first checks the permissions that the type's schema says its handler
+needs. ``handlers.json`` is extracted from those schemas, and a test compares them.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
@@ -147,7 +147,7 @@ _caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default=
 
 @dataclasses.dataclass(frozen=True)
 class _Subject:
-    """A resource, which need not be there yet."""
+    """A resource, which need not exist yet."""
 
     kind: str
     logical_id: str
@@ -156,30 +156,30 @@ class _Subject:
     properties: Properties
 
     def name(self, property_name: str) -> str:
-        """Returns its name, or one as CloudFormation would make it."""
+        """Returns its name, or one as CloudFormation would generate it."""
         given = self.physical_id or self.properties.get(property_name)
         return given or f"{self.stack}-{self.logical_id}-000000000000"
 
     def tags(self) -> dict[str, str]:
-        """Returns the tags that it has or is to get."""
+        """Returns the tags that it has or will get."""
         tags = self.properties.get("Tags") or []
         return {tag["Key"]: str(tag["Value"]) for tag in tags}
 
 
 def install() -> None:
-    """Has each resource operation ask first."""
+    """Makes each resource operation check its permissions first."""
     put(stacks, "_provision_resource", _provision(stacks._provision_resource))
     put(stacks, "_update_resource", _update(stacks._update_resource))
     put(stacks, "_delete_resource", _delete(stacks._delete_resource))
 
 
 def begin(access_key_id: str) -> None:
-    """Notes who calls CloudFormation, and in whose name it will act."""
+    """Records the caller of CloudFormation, on whose behalf it will act."""
     _caller.set(access_key_id)
 
 
 def calling() -> str:
-    """Returns the access key of whoever calls CloudFormation; root's counts like any."""
+    """Returns the access key of CloudFormation's caller, which can be root."""
     return _caller.get()
 
 
@@ -191,9 +191,9 @@ def schemas() -> dict[str, dict[str, list[str]]]:
 
 
 def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
-    """Returns what an operation on a resource calls.
+    """Returns the actions that an operation on a resource calls.
 
-    One that makes or changes it may read it at the end, for its attributes.
+    One that creates or changes it may read it at the end, for its attributes.
     """
     handlers = schemas().get(kind, {})
     actions = set(handlers.get(operation, ()))
@@ -207,7 +207,7 @@ def needed(kind: str, operation: str, *properties: Properties) -> list[str]:
 
 
 def _has(properties: Properties, name: str) -> bool:
-    """Says whether a property is there and not empty."""
+    """Returns whether a property is present and not empty."""
     value: Any = properties
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None
@@ -256,7 +256,7 @@ def _delete(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
-    """Fails a resource where the caller lacks a permission, as CloudFormation says it."""
+    """Fails a resource if the caller lacks a permission, with CloudFormation's message."""
     caller = _caller.get()
     if not caller:
         return
@@ -276,7 +276,7 @@ def _ask(operation: str, subject: _Subject, *properties: Properties) -> None:
 def _asked(
     operation: str, subject: _Subject, action: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields what an action is asked for: each ARN with the keys of its conditions."""
+    """Yields what an action is checked for: each ARN with its condition keys."""
     arns = _arns(subject)
     for arn in arns.get(action) or arns.get(action.partition(":")[0]) or ["*"]:
         conditions: dict[str, Any] = {}
@@ -288,8 +288,8 @@ def _asked(
             conditions["iam:PolicyARN"] = arns["iam"][0]
         if subject.kind in ("AWS::KMS::Key", "AWS::SecretsManager::Secret"):
             prefixes = ["aws:RequestTag" if operation == "create" else "aws:ResourceTag"]
-            # A key that is made without a permission to tag it is not made at all, and
-            # what follows in the same handler finds it with its tags.
+            # Without the permission to tag it, a key is not created at all, and
+            # the handler's later calls find it with its tags.
             if action not in ("kms:CreateKey", "kms:TagResource"):
                 prefixes.append("aws:ResourceTag")
             for prefix in prefixes:
@@ -299,7 +299,7 @@ def _asked(
 
 
 def _arns(subject: _Subject) -> Arns:
-    """Returns what the actions of a type's handlers act on, by action or service."""
+    """Returns the resources of the actions of a type's handlers, by action or service."""
     properties = subject.properties
     match subject.kind:
         case "AWS::CloudWatch::Alarm":
@@ -378,7 +378,7 @@ def _arn(service: str, resource: str) -> str:
 
 
 def _role_arn(name: str) -> str:
-    """Returns the ARN of a role, which has a path where the role has one."""
+    """Returns the ARN of a role, with the role's path if it has one."""
     role = iam._roles.get(name)
     return role["Arn"] if role else _iam_arn("role", {}, name)
 

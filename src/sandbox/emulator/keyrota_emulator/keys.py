@@ -1,4 +1,4 @@
-"""IAM access keys: the quota of two, whose they are, and when they were last used.
+"""IAM access keys: the quota of two, their users, and their last use.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
@@ -24,7 +24,7 @@ Operation = Callable[[Parameters], Answer]
 
 
 def install() -> None:
-    """Puts this module's operations in the place of ministack's."""
+    """Replaces ministack's operations by this module's."""
     for name, replacement in {
         "CreateAccessKey": _create_access_key,
         "DeleteAccessKey": _delete_access_key,
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def record_use(key_id: str, service: str, region: str) -> None:
-    """Notes that a key has signed a request; temporary keys are not noted."""
+    """Records that a key has signed a request, unless it is temporary."""
     if key_id in iam._access_keys:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         _last_used[key_id] = (now, service, region)
@@ -62,7 +62,7 @@ def _create_access_key(original: Operation) -> Operation:
 
 
 def _delete_access_key(original: Operation) -> Operation:
-    """DeleteAccessKey: only a key of the named user, who is the one that IAM authorized.
+    """DeleteAccessKey: only a key of the named user, for whom IAM authorized it.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html
     """

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection on the loopback, as far as it can be told.
+"""Finds the owner of the other end of a loopback connection, as far as that is possible.
 
 A port of 127.0.0.1 can be reached by every user of this machine, and by every page that a
 browser on it shows.
@@ -18,12 +18,12 @@ _CONNECTIONS = pathlib.Path("/proc/net/tcp")
 
 
 def is_named(host: str) -> bool:
-    """Says whether a Host header names this machine's loopback, with a port or without."""
+    """Returns whether a Host header names this machine's loopback, with or without a port."""
     return _HOST.fullmatch(host) is not None
 
 
 def is_own(port: int) -> bool:
-    """Says whether a process of this user holds the other end, where Linux tells."""
+    """Returns whether a process of this user holds the other end, if Linux reports it."""
     try:
         table = _CONNECTIONS.read_text()
     except OSError:
@@ -32,7 +32,7 @@ def is_own(port: int) -> bool:
 
 
 def owner(table: str, port: int) -> int | None:
-    """Returns the user who holds the end of a connection at a port of 127.0.0.1.
+    """Returns the user that holds the end of a connection at a port of 127.0.0.1.
 
     The table is that of ``/proc/net/tcp`` (proc_net_tcp in the Linux kernel's documentation),
     whose addresses are in the byte order of the machine.

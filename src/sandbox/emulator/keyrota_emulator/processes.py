@@ -1,12 +1,12 @@
-"""The processes that functions run in: what they see, and that none is left behind.
+"""The functions' processes: their environment, and that none is left behind.
 
-ministack runs a function as a local process and hands it the whole environment of the
-server. Here such a process sees what Lambda gives it and AWS_ENDPOINT_URL, and nothing
+ministack runs a function as a local process with the whole environment of the
+server. Here such a process gets the variables that Lambda sets and AWS_ENDPOINT_URL, and nothing
 else: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
-It takes its events from the Runtime API, an HTTP server on a port of its own, which knows no
-credentials. So that server answers this user's processes alone, and no web page: anybody
-else could take an event away, or answer it in the function's place.
+It gets its events from the Runtime API, an HTTP server on its own port, which checks no
+credentials. Therefore that server answers only this user's processes, and no web page: anyone
+else could receive an event, or answer it in the function's place.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ending = False
 
 
 class FunctionProcess(subprocess.Popen[Any]):
-    """A function's process: the leader of a group of its own, ended with the emulator."""
+    """A function's process: the leader of its own group, which ends with the emulator."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options.setdefault("stdin", subprocess.DEVNULL)
@@ -47,13 +47,13 @@ class FunctionProcess(subprocess.Popen[Any]):
             _alive.add(self)
 
     def send_signal(self, sig: int) -> None:
-        """Signals the whole group, so that what a function has started ends with it."""
+        """Signals the whole group, so that a function's child processes end with it."""
         if self.poll() is None:
             os.killpg(self.pid, sig)
 
 
 class _Substitute(ModuleType):
-    """A module in which some names have another value."""
+    """A module with some names replaced."""
 
     def __init__(self, module: ModuleType, **names: Any) -> None:
         super().__init__(module.__name__)
@@ -66,10 +66,10 @@ class _Substitute(ModuleType):
 
 def install(endpoint_url: str) -> None:
     """Makes ministack's two modules that start processes use this module's environment."""
-    # The Runtime API writes an event's head and body apart. The kernel would hold the body
+    # The Runtime API writes an event's head and body separately. The kernel would hold the body
     # back until the head is acknowledged, 40 ms later, at each invocation.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-    # No other server in this process is made of these classes.
+    # No other server in this process uses these classes.
     socketserver.BaseServer.verify_request = _verify_request
     http.server.BaseHTTPRequestHandler.parse_request = _parse_request(
         http.server.BaseHTTPRequestHandler.parse_request
@@ -92,7 +92,7 @@ def _verify_request(
 
 
 def _parse_request(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Refuses what only a browser sends, and another name for this machine than its loopback."""
+    """Refuses headers that only a browser sends, and host names other than the loopback's."""
 
     def parse_request(handler: http.server.BaseHTTPRequestHandler) -> bool:
         if not original(handler):
@@ -108,7 +108,7 @@ def _parse_request(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def end_all() -> None:
-    """Kills every function's process group, and lets none start from now on."""
+    """Kills every function's process group, and prevents new ones."""
     global _ending
     with _lock:
         _ending = True

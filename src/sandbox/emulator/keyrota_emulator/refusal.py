@@ -1,10 +1,10 @@
-"""An error of AWS, on its way from where it is found to where it is answered."""
+"""An AWS error that an operation raises and its service answers with."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """An error as AWS answers it: a code, and a message for people."""
+    """An error in an AWS response: a code, and a message for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

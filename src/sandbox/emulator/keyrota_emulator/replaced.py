@@ -1,8 +1,8 @@
 """The names of ministack that this package uses or replaces, and the check that they exist.
 
 ministack promises no interface to code that runs inside it, so it is pinned to one
-version and every name is looked up before anything starts: a changed name is then one
-clear sentence and not a rotation that silently does nothing.
+version, and every name is looked up before anything starts. A changed name is then one
+clear error instead of a rotation that silently does nothing.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def _missing_entries(
 
 
 def put(module: ModuleType, name: str, replacement: Any) -> None:
-    """Replaces a name of ministack, which must be one that ``problems`` looks for."""
+    """Replaces a name of ministack, which ``problems`` must check."""
     if name not in NAMES.get(module.__name__, ()):
         raise KeyError(f"{module.__name__}.{name} is replaced but not listed in NAMES")
     setattr(module, name, replacement)

@@ -1,7 +1,7 @@
-"""CloudFormation resource types that ministack lacks, or that differ from AWS in what matters.
+"""CloudFormation resource types that ministack lacks or implements differently from AWS.
 
 A handler's ``create(logical_id, properties, stack_name)`` returns the physical ID, which is
-what ``Ref`` gives, and the attributes of ``Fn::GetAtt``; whatever it raises fails the
+what ``Ref`` returns, and the attributes of ``Fn::GetAtt``. An exception fails the
 resource, and with it the stack operation.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SecretsManager.html
@@ -78,7 +78,7 @@ def install() -> None:
 
 
 def _before_create(resource_type: str, check: Callable[[Properties], None]) -> None:
-    """Makes the creation of a type fail where the check raises."""
+    """Makes the creation of a type fail if the check raises."""
     handler = provisioners._RESOURCE_HANDLERS[resource_type]
     create = handler["create"]
 
@@ -90,7 +90,7 @@ def _before_create(resource_type: str, check: Callable[[Properties], None]) -> N
 
 
 def _refuse_existing(name_property: str, existing: Any) -> Callable[[Properties], None]:
-    """Refuses a name in use, which ministack would silently overwrite."""
+    """Refuses a name that exists, which ministack would silently overwrite."""
 
     def check(properties: Properties) -> None:
         name = properties.get(name_property)
@@ -126,7 +126,7 @@ def _create_secret(logical_id: str, properties: Properties, stack_name: str) -> 
 def _update_secret(
     physical_id: str, old: Properties, new: Properties, _stack_name: str
 ) -> Created:
-    """Updates a secret in place; its value only where the template's own value changed."""
+    """Updates a secret in place; its value only if the template's value changed."""
     request = {"SecretId": physical_id}
     for name, default in (("Description", ""), ("KmsKeyId", None)):
         if name in new or name in old:
@@ -159,7 +159,7 @@ def _delete_secret(physical_id: str, _properties: Properties) -> None:
 def _create_rotation_schedule(
     _logical_id: str, properties: Properties, _stack_name: str
 ) -> Created:
-    """Turns rotation on; fails where RotateSecret does. ``Ref`` is the secret's ARN.
+    """Enables rotation; fails if RotateSecret does. ``Ref`` is the secret's ARN.
 
     "RotateImmediatelyOnUpdate: … If you don't specify this value, then by default,
     Secrets Manager rotates the secret immediately."
@@ -188,7 +188,7 @@ def _update_rotation_schedule(
 
 
 def _delete_rotation_schedule(physical_id: str, _properties: Properties) -> None:
-    """Cancels rotation; a secret that is gone, or never had any, needs nothing."""
+    """Cancels rotation, if the secret exists and has a rotation schedule."""
     try:
         rotation.cancel_rotate_secret({"SecretId": physical_id})
     except Refused:
@@ -225,9 +225,9 @@ def _delete_resource_policy(physical_id: str, _properties: Properties) -> None:
 
 
 def _inline_policy(name_property: str, list_property: str) -> dict[str, Any]:
-    """Returns the handlers of an inline policy on one user or role.
+    """Returns the handlers of an inline policy of one user or role.
 
-    ministack's AWS::IAM::Policy does the same for lists of them, and fails where an
+    ministack's AWS::IAM::Policy does the same for lists of them, and fails if an
     entity does not exist.
     """
 
@@ -259,9 +259,9 @@ def _inline_policy(name_property: str, list_property: str) -> dict[str, Any]:
 
 
 def _require_network_permission(properties: Properties) -> None:
-    """Refuses a function in a VPC whose role may not make its network interfaces yet.
+    """Refuses a function in a VPC whose role may not create its network interfaces yet.
 
-    Lambda makes them in the role's name, and tries that when the function is made.
+    Lambda creates them with the role, and tries that when the function is created.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     """

@@ -1,10 +1,10 @@
-"""The account's root, and the sessions of functions: whose key is checked, and how.
+"""The account's root and the sessions of functions: whose signatures are checked, and how.
 
-ministack takes ``test``, an empty key, and any account number for root, and checks no
-signature of root's. Here root has one key, which whoever starts the emulator chooses and
-hands over on standard input, and its signature is checked like that of any other key.
+ministack accepts ``test``, an empty key, and any account number as root, and checks no
+signature of root. Here root has one key, which the parent process chooses and
+passes on standard input, and its signature is checked like that of any other key.
 
-The session that ministack gives a function follows from the function's name alone. Here
+ministack derives a function's session from the function's name alone. Here
 it cannot be guessed.
 """
 
@@ -33,9 +33,9 @@ def parse(line: str) -> tuple[str, str] | None:
 
 
 def install(key: tuple[str, str]) -> None:
-    """Has one key be root's, and none besides."""
+    """Makes one key root's only key."""
     resolve = _resolve_credential(iam_evaluator.resolve_credential, *key)
-    # ministack's modules have these names each for itself.
+    # Each of ministack's modules has its own copy of these names.
     put(iam_evaluator, "resolve_credential", resolve)
     put(s3, "resolve_credential", resolve)
     put(sts, "resolve_credential", resolve)
@@ -46,7 +46,7 @@ def install(key: tuple[str, str]) -> None:
 
 
 def _is_unchecked_root(_access_key_id: str) -> bool:
-    """Root's key, too, is one whose signature is checked."""
+    """The signature of root's key is checked too."""
     return False
 
 
@@ -75,7 +75,7 @@ def _resolve_credential(original: Any, root_id: str, root_secret: str) -> Any:
 
 
 def _execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-    """Returns the session of a function's role, the same each time as long as this runs."""
+    """Returns the session of a function's role, which stays the same while this process runs."""
     account_id, _region = lambda_runtime._account_region_from_function_config(config)
     role_name = config.get("Role", "").rpartition("/")[2]
     function_name = config.get("FunctionName", "function")[:64]

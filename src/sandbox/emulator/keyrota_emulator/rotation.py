@@ -1,18 +1,18 @@
-"""RotateSecret and CancelRotateSecret, and the four steps behind them.
+"""RotateSecret and CancelRotateSecret, and the four steps of a rotation.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CancelRotateSecret.html
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 
-Two things that Secrets Manager does are left out. It rotates a secret when its schedule
-says so: here only RotateSecret and the CloudFormation schedule start a rotation. And it
-retries a failed rotation by itself for a while: here a failed rotation stays as it is,
+Two features of Secrets Manager are left out. It rotates a secret when its schedule
+says so; here only RotateSecret and the CloudFormation schedule start a rotation. And it
+retries a failed rotation for a while; here a failed rotation stays as it is,
 with AWSPENDING where it was, until the next RotateSecret, which is refused and runs the
 pending version's steps again, as the message of that refusal says.
 
 ministack answers every request on one event loop, and the function calls back into it. So
-a rotation is a task of that loop: what changes a secret runs on the loop and needs no
-lock, and only the function's invocation waits on a worker thread.
+a rotation is a task of that loop: code that changes a secret runs on the loop and needs no
+lock, and only the invocation of the function waits on a worker thread.
 """
 
 from __future__ import annotations
@@ -69,19 +69,19 @@ class _Rotation:
 
     @property
     def goes_on(self) -> bool:
-        """Whether neither CancelRotateSecret, a deletion nor a reset has ended the run."""
+        """Whether the run continues: no CancelRotateSecret, deletion, or reset has ended it."""
         return _running.get(self.secret["ARN"]) is self and not self.secret.get("DeletedDate")
 
 
 def install() -> None:
-    """Puts rotation in the place of ministack's stub."""
+    """Replaces ministack's stub by rotation."""
     put(service, "_rotate_secret", answering(rotate_secret))
     added["CancelRotateSecret"] = answering(cancel_rotate_secret)
     put(service, "reset", _reset(service.reset))
 
 
 def use_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Names the event loop that answers requests and runs rotations."""
+    """Sets the event loop that answers requests and runs rotations."""
     global _loop
     _loop = loop
 
@@ -142,7 +142,7 @@ def rotate_secret(data: Request) -> dict[str, Any]:
 
 
 def cancel_rotate_secret(data: Request) -> dict[str, Any]:
-    """CancelRotateSecret: turns the schedule off and stops a rotation after its current step.
+    """CancelRotateSecret: disables the schedule and stops a rotation after its current step.
 
     The labels stay as they are: "If you cancel a rotation in progress, it can leave the
     VersionStage labels in an unexpected state."
@@ -165,7 +165,7 @@ def cancel_rotate_secret(data: Request) -> dict[str, Any]:
 
 
 def _pending_elsewhere(secret: Secret) -> str | None:
-    """Returns the version that is AWSPENDING but not AWSCURRENT."""
+    """Returns the version that has AWSPENDING but not AWSCURRENT."""
     for token, version in secret["Versions"].items():
         if PENDING in version["Stages"] and CURRENT not in version["Stages"]:
             return token
@@ -224,7 +224,7 @@ def _start(rotation: _Rotation) -> None:
 
 
 async def _run(rotation: _Rotation) -> None:
-    """Runs the steps in order and stops at the first that fails."""
+    """Runs the steps in order until one fails."""
     secret, prefix = rotation.secret, "TestRotation" if rotation.is_test else "Rotation"
     _emit(secret, f"{prefix}Started")
     failed_step = None
@@ -250,7 +250,7 @@ async def _run(rotation: _Rotation) -> None:
 
 
 def _complete(rotation: _Rotation) -> str | None:
-    """Records a success; returns ``finishSecret`` where that step moved no label.
+    """Records a success; returns ``finishSecret`` if that step moved no label.
 
     "When rotation is successful, the AWSPENDING staging label might be attached to the
     same version as the AWSCURRENT version, or it might not be attached to any version":

@@ -3,7 +3,7 @@
 Rules: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
 Windows: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 
-Nothing here rotates a secret when its date comes: the emulator only reports the date.
+The emulator only reports the date; it does not rotate a secret on it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Rules = dict[str, Any]
 def problem(rules: Rules) -> str | None:
     """Returns why Secrets Manager would refuse the rules, or nothing.
 
-    A light check: the ranges and the shape of the expression. It does not look for
-    windows that overlap, nor for an hour list that Secrets Manager does not document.
+    It checks only the ranges and the form of the expression. It does not look for
+    overlapping windows, or for an hour list that Secrets Manager does not document.
     """
     expression = rules.get("ScheduleExpression")
     days = rules.get("AutomaticallyAfterDays")
@@ -56,7 +56,7 @@ def next_rotation(rules: Rules | None, after: float) -> float | None:
     """Returns the end of the first window that opens after ``after``, in epoch seconds.
 
     DescribeSecret: "The next rotation is scheduled to occur on or before this date."
-    None where there are no rules.
+    None if there are no rules.
     """
     if not rules:
         return None
@@ -84,7 +84,7 @@ def next_rotation(rules: Rules | None, after: float) -> float | None:
 
 
 def _window(rules: Rules, opens: datetime, in_hours: bool) -> timedelta:
-    """Returns how long a window is: Duration, else one hour or the rest of the UTC day."""
+    """Returns the length of a window: Duration, or else one hour or the rest of the UTC day."""
     if duration := rules.get("Duration"):
         return timedelta(hours=int(duration.removesuffix("h")))
     if in_hours:
@@ -97,10 +97,10 @@ def _midnight(moment: datetime) -> datetime:
 
 
 def _cron_fields(expression: str) -> Any:
-    """Returns EventBridge's reading of a cron expression, or None where it has none.
+    """Returns a cron expression as EventBridge parses it, or None if it cannot.
 
-    The two grammars agree but for an hour step without a start: Secrets Manager
-    documents ``/8``, which EventBridge writes as ``0/8``.
+    The two grammars differ only in an hour step without a start: Secrets Manager
+    documents ``/8``, and EventBridge ``0/8``.
     """
     match = _CRON.fullmatch(expression)
     if match is None:

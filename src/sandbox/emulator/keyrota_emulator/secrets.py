@@ -1,4 +1,4 @@
-"""Secrets Manager's versions, labels and tokens, as its API reference describes them.
+"""Secrets Manager's versions, labels, and tokens, as in its API reference.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/ (each function names its page)
 
@@ -47,7 +47,7 @@ added: dict[str, Callable[[Request], Answer]] = {}
 
 
 def install() -> None:
-    """Puts this module's operations in the place of ministack's."""
+    """Replaces ministack's operations by this module's."""
     put(service, "_create_secret", answering(create_secret))
     put(service, "_get_secret_value", _get_secret_value(service._get_secret_value))
     put(service, "_put_secret_value", answering(put_secret_value))
@@ -60,7 +60,7 @@ def install() -> None:
 
 
 def answering(operation: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Answer]:
-    """Returns the operation with its result, or its refusal, as an HTTP answer."""
+    """Returns the operation with its result or error as an HTTP response."""
 
     def answer(data: Request) -> Answer:
         try:
@@ -72,7 +72,7 @@ def answering(operation: Callable[[Request], dict[str, Any]]) -> Callable[[Reque
 
 
 def found(data: Request) -> Secret:
-    """Returns the secret that a request names, refusing one that cannot be changed."""
+    """Returns the secret that a request names, unless it cannot be changed."""
     _, secret = service._resolve(data.get("SecretId"))
     if not secret:
         raise Refused(
@@ -93,7 +93,7 @@ def found(data: Request) -> Secret:
 
 
 def create_secret(data: Request) -> dict[str, Any]:
-    """CreateSecret: refuses a name in use, and makes no version where there is no value.
+    """CreateSecret: refuses a name in use, and creates no version without a value.
 
     "If you include SecretString or SecretBinary, then Secrets Manager creates an initial
     version for the secret", whose ID is the ClientRequestToken; the same token with the
@@ -238,12 +238,12 @@ def token_of(data: Request) -> str:
 
 
 def arn_prefix() -> str:
-    """Returns what the ARN of every secret of this account and Region begins with."""
+    """Returns the prefix of the ARNs of this account's secrets in this Region."""
     return f"arn:aws:secretsmanager:{get_region()}:{get_account_id()}:secret:"
 
 
 def has_value(version: dict[str, Any]) -> bool:
-    """Says whether a version, or a request, carries a value."""
+    """Returns whether a version or a request contains a value."""
     return version.get("SecretString") is not None or version.get("SecretBinary") is not None
 
 
@@ -323,7 +323,7 @@ def _update_secret(original: Callable[[Request], Answer]) -> Callable[[Request],
 
 
 def _rotation_fields(secret: Secret) -> dict[str, Any]:
-    """Returns what DescribeSecret and ListSecrets say about rotation, nothing where unset.
+    """Returns the fields of DescribeSecret and ListSecrets about rotation that are set.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
@@ -388,7 +388,7 @@ def _list_versions(original: Callable[[Request], Answer]) -> Callable[[Request],
 
 
 def _delete_secret(original: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-    """DeleteSecret: a forced deletion of what does not exist succeeds.
+    """DeleteSecret: a forced deletion of a missing secret succeeds.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
     """
@@ -404,7 +404,7 @@ def _delete_secret(original: Callable[[Request], Answer]) -> Callable[[Request],
 
 
 def _handle_request(original: Any) -> Any:
-    """Remembers who calls, and answers the operations that ministack lacks."""
+    """Records the caller, and serves the operations that ministack lacks."""
 
     async def handle_request(
         method: str,

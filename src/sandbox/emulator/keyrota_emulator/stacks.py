@@ -1,7 +1,7 @@
-"""Where CloudFormation refuses a stack operation, and where it finds a template.
+"""Refuses stack operations as CloudFormation does, and reads templates from S3.
 
-Tags of a stack need permissions of their own, and a template in S3 is read with the
-caller's:
+Tags of a stack need additional permissions, and a template in S3 is read with the
+caller's permissions:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
@@ -38,7 +38,7 @@ Operation = Callable[[Parameters], Answer]
 
 
 def install() -> None:
-    """Puts this module's checks before ministack's operations."""
+    """Adds this module's checks to ministack's operations."""
     actions = cloudformation._ACTION_HANDLERS
     for name in ("CreateStack", "UpdateStack", "ValidateTemplate", "GetTemplateSummary"):
         actions[name] = _with_path_style_url(actions[name])
@@ -52,7 +52,7 @@ def install() -> None:
 def _with_path_style_url(original: Operation) -> Operation:
     """Reads a template from ``https://BUCKET.s3.REGION.amazonaws.com/KEY``, too.
 
-    ministack takes the first part of the path for the bucket.
+    ministack interprets the first part of the path as the bucket.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
     """
 
@@ -102,12 +102,12 @@ def _resolve_document(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _may(action: str, arn: str) -> bool:
-    """Says whether whoever calls may do what CloudFormation does in its name."""
+    """Returns whether the caller may do what CloudFormation does on its behalf."""
     return not calling() or authorization.allows(calling(), action, arn)
 
 
 def _untaggable(parameters: Parameters, stack: dict[str, Any] | None) -> Answer | None:
-    """Refuses tags that the caller may not set on the stack, or not take away."""
+    """Refuses tags that the caller may not add to or remove from the stack."""
     name = helpers._p(parameters, "StackName").rpartition(":stack/")[2].partition("/")[0]
     arn = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}:stack/{name}/*"
     tags = {tag["Key"] for tag in helpers._extract_members(parameters, "Tags")}
@@ -170,9 +170,9 @@ def _create_change_set(original: Operation) -> Operation:
 
 
 def _same_stack(answer: Answer, before: str, name: str) -> Answer:
-    """Gives a stack in REVIEW_IN_PROGRESS the ID that it had before its newest change set.
+    """Keeps the ID of a stack in REVIEW_IN_PROGRESS when it gets another change set.
 
-    ministack makes another one with each change set. "The REVIEW_IN_PROGRESS state" of a
+    ministack creates a new one with each change set. "The REVIEW_IN_PROGRESS state" of a
     stack lasts until a change set is executed:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """

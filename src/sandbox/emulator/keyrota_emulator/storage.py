@@ -1,7 +1,7 @@
-"""S3: whose a bucket must be.
+"""S3: the expected owner of a bucket.
 
-A request may say which account it expects to own the bucket, and is refused where another
-one does. ministack does not look at that.
+A request can name the account that it expects to own the bucket, and is refused if another
+one does. ministack ignores that.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
 """
@@ -19,7 +19,7 @@ _HEADER = "x-amz-expected-bucket-owner"
 
 
 def install() -> None:
-    """Puts this module's check before ministack's operations."""
+    """Adds this module's check to ministack's operations."""
     put(s3, "handle_request", _handle_request(s3.handle_request))
 
 

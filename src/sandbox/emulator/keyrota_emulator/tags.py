@@ -1,7 +1,7 @@
-"""Tag keys that begin with ``aws:``: AWS alone writes them, and so nobody can here.
+"""Tag keys that begin with ``aws:``: only AWS writes them, so every caller is refused.
 
 CloudFormation puts ``aws:cloudformation:stack-id``, ``stack-name``, and ``logical-id`` on the
-secrets and KMS keys of a stack; ministack does that, but lets every caller write the same.
+secrets and KMS keys of a stack. ministack does that, but lets every caller write them.
 
 https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html

@@ -1,35 +1,35 @@
-//! What somebody tries on a database's secret, and the administrator's commands after it.
+//! An attack on a database's secret, and the administrator's commands after it.
 
 use std::collections::BTreeSet;
 
-use super::scene::{Attacked, Scene};
+use super::scene::{Scene, TargetSecret};
 use super::value;
-use crate::database::bench::Engine;
+use crate::database::test_server::Engine;
 use crate::matrix::call::{Call, Principal};
 use crate::matrix::comparison::{expect_nothing_learned, expect_same};
 use crate::matrix::{abuse, permission};
 
 const TEARDOWN: &str = "teardown --yes --delete-keys --force-delete-secrets --format json";
 
-/// The labels that a value is stored under, one after the other. The password in
-/// AWSCURRENT works, or it does not, so that another version's is tried.
+/// The labels under which a value is stored, one after the other, and whether the password in
+/// AWSCURRENT works. If it does not, another version's is tried.
 const LABELS: [(&[&str], bool); 3] = [
     (&["AWSCURRENT"], true),
     (&["AWSPENDING", "KEYROTA_SETTING"], true),
     (&["AWSPREVIOUS", "KEYROTA_SETTING", "KEYROTA_FIRST"], false),
 ];
 
-/// An attack under way.
+/// A running attack.
 pub struct Attack {
     pub scene: Scene,
     name: &'static str,
     actions: &'static [&'static str],
     attacker: Principal,
-    /// What was outside before anything was tried.
+    /// The state outside of the attacked secret, before the attack.
     outside: Vec<String>,
-    /// How many strangers there were at the server before.
+    /// The number of strangers' logins before.
     strangers: usize,
-    /// What the one secret has held.
+    /// The values of the attacked secret so far.
     own: BTreeSet<String>,
     accepted: usize,
     token: u32,
@@ -39,12 +39,12 @@ impl Attack {
     pub async fn new(
         name: &'static str,
         engine: Engine,
-        attacked: Attacked,
+        attacked: TargetSecret,
         actions: &'static [&'static str],
     ) -> Self {
         let scene = Scene::new(engine, attacked).await;
         let policy = permission::policy(&scene, actions);
-        let key = scene.world.make_user_with("attacker", &policy).await;
+        let key = scene.test.make_user_with("attacker", &policy).await;
         Self {
             outside: scene.outside().await,
             strangers: scene.strangers(),
@@ -58,12 +58,12 @@ impl Attack {
         }
     }
 
-    /// Gives them other permissions than before.
+    /// Replaces the attacker's permissions.
     pub async fn hold(&mut self, name: &'static str, actions: &'static [&'static str]) {
         (self.name, self.actions, self.accepted) = (name, actions, 0);
         self.scene.heal(true).await;
         let policy = permission::policy(&self.scene, actions);
-        self.scene.world.allow("attacker", &policy).await;
+        self.scene.test.allow("attacker", &policy).await;
         self.outside = self.scene.outside().await;
     }
 
@@ -72,12 +72,12 @@ impl Attack {
     }
 
     async fn make(&mut self, call: &Call) {
-        if self.attacker.makes(&self.scene.world, call).await {
+        if self.attacker.makes(&self.scene.test, call).await {
             self.accepted += 1;
         }
     }
 
-    /// Remembers what the one secret holds, where they may come to read it.
+    /// Records the values of the attacked secret, if the attacker may read it.
     async fn remember(&mut self) {
         if self.allows("secretsmanager:PutResourcePolicy") {
             self.own.extend(self.scene.own_secrets().await);
@@ -98,9 +98,9 @@ impl Attack {
         }
     }
 
-    /// Tries what they do not hold: AWS refuses it, and nothing is as before but that.
+    /// Tries what the permissions do not allow: AWS refuses it.
     pub async fn denied(&mut self) {
-        let before = self.scene.world.everything().await;
+        let before = self.scene.test.everything().await;
         let mut calls = abuse::elsewhere(&self.scene);
         calls.extend(self.fixed());
         calls.extend(abuse::events(&self.scene).await.into_iter().take(1));
@@ -111,28 +111,29 @@ impl Attack {
             if own && self.allows(&call.action()) {
                 continue;
             }
-            let made = self.attacker.makes(&self.scene.world, &call).await;
+            let made = self.attacker.makes(&self.scene.test, &call).await;
             assert!(!made, "{}: {call:?} is not refused", self.name);
         }
-        let after = self.scene.world.everything().await;
+        let after = self.scene.test.everything().await;
         expect_same(&before, &after, &format!("{}: denied calls", self.name));
     }
 
-    /// Expects everything outside as it was, and nobody at the attacker's server.
+    /// Expects that everything outside is unchanged, and that nothing connected to the
+    /// attacker's server.
     async fn unchanged(&self, what: &str) {
         let what = format!("{}: {what}", self.name);
         self.scene.expect_no_caller(&what);
         let strangers = self.scene.strangers();
         assert_eq!(strangers, self.strangers, "{what}: somebody else's login");
         expect_same(&self.outside, &self.scene.outside().await, &what);
-        if self.scene.attacked == Attacked::Administrator {
-            // Rotated or not, the entry's own password works.
+        if self.scene.attacked == TargetSecret::Administrator {
+            // Whether or not it was rotated, the entry's own password works.
             let entry = self.scene.attacked.rotated();
             self.scene.expect_logins(&[entry], &what).await;
         }
     }
 
-    /// Tries something, and what the administrator does makes of it.
+    /// Tries something, and then runs the administrator's commands.
     async fn tries(&mut self, what: &str, calls: &[Call]) {
         self.remember().await;
         let accepted = self.accepted + calls.len();
@@ -186,7 +187,7 @@ impl Attack {
         }
     }
 
-    /// Sends every event there is.
+    /// Sends every event.
     pub async fn events(&mut self) {
         for event in abuse::events(&self.scene).await {
             self.make(&event).await;
@@ -211,10 +212,10 @@ impl Attack {
         self.unchanged("every call").await;
     }
 
-    /// Has the administrator run what looks at the stack, and what puts it right.
+    /// Runs the commands that inspect and repair the stack as the administrator.
     pub async fn look(&mut self) {
         for command in ["status", "doctor", "doctor --fix --yes"] {
-            let ran = self.scene.world.keyrota(command).await;
+            let ran = self.scene.test.keyrota(command).await;
             self.unchanged(&format!("{ran}")).await;
         }
         let ran = self.scene.bootstrap().await;
@@ -223,17 +224,17 @@ impl Attack {
         assert!(self.accepted > 0, "{}: nothing was tried", self.name);
     }
 
-    /// Has the administrator rotate everything and take it down. The others rotate as
-    /// ever, and what was there before there was a stack is as it was.
+    /// Rotates everything and deletes it, as the administrator. The other entries rotate as
+    /// always, and then the account is as it was before the stack.
     pub async fn end(&mut self) {
         let others = self.scene.others();
         let mut before = Vec::new();
         for other in &others {
-            before.push(self.scene.world.value(other, "AWSCURRENT").await);
+            before.push(self.scene.test.value(other, "AWSCURRENT").await);
         }
-        let ran = self.scene.world.keyrota("rotate").await;
+        let ran = self.scene.test.keyrota("rotate").await;
         for (other, old) in others.iter().zip(before) {
-            let new = self.scene.world.value(other, "AWSCURRENT").await;
+            let new = self.scene.test.value(other, "AWSCURRENT").await;
             assert_ne!(new, old, "{}: {other} was not rotated\n{ran}", self.name);
         }
         let what = format!("{}: {ran}", self.name);
@@ -243,7 +244,7 @@ impl Attack {
 
         let mut before = self.scene.before.clone();
         before.extend(self.scene.roles());
-        let ran = self.scene.world.keyrota(TEARDOWN).await;
+        let ran = self.scene.test.keyrota(TEARDOWN).await;
         let mut after = self.scene.outside().await;
         let secret = self.scene.attacked.secret();
         let theirs = |line: &String| {
@@ -254,13 +255,13 @@ impl Attack {
         let what = format!("{}: teardown: {ran}", self.name);
         self.scene.expect_no_caller(&what);
         expect_same(&before, &after, &what);
-        if self.scene.attacked == Attacked::Administrator {
+        if self.scene.attacked == TargetSecret::Administrator {
             assert!(
-                self.scene.world.secret(secret).await.is_some(),
+                self.scene.test.secret(secret).await.is_some(),
                 "{what}: the administrator's secret is gone"
             );
         }
-        self.scene.world.check_logs_for_secrets().await;
+        self.scene.test.check_logs_for_secrets().await;
     }
 }
 

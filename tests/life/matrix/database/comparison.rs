@@ -1,28 +1,28 @@
-//! What is compared after an attack on a database's secret: the account, the users of the
-//! server and their logins, and who called where.
+//! What is compared after an attack on a database's secret: the account, the server's users and
+//! their logins, and connections to the attacker's server.
 
 use std::time::Duration;
 
-use super::scene::{Attacked, Scene};
-use crate::database::bench::{self, Engine};
+use super::scene::{Scene, TargetSecret};
 use crate::database::client::log_in;
+use crate::database::test_server::{self, Engine};
 
-/// How long a login may take.
+/// The maximum duration of a login.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Scene {
-    /// Returns what must be as it was: everything but the one secret and the password
-    /// that it holds, and, of an attacked administrator, of the entry that it rotates.
+    /// Returns what must not change: everything except the attacked secret and its password,
+    /// and, if the administrator is attacked, those of the entry that it rotates.
     pub async fn outside(&self) -> Vec<String> {
         let own = [self.attacked.secret(), self.attacked.rotated()];
-        let mut lines = self.world.everything().await;
+        let mut lines = self.test.everything().await;
         lines.retain(|line| !line.split(' ').any(|word| own.contains(&word)));
         lines.extend(self.roles());
         lines
     }
 
-    /// Returns the users of the server that are not the attacked secret's, with what the
-    /// server keeps of their passwords, and what they may do.
+    /// Returns the server's users except those of the attacked secret, with their stored
+    /// passwords and their permissions.
     pub fn roles(&self) -> Vec<String> {
         let rows = match self.server.engine() {
             Engine::Postgres => {
@@ -34,8 +34,8 @@ impl Scene {
             }
         };
         let mut own = vec![self.attacked.role()];
-        if self.attacked == Attacked::Administrator {
-            own.push(Attacked::Reports.role());
+        if self.attacked == TargetSecret::Administrator {
+            own.push(TargetSecret::Reports.role());
         }
         let own: Vec<String> = own
             .into_iter()
@@ -43,14 +43,14 @@ impl Scene {
             .collect();
         let is_own = |line: &str| own.iter().any(|own| line.starts_with(own.as_str()));
         let of_this_test = format!("{}'", self.database);
-        bench::sql(&self.server, rows)
+        test_server::sql(&self.server, rows)
             .lines()
             .filter(|line| line.starts_with(&of_this_test) && !is_own(line))
             .map(|line| format!("role {line}"))
             .collect()
     }
 
-    /// Expects that nobody has connected to the attacker's server.
+    /// Expects that nothing has connected to the attacker's server.
     pub fn expect_no_caller(&self, what: &str) {
         match self.theirs.accept() {
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{what}"),
@@ -58,12 +58,12 @@ impl Scene {
         }
     }
 
-    /// Returns how often a client logged in to the server as a user that no rotation of the
-    /// attacked secret concerns, or was refused with a password for another user.
+    /// Returns how often a client logged in as a user that no rotation of the attacked secret
+    /// concerns, or was refused as a user with another's password.
     pub fn strangers(&self) -> usize {
         let mut accepted = vec!["passer-by", "foreign"];
         let refused: &[&str] = match self.attacked {
-            Attacked::Orders => {
+            TargetSecret::Orders => {
                 accepted.push("administrator");
                 &[
                     "passer-by",
@@ -73,9 +73,9 @@ impl Scene {
                     "reports",
                 ]
             }
-            Attacked::Reports => &["passer-by", "foreign", "billing", "orders"],
-            // That secret says whom to log in as, where its password is right.
-            Attacked::Administrator => &["billing", "orders"],
+            TargetSecret::Reports => &["passer-by", "foreign", "billing", "orders"],
+            // That secret determines the user to log in as, if its password is right.
+            TargetSecret::Administrator => &["billing", "orders"],
         };
         let log = self.server.log();
         let count = |roles: &[&str], before: &str, after: &str| -> usize {
@@ -94,10 +94,10 @@ impl Scene {
         }
     }
 
-    /// Expects that the logins in the secrets that nobody attacks work.
+    /// Expects that the logins in the other secrets work.
     pub async fn expect_logins(&self, secrets: &[&str], what: &str) {
         for secret in secrets {
-            let value = self.world.value(secret, "AWSCURRENT").await;
+            let value = self.test.value(secret, "AWSCURRENT").await;
             let value = value.unwrap_or_else(|| panic!("{what}: nothing is in {secret}"));
             let answer = tokio::time::timeout(PATIENCE, log_in(&self.server, &value)).await;
             assert_eq!(answer, Ok(Ok(())), "{what}: {secret}");

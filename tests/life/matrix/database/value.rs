@@ -1,17 +1,17 @@
-//! Values of databases' secrets that somebody stores who wants something else to be done.
+//! Values of databases' secrets that an attacker stores.
 
 use serde_json::{Value, json};
 
 use super::scene::{ADMINISTRATOR, Scene};
 use crate::matrix::account::FOREIGN;
 
-/// How many values there are.
+/// The number of values.
 pub const VALUES: usize = 14;
 
-/// No password that anybody has.
+/// A password that nobody has.
 const MADE_UP: &str = "made/up by somebody 0";
 
-/// Returns a value that somebody stores who wants something else to be done.
+/// Returns a value that an attacker stores.
 pub fn value(scene: &Scene, index: usize) -> String {
     let theirs = scene.their_port();
     let with = |fields: Value| {
@@ -22,7 +22,7 @@ pub fn value(scene: &Scene, index: usize) -> String {
     };
     let passer_by = scene.name_of("passer-by");
     let value = match index {
-        // A password of their choice, which is all that they can have.
+        // A password that the attacker knows, which is all that it can achieve.
         0 => with(json!({})),
         // Another server.
         1 => with(json!({ "host": "127.0.0.1", "port": theirs })),
@@ -42,7 +42,7 @@ pub fn value(scene: &Scene, index: usize) -> String {
         ) })),
         // Another engine, and another database.
         10 => with(json!({ "engine": "mysql", "port": theirs, "dbname": "theirs" })),
-        // An access key of somebody else's.
+        // Another principal's access key.
         11 => with(json!({
             "accesskey": scene.outsiders[0].id, "secretkey": MADE_UP, "port": theirs,
         })),

@@ -1,4 +1,4 @@
-//! MySQL and MariaDB, whose options are mostly the same.
+//! MySQL and MariaDB, which have mostly the same options.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,8 +11,7 @@ use crate::programs::{Engine, Programs};
 
 use super::Start;
 
-/// Where MariaDB's own scripts make its system tables, in the order of
-/// `mariadb-install-db`.
+/// MariaDB's scripts that create its system tables, in the order of `mariadb-install-db`.
 const SCRIPTS: [&str; 5] = [
     "mysql_system_tables.sql",
     "mysql_performance_tables.sql",
@@ -21,7 +20,7 @@ const SCRIPTS: [&str; 5] = [
     "mysql_sys_schema.sql",
 ];
 
-/// Returns a server's command line up to what differs.
+/// Returns the common part of a server's command line.
 fn server(programs: &Programs, program: &str, data: &Path) -> Command {
     let usr = programs.usr.display();
     let mut command = Command::new(programs.path(program));
@@ -32,7 +31,7 @@ fn server(programs: &Programs, program: &str, data: &Path) -> Command {
         .arg(format!("--plugin-dir={usr}/lib/mysql/plugin"))
         .arg(format!("--lc-messages-dir={usr}/share/mysql"))
         .arg(format!("--character-sets-dir={usr}/share/mysql/charsets"))
-        // The machine's own settings are for its own libraries.
+        // The machine's OpenSSL settings are for its own libraries.
         .env("OPENSSL_CONF", "/dev/null")
         .env("TZ", "UTC");
     command
@@ -62,7 +61,7 @@ pub fn initialise_mariadb(
     cache::write(&file, &statements)?;
     crate::process::hand_over(scratch)?;
     let input = File::open(&file).map_err(Error::file("read", &file))?;
-    // The server makes the folder `mysql` only in a data folder that is there.
+    // The server creates the folder `mysql` only if the data folder exists.
     let folder = data.join("mysql");
     std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
     crate::process::hand_over(data)?;
@@ -101,7 +100,7 @@ pub fn serve(engine: Engine, start: &Start<'_>) -> Result<Command, Error> {
         .args(["--innodb-buffer-pool-size=16M", "--general-log=ON"])
         .arg(format!("--general-log-file={folder}/general.log"));
     if start.certificate == Certificate::None {
-        // MySQL makes a certificate of its own, and no longer has `--skip-ssl`.
+        // MySQL creates its own certificate, and no longer has `--skip-ssl`.
         command.arg(match engine {
             Engine::MySql => "--tls-version=",
             _ => "--skip-ssl",

@@ -10,7 +10,7 @@ use crate::programs::Programs;
 
 use super::Start;
 
-/// Who may log in how. The roles are groups: a test puts its user in one.
+/// Which users may log in, and how. The roles are groups: a test adds its user to one.
 const ACCESS: &str = "\
 local all postgres trust
 host all +rejected all reject
@@ -19,7 +19,7 @@ host all +md5 all md5
 host all all 127.0.0.1/32 scram-sha-256
 ";
 
-/// The groups of [`ACCESS`], made before the server is handed out.
+/// The groups of [`ACCESS`], created before the server is used.
 pub const GROUPS: &str = "\
 CREATE ROLE rejected NOLOGIN; CREATE ROLE plain NOLOGIN; CREATE ROLE md5 NOLOGIN;";
 

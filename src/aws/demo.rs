@@ -1,16 +1,16 @@
-//! What the tour needs beside the ports: the people and programs of its scene.
-//! Nothing else calls these, and a real account never does.
+//! Calls that only the demo makes, to create its users and policies. It never makes them in a
+//! real account.
 
 use super::Aws;
 use super::error::{failed, refused};
 use crate::port::{ErrorKind, KeyPair, Keys, Result};
 
 impl Aws {
-    /// Makes a user with an inline policy and a key; returns the key.
+    /// Creates a user with an inline policy and an access key, and returns the key.
     ///
     /// # Errors
     ///
-    /// Returns the call that was refused.
+    /// Fails if a call fails.
     pub async fn make_user(&self, user: &str, policy: Option<&str>) -> Result<KeyPair> {
         let request = self.iam.create_user().user_name(user);
         request.send().await.map_err(failed("iam:CreateUser"))?;
@@ -22,11 +22,11 @@ impl Aws {
         self.create_key(user).await
     }
 
-    /// Attaches a managed policy of its own to a user.
+    /// Creates a managed policy and attaches it to a user.
     ///
     /// # Errors
     ///
-    /// Returns the call that was refused.
+    /// Fails if a call fails.
     pub async fn attach_policy(&self, user: &str, name: &str, document: &str) -> Result<()> {
         const CALL: &str = "iam:CreatePolicy";
         let request = self

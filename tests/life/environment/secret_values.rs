@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::request::Request;
 
-/// Returns the values in a request, and in its answer where there is one.
+/// Returns the secret values in a request and its response.
 pub fn values(request: &Request, answer: &[u8]) -> Vec<String> {
     let mut values: Vec<String> = request
         .header("x-amz-security-token")
@@ -27,7 +27,7 @@ fn body(answer: &[u8]) -> &[u8] {
     end.map_or(&[], |end| &answer[end + 4..])
 }
 
-/// Looks through JSON, and through JSON in its strings.
+/// Searches JSON, including JSON in its strings.
 fn of_document(document: &Value, values: &mut Vec<String>) {
     const TOLD: [&str; 9] = [
         "ClientRequestToken",
@@ -65,7 +65,7 @@ fn of_document(document: &Value, values: &mut Vec<String>) {
     }
 }
 
-/// Looks through XML.
+/// Searches XML.
 fn of_elements(text: &str, values: &mut Vec<String>) {
     for name in ["SecretAccessKey", "SessionToken"] {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));

@@ -1,27 +1,27 @@
-//! The functions that are measured beside each other.
+//! The functions that are compared.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::python::Module;
 
-/// A function, and how it is started.
-pub struct Peer {
+/// A function, and how to start it.
+pub struct SubjectFunction {
     pub name: &'static str,
     pub program: PathBuf,
     pub arguments: Vec<String>,
-    /// What `_HANDLER` says; nothing where it names the function's pins.
+    /// The value of `_HANDLER`, or `None` if it names the function's pins.
     pub handler: Option<&'static str>,
-    /// The folder that it is started in, which is its own.
+    /// Its own working folder.
     pub task_root: PathBuf,
 }
 
-impl Peer {
-    /// Returns our function, with its executable written to a folder.
+impl SubjectFunction {
+    /// Returns keyrota's function, with its executable written to a folder.
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be written.
+    /// Fails if it cannot be written.
     pub fn ours(executable: &[u8], folder: &Path) -> Result<Self, Error> {
         let task_root = own_folder(folder, "ours")?;
         let program = task_root.join("bootstrap");
@@ -37,12 +37,12 @@ impl Peer {
         })
     }
 
-    /// Returns the Python function of these modules, run by an interpreter that has
-    /// `awslambdaric`, `boto3` and what else they need.
+    /// Returns the Python function with these modules, for an interpreter that has
+    /// `awslambdaric`, `boto3`, and its other requirements.
     ///
     /// # Errors
     ///
-    /// Returns that it cannot be written.
+    /// Fails if it cannot be written.
     pub fn python(interpreter: &Path, modules: &[Module], folder: &Path) -> Result<Self, Error> {
         let task_root = own_folder(folder, "python")?;
         for module in modules {
@@ -69,7 +69,7 @@ fn own_folder(folder: &Path, name: &str) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 ///
-/// Returns that it cannot be written.
+/// Fails if it cannot be written.
 #[expect(
     clippy::disallowed_methods,
     reason = "functions are started from files"

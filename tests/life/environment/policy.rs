@@ -1,12 +1,12 @@
-//! Policies of the people in the tests.
+//! The policies of users in the tests.
 
-/// What an account's administrator may do.
+/// The permissions of an account's administrator.
 pub const ADMINISTRATOR: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }]
 }"#;
 
-/// What the owner of an administrator's secret needs: other users' keys.
+/// The permissions for the key in an administrator's secret: it rotates other users' keys.
 pub const KEY_ADMINISTRATOR: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [{
@@ -19,7 +19,7 @@ pub const KEY_ADMINISTRATOR: &str = r#"{
   }]
 }"#;
 
-/// What a probe of the bucket `artifacts` needs.
+/// The permission that a probe of the bucket `artifacts` needs.
 pub const LIST_ARTIFACTS: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [{

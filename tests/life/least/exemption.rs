@@ -1,23 +1,23 @@
-//! Actions that no command is seen to miss on the local AWS.
+//! Actions that no command is observed to need on the local AWS.
 
-/// An action that is granted all the same.
-pub struct Excuse {
-    /// What the command's Sids begin with.
+/// An action that is granted anyway.
+pub struct Exemption {
+    /// The prefix of the command's Sids.
     pub part: &'static str,
     pub action: &'static str,
-    /// What it is for, with AWS's page.
+    /// Its purpose, with the page of AWS's documentation.
     pub reason: &'static str,
 }
 
-const EXCUSES: &[Excuse] = &[
-    Excuse {
+const EXCUSES: &[Exemption] = &[
+    Exemption {
         part: "Bootstrap",
         action: "cloudformation:DeleteStack",
         reason: "a change set that CloudFormation fails to compute for a new stack leaves an \
                  empty one in REVIEW_IN_PROGRESS (API_CreateChangeSet); the local AWS computes \
                  every one",
     },
-    Excuse {
+    Exemption {
         part: "Plan",
         action: "s3:GetObject",
         reason: "a version of an object is read with s3:GetObjectVersion alone (API_GetObject), \
@@ -26,7 +26,7 @@ const EXCUSES: &[Excuse] = &[
     },
 ];
 
-/// Returns the excuses of a command.
-pub fn excuses(part: &str) -> impl Iterator<Item = &'static Excuse> {
+/// Returns the exemptions of a command.
+pub fn excuses(part: &str) -> impl Iterator<Item = &'static Exemption> {
     EXCUSES.iter().filter(move |excuse| excuse.part == part)
 }

@@ -1,4 +1,4 @@
-//! A folder that the program is run in, which is its home, too.
+//! The folder in which the program runs, which is also its home.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::Ran;
+use super::CommandOutput;
 
-/// A folder that goes with the test.
+/// A folder that is deleted after the test.
 pub struct Home(TempDir);
 
 impl Home {
-    /// Makes an empty one.
+    /// Creates an empty folder.
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    /// Returns where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Returns where a file in it is, or would be.
+    /// Returns the path of a file in it, which need not exist.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
@@ -49,8 +49,8 @@ impl Home {
         String::from_utf8(self.bytes(name)).expect("UTF-8")
     }
 
-    /// Returns the program, ready to be run: its environment is what is set here
-    /// and nothing else, and there is no terminal.
+    /// Returns the program's command, with only the environment that is set here, and without a
+    /// terminal.
     pub fn program(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyrota"));
         command
@@ -67,9 +67,9 @@ impl Home {
         command
     }
 
-    /// Runs the program without an AWS.
-    pub async fn keyrota(&self, arguments: &str) -> Ran {
+    /// Runs the program without AWS.
+    pub async fn keyrota(&self, arguments: &str) -> CommandOutput {
         let output = self.program(arguments).output().await;
-        Ran::new(arguments, output.expect("keyrota can be started"))
+        CommandOutput::new(arguments, output.expect("keyrota can be started"))
     }
 }

@@ -1,4 +1,4 @@
-//! A request to AWS that is signed by hand, for services without a client here.
+//! A signed request to AWS, for services without an SDK client here.
 
 use std::time::SystemTime;
 
@@ -34,20 +34,19 @@ impl<'a> Signed<'a> {
         self
     }
 
-    /// Sends it with a body, and returns the body of the answer, which is one of
-    /// success.
+    /// Sends it with a body, and returns the response's body. It must succeed.
     pub async fn send(self, endpoint: &str, key: &Key, body: &str) -> String {
         let answer = self.answer(endpoint, key, body).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        // A body in chunks has lengths around it.
+        // In chunked encoding, lengths surround the body.
         match (body.find('{'), body.rfind('}')) {
             (Some(from), Some(to)) => body[from..=to].to_owned(),
             _ => String::new(),
         }
     }
 
-    /// Sends it with a body, and returns the whole answer, whatever it is.
+    /// Sends it with a body, and returns the whole response, including an error.
     pub async fn answer(mut self, endpoint: &str, key: &Key, body: &str) -> String {
         let address = endpoint.strip_prefix("http://").expect("http");
         self.headers.push(("host", address));

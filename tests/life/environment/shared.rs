@@ -1,4 +1,4 @@
-//! What all tests share, made once: the function's zip, and the Python tools.
+//! What all tests share, created once: the function's zip file, and the Python tools.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 
 use keyrota::sandbox::{self, Options};
 
-use super::Deaf;
+use super::SilentListener;
 
-/// Returns how sandboxes are started here.
+/// Returns the options of the tests' sandboxes.
 pub fn options() -> Options {
     Options::of_this_process().expect("a cache folder: HOME or XDG_CACHE_HOME is set")
 }
 
-/// Returns the function's zip, built by the program itself.
+/// Returns the path of the function's zip file, built by the program itself.
 pub fn function_zip() -> &'static Path {
     static ZIP: OnceLock<PathBuf> = OnceLock::new();
     ZIP.get_or_init(|| {
@@ -30,18 +30,17 @@ pub fn function_zip() -> &'static Path {
     })
 }
 
-/// Returns the folder of the sandbox's virtual environment, with the tools of
-/// the tests in it.
+/// Returns the folder of the sandbox's virtual environment, with the tools of the tests.
 pub fn tools() -> &'static Path {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| {
-        // A thread of its own: the caller may be in a runtime, which cannot wait.
+        // On a separate thread, because the caller's runtime cannot block.
         std::thread::spawn(|| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(sandbox::test_tools(&options(), &Deaf))
+                .block_on(sandbox::test_tools(&options(), &SilentListener))
                 .unwrap_or_else(|error| panic!("the tests' Python tools: {error}"))
         })
         .join()

@@ -1,18 +1,18 @@
-//! A request to AWS as it stands on the wire.
+//! An HTTP request to AWS.
 
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A request, its body included.
+/// A request with its body.
 pub struct Request {
     head: String,
     body: Vec<u8>,
 }
 
 impl Request {
-    /// Reads one; nothing where the client goes away before its end.
+    /// Reads a request. Returns `None` if the client disconnects before its end.
     pub async fn read(client: &mut TcpStream) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         let end = loop {
@@ -55,7 +55,7 @@ impl Request {
         &self.body
     }
 
-    /// Returns the name of the action; a method for services that have no names.
+    /// Returns the name of the action, or the method for services without action names.
     pub fn action(&self) -> &str {
         if let Some(target) = self.header("x-amz-target") {
             return target.rsplit('.').next().unwrap_or(target);
@@ -73,13 +73,14 @@ impl Request {
         !READS.iter().any(|read| self.action().starts_with(read))
     }
 
-    /// Returns whether it asks that AWSCURRENT be moved.
+    /// Returns whether it moves AWSCURRENT.
     pub fn promotes(&self) -> bool {
         let body = String::from_utf8_lossy(&self.body);
         self.action() == "UpdateSecretVersionStage" && body.contains("\"AWSCURRENT\"")
     }
 
-    /// Returns it as it is sent on: signed as it was, and the last one.
+    /// Returns the request for forwarding: with its signature, and as the last one of its
+    /// connection.
     pub fn closing(&self) -> Vec<u8> {
         let dropped = ["connection:", "expect:"];
         let is_kept = |line: &&str| {
@@ -93,9 +94,8 @@ impl Request {
         bytes
     }
 
-    /// Returns what AWS answers where there are too many of them, in the protocol
-    /// that it was made in ("Common errors" in the services' API references,
-    /// "Error responses" in that of S3).
+    /// Returns AWS's response to a throttled request, in the request's protocol ("Common
+    /// errors" in the services' API references, "Error responses" in that of S3).
     pub fn throttled(&self) -> Vec<u8> {
         let status = "400 Bad Request";
         let (status, kind, body) = if self.header("x-amz-target").is_some() {

@@ -1,14 +1,14 @@
-//! The rule that has the function look at the secrets, as EventBridge holds it.
+//! The rules that make the function sweep the secrets, as in EventBridge.
 
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
-use super::World;
+use super::TestEnvironment;
 use super::signed::Signed;
 
-impl World {
-    /// Returns the input of each target of the stack's hourly rules. EventBridge
-    /// itself would send it to the function.
+impl TestEnvironment {
+    /// Returns the input of each target of the stack's hourly rules, which EventBridge would
+    /// send to the function.
     pub async fn sweep_inputs(&self) -> Vec<String> {
         let rules = self.events("ListRules", &json!({})).await;
         let mut inputs = Vec::new();
@@ -25,12 +25,12 @@ impl World {
         inputs
     }
 
-    /// Has the function look at every secret, as the hourly rules do.
+    /// Makes the function sweep every secret, as the hourly rules do.
     pub async fn sweep(&self) {
         assert_eq!(self.try_sweep().await, None);
     }
 
-    /// Does the same, and returns what the function says where it failed.
+    /// Does the same, and returns the function's error if it fails.
     pub async fn try_sweep(&self) -> Option<String> {
         let inputs = self.sweep_inputs().await;
         assert!(!inputs.is_empty(), "there is no rule");
@@ -49,7 +49,7 @@ impl World {
         failed
     }
 
-    /// Calls EventBridge, for which the tests have no client.
+    /// Calls EventBridge without an SDK client.
     async fn events(&self, action: &str, body: &Value) -> Value {
         let target = format!("AWSEvents.{action}");
         let request = Signed::new("events", "POST", "/")

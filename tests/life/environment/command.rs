@@ -1,23 +1,23 @@
-//! The program, run with an environment of its own, and what it said.
+//! The program, run in its own environment, and its output.
 
 use std::process::Output;
 
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{REGION, World};
+use super::{REGION, TestEnvironment};
 
-/// A command that ended.
+/// The output of a command that ended.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub command: String,
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Ran {
-    /// Returns what came of a process.
+impl CommandOutput {
+    /// Returns the output of a process.
     pub fn new(command: &str, output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Self {
@@ -35,7 +35,7 @@ impl Ran {
         self
     }
 
-    /// Returns the one JSON document on stdout.
+    /// Returns the only JSON document on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
@@ -50,8 +50,8 @@ impl Ran {
         self
     }
 
-    /// Expects a failure of a kind, with each text in its message or hint. The
-    /// command was run with `--format json`.
+    /// Expects a failure of a kind, with each text in its message or hint. The command must use
+    /// `--format json`.
     #[track_caller]
     pub fn fails(self, kind: &str, texts: &[&str]) -> Self {
         let document = self.json();
@@ -65,8 +65,7 @@ impl Ran {
         self
     }
 
-    /// Returns the findings of a refusal, as `kind path`. The command was run
-    /// with `--format json`.
+    /// Returns the findings of a refusal, as `kind path`. The command must use `--format json`.
     #[track_caller]
     pub fn findings(&self) -> Vec<String> {
         assert_eq!(self.code, Some(3), "{self}");
@@ -88,7 +87,7 @@ impl Ran {
     }
 }
 
-impl std::fmt::Display for Ran {
+impl std::fmt::Display for CommandOutput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             formatter,
@@ -98,8 +97,8 @@ impl std::fmt::Display for Ran {
     }
 }
 
-impl World {
-    /// Returns the program, ready to be run in this account.
+impl TestEnvironment {
+    /// Returns the program's command, for this account.
     pub fn program(&self, arguments: &str) -> Command {
         let caller = self.caller.borrow();
         let mut command = self.home.program(arguments);
@@ -112,7 +111,7 @@ impl World {
     }
 
     /// Runs a shell script with the program's environment.
-    pub async fn shell(&self, script: &str) -> Ran {
+    pub async fn shell(&self, script: &str) -> CommandOutput {
         let program = self.program("");
         let environment = program.as_std().get_envs();
         let mut command = Command::new("sh");
@@ -122,34 +121,33 @@ impl World {
             .env_clear()
             .envs(environment.filter_map(|(name, value)| Some((name, value?))));
         let output = command.output().await.expect("a shell can be started");
-        Ran::new(script, output)
+        CommandOutput::new(script, output)
     }
 
-    /// Runs the program and expects that the account is as it was before.
-    pub async fn changes_nothing(&self, arguments: &str) -> Ran {
+    /// Runs the program and expects that it changes nothing in the account.
+    pub async fn changes_nothing(&self, arguments: &str) -> CommandOutput {
         let before = self.everything().await;
         let ran = self.keyrota(arguments).await;
         assert_eq!(self.everything().await, before, "{ran}");
         ran
     }
 
-    /// Runs the program, the arguments separated by spaces.
-    pub async fn keyrota(&self, arguments: &str) -> Ran {
+    /// Runs the program with arguments that are separated by spaces.
+    pub async fn keyrota(&self, arguments: &str) -> CommandOutput {
         self.run(arguments, self.program(arguments)).await
     }
 
-    /// Runs the program as it was prepared, and looks through what it says for
-    /// secrets: `credentials` alone may tell one.
-    pub async fn run(&self, arguments: &str, mut command: Command) -> Ran {
+    /// Runs a prepared command, and searches its output for secrets: only `credentials` may
+    /// print one.
+    pub async fn run(&self, arguments: &str, mut command: Command) -> CommandOutput {
         let output = command.output().await.expect("keyrota can be started");
-        let ran = Ran::new(arguments, output);
+        let ran = CommandOutput::new(arguments, output);
         self.check_for_secrets(&ran).await;
         ran
     }
 
-    /// Expects that a command told none of the secrets that are or were in the
-    /// account.
-    pub async fn check_for_secrets(&self, ran: &Ran) {
+    /// Expects that the output contains none of the secrets that are or were in the account.
+    pub async fn check_for_secrets(&self, ran: &CommandOutput) {
         self.learn_secrets().await;
         let may_tell = ran.command.starts_with("credentials");
         for secret in self.concealed.borrow().iter() {
@@ -164,7 +162,7 @@ impl World {
         }
     }
 
-    /// Expects that none of them is in a log: the function's, or AWS's own.
+    /// Expects that no log contains any of them: neither the function's nor AWS's.
     pub async fn check_logs_for_secrets(&self) {
         self.learn_secrets().await;
         let mut lines = self.logged().await;

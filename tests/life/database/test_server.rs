@@ -7,24 +7,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub use keyrota_test_servers::Engine;
 use keyrota_test_servers::{Options, Server};
 
-/// The password of every user that is made here.
+/// The first password of every user that is created here.
 pub const FIRST: &str = "F1rst 'o\" pass\\word $(x) %s";
 
-/// A user with a database of its own.
+/// A user with its own database.
 #[derive(Clone, Debug)]
 pub struct User {
     pub name: String,
     pub dbname: String,
 }
 
-/// A server of one test, or of all.
-pub enum Bench {
+/// A server of one test, or of all tests.
+pub enum TestServer {
     Shared(&'static Server),
     Own(Box<Server>),
 }
 
-impl Bench {
-    /// Returns a server of one test, to be stopped and started.
+impl TestServer {
+    /// Returns a server of one test, which it may stop and start.
     pub fn owned(&mut self) -> &mut Server {
         match self {
             Self::Shared(_) => panic!("others use this server"),
@@ -33,19 +33,19 @@ impl Bench {
     }
 }
 
-impl From<&'static Server> for Bench {
+impl From<&'static Server> for TestServer {
     fn from(server: &'static Server) -> Self {
         Self::Shared(server)
     }
 }
 
-impl From<Server> for Bench {
+impl From<Server> for TestServer {
     fn from(server: Server) -> Self {
         Self::Own(Box::new(server))
     }
 }
 
-impl Deref for Bench {
+impl Deref for TestServer {
     type Target = Server;
 
     fn deref(&self) -> &Server {
@@ -66,7 +66,7 @@ pub fn shared(engine: Engine) -> &'static Server {
 pub fn start(engine: Engine, settings: &[&str]) -> Server {
     let mut settings: Vec<String> = settings.iter().map(|it| (*it).to_owned()).collect();
     if engine == Engine::Postgres {
-        // It refuses simple passwords, as far as it sees them.
+        // It refuses simple passwords, if it sees them.
         settings.push("shared_preload_libraries=passwordcheck".to_owned());
     }
     let options = Options {
@@ -76,7 +76,7 @@ pub fn start(engine: Engine, settings: &[&str]) -> Server {
     Server::start(engine, options).expect("a server")
 }
 
-/// Returns the name that manifests and secrets have for an engine.
+/// Returns the name of an engine in manifests and secrets.
 pub fn name(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => "postgres",
@@ -91,7 +91,7 @@ pub fn sql(server: &Server, statements: &str) -> String {
     server.sql(statements).expect("statements that work")
 }
 
-/// Makes a user that no other test has, with the password [`FIRST`].
+/// Creates a user that no other test has, with the password [`FIRST`].
 pub fn make_user(server: &Server) -> User {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +105,7 @@ pub fn make_user(server: &Server) -> User {
     user
 }
 
-/// Makes a user, or one that is gone once more.
+/// Creates a user, possibly one that was dropped.
 pub fn make_again(server: &Server, user: &User, password: &str) {
     let (name, password) = (quoted(server, &user.name), literal(server, password));
     let statement = match server.engine() {
@@ -118,7 +118,7 @@ pub fn make_again(server: &Server, user: &User, password: &str) {
     sql(server, &statement);
 }
 
-/// Gives a user another password by hand.
+/// Sets a user's password by hand.
 pub fn set_password(server: &Server, user: &User, password: &str) {
     let (name, password) = (quoted(server, &user.name), literal(server, password));
     let statement = match server.engine() {
@@ -138,7 +138,7 @@ pub fn drop_user(server: &Server, user: &User) {
     sql(server, &format!("DROP {kind} {name}"));
 }
 
-/// Returns a user's name as statements have it.
+/// Returns a user's name, quoted for statements.
 pub fn quoted(server: &Server, name: &str) -> String {
     match server.engine() {
         Engine::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),

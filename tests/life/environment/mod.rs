@@ -1,18 +1,18 @@
-//! An AWS account of a test's own, and the program run in it.
+//! A test's own AWS account, and the program that runs in it.
 
 mod account;
 mod command;
 mod everything;
 mod function;
+mod function_process;
 mod home;
-mod peer;
 mod policy;
 mod proxy;
 mod request;
 mod rule;
+mod secret_values;
 mod shared;
 mod signed;
-mod told;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -24,10 +24,10 @@ use keyrota::port::{Event, Listener};
 use keyrota::sandbox::{self, RootKey, Sandbox};
 use secrecy::ExposeSecret;
 
-pub use command::Ran;
+pub use command::CommandOutput;
 pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
-pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
+pub use proxy::{Call, Cut, Fault, ObservedCalls, Proxy, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 pub use signed::Signed;
 
@@ -53,13 +53,13 @@ impl From<&RootKey> for Key {
     }
 }
 
-/// A local AWS, and a folder to work in.
-pub struct World {
+/// A local AWS, and a working folder.
+pub struct TestEnvironment {
     sandbox: Sandbox,
     pub home: Home,
-    /// Whose key the program is given.
+    /// The key that the program gets.
     caller: RefCell<Key>,
-    /// Every secret that was ever seen; none may be told.
+    /// Every secret that was ever seen. None may be printed.
     concealed: RefCell<BTreeSet<String>>,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub iam: aws_sdk_iam::Client,
@@ -71,27 +71,27 @@ pub struct World {
     sts: aws_sdk_sts::Client,
 }
 
-/// Hears nothing.
-pub struct Deaf;
+/// Ignores events.
+pub struct SilentListener;
 
-impl Listener for Deaf {
+impl Listener for SilentListener {
     fn on(&self, _: Event) {}
 }
 
-impl World {
-    /// Starts an empty account, with the access keys' function to deploy.
+impl TestEnvironment {
+    /// Starts an empty account, with the access key function for deployment.
     pub async fn new() -> Self {
-        // Before anything else is waited for, since it may be long in building.
+        // First of all, because the build can take long.
         let zip = function_zip();
-        let world = Self::without_function().await;
-        std::os::unix::fs::symlink(zip, world.home.file("function.zip"))
+        let test = Self::without_function().await;
+        std::os::unix::fs::symlink(zip, test.home.file("function.zip"))
             .expect("a link to the function's zip");
-        world
+        test
     }
 
     /// Starts an empty account.
     pub async fn without_function() -> Self {
-        let sandbox = sandbox::start(&options(), &Deaf)
+        let sandbox = sandbox::start(&options(), &SilentListener)
             .await
             .expect("the local AWS starts");
         let home = Home::new();
@@ -116,18 +116,18 @@ impl World {
         }
     }
 
-    /// Returns where AWS answers.
+    /// Returns the endpoint of AWS.
     pub fn endpoint(&self) -> &str {
         &self.sandbox.endpoint
     }
 
-    /// Returns what AWS itself has logged, warnings and worse.
+    /// Returns the local AWS's log: warnings and errors.
     pub fn emulator_log(&self) -> String {
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]
         std::fs::read_to_string(self.sandbox.log()).expect("the emulator's log")
     }
 
-    /// Returns the emulator's root, whom no policy holds back.
+    /// Returns the emulator's root, which no policy restricts.
     pub fn root(&self) -> Key {
         Key::from(&self.sandbox.root)
     }
@@ -139,7 +139,7 @@ impl World {
         request.send(self.endpoint(), &self.root(), "").await;
     }
 
-    /// Gives the program another caller's key from now on.
+    /// Gives the program another caller's key.
     pub fn act_as(&self, key: &Key) {
         self.conceal(&key.secret);
         *self.caller.borrow_mut() = key.clone();
@@ -150,7 +150,7 @@ impl World {
         self.home.write("keyrota.yaml", text);
     }
 
-    /// Has every command's output looked through for a secret from now on.
+    /// Searches every command's output for a secret from now on.
     pub fn conceal(&self, secret: &str) {
         self.concealed.borrow_mut().insert(secret.to_owned());
     }
@@ -160,13 +160,13 @@ impl World {
         self.concealed.borrow().clone()
     }
 
-    /// Asks AWS who a key's holder is; the error is AWS's code.
+    /// Returns the ARN of a key's user from AWS, or AWS's error code.
     pub async fn holder(&self, key: &Key) -> Result<String, String> {
         holder_by(&self.sts, key).await
     }
 }
 
-/// Asks an AWS who a key's holder is; the error is AWS's code.
+/// Returns the ARN of a key's user from an AWS, or its error code.
 pub async fn holder(endpoint: &str, key: &Key) -> Result<String, String> {
     holder_by(&aws_sdk_sts::Client::new(&config(endpoint, key)), key).await
 }
@@ -181,8 +181,8 @@ async fn holder_by(client: &aws_sdk_sts::Client, key: &Key) -> Result<String, St
     }
 }
 
-/// Returns what makes a client that uses a key. It needs no TLS, for which each
-/// client would read the machine's certificates.
+/// Returns a client configuration for a key. It has no TLS, for which each client would read
+/// the machine's certificates.
 pub fn config(endpoint: &str, key: &Key) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new().build_http();
     SdkConfig::builder()

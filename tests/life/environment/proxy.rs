@@ -1,7 +1,6 @@
-//! A proxy before AWS. It counts what passes and lets a fault befall it: it
-//! stops for good at a change, before AWS has seen it or after AWS has answered;
-//! or it cuts a single call off, loses its answer, refuses it, ends the function
-//! that makes it, or has it wait.
+//! A proxy for AWS that counts requests and injects faults. It can stop permanently at a
+//! change, before AWS receives it or after AWS has answered. Or it can break a single call:
+//! drop it, lose its response, refuse it, kill the function that makes it, or hold it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,45 +12,45 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::peer::Peer;
+use super::function_process::FunctionProcess;
 use super::request::Request;
-use super::told;
+use super::secret_values;
 
 /// Where the proxy stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Before the so-manieth change reaches AWS.
+    /// Before the n-th change reaches AWS.
     Before(u32),
-    /// After it did, and before its answer gets back.
+    /// After the n-th change, before its response is returned.
     After(u32),
 }
 
-/// What befalls a single call of the function.
+/// How a single call of the function is broken.
 ///
-/// A call that was carried out and one that was not differ only where it leaves
-/// something behind; so a read is not lost after it was carried out.
+/// Whether a call was carried out matters only if it has an effect. Therefore the responses of
+/// reads are not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cut {
-    /// The connection ends, and AWS has not seen the call.
+    /// The connection is closed before AWS receives the call.
     Before,
-    /// AWS has carried it out, and its answer is lost.
+    /// AWS has carried it out, but its response is lost.
     After,
-    /// The function's process is ended before AWS sees the call.
+    /// The function's process is killed before AWS receives the call.
     KillBefore,
-    /// The function's process is ended once AWS has carried it out.
+    /// The function's process is killed after AWS has carried it out.
     KillAfter,
-    /// It is answered that there are too many.
+    /// The call is throttled.
     Throttle,
 }
 
 impl Cut {
-    /// Returns whether the function does not outlive it.
+    /// Returns whether the function is killed.
     pub fn kills(self) -> bool {
         matches!(self, Self::KillBefore | Self::KillAfter)
     }
 
-    /// Returns whether it can befall a call.
-    fn befalls(self, call: &Call) -> bool {
+    /// Returns whether a call can be broken in this way.
+    fn applies_to(self, call: &Call) -> bool {
         match self {
             Self::Before | Self::KillBefore | Self::Throttle => true,
             Self::After | Self::KillAfter => call.leaves_something(),
@@ -59,41 +58,41 @@ impl Cut {
     }
 }
 
-/// What the requests meet with.
+/// The fault that requests encounter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: all of them are passed on.
+    /// None: all requests are forwarded.
     None,
-    /// At this change it stops, and answers nothing more.
+    /// The proxy stops at this change, and answers nothing more.
     Stop(Stop),
-    /// The so-manieth request from here that this can befall is cut, and no other.
+    /// Only the n-th request from now on that can be broken in this way is.
     Cut(u32, Cut),
-    /// The so-manieth request from here for this action waits until it is released.
+    /// The n-th request for this action from now on waits until it is released.
     Hold(u32, &'static str),
 }
 
-/// A request that was seen.
+/// A request that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub action: String,
     pub changes: bool,
-    /// Whether it asks that AWSCURRENT be moved.
+    /// Whether it moves AWSCURRENT.
     pub promotes: bool,
 }
 
 impl Call {
-    /// Returns whether AWS is another once it was carried out: IAM notes when a
-    /// key was used, which is all that some calls do.
+    /// Returns whether the call has an effect in AWS. IAM records when a key was used, which is
+    /// the only effect of some calls.
     fn leaves_something(&self) -> bool {
         self.changes || self.action == "GetCallerIdentity"
     }
 }
 
-/// What was seen since the fault was set.
+/// The requests since the fault was set.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct ObservedCalls {
     pub calls: Vec<Call>,
-    /// Which of them was cut, the first being 1.
+    /// The number of the broken request, counted from 1.
     pub cut: Option<u32>,
 }
 
@@ -101,7 +100,7 @@ pub struct Seen {
 /// observer is done.
 pub type Watch = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 
-/// It ends when it is dropped.
+/// A proxy. It stops when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -112,19 +111,19 @@ struct State {
     upstream: String,
     stopped: Notify,
     released: Notify,
-    now: Mutex<Now>,
+    now: Mutex<ProxyState>,
 }
 
-struct Now {
+struct ProxyState {
     fault: Fault,
-    seen: Seen,
-    told: BTreeSet<String>,
+    seen: ObservedCalls,
+    secret_values: BTreeSet<String>,
     watch: Option<mpsc::UnboundedSender<oneshot::Sender<()>>>,
     watches_reads: bool,
 }
 
-/// What becomes of one request.
-enum Fate {
+/// What happens to a request.
+enum Disposition {
     Pass,
     StopBefore,
     StopAfter,
@@ -133,7 +132,7 @@ enum Fate {
 }
 
 impl Proxy {
-    /// Listens, and passes on to an endpoint.
+    /// Starts a proxy for an endpoint.
     pub async fn start(endpoint: &str, fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -141,10 +140,10 @@ impl Proxy {
             upstream: endpoint.strip_prefix("http://").expect("http").to_owned(),
             stopped: Notify::new(),
             released: Notify::new(),
-            now: Mutex::new(Now {
+            now: Mutex::new(ProxyState {
                 fault,
-                seen: Seen::default(),
-                told: BTreeSet::new(),
+                seen: ObservedCalls::default(),
+                secret_values: BTreeSet::new(),
                 watch: None,
                 watches_reads: false,
             }),
@@ -154,7 +153,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
                 tokio::spawn(async move {
-                    // A client that goes away in the middle is what this is for.
+                    // Clients that disconnect are expected.
                     let _ = serve(client, &state).await;
                 });
             }
@@ -166,50 +165,49 @@ impl Proxy {
         }
     }
 
-    /// Returns where it answers.
+    /// Returns its endpoint.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Returns once it has stopped, or holds a request.
+    /// Returns when it has stopped or holds a request.
     pub async fn stopped(&self) {
         self.state.stopped.notified().await;
     }
 
-    /// Lets the request go on that it holds.
+    /// Forwards the request that it holds.
     pub fn release(&self) {
         self.state.released.notify_one();
     }
 
-    /// Has what comes from now on meet with a fault; returns what was seen before.
-    pub fn meet(&self, fault: Fault) -> Seen {
+    /// Sets the fault for further requests, and returns the previous ones.
+    pub fn meet(&self, fault: Fault) -> ObservedCalls {
         let mut now = self.state.now();
         now.fault = fault;
         std::mem::take(&mut now.seen)
     }
 
-    /// Returns what was seen since the fault was set.
-    pub fn seen(&self) -> Seen {
+    /// Returns the requests since the fault was set.
+    pub fn seen(&self) -> ObservedCalls {
         self.state.now().seen.clone()
     }
 
-    /// Has each change be looked at before it is answered.
+    /// Lets an observer look at each change before it is answered.
     pub fn watch(&self) -> Watch {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.state.now().watch = Some(sender);
         receiver
     }
 
-    /// Has each request be looked at before it is answered, those too that change
-    /// nothing.
+    /// Lets an observer look at each request before it is answered, including reads.
     pub fn watch_everything(&self) -> Watch {
         self.state.now().watches_reads = true;
         self.watch()
     }
 
-    /// Returns what was said and must be said nowhere else.
-    pub fn told(&self) -> BTreeSet<String> {
-        self.state.now().told.clone()
+    /// Returns the secret values that were sent, which must appear nowhere else.
+    pub fn secret_values(&self) -> BTreeSet<String> {
+        self.state.now().secret_values.clone()
     }
 }
 
@@ -219,54 +217,61 @@ impl Drop for Proxy {
     }
 }
 
-/// Passes one request on, unless something befalls it. The connection is closed
-/// behind it, so that an answer ends where it ends.
+/// Handles one request. The connection is closed afterwards, which ends the response.
 async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
     let Some(request) = Request::read(&mut client).await? else {
         return Ok(());
     };
-    state.now().told.extend(told::values(&request, &[]));
-    let fate = state.fate(&request);
-    match fate {
-        Fate::StopBefore => return state.stop().await,
-        Fate::Cut(Cut::Before) => return Ok(()),
-        Fate::Cut(Cut::KillBefore) => return state.kill(&client).await,
-        Fate::Cut(Cut::Throttle) => {
+    state
+        .now()
+        .secret_values
+        .extend(secret_values::values(&request, &[]));
+    let disposition = state.disposition(&request);
+    match disposition {
+        Disposition::StopBefore => return state.stop().await,
+        Disposition::Cut(Cut::Before) => return Ok(()),
+        Disposition::Cut(Cut::KillBefore) => return state.kill(&client).await,
+        Disposition::Cut(Cut::Throttle) => {
             client.write_all(&request.throttled()).await?;
             return client.shutdown().await;
         }
-        Fate::Hold => {
+        Disposition::Hold => {
             state.stopped.notify_one();
             state.released.notified().await;
         }
-        Fate::Pass | Fate::StopAfter | Fate::Cut(Cut::After | Cut::KillAfter) => {}
+        Disposition::Pass
+        | Disposition::StopAfter
+        | Disposition::Cut(Cut::After | Cut::KillAfter) => {}
     }
     let mut upstream = TcpStream::connect(&state.upstream).await?;
     upstream.write_all(&request.closing()).await?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).await?;
-    state.now().told.extend(told::values(&request, &answer));
+    state
+        .now()
+        .secret_values
+        .extend(secret_values::values(&request, &answer));
     let watches_reads = state.now().watches_reads;
     if request.changes() || watches_reads {
         state.looked_at().await;
     }
-    match fate {
-        Fate::StopAfter => return state.stop().await,
-        Fate::Cut(Cut::KillAfter) => return state.kill(&client).await,
-        Fate::Cut(_) => return Ok(()),
-        Fate::Pass | Fate::Hold | Fate::StopBefore => {}
+    match disposition {
+        Disposition::StopAfter => return state.stop().await,
+        Disposition::Cut(Cut::KillAfter) => return state.kill(&client).await,
+        Disposition::Cut(_) => return Ok(()),
+        Disposition::Pass | Disposition::Hold | Disposition::StopBefore => {}
     }
     client.write_all(&answer).await?;
     client.shutdown().await
 }
 
 impl State {
-    fn now(&self) -> MutexGuard<'_, Now> {
+    fn now(&self) -> MutexGuard<'_, ProxyState> {
         self.now.lock().expect("nobody panics while holding it")
     }
 
-    /// Counts a request, and says what becomes of it.
-    fn fate(&self, request: &Request) -> Fate {
+    /// Counts a request, and returns what happens to it.
+    fn disposition(&self, request: &Request) -> Disposition {
         let mut now = self.now();
         let call = Call {
             action: request.action().to_owned(),
@@ -275,7 +280,7 @@ impl State {
         };
         now.seen.calls.push(call.clone());
         match now.fault {
-            Fault::None => Fate::Pass,
+            Fault::None => Disposition::Pass,
             Fault::Stop(stop) => {
                 let changes = now.seen.calls.iter().filter(|call| call.changes).count();
                 let (limit, after) = match stop {
@@ -284,48 +289,48 @@ impl State {
                 };
                 let is_last = call.changes && changes == limit;
                 match (changes > limit, is_last, after) {
-                    (true, _, _) | (_, true, false) => Fate::StopBefore,
-                    (_, true, true) => Fate::StopAfter,
-                    _ => Fate::Pass,
+                    (true, _, _) | (_, true, false) => Disposition::StopBefore,
+                    (_, true, true) => Disposition::StopAfter,
+                    _ => Disposition::Pass,
                 }
             }
             Fault::Hold(number, action) => {
                 let calls = now.seen.calls.iter();
                 let held = calls.filter(|call| call.action == action).count();
                 match call.action == action && held == number as usize {
-                    true => Fate::Hold,
-                    false => Fate::Pass,
+                    true => Disposition::Hold,
+                    false => Disposition::Pass,
                 }
             }
             Fault::Cut(number, cut) => {
                 let calls = now.seen.calls.iter();
-                let befallen = calls.filter(|call| cut.befalls(call)).count();
-                if !cut.befalls(&call) || befallen != number as usize {
-                    return Fate::Pass;
+                let befallen = calls.filter(|call| cut.applies_to(call)).count();
+                if !cut.applies_to(&call) || befallen != number as usize {
+                    return Disposition::Pass;
                 }
                 now.seen.cut = u32::try_from(now.seen.calls.len()).ok();
-                Fate::Cut(cut)
+                Disposition::Cut(cut)
             }
         }
     }
 
-    /// Says that it has stopped, and answers nothing more.
+    /// Reports that it has stopped, and answers nothing more.
     async fn stop(&self) -> io::Result<()> {
         self.stopped.notify_one();
         std::future::pending().await
     }
 
-    /// Ends the function that is at the other end.
+    /// Kills the function at the other end.
     async fn kill(&self, client: &TcpStream) -> io::Result<()> {
-        let peer = Peer::of(client.local_addr()?, client.peer_addr()?);
-        let peer = peer.expect("the function holds the other end");
-        let secret = peer.variable("AWS_SECRET_ACCESS_KEY");
-        self.now().told.extend(secret);
-        peer.kill().await;
+        let function_process = FunctionProcess::of(client.local_addr()?, client.peer_addr()?);
+        let function_process = function_process.expect("the function holds the other end");
+        let secret = function_process.variable("AWS_SECRET_ACCESS_KEY");
+        self.now().secret_values.extend(secret);
+        function_process.kill().await;
         Ok(())
     }
 
-    /// Returns once the change has been looked at, where anybody looks.
+    /// Returns when the observer, if there is one, is done.
     async fn looked_at(&self) {
         let watch = self.now().watch.clone();
         if let Some(watch) = watch {

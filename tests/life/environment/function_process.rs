@@ -7,17 +7,17 @@ use std::{fs, io};
 use tokio::process::Command;
 
 /// A function's process.
-pub struct Peer(u32);
+pub struct FunctionProcess(u32);
 
-impl Peer {
-    /// Returns the function's process that holds the other end of a connection:
-    /// the one whose open files hold the socket that the kernel lists between
-    /// these two addresses ("proc_net" and "proc_pid_fd" in the Linux manual).
+impl FunctionProcess {
+    /// Returns the function's process at the other end of a connection: the one with an open
+    /// file for the socket that the kernel lists between these two addresses ("proc_net" and
+    /// "proc_pid_fd" in the Linux manual).
     pub fn of(ours: SocketAddr, theirs: SocketAddr) -> Option<Self> {
         let sockets = text(Path::new("/proc/net/tcp")).ok()?;
         let ends = format!("{} {} ", listed(theirs)?, listed(ours)?);
         let (_, rest) = sockets.split_once(&ends)?;
-        // Behind the two ends: state, queues, timer, retransmissions, user, time-out.
+        // After the two addresses: state, queues, timer, retransmissions, user, timeout.
         let inode = rest.split_whitespace().nth(6)?;
         let socket = format!("socket:[{inode}]");
         let processes = fs::read_dir("/proc").ok()?;
@@ -33,7 +33,7 @@ impl Peer {
         })
     }
 
-    /// Returns a variable of its environment.
+    /// Returns one of its environment variables.
     pub fn variable(&self, name: &str) -> Option<String> {
         let environment =
             text(&Path::new("/proc").join(self.0.to_string()).join("environ")).ok()?;
@@ -43,7 +43,7 @@ impl Peer {
         pairs.find_map(|(held, value)| (held == name).then(|| value.to_owned()))
     }
 
-    /// Ends it at once.
+    /// Kills it.
     pub async fn kill(&self) {
         let id = self.0.to_string();
         let status = Command::new("kill").args(["-KILL", &id]).status().await;

@@ -1,14 +1,14 @@
-//! The deployed function: where its calls go, and what it has logged.
+//! The deployed function: the target of its calls, and its log.
 
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
 
-use super::World;
+use super::TestEnvironment;
 
-impl World {
-    /// Sends the function's calls somewhere, by its own environment: its process
-    /// is started anew.
+impl TestEnvironment {
+    /// Sends the function's calls to an endpoint, by its environment. This restarts its
+    /// process.
     pub async fn send_function_through(&self, endpoint: &str) {
         const SERVICES: [&str; 4] = ["IAM", "S3", "SECRETS_MANAGER", "STS"];
         let name = self.function().await;
@@ -47,7 +47,7 @@ impl World {
         lines
     }
 
-    /// Returns the name of the function, the only one there is.
+    /// Returns the name of the function, the only function.
     async fn function(&self) -> String {
         let answer = self.lambda.list_functions().send().await;
         let functions = answer.expect("functions").functions.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Making what a test needs in the account, and looking at what is there.
+//! Creates what a test needs in the account, and reads the account's state.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use aws_sdk_iam::types::StatusType;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Value, json};
 
-use super::{KEY_ADMINISTRATOR, Key, World};
+use super::{KEY_ADMINISTRATOR, Key, TestEnvironment};
 
 /// A secret as Secrets Manager describes it.
 #[derive(Clone, Debug, Default)]
-pub struct Held {
+pub struct DescribedSecret {
     pub arn: String,
     pub tags: BTreeMap<String, String>,
     /// The version that each staging label is on.
@@ -23,21 +23,21 @@ pub struct Held {
     pub schedule: Option<String>,
 }
 
-impl World {
-    /// Makes an IAM user.
+impl TestEnvironment {
+    /// Creates an IAM user.
     pub async fn make_user(&self, user: &str) {
         let request = self.iam.create_user().user_name(user);
         request.send().await.expect("the user is made");
     }
 
-    /// Makes an IAM user with an inline policy and a key.
+    /// Creates an IAM user with an inline policy and a key.
     pub async fn make_user_with(&self, user: &str, policy: &str) -> Key {
         self.make_user(user).await;
         self.allow(user, policy).await;
         self.make_key(user).await
     }
 
-    /// Makes an IAM user with a managed policy, which may be longer, and a key.
+    /// Creates an IAM user with a managed policy, which can be longer, and a key.
     pub async fn make_deployer(&self, user: &str, policy: &str) -> Key {
         self.make_user(user).await;
         let request = self.iam.create_policy().policy_name(user);
@@ -56,20 +56,20 @@ impl World {
         request.send().await.expect("the policy is put");
     }
 
-    /// Removes the permission again.
+    /// Removes the policy again.
     pub async fn forbid(&self, user: &str) {
         let request = self.iam.delete_user_policy().user_name(user);
         let request = request.policy_name("test");
         request.send().await.expect("the policy is deleted");
     }
 
-    /// Makes a bucket.
+    /// Creates a bucket.
     pub async fn make_bucket(&self, bucket: &str) {
         let request = self.s3.create_bucket().bucket(bucket);
         request.send().await.expect("the bucket is made");
     }
 
-    /// Gives a user an access key.
+    /// Creates an access key for a user.
     pub async fn make_key(&self, user: &str) -> Key {
         let request = self.iam.create_access_key().user_name(user);
         let made = request.send().await.expect("the key is made").access_key;
@@ -81,7 +81,7 @@ impl World {
         }
     }
 
-    /// Makes a key inactive, or active again.
+    /// Deactivates a key, or activates it again.
     pub async fn set_key_active(&self, user: &str, id: &str, active: bool) {
         let status = match active {
             true => StatusType::Active,
@@ -99,8 +99,7 @@ impl World {
         request.send().await.expect("the key is deleted");
     }
 
-    /// Returns a user's keys, and whether each is active; nothing where there is
-    /// no such user.
+    /// Returns a user's keys, and whether each is active, or `None` if there is no such user.
     pub async fn keys(&self, user: &str) -> Option<BTreeMap<String, bool>> {
         let request = self.iam.list_access_keys().user_name(user);
         match request.send().await {
@@ -127,14 +126,14 @@ impl World {
         tags.map(|tag| (tag.key, tag.value)).collect()
     }
 
-    /// Makes a secret.
+    /// Creates a secret.
     pub async fn make_secret(&self, name: &str, value: &str) -> String {
         let request = self.secretsmanager.create_secret().name(name);
         let made = request.secret_string(value).send().await;
         made.expect("the secret is made").arn.expect("an ARN")
     }
 
-    /// Makes a secret without a value.
+    /// Creates a secret without a value.
     pub async fn make_empty_secret(&self, name: &str) {
         let request = self.secretsmanager.create_secret().name(name);
         request.send().await.expect("the secret is made");
@@ -153,21 +152,21 @@ impl World {
         request.send().await.expect("the secret is deleted");
     }
 
-    /// Makes an administrator with a key in a secret; returns the secret's ARN.
+    /// Creates an administrator with a key in a secret, and returns the secret's ARN.
     pub async fn make_administrator(&self, user: &str, secret: &str) -> String {
         let key = self.make_user_with(user, KEY_ADMINISTRATOR).await;
         let value = json!({ "accesskey": key.id, "secretkey": key.secret, "username": user });
         self.make_secret(secret, &value.to_string()).await
     }
 
-    /// Makes a KMS key that the account's policies govern; returns its ARN.
+    /// Creates a KMS key that the account's policies govern, and returns its ARN.
     pub async fn make_kms_key(&self) -> String {
         let made = self.kms.create_key().send().await.expect("the key is made");
         made.key_metadata.expect("metadata").arn.expect("an ARN")
     }
 
     /// Returns a secret, or `None` if it does not exist.
-    pub async fn secret(&self, name: &str) -> Option<Held> {
+    pub async fn secret(&self, name: &str) -> Option<DescribedSecret> {
         let request = self.secretsmanager.describe_secret().secret_id(name);
         let answer = match request.send().await {
             Ok(answer) => answer,
@@ -176,7 +175,7 @@ impl World {
         };
         let tags = answer.tags().iter();
         let labels = answer.version_ids_to_stages().into_iter().flatten();
-        Some(Held {
+        Some(DescribedSecret {
             tags: tags
                 .filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?)))
                 .collect(),
@@ -196,9 +195,9 @@ impl World {
         })
     }
 
-    /// Returns the JSON that a staging label's version holds, or its text where that
-    /// is none; nothing where there is no such version, or where its KMS key is going,
-    /// so that nobody can read it.
+    /// Returns the JSON in a staging label's version, or its text if it is not JSON. Returns
+    /// `None` if there is no such version, or if its KMS key is pending deletion, so that
+    /// nobody can read it.
     pub async fn value(&self, name: &str, label: &str) -> Option<Value> {
         let request = self.secretsmanager.get_secret_value().secret_id(name);
         match request.version_stage(label).send().await {
@@ -222,7 +221,7 @@ impl World {
         }
     }
 
-    /// Returns the key that a staging label's version holds.
+    /// Returns the key in a staging label's version.
     pub async fn key_in(&self, name: &str, label: &str) -> Option<Key> {
         let value = self.value(name, label).await?;
         Some(Key {
@@ -237,7 +236,7 @@ impl World {
         key.unwrap_or_else(|| panic!("{name} has no current key"))
     }
 
-    /// Returns a stack's status; nothing where there is none.
+    /// Returns a stack's status, or `None` if the stack does not exist.
     pub async fn stack_status(&self, stack: &str) -> Option<String> {
         let request = self.cloudformation.describe_stacks().stack_name(stack);
         let answer = match request.send().await {
@@ -249,7 +248,7 @@ impl World {
         (status.as_str() != "DELETE_COMPLETE").then(|| status.as_str().to_owned())
     }
 
-    /// Returns the names of all secrets, those awaiting deletion included.
+    /// Returns the names of all secrets, including those that are scheduled for deletion.
     pub async fn secret_names(&self) -> Vec<String> {
         let request = self.secretsmanager.list_secrets();
         let request = request.include_planned_deletion(true);
@@ -262,7 +261,7 @@ impl World {
         names
     }
 
-    /// Waits until a stack is in a status.
+    /// Waits until a stack has a status.
     pub async fn until_stack_is(&self, stack: &str, status: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.stack_status(stack).await.as_deref() != Some(status) {
@@ -271,7 +270,7 @@ impl World {
         }
     }
 
-    /// Denies the function's role an action, against whatever its policies allow.
+    /// Denies the function's role an action, regardless of its other policies.
     pub async fn deny_role(&self, action: &str) {
         let policy = json!({
             "Version": "2012-10-17",
@@ -283,21 +282,21 @@ impl World {
         request.send().await.expect("the policy is put");
     }
 
-    /// Takes the denial back.
+    /// Removes the denial.
     pub async fn allow_role(&self) {
         let request = self.iam.delete_role_policy().role_name(self.role().await);
         let request = request.policy_name("denied");
         request.send().await.expect("the policy is deleted");
     }
 
-    /// Returns the name of the function's role, the only one there is.
+    /// Returns the name of the function's role, the only role.
     async fn role(&self) -> String {
         let roles = self.iam.list_roles().send().await.expect("roles").roles;
         assert_eq!(roles.len(), 1, "{roles:?}");
         roles[0].role_name.clone()
     }
 
-    /// Notes every secret key that can be read in the account.
+    /// Records every secret key that can be read in the account.
     pub(super) async fn learn_secrets(&self) {
         for name in self.secret_names().await {
             let held = self.secret(&name).await.expect("it was listed");

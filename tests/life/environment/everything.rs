@@ -1,22 +1,22 @@
-//! All that an account holds, as lines that can be compared.
+//! Everything in an account, as lines that can be compared.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::World;
+use super::TestEnvironment;
 
-/// Returns a short name of a text, for lines that have to differ where it does.
+/// Returns a short digest of a text, for lines that must differ if the text does.
 fn digest(text: &str) -> String {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-impl World {
-    /// Returns a line for each thing in the account, in a fixed order: stacks with
-    /// their parameters and change sets, buckets with their objects, users with their
-    /// keys, tags, and policies, roles and managed policies with what they allow, secrets
-    /// with their versions, tags, and policies, functions with their code and
-    /// configuration, rules, log groups, and KMS keys.
+impl TestEnvironment {
+    /// Returns a line for each thing in the account, in a fixed order: stacks with their
+    /// parameters and change sets, buckets with their objects, users with their keys, tags, and
+    /// policies, roles and managed policies with their permissions, secrets with their
+    /// versions, tags, and policies, functions with their code and configuration, rules, log
+    /// groups, and KMS keys.
     pub async fn everything(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.stacks(&mut lines).await;
@@ -52,8 +52,8 @@ impl World {
             for set in sets.unwrap_or_default() {
                 let set_name = set.change_set_name().unwrap_or_default().to_owned();
                 let status = set.execution_status.map(|it| it.as_str().to_owned());
-                // An executed one is history, and so is one of an earlier stack of
-                // this name.
+                // Executed change sets, and those of an earlier stack with this name, are
+                // history.
                 if status.as_deref() == Some("AVAILABLE") && set.stack_id == stack_id {
                     lines.push(format!("change set of {name} {set_name}"));
                 }
