@@ -18,21 +18,8 @@ impl Function {
         }
     }
 
-<<<<<<< HEAD
-    /// Returns its binary. The names differ, since cargo puts both in one folder;
-    /// in the zip each is called `bootstrap`.
-=======
-    /// Returns its package in the workspace.
-    pub(super) const fn package(self) -> &'static str {
-        match self {
-            Self::AccessKeys => "keyrota-function",
-            Self::Databases => "keyrota-database-function",
-        }
-    }
-
     /// Returns its binary. The names differ because cargo writes both to one folder. In the zip
     /// file, each is named `bootstrap`.
->>>>>>> names
     pub(super) const fn binary(self) -> &'static str {
         match self {
             Self::AccessKeys => "bootstrap",

@@ -17,12 +17,6 @@ use super::setting::Setting;
 use super::toolchain::Toolchain;
 use super::{Error, message};
 
-<<<<<<< HEAD
-=======
-/// The cargo profile of the function.
-const PROFILE: &str = "function";
-
->>>>>>> names
 /// The inputs of a build.
 #[derive(Clone, Copy)]
 pub struct BuildInputs<'a> {
@@ -41,7 +35,7 @@ pub async fn run(
     setting: &Setting,
     source: &Path,
     toolchain: &Toolchain,
-    order: BuildInputs<'_>,
+    inputs: BuildInputs<'_>,
     listener: &dyn Listener,
 ) -> Result<Vec<u8>, Error> {
     let BuildInputs {
@@ -49,7 +43,7 @@ pub async fn run(
         architecture,
         profile,
         method,
-    } = order;
+    } = inputs;
     let binary = function.binary();
     let target_folder = target_folder(setting, source);
     let lambda_folder = target_folder

@@ -77,13 +77,13 @@ async fn build_with(
         }
     })?;
     let run = async |method: &Method| {
-        let order = invocation::BuildInputs {
+        let inputs = invocation::BuildInputs {
             function,
             architecture,
             profile,
             method,
         };
-        invocation::run(setting, &source, &toolchain, order, listener).await
+        invocation::run(setting, &source, &toolchain, inputs, listener).await
     };
     let executable = run(&method).await?;
     let Err(refused) = bundle::check(&executable, architecture.into()) else {

@@ -32,7 +32,6 @@ impl Function {
             Some(path) => (read(path)?, path.display().to_string()),
             None => {
                 progress::say("building the function");
-<<<<<<< HEAD
                 let executable = keyrota::build::build(
                     kind.function(),
                     architecture,
@@ -40,10 +39,6 @@ impl Function {
                     &CargoListener,
                 )
                 .await?;
-=======
-                let executable =
-                    keyrota::build::build(kind.function(), architecture, &CargoListener).await?;
->>>>>>> names
                 (executable, "what was built".to_owned())
             }
         };
