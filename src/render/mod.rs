@@ -28,7 +28,7 @@ use crate::cost::{self, Prices, Usage};
 use crate::model::{Finding, Model};
 
 pub use check::{
-    EXPLAINED, Exception, Explained, Report, Rule, THEMES, Theme, check_readers, rules,
+    EXPLAINED, Exception, Explained, Level, Report, Rule, THEMES, Theme, check_readers, rules,
 };
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};

@@ -1,9 +1,8 @@
 //! Rules about who may invoke the function or assume its role, and on whose behalf.
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::template::arn_parts;
-use crate::model::Severity::Error;
 use crate::render::document::Kind;
 use crate::render::statement::Principal;
 
@@ -12,8 +11,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "permission-source",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every permission on a function has SourceAccount, or a SourceArn that contains the account",
             why: "A service acts for every account. Without a source, a secret or rule of another account could invoke the function.",
             remedy: "add `SourceAccount: !Ref AWS::AccountId`",
@@ -22,8 +20,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "permission-principal",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Only Secrets Manager and EventBridge can invoke the function",
             why: "Any other caller could rotate a credential, or retire old keys, at any time.",
             remedy: "remove the permission",
@@ -54,8 +51,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "service-source",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount",
             why: "A service acts for every account. Without a condition, any account could use the service to gain access (confused deputy problem).",
             remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn if the source is known",

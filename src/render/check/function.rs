@@ -1,10 +1,9 @@
 //! Rules about the function and its log.
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::template::{Resource, literal, target};
 use crate::model::KmsKey;
-use crate::model::Severity::{Error, Warning};
 use crate::render::tree::Value;
 use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC};
 
@@ -16,8 +15,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "named-resource",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The resources and parameters that keyrota looks up exist: each function, its role, log group, and permission, the topic, and the parameters",
             why: "`bootstrap`, `status`, and `teardown` find them by their logical IDs.",
             remedy: "use the logical ID of keyrota's template",
@@ -26,8 +24,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "inline-code",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function's code comes from the artifact bucket",
             why: "Inline code supports only Node.js and Python. The deployed code must be the zip file that was built and checked, in the object version that was checked, because a principal that can write to the bucket can replace the object.",
             remedy: "set Code as in keyrota's template `function`: S3Bucket `!Ref ArtifactBucket`, S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
@@ -61,8 +58,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-pins",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's handler specifies the pins of this stack",
             why: "The pins specify the users, servers, and administrators that the function may act on. Without them, it rotates nothing.",
             remedy: "set Handler to `{{handler}}`, as in keyrota's template",
@@ -82,8 +78,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function has the execution role that the stack creates for it",
             why: "Only this role is checked here. Another role may have any permissions.",
             remedy: "set Role to `!GetAtt FunctionRole.Arn`",
@@ -98,8 +93,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-environment",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No layer and no environment variable changes what the function runs or which endpoints it calls",
             why: "A layer, a wrapper, or another endpoint could read every credential that the function creates.",
             remedy: "remove it, because the function needs none",
@@ -108,8 +102,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-runtime",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function runs on provided.al2023, on the manifest's architecture",
             why: "The executable is built for this runtime and architecture only.",
             remedy: "use Runtime and Architectures of keyrota's template",
@@ -118,8 +111,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-limits",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "The function has 128 to 10,240 MB of memory and a timeout of 1 to 900 seconds",
             why: "Lambda refuses other values.",
             remedy: "change `function.memory` or `function.timeout`",
@@ -141,8 +133,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-timeout",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function's timeout is at least 10 seconds",
             why: "A new key can take 15 seconds to propagate. With Lambda's default of 3 seconds, every rotation would fail.",
             remedy: "raise `function.timeout`",
@@ -157,8 +148,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-in-vpc",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "The access key function is not connected to a VPC",
             why: "IAM has public endpoints, and an interface endpoint in us-east-1 only. Without a route to the Internet, the function could not create keys.",
             remedy: "remove VpcConfig, or provide a NAT gateway",
@@ -174,8 +164,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-log-group",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function writes to the log group that the stack creates for it",
             why: "Otherwise, Lambda creates a log group that is never deleted.",
             remedy: "set LoggingConfig.LogGroup to `!Ref FunctionLogGroup`",
@@ -196,8 +185,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "log-retention",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A log group has a retention time, and is deleted with the stack",
             why: "Without a retention time, the log is stored, and charged for, forever.",
             remedy: "set RetentionInDays, and DeletionPolicy and UpdateReplacePolicy to Delete",

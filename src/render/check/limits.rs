@@ -1,9 +1,8 @@
 //! Rules about the quotas of CloudFormation and the services.
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::template::{items, literal};
-use crate::model::Severity::Error;
 use crate::render::quota;
 use crate::render::tree::Value;
 
@@ -16,8 +15,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "stack-resources",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A stack has at most 500 resources",
             why: "CloudFormation refuses a template with more.",
             remedy: SPLIT,
@@ -34,8 +32,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "stack-parameters",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A stack has at most 200 parameters",
             why: "CloudFormation refuses a template with more.",
             remedy: "remove parameters from the templates",
@@ -52,8 +49,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "stack-outputs",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A stack has at most 200 outputs",
             why: "CloudFormation refuses a template with more.",
             remedy: SPLIT,
@@ -70,8 +66,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "template-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A template has at most 1 MB",
             why: "CloudFormation refuses a longer one. `bootstrap` and `plan` upload a template of more than 51,200 bytes to S3.",
             remedy: SPLIT,
@@ -88,8 +83,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "description-length",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A description does not exceed the limit of its service",
             why: "The service refuses the resource, and the stack rolls back.",
             remedy: "shorten the description in the template",
@@ -98,8 +92,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "event-pattern-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A rule's event pattern has at most 2,048 characters",
             why: "EventBridge refuses a longer one.",
             remedy: "distribute its entries over several rules",
@@ -121,8 +114,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "rule-targets",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A rule has at most five targets",
             why: "EventBridge refuses more.",
             remedy: "distribute the targets over several rules",
@@ -141,8 +133,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "target-input-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A target's constant input has at most 8,192 characters",
             why: "EventBridge refuses a longer one.",
             remedy: "distribute its entries over several targets",
@@ -170,8 +161,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-environment-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A function's environment variables have at most 4 KB in total",
             why: "Lambda refuses more.",
             remedy: "remove the variables, because the function needs none",

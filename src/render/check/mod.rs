@@ -39,7 +39,7 @@ pub use exception::Exception;
 pub(crate) use exception::conclude;
 pub use reader::check_readers;
 use rule::Found;
-pub use rule::{Rule, Theme};
+pub use rule::{Level, Rule, Theme};
 use stack::Stack;
 
 /// The rules, grouped by theme.

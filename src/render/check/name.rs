@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::template::{Resource, items, literal};
-use crate::model::Severity::Error;
 use crate::model::{IamPath, SecretName, UserName};
 use crate::render::quota;
 use crate::render::tree::Value;
@@ -15,8 +14,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "logical-id",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A logical ID has 1 to 255 letters and digits",
             why: "CloudFormation refuses the template.",
             remedy: "use letters and digits only; in templates, write it with the helper `id`",
@@ -36,8 +34,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A secret's name has 1 to 512 characters (letters, digits, and /_+=.@-), and does not end like an ARN",
             why: "Secrets Manager refuses other characters. It interprets a hyphen and six characters at the end as the suffix of an ARN, so the secret could not be found by its name.",
             remedy: "choose another name in the manifest",
@@ -57,8 +54,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "user-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A user's name has 1 to 64 characters (letters, digits, and +=,.@_-)",
             why: "IAM refuses other names.",
             remedy: "choose another name in the manifest",
@@ -75,8 +71,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "iam-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role's name has at most 64 characters, and a policy's name at most 128 (letters, digits, and +=,.@_-)",
             why: "IAM refuses other names.",
             remedy: "shorten it, or let CloudFormation generate the name",
@@ -101,8 +96,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "iam-path",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A path in IAM begins and ends with a slash and has at most 512 characters",
             why: "IAM refuses other paths.",
             remedy: "set `role_path` to something like /platform/keyrota/",
@@ -123,8 +117,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "log-group-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A log group's name has 1 to 512 characters (letters, digits, and _-/.#)",
             why: "CloudWatch Logs refuses other names.",
             remedy: "choose another name in the template",
@@ -139,8 +132,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "alias-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A key's alias begins with alias/ but not with alias/aws/, and has at most 256 characters (letters, digits, and /_-)",
             why: "KMS refuses other aliases.",
             remedy: "choose another alias in the template",
@@ -162,8 +154,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "duplicate-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "No two resources of a type have the same name",
             why: "The second one cannot be created, and the stack rolls back. Names in IAM are not case-sensitive.",
             remedy: "choose different names",
@@ -172,8 +163,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "tag-limits",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A resource has at most 50 tags, with unique keys of at most 128 characters and values of at most 256",
             why: "The service refuses the resource, and the stack rolls back.",
             remedy: "remove or shorten tags in the manifest or the templates",

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::limits::SPLIT;
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::{Stack, holders};
 use super::template::items;
-use crate::model::Severity::Error;
 use crate::render::document::Kind;
 use crate::render::quota;
 
@@ -18,8 +17,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "role-inline-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role's inline policies have at most 10,240 characters in total",
             why: COUNTED,
             remedy: SPLIT,
@@ -33,8 +31,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "user-inline-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A user's inline policies have at most 2,048 characters in total",
             why: COUNTED,
             remedy: "make the user's policies shorter",
@@ -48,8 +45,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "managed-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A managed policy has at most 6,144 characters",
             why: COUNTED,
             remedy: SPLIT,
@@ -61,8 +57,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "attached-policies",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role has at most ten managed policies",
             why: "IAM attaches no more.",
             remedy: SPLIT,
@@ -71,8 +66,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "trust-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role's trust policy has at most 2,048 characters",
             why: COUNTED,
             remedy: "specify fewer principals in the trust policy",
@@ -84,8 +78,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "key-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A key policy has at most 32 KiB",
             why: "KMS refuses a longer one.",
             remedy: "specify fewer readers, or split the entries over several manifests",
@@ -102,8 +95,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A secret's resource policy has at most 20,480 characters",
             why: "Secrets Manager refuses a longer one.",
             remedy: "specify fewer readers, or let them assume one role that reads the secret",
@@ -115,8 +107,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "topic-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A topic's policy has at most 30 KB",
             why: "SNS refuses a longer one.",
             remedy: SPLIT,
@@ -133,8 +124,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A function's resource policy has at most 20 KB",
             why: "Lambda refuses further permissions.",
             remedy: SPLIT,

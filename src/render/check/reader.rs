@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::template::{Resource, account_of, target};
-use crate::model::Severity::Error;
 use crate::model::{AccountId, Arn, Entry, Finding, KmsKey, Model};
 use crate::render::document::Kind;
 use crate::render::statement::Principal;
@@ -19,8 +18,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: ID,
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A secret with a reader in another account has a customer managed key",
             why: "The AWS managed key aws/secretsmanager decrypts only for its own account, so the reader would be refused.",
             remedy: REMEDY,
@@ -29,8 +27,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "reader-without-policy",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every reader in the manifest is in the resource policy of its secret",
             why: "A reader in another account requires it, and the manifest grants it to the others.",
             remedy: "add the reader as a principal to the secret's ResourcePolicy",
@@ -39,8 +36,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "reader-not-in-manifest",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Only readers in the manifest can read a secret or use the stack's key",
             why: "A reviewer of the manifest expects to see all readers there.",
             remedy: "add the reader to `readers` of the entry, or remove it from the template",
@@ -49,8 +45,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "reader-without-decrypt",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every reader of a secret that the stack's key encrypts can decrypt with that key",
             why: "Without this permission, GetSecretValue is refused.",
             remedy: "allow kms:Decrypt for the reader and that secret in the key policy",
@@ -59,8 +54,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "block-public-policy",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret's resource policy has BlockPublicPolicy",
             why: "Secrets Manager then refuses a policy that grants public access.",
             remedy: "add `BlockPublicPolicy: true`",

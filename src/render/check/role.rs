@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::template::{items, literal, target};
-use crate::model::Severity::Error;
 use crate::model::{KmsKey, SecretReference};
 use crate::render::document::Kind;
 use crate::render::statement::Principal;
@@ -68,8 +67,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "role-trust",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Only Lambda can assume a function's role",
             why: "Any other principal that can assume it can create keys of every user that it manages, and read every secret.",
             remedy: "allow only lambda.amazonaws.com and sts:AssumeRole",
@@ -78,8 +76,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role-actions",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's role has only the permissions that its rotation needs",
             why: "A function that creates credentials is a target for attacks, so least privilege limits the damage.",
             remedy: "remove the action, or grant it to another role",
@@ -105,8 +102,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role-resources",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's role can access only the stack's secrets of its kind, users, keys, and log, and what the manifest names",
             why: "The function could rotate or read any other resource.",
             remedy: "refer to a resource of the stack, or specify it in the manifest",
@@ -115,8 +111,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role-tags",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's role can write only the two tags of users that record their keys",
             why: "If tags of a user decide its permissions, a role that can write any tag can grant all these permissions.",
             remedy: "keep the condition on aws:TagKeys",
@@ -136,8 +131,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "role-foreign-policy",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No role, user, or group of the stack has a policy from outside the stack",
             why: "What such a policy allows is not reviewed here, and its owner can change it at any time.",
             remedy: "define the permissions in a policy of the stack",
@@ -161,8 +155,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "permissions-boundary",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every role and user that the stack creates has the manifest's permissions boundary",
             why: "The organization may refuse roles and users without its permissions boundary, or rely on it.",
             remedy: "set PermissionsBoundary to `permissions_boundary`",
@@ -185,8 +178,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "role-path",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every role and managed policy that the stack creates has the manifest's path",
             why: "The deployer can access only that path, and the organization may identify roles by it.",
             remedy: "set Path to `role_path`",
@@ -206,8 +198,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "user-permissions",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The stack grants a user only the policy with which it rotates its own key",
             why: "The key of the user is in a secret that others read. Its other permissions belong to the owner of the user, who would not look for them in this stack.",
             remedy: "grant the permissions outside the stack, or accept them with a reason",
@@ -216,8 +207,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "access-key-resource",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No access key is a resource of the stack",
             why: "Principals that can read the stack's outputs could read the secret access key, and CloudFormation could replace the key during a rotation.",
             remedy: "let `keyrota bootstrap` create the key, which stores it through the API",

@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::{Entry, Stack, holders};
 use super::template::{Resource, literal, target};
-use crate::model::Severity::{Error, Warning};
 use crate::model::{Duration, RotateAs, Schedule, SecretReference};
 use crate::render::Strategy;
 use crate::render::tree::Value;
@@ -20,8 +19,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "schedule-expression",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "Secrets Manager accepts the schedule",
             why: "Secrets Manager refuses it, and the stack rolls back.",
             remedy: "set `schedule` to rate(…) or cron(…), no more often than every four hours",
@@ -30,8 +28,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "rotation-window",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A rotation window has 1 to 24 whole hours, ends on the same UTC day, and does not overlap the next window",
             why: "Secrets Manager refuses it, and the stack rolls back.",
             remedy: "shorten `window`, or open it earlier",
@@ -40,8 +37,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "rotate-immediately",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A deployment does not rotate secrets",
             why: "RotateImmediatelyOnUpdate is true by default. Every change of a schedule would rotate the secret, even before the first key is stored, without verification.",
             remedy: "set `RotateImmediatelyOnUpdate: false`; `keyrota bootstrap` and `keyrota rotate` rotate and verify",
@@ -58,8 +54,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "schedule-function",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A schedule invokes the stack's function for the secret's kind of credential",
             why: "Another function would get the credentials, and could create new ones.",
             remedy: "set RotationLambdaARN to `!GetAtt Function.Arn`",
@@ -88,8 +83,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "schedule-waits-for-permission",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A schedule depends on the permission that lets Secrets Manager invoke the function",
             why: "Secrets Manager invokes the function as soon as the schedule exists, and is refused if the permission does not exist yet.",
             remedy: "add the permission's logical ID to DependsOn",
@@ -98,8 +92,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "schedule-waits-for-policies",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A schedule depends on every policy that its rotation needs",
             why: "Secrets Manager invokes the function as soon as the schedule exists, and the function fails if a policy does not exist yet.",
             remedy: "add the policy's logical ID to DependsOn",
@@ -108,8 +101,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-without-schedule",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every secret in the manifest has one schedule",
             why: "Without a schedule, it never rotates.",
             remedy: "render the schedule, or remove the entry from the manifest",
@@ -122,8 +114,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "unswept-secret",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "One hourly rule sweeps each secret",
             why: "The function is not allowed to list secrets. The old key of a secret without a rule stays until the next rotation, and no metrics are written for it.",
             remedy: "add the secret to the input of one target of a rule with a schedule",
@@ -135,8 +126,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "unwatched-secret",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "A rule for failed rotations covers each secret",
             why: "If a rotation does not invoke the function, only Secrets Manager reports the failure.",
             remedy: "add the secret to the event pattern of such a rule",

@@ -3,10 +3,9 @@
 use keyrota_contract::{tag, value};
 
 use super::material;
-use super::rule::{Found, Rule, Theme};
+use super::rule::{Found, Level, Rule, Theme};
 use super::stack::{Entry, Stack};
 use super::template::{Resource, literal};
-use crate::model::Severity::Error;
 use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {
@@ -14,8 +13,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "secret-material",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The template contains no key, token, private key, or password",
             why: "Templates are stored by CloudFormation, in S3, and in version control, where many people can read them.",
             remedy: "remove it, and revoke it, because it has been exposed",
@@ -27,8 +25,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-seed",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The seed of a secret contains only `username` and `secretarn`, or `engine` and `username` for a database, derived from names",
             why: "CloudFormation overwrites the current credential with a changed seed, and with what a SecretTargetAttachment adds. GenerateSecretString does the same, with a password that neither IAM nor a server accepts.",
             remedy: "use the SecretString of keyrota's template",
@@ -37,8 +34,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-parameter",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A parameter for a secret has NoEcho and no default",
             why: "Without NoEcho, every principal that can describe the stack sees its value. A default is visible in the template.",
             remedy: "remove the parameter, or add `NoEcho: true` and remove the default",
@@ -47,8 +43,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-retained",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret is retained when the stack is deleted",
             why: "CloudFormation deletes a secret immediately and permanently. `keyrota teardown` deletes it with a recovery window.",
             remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain",
@@ -57,8 +52,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-tags",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret's tags specify the user and the server of its credential, and how the old one is retired",
             why: "People and searches rely on these tags. The functions do not read them, but follow their pins.",
             remedy: "use the tags keyrota:… of keyrota's template",
@@ -67,8 +61,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "entry-without-secret",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every entry of the manifest has a secret in the stack",
             why: "A secret that is removed from a template no longer rotates, without a notification.",
             remedy: "render the secret, or remove the entry from the manifest",

@@ -186,7 +186,7 @@ fn deeds(statement: &Statement, object: &Prose, several: bool, of_keys: bool) ->
             });
         let verbs = &mut parts[place].1;
         let said: Vec<Prose> = match words {
-            Some(words) => words.verb.split('|').map(Prose::words).collect(),
+            Some(words) => words.verbs.iter().copied().map(Prose::words).collect(),
             None => vec![Prose::words("call ").code(name)],
         };
         for verb in said {

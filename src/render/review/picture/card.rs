@@ -30,6 +30,10 @@ pub struct Card {
     pub title: &'static str,
     #[serde(skip)]
     pub column: usize,
+    /// The place in the drawing.
+    pub x: u32,
+    pub y: u32,
+    pub height: u32,
     pub lines: Vec<Line>,
     /// The arrows that start here.
     pub calls: Vec<Arrow>,
@@ -48,6 +52,8 @@ pub struct Line {
     pub id: Option<String>,
     /// The number of resources that the line represents.
     pub count: usize,
+    /// The place in the card.
+    pub y: u32,
 }
 
 /// The cards, their titles, and their columns, from top to bottom.
@@ -111,6 +117,9 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
             id,
             title,
             column: *column,
+            x: 0,
+            y: 0,
+            height: 0,
             lines: together(lines.remove(id)?),
             calls: Vec::new(),
         })
@@ -137,6 +146,7 @@ fn words(text: &str) -> Line {
         kind: None,
         id: None,
         count: 1,
+        y: 0,
     }
 }
 
