@@ -2,6 +2,7 @@
 //! review. Pure and deterministic: the same model results in the same bytes, without dates,
 //! paths, or secrets.
 
+mod arn;
 mod check;
 mod deployer;
 mod document;
@@ -150,6 +151,8 @@ pub(crate) struct Rendered<'model> {
     pub documents: Vec<Document>,
     /// The account and the Region, as far as the manifest specifies them.
     pub world: resolve::World,
+    /// The longest values that references can have, for comparing lengths with limits.
+    pub longest: resolve::World,
     /// The names of the overlay templates.
     pub overlaid: &'model [String],
 }
@@ -263,7 +266,8 @@ fn checked<'model>(
     let model = &shard.model;
     let tree = tree::read(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let world = resolve::World::of(model).with_resources(&tree);
-    let documents = document::documents(&tree, &world).map_err(|error| match error {
+    let longest = resolve::World::longest(model).with_resources_of(&world);
+    let documents = document::documents(&tree, &world, &longest).map_err(|error| match error {
         DocumentError::Reference(error) => {
             // The findings about references are more helpful than the error that one cannot be
             // resolved.
@@ -277,11 +281,6 @@ fn checked<'model>(
             Error::Refused(vec![finding.hint("write Effect: Allow or Effect: Deny")])
         }
     })?;
-    let longest = resolve::World::longest(model).with_resources_of(&world);
-    let longest = check::Longest {
-        sizes: document::sizes(&tree, &longest)?,
-        world: longest,
-    };
     let rendered = Rendered {
         documents,
         model,
@@ -290,9 +289,10 @@ fn checked<'model>(
         long: text.len() > quota::MAX_TEMPLATE_IN_REQUEST,
         tree,
         world,
+        longest,
         overlaid,
     };
-    let report = check::check(&rendered, &text, &longest);
+    let report = check::check(&rendered, &text);
     Ok((rendered, text, report))
 }
 

@@ -4,7 +4,7 @@ use super::network;
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
-use super::template::arn_parts;
+use crate::render::arn;
 use crate::render::document::Kind;
 use crate::render::statement::Principal;
 
@@ -151,7 +151,7 @@ fn wildcards(stack: &Stack<'_>, found: &mut Found) {
 fn unpinned(stack: &Stack<'_>, found: &mut Found) {
     for statement in stack.statements.iter().filter(|one| one.allows) {
         for arn in statement.resources {
-            let parts = arn_parts(arn).unwrap_or_default();
+            let parts = arn::parts(arn).unwrap_or_default();
             if parts[..4].iter().any(|part| part.contains(['*', '?'])) {
                 found.add(
                     statement.at(),

@@ -2,7 +2,7 @@
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::arn_parts;
+use crate::render::arn;
 use crate::render::document::Kind;
 use crate::render::statement::Principal;
 
@@ -64,7 +64,7 @@ pub(super) const THEME: Theme = Theme {
                         .iter()
                         .filter(|one| one.kind() == "Service");
                     let own = stack.world().account();
-                    let mine = |arn: &str| arn_parts(arn).is_some_and(|parts| parts[3] == own);
+                    let mine = |arn: &str| arn::parts(arn).is_some_and(|parts| parts[3] == own);
                     let all = |key: &str, fits: &dyn Fn(&str) -> bool| {
                         statement.is_narrowed(key) && statement.narrowed(key).all(fits)
                     };
@@ -104,7 +104,7 @@ fn sources(stack: &Stack<'_>, found: &mut Found) {
             }
             (None, Some(arn)) => {
                 let arn = arn.unwrap_or_default();
-                if arn_parts(&arn).is_none_or(|parts| parts[3] != own) {
+                if arn::parts(&arn).is_none_or(|parts| parts[3] != own) {
                     found.add(
                         permission.at("SourceArn"),
                         format!("`{arn}` does not contain the stack's own account"),

@@ -2,8 +2,9 @@
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::{Resource, literal, target};
+use super::template::Resource;
 use crate::model::KmsKey;
+use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
 use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC};
 
@@ -272,7 +273,7 @@ fn runtime(stack: &Stack<'_>, found: &mut Found) {
             found.add(function.at("Runtime"), "it is not provided.al2023");
         }
         let expected = stack.model().function.architecture.as_str();
-        let architectures = super::template::items(function.get("Architectures"));
+        let architectures = items(function.get("Architectures"));
         if architectures.filter_map(literal).ne([expected]) {
             found.add(
                 function.at("Architectures"),

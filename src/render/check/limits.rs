@@ -2,8 +2,8 @@
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::{items, literal};
 use crate::render::quota;
+use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
 
 /// The remedy for a stack that is too large.
@@ -144,7 +144,7 @@ pub(super) const THEME: Theme = Theme {
                         let Some(input) = target.get("Input") else {
                             continue;
                         };
-                        let length = match stack.longest.world.resolve(input) {
+                        let length = match stack.rendered.longest.resolve(input) {
                             Ok(Value::String(text)) => text.chars().count(),
                             _ => continue,
                         };
@@ -219,7 +219,7 @@ fn size(stack: &Stack<'_>, section: &str) -> usize {
 /// Returns the length of a value as JSON, with the longest values that its references can have,
 /// or `None` if it cannot be resolved.
 fn written(stack: &Stack<'_>, value: &Value) -> usize {
-    let resolved = stack.longest.world.resolve(value).ok();
+    let resolved = stack.rendered.longest.resolve(value).ok();
     let text = resolved.and_then(|value| serde_json::to_string(&value).ok());
     text.map_or(0, |text| text.chars().count())
 }

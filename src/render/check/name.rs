@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::{Resource, items, literal};
+use super::template::Resource;
 use crate::model::{IamPath, SecretName, UserName};
 use crate::render::quota;
+use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {
@@ -247,7 +248,7 @@ fn tags(stack: &Stack<'_>, found: &mut Found) {
             }
             let length = match tag.get("Value") {
                 Some(Value::String(text)) => text.chars().count(),
-                Some(value) => match stack.longest.world.resolve(value) {
+                Some(value) => match stack.rendered.longest.resolve(value) {
                     Ok(Value::String(text)) => text.chars().count(),
                     _ => 0,
                 },

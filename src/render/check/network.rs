@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
-use super::template::{Resource, items, literal};
+use super::template::Resource;
 use crate::model::{Database, EntryOf, Tls};
 use crate::render::Strategy;
+use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
 
 const GUIDE: &str = "AWS Lambda Developer Guide, configuration-vpc (Giving Lambda functions access to resources in an Amazon VPC)";

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::rule::{Level, Rule, Theme};
-use super::template::{items, literal, target};
+use crate::render::resolve::{items, literal, target};
 use crate::render::{STACK_TAG, TOPIC, secret_output};
 
 /// The resource types that CloudFormation can tag, as far as they may appear in a stack like

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::limits::SPLIT;
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::{Stack, holders};
-use super::template::items;
 use crate::render::document::Kind;
 use crate::render::quota;
+use crate::render::resolve::items;
 
 const IAM: &str = "AWS IAM User Guide, reference_iam-quotas";
 const COUNTED: &str = "IAM refuses more. It counts characters without white space.";
@@ -144,7 +144,12 @@ pub(super) const THEME: Theme = Theme {
 };
 
 fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Found) {
-    for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
+    for one in stack
+        .rendered
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
         found.hold(one.resource.as_str(), what, one.size, limit);
     }
 }
@@ -153,7 +158,12 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
 /// by its name if the stack does not create it.
 fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-    for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
+    for one in stack
+        .rendered
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
         for holder in carriers(stack, &one.resource) {
             *sizes.entry(holder.to_owned()).or_default() += one.size;
         }

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::{Resource, account_of, target};
+use super::template::Resource;
 use crate::model::{AccountId, Arn, Entry, Finding, KmsKey, Model};
+use crate::render::arn;
 use crate::render::document::Kind;
+use crate::render::resolve::target;
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
 
@@ -128,7 +130,7 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
             .filter(|one| one.kind() == "AWS");
         for reader in principals.map(Principal::name) {
             // An account number stands for the account's root.
-            let owner = account_of(reader).unwrap_or(reader);
+            let owner = arn::account_of(reader).unwrap_or(reader);
             let number = AccountId::parse(owner).is_ok();
             if number && owner != account.as_str() && !ours.contains(&(secret.id, reader)) {
                 found.add(statement.at(), refusal(reader, account));

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::{Template, account_of, arn_parts, literal, target};
+use super::template::Template;
 use crate::model::Region;
+use crate::render::arn;
 use crate::render::document::Kind;
+use crate::render::resolve::{literal, target};
 
 pub(super) const THEME: Theme = Theme {
     title: "References",
@@ -201,8 +203,8 @@ fn foreign(stack: &Stack<'_>, found: &mut Found) {
             if stack.named.contains(arn) || stack.named.contains(text) {
                 continue;
             }
-            let there = arn_parts(arn).map_or("", |parts| parts[2]);
-            match account_of(arn) {
+            let there = arn::parts(arn).map_or("", |parts| parts[2]);
+            match arn::account_of(arn) {
                 Some(owner) if Some(owner) != account => {
                     found.add(place.show(), format!("`{arn}` belongs to account {owner}"));
                 }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::Stack;
-use super::template::{items, literal, target};
 use crate::model::{KmsKey, SecretReference};
 use crate::render::document::Kind;
+use crate::render::resolve::{items, literal, target};
 use crate::render::statement::Principal;
 use crate::render::{KEYS_TAG, MAKING_TAG, Strategy};
 

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::{Entry, Stack, holders};
-use super::template::{Resource, literal, target};
+use super::template::Resource;
 use crate::model::{Duration, RotateAs, Schedule, SecretReference};
 use crate::render::Strategy;
+use crate::render::resolve::{literal, target};
 use crate::render::tree::Value;
 
 const SCHEDULE: &str = "AWS::SecretsManager::RotationSchedule";

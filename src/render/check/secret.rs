@@ -5,7 +5,8 @@ use keyrota_contract::{tag, value};
 use super::material;
 use super::rule::{Found, Level, Rule, Theme};
 use super::stack::{Entry, Stack};
-use super::template::{Resource, literal};
+use super::template::Resource;
+use crate::render::resolve::literal;
 use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {

@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Longest;
 use super::statement::Statement;
-use super::template::{Resource, Template, items, literal, target};
+use super::template::{Resource, Template};
 use crate::model::{self, Model};
 use crate::render::document::Kind;
 use crate::render::resolve::World;
+use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy};
 
@@ -31,7 +31,6 @@ pub(super) struct Stack<'stack> {
     /// The text of the template.
     pub text: &'stack str,
     pub template: Template<'stack>,
-    pub longest: &'stack Longest,
     /// Every statement of every document.
     pub statements: Vec<Statement<'stack>>,
     pub entries: Vec<Entry<'stack>>,
@@ -40,11 +39,7 @@ pub(super) struct Stack<'stack> {
 }
 
 impl<'stack> Stack<'stack> {
-    pub fn new(
-        rendered: &'stack Rendered<'stack>,
-        text: &'stack str,
-        longest: &'stack Longest,
-    ) -> Self {
+    pub fn new(rendered: &'stack Rendered<'stack>, text: &'stack str) -> Self {
         let template = Template::new(&rendered.tree);
         let mut secrets: HashMap<&str, Resource<'_>> = HashMap::new();
         for secret in template.of_type("AWS::SecretsManager::Secret") {
@@ -58,7 +53,6 @@ impl<'stack> Stack<'stack> {
         });
         Self {
             entries: entries.collect(),
-            longest,
             statements: Statement::all(&rendered.documents),
             named: named(rendered.model),
             rendered,

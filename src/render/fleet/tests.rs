@@ -377,7 +377,7 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
             text.len()
         );
     }
-    let sizes = document::sizes(&tree, &world).unwrap();
+    let sizes = document::documents(&tree, &world, &world).unwrap();
     let keys = sizes.iter().filter(|one| one.kind == document::Kind::Key);
     for size in keys.map(|one| one.size) {
         assert!(size <= key, "{settings}: {size} > {key}");

@@ -9,7 +9,7 @@ use super::grant::{self, Told};
 use super::prose;
 use super::sentence::Setting;
 use crate::render::tree::Value;
-use crate::render::{Error, Rendered, document, resolve, tree};
+use crate::render::{Error, Rendered, arn, document, resolve, tree};
 
 /// The maximum number of lines of one kind. If there are more, only their number is shown.
 const SHOWN: usize = 300;
@@ -154,7 +154,7 @@ fn granted(
     tree: &Value,
     world: &resolve::World,
 ) -> Result<BTreeSet<grant::Grant>, Error> {
-    let documents = document::documents(tree, world).map_err(|error| Error::Before {
+    let documents = document::documents(tree, world, world).map_err(|error| Error::Before {
         file: file.to_owned(),
         reason: error.to_string(),
     })?;
@@ -169,9 +169,7 @@ fn rotating(tree: &Value, world: &resolve::World) -> BTreeSet<String> {
         let id = world
             .resolve(one.get("Properties")?.get("SecretId")?)
             .ok()?;
-        let arn = id.as_str()?;
-        let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
-        Some(name.strip_suffix("-??????").unwrap_or(name).to_owned())
+        Some(arn::secret_name(id.as_str()?).to_owned())
     });
     names.collect()
 }

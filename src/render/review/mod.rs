@@ -31,17 +31,15 @@ use std::collections::BTreeMap;
 
 use handlebars::{Handlebars, RenderError};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::spread::{both, spread};
 use super::{Error, Pins, Rendered, Strategy, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
-use arrangement::{Arrangement, Rota};
+use arrangement::Arrangement;
 pub use checks::Checks;
-use inventory::Inventory;
 pub use permission::Beside;
-use picture::Picture;
 use sentence::Setting;
 pub use subject::Holder;
 pub use template::registry;
@@ -83,57 +81,8 @@ pub struct Content<'a> {
     pub before: Option<&'a Before>,
 }
 
-#[derive(Serialize)]
-struct Pictured {
-    this_stack: &'static str,
-    picture: Picture,
-}
-
-#[derive(Serialize)]
-struct Secrets<'a> {
-    words: String,
-    several: bool,
-    arrangements: &'a [Arrangement<'a>],
-    pins: Vec<PinFile>,
-    more_pins: String,
-}
-
-/// The pins of one function: the file for review, and the path in the package.
-#[derive(Serialize)]
-struct PinFile {
-    file: String,
-    handler: String,
-}
-
 /// The maximum number of pins files that the page lists. A large fleet has one for each stack.
 const PIN_FILES: usize = 20;
-
-#[derive(Serialize)]
-struct Calendar {
-    any_rate: bool,
-    rotas: Vec<Rota>,
-}
-
-#[derive(Serialize)]
-struct Made<'a> {
-    /// The overlay templates.
-    overlaid: &'a [String],
-    the_stack: &'static str,
-    several: bool,
-    inventory: Inventory,
-}
-
-#[derive(Serialize)]
-struct Verify {
-    files: Vec<Digest>,
-    more_files: String,
-}
-
-#[derive(Serialize)]
-struct Digest {
-    path: String,
-    sha256: String,
-}
 
 /// Returns the page.
 ///
@@ -167,52 +116,28 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let rotas = arrangement::rotas(&arrangements);
     let timelines = arrangement::timelines(&arrangements);
     let reach = reach::reach(stacks, &setting.region);
-    let (files, more_files) = digests(files);
     let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
     let several = stacks.len() > 1;
-    let head = head::head(
-        stacks,
-        secrets,
-        inventory.total,
-        cost,
-        checks,
-        difference.as_ref(),
-    );
-    let pictured = Pictured {
-        this_stack: if several {
-            "these stacks create"
-        } else {
-            "this stack creates"
-        },
-        picture,
-    };
-    let (pins, more_pins) = pin_files(stacks)?;
+    let either = |many: &'static str, one: &'static str| if several { many } else { one };
+    let head = head::head(stacks, secrets, cost, checks, difference.as_ref());
+    let pictured = json!({
+        "this_stack": either("these stacks create", "this stack creates"),
+        "picture": picture,
+    });
     let listed = Secrets {
-        pins,
-        more_pins,
         words: secrets_words(secrets, arrangements.len()),
+        pins: pin_files(stacks)?,
         several,
         arrangements: &arrangements,
     };
-    let calendar = Calendar {
-        any_rate: rotas.iter().any(|rota| rota.rate),
-        rotas,
-    };
-    let made = Made {
-        the_stack: if several {
-            "the stacks, for each stack"
-        } else {
-            "the stack"
-        },
-        several,
-        overlaid: stacks.first().map_or(&[], |one| one.overlaid),
-        inventory,
-    };
-    let names = if several {
-        "stack-*.yaml"
-    } else {
-        "stack.yaml"
-    };
+    let calendar = json!({ "any_rate": rotas.iter().any(|rota| rota.rate), "rotas": rotas });
+    let made = json!({
+        "overlaid": stacks.first().map_or(&[][..], |one| one.overlaid),
+        "the_stack": either("the stacks, for each stack", "the stack"),
+        "several": several,
+        "inventory": inventory,
+    });
+    let end = json!({ "stacks": either("stack-*.yaml", "stack.yaml") });
 
     let mut parts = vec![part(templates, template::BEGIN, head)];
     parts.extend(difference.map(|it| part(templates, template::DIFFERENCE, it)));
@@ -240,12 +165,21 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     }
     parts.extend([
         part(templates, template::RESOURCES, made),
-        part(templates, template::VERIFY, Verify { files, more_files }),
-        part(templates, template::END, json!({ "stacks": names })),
+        part(templates, template::VERIFY, digests(files)),
+        part(templates, template::END, end),
     ]);
     let parts = spread(&parts, |fill| fill());
     let page: Result<String, RenderError> = parts.into_iter().collect();
     Ok(page.map_err(TemplateError::from)?)
+}
+
+/// The section about the secrets, of which there may be thousands.
+#[derive(Serialize)]
+struct Secrets<'a> {
+    words: String,
+    pins: Json,
+    several: bool,
+    arrangements: &'a [Arrangement<'a>],
 }
 
 type Part<'a> = Box<dyn Fn() -> Result<String, RenderError> + Sync + 'a>;
@@ -261,37 +195,31 @@ fn part<'a>(
 
 fn setting(stacks: &[Rendered<'_>]) -> Setting {
     let first = stacks.first();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Setting {
-        stack: first
-            .map(|one| one.model.stack.to_string())
-            .unwrap_or_default(),
-        account: first
-            .map(|one| one.world.account().to_owned())
-            .unwrap_or_default(),
-        region: first
-            .map(|one| one.world.region().to_owned())
-            .unwrap_or_default(),
+        stack: text(first.map(|one| one.model.stack.as_str())),
+        account: text(first.map(|one| one.world.account())),
+        region: text(first.map(|one| one.world.region())),
     }
 }
 
-/// Returns the pins files, and a note about those that are omitted.
-fn pin_files(stacks: &[Rendered<'_>]) -> Result<(Vec<PinFile>, String), Error> {
+/// Returns the pins of each function: the file for review, the path in the package, and a note
+/// about those that are omitted.
+fn pin_files(stacks: &[Rendered<'_>]) -> Result<Json, Error> {
     let mut files = Vec::new();
     for stack in stacks {
         for strategy in Strategy::of(stack.model) {
-            files.push(PinFile {
-                file: Pins::file(stack.prefix, strategy),
-                handler: Pins::of(stack.model, strategy)?.path,
-            });
+            let file = Pins::file(stack.prefix, strategy);
+            let handler = Pins::of(stack.model, strategy)?.path;
+            files.push(json!({ "file": file, "handler": handler }));
         }
     }
-    let more = files.len().saturating_sub(PIN_FILES);
-    files.truncate(PIN_FILES);
-    let words = match more {
+    let more = match files.len().saturating_sub(PIN_FILES) {
         0 => String::new(),
         more => format!("And {} more, one for each function.", prose::number(more)),
     };
-    Ok((files, words))
+    files.truncate(PIN_FILES);
+    Ok(json!({ "files": files, "more": more }))
 }
 
 fn secrets_words(secrets: usize, arrangements: usize) -> String {
@@ -310,17 +238,17 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
 }
 
 /// Returns the digests of the files, and a note about those that are omitted.
-fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
+fn digests(files: &BTreeMap<String, String>) -> Json {
     let all = files.len() <= SHOWN_FILES;
     let is_stack = |path: &str| path.starts_with("stack");
     let shown: Vec<(&String, &String)> = files
         .iter()
         .filter(|(path, _)| all || is_stack(path))
         .collect();
-    let digests = spread(&shown, |(path, text)| Digest {
-        path: (*path).clone(),
-        sha256: sha256_hex(text.as_bytes()),
-    });
+    let digests = spread(
+        &shown,
+        |(path, text)| json!({ "path": path, "sha256": sha256_hex(text.as_bytes()) }),
+    );
     let more = match files.keys().filter(|path| !is_stack(path)).count() {
         _ if all => String::new(),
         more => format!(
@@ -328,5 +256,5 @@ fn digests(files: &BTreeMap<String, String>) -> (Vec<Digest>, String) {
             prose::number(more)
         ),
     };
-    (digests, more)
+    json!({ "files": digests, "more_files": more })
 }

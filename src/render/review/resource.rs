@@ -6,9 +6,7 @@ use super::prose::{self, LISTED, Prose};
 use super::sentence::Setting;
 use super::subject;
 use crate::render::Strategy;
-
-/// The suffix that Secrets Manager adds to a name in an ARN.
-const SUFFIX: &str = "-??????";
+use crate::render::arn::{self, SUFFIX};
 
 /// A resource that an ARN names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,7 +118,7 @@ pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
             wildcard: Some(Wildcard::Everything),
         };
     }
-    let Some([_, service, region, account, resource]) = parts(arn) else {
+    let Some([_, service, region, account, resource]) = arn::parts(arn) else {
         return of(Kind::Other, arn);
     };
     let elsewhere = |setting: &Setting| {
@@ -163,28 +161,6 @@ pub fn thing<'arn>(arn: &'arn str, setting: Option<&Setting>) -> Thing<'arn> {
         Some((kind, name)) => of(kind, name),
         None => of(Kind::Other, arn),
     }
-}
-
-/// Returns the parts of an ARN after `arn:`: the partition, service, Region, account, and
-/// resource. Each may be a reference such as `${AWS::AccountId}`.
-pub fn parts(arn: &str) -> Option<[&str; 5]> {
-    let rest = arn.strip_prefix("arn:")?;
-    let mut parts = [""; 5];
-    let (mut part, mut begin, mut inside) = (0, 0, false);
-    let bytes = rest.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'{' if at > 0 && bytes[at - 1] == b'$' => inside = true,
-            b'}' => inside = false,
-            b':' if !inside && part < 4 => {
-                parts[part] = &rest[begin..at];
-                (part, begin) = (part + 1, at + 1);
-            }
-            _ => {}
-        }
-    }
-    parts[4] = &rest[begin..];
-    (part == 4).then_some(parts)
 }
 
 fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {

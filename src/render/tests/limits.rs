@@ -41,7 +41,7 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
     let model = model::load(&text, None).unwrap().model;
     let stack = parsed(&rendered(&text));
     let world = World::longest(&model).with_resources(&stack);
-    let sizes = document::sizes(&stack, &world).unwrap();
+    let sizes = document::documents(&stack, &world, &world).unwrap();
     let managed: Vec<_> = sizes
         .iter()
         .filter(|one| one.kind == Kind::Managed)
@@ -89,7 +89,7 @@ fn no_estimate_is_too_low() {
             let world = World::longest(&model).with_resources(&stack);
             let entries: Vec<_> = model.entries.iter().collect();
             let estimated = role::estimate(strategy, &entries, &world);
-            let sizes = document::sizes(&stack, &world).unwrap();
+            let sizes = document::documents(&stack, &world, &world).unwrap();
             let inline = sizes.iter().filter(|one| one.kind == Kind::RoleInline);
             let real: usize = inline.map(|one| one.size).sum();
             assert!(real <= estimated, "{settings}: {real} > {estimated}");

@@ -65,11 +65,10 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         Kind::Database(database) => self::database(database),
     };
     depends_on.append(&mut view.depends_on);
-    let ids = name::SecretIds::of(entry);
     EntryView {
         secret: entry.secret.to_string(),
-        secret_id: ids.secret(),
-        secret_policy_id: ids.readers(),
+        secret_id: name::secret_logical_id(entry),
+        secret_policy_id: name::readers_logical_id(entry),
         kms_key_id: match &entry.kms_key {
             KmsKey::AwsManaged => None,
             KmsKey::Create => Some(KeyId { arn: None }),
@@ -80,11 +79,11 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
         readers: entry.sorted_readers(),
         tags: pinned(tags, pins(entry)),
         function: strategy.function(),
-        schedule_id: ids.schedule(),
+        schedule_id: name::schedule_logical_id(entry),
         schedule: entry.schedule.to_string(),
         window: window(entry.window),
         depends_on,
-        output: ids.output(),
+        output: name::secret_output(entry),
         output_description: format!("The secret {}", entry.secret),
         ..view
     }
@@ -92,19 +91,21 @@ pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>)
 
 /// Returns what is specific to an access key.
 fn access_key(entry: &Entry, key: &AccessKey, model: &Model, tags: &[Tag]) -> EntryView {
-    let ids = name::UserIds::of(key);
     let rotates_itself = entry.rotate_as == RotateAs::Itself;
     EntryView {
         user: key.user.to_string(),
-        user_id: ids.user(),
-        user_policy_id: ids.policy(),
+        user_id: name::user_logical_id(key),
+        user_policy_id: name::user_policy_logical_id(key),
         user_tags: tags.to_vec(),
         create_user: key.create_user,
         permissions_boundary: boundary(model),
         rotates_itself,
         secret_description: format!("The access key of the IAM user {}", key.user),
         probe: key.probe.as_ref().map(probe),
-        depends_on: rotates_itself.then(|| ids.policy()).into_iter().collect(),
+        depends_on: rotates_itself
+            .then(|| name::user_policy_logical_id(key))
+            .into_iter()
+            .collect(),
         ..EntryView::default()
     }
 }

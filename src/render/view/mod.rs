@@ -274,7 +274,7 @@ fn key(model: &Model, held: &[(Strategy, Vec<&Entry>)]) -> Option<Key> {
         });
         let read = mine.filter(|entry| !entry.readers.is_empty());
         readers.extend(read.map(|entry| Readers {
-            sid: name::SecretIds::of(entry).readers(),
+            sid: name::readers_logical_id(entry),
             secret: entry.secret.to_string(),
             readers: entry.sorted_readers(),
         }));

@@ -10,9 +10,10 @@ use super::super::prose;
 use super::super::subject;
 use super::{Arrow, measure};
 use crate::model::{Arn, KmsKey, Model};
+use crate::render::resolve::{items, target};
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
-use crate::render::{Rendered, Strategy, resolve};
+use crate::render::{Rendered, Strategy, arn, resolve};
 
 /// The maximum number of resources that have a line each.
 const LINES: usize = 12;
@@ -178,9 +179,7 @@ fn outside<'a>(
                 );
             }
             if let Some(secret) = entry.administrator() {
-                let text = secret.as_str();
-                let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
-                add("administrators", name.into());
+                add("administrators", arn::secret_name(secret.as_str()).into());
             }
             readers.extend(&entry.readers);
         }
@@ -258,13 +257,9 @@ fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
 /// Returns the card of a resource. The resources of the databases' function have their own
 /// cards.
 fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
-    let target = |key: &str| match resource.get("Properties")?.get(key)? {
-        Value::Tagged(reference) => reference.value.as_str()?.split('.').next(),
-        Value::Sequence(many) => match many.first()? {
-            Value::Tagged(reference) => reference.value.as_str(),
-            _ => None,
-        },
-        _ => None,
+    let target = |key: &str| {
+        let mut values = items(resource.get("Properties")?.get(key));
+        target(values.next()?)
     };
     let databases = Strategy::Databases;
     let mine = match kind {
