@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
             }
             "AWS::SNS::TopicPolicy" => (Kind::Topic, kebab(id), None),
             _ => {
-                let found = POLICIES.iter().find_map(|key| properties.get(*key));
+                let found = POLICIES.iter().find_map(|key| properties.get(key));
                 return match found {
                     Some(body) => self.add(Kind::Other, id, kebab(id), None, Some(body)),
                     None => Ok(()),

@@ -26,7 +26,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use crate::cost::{self, Prices, Usage};
-use crate::model::{Finding, Model};
+use crate::model::{Entry, Finding, Kind, Model};
 
 pub use check::{
     EXPLAINED, Exception, Explained, Level, Report, Rule, THEMES, Theme, check_readers, rules,
@@ -253,7 +253,7 @@ fn render_stack<'model>(
     shard: &'model Shard,
 ) -> Result<(Rendered<'model>, String, Report), Error> {
     let context = view::stack(&shard.model)?;
-    let text = templates.stack(&context)?;
+    let text = templates.stack(context)?;
     checked(shard, templates.overlaid_names(), text)
 }
 
@@ -378,7 +378,8 @@ pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Err
 /// Returns whether the stack names an IAM resource. In that case, CloudFormation requires
 /// `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
 pub fn needs_named_iam(model: &Model) -> bool {
-    model.access_keys().any(|entry| entry.kind.create_user)
+    let creates = |entry: &Entry| matches!(&entry.kind, Kind::AccessKey(key) if key.create_user);
+    model.entries.iter().any(creates)
 }
 
 fn capability(model: &Model) -> &'static str {

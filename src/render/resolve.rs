@@ -206,8 +206,8 @@ impl World {
     fn join(&self, parts: &Value) -> Result<Value, ResolveError> {
         let refused = || ResolveError(format!("{parts:?}"));
         let resolved = self.resolve(parts)?;
-        let between = resolved.get(0).and_then(Value::as_str);
-        let texts = resolved.get(1).and_then(Value::as_sequence);
+        let between = resolved.at(0).and_then(Value::as_str);
+        let texts = resolved.at(1).and_then(Value::as_sequence);
         let texts = texts.into_iter().flatten().map(Value::as_str);
         let texts: Option<Vec<&str>> = texts.collect();
         let (between, texts) = between.zip(texts).ok_or_else(refused)?;
@@ -324,7 +324,7 @@ pub fn target(value: &Value) -> Option<&str> {
     match name {
         "Ref" => literal(value),
         "Fn::GetAtt" => {
-            let first = literal(value).or_else(|| literal(value.get(0)?))?;
+            let first = literal(value).or_else(|| literal(value.at(0)?))?;
             first.split('.').next()
         }
         _ => None,

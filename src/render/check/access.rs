@@ -139,10 +139,8 @@ fn wildcards(stack: &Stack<'_>, found: &mut Found) {
                 .iter()
                 .any(|one| (one.holds)(stack, statement, text))
             {
-                found.add(
-                    statement.at(),
-                    format!("the {what} `{text}` has a wildcard"),
-                );
+                let message = format!("the {what} `{text}` has a wildcard");
+                found.add(statement.at(), message);
             }
         }
     }

@@ -31,10 +31,8 @@ pub(super) const THEME: Theme = Theme {
                     if !["secretsmanager.amazonaws.com", "events.amazonaws.com"]
                         .contains(&principal)
                     {
-                        found.add(
-                            permission.at("Principal"),
-                            format!("`{principal}` can invoke it"),
-                        );
+                        let message = format!("`{principal}` can invoke it");
+                        found.add(permission.at("Principal"), message);
                     }
                     let action = permission.text("Action").unwrap_or("*");
                     if action != "lambda:InvokeFunction" {
@@ -73,10 +71,8 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(service) = services.next().map(Principal::name)
                         && !narrowed
                     {
-                        found.add(
-                            statement.at(),
-                            format!("`{service}` can act for any account"),
-                        );
+                        let message = format!("`{service}` can act for any account");
+                        found.add(statement.at(), message);
                     }
                 }
             }),
@@ -96,19 +92,15 @@ fn sources(stack: &Stack<'_>, found: &mut Found) {
         match (account, arn) {
             (Some(account), _) => {
                 if account.as_deref() != Some(own) {
-                    found.add(
-                        permission.at("SourceAccount"),
-                        "it is not the stack's own account",
-                    );
+                    let message = "it is not the stack's own account";
+                    found.add(permission.at("SourceAccount"), message);
                 }
             }
             (None, Some(arn)) => {
                 let arn = arn.unwrap_or_default();
                 if arn::parts(&arn).is_none_or(|parts| parts[3] != own) {
-                    found.add(
-                        permission.at("SourceArn"),
-                        format!("`{arn}` does not contain the stack's own account"),
-                    );
+                    let message = format!("`{arn}` does not contain the stack's own account");
+                    found.add(permission.at("SourceArn"), message);
                 }
             }
             (None, None) => found.add(permission.id, "it has neither SourceAccount nor SourceArn"),

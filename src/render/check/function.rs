@@ -34,10 +34,8 @@ pub(super) const THEME: Theme = Theme {
                 for function in stack.template.of_type(LAMBDA) {
                     let code = |key: &str| function.get("Code").and_then(|code| code.get(key));
                     if code("ZipFile").is_some() {
-                        found.add(
-                            function.at("Code.ZipFile"),
-                            "the template contains the code",
-                        );
+                        let message = "the template contains the code";
+                        found.add(function.at("Code.ZipFile"), message);
                     }
                 }
                 for (strategy, function) in stack.functions() {
@@ -69,10 +67,8 @@ pub(super) const THEME: Theme = Theme {
                     let pins = Pins::of(stack.model(), strategy).map(|pins| pins.path).ok();
                     let handler = function.get("Handler").and_then(literal);
                     if handler != pins.as_deref() {
-                        found.add(
-                            function.at("Handler"),
-                            "it is not the path of the stack's pins",
-                        );
+                        let message = "it is not the path of the stack's pins";
+                        found.add(function.at("Handler"), message);
                     }
                 }
             }),
@@ -176,10 +172,8 @@ pub(super) const THEME: Theme = Theme {
                         .get("LoggingConfig")
                         .and_then(|config| config.get("LogGroup"));
                     if group.and_then(target) != Some(strategy.log_group()) {
-                        found.add(
-                            function.at("LoggingConfig.LogGroup"),
-                            "it is not the stack's log group",
-                        );
+                        let message = "it is not the stack's log group";
+                        found.add(function.at("LoggingConfig.LogGroup"), message);
                     }
                 }
             }),
@@ -259,10 +253,8 @@ fn names(stack: &Stack<'_>, found: &mut Found) {
     });
     for parameter in [BUCKET_PARAMETER].into_iter().chain(zips) {
         if !parameters.is_some_and(|all| all.contains_key(parameter)) {
-            found.add(
-                format!("Parameters.{parameter}"),
-                "the parameter does not exist",
-            );
+            let message = "the parameter does not exist";
+            found.add(format!("Parameters.{parameter}"), message);
         }
     }
 }
@@ -275,10 +267,8 @@ fn runtime(stack: &Stack<'_>, found: &mut Found) {
         let expected = stack.model().function.architecture.as_str();
         let architectures = items(function.get("Architectures"));
         if architectures.filter_map(literal).ne([expected]) {
-            found.add(
-                function.at("Architectures"),
-                format!("it is not {expected} only"),
-            );
+            let message = format!("it is not {expected} only");
+            found.add(function.at("Architectures"), message);
         }
     }
 }
@@ -318,10 +308,8 @@ fn environment_of(function: &Resource<'_>, found: &mut Found) {
         let folded = name.to_uppercase();
         if REDIRECTING.iter().any(|prefix| folded.starts_with(prefix)) {
             let place = function.at(&format!("Environment.Variables.{name}"));
-            found.add(
-                place,
-                "it changes what the function runs or which endpoints it calls",
-            );
+            let message = "it changes what the function runs or which endpoints it calls";
+            found.add(place, message);
         }
     }
 }

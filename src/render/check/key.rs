@@ -64,10 +64,8 @@ pub(super) const THEME: Theme = Theme {
                     let mine = stack.allowing(&[Kind::Key]);
                     let mut mine = mine.filter(|one| one.document.resource == key.id);
                     if !mine.any(|one| administers(stack, one)) {
-                        found.add(
-                            key.at("KeyPolicy"),
-                            "the account does not administer the key",
-                        );
+                        let message = "the account does not administer the key";
+                        found.add(key.at("KeyPolicy"), message);
                     }
                 }
             }),
@@ -123,10 +121,8 @@ fn unconditioned(
             found.add(statement.at(), format!("{action} is allowed without {key}"));
         }
         for value in statement.narrowed(key).filter(|value| !fits(value)) {
-            found.add(
-                statement.at(),
-                format!("{action} is allowed for {key} `{value}`"),
-            );
+            let message = format!("{action} is allowed for {key} `{value}`");
+            found.add(statement.at(), message);
         }
     }
 }

@@ -22,12 +22,8 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = stack.template.resources.len();
-                found.hold(
-                    file(stack),
-                    "resources in one stack",
-                    count,
-                    quota::MAX_RESOURCES,
-                );
+                let (what, limit) = ("resources in one stack", quota::MAX_RESOURCES);
+                found.hold(file(stack), what, count, limit);
             }),
         },
         Rule {
@@ -39,12 +35,8 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = size(stack, "Parameters");
-                found.hold(
-                    file(stack),
-                    "parameters of one stack",
-                    count,
-                    quota::MAX_PARAMETERS,
-                );
+                let (what, limit) = ("parameters of one stack", quota::MAX_PARAMETERS);
+                found.hold(file(stack), what, count, limit);
             }),
         },
         Rule {
@@ -56,12 +48,8 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = size(stack, "Outputs");
-                found.hold(
-                    file(stack),
-                    "outputs of one stack",
-                    count,
-                    quota::MAX_OUTPUTS,
-                );
+                let (what, limit) = ("outputs of one stack", quota::MAX_OUTPUTS);
+                found.hold(file(stack), what, count, limit);
             }),
         },
         Rule {
@@ -73,12 +61,8 @@ pub(super) const THEME: Theme = Theme {
             source: QUOTAS,
             check: Some(|stack, found| {
                 let bytes = stack.text.len();
-                found.hold(
-                    file(stack),
-                    "bytes of the template",
-                    bytes,
-                    quota::MAX_TEMPLATE,
-                );
+                let (what, limit) = ("bytes of the template", quota::MAX_TEMPLATE);
+                found.hold(file(stack), what, bytes, limit);
             }),
         },
         Rule {
@@ -102,12 +86,8 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(pattern) = rule.get("EventPattern") {
                         let what = "characters of the event pattern";
                         let length = written(stack, pattern);
-                        found.hold(
-                            rule.at("EventPattern"),
-                            what,
-                            length,
-                            quota::MAX_EVENT_PATTERN,
-                        );
+                        let limit = quota::MAX_EVENT_PATTERN;
+                        found.hold(rule.at("EventPattern"), what, length, limit);
                     }
                 }
             }),
@@ -122,12 +102,8 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for rule in stack.template.of_type("AWS::Events::Rule") {
                     let count = items(rule.get("Targets")).count();
-                    found.hold(
-                        rule.at("Targets"),
-                        "targets of the rule",
-                        count,
-                        quota::MAX_TARGETS,
-                    );
+                    let (what, limit) = ("targets of the rule", quota::MAX_TARGETS);
+                    found.hold(rule.at("Targets"), what, count, limit);
                 }
             }),
         },
@@ -149,12 +125,8 @@ pub(super) const THEME: Theme = Theme {
                             _ => continue,
                         };
                         let place = rule.at(&format!("Targets[{index}].Input"));
-                        found.hold(
-                            place,
-                            "characters of the input",
-                            length,
-                            quota::MAX_TARGET_INPUT,
-                        );
+                        let (what, limit) = ("characters of the input", quota::MAX_TARGET_INPUT);
+                        found.hold(place, what, length, limit);
                     }
                 }
             }),
@@ -172,12 +144,8 @@ pub(super) const THEME: Theme = Theme {
                     let variables = variables.and_then(|all| all.get("Variables"));
                     let bytes = variables.map_or(0, |all| written(stack, all));
                     let what = "bytes of the environment variables";
-                    found.hold(
-                        function.at("Environment"),
-                        what,
-                        bytes,
-                        quota::MAX_ENVIRONMENT,
-                    );
+                    let limit = quota::MAX_ENVIRONMENT;
+                    found.hold(function.at("Environment"), what, bytes, limit);
                 }
             }),
         },

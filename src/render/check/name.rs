@@ -48,7 +48,7 @@ pub(super) const THEME: Theme = Theme {
                             "the secret has no name, and CloudFormation would generate one that changes when the secret is replaced",
                             "use the name of its entry",
                         ),
-                        Some(name) => parsed(secret, "Name", name, SecretName::parse, found),
+                        Some(_) => parsed(secret, "Name", SecretName::parse, found),
                     }
                 }
             }),
@@ -63,9 +63,7 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for kind in ["AWS::IAM::User", "AWS::IAM::UserPolicy"] {
                     for resource in stack.template.of_type(kind) {
-                        if let Some(name) = resource.get("UserName") {
-                            parsed(resource, "UserName", name, UserName::parse, found);
-                        }
+                        parsed(resource, "UserName", UserName::parse, found);
                     }
                 }
             }),
@@ -87,10 +85,7 @@ pub(super) const THEME: Theme = Theme {
                 ];
                 for (kind, key, limit) in names {
                     for resource in stack.template.of_type(kind) {
-                        let Some(name) = resource.text(key) else {
-                            continue;
-                        };
-                        held(resource, key, name, limit, "+=,.@_-", found);
+                        held(resource, key, limit, "+=,.@_-", found);
                     }
                 }
             }),
@@ -109,9 +104,7 @@ pub(super) const THEME: Theme = Theme {
                     "AWS::IAM::ManagedPolicy",
                 ] {
                     for resource in stack.template.of_type(kind) {
-                        if let Some(path) = resource.get("Path") {
-                            parsed(resource, "Path", path, IamPath::parse, found);
-                        }
+                        parsed(resource, "Path", IamPath::parse, found);
                     }
                 }
             }),
@@ -125,9 +118,7 @@ pub(super) const THEME: Theme = Theme {
             source: "Amazon CloudWatch Logs API Reference, API_CreateLogGroup",
             check: Some(|stack, found| {
                 for group in stack.template.of_type("AWS::Logs::LogGroup") {
-                    if let Some(name) = group.text("LogGroupName") {
-                        held(group, "LogGroupName", name, 512, "_-/.#", found);
-                    }
+                    held(group, "LogGroupName", 512, "_-/.#", found);
                 }
             }),
         },
@@ -144,12 +135,10 @@ pub(super) const THEME: Theme = Theme {
                         continue;
                     };
                     if !name.starts_with("alias/") || name.starts_with("alias/aws/") {
-                        found.add(
-                            alias.at("AliasName"),
-                            format!("`{name}` is not an alias that a stack can create"),
-                        );
+                        let message = format!("`{name}` is not an alias that a stack can create");
+                        found.add(alias.at("AliasName"), message);
                     }
-                    held(alias, "AliasName", name, 256, "/_-", found);
+                    held(alias, "AliasName", 256, "/_-", found);
                 }
             }),
         },
@@ -174,29 +163,24 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
+/// Finds a name that its type does not accept. The value of a reference is checked where it is
+/// defined.
 fn parsed<T>(
     resource: &Resource<'_>,
     key: &str,
-    value: &Value,
     parse: impl Fn(&str) -> Result<T, String>,
     found: &mut Found,
 ) {
-    // The value of a reference is checked where it is defined.
-    if let Some(text) = literal(value)
-        && let Err(why) = parse(text)
-    {
+    if let Some(Err(why)) = resource.text(key).map(parse) {
         found.add(resource.at(key), why);
     }
 }
 
-fn held(
-    resource: &Resource<'_>,
-    key: &str,
-    name: &str,
-    limit: usize,
-    extra: &str,
-    found: &mut Found,
-) {
+/// Finds a name that is too long, or has other characters than letters, digits, and `extra`.
+fn held(resource: &Resource<'_>, key: &str, limit: usize, extra: &str, found: &mut Found) {
+    let Some(name) = resource.text(key) else {
+        return;
+    };
     let fits = |one: char| one.is_ascii_alphanumeric() || extra.contains(one);
     if name.is_empty() || name.len() > limit || !name.chars().all(fits) {
         let message = format!("AWS does not accept the name `{}`", name.escape_debug());
@@ -246,24 +230,19 @@ fn tags(stack: &Stack<'_>, found: &mut Found) {
             if !(1..=128).contains(&key.chars().count()) || key.to_lowercase().starts_with("aws:") {
                 found.add(place(), format!("`{key}` is not a valid tag key"));
             }
-            let length = match tag.get("Value") {
-                Some(Value::String(text)) => text.chars().count(),
-                Some(value) => match stack.rendered.longest.resolve(value) {
-                    Ok(Value::String(text)) => text.chars().count(),
-                    _ => 0,
-                },
-                None => 0,
+            let value = tag
+                .get("Value")
+                .map(|value| stack.rendered.longest.resolve(value));
+            let length = match value {
+                Some(Ok(Value::String(text))) => text.chars().count(),
+                _ => 0,
             };
             if length > 256 {
                 found.hold(place(), "characters of the tag's value", length, 256);
             }
         }
         let count = items(resource.get("Tags")).count();
-        found.hold(
-            resource.at("Tags"),
-            "tags of the resource",
-            count,
-            quota::MAX_TAGS,
-        );
+        let (what, limit) = ("tags of the resource", quota::MAX_TAGS);
+        found.hold(resource.at("Tags"), what, count, limit);
     }
 }

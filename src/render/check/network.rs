@@ -119,10 +119,8 @@ pub(super) const THEME: Theme = Theme {
                         && database.kind.tls != Tls::Require
                         && database.kind.tls_ca.is_none()
                     {
-                        found.add(
-                            format!("{}.host", database.place),
-                            "it is a host of RDS, and `tls_ca` is not set",
-                        );
+                        let message = "it is a host of RDS, and `tls_ca` is not set";
+                        found.add(format!("{}.host", database.place), message);
                     }
                 }
             }),
@@ -138,10 +136,8 @@ pub(super) const THEME: Theme = Theme {
                 for database in databases(stack) {
                     let bits = database.kind.password.bits();
                     if bits < 80 {
-                        found.add(
-                            format!("{}.password", database.place),
-                            format!("a password would have {bits} bits"),
-                        );
+                        let message = format!("a password would have {bits} bits");
+                        found.add(format!("{}.password", database.place), message);
                     }
                 }
             }),
@@ -180,10 +176,8 @@ fn placed(stack: &Stack<'_>, found: &mut Found) {
         for (key, expected) in expected {
             let named = vpc(function, key).map(|id| literal(id).unwrap_or_default());
             if !named.eq(expected.iter().map(String::as_str)) {
-                found.add(
-                    function.at(&format!("VpcConfig.{key}")),
-                    "it differs from the manifest",
-                );
+                let message = "it differs from the manifest";
+                found.add(function.at(&format!("VpcConfig.{key}")), message);
             }
         }
     }
@@ -202,10 +196,8 @@ fn waits(stack: &Stack<'_>, found: &mut Found) {
             .filter(|policy| *policy != strategy.role())
             .filter(|policy| !function.depends_on().any(|id| id == *policy));
         if let Some(policy) = policies.next() {
-            found.add(
-                function.at("DependsOn"),
-                format!("it does not depend on {policy}"),
-            );
+            let message = format!("it does not depend on {policy}");
+            found.add(function.at("DependsOn"), message);
         }
     }
 }
@@ -217,10 +209,8 @@ fn denied(stack: &Stack<'_>, found: &mut Found) {
             let allowed = ACTIONS.iter().filter(|action| statement.does(action));
             for action in allowed {
                 if !is_denied(stack, strategy, &function, action) {
-                    found.add(
-                        statement.at(),
-                        format!("the function's own code can use `{action}` too"),
-                    );
+                    let message = format!("the function's own code can use `{action}` too");
+                    found.add(statement.at(), message);
                 }
             }
         }

@@ -80,10 +80,8 @@ pub(super) const THEME: Theme = Theme {
                     for resource in stack.template.of_type(kind) {
                         for (key, value) in &tags {
                             if resource.tag(key).and_then(literal) != Some(value) {
-                                found.add(
-                                    resource.at("Tags"),
-                                    format!("the tag {key} is not `{value}`"),
-                                );
+                                let message = format!("the tag {key} is not `{value}`");
+                                found.add(resource.at("Tags"), message);
                             }
                         }
                     }
@@ -111,10 +109,8 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(secret) = entry.secret
                         && shown(&id) != Some(secret.id)
                     {
-                        found.add(
-                            format!("Outputs.{id}"),
-                            format!("it is not the ARN of `{}`", entry.served.secret),
-                        );
+                        let message = format!("it is not the ARN of `{}`", entry.served.secret);
+                        found.add(format!("Outputs.{id}"), message);
                     }
                 }
             }),

@@ -84,13 +84,8 @@ pub(super) const THEME: Theme = Theme {
             remedy: "specify fewer readers, or split the entries over several manifests",
             source: "AWS KMS Developer Guide, resource-limits",
             check: Some(|stack, found| {
-                each(
-                    stack,
-                    Kind::Key,
-                    "bytes of the key's policy",
-                    quota::MAX_KEY_POLICY,
-                    found,
-                );
+                let (what, limit) = ("bytes of the key's policy", quota::MAX_KEY_POLICY);
+                each(stack, Kind::Key, what, limit, found);
             }),
         },
         Rule {
@@ -113,13 +108,8 @@ pub(super) const THEME: Theme = Theme {
             remedy: SPLIT,
             source: "Amazon SNS Developer Guide, sns-access-policy-language-api-permissions-reference",
             check: Some(|stack, found| {
-                each(
-                    stack,
-                    Kind::Topic,
-                    "bytes of the topic's policy",
-                    quota::MAX_TOPIC_POLICY,
-                    found,
-                );
+                let (what, limit) = ("bytes of the topic's policy", quota::MAX_TOPIC_POLICY);
+                each(stack, Kind::Topic, what, limit, found);
             }),
         },
         Rule {
@@ -131,13 +121,8 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS Lambda Developer Guide, gettingstarted-limits",
             check: Some(|stack, found| {
                 let what = "bytes of the function's policy";
-                each(
-                    stack,
-                    Kind::Function,
-                    what,
-                    quota::MAX_FUNCTION_POLICY,
-                    found,
-                );
+                let limit = quota::MAX_FUNCTION_POLICY;
+                each(stack, Kind::Function, what, limit, found);
             }),
         },
     ],
@@ -193,11 +178,7 @@ fn attached(stack: &Stack<'_>, found: &mut Found) {
     for role in stack.template.of_type("AWS::IAM::Role") {
         let named = items(role.get("ManagedPolicyArns")).count();
         let count = counts.get(role.id).copied().unwrap_or_default() + named;
-        found.hold(
-            role.id,
-            "managed policies of the role",
-            count,
-            quota::MAX_ATTACHED,
-        );
+        let (what, limit) = ("managed policies of the role", quota::MAX_ATTACHED);
+        found.hold(role.id, what, count, limit);
     }
 }

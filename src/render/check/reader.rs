@@ -64,10 +64,8 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for policy in policies(stack) {
                     if policy.get("BlockPublicPolicy").and_then(Value::as_bool) != Some(true) {
-                        found.add(
-                            policy.at("BlockPublicPolicy"),
-                            "public policies are not blocked",
-                        );
+                        let message = "public policies are not blocked";
+                        found.add(policy.at("BlockPublicPolicy"), message);
                     }
                 }
             }),
@@ -164,10 +162,8 @@ fn unnamed(stack: &Stack<'_>, found: &mut Found) {
     }
     for (_, secret, reader) in readers(stack) {
         if !named.contains(&(secret, reader)) {
-            found.add(
-                secret,
-                format!("no resource policy allows `{reader}` to read it"),
-            );
+            let message = format!("no resource policy allows `{reader}` to read it");
+            found.add(secret, message);
         }
     }
 }
@@ -185,10 +181,8 @@ fn undecrypted(stack: &Stack<'_>, found: &mut Found) {
     for (entry, secret, reader) in readers(stack) {
         let arn = || stack.world().secret_arn(entry.secret.as_str());
         if entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
-            found.add(
-                secret,
-                format!("the key policy does not allow `{reader}` to decrypt it"),
-            );
+            let message = format!("the key policy does not allow `{reader}` to decrypt it");
+            found.add(secret, message);
         }
     }
 }
@@ -214,10 +208,8 @@ fn unlisted(stack: &Stack<'_>, found: &mut Found) {
         };
         for principal in statement.principals.iter().map(Principal::name) {
             if !known(principal) {
-                found.add(
-                    statement.at(),
-                    format!("`{principal}` is not in the manifest"),
-                );
+                let message = format!("`{principal}` is not in the manifest");
+                found.add(statement.at(), message);
             }
         }
     }

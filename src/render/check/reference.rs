@@ -58,10 +58,8 @@ pub(super) const THEME: Theme = Theme {
                         .iter()
                         .any(|prefix| resource.kind.starts_with(prefix))
                     {
-                        found.add(
-                            resource.id,
-                            format!("the result of {} cannot be checked", resource.kind),
-                        );
+                        let message = format!("the result of {} cannot be checked", resource.kind);
+                        found.add(resource.id, message);
                     }
                 }
             }),
@@ -163,10 +161,8 @@ fn partial(stack: &Stack<'_>, found: &mut Found) {
                 continue;
             };
             if target(secret).is_none() && !literal(secret).is_some_and(is_full) {
-                found.add(
-                    resource.at("SecretId"),
-                    "the secret is not specified by its complete ARN",
-                );
+                let message = "the secret is not specified by its complete ARN";
+                found.add(resource.at("SecretId"), message);
             }
         }
     }

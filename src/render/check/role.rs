@@ -90,10 +90,8 @@ pub(super) const THEME: Theme = Theme {
                                 .iter()
                                 .any(|known| known.eq_ignore_ascii_case(action))
                             {
-                                found.add(
-                                    statement.at(),
-                                    format!("rotation does not need `{action}`"),
-                                );
+                                let message = format!("rotation does not need `{action}`");
+                                found.add(statement.at(), message);
                             }
                         }
                     }
@@ -145,10 +143,8 @@ pub(super) const THEME: Theme = Theme {
                     let attached = items(holder.get("ManagedPolicyArns"));
                     for policy in attached.filter(|one| target(one).is_none()) {
                         let name = literal(policy).unwrap_or("a policy from elsewhere");
-                        found.add(
-                            holder.at("ManagedPolicyArns"),
-                            format!("`{name}` does not belong to the stack"),
-                        );
+                        let message = format!("`{name}` does not belong to the stack");
+                        found.add(holder.at("ManagedPolicyArns"), message);
                     }
                 }
             }),
@@ -167,10 +163,8 @@ pub(super) const THEME: Theme = Theme {
                 for kind in ["AWS::IAM::Role", "AWS::IAM::User"] {
                     for resource in stack.template.of_type(kind) {
                         if resource.text("PermissionsBoundary") != Some(boundary.as_str()) {
-                            found.add(
-                                resource.id,
-                                format!("its permissions boundary is not {boundary}"),
-                            );
+                            let message = format!("its permissions boundary is not {boundary}");
+                            found.add(resource.id, message);
                         }
                     }
                 }
@@ -256,15 +250,11 @@ fn users(stack: &Stack<'_>, found: &mut Found) {
             known.any(|known| known.eq_ignore_ascii_case(action))
         };
         if let Some(action) = statement.actions.iter().find(|one| !known(one)) {
-            found.add(
-                statement.at(),
-                format!("it allows a user the action `{action}`"),
-            );
+            let message = format!("it allows a user the action `{action}`");
+            found.add(statement.at(), message);
         } else if let Some(arn) = statement.resources.iter().find(|arn| **arn != own) {
-            found.add(
-                statement.at(),
-                format!("it allows a user access to `{arn}`"),
-            );
+            let message = format!("it allows a user access to `{arn}`");
+            found.add(statement.at(), message);
         }
     }
 }
@@ -282,10 +272,8 @@ fn trust(stack: &Stack<'_>, found: &mut Found) {
             |one: &Principal| one.kind() == "Service" && one.name() == "lambda.amazonaws.com";
         for principal in others.filter(|one| !lambda(one)) {
             let (kind, name) = (principal.kind(), principal.name());
-            found.add(
-                statement.at(),
-                format!("the {kind} principal `{name}` can assume it"),
-            );
+            let message = format!("the {kind} principal `{name}` can assume it");
+            found.add(statement.at(), message);
         }
         for action in statement
             .actions
@@ -323,11 +311,13 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
             _ => {}
         }
     }
-    for entry in stack.model().access_keys() {
-        known.insert(world.iam_arn(&format!("user/{}", entry.kind.user)));
-    }
-    let mine = stack.entries.iter();
-    for entry in mine.filter(|entry| entry.strategy() == strategy) {
+    for entry in &stack.entries {
+        if let Some(key) = entry.served.as_access_key() {
+            known.insert(world.iam_arn(&format!("user/{}", key.kind.user)));
+        }
+        if entry.strategy() != strategy {
+            continue;
+        }
         known.extend(entry.served.administrator().map(|secret| match secret {
             SecretReference::Name(name) => world.secret_arn(name.as_str()),
             SecretReference::Arn(arn) => arn.to_string(),
@@ -340,10 +330,8 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut Found) {
         // A `*` is reported by the rule about wildcards.
         for arn in statement.resources.iter().filter(|arn| *arn != "*") {
             if !known.contains(arn) {
-                found.add(
-                    statement.at(),
-                    format!("`{arn}` is neither in the stack nor in the manifest"),
-                );
+                let message = format!("`{arn}` is neither in the stack nor in the manifest");
+                found.add(statement.at(), message);
             }
         }
     }

@@ -165,10 +165,8 @@ fn expressions(stack: &Stack<'_>, found: &mut Found) {
                     .as_u64()
                     .is_some_and(|days| (1..=1_000).contains(&days))
                 {
-                    found.add(
-                        place("AutomaticallyAfterDays"),
-                        "1 to 1,000 days are accepted",
-                    );
+                    let message = "1 to 1,000 days are accepted";
+                    found.add(place("AutomaticallyAfterDays"), message);
                 }
             }
             (Some(expression), None) => {
@@ -191,10 +189,8 @@ fn windows(stack: &Stack<'_>, found: &mut Found) {
             !hours.is_empty() && hours.len() <= 2 && hours.bytes().all(|byte| byte.is_ascii_digit())
         });
         let Some(Ok(length)) = hours.map(|_| Duration::parse(window)) else {
-            found.add(
-                place,
-                format!("`{window}` is not a whole number of hours, such as 3h"),
-            );
+            let message = format!("`{window}` is not a whole number of hours, such as 3h");
+            found.add(place, message);
             continue;
         };
         let expression = rules(schedule, "ScheduleExpression").and_then(literal);
@@ -213,10 +209,8 @@ fn permissions(stack: &Stack<'_>, found: &mut Found) {
     let ours: HashSet<&str> = ours.map(|permission| permission.id).collect();
     for schedule in stack.template.of_type(SCHEDULE) {
         if !schedule.depends_on().any(|id| ours.contains(id)) {
-            found.add(
-                schedule.at("DependsOn"),
-                "it does not depend on the permission",
-            );
+            let message = "it does not depend on the permission";
+            found.add(schedule.at("DependsOn"), message);
         }
     }
 }
@@ -281,10 +275,8 @@ fn policies_of(
         let mut missing: Vec<&str> = needed.difference(&waits).copied().collect();
         missing.sort_unstable();
         for policy in missing {
-            found.add(
-                schedule.at("DependsOn"),
-                format!("it does not depend on {policy}"),
-            );
+            let message = format!("it does not depend on {policy}");
+            found.add(schedule.at("DependsOn"), message);
         }
     }
 }

@@ -4,10 +4,12 @@ use keyrota_contract::{tag, value};
 
 use super::material;
 use super::rule::{Found, Level, Rule, Theme};
-use super::stack::{Entry, Stack};
+use super::stack::Stack;
 use super::template::Resource;
+use crate::model::Entry;
 use crate::render::resolve::literal;
 use crate::render::tree::Value;
+use crate::render::view;
 
 pub(super) const THEME: Theme = Theme {
     title: "Secrets",
@@ -129,17 +131,13 @@ fn seeds(stack: &Stack<'_>, found: &mut Found) {
         .template
         .of_type("AWS::SecretsManager::SecretTargetAttachment")
     {
-        found.add(
-            attachment.id,
-            "the stack would write the address of a database to a secret's value",
-        );
+        let message = "the stack would write the address of a database to a secret's value";
+        found.add(attachment.id, message);
     }
     for secret in stack.template.of_type("AWS::SecretsManager::Secret") {
         if secret.get("GenerateSecretString").is_some() {
-            found.add(
-                secret.at("GenerateSecretString"),
-                "the stack would generate a value",
-            );
+            let message = "the stack would generate a value";
+            found.add(secret.at("GenerateSecretString"), message);
         }
         let Some(seed) = secret.get("SecretString") else {
             continue;
@@ -187,10 +185,11 @@ fn check_database_seed(
     secret: &Resource<'_>,
     seed: &Value,
 ) -> Result<(), &'static str> {
-    let mut databases = stack.model().databases();
+    let mut entries = stack.model().entries.iter();
     let name = secret.text("Name");
-    let database = databases
-        .find(|database| Some(database.secret.as_str()) == name)
+    let database = entries
+        .find(|entry| Some(entry.secret.as_str()) == name)
+        .and_then(Entry::as_database)
         .ok_or("the database is not in the manifest")?;
     match stack.resolved(seed) {
         Some(text) if text == database.kind.seed() => Ok(()),
@@ -231,26 +230,11 @@ fn pins(stack: &Stack<'_>, found: &mut Found) {
         let Some(secret) = &entry.secret else {
             continue;
         };
-        for (key, expected) in expected_pins(entry) {
+        for (key, expected) in view::pins(entry.served) {
             if secret.tag(key).and_then(literal) != Some(expected.as_str()) {
                 let message = format!("the tag {key} is not `{expected}`, as in the manifest");
                 found.add(secret.at("Tags"), message);
             }
         }
     }
-}
-
-fn expected_pins(entry: &Entry<'_>) -> Vec<(&'static str, String)> {
-    let entry = entry.served;
-    let key = match &entry.kind {
-        crate::model::Kind::AccessKey(key) => key,
-        crate::model::Kind::Database(database) => return database.tags(entry),
-    };
-    let owns_user = if key.create_user { "true" } else { "false" };
-    vec![
-        (tag::USER, key.user.to_string()),
-        (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
-        (tag::OWNS_USER, owns_user.to_owned()),
-        (tag::OLD_KEY, entry.old_key.to_string()),
-    ]
 }

@@ -133,7 +133,7 @@ fn named(model: &Model) -> HashSet<&str> {
     use crate::model::{KmsKey, SecretReference};
     let mut named: HashSet<&str> = HashSet::new();
     named.extend(model.permissions_boundary.as_ref().map(|arn| arn.as_str()));
-    for entry in model.entries.iter() {
+    for entry in &model.entries {
         named.extend(entry.readers.iter().map(|arn| arn.as_str()));
         if let KmsKey::Existing(arn) = &entry.kms_key {
             named.insert(arn.as_str());
@@ -141,10 +141,9 @@ fn named(model: &Model) -> HashSet<&str> {
         if let Some(SecretReference::Arn(arn)) = entry.administrator() {
             named.insert(arn.as_str());
         }
+        if let Some(key) = entry.as_access_key() {
+            named.extend(key.kind.probe.as_ref().map(|probe| probe.resource()));
+        }
     }
-    let probes = model
-        .access_keys()
-        .filter_map(|entry| entry.kind.probe.as_ref());
-    named.extend(probes.map(|probe| probe.resource()));
     named
 }

@@ -218,8 +218,8 @@ impl<'tree> Template<'tree> {
 
     /// `!Sub TEXT`, or `!Sub [TEXT, VARIABLES]`.
     fn substituted(&mut self, value: &'tree Value, from: Place<'tree>, within: Option<usize>) {
-        let text = literal(value).or_else(|| literal(value.get(0)?));
-        let variables = value.get(1).and_then(Value::as_mapping);
+        let text = literal(value).or_else(|| literal(value.at(0)?));
+        let variables = value.at(1).and_then(Value::as_mapping);
         for value in variables.into_iter().flat_map(Mapping::values) {
             self.walk(value, from, within);
         }

@@ -9,31 +9,21 @@ use super::subject::Holder;
 use crate::render::statement::{Condition, Statement};
 use crate::render::tree::Value;
 
-/// One statement and its origin.
-pub struct Source<'tree> {
-    pub holder: Holder,
-    pub statement: Statement,
-    pub value: &'tree Value,
-    pub file: String,
-    pub stack: usize,
-    /// How many other stacks have the same statement with their own names. Those statements are
-    /// not parsed.
-    pub unread: usize,
-}
-
-/// A group of similar statements.
+/// A group of similar statements. Initially, each statement is a group of its own.
 pub struct Alike<'tree> {
     pub holder: Holder,
     pub statement: Statement,
     pub value: &'tree Value,
     pub files: Vec<String>,
     pub stacks: BTreeSet<usize>,
+    /// How many other stacks have the same statement with their own names. Those statements are
+    /// not parsed.
     pub unread: usize,
 }
 
 /// Groups the statements.
-pub fn gather(sources: Vec<Source<'_>>) -> Vec<Alike<'_>> {
-    let alike = gathered(sources, Shape::whatever_the_resources);
+pub fn gather(alike: Vec<Alike<'_>>) -> Vec<Alike<'_>> {
+    let alike = gathered(alike, Shape::whatever_the_resources);
     gathered(alike, Shape::whatever_the_secrets)
 }
 
@@ -95,48 +85,29 @@ pub fn is_of_secrets(condition: &Condition) -> bool {
     condition.key == "kms:EncryptionContext:SecretARN"
 }
 
-impl<'tree> From<Source<'tree>> for Alike<'tree> {
-    fn from(source: Source<'tree>) -> Self {
-        Self {
-            holder: source.holder,
-            statement: source.statement,
-            value: source.value,
-            files: vec![source.file],
-            stacks: BTreeSet::from([source.stack]),
-            unread: source.unread,
-        }
-    }
-}
-
 /// Groups statements of the same shape, in the order of their first occurrence.
-fn gathered<'tree>(
-    sources: Vec<impl Into<Alike<'tree>>>,
+fn gathered(
+    alike: Vec<Alike<'_>>,
     shape: impl Fn(&Holder, &Statement) -> Option<Shape>,
-) -> Vec<Alike<'tree>> {
+) -> Vec<Alike<'_>> {
     let mut places: BTreeMap<Shape, usize> = BTreeMap::new();
-    let mut gathered: Vec<Alike<'tree>> = Vec::new();
-    for source in sources {
-        let one: Alike<'tree> = source.into();
+    let mut gathered: Vec<Alike<'_>> = Vec::new();
+    for one in alike {
         let Some(shape) = shape(&one.holder, &one.statement) else {
             gathered.push(one);
             continue;
         };
-        let place = places.entry(shape);
-        match place {
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(gathered.len());
-                gathered.push(one);
-            }
-            std::collections::btree_map::Entry::Occupied(held) => {
-                let held = &mut gathered[*held.get()];
-                held.files.extend(one.files);
-                held.stacks.extend(one.stacks);
-                held.statement.resources.extend(one.statement.resources);
-                let pairs = held.statement.conditions.iter_mut();
-                for (held, more) in pairs.zip(one.statement.conditions) {
-                    held.values.extend(more.values);
-                }
-            }
+        let place = *places.entry(shape).or_insert(gathered.len());
+        let Some(held) = gathered.get_mut(place) else {
+            gathered.push(one);
+            continue;
+        };
+        held.files.extend(one.files);
+        held.stacks.extend(one.stacks);
+        held.statement.resources.extend(one.statement.resources);
+        let pairs = held.statement.conditions.iter_mut();
+        for (held, more) in pairs.zip(one.statement.conditions) {
+            held.values.extend(more.values);
         }
     }
     for one in &mut gathered {

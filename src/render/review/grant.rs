@@ -3,12 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use super::alike::is_of_secrets;
 use super::permission;
-use super::prose::Prose;
-use super::sentence::{self, Setting};
+use super::sentence::{self, Sentence, Setting};
 use super::subject::Holder;
 use crate::render::document::Document;
 use crate::render::statement::{Condition, Principal, Statement};
@@ -19,13 +16,6 @@ use crate::render::statement::{Condition, Principal, Statement};
 pub struct Grant {
     holder: Holder,
     statement: Statement,
-}
-
-/// A permission that only one of two renderings has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Told {
-    pub prose: Prose,
-    pub gravity: Vec<&'static str>,
 }
 
 /// Returns the grants in the documents of a stack.
@@ -96,7 +86,7 @@ fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
 }
 
 /// Returns the grants in the smallest number of sentences with the same meaning.
-pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) -> Vec<Told> {
+pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) -> Vec<Sentence> {
     let grants = grants.into_iter().cloned().collect::<Vec<_>>();
     let grants = join(grants, |one| &mut one.statement.actions);
     let grants = join(grants, |one| &mut one.statement.resources);
@@ -105,9 +95,9 @@ pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) 
     let grants = join_users(grants);
     let told = grants.iter().map(|one| {
         let said = sentence::sentence(&one.holder, &one.statement, setting, false);
-        Told {
+        Sentence {
             prose: said.prose.capitalised(),
-            gravity: said.gravity,
+            ..said
         }
     });
     told.collect()

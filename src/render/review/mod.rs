@@ -43,6 +43,7 @@ pub use permission::Beside;
 use sentence::Setting;
 pub use subject::Holder;
 pub use template::registry;
+use template::text;
 
 /// The name of the page's file.
 pub const FILE: &str = "review.html";
@@ -139,34 +140,30 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     });
     let end = json!({ "stacks": either("stack-*.yaml", "stack.yaml") });
 
-    let mut parts = vec![part(templates, template::BEGIN, head)];
-    parts.extend(difference.map(|it| part(templates, template::DIFFERENCE, it)));
+    let mut parts = vec![part(templates, text!("begin"), head)];
+    parts.extend(difference.map(|it| part(templates, text!("difference"), it)));
     parts.extend([
-        part(templates, template::PICTURE, pictured),
-        part(
-            templates,
-            template::PERMISSIONS,
-            json!({ "groups": groups }),
-        ),
-        part(templates, template::SECRETS, listed),
-        part(templates, template::CALENDAR, calendar),
+        part(templates, text!("picture"), pictured),
+        part(templates, text!("permissions"), json!({ "groups": groups })),
+        part(templates, text!("secrets"), listed),
+        part(templates, text!("calendar"), calendar),
     ]);
     if !timelines.is_empty() {
         let timelines = json!({ "timelines": timelines });
-        parts.push(part(templates, template::OLD_KEY, timelines));
+        parts.push(part(templates, text!("old-key"), timelines));
     }
-    parts.extend(reach.map(|it| part(templates, template::DATABASES, it)));
+    parts.extend(reach.map(|it| part(templates, text!("databases"), it)));
     parts.extend([
-        part(templates, template::COST, expense::expense(cost)),
-        part(templates, template::CHECKS, checks),
+        part(templates, text!("cost"), expense::expense(cost)),
+        part(templates, text!("checks"), checks),
     ]);
     if before.is_none() {
-        parts.push(part(templates, template::NO_DIFFERENCE, json!({})));
+        parts.push(part(templates, text!("no-difference"), json!({})));
     }
     parts.extend([
-        part(templates, template::RESOURCES, made),
-        part(templates, template::VERIFY, digests(files)),
-        part(templates, template::END, end),
+        part(templates, text!("resources"), made),
+        part(templates, text!("verify"), digests(files)),
+        part(templates, text!("end"), end),
     ]);
     let parts = spread(&parts, |fill| fill());
     let page: Result<String, RenderError> = parts.into_iter().collect();

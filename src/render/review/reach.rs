@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::prose::{self, Prose};
-use crate::model::{Database, Engine, EntryOf, OldKey};
+use crate::model::{Database, Engine, Entry, EntryOf, OldKey};
 use crate::render::Rendered;
 
 /// Returns the section, if there are databases: the function's network, the endpoints that it
@@ -14,7 +14,8 @@ use crate::render::Rendered;
 pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Json> {
     let databases: Vec<EntryOf<'_, Database>> = stacks
         .iter()
-        .flat_map(|rendered| rendered.model.databases())
+        .flat_map(|rendered| &rendered.model.entries)
+        .filter_map(Entry::as_database)
         .collect();
     let network = &stacks.first()?.model.network;
     if databases.is_empty() {

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::prose::Prose;
 use super::resource::{Kind, Wildcard};
 use super::subject::{self, Holder};
@@ -26,7 +28,7 @@ pub struct Setting {
 const PASSWORDS: &str = "secretsmanager:GetRandomPassword";
 
 /// A statement in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sentence {
     /// The sentence.
     pub prose: Prose,

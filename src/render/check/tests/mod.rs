@@ -29,7 +29,7 @@ fn findings(manifest: &str, edit: impl Fn(&str) -> String) -> Vec<Finding> {
 
 fn reported(shard: &Shard, edit: impl Fn(&str) -> String) -> Result<(Rendered<'_>, Report), Error> {
     let context = view::stack(&shard.model)?;
-    let text = templates().stack(&context)?;
+    let text = templates().stack(context)?;
     checked(shard, &[], edit(&text)).map(|(rendered, _, report)| (rendered, report))
 }
 
@@ -151,6 +151,9 @@ fn a_name_that_looks_random_is_no_secret() {
         "version: 1\nstack: keys\nalarms: {{ email: [a@b.example] }}\naccess_keys:\n  - {{ user: {name}, secret: x/{name}/y }}\n"
     );
     assert_eq!(findings(&manifest, str::to_owned), []);
+    // The name of the log group contains the stack's.
+    let stack = manifest.replace("stack: keys", "stack: A00AA0a00A0A00AgahB03C4ba1DaEF2-x");
+    assert_eq!(findings(&stack, str::to_owned), []);
     let tagged = manifest.replace("alarms:", &format!("tags: {{ note: {name} }}\nalarms:"));
     // The same text is a name if the manifest gives that name. Otherwise, it is not.
     let other = tagged.replace(&format!("user: {name}, secret: x/{name}/y"), "user: ada");
