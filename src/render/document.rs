@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::resolve::{self, ResolveError, World, items, target};
+use super::resolve::{self, ResolveError, Resolver, items, target};
 use super::statement::{self, Statement, UnknownEffect};
 use super::tree::Value;
 use super::{Strategy, arn, name, policy};
@@ -18,7 +18,7 @@ pub struct Document {
     /// or the user by its name.
     pub holder: Option<String>,
     /// What it is attached to, which determines its limit.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// The document. Equal documents share one value.
     pub body: Arc<Value>,
     /// The maximum length without white space, as IAM counts it.
@@ -45,7 +45,7 @@ pub enum DocumentError {
 
 /// What a document is attached to, which determines its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DocumentKind {
     /// An inline policy of a function's role.
     RoleInline,
     /// A managed policy.
@@ -66,7 +66,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl DocumentKind {
     /// Returns the property of the resource that contains such a document.
     const fn property(self) -> &'static str {
         match self {
@@ -85,8 +85,8 @@ impl Kind {
 
 /// Collects the documents of a stack.
 struct Reader<'a> {
-    world: &'a World,
-    longest: &'a World,
+    resolver: &'a Resolver,
+    longest: &'a Resolver,
     documents: Vec<Document>,
     /// The last document, as it is written in the stack.
     last: Option<&'a Value>,
@@ -95,7 +95,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn add(
         &mut self,
-        kind: Kind,
+        kind: DocumentKind,
         resource: &str,
         name: String,
         holder: Option<String>,
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
                 Arc::clone(&same.statements),
             ),
             None => {
-                let body = self.world.resolve(written)?;
+                let body = self.resolver.resolve(written)?;
                 let size = policy::length(&self.longest.resolve(written)?);
                 let statements = statements(&body, kind, resource)?;
                 (Arc::new(body), size, statements)
@@ -139,7 +139,9 @@ impl<'a> Reader<'a> {
         properties: &'a Value,
     ) -> Result<(), DocumentError> {
         let text = |key: &str| -> Result<String, ResolveError> {
-            let value = properties.get(key).map(|value| self.world.resolve(value));
+            let value = properties
+                .get(key)
+                .map(|value| self.resolver.resolve(value));
             let value = value.transpose()?;
             Ok(value.and_then(Value::into_text).unwrap_or_default())
         };
@@ -148,8 +150,8 @@ impl<'a> Reader<'a> {
         // The built-in templates define policies as separate resources, but overlay templates
         // may define them inside a role or user.
         let inline = match kind {
-            "AWS::IAM::Role" => Some((Kind::RoleInline, role.clone())),
-            "AWS::IAM::User" => Some((Kind::UserInline, user.clone())),
+            "AWS::IAM::Role" => Some((DocumentKind::RoleInline, role.clone())),
+            "AWS::IAM::User" => Some((DocumentKind::UserInline, user.clone())),
             _ => None,
         };
         let policies = items(properties.get("Policies").filter(|_| inline.is_some()));
@@ -161,22 +163,26 @@ impl<'a> Reader<'a> {
         }
         let attached_to_role = properties.get("Roles").is_some();
         let (kind, name, holder) = match kind {
-            "AWS::IAM::Role" => (Kind::Trust, format!("{}-trust", kebab(id)), None),
-            "AWS::IAM::RolePolicy" => (Kind::RoleInline, kebab(id), role),
-            "AWS::IAM::Policy" if attached_to_role => (Kind::RoleInline, kebab(id), role),
-            "AWS::IAM::Policy" => (Kind::UserInline, kebab(id), user),
-            "AWS::IAM::ManagedPolicy" => (Kind::Managed, kebab(id), role),
+            "AWS::IAM::Role" => (DocumentKind::Trust, format!("{}-trust", kebab(id)), None),
+            "AWS::IAM::RolePolicy" => (DocumentKind::RoleInline, kebab(id), role),
+            "AWS::IAM::Policy" if attached_to_role => (DocumentKind::RoleInline, kebab(id), role),
+            "AWS::IAM::Policy" => (DocumentKind::UserInline, kebab(id), user),
+            "AWS::IAM::ManagedPolicy" => (DocumentKind::Managed, kebab(id), role),
             // Every user of the stack has the same policy, so one file shows it.
-            "AWS::IAM::UserPolicy" => (Kind::UserInline, user_file(&text("PolicyName")?), user),
-            "AWS::KMS::Key" => (Kind::Key, kebab(id), None),
+            "AWS::IAM::UserPolicy" => (
+                DocumentKind::UserInline,
+                user_file(&text("PolicyName")?),
+                user,
+            ),
+            "AWS::KMS::Key" => (DocumentKind::Key, kebab(id), None),
             "AWS::SecretsManager::ResourcePolicy" => {
-                (Kind::Secret, secret_file(&text("SecretId")?), None)
+                (DocumentKind::Secret, secret_file(&text("SecretId")?), None)
             }
-            "AWS::SNS::TopicPolicy" => (Kind::Topic, kebab(id), None),
+            "AWS::SNS::TopicPolicy" => (DocumentKind::Topic, kebab(id), None),
             _ => {
                 let found = POLICIES.iter().find_map(|key| properties.get(key));
                 return match found {
-                    Some(body) => self.add(Kind::Other, id, kebab(id), None, Some(body)),
+                    Some(body) => self.add(DocumentKind::Other, id, kebab(id), None, Some(body)),
                     None => Ok(()),
                 };
             }
@@ -196,12 +202,12 @@ const NOTHING: &Value = &Value::Null;
 /// Returns a reference without a target, or a statement that neither allows nor denies.
 pub fn documents(
     stack: &Value,
-    world: &World,
-    longest: &World,
+    resolver: &Resolver,
+    longest: &Resolver,
 ) -> Result<Vec<Document>, DocumentError> {
     let functions = Strategy::ALL.map(|strategy| (strategy, function_policy(stack, strategy)));
     let mut reader = Reader {
-        world,
+        resolver,
         longest,
         documents: Vec::new(),
         last: None,
@@ -217,13 +223,17 @@ pub fn documents(
     for (strategy, policy) in &functions {
         let id = strategy.function();
         if policy.is_some() {
-            reader.add(Kind::Function, id, kebab(id), None, policy.as_ref())?;
+            reader.add(DocumentKind::Function, id, kebab(id), None, policy.as_ref())?;
         }
     }
     Ok(reader.documents)
 }
 
-fn statements(body: &Value, kind: Kind, resource: &str) -> Result<Arc<[Statement]>, DocumentError> {
+fn statements(
+    body: &Value,
+    kind: DocumentKind,
+    resource: &str,
+) -> Result<Arc<[Statement]>, DocumentError> {
     let values = statement::values(body).iter().enumerate();
     let read = values.map(|(index, value)| {
         statement::read(value).map_err(|error| DocumentError::Effect {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
-use super::resolve::{KEY_ID_LENGTH, World};
+use super::resolve::{KEY_ID_LENGTH, Resolver};
 use super::{Strategy, name};
 use crate::model::{
     AccessKey, Entry, EntryOf, Finding, KmsKey, RotateAs, SecretName, SecretReference,
@@ -137,9 +137,9 @@ pub fn policies<'entry>(
     strategy: Strategy,
     in_vpc: bool,
     entries: &[&'entry Entry],
-    world: &World,
+    resolver: &Resolver,
 ) -> Result<Policies<'entry>, Finding> {
-    let purposes = purposes(entries, world);
+    let purposes = purposes(entries, resolver);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
     let mut policies = Policies {
         all: Vec::new(),
@@ -187,8 +187,8 @@ const fn frame(strategy: Strategy) -> usize {
 
 /// Returns the maximum total length of the inline policies.
 #[cfg(test)]
-pub fn estimate(strategy: Strategy, entries: &[&'_ Entry], world: &World) -> usize {
-    let purposes = purposes(entries, world);
+pub fn estimate(strategy: Strategy, entries: &[&'_ Entry], resolver: &Resolver) -> usize {
+    let purposes = purposes(entries, resolver);
     let sizes = purposes.iter().map(|purpose| size(purpose, &purpose.items));
     frame(strategy) + sizes.sum::<usize>()
 }
@@ -252,28 +252,31 @@ impl<'entry> Policies<'entry> {
     }
 }
 
-fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>> {
+fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'entry>> {
     let list = |field: &'static str| -> Allowing { Box::new(move |named| json!({ field: named })) };
     let mut purposes = vec![
         Purpose {
             name: "Secrets".to_owned(),
             description: "Rotate the stack's secrets",
             frame: FRAME,
-            items: entries.iter().map(|entry| secret(entry, world)).collect(),
+            items: entries
+                .iter()
+                .map(|entry| secret(entry, resolver))
+                .collect(),
             permissions: list("rotate_secrets"),
         },
         Purpose {
             name: "Administrators".to_owned(),
             description: "Read the administrators' secrets",
             frame: FRAME,
-            items: administrators(entries, world),
+            items: administrators(entries, resolver),
             permissions: list("read_administrators"),
         },
         Purpose {
             name: "Users".to_owned(),
             description: "Manage the access keys of the users that rotate as the role",
             frame: FRAME + RECORD_FRAME,
-            items: users(entries, world, |key| key.rotate_as == RotateAs::Role),
+            items: users(entries, resolver, |key| key.rotate_as == RotateAs::Role),
             permissions: Box::new(|named| {
                 let created = |user: &Json| !user["user_id"].is_null();
                 let (created, others): (Vec<Json>, _) = named.into_iter().partition(created);
@@ -285,19 +288,19 @@ fn purposes<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'en
             name: "Records".to_owned(),
             description: "Record on the users which keys are rotated",
             frame: RECORD_FRAME,
-            items: users(entries, world, |key| {
+            items: users(entries, resolver, |key| {
                 !key.kind.create_user && key.rotate_as != RotateAs::Role
             }),
             permissions: list("record_keys"),
         },
     ];
-    purposes.extend(keys(entries, world));
+    purposes.extend(keys(entries, resolver));
     purposes.retain(|purpose| !purpose.items.is_empty());
     purposes
 }
 
 /// Returns one purpose for each KMS key, with the secrets that it encrypts.
-fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>> {
+fn keys<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'entry>> {
     let mut keys: Vec<Option<String>> = entries
         .iter()
         .filter(|entry| entry.kms_key != KmsKey::AwsManaged)
@@ -306,7 +309,7 @@ fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>
     keys.sort();
     keys.dedup();
     let purpose = |arn: Option<String>| {
-        let own = world.arn("kms", "key/").len() + KEY_ID_LENGTH;
+        let own = resolver.arn("kms", "key/").len() + KEY_ID_LENGTH;
         let mine = entries
             .iter()
             .filter(|entry| entry.kms_key != KmsKey::AwsManaged && key_arn(&entry.kms_key) == arn);
@@ -317,7 +320,7 @@ fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>
             },
             description: "Use the KMS key of the stack's secrets",
             frame: KEY_FRAME + 2 * arn.as_ref().map_or(own, String::len),
-            items: mine.map(|entry| secret(entry, world)).collect(),
+            items: mine.map(|entry| secret(entry, resolver)).collect(),
             permissions: Box::new(
                 move |named| json!({ "use_key": { "arn": arn, "secrets": named } }),
             ),
@@ -326,10 +329,10 @@ fn keys<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Purpose<'entry>
     keys.into_iter().map(purpose).collect()
 }
 
-fn secret<'entry>(entry: &'entry Entry, world: &World) -> Item<'entry> {
+fn secret<'entry>(entry: &'entry Entry, resolver: &Resolver) -> Item<'entry> {
     Item {
         named: name::secret_logical_id(entry).into(),
-        length: world.secret_arn(entry.secret.as_str()).len(),
+        length: resolver.secret_arn(entry.secret.as_str()).len(),
         serves: vec![entry],
     }
 }
@@ -337,7 +340,7 @@ fn secret<'entry>(entry: &'entry Entry, world: &World) -> Item<'entry> {
 /// Returns the items for the users that a purpose concerns.
 fn users<'entry>(
     entries: &[&'entry Entry],
-    world: &World,
+    resolver: &Resolver,
     concerns: impl Fn(&EntryOf<'_, AccessKey>) -> bool,
 ) -> Vec<Item<'entry>> {
     let item = |entry: &'entry Entry| {
@@ -346,7 +349,7 @@ fn users<'entry>(
         Some(Item {
             // The logical ID is null if the stack does not create the user.
             named: json!({ "user_id": created, "user": key.user.as_str() }),
-            length: world.iam_arn(&format!("user/{}", key.user)).len(),
+            length: resolver.iam_arn(&format!("user/{}", key.user)).len(),
             serves: vec![entry],
         })
     };
@@ -355,7 +358,7 @@ fn users<'entry>(
 
 /// Returns the items for the administrators' secrets, without duplicates and without those that
 /// the stack owns, since the role can read these already.
-fn administrators<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Item<'entry>> {
+fn administrators<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Item<'entry>> {
     let mut secrets: BTreeSet<(bool, &str)> = BTreeSet::new();
     for secret in entries.iter().filter_map(|entry| entry.administrator()) {
         let own = |name: &str| entries.iter().any(|entry| entry.secret.as_str() == name);
@@ -367,7 +370,7 @@ fn administrators<'entry>(entries: &[&'entry Entry], world: &World) -> Vec<Item<
     let item = |(by_name, secret): (bool, &str)| Item {
         named: json!({ "by_name": by_name, "secret": secret }),
         length: match by_name {
-            true => world.secret_arn(secret).len(),
+            true => resolver.secret_arn(secret).len(),
             false => secret.len(),
         },
         serves: entries

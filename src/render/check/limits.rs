@@ -1,6 +1,6 @@
 //! Rules about the quotas of CloudFormation and the services.
 
-use super::rule::{Found, Level, Rule, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use crate::render::quota;
 use crate::render::resolve::{items, literal};
@@ -152,7 +152,7 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
-fn descriptions(stack: &Stack<'_>, found: &mut Found) {
+fn descriptions(stack: &Stack<'_>, found: &mut RuleFindings) {
     let template = &stack.template;
     let what = "characters of the description";
     if let Some(text) = template.top("Description").and_then(literal) {

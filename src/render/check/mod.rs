@@ -32,11 +32,11 @@ use super::Rendered;
 use super::tree::Value;
 use crate::model::Finding;
 
-pub use access::{EXPLAINED, Explained};
+pub use access::{INTENDED_WILDCARDS, IntendedWildcard};
 pub use exception::Exception;
 pub(crate) use exception::conclude;
 pub use reader::check_readers;
-use rule::Found;
+use rule::RuleFindings;
 pub use rule::{Level, Rule, Theme};
 use stack::Stack;
 
@@ -82,7 +82,7 @@ pub(crate) fn check(rendered: &Rendered<'_>, text: &str) -> Report {
     let mut report = Report::default();
     for rule in rules() {
         let Some(check) = rule.check else { continue };
-        let mut found = Found::new(rule);
+        let mut found = RuleFindings::new(rule);
         check(&stack, &mut found);
         let findings = found.into_findings();
         if findings.is_empty() {
@@ -101,7 +101,7 @@ pub(crate) fn check(rendered: &Rendered<'_>, text: &str) -> Report {
 /// Returns the findings about a template's references. This check comes first, since policies
 /// with dangling references cannot be resolved.
 pub(super) fn check_references(tree: &Value) -> Vec<Finding> {
-    let mut found = Found::new(&reference::DANGLING);
+    let mut found = RuleFindings::new(&reference::DANGLING);
     reference::dangling(&template::Template::new(tree), &mut found);
     found.into_findings()
 }

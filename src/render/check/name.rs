@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Found, Level, Rule, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::template::Resource;
 use crate::model::{IamPath, SecretName, UserName};
@@ -169,7 +169,7 @@ fn parsed<T>(
     resource: &Resource<'_>,
     key: &str,
     parse: impl Fn(&str) -> Result<T, String>,
-    found: &mut Found,
+    found: &mut RuleFindings,
 ) {
     if let Some(Err(why)) = resource.text(key).map(parse) {
         found.add(resource.at(key), why);
@@ -177,7 +177,7 @@ fn parsed<T>(
 }
 
 /// Finds a name that is too long, or has other characters than letters, digits, and `extra`.
-fn held(resource: &Resource<'_>, key: &str, limit: usize, extra: &str, found: &mut Found) {
+fn held(resource: &Resource<'_>, key: &str, limit: usize, extra: &str, found: &mut RuleFindings) {
     let Some(name) = resource.text(key) else {
         return;
     };
@@ -188,7 +188,7 @@ fn held(resource: &Resource<'_>, key: &str, limit: usize, extra: &str, found: &m
     }
 }
 
-fn duplicates(stack: &Stack<'_>, found: &mut Found) {
+fn duplicates(stack: &Stack<'_>, found: &mut RuleFindings) {
     let names = [
         ("AWS::SecretsManager::Secret", "Name", false),
         ("AWS::IAM::User", "UserName", true),
@@ -215,7 +215,7 @@ fn duplicates(stack: &Stack<'_>, found: &mut Found) {
     }
 }
 
-fn tags(stack: &Stack<'_>, found: &mut Found) {
+fn tags(stack: &Stack<'_>, found: &mut RuleFindings) {
     let mut keys: HashSet<&str> = HashSet::new();
     for resource in &stack.template.resources {
         keys.clear();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::limits::SPLIT;
-use super::rule::{Found, Level, Rule, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::{Stack, holders};
-use crate::render::document::Kind;
+use crate::render::document::DocumentKind;
 use crate::render::quota;
 use crate::render::resolve::items;
 
@@ -24,7 +24,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the role's inline policies";
-                for (role, size) in together(stack, Kind::RoleInline) {
+                for (role, size) in together(stack, DocumentKind::RoleInline) {
                     found.hold(role, what, size, quota::MAX_ROLE_INLINE);
                 }
             }),
@@ -38,7 +38,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the user's inline policies";
-                for (user, size) in together(stack, Kind::UserInline) {
+                for (user, size) in together(stack, DocumentKind::UserInline) {
                     found.hold(user, what, size, quota::MAX_USER_INLINE);
                 }
             }),
@@ -52,7 +52,13 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of a managed policy";
-                each(stack, Kind::Managed, what, quota::MAX_MANAGED, found);
+                each(
+                    stack,
+                    DocumentKind::Managed,
+                    what,
+                    quota::MAX_MANAGED,
+                    found,
+                );
             }),
         },
         Rule {
@@ -73,7 +79,7 @@ pub(super) const THEME: Theme = Theme {
             source: IAM,
             check: Some(|stack, found| {
                 let what = "characters of the role's trust policy";
-                each(stack, Kind::Trust, what, quota::MAX_TRUST, found);
+                each(stack, DocumentKind::Trust, what, quota::MAX_TRUST, found);
             }),
         },
         Rule {
@@ -85,7 +91,7 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS KMS Developer Guide, resource-limits",
             check: Some(|stack, found| {
                 let (what, limit) = ("bytes of the key's policy", quota::MAX_KEY_POLICY);
-                each(stack, Kind::Key, what, limit, found);
+                each(stack, DocumentKind::Key, what, limit, found);
             }),
         },
         Rule {
@@ -97,7 +103,13 @@ pub(super) const THEME: Theme = Theme {
             source: "AWS Secrets Manager User Guide, reference_limits",
             check: Some(|stack, found| {
                 let what = "characters of the secret's policy";
-                each(stack, Kind::Secret, what, quota::MAX_SECRET_POLICY, found);
+                each(
+                    stack,
+                    DocumentKind::Secret,
+                    what,
+                    quota::MAX_SECRET_POLICY,
+                    found,
+                );
             }),
         },
         Rule {
@@ -109,7 +121,7 @@ pub(super) const THEME: Theme = Theme {
             source: "Amazon SNS Developer Guide, sns-access-policy-language-api-permissions-reference",
             check: Some(|stack, found| {
                 let (what, limit) = ("bytes of the topic's policy", quota::MAX_TOPIC_POLICY);
-                each(stack, Kind::Topic, what, limit, found);
+                each(stack, DocumentKind::Topic, what, limit, found);
             }),
         },
         Rule {
@@ -122,13 +134,13 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 let what = "bytes of the function's policy";
                 let limit = quota::MAX_FUNCTION_POLICY;
-                each(stack, Kind::Function, what, limit, found);
+                each(stack, DocumentKind::Function, what, limit, found);
             }),
         },
     ],
 };
 
-fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Found) {
+fn each(stack: &Stack<'_>, kind: DocumentKind, what: &str, limit: usize, found: &mut RuleFindings) {
     for one in stack
         .rendered
         .documents
@@ -141,7 +153,7 @@ fn each(stack: &Stack<'_>, kind: Kind, what: &str, limit: usize, found: &mut Fou
 
 /// Returns the total length of the inline policies of each role or user, by its logical ID, or
 /// by its name if the stack does not create it.
-fn together(stack: &Stack<'_>, kind: Kind) -> BTreeMap<String, usize> {
+fn together(stack: &Stack<'_>, kind: DocumentKind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     for one in stack
         .rendered
@@ -168,7 +180,7 @@ fn carriers<'stack>(stack: &'stack Stack<'_>, resource: &str) -> Vec<&'stack str
     }
 }
 
-fn attached(stack: &Stack<'_>, found: &mut Found) {
+fn attached(stack: &Stack<'_>, found: &mut RuleFindings) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for policy in stack.template.of_type("AWS::IAM::ManagedPolicy") {
         for holder in holders(policy) {

@@ -48,14 +48,16 @@ const RULES: &[Action] = &[
 
 /// Returns the grants for the alarms and rules.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
-    let topic = vec![world.arn("sns", &generated(model, "AlarmTopic-"))];
+    let Scope {
+        model, resolver, ..
+    } = scope;
+    let topic = vec![resolver.arn("sns", &generated(model, "AlarmTopic-"))];
     let mut alarms: Vec<String> = Vec::new();
     let mut rules: Vec<String> = Vec::new();
     for strategy in Strategy::of(model) {
         let named = |id: &str| generated(model, &format!("{}{id}", strategy.prefix()));
-        let alarm = |id: &str| world.arn("cloudwatch", &format!("alarm:{}", named(id)));
-        let rule = |id: &str| world.arn("events", &format!("rule/{}", named(id)));
+        let alarm = |id: &str| resolver.arn("cloudwatch", &format!("alarm:{}", named(id)));
+        let rule = |id: &str| resolver.arn("events", &format!("rule/{}", named(id)));
         alarms.extend(["FunctionErrorsAlarm-", "RotationOverdueAlarm-"].map(alarm));
         // Database servers do not hold back an old password, so there is no such alarm.
         if strategy == Strategy::AccessKeys {

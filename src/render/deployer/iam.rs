@@ -107,13 +107,15 @@ const SELVES_OR_MADE: &[Action] = &[("iam:GetUserPolicy", &[Bootstrap, Teardown]
 
 /// Returns the grants for the role, the users, and their access keys.
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
-    let Scope { model, world, .. } = scope;
+    let Scope {
+        model, resolver, ..
+    } = scope;
     let path = model.role_path.as_ref().map_or("/", |path| path.as_str());
     // A shortened name is the same for both.
     let named = |kind: &str, last: &str| -> Vec<String> {
         let mut arns: Vec<String> = Strategy::of(model)
             .map(|strategy| generated(model, &format!("{}{last}", strategy.prefix())))
-            .map(|name| world.iam_arn(&format!("{kind}{path}{name}")))
+            .map(|name| resolver.iam_arn(&format!("{kind}{path}{name}")))
             .collect();
         arns.dedup();
         arns
@@ -124,7 +126,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
             Kind::AccessKey(key) if with(entry, key) => Some(key),
             _ => None,
         });
-        each(keys.map(|key| world.iam_arn(&format!("user/{}", key.user))))
+        each(keys.map(|key| resolver.iam_arn(&format!("user/{}", key.user))))
     };
     let all = users(|_, _| true);
     let themselves = users(|entry, _| entry.rotate_as == RotateAs::Itself);

@@ -8,14 +8,14 @@ use std::sync::LazyLock;
 /// What the page says about an action.
 #[derive(Debug, PartialEq, Eq)]
 struct Action {
-    words: Option<Words>,
+    words: Option<ActionPhrase>,
     risk: Option<&'static str>,
     is_unscoped: bool,
 }
 
 /// The phrase for one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words {
+pub struct ActionPhrase {
     /// The verbs, such as "delete".
     pub verbs: Vec<&'static str>,
     /// The part of the resource, such as "access keys of". Empty for the resource itself.
@@ -33,7 +33,7 @@ fn row(line: &'static str) -> (&'static str, Action) {
     let mut cells = line.split('|').map(str::trim);
     let mut cell = || cells.next().unwrap_or_default();
     let (name, verbs, part, risk, scope) = (cell(), cell(), cell(), cell(), cell());
-    let words = || Words {
+    let words = || ActionPhrase {
         verbs: verbs.split(" + ").collect(),
         part,
     };
@@ -54,12 +54,12 @@ fn find(action: &str) -> Option<&'static Action> {
 }
 
 /// Returns the phrase for an action, if there is one.
-pub fn words(action: &str) -> Option<&'static Words> {
+pub fn words(action: &str) -> Option<&'static ActionPhrase> {
     find(action)?.words.as_ref()
 }
 
 /// Returns the risk of an allowed action, which a reader looks for first.
-pub fn gravity(action: &str) -> Option<&'static str> {
+pub fn risk(action: &str) -> Option<&'static str> {
     let any = action.ends_with('*').then_some("any action");
     find(action).and_then(|action| action.risk).or(any)
 }

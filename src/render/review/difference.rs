@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Before;
+use super::Baseline;
 use super::grant;
 use super::prose;
-use super::sentence::{Sentence, Setting};
+use super::sentence::{Sentence, SentenceContext};
 use crate::render::tree::Value;
 use crate::render::{Error, Rendered, arn, document, resolve, tree};
 
@@ -71,8 +71,8 @@ pub struct Property {
 /// Returns which of the earlier templates cannot be read, and the reason.
 pub fn difference(
     stacks: &[Rendered<'_>],
-    before: &Before,
-    setting: &Setting,
+    before: &Baseline,
+    setting: &SentenceContext,
 ) -> Result<Difference, Error> {
     let mut difference = Difference {
         since: before.what.clone(),
@@ -87,23 +87,23 @@ pub fn difference(
     let (mut holds, mut rotates) = (BTreeSet::new(), BTreeSet::new());
     for rendered in stacks {
         holds.append(&mut grant::grants(&rendered.documents));
-        rotates.append(&mut rotating(&rendered.tree, &rendered.world));
+        rotates.append(&mut rotating(&rendered.tree, &rendered.resolver));
         let tree = trees.remove(rendered.file).unwrap_or_default();
         resources(&tree, &rendered.tree, &mut difference);
-        earlier.push((rendered.file, tree, &rendered.world));
+        earlier.push((rendered.file, tree, &rendered.resolver));
     }
     for (file, tree) in trees {
         resources(&tree, &Value::Null, &mut difference);
-        earlier.extend(stacks.first().map(|any| (file, tree, &any.world)));
+        earlier.extend(stacks.first().map(|any| (file, tree, &any.resolver)));
     }
     let (mut held, mut rotated) = (BTreeSet::new(), BTreeSet::new());
-    for (file, tree, world) in earlier {
-        let world = world.clone().with_resources(&tree);
-        let documents = document::documents(&tree, &world, &world);
+    for (file, tree, resolver) in earlier {
+        let resolver = resolver.clone().with_resources(&tree);
+        let documents = document::documents(&tree, &resolver, &resolver);
         held.append(&mut grant::grants(
             &documents.map_err(|error| refused(file, error))?,
         ));
-        rotated.append(&mut rotating(&tree, &world));
+        rotated.append(&mut rotating(&tree, &resolver));
     }
     difference.gained = grant::tell(holds.difference(&held), setting);
     difference.lost = grant::tell(held.difference(&holds), setting);
@@ -139,11 +139,11 @@ fn read(file: &str, text: &str) -> Result<Value, Error> {
 }
 
 /// Returns the secrets that have a schedule.
-fn rotating(tree: &Value, world: &resolve::World) -> BTreeSet<String> {
+fn rotating(tree: &Value, resolver: &resolve::Resolver) -> BTreeSet<String> {
     let schedules = resolve::resources(tree)
         .filter(|(_, one)| resolve::type_of(one) == "AWS::SecretsManager::RotationSchedule");
     let names = schedules.filter_map(|(_, one)| {
-        let id = world
+        let id = resolver
             .resolve(one.get("Properties")?.get("SecretId")?)
             .ok()?;
         Some(arn::secret_name(id.as_str()?).to_owned())

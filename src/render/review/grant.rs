@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::alike::is_of_secrets;
+use super::grouping::is_of_secrets;
 use super::permission;
-use super::sentence::{self, Sentence, Setting};
+use super::sentence::{self, Sentence, SentenceContext};
 use super::subject::Holder;
 use crate::render::document::Document;
 use crate::render::statement::{Condition, Principal, Statement};
@@ -86,7 +86,10 @@ fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
 }
 
 /// Returns the grants in the smallest number of sentences with the same meaning.
-pub fn tell<'a>(grants: impl IntoIterator<Item = &'a Grant>, setting: &Setting) -> Vec<Sentence> {
+pub fn tell<'a>(
+    grants: impl IntoIterator<Item = &'a Grant>,
+    setting: &SentenceContext,
+) -> Vec<Sentence> {
     let grants = grants.into_iter().cloned().collect::<Vec<_>>();
     let grants = join(grants, |one| &mut one.statement.actions);
     let grants = join(grants, |one| &mut one.statement.resources);

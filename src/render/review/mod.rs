@@ -3,13 +3,14 @@
 //! describes what will be deployed.
 
 mod action;
-mod alike;
 mod arrangement;
 mod checks;
 mod condition;
 mod difference;
+mod excerpt;
 mod expense;
 mod grant;
+mod grouping;
 mod head;
 mod inventory;
 mod part;
@@ -17,10 +18,9 @@ mod permission;
 mod picture;
 mod prose;
 mod reach;
+mod recurrence;
 mod resource;
-mod rhythm;
 mod sentence;
-mod shown;
 mod subject;
 mod template;
 #[cfg(test)]
@@ -33,14 +33,14 @@ use handlebars::{Handlebars, RenderError};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::spread::{both, spread};
+use super::parallel::{both, parallel};
 use super::{Error, Pins, Rendered, Strategy, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
 use arrangement::Arrangement;
 pub use checks::Checks;
-pub use permission::Beside;
-use sentence::Setting;
+pub use permission::ExternalPolicy;
+use sentence::SentenceContext;
 pub use subject::Holder;
 pub use template::registry;
 use template::text;
@@ -55,7 +55,7 @@ const OPEN_LINES: usize = 26;
 
 /// What a rendering is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Before {
+pub struct Baseline {
     /// Its description, as it follows "since": "the rendering in old/".
     pub what: String,
     /// The templates, by the names of the files that now contain them, or `None` if there was
@@ -73,13 +73,13 @@ pub struct Content<'a> {
     /// The files for review besides the page.
     pub files: &'a BTreeMap<String, String>,
     /// The policies among these files that are not in a stack.
-    pub beside: &'a [Beside],
+    pub beside: &'a [ExternalPolicy],
     /// The results of the check.
     pub checks: &'a Checks,
     /// The cost estimate.
     pub cost: &'a Estimate,
     /// What the stacks are compared with.
-    pub before: Option<&'a Before>,
+    pub before: Option<&'a Baseline>,
 }
 
 /// The maximum number of pins files that the page lists. A large fleet has one for each stack.
@@ -125,7 +125,7 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         "this_stack": either("these stacks create", "this stack creates"),
         "picture": picture,
     });
-    let listed = Secrets {
+    let listed = SecretsSection {
         words: secrets_words(secrets, arrangements.len()),
         pins: pin_files(stacks)?,
         several,
@@ -165,14 +165,14 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
         part(templates, text!("verify"), digests(files)),
         part(templates, text!("end"), end),
     ]);
-    let parts = spread(&parts, |fill| fill());
+    let parts = parallel(&parts, |fill| fill());
     let page: Result<String, RenderError> = parts.into_iter().collect();
     Ok(page.map_err(TemplateError::from)?)
 }
 
 /// The section about the secrets, of which there may be thousands.
 #[derive(Serialize)]
-struct Secrets<'a> {
+struct SecretsSection<'a> {
     words: String,
     pins: Json,
     several: bool,
@@ -190,13 +190,13 @@ fn part<'a>(
     Box::new(move || registry.render_template(template, &content))
 }
 
-fn setting(stacks: &[Rendered<'_>]) -> Setting {
+fn setting(stacks: &[Rendered<'_>]) -> SentenceContext {
     let first = stacks.first();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Setting {
+    SentenceContext {
         stack: text(first.map(|one| one.model.stack.as_str())),
-        account: text(first.map(|one| one.world.account())),
-        region: text(first.map(|one| one.world.region())),
+        account: text(first.map(|one| one.resolver.account())),
+        region: text(first.map(|one| one.resolver.region())),
     }
 }
 
@@ -238,12 +238,12 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
 fn digests(files: &BTreeMap<String, String>) -> Json {
     let all = files.len() <= SHOWN_FILES;
     let is_stack = |path: &str| path.starts_with("stack");
-    let shown: Vec<(&String, &String)> = files
+    let excerpt: Vec<(&String, &String)> = files
         .iter()
         .filter(|(path, _)| all || is_stack(path))
         .collect();
-    let digests = spread(
-        &shown,
+    let digests = parallel(
+        &excerpt,
         |(path, text)| json!({ "path": path, "sha256": sha256_hex(text.as_bytes()) }),
     );
     let more = match files.keys().filter(|path| !is_stack(path)).count() {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::resolve::World;
+use super::resolve::Resolver;
 use super::role;
 use super::{Error, Pins, Strategy, name, quota};
 use crate::model::{Entry, KmsKey, Model};
@@ -54,7 +54,7 @@ pub fn fits(stack: &Json) -> bool {
 ///
 /// Returns a finding if the policies of a role exceed IAM's limits.
 pub fn stack(model: &Model) -> Result<Json, Error> {
-    let longest = World::longest(model);
+    let longest = Resolver::longest(model);
     let held: Vec<(Strategy, Vec<&Entry>)> = Strategy::of(model)
         .map(|strategy| (strategy, sorted(strategy, model)))
         .collect();

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::Tag;
 use crate::model::{Entry, Model};
 use crate::render::quota::{MAX_DISPLAY_NAME, MAX_EVENT_PATTERN, MAX_TARGET_INPUT, MAX_TARGETS};
-use crate::render::resolve::World;
+use crate::render::resolve::Resolver;
 use crate::render::{Strategy, name};
 
 /// The maximum length of a pattern besides the ARNs.
@@ -28,7 +28,7 @@ pub fn alarms(
     model: &Model,
     held: &[(Strategy, Vec<&Entry>)],
     tags: &[Tag],
-    longest: &World,
+    longest: &Resolver,
 ) -> Json {
     let mut emails = model.alarms.email.clone();
     emails.sort();
@@ -61,7 +61,7 @@ fn watched(strategy: Strategy, tags: &[Tag]) -> Json {
 }
 
 /// Returns the event rules, with the logical IDs of the secrets that each one matches.
-fn rules(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Json> {
+fn rules(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Json> {
     let base = format!("{}RotationFailedRule", strategy.prefix());
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_EVENT_PATTERN;
@@ -88,7 +88,7 @@ fn rules(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Json> {
 
 /// Returns the rules that make a function sweep every secret. The secrets are split so that
 /// each invocation receives its secrets in one input, and finishes soon.
-pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &World) -> Vec<Json> {
+pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Json> {
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_TARGET_INPUT;
     for entry in entries {

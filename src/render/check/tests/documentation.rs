@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::documentation::assert_section;
 
-use crate::render::{EXPLAINED, Level, THEMES};
+use crate::render::{INTENDED_WILDCARDS, Level, THEMES};
 
 fn page() -> String {
     let mut page = String::new();
@@ -36,7 +36,7 @@ fn page() -> String {
             page.push_str(
                 "\nThese wildcards are explained:\n\n| wildcard | why |\n| --- | --- |\n",
             );
-            for one in EXPLAINED {
+            for one in INTENDED_WILDCARDS {
                 writeln!(page, "| {} | {} |", one.what, one.why).unwrap();
             }
         }

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use card::{Card, cards};
 
 use super::permission::{Group, Permission};
-use super::resource::{self, Kind};
+use super::resource::{self, ResourceKind};
 use super::subject::{self, Holder};
 use crate::render::Strategy;
 use crate::render::statement::{Principal, Statement};
@@ -100,10 +100,10 @@ impl Case<'_> {
     }
 
     /// Returns whether the function's role may do something with resources of a kind.
-    fn is_on(&self, kind: Kind) -> bool {
+    fn is_on(&self, kind: ResourceKind) -> bool {
         let mut arns = self.statement.resources.iter();
         *self.holder == Holder::Function(self.strategy)
-            && arns.any(|arn| resource::thing(arn, None).kind == kind)
+            && arns.any(|arn| resource::named_resource(arn, None).kind == kind)
     }
 
     fn does(&self, action: &str) -> bool {
@@ -132,24 +132,26 @@ const ARROWS: [(&str, &str, &str, Allows); 14] = [
     ("function", "role", "assumes", |case| {
         *case.holder == Holder::Trust(case.strategy)
     }),
-    ("role", "log", "writes", |case| case.is_on(Kind::LogGroup)),
+    ("role", "log", "writes", |case| {
+        case.is_on(ResourceKind::LogGroup)
+    }),
     ("function", "users", "acts as", |case| {
         case.strategy == Strategy::AccessKeys && matches!(case.holder, Holder::Users(_))
     }),
     ("role", "users", "manages keys", |case| {
-        case.is_on(Kind::User) && case.does("iam:CreateAccessKey")
+        case.is_on(ResourceKind::User) && case.does("iam:CreateAccessKey")
     }),
     ("role", "users", "records keys", |case| {
-        case.is_on(Kind::User)
+        case.is_on(ResourceKind::User)
     }),
     ("role", "secrets", "reads, writes", |case| {
-        case.is_on(Kind::Secret) && case.does("secretsmanager:PutSecretValue")
+        case.is_on(ResourceKind::Secret) && case.does("secretsmanager:PutSecretValue")
     }),
     ("role", "key", "decrypts", |case| {
-        case.is_on(Kind::Key) && case.does("kms:Decrypt")
+        case.is_on(ResourceKind::Key) && case.does("kms:Decrypt")
     }),
     ("role", "administrators", "reads", |case| {
-        case.is_on(Kind::Secret) && !case.does("secretsmanager:PutSecretValue")
+        case.is_on(ResourceKind::Secret) && !case.does("secretsmanager:PutSecretValue")
     }),
     ("readers", "secrets", "read", |case| {
         *case.holder == Holder::Secret

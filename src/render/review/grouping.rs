@@ -10,7 +10,7 @@ use crate::render::statement::{Condition, Statement};
 use crate::render::tree::Value;
 
 /// A group of similar statements. Initially, each statement is a group of its own.
-pub struct Alike<'tree> {
+pub struct StatementGroup<'tree> {
     pub holder: Holder,
     pub statement: Statement,
     pub value: &'tree Value,
@@ -22,20 +22,20 @@ pub struct Alike<'tree> {
 }
 
 /// Groups the statements.
-pub fn gather(alike: Vec<Alike<'_>>) -> Vec<Alike<'_>> {
-    let alike = gathered(alike, Shape::whatever_the_resources);
-    gathered(alike, Shape::whatever_the_secrets)
+pub fn gather(similar: Vec<StatementGroup<'_>>) -> Vec<StatementGroup<'_>> {
+    let similar = gathered(similar, GroupKey::whatever_the_resources);
+    gathered(similar, GroupKey::whatever_the_secrets)
 }
 
 /// What the statements of a group have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Shape {
+struct GroupKey {
     holder: Holder,
     statement: Statement,
-    kinds: BTreeSet<(resource::Kind, Option<resource::Wildcard>)>,
+    kinds: BTreeSet<(resource::ResourceKind, Option<resource::Wildcard>)>,
 }
 
-impl Shape {
+impl GroupKey {
     /// Returns everything except which resources of their kind the statement names. The
     /// deployer's statements are not grouped in this way: their names distinguish them, as they
     /// do for a pipeline.
@@ -43,11 +43,13 @@ impl Shape {
         if *holder == Holder::Deployer {
             return None;
         }
-        let things = statement.resources.iter();
-        let things = things.map(|arn| resource::thing(arn, None));
+        let named_resources = statement.resources.iter();
+        let named_resources = named_resources.map(|arn| resource::named_resource(arn, None));
         Some(Self {
             holder: holder.clone(),
-            kinds: things.map(|thing| (thing.kind, thing.wildcard)).collect(),
+            kinds: named_resources
+                .map(|named_resource| (named_resource.kind, named_resource.wildcard))
+                .collect(),
             statement: Statement {
                 sid: String::new(),
                 resources: Vec::new(),
@@ -87,12 +89,12 @@ pub fn is_of_secrets(condition: &Condition) -> bool {
 
 /// Groups statements of the same shape, in the order of their first occurrence.
 fn gathered(
-    alike: Vec<Alike<'_>>,
-    shape: impl Fn(&Holder, &Statement) -> Option<Shape>,
-) -> Vec<Alike<'_>> {
-    let mut places: BTreeMap<Shape, usize> = BTreeMap::new();
-    let mut gathered: Vec<Alike<'_>> = Vec::new();
-    for one in alike {
+    similar: Vec<StatementGroup<'_>>,
+    shape: impl Fn(&Holder, &Statement) -> Option<GroupKey>,
+) -> Vec<StatementGroup<'_>> {
+    let mut places: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    let mut gathered: Vec<StatementGroup<'_>> = Vec::new();
+    for one in similar {
         let Some(shape) = shape(&one.holder, &one.statement) else {
             gathered.push(one);
             continue;
