@@ -1,13 +1,12 @@
 //! The policy documents of a rendered stack. They are read from the stack itself, so the
 //! reviewed documents cannot differ from the deployed ones.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::resolve::{self, ResolveError, Resolver};
+use super::resolve::{self, ResolveError, Resolver, items, target};
 use super::statement::{self, Statement, UnknownEffect};
 use super::tree::Value;
-use super::{Strategy, name, policy};
+use super::{Strategy, arn, name, policy};
 
 /// A policy document with resolved references.
 pub struct Document {
@@ -22,6 +21,8 @@ pub struct Document {
     pub kind: DocumentKind,
     /// The document. Equal documents share one value.
     pub body: Arc<Value>,
+    /// The maximum length without white space, as IAM counts it.
+    pub size: usize,
     /// The statements of the document. Equal documents share them too.
     pub statements: Arc<[Statement]>,
 }
@@ -40,16 +41,6 @@ pub enum DocumentError {
         /// The effect.
         error: UnknownEffect,
     },
-}
-
-/// The length of a policy document.
-pub struct Size {
-    /// The logical ID of the resource that contains it.
-    pub resource: String,
-    /// What it is attached to, which determines its limit.
-    pub kind: DocumentKind,
-    /// The length without white space, as IAM counts it.
-    pub size: usize,
 }
 
 /// What a document is attached to, which determines its limit.
@@ -92,77 +83,150 @@ impl DocumentKind {
     }
 }
 
-/// A policy document as it is written in the stack.
-struct StackDocument<'tree> {
-    kind: DocumentKind,
-    resource: &'tree str,
-    /// The document of the resource, or `None` if several resources form the document.
-    properties: Option<&'tree Value>,
-    name: NameSource<'tree>,
-    body: Cow<'tree, Value>,
+/// Collects the documents of a stack.
+struct Reader<'a> {
+    resolver: &'a Resolver,
+    longest: &'a Resolver,
+    documents: Vec<Document>,
+    /// The last document, as it is written in the stack.
+    last: Option<&'a Value>,
 }
 
-/// The source of the document's file name.
-enum NameSource<'tree> {
-    Resource,
-    /// The resource, and the role of its document.
-    With(String),
-    User(Option<&'tree Value>),
-    Secret(Option<&'tree Value>),
+impl<'a> Reader<'a> {
+    fn add(
+        &mut self,
+        kind: DocumentKind,
+        resource: &str,
+        name: String,
+        holder: Option<String>,
+        written: Option<&'a Value>,
+    ) -> Result<(), DocumentError> {
+        let written = written.unwrap_or(NOTHING);
+        // Most users' policies are equal.
+        let same = self.documents.last();
+        let same = same.filter(|_| self.last == Some(written));
+        let (body, size, statements) = match same {
+            Some(same) => (
+                Arc::clone(&same.body),
+                same.size,
+                Arc::clone(&same.statements),
+            ),
+            None => {
+                let body = self.resolver.resolve(written)?;
+                let size = policy::length(&self.longest.resolve(written)?);
+                let statements = statements(&body, kind, resource)?;
+                (Arc::new(body), size, statements)
+            }
+        };
+        self.last = Some(written);
+        self.documents.push(Document {
+            name,
+            resource: resource.to_owned(),
+            holder,
+            kind,
+            body,
+            size,
+            statements,
+        });
+        Ok(())
+    }
+
+    /// Adds the documents of a resource.
+    fn add_all(
+        &mut self,
+        id: &str,
+        kind: &str,
+        properties: &'a Value,
+    ) -> Result<(), DocumentError> {
+        let text = |key: &str| -> Result<String, ResolveError> {
+            let value = properties
+                .get(key)
+                .map(|value| self.resolver.resolve(value));
+            let value = value.transpose()?;
+            Ok(value.and_then(Value::into_text).unwrap_or_default())
+        };
+        let user = text("UserName").ok().filter(|name| !name.is_empty());
+        let role = role_of(properties);
+        // The built-in templates define policies as separate resources, but overlay templates
+        // may define them inside a role or user.
+        let inline = match kind {
+            "AWS::IAM::Role" => Some((DocumentKind::RoleInline, role.clone())),
+            "AWS::IAM::User" => Some((DocumentKind::UserInline, user.clone())),
+            _ => None,
+        };
+        let policies = items(properties.get("Policies").filter(|_| inline.is_some()));
+        for (index, policy) in policies.enumerate() {
+            if let Some((kind, holder)) = inline.clone() {
+                let name = format!("{}-inline-{}", kebab(id), index + 1);
+                self.add(kind, id, name, holder, policy.get("PolicyDocument"))?;
+            }
+        }
+        let attached_to_role = properties.get("Roles").is_some();
+        let (kind, name, holder) = match kind {
+            "AWS::IAM::Role" => (DocumentKind::Trust, format!("{}-trust", kebab(id)), None),
+            "AWS::IAM::RolePolicy" => (DocumentKind::RoleInline, kebab(id), role),
+            "AWS::IAM::Policy" if attached_to_role => (DocumentKind::RoleInline, kebab(id), role),
+            "AWS::IAM::Policy" => (DocumentKind::UserInline, kebab(id), user),
+            "AWS::IAM::ManagedPolicy" => (DocumentKind::Managed, kebab(id), role),
+            // Every user of the stack has the same policy, so one file shows it.
+            "AWS::IAM::UserPolicy" => (
+                DocumentKind::UserInline,
+                user_file(&text("PolicyName")?),
+                user,
+            ),
+            "AWS::KMS::Key" => (DocumentKind::Key, kebab(id), None),
+            "AWS::SecretsManager::ResourcePolicy" => {
+                (DocumentKind::Secret, secret_file(&text("SecretId")?), None)
+            }
+            "AWS::SNS::TopicPolicy" => (DocumentKind::Topic, kebab(id), None),
+            _ => {
+                let found = POLICIES.iter().find_map(|key| properties.get(key));
+                return match found {
+                    Some(body) => self.add(DocumentKind::Other, id, kebab(id), None, Some(body)),
+                    None => Ok(()),
+                };
+            }
+        };
+        self.add(kind, id, name, holder, properties.get(kind.property()))
+    }
 }
 
-/// Returns every policy document of the stack.
+/// What a resource without its document contains.
+const NOTHING: &Value = &Value::Null;
+
+/// Returns every policy document of the stack. `longest` has the longest values that references
+/// can have.
 ///
 /// # Errors
 ///
 /// Returns a reference without a target, or a statement that neither allows nor denies.
-pub fn documents(stack: &Value, resolver: &Resolver) -> Result<Vec<Document>, DocumentError> {
-    let mut documents: Vec<Document> = Vec::new();
-    let mut last: Option<Cow<'_, Value>> = None;
-    for one in stack_documents(stack) {
-        let text = |value: Option<&Value>| -> Result<String, ResolveError> {
-            let value = value.map(|value| resolver.resolve(value)).transpose()?;
-            Ok(value.and_then(Value::into_text).unwrap_or_default())
-        };
-        let name = match one.name {
-            NameSource::Resource => kebab(one.resource),
-            NameSource::With(what) => format!("{}-{what}", kebab(one.resource)),
-            // Every user of the stack has the same policy, so one file shows it.
-            NameSource::User(name) => user_file(&text(name)?),
-            NameSource::Secret(arn) => secret_file(&text(arn)?),
-        };
-        let holder = match (one.kind, one.properties) {
-            (DocumentKind::UserInline, Some(properties)) => text(properties.get("UserName"))
-                .ok()
-                .filter(|name| !name.is_empty()),
-            (DocumentKind::RoleInline | DocumentKind::Managed, Some(properties)) => {
-                role_of(properties)
-            }
-            _ => None,
-        };
-        // Most users' policies are equal.
-        let same = documents
-            .last()
-            .filter(|_| last.as_ref() == Some(&one.body));
-        let (body, statements) = match same {
-            Some(same) => (Arc::clone(&same.body), Arc::clone(&same.statements)),
-            None => {
-                let body = resolver.resolve(&one.body)?;
-                let statements = statements(&body, one.kind, one.resource)?;
-                (Arc::new(body), statements)
-            }
-        };
-        last = Some(one.body);
-        documents.push(Document {
-            name,
-            resource: one.resource.to_owned(),
-            holder,
-            kind: one.kind,
-            body,
-            statements,
-        });
+pub fn documents(
+    stack: &Value,
+    resolver: &Resolver,
+    longest: &Resolver,
+) -> Result<Vec<Document>, DocumentError> {
+    let functions = Strategy::ALL.map(|strategy| (strategy, function_policy(stack, strategy)));
+    let mut reader = Reader {
+        resolver,
+        longest,
+        documents: Vec::new(),
+        last: None,
+    };
+    for (id, resource) in resolve::resources(stack) {
+        let kind = resolve::type_of(resource);
+        if let Some(properties) = resource.get("Properties")
+            && kind != PERMISSION
+        {
+            reader.add_all(id, kind, properties)?;
+        }
     }
-    Ok(documents)
+    for (strategy, policy) in &functions {
+        let id = strategy.function();
+        if policy.is_some() {
+            reader.add(DocumentKind::Function, id, kebab(id), None, policy.as_ref())?;
+        }
+    }
+    Ok(reader.documents)
 }
 
 fn statements(
@@ -180,166 +244,38 @@ fn statements(
     read.collect()
 }
 
-/// Returns the length of each policy document.
-///
-/// # Errors
-///
-/// Returns a reference without a target.
-pub fn sizes(stack: &Value, resolver: &Resolver) -> Result<Vec<Size>, ResolveError> {
-    let mut sizes: Vec<Size> = Vec::new();
-    let mut last: Option<Cow<'_, Value>> = None;
-    for one in stack_documents(stack) {
-        let size = match sizes.last().filter(|_| last.as_ref() == Some(&one.body)) {
-            Some(same) => same.size,
-            None => policy::length(&resolver.resolve(&one.body)?),
-        };
-        last = Some(one.body);
-        sizes.push(Size {
-            resource: one.resource.to_owned(),
-            kind: one.kind,
-            size,
-        });
-    }
-    Ok(sizes)
-}
+const PERMISSION: &str = "AWS::Lambda::Permission";
 
-fn stack_documents(stack: &Value) -> Vec<StackDocument<'_>> {
-    let mut documents = Vec::new();
-    let mut functions: [(bool, Vec<Value>); 2] = Default::default();
-    for (id, resource) in resolve::resources(stack) {
-        for (strategy, function) in Strategy::ALL.into_iter().zip(&mut functions) {
-            function.0 |= id == strategy.function();
-        }
-        let Some(properties) = resource.get("Properties") else {
-            continue;
-        };
-        documents.extend(inline(id, resource, properties));
-        let (kind, name, key) = match resolve::type_of(resource) {
-            "AWS::IAM::Role" => (
-                DocumentKind::Trust,
-                NameSource::With("trust".to_owned()),
-                "AssumeRolePolicyDocument",
-            ),
-            "AWS::IAM::RolePolicy" => (
-                DocumentKind::RoleInline,
-                NameSource::Resource,
-                "PolicyDocument",
-            ),
-            "AWS::IAM::ManagedPolicy" => (
-                DocumentKind::Managed,
-                NameSource::Resource,
-                "PolicyDocument",
-            ),
-            "AWS::IAM::UserPolicy" => (
-                DocumentKind::UserInline,
-                NameSource::User(properties.get("PolicyName")),
-                "PolicyDocument",
-            ),
-            "AWS::KMS::Key" => (DocumentKind::Key, NameSource::Resource, "KeyPolicy"),
-            "AWS::SecretsManager::ResourcePolicy" => (
-                DocumentKind::Secret,
-                NameSource::Secret(properties.get("SecretId")),
-                "ResourcePolicy",
-            ),
-            "AWS::SNS::TopicPolicy" => {
-                (DocumentKind::Topic, NameSource::Resource, "PolicyDocument")
-            }
-            "AWS::Lambda::Permission" => {
-                let databases = Strategy::Databases.function();
-                let mine = target(properties.get("FunctionName")) == Some(databases);
-                let (there, permissions) = &mut functions[usize::from(mine)];
-                *there = true;
-                permissions.push(permission(id, properties));
-                continue;
-            }
-            "AWS::IAM::Policy" if properties.get("Roles").is_some() => (
-                DocumentKind::RoleInline,
-                NameSource::Resource,
-                "PolicyDocument",
-            ),
-            "AWS::IAM::Policy" => (
-                DocumentKind::UserInline,
-                NameSource::Resource,
-                "PolicyDocument",
-            ),
-            _ => match POLICIES.iter().find(|key| properties.get(**key).is_some()) {
-                Some(key) => (DocumentKind::Other, NameSource::Resource, *key),
-                None => continue,
-            },
-        };
-        documents.push(StackDocument {
-            kind,
-            resource: id,
-            properties: Some(properties),
-            name,
-            body: borrowed(properties.get(key)),
-        });
-    }
-    for (strategy, (there, permissions)) in Strategy::ALL.into_iter().zip(functions) {
-        if there {
-            documents.push(StackDocument {
-                kind: DocumentKind::Function,
-                resource: strategy.function(),
-                properties: None,
-                name: NameSource::Resource,
-                body: Cow::Owned(mapping(vec![
-                    ("Version", "2012-10-17".into()),
-                    ("Statement", Value::Sequence(permissions)),
-                ])),
-            });
-        }
-    }
-    documents
-}
-
-fn borrowed(value: Option<&Value>) -> Cow<'_, Value> {
-    value.map_or(Cow::Owned(Value::Null), Cow::Borrowed)
+/// Returns the resource policy of a function, which its permissions form, if the stack has the
+/// function or a permission on it.
+fn function_policy(stack: &Value, strategy: Strategy) -> Option<Value> {
+    let id = strategy.function();
+    let databases = Strategy::Databases;
+    let permissions = resolve::resources(stack).filter_map(|(id, resource)| {
+        let properties = resource.get("Properties")?;
+        let of_databases =
+            properties.get("FunctionName").and_then(target) == Some(databases.function());
+        let mine = of_databases == (strategy == databases);
+        (mine && resolve::type_of(resource) == PERMISSION).then(|| permission(id, properties))
+    });
+    let permissions: Vec<Value> = permissions.collect();
+    let there = !permissions.is_empty() || resolve::resources(stack).any(|(one, _)| one == id);
+    there.then(|| {
+        mapping(vec![
+            ("Version", "2012-10-17".into()),
+            ("Statement", Value::Sequence(permissions)),
+        ])
+    })
 }
 
 /// Returns the logical ID of the role that a policy is attached to.
 fn role_of(policy: &Value) -> Option<String> {
-    let roles = policy.get("RoleName").or_else(|| policy.get("Roles"))?;
-    match roles.get(0).unwrap_or(roles) {
-        Value::Tagged(reference) => reference.value.as_str().map(str::to_owned),
-        _ => None,
-    }
-}
-
-/// Returns the logical ID that a value refers to if it is `!Ref` or `!GetAtt`.
-fn target(value: Option<&Value>) -> Option<&str> {
-    match value? {
-        Value::Tagged(tagged) => tagged.value.as_str()?.split('.').next(),
-        _ => None,
-    }
+    let roles = policy.get("RoleName").or_else(|| policy.get("Roles"));
+    Some(target(items(roles).next()?)?.to_owned())
 }
 
 /// The properties that contain a policy, for resource types that only overlay templates use.
 const POLICIES: [&str; 3] = ["PolicyDocument", "ResourcePolicy", "KeyPolicy"];
-
-/// Returns the policies that are defined inside a role or user. The built-in templates define
-/// them as separate resources, but overlay templates may differ.
-fn inline<'tree>(
-    id: &'tree str,
-    resource: &Value,
-    properties: &'tree Value,
-) -> impl Iterator<Item = StackDocument<'tree>> {
-    let kind = match resolve::type_of(resource) {
-        "AWS::IAM::Role" => Some(DocumentKind::RoleInline),
-        "AWS::IAM::User" => Some(DocumentKind::UserInline),
-        _ => None,
-    };
-    let policies = properties.get("Policies").and_then(Value::as_sequence);
-    let policies = policies.into_iter().flatten().enumerate();
-    kind.into_iter().flat_map(move |kind| {
-        policies.clone().map(move |(index, policy)| StackDocument {
-            kind,
-            resource: id,
-            properties: Some(properties),
-            name: NameSource::With(format!("inline-{}", index + 1)),
-            body: borrowed(policy.get("PolicyDocument")),
-        })
-    })
-}
 
 /// Converts a name such as `FunctionRoleLog` into `function-role-log`.
 pub(super) fn kebab(id: &str) -> String {
@@ -362,8 +298,7 @@ fn user_file(policy: &str) -> String {
 /// Returns a file name for a secret. A file name cannot contain slashes or 512 characters, and
 /// some file systems ignore case, so a hash makes it unique.
 fn secret_file(arn: &str) -> String {
-    let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
-    let name = name.strip_suffix("-??????").unwrap_or(name);
+    let name = arn::secret_name(arn);
     let readable: String = name.replace('/', "-").chars().take(100).collect();
     format!("secret-{readable}-{}", name::digest(name))
 }

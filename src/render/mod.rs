@@ -2,6 +2,7 @@
 //! review. Pure and deterministic: the same model results in the same bytes, without dates,
 //! paths, or secrets.
 
+mod arn;
 mod check;
 mod deployer;
 mod document;
@@ -25,11 +26,11 @@ mod view;
 use std::collections::BTreeMap;
 
 use crate::cost::{self, Prices, Usage};
-use crate::model::{Finding, Model};
+use crate::model::{DocumentKind, Entry, Finding, Model};
 
 pub use check::{
-    Exception, INTENDED_WILDCARDS, IntendedWildcard, Report, Rule, THEMES, Theme, check_readers,
-    rules,
+    Exception, INTENDED_WILDCARDS, IntendedWildcard, Level, Report, Rule, THEMES, Theme,
+    check_readers, rules,
 };
 use document::{Document, DocumentError};
 pub use fleet::{Assignment, Fleet, Record, Shard};
@@ -151,6 +152,8 @@ pub(crate) struct Rendered<'model> {
     pub documents: Vec<Document>,
     /// The account and the Region, as far as the manifest specifies them.
     pub resolver: resolve::Resolver,
+    /// The longest values that references can have, for comparing lengths with limits.
+    pub longest: resolve::Resolver,
     /// The names of the overlay templates.
     pub overlaid: &'model [String],
 }
@@ -251,7 +254,7 @@ fn render_stack<'model>(
     shard: &'model Shard,
 ) -> Result<(Rendered<'model>, String, Report), Error> {
     let context = view::stack(&shard.model)?;
-    let text = templates.stack(&context)?;
+    let text = templates.stack(context)?;
     checked(shard, templates.overlaid_names(), text)
 }
 
@@ -264,25 +267,22 @@ fn checked<'model>(
     let model = &shard.model;
     let tree = tree::read(&text).map_err(|error| Error::Malformed(error.to_string()))?;
     let resolver = resolve::Resolver::of(model).with_resources(&tree);
-    let documents = document::documents(&tree, &resolver).map_err(|error| match error {
-        DocumentError::Reference(error) => {
-            // The findings about references are more helpful than the error that one cannot be
-            // resolved.
-            match check::check_references(&tree) {
-                findings if findings.is_empty() => Error::Reference(error),
-                findings => Error::Refused(findings),
-            }
-        }
-        DocumentError::Effect { place, error } => {
-            let finding = Finding::error("statement-effect", place, error.to_string());
-            Error::Refused(vec![finding.hint("write Effect: Allow or Effect: Deny")])
-        }
-    })?;
     let longest = resolve::Resolver::longest(model).with_resources_of(&resolver);
-    let longest = check::LongestValues {
-        sizes: document::sizes(&tree, &longest)?,
-        resolver: longest,
-    };
+    let documents =
+        document::documents(&tree, &resolver, &longest).map_err(|error| match error {
+            DocumentError::Reference(error) => {
+                // The findings about references are more helpful than the error that one cannot be
+                // resolved.
+                match check::check_references(&tree) {
+                    findings if findings.is_empty() => Error::Reference(error),
+                    findings => Error::Refused(findings),
+                }
+            }
+            DocumentError::Effect { place, error } => {
+                let finding = Finding::error("statement-effect", place, error.to_string());
+                Error::Refused(vec![finding.hint("write Effect: Allow or Effect: Deny")])
+            }
+        })?;
     let rendered = Rendered {
         documents,
         model,
@@ -291,9 +291,10 @@ fn checked<'model>(
         long: text.len() > quota::MAX_TEMPLATE_IN_REQUEST,
         tree,
         resolver,
+        longest,
         overlaid,
     };
-    let report = check::check(&rendered, &text, &longest);
+    let report = check::check(&rendered, &text);
     Ok((rendered, text, report))
 }
 
@@ -381,7 +382,9 @@ pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Err
 /// Returns whether the stack names an IAM resource. In that case, CloudFormation requires
 /// `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
 pub fn needs_named_iam(model: &Model) -> bool {
-    model.access_keys().any(|entry| entry.kind.create_user)
+    let creates =
+        |entry: &Entry| matches!(&entry.kind, DocumentKind::AccessKey(key) if key.create_user);
+    model.entries.iter().any(creates)
 }
 
 fn capability(model: &Model) -> &'static str {

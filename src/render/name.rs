@@ -9,84 +9,39 @@ use sha2::{Digest, Sha256};
 use super::quota::MAX_LOGICAL_ID;
 use crate::model::{AccessKey, Entry, Model, StackName};
 
-/// The names of the resources that a stack creates for an entry's secret.
-pub struct SecretIds(Identity);
-
-impl SecretIds {
-    /// Returns the names for the entry's secret.
-    pub fn of(entry: &Entry) -> Self {
-        Self(Identity::of(entry.secret.as_str()))
-    }
-
-    /// Returns the logical ID of the secret.
-    pub fn secret(&self) -> String {
-        self.0.id("Secret")
-    }
-
-    /// Returns the name of the stack output with the secret's ARN.
-    pub fn output(&self) -> String {
-        self.0.id("SecretArn")
-    }
-
-    /// Returns the logical ID of the rotation schedule.
-    pub fn schedule(&self) -> String {
-        self.0.id("Schedule")
-    }
-
-    /// Returns the logical ID of the resource policy that allows readers to read the secret.
-    pub fn readers(&self) -> String {
-        self.0.id("Readers")
-    }
-}
-
-/// The logical IDs of the resources that a stack creates for an entry's user.
-pub struct UserIds(Identity);
-
-impl UserIds {
-    /// Returns the logical IDs for the entry's user.
-    pub fn of(key: &AccessKey) -> Self {
-        Self(Identity::of(key.user.as_str()))
-    }
-
-    /// Returns the user's logical ID, if the stack creates the user.
-    pub fn user(&self) -> String {
-        self.0.id("User")
-    }
-
-    /// Returns the logical ID of the policy that lets the user rotate its own keys.
-    pub fn policy(&self) -> String {
-        self.0.id("UserPolicy")
-    }
-}
-
 /// Returns the logical ID of the entry's secret.
 pub fn secret_logical_id(entry: &Entry) -> String {
-    SecretIds::of(entry).secret()
+    logical_id("Secret", entry.secret.as_str())
 }
 
 /// Returns the name of the stack output with the secret's ARN.
 pub fn secret_output(entry: &Entry) -> String {
-    SecretIds::of(entry).output()
+    logical_id("SecretArn", entry.secret.as_str())
 }
 
 /// Returns the logical ID of the entry's rotation schedule.
 pub fn schedule_logical_id(entry: &Entry) -> String {
-    SecretIds::of(entry).schedule()
+    logical_id("Schedule", entry.secret.as_str())
+}
+
+/// Returns the logical ID of the resource policy that allows readers to read the secret.
+pub(super) fn readers_logical_id(entry: &Entry) -> String {
+    logical_id("Readers", entry.secret.as_str())
 }
 
 /// Returns the logical ID of the user, if the stack creates it.
 pub fn user_logical_id(key: &AccessKey) -> String {
-    UserIds::of(key).user()
+    logical_id("User", key.user.as_str())
 }
 
 /// Returns the logical ID of the policy that lets the user rotate its own keys.
 pub fn user_policy_logical_id(key: &AccessKey) -> String {
-    UserIds::of(key).policy()
+    logical_id("UserPolicy", key.user.as_str())
 }
 
 /// Returns the logical ID of an e-mail address's subscription to the alarms.
 pub(super) fn subscription_logical_id(email: &str) -> String {
-    Identity::of(email).id("AlarmSubscription")
+    logical_id("AlarmSubscription", email)
 }
 
 /// Returns the name of the log group of the access keys' function. The names of the others
@@ -113,32 +68,18 @@ pub fn artifact_bucket(model: &Model, account: &str, region: &str) -> String {
     }
 }
 
-/// The end of a resource's logical IDs: its name in camel case, and eight digits of its SHA-256
-/// digest, which distinguish names that are equal in camel case (`a-b`, `a/b`).
-struct Identity {
-    words: String,
-    digest: String,
-}
-
-impl Identity {
-    fn of(name: &str) -> Self {
-        let mut words = String::with_capacity(name.len());
-        for word in name.split(|one: char| !one.is_ascii_alphanumeric()) {
-            let mut letters = word.chars();
-            words.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-            words.push_str(letters.as_str());
-        }
-        Self {
-            words,
-            digest: digest(name),
-        }
+/// Returns a logical ID: a prefix, the resource's name in camel case, and eight digits of the
+/// name's SHA-256 digest, which distinguish names that are equal in camel case (`a-b`, `a/b`).
+fn logical_id(prefix: &str, name: &str) -> String {
+    let digest = digest(name);
+    let mut id = prefix.to_owned();
+    for word in name.split(|one: char| !one.is_ascii_alphanumeric()) {
+        let mut letters = word.chars();
+        id.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        id.push_str(letters.as_str());
     }
-
-    fn id(&self, prefix: &str) -> String {
-        let Self { words, digest } = self;
-        let room = MAX_LOGICAL_ID - prefix.len() - digest.len();
-        [prefix, &words[..words.len().min(room)], digest].concat()
-    }
+    id.truncate(MAX_LOGICAL_ID - digest.len());
+    id + &digest
 }
 
 /// Returns the first eight hexadecimal digits of the SHA-256 digest.
@@ -159,7 +100,7 @@ mod tests {
             "prod/ci.deployer",
             "prodCiDeployer",
         ]
-        .map(|name| Identity::of(name).id("Secret"));
+        .map(|name| logical_id("Secret", name));
         assert_eq!(ids[0], "SecretProdCiDeployer6eee908a");
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
@@ -167,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_logical_id_keeps_to_its_length_and_letters() {
-        let id = Identity::of(&"ab/".repeat(170)).id("Secret");
+        let id = logical_id("Secret", &"ab/".repeat(170));
         assert_eq!(id.len(), MAX_LOGICAL_ID);
         assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }

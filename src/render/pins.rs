@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::{Error, Strategy, pretty};
 use crate::bundle::sha256_hex;
-use crate::model::{AccessKey, Database, EntryOf, Model, OldKey, Probe, Retirement, RotateAs};
+use crate::model::{AccessKey, Database, Entry, Kind, Model, OldKey, Probe, Retirement, RotateAs};
 
 /// The pins file of one function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,30 +44,36 @@ impl Pins {
     ///
     /// Returns an error if the pins cannot be serialised, which does not happen.
     pub fn of(model: &Model, strategy: Strategy) -> Result<Self, Error> {
-        let text = match strategy {
-            Strategy::AccessKeys => {
-                let entries = model.access_keys();
-                text(entries.map(|entry| (entry.secret.to_string(), key(entry))))
-            }
-            Strategy::Databases => {
-                let entries = model.databases();
-                text(entries.map(|entry| (entry.secret.to_string(), login(entry))))
-            }
-        }?;
+        let entries = strategy.entries(model);
+        let pins = entries.map(|entry| (entry.secret.to_string(), Pin::of(entry)));
+        let text = pretty(&Document::new(pins))?;
         let path = pins::path(&sha256_hex(text.as_bytes()));
         Ok(Self { text, path })
     }
 }
 
-fn text<Pin: Serialize>(entries: impl Iterator<Item = (String, Pin)>) -> Result<String, Error> {
-    pretty(&Document::new(entries))
+/// The pins of one entry.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Pin {
+    AccessKey(access_key::Entry),
+    Database(database::Entry),
 }
 
-fn key(entry: EntryOf<'_, AccessKey>) -> access_key::Entry {
+impl Pin {
+    fn of(entry: &Entry) -> Self {
+        match &entry.kind {
+            Kind::AccessKey(key) => Self::AccessKey(self::key(entry, key)),
+            Kind::Database(database) => Self::Database(login(entry, database)),
+        }
+    }
+}
+
+fn key(entry: &Entry, key: &AccessKey) -> access_key::Entry {
     access_key::Entry {
-        user: entry.kind.user.to_string(),
+        user: key.user.to_string(),
         path: access_key::root(),
-        owns_user: entry.kind.create_user,
+        owns_user: key.create_user,
         rotate_as: match &entry.rotate_as {
             RotateAs::Itself => access_key::RotateAs::Own,
             RotateAs::Role => access_key::RotateAs::Role,
@@ -79,7 +85,7 @@ fn key(entry: EntryOf<'_, AccessKey>) -> access_key::Entry {
             OldKey::UntilNextRotation => None,
             OldKey::After(retirement) => Some(times(retirement)),
         },
-        probe: entry.kind.probe.as_ref().map(probe),
+        probe: key.probe.as_ref().map(probe),
     }
 }
 
@@ -103,18 +109,18 @@ fn probe(probe: &Probe) -> access_key::Probe {
     }
 }
 
-fn login(entry: EntryOf<'_, Database>) -> database::Entry {
+fn login(entry: &Entry, database: &Database) -> database::Entry {
     database::Entry {
-        username: entry.kind.username.clone(),
-        engine: entry.kind.engine.pin(),
-        host: entry.kind.host.to_string(),
-        port: entry.kind.port,
-        dbname: entry.kind.dbname.clone(),
-        tls: entry.kind.tls.pin(),
-        tls_ca: entry.kind.authorities_file(),
+        username: database.username.clone(),
+        engine: database.engine.pin(),
+        host: database.host.to_string(),
+        port: database.port,
+        dbname: database.dbname.clone(),
+        tls: database.tls.pin(),
+        tls_ca: database.authorities_file(),
         password: database::Password {
-            length: entry.kind.password.length,
-            exclude: entry.kind.password.exclude.clone(),
+            length: database.password.length,
+            exclude: database.password.exclude.clone(),
         },
         // The manifest cannot give a database's password to the function's role.
         rotate_as: match entry.administrator() {

@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::arn::SUFFIX;
 use super::tree::{Mapping, Value};
 use crate::model::Model;
 
-/// The suffix that Secrets Manager adds to a name in an ARN: a hyphen and six characters, each
-/// shown as IAM's wildcard for one character.
-const SUFFIX: &str = "-??????";
 /// The length of a KMS key's ID.
 pub const KEY_ID_LENGTH: usize = 36;
 
@@ -208,8 +206,8 @@ impl Resolver {
     fn join(&self, parts: &Value) -> Result<Value, ResolveError> {
         let refused = || ResolveError(format!("{parts:?}"));
         let resolved = self.resolve(parts)?;
-        let between = resolved.get(0).and_then(Value::as_str);
-        let texts = resolved.get(1).and_then(Value::as_sequence);
+        let between = resolved.at(0).and_then(Value::as_str);
+        let texts = resolved.at(1).and_then(Value::as_sequence);
         let texts = texts.into_iter().flatten().map(Value::as_str);
         let texts: Option<Vec<&str>> = texts.collect();
         let (between, texts) = between.zip(texts).ok_or_else(refused)?;
@@ -293,4 +291,42 @@ pub fn type_of(resource: &Value) -> &str {
         .get("Type")
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+/// Returns a string that is not a reference.
+pub fn literal(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Returns the items of a list. A single value counts as a list with one item.
+pub fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let (one, many) = match value {
+        Some(Value::Sequence(items)) => (None, items.as_slice()),
+        other => (other, [].as_slice()),
+    };
+    one.into_iter().chain(many)
+}
+
+/// Returns the target of `!Ref` or `!GetAtt`, in the short or the long form.
+pub fn target(value: &Value) -> Option<&str> {
+    let (name, value) = match value {
+        Value::Tagged(tagged) if tagged.tag == "Ref" => ("Ref", &tagged.value),
+        Value::Tagged(tagged) if tagged.tag == "GetAtt" => ("Fn::GetAtt", &tagged.value),
+        Value::Mapping(entries) if entries.len() == 1 => {
+            let (key, value) = entries.iter().next()?;
+            (key.as_str()?, value)
+        }
+        _ => return None,
+    };
+    match name {
+        "Ref" => literal(value),
+        "Fn::GetAtt" => {
+            let first = literal(value).or_else(|| literal(value.at(0)?))?;
+            first.split('.').next()
+        }
+        _ => None,
+    }
 }

@@ -1,7 +1,10 @@
 //! The policies of a function's role, each as narrow as its purpose, and split so that they
 //! stay within IAM's limits.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::quota::{MAX_ATTACHED, MAX_MANAGED, MAX_ROLE_INLINE};
 use super::resolve::{KEY_ID_LENGTH, Resolver};
@@ -38,58 +41,40 @@ pub struct Policy {
     pub description: &'static str,
     /// Whether it is a managed policy rather than an inline one.
     pub managed: bool,
-    /// The permissions.
-    pub statement: Statement,
+    /// The permissions, as the templates see them.
+    pub statement: Json,
 }
 
-/// The permissions of a policy. One of them is present, or both of those that manage users.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Statement {
-    /// The logical ID of the log group.
-    write_log: Option<&'static str>,
-    make_passwords: bool,
-    /// Whether the function runs in a VPC.
-    connect: bool,
-    /// The logical ID of the function whose own code must not use the VPC permissions.
-    only_lambda: Option<&'static str>,
-    /// Logical IDs of secrets.
-    rotate_secrets: Option<Vec<String>>,
-    read_administrators: Option<Vec<Administrator>>,
-    /// Users that the stack created, and whose keys the role manages.
-    manage_users: Option<Vec<User>>,
-    /// Users whose keys the role manages and records.
-    manage_and_record: Option<Vec<User>>,
-    /// Users whose keys other principals manage and the role records.
-    record_keys: Option<Vec<User>>,
-    use_key: Option<Key>,
+/// Returns the permissions of a policy as the templates see them: null, except for these.
+fn statement(permissions: &Json) -> Json {
+    let mut all = json!({
+        // The logical ID of the log group.
+        "write_log": null,
+        "make_passwords": null,
+        // Whether the function runs in a VPC.
+        "connect": null,
+        // The logical ID of the function whose own code must not use the VPC permissions.
+        "only_lambda": null,
+        // Logical IDs of secrets.
+        "rotate_secrets": null,
+        "read_administrators": null,
+        // Users that the stack created, and whose keys the role manages.
+        "manage_users": null,
+        // Users whose keys the role manages and records.
+        "manage_and_record": null,
+        // Users whose keys other principals manage and the role records.
+        "record_keys": null,
+        // A customer managed key, with the secrets that it encrypts.
+        "use_key": null,
+    });
+    for (name, permission) in permissions.as_object().into_iter().flatten() {
+        all[name] = permission.clone();
+    }
+    all
 }
 
-/// An administrator's secret.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Administrator {
-    by_name: bool,
-    secret: String,
-}
-
-/// A user whose keys the role manages.
-#[derive(Clone, Debug, Serialize)]
-struct User {
-    /// The logical ID, if the stack creates the user.
-    user_id: Option<String>,
-    user: String,
-}
-
-/// Use of a customer managed key.
-#[derive(Clone, Debug, Serialize)]
-struct Key {
-    /// The key's ARN, if the stack does not create the key.
-    arn: Option<String>,
-    /// Logical IDs of the secrets that it encrypts.
-    secrets: Vec<String>,
-}
-
-/// Returns the statement for a part of the items of a purpose.
-type Allowing<'entry> = Box<dyn Fn(&[Item<'entry>]) -> Statement + 'entry>;
+/// Returns the permissions for what a part of the items names.
+type Allowing = Box<dyn Fn(Vec<Json>) -> Json>;
 
 /// One purpose with all of its items, before it is split.
 struct Purpose<'entry> {
@@ -99,16 +84,17 @@ struct Purpose<'entry> {
     description: &'static str,
     frame: usize,
     items: Vec<Item<'entry>>,
-    statement: Allowing<'entry>,
+    permissions: Allowing,
 }
 
-/// An item of a purpose, with the length of its ARN.
-#[derive(Clone)]
+/// An item of a purpose.
 struct Item<'entry> {
+    /// What the statement names, as the templates see it.
+    named: Json,
+    /// The length of its ARN.
     length: usize,
     /// The entries whose rotation needs it.
     serves: Vec<&'entry Entry>,
-    administrator: Option<Administrator>,
 }
 
 /// The role's policies, and which of them each entry's rotation needs.
@@ -211,47 +197,24 @@ impl<'entry> Policies<'entry> {
     /// Adds the policies that name no secret.
     fn add_apart(&mut self, strategy: Strategy, in_vpc: bool) {
         let databases = strategy == Strategy::Databases;
-        let log = Statement {
-            write_log: Some(strategy.log_group()),
-            ..Statement::default()
-        };
-        let passwords = Statement {
-            make_passwords: true,
-            ..Statement::default()
-        };
-        let network = Statement {
-            connect: true,
-            ..Statement::default()
-        };
-        let lambda = Statement {
-            only_lambda: Some(strategy.function()),
-            ..Statement::default()
-        };
+        let log = json!({ "write_log": strategy.log_group() });
+        let passwords = json!({ "make_passwords": true });
+        let network = json!({ "connect": true });
+        let lambda = json!({ "only_lambda": strategy.function() });
+        let not_its_code = "Keep the function's code from what Lambda does for it";
         let all = [
-            (true, true, "Log", "Write the rotation function's log", log),
-            (
-                databases,
-                true,
-                "Passwords",
-                "Have passwords made",
-                passwords,
-            ),
-            // The function itself depends on it.
-            (in_vpc, false, NETWORK, "Stand in the VPC", network),
-            (
-                in_vpc,
-                true,
-                "NotItsCode",
-                "Keep the function's code from what Lambda does for it",
-                lambda,
-            ),
+            (true, "Log", "Write the rotation function's log", log),
+            (databases, "Passwords", "Have passwords made", passwords),
+            (in_vpc, NETWORK, "Stand in the VPC", network),
+            (in_vpc, "NotItsCode", not_its_code, lambda),
         ];
-        for (there, needed, name, description, statement) in all {
+        for (there, name, description, permissions) in all {
             if !there {
                 continue;
             }
             let id = format!("{}{name}", strategy.role());
-            if needed {
+            // The function itself depends on the network's policy.
+            if name != NETWORK {
                 self.covers.push((id.clone(), None));
             }
             self.all.push(Policy {
@@ -259,7 +222,7 @@ impl<'entry> Policies<'entry> {
                 name: format!("keyrota-{name}"),
                 description,
                 managed: false,
-                statement,
+                statement: statement(&permissions),
                 id,
             });
         }
@@ -273,6 +236,7 @@ impl<'entry> Policies<'entry> {
         part: &[Item<'entry>],
         managed: bool,
     ) {
+        let named = part.iter().map(|item| item.named.clone());
         for item in part {
             let serves = item.serves.iter().map(|entry| (id.clone(), Some(*entry)));
             self.covers.extend(serves);
@@ -282,13 +246,14 @@ impl<'entry> Policies<'entry> {
             name: format!("keyrota-{}", purpose.name),
             description: purpose.description,
             managed,
-            statement: (purpose.statement)(part),
+            statement: statement(&(purpose.permissions)(named.collect())),
             id,
         });
     }
 }
 
 fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'entry>> {
+    let list = |field: &'static str| -> Allowing { Box::new(move |named| json!({ field: named })) };
     let mut purposes = vec![
         Purpose {
             name: "Secrets".to_owned(),
@@ -298,49 +263,35 @@ fn purposes<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpo
                 .iter()
                 .map(|entry| secret(entry, resolver))
                 .collect(),
-            statement: Box::new(|part| Statement {
-                rotate_secrets: Some(secret_ids(part)),
-                ..Statement::default()
-            }),
+            permissions: list("rotate_secrets"),
         },
         Purpose {
             name: "Administrators".to_owned(),
             description: "Read the administrators' secrets",
             frame: FRAME,
             items: administrators(entries, resolver),
-            statement: Box::new(|part| Statement {
-                read_administrators: Some(
-                    part.iter()
-                        .filter_map(|item| item.administrator.clone())
-                        .collect(),
-                ),
-                ..Statement::default()
-            }),
+            permissions: list("read_administrators"),
         },
         Purpose {
             name: "Users".to_owned(),
             description: "Manage the access keys of the users that rotate as the role",
             frame: FRAME + RECORD_FRAME,
-            items: users(entries, resolver, managed),
-            statement: Box::new(|part| Statement {
-                manage_users: users_of(part, |entry| {
-                    managed(entry).filter(|it| it.kind.create_user)
-                }),
-                manage_and_record: users_of(part, |entry| {
-                    managed(entry).filter(|it| !it.kind.create_user)
-                }),
-                ..Statement::default()
+            items: users(entries, resolver, |key| key.rotate_as == RotateAs::Role),
+            permissions: Box::new(|named| {
+                let created = |user: &Json| !user["user_id"].is_null();
+                let (created, others): (Vec<Json>, _) = named.into_iter().partition(created);
+                json!({ "manage_users": created, "manage_and_record": others })
             }),
         },
+        // The stack did not create the users, and other credentials manage their keys.
         Purpose {
             name: "Records".to_owned(),
             description: "Record on the users which keys are rotated",
             frame: RECORD_FRAME,
-            items: users(entries, resolver, recorded),
-            statement: Box::new(|part| Statement {
-                record_keys: users_of(part, recorded),
-                ..Statement::default()
+            items: users(entries, resolver, |key| {
+                !key.kind.create_user && key.rotate_as != RotateAs::Role
             }),
+            permissions: list("record_keys"),
         },
     ];
     purposes.extend(keys(entries, resolver));
@@ -370,13 +321,9 @@ fn keys<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'
             description: "Use the KMS key of the stack's secrets",
             frame: KEY_FRAME + 2 * arn.as_ref().map_or(own, String::len),
             items: mine.map(|entry| secret(entry, resolver)).collect(),
-            statement: Box::new(move |part| Statement {
-                use_key: Some(Key {
-                    arn: arn.clone(),
-                    secrets: secret_ids(part),
-                }),
-                ..Statement::default()
-            }),
+            permissions: Box::new(
+                move |named| json!({ "use_key": { "arn": arn, "secrets": named } }),
+            ),
         }
     };
     keys.into_iter().map(purpose).collect()
@@ -384,40 +331,26 @@ fn keys<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Purpose<'
 
 fn secret<'entry>(entry: &'entry Entry, resolver: &Resolver) -> Item<'entry> {
     Item {
+        named: name::secret_logical_id(entry).into(),
         length: resolver.secret_arn(entry.secret.as_str()).len(),
         serves: vec![entry],
-        administrator: None,
     }
-}
-
-/// Selects the user of an entry that a purpose concerns, if there is one.
-type UserOf<'entry> = fn(&'entry Entry) -> Option<EntryOf<'entry, AccessKey>>;
-
-/// Returns the entry if the role manages its user's keys.
-fn managed(entry: &Entry) -> Option<EntryOf<'_, AccessKey>> {
-    let key = entry.as_access_key();
-    key.filter(|key| key.rotate_as == RotateAs::Role)
-}
-
-/// Returns the entry if the role only records on its user which keys are rotated: the stack
-/// did not create the user, and other credentials manage the keys.
-fn recorded(entry: &Entry) -> Option<EntryOf<'_, AccessKey>> {
-    let key = entry.as_access_key();
-    key.filter(|key| !key.kind.create_user && key.rotate_as != RotateAs::Role)
 }
 
 /// Returns the items for the users that a purpose concerns.
 fn users<'entry>(
     entries: &[&'entry Entry],
     resolver: &Resolver,
-    user_of: UserOf<'entry>,
+    concerns: impl Fn(&EntryOf<'_, AccessKey>) -> bool,
 ) -> Vec<Item<'entry>> {
     let item = |entry: &'entry Entry| {
-        let user = user_of(entry)?;
+        let key = entry.as_access_key().filter(&concerns)?.kind;
+        let created = key.create_user.then(|| name::user_logical_id(key));
         Some(Item {
-            length: resolver.iam_arn(&format!("user/{}", user.kind.user)).len(),
+            // The logical ID is null if the stack does not create the user.
+            named: json!({ "user_id": created, "user": key.user.as_str() }),
+            length: resolver.iam_arn(&format!("user/{}", key.user)).len(),
             serves: vec![entry],
-            administrator: None,
         })
     };
     entries.iter().copied().filter_map(item).collect()
@@ -426,70 +359,37 @@ fn users<'entry>(
 /// Returns the items for the administrators' secrets, without duplicates and without those that
 /// the stack owns, since the role can read these already.
 fn administrators<'entry>(entries: &[&'entry Entry], resolver: &Resolver) -> Vec<Item<'entry>> {
-    let mut secrets: Vec<Administrator> = Vec::new();
-    for entry in entries {
-        let Some(secret) = entry.administrator() else {
-            continue;
-        };
+    let mut secrets: BTreeSet<(bool, &str)> = BTreeSet::new();
+    for secret in entries.iter().filter_map(|entry| entry.administrator()) {
         let own = |name: &str| entries.iter().any(|entry| entry.secret.as_str() == name);
         let by_name = matches!(secret, SecretReference::Name(_));
         if !(by_name && own(secret.as_str())) {
-            secrets.push(Administrator {
-                by_name,
-                secret: secret.as_str().to_owned(),
-            });
+            secrets.insert((by_name, secret.as_str()));
         }
     }
-    secrets.sort();
-    secrets.dedup();
-    let item = |administrator: Administrator| Item {
-        length: match administrator.by_name {
-            true => resolver.secret_arn(&administrator.secret).len(),
-            false => administrator.secret.len(),
+    let item = |(by_name, secret): (bool, &str)| Item {
+        named: json!({ "by_name": by_name, "secret": secret }),
+        length: match by_name {
+            true => resolver.secret_arn(secret).len(),
+            false => secret.len(),
         },
         serves: entries
             .iter()
             .copied()
-            .filter(|entry| uses(entry, &administrator))
+            .filter(|entry| {
+                entry
+                    .administrator()
+                    .is_some_and(|of| of.as_str() == secret)
+            })
             .collect(),
-        administrator: Some(administrator),
     };
     secrets.into_iter().map(item).collect()
-}
-
-fn uses(entry: &Entry, administrator: &Administrator) -> bool {
-    let secret = entry.administrator();
-    secret.is_some_and(|secret| secret.as_str() == administrator.secret)
 }
 
 fn key_arn(key: &KmsKey) -> Option<String> {
     match key {
         KmsKey::Existing(arn) => Some(arn.to_string()),
         KmsKey::AwsManaged | KmsKey::Create => None,
-    }
-}
-
-fn secret_ids(part: &[Item<'_>]) -> Vec<String> {
-    let entries = part.iter().flat_map(|item| &item.serves);
-    entries
-        .map(|entry| name::secret_logical_id(entry))
-        .collect()
-}
-
-/// Returns the users of a part, if it has any.
-fn users_of<'entry>(part: &[Item<'entry>], user_of: UserOf<'entry>) -> Option<Vec<User>> {
-    let entries = part.iter().flat_map(|item| &item.serves);
-    let users: Vec<User> = entries.copied().filter_map(user_of).map(user).collect();
-    (!users.is_empty()).then_some(users)
-}
-
-fn user(entry: EntryOf<'_, AccessKey>) -> User {
-    User {
-        user_id: entry
-            .kind
-            .create_user
-            .then(|| name::user_logical_id(entry.kind)),
-        user: entry.kind.user.to_string(),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Rules about what policies allow: nothing beyond their purpose.
 
 use super::network;
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
-use super::template::arn_parts;
-use crate::model::Severity::Error;
+use crate::render::arn;
 use crate::render::document::DocumentKind;
 use crate::render::statement::Principal;
 
@@ -14,8 +13,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "unexplained-wildcard",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No action, resource, or principal contains a wildcard that is not explained below",
             why: "A wildcard covers everything that is added to the account later, without another review.",
             remedy: "specify the resources, or accept the wildcard under `exceptions` with a reason",
@@ -24,8 +22,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "negated-statement",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No statement with Allow has NotAction, NotResource, or NotPrincipal",
             why: "It allows everything else, including what AWS adds in the future.",
             remedy: "specify what is allowed",
@@ -40,8 +37,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "unpinned-resource",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The ARNs in a policy specify their partition, Region, and account",
             why: "An ARN such as arn:*:iam::*:user/ci matches resources of other accounts and partitions.",
             remedy: "use ${AWS::Partition}, ${AWS::Region}, and ${AWS::AccountId} instead",
@@ -146,10 +142,8 @@ fn wildcards(stack: &Stack<'_>, found: &mut RuleFindings) {
                 .iter()
                 .any(|one| (one.holds)(stack, statement, text))
             {
-                found.add(
-                    statement.at(),
-                    format!("the {what} `{text}` has a wildcard"),
-                );
+                let message = format!("the {what} `{text}` has a wildcard");
+                found.add(statement.at(), message);
             }
         }
     }
@@ -158,7 +152,7 @@ fn wildcards(stack: &Stack<'_>, found: &mut RuleFindings) {
 fn unpinned(stack: &Stack<'_>, found: &mut RuleFindings) {
     for statement in stack.statements.iter().filter(|one| one.allows) {
         for arn in statement.resources {
-            let parts = arn_parts(arn).unwrap_or_default();
+            let parts = arn::parts(arn).unwrap_or_default();
             if parts[..4].iter().any(|part| part.contains(['*', '?'])) {
                 found.add(
                     statement.at(),

@@ -1,9 +1,8 @@
 //! Rules about who may invoke the function or assume its role, and on whose behalf.
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::arn_parts;
-use crate::model::Severity::Error;
+use crate::render::arn;
 use crate::render::document::DocumentKind;
 use crate::render::statement::Principal;
 
@@ -12,8 +11,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "permission-source",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every permission on a function has SourceAccount, or a SourceArn that contains the account",
             why: "A service acts for every account. Without a source, a secret or rule of another account could invoke the function.",
             remedy: "add `SourceAccount: !Ref AWS::AccountId`",
@@ -22,8 +20,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "permission-principal",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Only Secrets Manager and EventBridge can invoke the function",
             why: "Any other caller could rotate a credential, or retire old keys, at any time.",
             remedy: "remove the permission",
@@ -34,10 +31,8 @@ pub(super) const THEME: Theme = Theme {
                     if !["secretsmanager.amazonaws.com", "events.amazonaws.com"]
                         .contains(&principal)
                     {
-                        found.add(
-                            permission.at("Principal"),
-                            format!("`{principal}` can invoke it"),
-                        );
+                        let message = format!("`{principal}` can invoke it");
+                        found.add(permission.at("Principal"), message);
                     }
                     let action = permission.text("Action").unwrap_or("*");
                     if action != "lambda:InvokeFunction" {
@@ -54,8 +49,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "service-source",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A resource policy that allows a service has a condition on aws:SourceArn or aws:SourceAccount",
             why: "A service acts for every account. Without a condition, any account could use the service to gain access (confused deputy problem).",
             remedy: "add a condition on aws:SourceAccount, and on aws:SourceArn if the source is known",
@@ -73,7 +67,7 @@ pub(super) const THEME: Theme = Theme {
                         .iter()
                         .filter(|one| one.kind() == "Service");
                     let own = stack.resolver().account();
-                    let mine = |arn: &str| arn_parts(arn).is_some_and(|parts| parts[3] == own);
+                    let mine = |arn: &str| arn::parts(arn).is_some_and(|parts| parts[3] == own);
                     let all = |key: &str, fits: &dyn Fn(&str) -> bool| {
                         statement.is_narrowed(key) && statement.narrowed(key).all(fits)
                     };
@@ -82,10 +76,8 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(service) = services.next().map(Principal::name)
                         && !narrowed
                     {
-                        found.add(
-                            statement.at(),
-                            format!("`{service}` can act for any account"),
-                        );
+                        let message = format!("`{service}` can act for any account");
+                        found.add(statement.at(), message);
                     }
                 }
             }),
@@ -105,19 +97,15 @@ fn sources(stack: &Stack<'_>, found: &mut RuleFindings) {
         match (account, arn) {
             (Some(account), _) => {
                 if account.as_deref() != Some(own) {
-                    found.add(
-                        permission.at("SourceAccount"),
-                        "it is not the stack's own account",
-                    );
+                    let message = "it is not the stack's own account";
+                    found.add(permission.at("SourceAccount"), message);
                 }
             }
             (None, Some(arn)) => {
                 let arn = arn.unwrap_or_default();
-                if arn_parts(&arn).is_none_or(|parts| parts[3] != own) {
-                    found.add(
-                        permission.at("SourceArn"),
-                        format!("`{arn}` does not contain the stack's own account"),
-                    );
+                if arn::parts(&arn).is_none_or(|parts| parts[3] != own) {
+                    let message = format!("`{arn}` does not contain the stack's own account");
+                    found.add(permission.at("SourceArn"), message);
                 }
             }
             (None, None) => found.add(permission.id, "it has neither SourceAccount nor SourceArn"),

@@ -3,16 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::{Report, rules};
-use crate::model::Severity::{Error, Warning};
 use crate::model::{self, Finding, Model};
 use crate::render::Rendered;
 
 const UNKNOWN: Rule = Rule {
     id: "unknown-rule",
-    severity: Error,
-    refused_by_aws: false,
+    level: Level::Error,
     title: "An exception names an existing rule",
     why: "An exception with a misspelled rule has no effect.",
     remedy: "docs/reference/rules.md lists the rules",
@@ -21,8 +19,7 @@ const UNKNOWN: Rule = Rule {
 };
 const REFUSED: Rule = Rule {
     id: "exception-refused",
-    severity: Error,
-    refused_by_aws: false,
+    level: Level::Error,
     title: "No exception accepts what AWS refuses, or a rule about exceptions",
     why: "The deployment would fail later.",
     remedy: "fix what the rule finds, and remove the exception",
@@ -31,8 +28,7 @@ const REFUSED: Rule = Rule {
 };
 const UNUSED: Rule = Rule {
     id: "unused-exception",
-    severity: Warning,
-    refused_by_aws: false,
+    level: Level::Warning,
     title: "Every exception accepts a finding",
     why: "An unused exception would hide a future finding.",
     remedy: "remove the exception",
@@ -154,9 +150,9 @@ fn fault(exception: &model::Exception, reports: &[Report]) -> Option<Finding> {
     };
     let mut accepted = reports.iter().flat_map(|report| &report.excepted);
     let (index, message) = if !rule.can_be_excepted() {
-        let why = match rule.refused_by_aws {
-            true => "AWS itself refuses what it finds",
-            false => "it is about exceptions",
+        let why = match rule.level {
+            Level::RefusedByAws => "AWS itself refuses what it finds",
+            _ => "it is about exceptions",
         };
         (1, format!("`{name}` does not allow exceptions: {why}"))
     } else if !accepted.any(|one| one.path == exception.path) {

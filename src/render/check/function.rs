@@ -1,10 +1,10 @@
 //! Rules about the function and its log.
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::{Resource, literal, target};
+use super::template::Resource;
 use crate::model::KmsKey;
-use crate::model::Severity::{Error, Warning};
+use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
 use crate::render::{BUCKET_PARAMETER, KMS_KEY, Pins, Strategy, TOPIC};
 
@@ -16,8 +16,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "named-resource",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The resources and parameters that keyrota looks up exist: each function, its role, log group, and permission, the topic, and the parameters",
             why: "`bootstrap`, `status`, and `teardown` find them by their logical IDs.",
             remedy: "use the logical ID of keyrota's template",
@@ -26,8 +25,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "inline-code",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function's code comes from the artifact bucket",
             why: "Inline code supports only Node.js and Python. The deployed code must be the zip file that was built and checked, in the object version that was checked, because a principal that can write to the bucket can replace the object.",
             remedy: "set Code as in keyrota's template `function`: S3Bucket `!Ref ArtifactBucket`, S3Key `!Ref ArtifactKey`, and S3ObjectVersion `!If [HasArtifactVersion, !Ref ArtifactVersion, !Ref AWS::NoValue]`",
@@ -36,10 +34,8 @@ pub(super) const THEME: Theme = Theme {
                 for function in stack.template.of_type(LAMBDA) {
                     let code = |key: &str| function.get("Code").and_then(|code| code.get(key));
                     if code("ZipFile").is_some() {
-                        found.add(
-                            function.at("Code.ZipFile"),
-                            "the template contains the code",
-                        );
+                        let message = "the template contains the code";
+                        found.add(function.at("Code.ZipFile"), message);
                     }
                 }
                 for (strategy, function) in stack.functions() {
@@ -61,8 +57,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-pins",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's handler specifies the pins of this stack",
             why: "The pins specify the users, servers, and administrators that the function may act on. Without them, it rotates nothing.",
             remedy: "set Handler to `{{handler}}`, as in keyrota's template",
@@ -72,18 +67,15 @@ pub(super) const THEME: Theme = Theme {
                     let pins = Pins::of(stack.model(), strategy).map(|pins| pins.path).ok();
                     let handler = function.get("Handler").and_then(literal);
                     if handler != pins.as_deref() {
-                        found.add(
-                            function.at("Handler"),
-                            "it is not the path of the stack's pins",
-                        );
+                        let message = "it is not the path of the stack's pins";
+                        found.add(function.at("Handler"), message);
                     }
                 }
             }),
         },
         Rule {
             id: "function-role",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function has the execution role that the stack creates for it",
             why: "Only this role is checked here. Another role may have any permissions.",
             remedy: "set Role to `!GetAtt FunctionRole.Arn`",
@@ -98,8 +90,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-environment",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No layer and no environment variable changes what the function runs or which endpoints it calls",
             why: "A layer, a wrapper, or another endpoint could read every credential that the function creates.",
             remedy: "remove it, because the function needs none",
@@ -108,8 +99,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-runtime",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function runs on provided.al2023, on the manifest's architecture",
             why: "The executable is built for this runtime and architecture only.",
             remedy: "use Runtime and Architectures of keyrota's template",
@@ -118,8 +108,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-limits",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "The function has 128 to 10,240 MB of memory and a timeout of 1 to 900 seconds",
             why: "Lambda refuses other values.",
             remedy: "change `function.memory` or `function.timeout`",
@@ -141,8 +130,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-timeout",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function's timeout is at least 10 seconds",
             why: "A new key can take 15 seconds to propagate. With Lambda's default of 3 seconds, every rotation would fail.",
             remedy: "raise `function.timeout`",
@@ -157,8 +145,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-in-vpc",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "The access key function is not connected to a VPC",
             why: "IAM has public endpoints, and an interface endpoint in us-east-1 only. Without a route to the Internet, the function could not create keys.",
             remedy: "remove VpcConfig, or provide a NAT gateway",
@@ -174,8 +161,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-log-group",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function writes to the log group that the stack creates for it",
             why: "Otherwise, Lambda creates a log group that is never deleted.",
             remedy: "set LoggingConfig.LogGroup to `!Ref FunctionLogGroup`",
@@ -186,18 +172,15 @@ pub(super) const THEME: Theme = Theme {
                         .get("LoggingConfig")
                         .and_then(|config| config.get("LogGroup"));
                     if group.and_then(target) != Some(strategy.log_group()) {
-                        found.add(
-                            function.at("LoggingConfig.LogGroup"),
-                            "it is not the stack's log group",
-                        );
+                        let message = "it is not the stack's log group";
+                        found.add(function.at("LoggingConfig.LogGroup"), message);
                     }
                 }
             }),
         },
         Rule {
             id: "log-retention",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A log group has a retention time, and is deleted with the stack",
             why: "Without a retention time, the log is stored, and charged for, forever.",
             remedy: "set RetentionInDays, and DeletionPolicy and UpdateReplacePolicy to Delete",
@@ -270,10 +253,8 @@ fn names(stack: &Stack<'_>, found: &mut RuleFindings) {
     });
     for parameter in [BUCKET_PARAMETER].into_iter().chain(zips) {
         if !parameters.is_some_and(|all| all.contains_key(parameter)) {
-            found.add(
-                format!("Parameters.{parameter}"),
-                "the parameter does not exist",
-            );
+            let message = "the parameter does not exist";
+            found.add(format!("Parameters.{parameter}"), message);
         }
     }
 }
@@ -284,12 +265,10 @@ fn runtime(stack: &Stack<'_>, found: &mut RuleFindings) {
             found.add(function.at("Runtime"), "it is not provided.al2023");
         }
         let expected = stack.model().function.architecture.as_str();
-        let architectures = super::template::items(function.get("Architectures"));
+        let architectures = items(function.get("Architectures"));
         if architectures.filter_map(literal).ne([expected]) {
-            found.add(
-                function.at("Architectures"),
-                format!("it is not {expected} only"),
-            );
+            let message = format!("it is not {expected} only");
+            found.add(function.at("Architectures"), message);
         }
     }
 }
@@ -329,10 +308,8 @@ fn environment_of(function: &Resource<'_>, found: &mut RuleFindings) {
         let folded = name.to_uppercase();
         if REDIRECTING.iter().any(|prefix| folded.starts_with(prefix)) {
             let place = function.at(&format!("Environment.Variables.{name}"));
-            found.add(
-                place,
-                "it changes what the function runs or which endpoints it calls",
-            );
+            let message = "it changes what the function runs or which endpoints it calls";
+            found.add(place, message);
         }
     }
 }

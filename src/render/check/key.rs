@@ -1,9 +1,8 @@
 //! Rules about the KMS keys.
 
 use super::access::administers;
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use crate::model::Severity::Error;
 use crate::render::document::DocumentKind;
 use crate::render::tree::Value;
 
@@ -12,8 +11,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "kms-via-service",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A key can be used only through Secrets Manager (kms:ViaService)",
             why: "A principal that can use it directly can decrypt everything that the key ever encrypts.",
             remedy: "add a condition on kms:ViaService",
@@ -25,8 +23,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "kms-encryption-context",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A key encrypts and decrypts only specific secrets (kms:EncryptionContext:SecretARN)",
             why: "Without this condition, the function or a reader could decrypt every secret that the key encrypts.",
             remedy: "add a condition on kms:EncryptionContext:SecretARN that names the secrets",
@@ -42,8 +39,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "kms-rotation",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A key that the stack creates rotates",
             why: "KMS then generates new key material every year, without a charge and without a change for clients.",
             remedy: "add `EnableKeyRotation: true`",
@@ -58,8 +54,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "kms-administrator",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A key that the stack creates is administered by its account",
             why: "If the key policy names only a role, nobody can manage the key after the role is deleted, except AWS Support.",
             remedy: "allow kms:* to the account's root in the key policy",
@@ -69,18 +64,15 @@ pub(super) const THEME: Theme = Theme {
                     let mine = stack.allowing(&[DocumentKind::Key]);
                     let mut mine = mine.filter(|one| one.document.resource == key.id);
                     if !mine.any(|one| administers(stack, one)) {
-                        found.add(
-                            key.at("KeyPolicy"),
-                            "the account does not administer the key",
-                        );
+                        let message = "the account does not administer the key";
+                        found.add(key.at("KeyPolicy"), message);
                     }
                 }
             }),
         },
         Rule {
             id: "key-retained",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A key that the stack creates is retained when the stack is deleted",
             why: "A deleted secret can be restored for up to 30 days, but not without its key.",
             remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain; `keyrota teardown` schedules the deletion of the key",
@@ -129,10 +121,8 @@ fn unconditioned(
             found.add(statement.at(), format!("{action} is allowed without {key}"));
         }
         for value in statement.narrowed(key).filter(|value| !fits(value)) {
-            found.add(
-                statement.at(),
-                format!("{action} is allowed for {key} `{value}`"),
-            );
+            let message = format!("{action} is allowed for {key} `{value}`");
+            found.add(statement.at(), message);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Rules about the quotas of CloudFormation and the services.
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::{items, literal};
-use crate::model::Severity::Error;
 use crate::render::quota;
+use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
 
 /// The remedy for a stack that is too large.
@@ -16,80 +15,59 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "stack-resources",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A stack has at most 500 resources",
             why: "CloudFormation refuses a template with more.",
             remedy: SPLIT,
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = stack.template.resources.len();
-                found.hold(
-                    file(stack),
-                    "resources in one stack",
-                    count,
-                    quota::MAX_RESOURCES,
-                );
+                let (what, limit) = ("resources in one stack", quota::MAX_RESOURCES);
+                found.hold(file(stack), what, count, limit);
             }),
         },
         Rule {
             id: "stack-parameters",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A stack has at most 200 parameters",
             why: "CloudFormation refuses a template with more.",
             remedy: "remove parameters from the templates",
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = size(stack, "Parameters");
-                found.hold(
-                    file(stack),
-                    "parameters of one stack",
-                    count,
-                    quota::MAX_PARAMETERS,
-                );
+                let (what, limit) = ("parameters of one stack", quota::MAX_PARAMETERS);
+                found.hold(file(stack), what, count, limit);
             }),
         },
         Rule {
             id: "stack-outputs",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A stack has at most 200 outputs",
             why: "CloudFormation refuses a template with more.",
             remedy: SPLIT,
             source: QUOTAS,
             check: Some(|stack, found| {
                 let count = size(stack, "Outputs");
-                found.hold(
-                    file(stack),
-                    "outputs of one stack",
-                    count,
-                    quota::MAX_OUTPUTS,
-                );
+                let (what, limit) = ("outputs of one stack", quota::MAX_OUTPUTS);
+                found.hold(file(stack), what, count, limit);
             }),
         },
         Rule {
             id: "template-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A template has at most 1 MB",
             why: "CloudFormation refuses a longer one. `bootstrap` and `plan` upload a template of more than 51,200 bytes to S3.",
             remedy: SPLIT,
             source: QUOTAS,
             check: Some(|stack, found| {
                 let bytes = stack.text.len();
-                found.hold(
-                    file(stack),
-                    "bytes of the template",
-                    bytes,
-                    quota::MAX_TEMPLATE,
-                );
+                let (what, limit) = ("bytes of the template", quota::MAX_TEMPLATE);
+                found.hold(file(stack), what, bytes, limit);
             }),
         },
         Rule {
             id: "description-length",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A description does not exceed the limit of its service",
             why: "The service refuses the resource, and the stack rolls back.",
             remedy: "shorten the description in the template",
@@ -98,8 +76,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "event-pattern-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A rule's event pattern has at most 2,048 characters",
             why: "EventBridge refuses a longer one.",
             remedy: "distribute its entries over several rules",
@@ -109,20 +86,15 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(pattern) = rule.get("EventPattern") {
                         let what = "characters of the event pattern";
                         let length = written(stack, pattern);
-                        found.hold(
-                            rule.at("EventPattern"),
-                            what,
-                            length,
-                            quota::MAX_EVENT_PATTERN,
-                        );
+                        let limit = quota::MAX_EVENT_PATTERN;
+                        found.hold(rule.at("EventPattern"), what, length, limit);
                     }
                 }
             }),
         },
         Rule {
             id: "rule-targets",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A rule has at most five targets",
             why: "EventBridge refuses more.",
             remedy: "distribute the targets over several rules",
@@ -130,19 +102,14 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for rule in stack.template.of_type("AWS::Events::Rule") {
                     let count = items(rule.get("Targets")).count();
-                    found.hold(
-                        rule.at("Targets"),
-                        "targets of the rule",
-                        count,
-                        quota::MAX_TARGETS,
-                    );
+                    let (what, limit) = ("targets of the rule", quota::MAX_TARGETS);
+                    found.hold(rule.at("Targets"), what, count, limit);
                 }
             }),
         },
         Rule {
             id: "target-input-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A target's constant input has at most 8,192 characters",
             why: "EventBridge refuses a longer one.",
             remedy: "distribute its entries over several targets",
@@ -153,25 +120,20 @@ pub(super) const THEME: Theme = Theme {
                         let Some(input) = target.get("Input") else {
                             continue;
                         };
-                        let length = match stack.longest.resolver.resolve(input) {
+                        let length = match stack.rendered.longest.resolve(input) {
                             Ok(Value::String(text)) => text.chars().count(),
                             _ => continue,
                         };
                         let place = rule.at(&format!("Targets[{index}].Input"));
-                        found.hold(
-                            place,
-                            "characters of the input",
-                            length,
-                            quota::MAX_TARGET_INPUT,
-                        );
+                        let (what, limit) = ("characters of the input", quota::MAX_TARGET_INPUT);
+                        found.hold(place, what, length, limit);
                     }
                 }
             }),
         },
         Rule {
             id: "function-environment-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A function's environment variables have at most 4 KB in total",
             why: "Lambda refuses more.",
             remedy: "remove the variables, because the function needs none",
@@ -182,12 +144,8 @@ pub(super) const THEME: Theme = Theme {
                     let variables = variables.and_then(|all| all.get("Variables"));
                     let bytes = variables.map_or(0, |all| written(stack, all));
                     let what = "bytes of the environment variables";
-                    found.hold(
-                        function.at("Environment"),
-                        what,
-                        bytes,
-                        quota::MAX_ENVIRONMENT,
-                    );
+                    let limit = quota::MAX_ENVIRONMENT;
+                    found.hold(function.at("Environment"), what, bytes, limit);
                 }
             }),
         },
@@ -229,7 +187,7 @@ fn size(stack: &Stack<'_>, section: &str) -> usize {
 /// Returns the length of a value as JSON, with the longest values that its references can have,
 /// or `None` if it cannot be resolved.
 fn written(stack: &Stack<'_>, value: &Value) -> usize {
-    let resolved = stack.longest.resolver.resolve(value).ok();
+    let resolved = stack.rendered.longest.resolve(value).ok();
     let text = resolved.and_then(|value| serde_json::to_string(&value).ok());
     text.map_or(0, |text| text.chars().count())
 }

@@ -7,7 +7,8 @@ use memchr::memmem;
 
 use super::rule::RuleFindings;
 use super::stack::Stack;
-use crate::render::tree::Mapping;
+use crate::model::{Entry, Kind};
+use crate::render::log_group_name;
 
 /// The prefixes of access key IDs: long-term and temporary.
 const KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
@@ -119,27 +120,26 @@ fn is_random(token: &str) -> bool {
 /// Returns whether a text is a name from the manifest, or a logical ID derived from one. Such
 /// names can look random.
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
-    let output = |outputs: &Mapping| outputs.contains_key(token);
-    let template = &stack.template;
-    let mut keys = stack.model().access_keys();
-    let mut databases = stack.model().databases();
-    let mut served = stack.entries.iter();
-    template.knows(token)
-        || template.section("Outputs").is_some_and(output)
-        || served.any(|entry| entry.served.secret.as_str().contains(token))
-        || keys.any(|entry| entry.kind.user.as_str().contains(token))
-        || databases.any(|entry| {
-            entry.kind.username.contains(token)
-                || entry.kind.host.as_str().contains(token)
-                || entry.kind.dbname.iter().any(|name| name.contains(token))
-        })
-        || stack.named.iter().any(|arn| arn.contains(token))
-        || stack
-            .model()
-            .role_path
-            .iter()
-            .any(|path| path.as_str().contains(token))
-        || stack.model().stack.as_str().contains(token)
+    let model = stack.model();
+    let outputs = stack.template.section("Outputs");
+    let within = |text: &str| text.contains(token);
+    let names = |entry: &Entry| {
+        within(entry.secret.as_str())
+            || match &entry.kind {
+                Kind::AccessKey(key) => within(key.user.as_str()),
+                Kind::Database(database) => {
+                    within(&database.username)
+                        || within(database.host.as_str())
+                        || database.dbname.as_deref().is_some_and(within)
+                }
+            }
+    };
+    stack.template.knows(token)
+        || outputs.is_some_and(|outputs| outputs.contains_key(token))
+        || model.entries.iter().any(names)
+        || stack.named.iter().any(|arn| within(arn))
+        || model.role_path.iter().any(|path| within(path.as_str()))
+        || within(&log_group_name(&model.stack))
 }
 
 /// Returns the part of the template that begins last before this position.

@@ -1,5 +1,5 @@
 //! Checks a rendered stack against AWS's limits and keyrota's own rules.
-//! It reads the template that will be deployed, not the model it came from: an
+//!
 //! The check reads the template that will be deployed, not the model that it was rendered from:
 //! an organisation may replace templates with its own, and the check must find the mistakes in
 //! those too. It returns every finding, with its place and a next step. Each theme has one
@@ -29,8 +29,6 @@ mod template;
 mod tests;
 
 use super::Rendered;
-use super::document::Size;
-use super::resolve::Resolver;
 use super::tree::Value;
 use crate::model::Finding;
 
@@ -39,7 +37,7 @@ pub use exception::Exception;
 pub(crate) use exception::conclude;
 pub use reader::check_readers;
 use rule::RuleFindings;
-pub use rule::{Rule, Theme};
+pub use rule::{Level, Rule, Theme};
 use stack::Stack;
 
 /// The rules, grouped by theme.
@@ -77,19 +75,10 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     THEMES.iter().flat_map(|theme| theme.rules)
 }
 
-/// The lengths to compare with limits, computed with the longest values that references can
-/// have.
-pub(crate) struct LongestValues {
-    /// The lengths of the policy documents.
-    pub sizes: Vec<Size>,
-    /// The longest values that references can have, for everything else that is measured.
-    pub resolver: Resolver,
-}
-
 /// Checks a stack, and the text of its template, against every rule. [`conclude`] adds the
 /// findings that concern all stacks of a manifest.
-pub(crate) fn check(rendered: &Rendered<'_>, text: &str, longest: &LongestValues) -> Report {
-    let stack = Stack::new(rendered, text, longest);
+pub(crate) fn check(rendered: &Rendered<'_>, text: &str) -> Report {
+    let stack = Stack::new(rendered, text);
     let mut report = Report::default();
     for rule in rules() {
         let Some(check) = rule.check else { continue };

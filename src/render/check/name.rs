@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::{Resource, items, literal};
-use crate::model::Severity::Error;
+use super::template::Resource;
 use crate::model::{IamPath, SecretName, UserName};
 use crate::render::quota;
+use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
 
 pub(super) const THEME: Theme = Theme {
@@ -15,8 +15,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "logical-id",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A logical ID has 1 to 255 letters and digits",
             why: "CloudFormation refuses the template.",
             remedy: "use letters and digits only; in templates, write it with the helper `id`",
@@ -36,8 +35,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A secret's name has 1 to 512 characters (letters, digits, and /_+=.@-), and does not end like an ARN",
             why: "Secrets Manager refuses other characters. It interprets a hyphen and six characters at the end as the suffix of an ARN, so the secret could not be found by its name.",
             remedy: "choose another name in the manifest",
@@ -50,15 +48,14 @@ pub(super) const THEME: Theme = Theme {
                             "the secret has no name, and CloudFormation would generate one that changes when the secret is replaced",
                             "use the name of its entry",
                         ),
-                        Some(name) => parsed(secret, "Name", name, SecretName::parse, found),
+                        Some(_) => parsed(secret, "Name", SecretName::parse, found),
                     }
                 }
             }),
         },
         Rule {
             id: "user-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A user's name has 1 to 64 characters (letters, digits, and +=,.@_-)",
             why: "IAM refuses other names.",
             remedy: "choose another name in the manifest",
@@ -66,17 +63,14 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for kind in ["AWS::IAM::User", "AWS::IAM::UserPolicy"] {
                     for resource in stack.template.of_type(kind) {
-                        if let Some(name) = resource.get("UserName") {
-                            parsed(resource, "UserName", name, UserName::parse, found);
-                        }
+                        parsed(resource, "UserName", UserName::parse, found);
                     }
                 }
             }),
         },
         Rule {
             id: "iam-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role's name has at most 64 characters, and a policy's name at most 128 (letters, digits, and +=,.@_-)",
             why: "IAM refuses other names.",
             remedy: "shorten it, or let CloudFormation generate the name",
@@ -91,18 +85,14 @@ pub(super) const THEME: Theme = Theme {
                 ];
                 for (kind, key, limit) in names {
                     for resource in stack.template.of_type(kind) {
-                        let Some(name) = resource.text(key) else {
-                            continue;
-                        };
-                        held(resource, key, name, limit, "+=,.@_-", found);
+                        held(resource, key, limit, "+=,.@_-", found);
                     }
                 }
             }),
         },
         Rule {
             id: "iam-path",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A path in IAM begins and ends with a slash and has at most 512 characters",
             why: "IAM refuses other paths.",
             remedy: "set `role_path` to something like /platform/keyrota/",
@@ -114,33 +104,27 @@ pub(super) const THEME: Theme = Theme {
                     "AWS::IAM::ManagedPolicy",
                 ] {
                     for resource in stack.template.of_type(kind) {
-                        if let Some(path) = resource.get("Path") {
-                            parsed(resource, "Path", path, IamPath::parse, found);
-                        }
+                        parsed(resource, "Path", IamPath::parse, found);
                     }
                 }
             }),
         },
         Rule {
             id: "log-group-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A log group's name has 1 to 512 characters (letters, digits, and _-/.#)",
             why: "CloudWatch Logs refuses other names.",
             remedy: "choose another name in the template",
             source: "Amazon CloudWatch Logs API Reference, API_CreateLogGroup",
             check: Some(|stack, found| {
                 for group in stack.template.of_type("AWS::Logs::LogGroup") {
-                    if let Some(name) = group.text("LogGroupName") {
-                        held(group, "LogGroupName", name, 512, "_-/.#", found);
-                    }
+                    held(group, "LogGroupName", 512, "_-/.#", found);
                 }
             }),
         },
         Rule {
             id: "alias-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A key's alias begins with alias/ but not with alias/aws/, and has at most 256 characters (letters, digits, and /_-)",
             why: "KMS refuses other aliases.",
             remedy: "choose another alias in the template",
@@ -151,19 +135,16 @@ pub(super) const THEME: Theme = Theme {
                         continue;
                     };
                     if !name.starts_with("alias/") || name.starts_with("alias/aws/") {
-                        found.add(
-                            alias.at("AliasName"),
-                            format!("`{name}` is not an alias that a stack can create"),
-                        );
+                        let message = format!("`{name}` is not an alias that a stack can create");
+                        found.add(alias.at("AliasName"), message);
                     }
-                    held(alias, "AliasName", name, 256, "/_-", found);
+                    held(alias, "AliasName", 256, "/_-", found);
                 }
             }),
         },
         Rule {
             id: "duplicate-name",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "No two resources of a type have the same name",
             why: "The second one cannot be created, and the stack rolls back. Names in IAM are not case-sensitive.",
             remedy: "choose different names",
@@ -172,8 +153,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "tag-limits",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A resource has at most 50 tags, with unique keys of at most 128 characters and values of at most 256",
             why: "The service refuses the resource, and the stack rolls back.",
             remedy: "remove or shorten tags in the manifest or the templates",
@@ -183,29 +163,24 @@ pub(super) const THEME: Theme = Theme {
     ],
 };
 
+/// Finds a name that its type does not accept. The value of a reference is checked where it is
+/// defined.
 fn parsed<T>(
     resource: &Resource<'_>,
     key: &str,
-    value: &Value,
     parse: impl Fn(&str) -> Result<T, String>,
     found: &mut RuleFindings,
 ) {
-    // The value of a reference is checked where it is defined.
-    if let Some(text) = literal(value)
-        && let Err(why) = parse(text)
-    {
+    if let Some(Err(why)) = resource.text(key).map(parse) {
         found.add(resource.at(key), why);
     }
 }
 
-fn held(
-    resource: &Resource<'_>,
-    key: &str,
-    name: &str,
-    limit: usize,
-    extra: &str,
-    found: &mut RuleFindings,
-) {
+/// Finds a name that is too long, or has other characters than letters, digits, and `extra`.
+fn held(resource: &Resource<'_>, key: &str, limit: usize, extra: &str, found: &mut RuleFindings) {
+    let Some(name) = resource.text(key) else {
+        return;
+    };
     let fits = |one: char| one.is_ascii_alphanumeric() || extra.contains(one);
     if name.is_empty() || name.len() > limit || !name.chars().all(fits) {
         let message = format!("AWS does not accept the name `{}`", name.escape_debug());
@@ -255,24 +230,19 @@ fn tags(stack: &Stack<'_>, found: &mut RuleFindings) {
             if !(1..=128).contains(&key.chars().count()) || key.to_lowercase().starts_with("aws:") {
                 found.add(place(), format!("`{key}` is not a valid tag key"));
             }
-            let length = match tag.get("Value") {
-                Some(Value::String(text)) => text.chars().count(),
-                Some(value) => match stack.longest.resolver.resolve(value) {
-                    Ok(Value::String(text)) => text.chars().count(),
-                    _ => 0,
-                },
-                None => 0,
+            let value = tag
+                .get("Value")
+                .map(|value| stack.rendered.longest.resolve(value));
+            let length = match value {
+                Some(Ok(Value::String(text))) => text.chars().count(),
+                _ => 0,
             };
             if length > 256 {
                 found.hold(place(), "characters of the tag's value", length, 256);
             }
         }
         let count = items(resource.get("Tags")).count();
-        found.hold(
-            resource.at("Tags"),
-            "tags of the resource",
-            count,
-            quota::MAX_TAGS,
-        );
+        let (what, limit) = ("tags of the resource", quota::MAX_TAGS);
+        found.hold(resource.at("Tags"), what, count, limit);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
-use super::template::{Resource, items, literal};
-use crate::model::Severity::{Error, Warning};
+use super::template::Resource;
 use crate::model::{Database, EntryOf, Tls};
 use crate::render::Strategy;
+use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
 
 const GUIDE: &str = "AWS Lambda Developer Guide, configuration-vpc (Giving Lambda functions access to resources in an Amazon VPC)";
@@ -18,8 +18,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "database-network",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The database function has exactly the subnets and security groups in the manifest",
             why: "With others, it cannot reach the databases, or can reach more than the databases.",
             remedy: "use VpcConfig of keyrota's template, or change `network`",
@@ -28,8 +27,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "network-waits-for-policy",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A function in a VPC depends on the policy that lets Lambda create its network interfaces",
             why: "Lambda tests the role before it creates the function, and refuses if the policy does not exist yet.",
             remedy: "add the policy's logical ID to the function's DependsOn",
@@ -38,8 +36,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "network-code-denied",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The function's own code is denied the actions on network interfaces that its role allows Lambda",
             why: "Otherwise, an attacker in the function could inspect the network and add network interfaces to it.",
             remedy: "deny the same actions if lambda:SourceFunctionArn is the function's ARN",
@@ -48,8 +45,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "database-out-of-reach",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "A function without a VPC has no database on a private host",
             why: "A private address is not reachable from outside the VPC, so every rotation would time out.",
             remedy: "set `network` to subnets and security groups from which the host can be reached",
@@ -71,8 +67,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "network-one-subnet",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "A function in a VPC has subnets in two Availability Zones",
             why: "With one subnet, nothing rotates during an outage of its Availability Zone.",
             remedy: "add a subnet in another Availability Zone",
@@ -87,8 +82,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "database-unverified",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "The identity of a database server is verified (`tls: verify-full`)",
             why: "With `require`, any server can receive the password. With `verify-ca` and a public authority, any server with a certificate of that authority can.",
             remedy: "set `tls: verify-full`, with the authority in `tls_ca` if the system does not trust it, or accept it with a reason",
@@ -108,8 +102,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "rds-authority",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "A database of Amazon RDS is verified with RDS's own authorities",
             why: "Operating systems do not trust the authorities that sign its certificates, so every login would fail.",
             remedy: "download the certificate bundle of the Region, and specify it in `tls_ca`",
@@ -126,18 +119,15 @@ pub(super) const THEME: Theme = Theme {
                         && database.kind.tls != Tls::Require
                         && database.kind.tls_ca.is_none()
                     {
-                        found.add(
-                            format!("{}.host", database.place),
-                            "it is a host of RDS, and `tls_ca` is not set",
-                        );
+                        let message = "it is a host of RDS, and `tls_ca` is not set";
+                        found.add(format!("{}.host", database.place), message);
                     }
                 }
             }),
         },
         Rule {
             id: "weak-password",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "A new password has at least 80 bits",
             why: "If the server's password hashes leak, a shorter password can be found by brute force.",
             remedy: "make `password.length` larger, or `password.exclude` shorter",
@@ -146,10 +136,8 @@ pub(super) const THEME: Theme = Theme {
                 for database in databases(stack) {
                     let bits = database.kind.password.bits();
                     if bits < 80 {
-                        found.add(
-                            format!("{}.password", database.place),
-                            format!("a password would have {bits} bits"),
-                        );
+                        let message = format!("a password would have {bits} bits");
+                        found.add(format!("{}.password", database.place), message);
                     }
                 }
             }),
@@ -188,10 +176,8 @@ fn placed(stack: &Stack<'_>, found: &mut RuleFindings) {
         for (key, expected) in expected {
             let named = vpc(function, key).map(|id| literal(id).unwrap_or_default());
             if !named.eq(expected.iter().map(String::as_str)) {
-                found.add(
-                    function.at(&format!("VpcConfig.{key}")),
-                    "it differs from the manifest",
-                );
+                let message = "it differs from the manifest";
+                found.add(function.at(&format!("VpcConfig.{key}")), message);
             }
         }
     }
@@ -210,10 +196,8 @@ fn waits(stack: &Stack<'_>, found: &mut RuleFindings) {
             .filter(|policy| *policy != strategy.role())
             .filter(|policy| !function.depends_on().any(|id| id == *policy));
         if let Some(policy) = policies.next() {
-            found.add(
-                function.at("DependsOn"),
-                format!("it does not depend on {policy}"),
-            );
+            let message = format!("it does not depend on {policy}");
+            found.add(function.at("DependsOn"), message);
         }
     }
 }
@@ -225,10 +209,8 @@ fn denied(stack: &Stack<'_>, found: &mut RuleFindings) {
             let allowed = ACTIONS.iter().filter(|action| statement.does(action));
             for action in allowed {
                 if !is_denied(stack, strategy, &function, action) {
-                    found.add(
-                        statement.at(),
-                        format!("the function's own code can use `{action}` too"),
-                    );
+                    let message = format!("the function's own code can use `{action}` too");
+                    found.add(statement.at(), message);
                 }
             }
         }

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Rule, Theme};
-use super::template::{items, literal, target};
-use crate::model::Severity::{Error, Warning};
+use super::rule::{Level, Rule, Theme};
+use crate::render::resolve::{items, literal, target};
 use crate::render::{STACK_TAG, TOPIC, secret_output};
 
 /// The resource types that CloudFormation can tag, as far as they may appear in a stack like
@@ -29,8 +28,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "alarm-without-subscriber",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "Someone receives the alarms",
             why: "Without a subscriber, nobody notices that rotation fails until the key is needed.",
             remedy: "set `alarms.email`, or accept it with a reason if another system watches the alarms",
@@ -49,8 +47,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "alarm-without-action",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "Every alarm notifies the stack's topic",
             why: "An alarm without an action only changes its state in the console.",
             remedy: "set AlarmActions to `!Ref AlarmTopic`",
@@ -66,8 +63,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "stack-tag",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every resource that supports tags has the manifest's tags and keyrota:stack",
             why: "`keyrota teardown` finds secrets and keys by keyrota:stack, and cost reports use the manifest's tags.",
             remedy: "include the template `tags`",
@@ -84,10 +80,8 @@ pub(super) const THEME: Theme = Theme {
                     for resource in stack.template.of_type(kind) {
                         for (key, value) in &tags {
                             if resource.tag(key).and_then(literal) != Some(value) {
-                                found.add(
-                                    resource.at("Tags"),
-                                    format!("the tag {key} is not `{value}`"),
-                                );
+                                let message = format!("the tag {key} is not `{value}`");
+                                found.add(resource.at("Tags"), message);
                             }
                         }
                     }
@@ -96,8 +90,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "outputs",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The ARNs of each function and each secret are outputs",
             why: "Scripts and other stacks read them there.",
             remedy: "use the outputs FunctionArn and SecretArn… of keyrota's template",
@@ -116,10 +109,8 @@ pub(super) const THEME: Theme = Theme {
                     if let Some(secret) = entry.secret
                         && shown(&id) != Some(secret.id)
                     {
-                        found.add(
-                            format!("Outputs.{id}"),
-                            format!("it is not the ARN of `{}`", entry.served.secret),
-                        );
+                        let message = format!("it is not the ARN of `{}`", entry.served.secret);
+                        found.add(format!("Outputs.{id}"), message);
                     }
                 }
             }),

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::limits::SPLIT;
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::{Stack, holders};
-use super::template::items;
-use crate::model::Severity::Error;
 use crate::render::document::DocumentKind;
 use crate::render::quota;
+use crate::render::resolve::items;
 
 const IAM: &str = "AWS IAM User Guide, reference_iam-quotas";
 const COUNTED: &str = "IAM refuses more. It counts characters without white space.";
@@ -18,8 +17,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "role-inline-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role's inline policies have at most 10,240 characters in total",
             why: COUNTED,
             remedy: SPLIT,
@@ -33,8 +31,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "user-inline-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A user's inline policies have at most 2,048 characters in total",
             why: COUNTED,
             remedy: "make the user's policies shorter",
@@ -48,8 +45,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "managed-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A managed policy has at most 6,144 characters",
             why: COUNTED,
             remedy: SPLIT,
@@ -67,8 +63,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "attached-policies",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role has at most ten managed policies",
             why: "IAM attaches no more.",
             remedy: SPLIT,
@@ -77,8 +72,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "trust-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A role's trust policy has at most 2,048 characters",
             why: COUNTED,
             remedy: "specify fewer principals in the trust policy",
@@ -90,26 +84,19 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "key-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A key policy has at most 32 KiB",
             why: "KMS refuses a longer one.",
             remedy: "specify fewer readers, or split the entries over several manifests",
             source: "AWS KMS Developer Guide, resource-limits",
             check: Some(|stack, found| {
-                each(
-                    stack,
-                    DocumentKind::Key,
-                    "bytes of the key's policy",
-                    quota::MAX_KEY_POLICY,
-                    found,
-                );
+                let (what, limit) = ("bytes of the key's policy", quota::MAX_KEY_POLICY);
+                each(stack, DocumentKind::Key, what, limit, found);
             }),
         },
         Rule {
             id: "secret-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A secret's resource policy has at most 20,480 characters",
             why: "Secrets Manager refuses a longer one.",
             remedy: "specify fewer readers, or let them assume one role that reads the secret",
@@ -127,46 +114,39 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "topic-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A topic's policy has at most 30 KB",
             why: "SNS refuses a longer one.",
             remedy: SPLIT,
             source: "Amazon SNS Developer Guide, sns-access-policy-language-api-permissions-reference",
             check: Some(|stack, found| {
-                each(
-                    stack,
-                    DocumentKind::Topic,
-                    "bytes of the topic's policy",
-                    quota::MAX_TOPIC_POLICY,
-                    found,
-                );
+                let (what, limit) = ("bytes of the topic's policy", quota::MAX_TOPIC_POLICY);
+                each(stack, DocumentKind::Topic, what, limit, found);
             }),
         },
         Rule {
             id: "function-policy-size",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A function's resource policy has at most 20 KB",
             why: "Lambda refuses further permissions.",
             remedy: SPLIT,
             source: "AWS Lambda Developer Guide, gettingstarted-limits",
             check: Some(|stack, found| {
                 let what = "bytes of the function's policy";
-                each(
-                    stack,
-                    DocumentKind::Function,
-                    what,
-                    quota::MAX_FUNCTION_POLICY,
-                    found,
-                );
+                let limit = quota::MAX_FUNCTION_POLICY;
+                each(stack, DocumentKind::Function, what, limit, found);
             }),
         },
     ],
 };
 
 fn each(stack: &Stack<'_>, kind: DocumentKind, what: &str, limit: usize, found: &mut RuleFindings) {
-    for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
+    for one in stack
+        .rendered
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
         found.hold(one.resource.as_str(), what, one.size, limit);
     }
 }
@@ -175,7 +155,12 @@ fn each(stack: &Stack<'_>, kind: DocumentKind, what: &str, limit: usize, found: 
 /// by its name if the stack does not create it.
 fn together(stack: &Stack<'_>, kind: DocumentKind) -> BTreeMap<String, usize> {
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-    for one in stack.longest.sizes.iter().filter(|one| one.kind == kind) {
+    for one in stack
+        .rendered
+        .documents
+        .iter()
+        .filter(|one| one.kind == kind)
+    {
         for holder in carriers(stack, &one.resource) {
             *sizes.entry(holder.to_owned()).or_default() += one.size;
         }
@@ -205,11 +190,7 @@ fn attached(stack: &Stack<'_>, found: &mut RuleFindings) {
     for role in stack.template.of_type("AWS::IAM::Role") {
         let named = items(role.get("ManagedPolicyArns")).count();
         let count = counts.get(role.id).copied().unwrap_or_default() + named;
-        found.hold(
-            role.id,
-            "managed policies of the role",
-            count,
-            quota::MAX_ATTACHED,
-        );
+        let (what, limit) = ("managed policies of the role", quota::MAX_ATTACHED);
+        found.hold(role.id, what, count, limit);
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::{Resource, account_of, target};
-use crate::model::Severity::Error;
+use super::template::Resource;
 use crate::model::{AccountId, Arn, Entry, Finding, KmsKey, Model};
+use crate::render::arn;
 use crate::render::document::DocumentKind;
+use crate::render::resolve::target;
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
 
@@ -19,8 +20,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: ID,
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A secret with a reader in another account has a customer managed key",
             why: "The AWS managed key aws/secretsmanager decrypts only for its own account, so the reader would be refused.",
             remedy: REMEDY,
@@ -29,8 +29,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "reader-without-policy",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every reader in the manifest is in the resource policy of its secret",
             why: "A reader in another account requires it, and the manifest grants it to the others.",
             remedy: "add the reader as a principal to the secret's ResourcePolicy",
@@ -39,8 +38,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "reader-not-in-manifest",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Only readers in the manifest can read a secret or use the stack's key",
             why: "A reviewer of the manifest expects to see all readers there.",
             remedy: "add the reader to `readers` of the entry, or remove it from the template",
@@ -49,8 +47,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "reader-without-decrypt",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every reader of a secret that the stack's key encrypts can decrypt with that key",
             why: "Without this permission, GetSecretValue is refused.",
             remedy: "allow kms:Decrypt for the reader and that secret in the key policy",
@@ -59,8 +56,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "block-public-policy",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret's resource policy has BlockPublicPolicy",
             why: "Secrets Manager then refuses a policy that grants public access.",
             remedy: "add `BlockPublicPolicy: true`",
@@ -68,10 +64,8 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for policy in policies(stack) {
                     if policy.get("BlockPublicPolicy").and_then(Value::as_bool) != Some(true) {
-                        found.add(
-                            policy.at("BlockPublicPolicy"),
-                            "public policies are not blocked",
-                        );
+                        let message = "public policies are not blocked";
+                        found.add(policy.at("BlockPublicPolicy"), message);
                     }
                 }
             }),
@@ -134,7 +128,7 @@ fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
             .filter(|one| one.kind() == "AWS");
         for reader in principals.map(Principal::name) {
             // An account number stands for the account's root.
-            let owner = account_of(reader).unwrap_or(reader);
+            let owner = arn::account_of(reader).unwrap_or(reader);
             let number = AccountId::parse(owner).is_ok();
             if number && owner != account.as_str() && !ours.contains(&(secret.id, reader)) {
                 found.add(statement.at(), refusal(reader, account));
@@ -168,10 +162,8 @@ fn unnamed(stack: &Stack<'_>, found: &mut RuleFindings) {
     }
     for (_, secret, reader) in readers(stack) {
         if !named.contains(&(secret, reader)) {
-            found.add(
-                secret,
-                format!("no resource policy allows `{reader}` to read it"),
-            );
+            let message = format!("no resource policy allows `{reader}` to read it");
+            found.add(secret, message);
         }
     }
 }
@@ -189,10 +181,8 @@ fn undecrypted(stack: &Stack<'_>, found: &mut RuleFindings) {
     for (entry, secret, reader) in readers(stack) {
         let arn = || stack.resolver().secret_arn(entry.secret.as_str());
         if entry.kms_key == KmsKey::Create && !decrypt.contains(&(reader, arn().as_str())) {
-            found.add(
-                secret,
-                format!("the key policy does not allow `{reader}` to decrypt it"),
-            );
+            let message = format!("the key policy does not allow `{reader}` to decrypt it");
+            found.add(secret, message);
         }
     }
 }
@@ -218,10 +208,8 @@ fn unlisted(stack: &Stack<'_>, found: &mut RuleFindings) {
         };
         for principal in statement.principals.iter().map(Principal::name) {
             if !known(principal) {
-                found.add(
-                    statement.at(),
-                    format!("`{principal}` is not in the manifest"),
-                );
+                let message = format!("`{principal}` is not in the manifest");
+                found.add(statement.at(), message);
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::{Template, account_of, arn_parts, literal, target};
+use super::template::Template;
 use crate::model::Region;
-use crate::model::Severity::{Error, Warning};
+use crate::render::arn;
 use crate::render::document::DocumentKind;
+use crate::render::resolve::{literal, target};
 
 pub(super) const THEME: Theme = Theme {
     title: "References",
@@ -15,8 +16,7 @@ pub(super) const THEME: Theme = Theme {
         DANGLING,
         Rule {
             id: "circular-reference",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "No resource depends on itself, directly or indirectly",
             why: "CloudFormation refuses the template.",
             remedy: "replace one reference in the circle by an ARN, or move the policy to a separate resource",
@@ -25,8 +25,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "partial-secret-arn",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret is specified by a reference or by its complete ARN",
             why: "A partial ARN or a name can match another secret that is created later, whose name has the same beginning.",
             remedy: "use `!Ref` with the secret's logical ID, or end the ARN with -?????? for the suffix that Secrets Manager adds",
@@ -35,8 +34,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "foreign-account",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The template contains no account or Region that is not in the manifest",
             why: "Such a template works in one account only, or accesses an unintended one.",
             remedy: "use ${AWS::AccountId} and ${AWS::Region}, or specify the ARN in the manifest",
@@ -45,8 +43,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "unchecked-part",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "The template contains no macro, nested stack, or custom resource",
             why: "Their results are known only during the deployment, so no rule can check them.",
             remedy: "specify its results in the template, or accept it with a reason",
@@ -61,10 +58,8 @@ pub(super) const THEME: Theme = Theme {
                         .iter()
                         .any(|prefix| resource.kind.starts_with(prefix))
                     {
-                        found.add(
-                            resource.id,
-                            format!("the result of {} cannot be checked", resource.kind),
-                        );
+                        let message = format!("the result of {} cannot be checked", resource.kind);
+                        found.add(resource.id, message);
                     }
                 }
             }),
@@ -75,8 +70,7 @@ pub(super) const THEME: Theme = Theme {
 /// This check also runs on its own, before policies are resolved.
 pub(super) const DANGLING: Rule = Rule {
     id: "dangling-reference",
-    severity: Error,
-    refused_by_aws: true,
+    level: Level::RefusedByAws,
     title: "Every reference and DependsOn refers to something in the template",
     why: "CloudFormation refuses the template.",
     remedy: "refer to an existing resource or parameter",
@@ -167,10 +161,8 @@ fn partial(stack: &Stack<'_>, found: &mut RuleFindings) {
                 continue;
             };
             if target(secret).is_none() && !literal(secret).is_some_and(is_full) {
-                found.add(
-                    resource.at("SecretId"),
-                    "the secret is not specified by its complete ARN",
-                );
+                let message = "the secret is not specified by its complete ARN";
+                found.add(resource.at("SecretId"), message);
             }
         }
     }
@@ -207,8 +199,8 @@ fn foreign(stack: &Stack<'_>, found: &mut RuleFindings) {
             if stack.named.contains(arn) || stack.named.contains(text) {
                 continue;
             }
-            let there = arn_parts(arn).map_or("", |parts| parts[2]);
-            match account_of(arn) {
+            let there = arn::parts(arn).map_or("", |parts| parts[2]);
+            match arn::account_of(arn) {
                 Some(owner) if Some(owner) != account => {
                     found.add(place.show(), format!("`{arn}` belongs to account {owner}"));
                 }

@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
-use super::template::{items, literal, target};
-use crate::model::Severity::Error;
 use crate::model::{KmsKey, SecretReference};
 use crate::render::document::DocumentKind;
+use crate::render::resolve::{items, literal, target};
 use crate::render::statement::Principal;
 use crate::render::{KEYS_TAG, MAKING_TAG, Strategy};
 
@@ -68,8 +67,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "role-trust",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Only Lambda can assume a function's role",
             why: "Any other principal that can assume it can create keys of every user that it manages, and read every secret.",
             remedy: "allow only lambda.amazonaws.com and sts:AssumeRole",
@@ -78,8 +76,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role-actions",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's role has only the permissions that its rotation needs",
             why: "A function that creates credentials is a target for attacks, so least privilege limits the damage.",
             remedy: "remove the action, or grant it to another role",
@@ -93,10 +90,8 @@ pub(super) const THEME: Theme = Theme {
                                 .iter()
                                 .any(|known| known.eq_ignore_ascii_case(action))
                             {
-                                found.add(
-                                    statement.at(),
-                                    format!("rotation does not need `{action}`"),
-                                );
+                                let message = format!("rotation does not need `{action}`");
+                                found.add(statement.at(), message);
                             }
                         }
                     }
@@ -105,8 +100,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role-resources",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's role can access only the stack's secrets of its kind, users, keys, and log, and what the manifest names",
             why: "The function could rotate or read any other resource.",
             remedy: "refer to a resource of the stack, or specify it in the manifest",
@@ -115,8 +109,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "function-role-tags",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A function's role can write only the two tags of users that record their keys",
             why: "If tags of a user decide its permissions, a role that can write any tag can grant all these permissions.",
             remedy: "keep the condition on aws:TagKeys",
@@ -136,8 +129,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "role-foreign-policy",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No role, user, or group of the stack has a policy from outside the stack",
             why: "What such a policy allows is not reviewed here, and its owner can change it at any time.",
             remedy: "define the permissions in a policy of the stack",
@@ -151,18 +143,15 @@ pub(super) const THEME: Theme = Theme {
                     let attached = items(holder.get("ManagedPolicyArns"));
                     for policy in attached.filter(|one| target(one).is_none()) {
                         let name = literal(policy).unwrap_or("a policy from elsewhere");
-                        found.add(
-                            holder.at("ManagedPolicyArns"),
-                            format!("`{name}` does not belong to the stack"),
-                        );
+                        let message = format!("`{name}` does not belong to the stack");
+                        found.add(holder.at("ManagedPolicyArns"), message);
                     }
                 }
             }),
         },
         Rule {
             id: "permissions-boundary",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every role and user that the stack creates has the manifest's permissions boundary",
             why: "The organization may refuse roles and users without its permissions boundary, or rely on it.",
             remedy: "set PermissionsBoundary to `permissions_boundary`",
@@ -174,10 +163,8 @@ pub(super) const THEME: Theme = Theme {
                 for kind in ["AWS::IAM::Role", "AWS::IAM::User"] {
                     for resource in stack.template.of_type(kind) {
                         if resource.text("PermissionsBoundary") != Some(boundary.as_str()) {
-                            found.add(
-                                resource.id,
-                                format!("its permissions boundary is not {boundary}"),
-                            );
+                            let message = format!("its permissions boundary is not {boundary}");
+                            found.add(resource.id, message);
                         }
                     }
                 }
@@ -185,8 +172,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "role-path",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every role and managed policy that the stack creates has the manifest's path",
             why: "The deployer can access only that path, and the organization may identify roles by it.",
             remedy: "set Path to `role_path`",
@@ -206,8 +192,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "user-permissions",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The stack grants a user only the policy with which it rotates its own key",
             why: "The key of the user is in a secret that others read. Its other permissions belong to the owner of the user, who would not look for them in this stack.",
             remedy: "grant the permissions outside the stack, or accept them with a reason",
@@ -216,8 +201,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "access-key-resource",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "No access key is a resource of the stack",
             why: "Principals that can read the stack's outputs could read the secret access key, and CloudFormation could replace the key during a rotation.",
             remedy: "let `keyrota bootstrap` create the key, which stores it through the API",
@@ -270,15 +254,11 @@ fn users(stack: &Stack<'_>, found: &mut RuleFindings) {
             known.any(|known| known.eq_ignore_ascii_case(action))
         };
         if let Some(action) = statement.actions.iter().find(|one| !known(one)) {
-            found.add(
-                statement.at(),
-                format!("it allows a user the action `{action}`"),
-            );
+            let message = format!("it allows a user the action `{action}`");
+            found.add(statement.at(), message);
         } else if let Some(arn) = statement.resources.iter().find(|arn| **arn != own) {
-            found.add(
-                statement.at(),
-                format!("it allows a user access to `{arn}`"),
-            );
+            let message = format!("it allows a user access to `{arn}`");
+            found.add(statement.at(), message);
         }
     }
 }
@@ -296,10 +276,8 @@ fn trust(stack: &Stack<'_>, found: &mut RuleFindings) {
             |one: &Principal| one.kind() == "Service" && one.name() == "lambda.amazonaws.com";
         for principal in others.filter(|one| !lambda(one)) {
             let (kind, name) = (principal.kind(), principal.name());
-            found.add(
-                statement.at(),
-                format!("the {kind} principal `{name}` can assume it"),
-            );
+            let message = format!("the {kind} principal `{name}` can assume it");
+            found.add(statement.at(), message);
         }
         for action in statement
             .actions
@@ -337,11 +315,13 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings)
             _ => {}
         }
     }
-    for entry in stack.model().access_keys() {
-        known.insert(resolver.iam_arn(&format!("user/{}", entry.kind.user)));
-    }
-    let mine = stack.entries.iter();
-    for entry in mine.filter(|entry| entry.strategy() == strategy) {
+    for entry in &stack.entries {
+        if let Some(key) = entry.served.as_access_key() {
+            known.insert(resolver.iam_arn(&format!("user/{}", key.kind.user)));
+        }
+        if entry.strategy() != strategy {
+            continue;
+        }
         known.extend(entry.served.administrator().map(|secret| match secret {
             SecretReference::Name(name) => resolver.secret_arn(name.as_str()),
             SecretReference::Arn(arn) => arn.to_string(),
@@ -354,10 +334,8 @@ fn resources_of(stack: &Stack<'_>, strategy: Strategy, found: &mut RuleFindings)
         // A `*` is reported by the rule about wildcards.
         for arn in statement.resources.iter().filter(|arn| *arn != "*") {
             if !known.contains(arn) {
-                found.add(
-                    statement.at(),
-                    format!("`{arn}` is neither in the stack nor in the manifest"),
-                );
+                let message = format!("`{arn}` is neither in the stack nor in the manifest");
+                found.add(statement.at(), message);
             }
         }
     }

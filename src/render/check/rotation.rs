@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::rule::{Rule, RuleFindings, Theme};
+use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::{Entry, Stack, holders};
-use super::template::{Resource, literal, target};
-use crate::model::Severity::{Error, Warning};
+use super::template::Resource;
 use crate::model::{Duration, RotateAs, Schedule, SecretReference};
 use crate::render::Strategy;
+use crate::render::resolve::{literal, target};
 use crate::render::tree::Value;
 
 const SCHEDULE: &str = "AWS::SecretsManager::RotationSchedule";
@@ -20,8 +20,7 @@ pub(super) const THEME: Theme = Theme {
     rules: &[
         Rule {
             id: "schedule-expression",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "Secrets Manager accepts the schedule",
             why: "Secrets Manager refuses it, and the stack rolls back.",
             remedy: "set `schedule` to rate(…) or cron(…), no more often than every four hours",
@@ -30,8 +29,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "rotation-window",
-            severity: Error,
-            refused_by_aws: true,
+            level: Level::RefusedByAws,
             title: "A rotation window has 1 to 24 whole hours, ends on the same UTC day, and does not overlap the next window",
             why: "Secrets Manager refuses it, and the stack rolls back.",
             remedy: "shorten `window`, or open it earlier",
@@ -40,8 +38,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "rotate-immediately",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A deployment does not rotate secrets",
             why: "RotateImmediatelyOnUpdate is true by default. Every change of a schedule would rotate the secret, even before the first key is stored, without verification.",
             remedy: "set `RotateImmediatelyOnUpdate: false`; `keyrota bootstrap` and `keyrota rotate` rotate and verify",
@@ -58,8 +55,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "schedule-function",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A schedule invokes the stack's function for the secret's kind of credential",
             why: "Another function would get the credentials, and could create new ones.",
             remedy: "set RotationLambdaARN to `!GetAtt Function.Arn`",
@@ -88,8 +84,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "schedule-waits-for-permission",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A schedule depends on the permission that lets Secrets Manager invoke the function",
             why: "Secrets Manager invokes the function as soon as the schedule exists, and is refused if the permission does not exist yet.",
             remedy: "add the permission's logical ID to DependsOn",
@@ -98,8 +93,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "schedule-waits-for-policies",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A schedule depends on every policy that its rotation needs",
             why: "Secrets Manager invokes the function as soon as the schedule exists, and the function fails if a policy does not exist yet.",
             remedy: "add the policy's logical ID to DependsOn",
@@ -108,8 +102,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-without-schedule",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every secret in the manifest has one schedule",
             why: "Without a schedule, it never rotates.",
             remedy: "render the schedule, or remove the entry from the manifest",
@@ -122,8 +115,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "unswept-secret",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "One hourly rule sweeps each secret",
             why: "The function is not allowed to list secrets. The old key of a secret without a rule stays until the next rotation, and no metrics are written for it.",
             remedy: "add the secret to the input of one target of a rule with a schedule",
@@ -135,8 +127,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "unwatched-secret",
-            severity: Warning,
-            refused_by_aws: false,
+            level: Level::Warning,
             title: "A rule for failed rotations covers each secret",
             why: "If a rotation does not invoke the function, only Secrets Manager reports the failure.",
             remedy: "add the secret to the event pattern of such a rule",
@@ -174,10 +165,8 @@ fn expressions(stack: &Stack<'_>, found: &mut RuleFindings) {
                     .as_u64()
                     .is_some_and(|days| (1..=1_000).contains(&days))
                 {
-                    found.add(
-                        place("AutomaticallyAfterDays"),
-                        "1 to 1,000 days are accepted",
-                    );
+                    let message = "1 to 1,000 days are accepted";
+                    found.add(place("AutomaticallyAfterDays"), message);
                 }
             }
             (Some(expression), None) => {
@@ -200,10 +189,8 @@ fn windows(stack: &Stack<'_>, found: &mut RuleFindings) {
             !hours.is_empty() && hours.len() <= 2 && hours.bytes().all(|byte| byte.is_ascii_digit())
         });
         let Some(Ok(length)) = hours.map(|_| Duration::parse(window)) else {
-            found.add(
-                place,
-                format!("`{window}` is not a whole number of hours, such as 3h"),
-            );
+            let message = format!("`{window}` is not a whole number of hours, such as 3h");
+            found.add(place, message);
             continue;
         };
         let expression = rules(schedule, "ScheduleExpression").and_then(literal);
@@ -222,10 +209,8 @@ fn permissions(stack: &Stack<'_>, found: &mut RuleFindings) {
     let ours: HashSet<&str> = ours.map(|permission| permission.id).collect();
     for schedule in stack.template.of_type(SCHEDULE) {
         if !schedule.depends_on().any(|id| ours.contains(id)) {
-            found.add(
-                schedule.at("DependsOn"),
-                "it does not depend on the permission",
-            );
+            let message = "it does not depend on the permission";
+            found.add(schedule.at("DependsOn"), message);
         }
     }
 }
@@ -290,10 +275,8 @@ fn policies_of(
         let mut missing: Vec<&str> = needed.difference(&waits).copied().collect();
         missing.sort_unstable();
         for policy in missing {
-            found.add(
-                schedule.at("DependsOn"),
-                format!("it does not depend on {policy}"),
-            );
+            let message = format!("it does not depend on {policy}");
+            found.add(schedule.at("DependsOn"), message);
         }
     }
 }

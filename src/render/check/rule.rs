@@ -1,17 +1,14 @@
 //! The definition of a rule.
 
 use super::stack::Stack;
-use crate::model::{Finding, Severity};
+use crate::model::Finding;
 
 /// A condition that a rendered stack must meet.
 pub struct Rule {
     /// The name in findings and exceptions, in kebab case.
     pub id: &'static str,
-    /// Whether a finding refuses the stack or is only reported.
-    pub severity: Severity,
-    /// Whether AWS itself would refuse the stack or its purpose would be defeated, so that no
-    /// exception helps.
-    pub refused_by_aws: bool,
+    /// What a finding means for the stack.
+    pub level: Level,
     /// The condition, as a sentence.
     pub title: &'static str,
     /// The consequence of a violation.
@@ -24,10 +21,22 @@ pub struct Rule {
     pub(super) check: Option<fn(&Stack<'_>, &mut RuleFindings)>,
 }
 
+/// What a finding of a rule means for the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// AWS itself would refuse the stack, or its purpose would be defeated, so that no exception
+    /// helps.
+    RefusedByAws,
+    /// keyrota refuses the stack.
+    Error,
+    /// The finding is only reported.
+    Warning,
+}
+
 impl Rule {
     /// Returns whether a manifest may accept the rule's findings.
     pub fn can_be_excepted(&self) -> bool {
-        !self.refused_by_aws && self.check.is_some()
+        self.level != Level::RefusedByAws && self.check.is_some()
     }
 }
 
@@ -71,9 +80,9 @@ impl RuleFindings {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let finding = match self.rule.severity {
-            Severity::Error => Finding::error(self.rule.id, place, message),
-            Severity::Warning => Finding::warning(self.rule.id, place, message),
+        let finding = match self.rule.level {
+            Level::RefusedByAws | Level::Error => Finding::error(self.rule.id, place, message),
+            Level::Warning => Finding::warning(self.rule.id, place, message),
         };
         self.findings.push(finding.hint(hint));
     }

@@ -3,19 +3,20 @@
 use keyrota_contract::{tag, value};
 
 use super::material;
-use super::rule::{Rule, RuleFindings, Theme};
-use super::stack::{Entry, Stack};
-use super::template::{Resource, literal};
-use crate::model::Severity::Error;
+use super::rule::{Level, Rule, RuleFindings, Theme};
+use super::stack::Stack;
+use super::template::Resource;
+use crate::model::Entry;
+use crate::render::resolve::literal;
 use crate::render::tree::Value;
+use crate::render::view;
 
 pub(super) const THEME: Theme = Theme {
     title: "Secrets",
     rules: &[
         Rule {
             id: "secret-material",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The template contains no key, token, private key, or password",
             why: "Templates are stored by CloudFormation, in S3, and in version control, where many people can read them.",
             remedy: "remove it, and revoke it, because it has been exposed",
@@ -27,8 +28,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-seed",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "The seed of a secret contains only `username` and `secretarn`, or `engine` and `username` for a database, derived from names",
             why: "CloudFormation overwrites the current credential with a changed seed, and with what a SecretTargetAttachment adds. GenerateSecretString does the same, with a password that neither IAM nor a server accepts.",
             remedy: "use the SecretString of keyrota's template",
@@ -37,8 +37,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-parameter",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A parameter for a secret has NoEcho and no default",
             why: "Without NoEcho, every principal that can describe the stack sees its value. A default is visible in the template.",
             remedy: "remove the parameter, or add `NoEcho: true` and remove the default",
@@ -47,8 +46,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-retained",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret is retained when the stack is deleted",
             why: "CloudFormation deletes a secret immediately and permanently. `keyrota teardown` deletes it with a recovery window.",
             remedy: "set DeletionPolicy and UpdateReplacePolicy to Retain",
@@ -57,8 +55,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "secret-tags",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "A secret's tags specify the user and the server of its credential, and how the old one is retired",
             why: "People and searches rely on these tags. The functions do not read them, but follow their pins.",
             remedy: "use the tags keyrota:… of keyrota's template",
@@ -67,8 +64,7 @@ pub(super) const THEME: Theme = Theme {
         },
         Rule {
             id: "entry-without-secret",
-            severity: Error,
-            refused_by_aws: false,
+            level: Level::Error,
             title: "Every entry of the manifest has a secret in the stack",
             why: "A secret that is removed from a template no longer rotates, without a notification.",
             remedy: "render the secret, or remove the entry from the manifest",
@@ -135,17 +131,13 @@ fn seeds(stack: &Stack<'_>, found: &mut RuleFindings) {
         .template
         .of_type("AWS::SecretsManager::SecretTargetAttachment")
     {
-        found.add(
-            attachment.id,
-            "the stack would write the address of a database to a secret's value",
-        );
+        let message = "the stack would write the address of a database to a secret's value";
+        found.add(attachment.id, message);
     }
     for secret in stack.template.of_type("AWS::SecretsManager::Secret") {
         if secret.get("GenerateSecretString").is_some() {
-            found.add(
-                secret.at("GenerateSecretString"),
-                "the stack would generate a value",
-            );
+            let message = "the stack would generate a value";
+            found.add(secret.at("GenerateSecretString"), message);
         }
         let Some(seed) = secret.get("SecretString") else {
             continue;
@@ -193,10 +185,11 @@ fn check_database_seed(
     secret: &Resource<'_>,
     seed: &Value,
 ) -> Result<(), &'static str> {
-    let mut databases = stack.model().databases();
+    let mut entries = stack.model().entries.iter();
     let name = secret.text("Name");
-    let database = databases
-        .find(|database| Some(database.secret.as_str()) == name)
+    let database = entries
+        .find(|entry| Some(entry.secret.as_str()) == name)
+        .and_then(Entry::as_database)
         .ok_or("the database is not in the manifest")?;
     match stack.resolved(seed) {
         Some(text) if text == database.kind.seed() => Ok(()),
@@ -237,26 +230,11 @@ fn pins(stack: &Stack<'_>, found: &mut RuleFindings) {
         let Some(secret) = &entry.secret else {
             continue;
         };
-        for (key, expected) in expected_pins(entry) {
+        for (key, expected) in view::pins(entry.served) {
             if secret.tag(key).and_then(literal) != Some(expected.as_str()) {
                 let message = format!("the tag {key} is not `{expected}`, as in the manifest");
                 found.add(secret.at("Tags"), message);
             }
         }
     }
-}
-
-fn expected_pins(entry: &Entry<'_>) -> Vec<(&'static str, String)> {
-    let entry = entry.served;
-    let key = match &entry.kind {
-        crate::model::Kind::AccessKey(key) => key,
-        crate::model::Kind::Database(database) => return database.tags(entry),
-    };
-    let owns_user = if key.create_user { "true" } else { "false" };
-    vec![
-        (tag::USER, key.user.to_string()),
-        (tag::ROTATE_AS, entry.rotate_as.as_str().to_owned()),
-        (tag::OWNS_USER, owns_user.to_owned()),
-        (tag::OLD_KEY, entry.old_key.to_string()),
-    ]
 }

@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::LongestValues;
 use super::statement::Statement;
-use super::template::{Resource, Template, items, literal, target};
+use super::template::{Resource, Template};
 use crate::model::{self, Model};
 use crate::render::document::DocumentKind;
 use crate::render::resolve::Resolver;
+use crate::render::resolve::{items, literal, target};
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy};
 
@@ -31,7 +31,6 @@ pub(super) struct Stack<'stack> {
     /// The text of the template.
     pub text: &'stack str,
     pub template: Template<'stack>,
-    pub longest: &'stack LongestValues,
     /// Every statement of every document.
     pub statements: Vec<Statement<'stack>>,
     pub entries: Vec<Entry<'stack>>,
@@ -40,11 +39,7 @@ pub(super) struct Stack<'stack> {
 }
 
 impl<'stack> Stack<'stack> {
-    pub fn new(
-        rendered: &'stack Rendered<'stack>,
-        text: &'stack str,
-        longest: &'stack LongestValues,
-    ) -> Self {
+    pub fn new(rendered: &'stack Rendered<'stack>, text: &'stack str) -> Self {
         let template = Template::new(&rendered.tree);
         let mut secrets: HashMap<&str, Resource<'_>> = HashMap::new();
         for secret in template.of_type("AWS::SecretsManager::Secret") {
@@ -58,7 +53,6 @@ impl<'stack> Stack<'stack> {
         });
         Self {
             entries: entries.collect(),
-            longest,
             statements: Statement::all(&rendered.documents),
             named: named(rendered.model),
             rendered,
@@ -139,7 +133,7 @@ fn named(model: &Model) -> HashSet<&str> {
     use crate::model::{KmsKey, SecretReference};
     let mut named: HashSet<&str> = HashSet::new();
     named.extend(model.permissions_boundary.as_ref().map(|arn| arn.as_str()));
-    for entry in model.entries.iter() {
+    for entry in &model.entries {
         named.extend(entry.readers.iter().map(|arn| arn.as_str()));
         if let KmsKey::Existing(arn) = &entry.kms_key {
             named.insert(arn.as_str());
@@ -147,10 +141,9 @@ fn named(model: &Model) -> HashSet<&str> {
         if let Some(SecretReference::Arn(arn)) = entry.administrator() {
             named.insert(arn.as_str());
         }
+        if let Some(key) = entry.as_access_key() {
+            named.extend(key.kind.probe.as_ref().map(|probe| probe.resource()));
+        }
     }
-    let probes = model
-        .access_keys()
-        .filter_map(|entry| entry.kind.probe.as_ref());
-    named.extend(probes.map(|probe| probe.resource()));
     named
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::AccountId;
+use crate::render::resolve::{items, literal, target};
 use crate::render::tree::{Mapping, Value};
 
 /// The pseudo parameters of CloudFormation (`pseudo-parameter-reference`).
@@ -218,8 +218,8 @@ impl<'tree> Template<'tree> {
 
     /// `!Sub TEXT`, or `!Sub [TEXT, VARIABLES]`.
     fn substituted(&mut self, value: &'tree Value, from: Place<'tree>, within: Option<usize>) {
-        let text = literal(value).or_else(|| literal(value.get(0)?));
-        let variables = value.get(1).and_then(Value::as_mapping);
+        let text = literal(value).or_else(|| literal(value.at(0)?));
+        let variables = value.at(1).and_then(Value::as_mapping);
         for value in variables.into_iter().flat_map(Mapping::values) {
             self.walk(value, from, within);
         }
@@ -239,98 +239,5 @@ impl<'tree> Template<'tree> {
             }
             rest = next;
         }
-    }
-}
-
-/// Returns a string that is not a reference.
-pub(super) fn literal(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// Returns the items of a list. A single value counts as a list with one item.
-pub(super) fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let (one, many) = match value {
-        Some(Value::Sequence(items)) => (None, items.as_slice()),
-        other => (other, [].as_slice()),
-    };
-    one.into_iter().chain(many)
-}
-
-/// Returns the target of `!Ref` or `!GetAtt`, in the short or the long form.
-pub(super) fn target(value: &Value) -> Option<&str> {
-    let (name, value) = match value {
-        Value::Tagged(tagged) if tagged.tag == "Ref" => ("Ref", &tagged.value),
-        Value::Tagged(tagged) if tagged.tag == "GetAtt" => ("Fn::GetAtt", &tagged.value),
-        Value::Mapping(entries) if entries.len() == 1 => {
-            let (key, value) = entries.iter().next()?;
-            (key.as_str()?, value)
-        }
-        _ => return None,
-    };
-    match name {
-        "Ref" => literal(value),
-        "Fn::GetAtt" => {
-            let first = literal(value).or_else(|| literal(value.get(0)?))?;
-            first.split('.').next()
-        }
-        _ => None,
-    }
-}
-
-/// Returns an ARN's partition, service, Region, account, and resource. A placeholder, for
-/// example `${AWS::Region}`, is one piece, including its colons.
-pub(super) fn arn_parts(arn: &str) -> Option<[&str; 5]> {
-    let mut rest = arn.strip_prefix("arn:")?;
-    let mut parts = [""; 5];
-    let last = parts.len() - 1;
-    for part in &mut parts[..last] {
-        let mut inside = false;
-        let colon = rest.bytes().position(|byte| {
-            inside = match byte {
-                b'{' => true,
-                b'}' => false,
-                _ => inside,
-            };
-            byte == b':' && !inside
-        })?;
-        *part = &rest[..colon];
-        rest = &rest[colon + 1..];
-    }
-    parts[last] = rest;
-    Some(parts)
-}
-
-/// Returns the account number in an ARN.
-pub(super) fn account_of(arn: &str) -> Option<&str> {
-    let [_, _, _, account, _] = arn_parts(arn)?;
-    AccountId::parse(account).ok().map(|_| account)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{account_of, arn_parts};
-
-    #[test]
-    fn arns_with_and_without_placeholders() {
-        assert_eq!(
-            arn_parts("arn:${AWS::Partition}:iam::${AWS::AccountId}:user/a:b"),
-            Some([
-                "${AWS::Partition}",
-                "iam",
-                "",
-                "${AWS::AccountId}",
-                "user/a:b"
-            ])
-        );
-        assert_eq!(arn_parts("arn:aws:s3"), None);
-        assert_eq!(
-            account_of("arn:aws:iam::111122223333:root"),
-            Some("111122223333")
-        );
-        assert_eq!(account_of("arn:aws:iam::${AWS::AccountId}:root"), None);
-        assert_eq!(account_of("arn:aws:s3:::bucket"), None);
     }
 }

@@ -1,11 +1,7 @@
 //! The alarms, their topic, and the rules.
 
-use std::collections::BTreeSet;
-
-use serde_json::json;
-
 use super::Command::{Bootstrap, Teardown};
-use super::{Action, Grant, Scope, generated};
+use super::{Action, Grant, Scope, by_cloudformation, each, generated};
 use crate::render::Strategy;
 
 const TOPIC: &[Action] = &[
@@ -56,37 +52,29 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         model, resolver, ..
     } = scope;
     let topic = vec![resolver.arn("sns", &generated(model, "AlarmTopic-"))];
-    let each = |service: &str, kind: &str, logical_ids: &[String]| -> Vec<String> {
-        let named = |id: &String| resolver.arn(service, &format!("{kind}{}", generated(model, id)));
-        let arns: BTreeSet<String> = logical_ids.iter().map(named).collect();
-        arns.into_iter().collect()
-    };
     let mut alarms: Vec<String> = Vec::new();
     let mut rules: Vec<String> = Vec::new();
     for strategy in Strategy::of(model) {
-        let id = |id: &&str| format!("{}{id}", strategy.prefix());
+        let named = |id: &str| generated(model, &format!("{}{id}", strategy.prefix()));
+        let alarm = |id: &str| resolver.arn("cloudwatch", &format!("alarm:{}", named(id)));
+        let rule = |id: &str| resolver.arn("events", &format!("rule/{}", named(id)));
+        alarms.extend(["FunctionErrorsAlarm-", "RotationOverdueAlarm-"].map(alarm));
         // Database servers do not hold back an old password, so there is no such alarm.
-        let held_back = (strategy == Strategy::AccessKeys).then_some("KeysHeldBackAlarm-");
-        alarms.extend(["FunctionErrorsAlarm-"].iter().map(id));
-        alarms.extend(held_back.iter().map(id));
-        alarms.extend(["RotationOverdueAlarm-"].iter().map(id));
-        rules.extend(["RotationFailedRule", "SweepRule"].iter().map(id));
+        if strategy == Strategy::AccessKeys {
+            alarms.push(alarm("KeysHeldBackAlarm-"));
+        }
+        rules.extend(["RotationFailedRule", "SweepRule"].map(rule));
     }
-    let alarms = each("cloudwatch", "alarm:", &alarms);
-    let rules = each("events", "rule/", &rules);
     let mut grants = vec![
         Grant::new("Topic", "topic", topic.clone(), TOPIC),
-        Grant::new("Alarms", "alarm", alarms, ALARMS),
-        Grant::new("Rules", "rule", rules, RULES),
+        Grant::new("Alarms", "alarm", each(alarms), ALARMS),
+        Grant::new("Rules", "rule", each(rules), RULES),
     ];
     if !model.alarms.email.is_empty() {
         grants.push(Grant::new("Topic", "topic", topic, SUBSCRIBE));
         let all = vec!["*".to_owned()];
-        grants.push(
-            Grant::new("Subscriptions", "*", all, SUBSCRIPTIONS).when(json!({
-                "ForAnyValue:StringEquals": { "aws:CalledVia": "cloudformation.amazonaws.com" }
-            })),
-        );
+        let subscriptions = Grant::new("Subscriptions", "*", all, SUBSCRIPTIONS);
+        grants.push(subscriptions.when(by_cloudformation()));
     }
     grants
 }

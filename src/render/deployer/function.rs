@@ -75,7 +75,8 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Log", "log group", groups, LOG),
         Grant::everywhere(FIND_LOG),
     ];
-    if model.databases().next().is_some() && model.network.is_in_vpc() {
+    let mut strategies = Strategy::of(model);
+    if strategies.any(|one| one == Strategy::Databases) && model.network.is_in_vpc() {
         grants.push(Grant::everywhere(FIND_NETWORK));
     }
     grants

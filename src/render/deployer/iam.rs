@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
-use super::{Action, Grant, Scope, by_cloudformation, each, entries, generated, only_tags};
-use crate::model::{AccessKey, EntryOf, RotateAs};
+use super::Command::{Bootstrap, Doctor, Rotate, Teardown};
+use super::{Action, Command, Grant, Scope, by_cloudformation, each, generated, only_tags};
+use crate::model::{AccessKey, Entry, Kind, RotateAs};
 use crate::render::{ABANDONED_TAG, KEYS_TAG, MAKING_TAG, SEEDING_TAG, Strategy};
 
 /// Grants for a manifest with a permissions boundary: only roles and users with that boundary.
@@ -53,18 +53,9 @@ const USERS: &[Action] = &[
         "iam:DeleteAccessKey",
         &[Bootstrap, Rotate, Doctor, Teardown],
     ),
-    (
-        "iam:GetAccessKeyLastUsed",
-        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
-    ),
-    (
-        "iam:GetUser",
-        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
-    ),
-    (
-        "iam:ListAccessKeys",
-        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
-    ),
+    ("iam:GetAccessKeyLastUsed", &Command::ALL),
+    ("iam:GetUser", &Command::ALL),
+    ("iam:ListAccessKeys", &Command::ALL),
 ];
 
 /// The records on a user while a key is created or given up: see `plan/seeding.rs`. They decide
@@ -130,50 +121,45 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         arns
     };
     let role = named("role", "FunctionRole-");
-    let users = |with: &dyn Fn(EntryOf<'_, AccessKey>) -> bool| {
-        each(&entries(model, with), |entry| {
-            resolver.iam_arn(&format!("user/{}", entry.kind.user))
-        })
+    let users = |with: fn(&Entry, &AccessKey) -> bool| {
+        let keys = model.entries.iter().filter_map(|entry| match &entry.kind {
+            Kind::AccessKey(key) if with(entry, key) => Some(key),
+            _ => None,
+        });
+        each(keys.map(|key| resolver.iam_arn(&format!("user/{}", key.user))))
     };
-    let itself = |entry: EntryOf<'_, AccessKey>| entry.rotate_as == RotateAs::Itself;
-    let made = |entry: EntryOf<'_, AccessKey>| entry.kind.create_user;
+    let all = users(|_, _| true);
+    let themselves = users(|entry, _| entry.rotate_as == RotateAs::Itself);
+    let made = users(|_, key| key.create_user);
+    let either = users(|entry, key| entry.rotate_as == RotateAs::Itself || key.create_user);
+    let marks = |actions| Grant::new("UserMarks", "user", all.clone(), actions);
     let mut grants = vec![
-        Grant::new("Users", "user", users(&|_| true), USERS),
-        Grant::new("UserMarks", "user", users(&|_| true), SEEDING).when(only_tags(&[
-            SEEDING_TAG,
-            ABANDONED_TAG,
-            KEYS_TAG,
-        ])),
-        Grant::new("UserMarks", "user", users(&|_| true), ABANDONED)
-            .when(only_tags(&[ABANDONED_TAG])),
-        Grant::new("UserMarks", "user", users(&|_| true), FORGET).when(only_tags(&[
+        Grant::new("Users", "user", all.clone(), USERS),
+        marks(SEEDING).when(only_tags(&[SEEDING_TAG, ABANDONED_TAG, KEYS_TAG])),
+        marks(ABANDONED).when(only_tags(&[ABANDONED_TAG])),
+        marks(FORGET).when(only_tags(&[
             SEEDING_TAG,
             ABANDONED_TAG,
             MAKING_TAG,
             KEYS_TAG,
         ])),
-        Grant::new("UserPolicies", "user", users(&itself), SELVES),
-        Grant::new("OwnUsers", "user", users(&made), MADE),
-        Grant::new(
-            "LookAtUserPolicies",
-            "user",
-            users(&|entry| itself(entry) || made(entry)),
-            SELVES_OR_MADE,
-        ),
+        Grant::new("UserPolicies", "user", themselves, SELVES),
+        Grant::new("OwnUsers", "user", made.clone(), MADE),
+        Grant::new("LookAtUserPolicies", "user", either, SELVES_OR_MADE),
         Grant::new("Role", "role", role.clone(), ROLE),
         Grant::new("HandTheRoleToLambda", "role", role.clone(), PASS_ROLE).when(json!({
             "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" }
         })),
     ];
     let make = [
-        Grant::new("OwnUsers", "user", users(&made), MAKE_USER),
+        Grant::new("OwnUsers", "user", made.clone(), MAKE_USER),
         Grant::new("Role", "role", role.clone(), MAKE_ROLE),
     ];
     let bound = [
-        Grant::new("Boundary", "user", users(&made), BOUND_USER),
+        Grant::new("Boundary", "user", made.clone(), BOUND_USER),
         Grant::new("Boundary", "role", role.clone(), BOUND_ROLE),
     ];
-    if model.access_keys().any(made) {
+    if !made.is_empty() {
         let all = vec!["*".to_owned()];
         let tag = Grant::new("ByCloudFormation", "*", all, TAG_MADE);
         grants.push(tag.when(by_cloudformation()));

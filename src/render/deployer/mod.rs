@@ -28,7 +28,7 @@ use super::Rendered;
 use super::document::DocumentKind;
 use super::policy::{Policy, Statement};
 use super::resolve::Resolver;
-use crate::model::{AccessKey, EntryOf, Model};
+use crate::model::Model;
 
 pub use parts::parts;
 
@@ -241,18 +241,8 @@ fn generated(model: &Model, logical_id: &str) -> String {
     }
 }
 
-/// Returns the values of all entries without duplicates.
-fn each(
-    entries: &[EntryOf<'_, AccessKey>],
-    arn: impl Fn(EntryOf<'_, AccessKey>) -> String,
-) -> Vec<String> {
-    let arns: BTreeSet<String> = entries.iter().map(|entry| arn(*entry)).collect();
+/// Returns the ARNs, sorted and without duplicates.
+fn each(arns: impl IntoIterator<Item = String>) -> Vec<String> {
+    let arns: BTreeSet<String> = arns.into_iter().collect();
     arns.into_iter().collect()
-}
-
-fn entries(
-    model: &Model,
-    with: impl Fn(EntryOf<'_, AccessKey>) -> bool,
-) -> Vec<EntryOf<'_, AccessKey>> {
-    model.access_keys().filter(|entry| with(*entry)).collect()
 }

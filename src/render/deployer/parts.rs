@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Command;
+use crate::render::arn;
 use crate::render::policy::{self, Policy, Statement};
 use crate::render::quota::{MAX_ATTACHED, MAX_MANAGED};
 
@@ -81,7 +82,7 @@ fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
     let actions = by_service(statement);
     for arn in statement.resources() {
         let length = policy::length(arn);
-        match service_of(arn) {
+        match arn::parts(arn).map(|parts| parts[1]) {
             _ if arn == "*" => {
                 for service in actions.keys() {
                     of_service.entry(service).or_default().push((arn, length));
@@ -115,14 +116,6 @@ fn pieces_of(statement: &Statement, length: usize, frame: usize) -> Vec<Piece> {
         }
     }
     pieces
-}
-
-/// Returns the service in an ARN. The ARN's partition may be a placeholder that contains
-/// colons.
-fn service_of(arn: &str) -> Option<&str> {
-    let after = arn.strip_prefix("arn:${AWS::Partition}:");
-    let after = after.or_else(|| Some(arn.strip_prefix("arn:")?.split_once(':')?.1));
-    after?.split(':').next()
 }
 
 fn by_service(statement: &Statement) -> BTreeMap<String, Vec<String>> {

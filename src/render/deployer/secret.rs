@@ -1,12 +1,10 @@
 //! The grants for the secrets and the keys that encrypt them.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
-use super::{Action, Grant, Scope, by_cloudformation, only_tags};
-use crate::model::{Entry, InitialPassword, KmsKey, Model, SecretReference};
+use super::{Action, Command, Grant, Scope, by_cloudformation, each, only_tags};
+use crate::model::{Entry, InitialPassword, KmsKey, SecretReference};
 use crate::render::{SECRET_TAGS, STACK_ID_TAG, STACK_TAG, name};
 
 /// Secrets by ARN, and also without a suffix for the commands that deal with secrets that do
@@ -92,10 +90,7 @@ const EXISTING_KEYS: &[Action] = &[("kms:DescribeKey", &[Plan, Bootstrap, Rotate
 /// The calls through Secrets Manager: reading a value needs `kms:Decrypt`, and storing one
 /// needs both actions.
 const USE_KEYS: &[Action] = &[
-    (
-        "kms:Decrypt",
-        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
-    ),
+    ("kms:Decrypt", &Command::ALL),
     ("kms:GenerateDataKey", &[Bootstrap]),
 ];
 
@@ -138,12 +133,8 @@ const FIND_ALIAS: &[Action] = &[("kms:ListAliases", &[Bootstrap])];
 pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
     let mut grants = secrets(scope);
     grants.extend(existing_keys(scope));
-    if scope
-        .model
-        .entries
-        .iter()
-        .any(|entry| entry.kms_key == KmsKey::Create)
-    {
+    let mut entries = scope.model.entries.iter();
+    if entries.any(|entry| entry.kms_key == KmsKey::Create) {
         grants.extend(own_key(scope));
     }
     grants
@@ -155,12 +146,24 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
     } = scope;
     let arn = |entry: &Entry| resolver.secret_arn(entry.secret.as_str());
     let bare = |name: &str| resolver.arn("secretsmanager", &format!("secret:{name}"));
-    let all: Vec<&Entry> = model.entries.iter().collect();
-    let deployed = each(&all, arn);
-    let absent = each(&all, |entry| bare(entry.secret.as_str()));
+    let all = || model.entries.iter();
+    let deployed = each(all().map(arn));
+    let absent = each(all().map(|entry| bare(entry.secret.as_str())));
     let both = deployed.iter().cloned().chain(absent).collect();
-    let read = all.iter().copied();
-    let read: Vec<&Entry> = read.filter(|entry| !entry.readers.is_empty()).collect();
+    let read = each(all().filter(|entry| !entry.readers.is_empty()).map(arn));
+    let referred = |secret: &SecretReference| match secret {
+        SecretReference::Name(name) => {
+            vec![resolver.secret_arn(name.as_str()), bare(name.as_str())]
+        }
+        SecretReference::Arn(arn) => vec![arn.to_string()],
+    };
+    let own = |secret: &SecretReference| match secret {
+        SecretReference::Name(name) => all().any(|entry| entry.secret == *name),
+        SecretReference::Arn(_) => false,
+    };
+    let administrators = all().filter_map(Entry::administrator);
+    let administrators = administrators.filter(|secret| !own(secret));
+    let first_passwords = all().filter_map(first_password);
     let every = vec![resolver.arn("secretsmanager", "secret:*")];
     let restored = restored(scope).into_iter().map(|condition| {
         Grant::new("RestoreTags", "secret", every.clone(), RESTORE_TAGS).when(condition)
@@ -173,17 +176,17 @@ fn secrets(scope: &Scope<'_>) -> Vec<Grant> {
             .when(by_cloudformation()),
         Grant::new("StacksSecrets", "secret", every, STACKS_SECRETS).when(made_by_stack(scope)),
         Grant::everywhere(FIND),
-        Grant::new("Readers", "secret", each(&read, arn), READ_SECRETS),
+        Grant::new("Readers", "secret", read, READ_SECRETS),
         Grant::new(
             "Administrators",
             "secret",
-            administrators(model, |name| [resolver.secret_arn(name), bare(name)]),
+            each(administrators.flat_map(referred)),
             ADMINISTRATORS,
         ),
         Grant::new(
             "FirstPasswords",
             "secret",
-            first_passwords(model, |name| [resolver.secret_arn(name), bare(name)]),
+            each(first_passwords.flat_map(referred)),
             FIRST_PASSWORDS,
         ),
     ];
@@ -247,50 +250,12 @@ fn made_by_stack(scope: &Scope<'_>) -> Value {
     json!({ "StringLike": { format!("aws:ResourceTag/{STACK_ID_TAG}"): stack } })
 }
 
-/// Returns the values of all entries without duplicates.
-fn each(entries: &[&'_ Entry], arn: impl Fn(&Entry) -> String) -> Vec<String> {
-    let arns: BTreeSet<String> = entries.iter().map(|entry| arn(entry)).collect();
-    arns.into_iter().collect()
-}
-
-/// Returns the secrets that contain databases' first passwords.
-fn first_passwords(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    for database in model.databases() {
-        match &database.kind.initial_password {
-            InitialPassword::Secret(SecretReference::Name(name)) => {
-                found.extend(arns(name.as_str()));
-            }
-            InitialPassword::Secret(SecretReference::Arn(arn)) => {
-                found.insert(arn.to_string());
-            }
-            InitialPassword::Prompt | InitialPassword::Environment(_) => {}
-        }
+/// Returns the secret that contains a database's first password.
+fn first_password(entry: &Entry) -> Option<&SecretReference> {
+    match &entry.as_database()?.kind.initial_password {
+        InitialPassword::Secret(secret) => Some(secret),
+        InitialPassword::Prompt | InitialPassword::Environment(_) => None,
     }
-    found.into_iter().collect()
-}
-
-/// Returns the administrators' secrets, except for those that the stack owns.
-fn administrators(model: &Model, arns: impl Fn(&str) -> [String; 2]) -> Vec<String> {
-    let own = |name: &str| {
-        model
-            .entries
-            .iter()
-            .any(|entry| entry.secret.as_str() == name)
-    };
-    let mut found = BTreeSet::new();
-    for secret in model.entries.iter().filter_map(Entry::administrator) {
-        match secret {
-            SecretReference::Name(name) if !own(name.as_str()) => {
-                found.extend(arns(name.as_str()));
-            }
-            SecretReference::Arn(arn) => {
-                found.insert(arn.to_string());
-            }
-            SecretReference::Name(_) => {}
-        }
-    }
-    found.into_iter().collect()
 }
 
 fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
@@ -298,8 +263,7 @@ fn existing_keys(scope: &Scope<'_>) -> Vec<Grant> {
         KmsKey::Existing(arn) => Some(arn.to_string()),
         KmsKey::AwsManaged | KmsKey::Create => None,
     };
-    let arns: BTreeSet<String> = scope.model.entries.iter().filter_map(arn).collect();
-    let arns: Vec<String> = arns.into_iter().collect();
+    let arns = each(scope.model.entries.iter().filter_map(arn));
     let via = json!({
         "StringEquals": { "kms:ViaService": scope.resolver.via_secrets_manager() }
     });

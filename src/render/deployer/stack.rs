@@ -1,7 +1,7 @@
 //! The grants for the stack, and for the code and templates that it reads.
 
-use super::Command::{Bootstrap, Doctor, Plan, Rotate, Status, Teardown};
-use super::{Action, Grant, Scope};
+use super::Command::{Bootstrap, Doctor, Plan, Rotate, Teardown};
+use super::{Action, Command, Grant, Scope};
 use crate::render::name;
 
 /// `bootstrap` needs `DeleteStack` too: the change set of a stack that does not exist yet
@@ -18,10 +18,7 @@ const STACK: &[Action] = &[
         "cloudformation:DescribeStackEvents",
         &[Plan, Bootstrap, Teardown],
     ),
-    (
-        "cloudformation:DescribeStacks",
-        &[Plan, Bootstrap, Rotate, Status, Doctor, Teardown],
-    ),
+    ("cloudformation:DescribeStacks", &Command::ALL),
     ("cloudformation:ExecuteChangeSet", &[Bootstrap]),
     ("cloudformation:GetTemplate", &[Plan, Bootstrap]),
     (

@@ -97,7 +97,7 @@ fn first(model: &Model) -> Option<Assignment> {
     for entry in &model.entries {
         load.add(entry);
     }
-    let one = load.is_short() && view::stack(model).is_ok_and(|stack| stack.fits());
+    let one = load.is_short() && view::stack(model).is_ok_and(|stack| view::fits(&stack));
     (!one).then(Assignment::default)
 }
 

@@ -377,7 +377,7 @@ fn check_estimate(model: &Model, count: usize, settings: &str) {
             text.len()
         );
     }
-    let sizes = document::sizes(&tree, &resolver).unwrap();
+    let sizes = document::documents(&tree, &resolver, &resolver).unwrap();
     let keys = sizes
         .iter()
         .filter(|one| one.kind == document::DocumentKind::Key);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Baseline;
-use super::grant::{self, PermissionChange};
+use super::grant;
 use super::prose;
-use super::sentence::SentenceContext;
+use super::sentence::{Sentence, SentenceContext};
 use crate::render::tree::Value;
-use crate::render::{Error, Rendered, document, resolve, tree};
+use crate::render::{Error, Rendered, arn, document, resolve, tree};
 
 /// The maximum number of lines of one kind. If there are more, only their number is shown.
 const SHOWN: usize = 300;
@@ -17,7 +17,7 @@ const SHOWN: usize = 300;
 const LONGEST: usize = 240;
 
 /// The changes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Difference {
     /// What the stacks are compared with.
     pub since: String,
@@ -27,41 +27,32 @@ pub struct Difference {
     pub none: bool,
     /// A summary of the changes in one line.
     pub summary: String,
-    pub gained: Vec<PermissionChange>,
-    pub lost: Vec<PermissionChange>,
+    pub gained: Vec<Sentence>,
+    pub lost: Vec<Sentence>,
     /// Secrets whose rotation begins, and secrets whose rotation stops.
     pub begins: Listed,
     pub stops: Listed,
-    pub added: Vec<Line>,
-    pub removed: Vec<Line>,
+    pub added: Vec<Changed>,
+    pub removed: Vec<Changed>,
     pub changed: Vec<Changed>,
     /// Notes about what is omitted, if there are too many changes.
     pub more: Vec<String>,
 }
 
 /// Some names, and their total number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Listed {
     pub count: String,
     pub names: Vec<String>,
 }
 
-/// A resource.
-#[derive(Debug, Serialize)]
-pub struct Line {
-    pub id: String,
-    pub kind: String,
-    pub file: String,
-}
-
-/// A resource whose properties changed.
+/// A resource, with its properties that changed.
 #[derive(Debug, Serialize)]
 pub struct Changed {
     pub id: String,
     pub kind: String,
-    pub file: String,
     pub properties: Vec<Property>,
-    /// The number of resources.
+    /// The number of properties.
     pub rows: usize,
 }
 
@@ -86,39 +77,33 @@ pub fn difference(
     let mut difference = Difference {
         since: before.what.clone(),
         first: before.stacks.is_empty(),
-        none: false,
-        summary: String::new(),
-        gained: Vec::new(),
-        lost: Vec::new(),
-        begins: listed(Vec::new()),
-        stops: listed(Vec::new()),
-        added: Vec::new(),
-        removed: Vec::new(),
-        changed: Vec::new(),
-        more: Vec::new(),
+        ..Difference::default()
     };
     let mut trees = BTreeMap::new();
     for (file, text) in &before.stacks {
         trees.insert(file.as_str(), read(file, text)?);
     }
-    let (mut held, mut holds) = (BTreeSet::new(), BTreeSet::new());
-    let (mut rotated, mut rotates) = (BTreeSet::new(), BTreeSet::new());
+    let mut earlier = Vec::new();
+    let (mut holds, mut rotates) = (BTreeSet::new(), BTreeSet::new());
     for rendered in stacks {
         holds.append(&mut grant::grants(&rendered.documents));
         rotates.append(&mut rotating(&rendered.tree, &rendered.resolver));
-        let earlier = trees.remove(rendered.file).unwrap_or_default();
-        resources(rendered.file, &earlier, &rendered.tree, &mut difference);
-        let resolver = rendered.resolver.clone().with_resources(&earlier);
-        held.append(&mut granted(rendered.file, &earlier, &resolver)?);
-        rotated.append(&mut rotating(&earlier, &resolver));
+        let tree = trees.remove(rendered.file).unwrap_or_default();
+        resources(&tree, &rendered.tree, &mut difference);
+        earlier.push((rendered.file, tree, &rendered.resolver));
     }
-    for (file, earlier) in trees {
-        resources(file, &earlier, &Value::Null, &mut difference);
-        if let Some(any) = stacks.first() {
-            let resolver = any.resolver.clone().with_resources(&earlier);
-            held.append(&mut granted(file, &earlier, &resolver)?);
-            rotated.append(&mut rotating(&earlier, &resolver));
-        }
+    for (file, tree) in trees {
+        resources(&tree, &Value::Null, &mut difference);
+        earlier.extend(stacks.first().map(|any| (file, tree, &any.resolver)));
+    }
+    let (mut held, mut rotated) = (BTreeSet::new(), BTreeSet::new());
+    for (file, tree, resolver) in earlier {
+        let resolver = resolver.clone().with_resources(&tree);
+        let documents = document::documents(&tree, &resolver, &resolver);
+        held.append(&mut grant::grants(
+            &documents.map_err(|error| refused(file, error))?,
+        ));
+        rotated.append(&mut rotating(&tree, &resolver));
     }
     difference.gained = grant::tell(holds.difference(&held), setting);
     difference.lost = grant::tell(held.difference(&holds), setting);
@@ -135,30 +120,22 @@ fn listed(names: Vec<String>) -> Listed {
     }
 }
 
-fn read(file: &str, text: &str) -> Result<Value, Error> {
-    let refused = |reason: String| Error::Before {
+fn refused(file: &str, reason: impl ToString) -> Error {
+    Error::Before {
         file: file.to_owned(),
-        reason,
-    };
-    let tree = tree::read(text).map_err(|error| refused(error.to_string()))?;
-    match tree.get("Resources").and_then(Value::as_mapping) {
-        Some(_) => Ok(tree),
-        None => Err(refused(
-            "it has no `Resources`, so it is not a CloudFormation template".to_owned(),
-        )),
+        reason: reason.to_string(),
     }
 }
 
-fn granted(
-    file: &str,
-    tree: &Value,
-    resolver: &resolve::Resolver,
-) -> Result<BTreeSet<grant::Grant>, Error> {
-    let documents = document::documents(tree, resolver).map_err(|error| Error::Before {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    })?;
-    Ok(grant::grants(&documents))
+fn read(file: &str, text: &str) -> Result<Value, Error> {
+    let tree = tree::read(text).map_err(|error| refused(file, error))?;
+    match tree.get("Resources").and_then(Value::as_mapping) {
+        Some(_) => Ok(tree),
+        None => Err(refused(
+            file,
+            "it has no `Resources`, so it is not a CloudFormation template",
+        )),
+    }
 }
 
 /// Returns the secrets that have a schedule.
@@ -169,43 +146,35 @@ fn rotating(tree: &Value, resolver: &resolve::Resolver) -> BTreeSet<String> {
         let id = resolver
             .resolve(one.get("Properties")?.get("SecretId")?)
             .ok()?;
-        let arn = id.as_str()?;
-        let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
-        Some(name.strip_suffix("-??????").unwrap_or(name).to_owned())
+        Some(arn::secret_name(id.as_str()?).to_owned())
     });
     names.collect()
 }
 
-fn resources(file: &str, before: &Value, after: &Value, difference: &mut Difference) {
-    let line = |id: &str, resource: &Value| Line {
+fn resources(before: &Value, after: &Value, difference: &mut Difference) {
+    let changed = |id: &str, resource: &Value, properties: Vec<Property>| Changed {
         id: id.to_owned(),
         kind: resolve::type_of(resource).to_owned(),
-        file: file.to_owned(),
+        rows: properties.len(),
+        properties,
     };
-    let was: BTreeMap<&str, &Value> = resolve::resources(before).collect();
+    let mut was: BTreeMap<&str, &Value> = resolve::resources(before).collect();
     let is: BTreeMap<&str, &Value> = resolve::resources(after).collect();
-    for (id, resource) in &is {
-        let Some(earlier) = was.get(id) else {
-            difference.added.push(line(id, resource));
+    for (id, resource) in is {
+        let Some(earlier) = was.remove(id) else {
+            difference.added.push(changed(id, resource, Vec::new()));
             continue;
         };
         let mut properties = Vec::new();
         compare("", Some(earlier), Some(resource), &mut properties);
         if !properties.is_empty() {
-            let Line { id, kind, file } = line(id, resource);
-            difference.changed.push(Changed {
-                id,
-                kind,
-                file,
-                rows: properties.len(),
-                properties,
-            });
+            difference.changed.push(changed(id, resource, properties));
         }
     }
-    let gone = was.iter().filter(|(id, _)| !is.contains_key(*id));
-    difference
-        .removed
-        .extend(gone.map(|(id, resource)| line(id, resource)));
+    let removed = was
+        .into_iter()
+        .map(|(id, resource)| changed(id, resource, Vec::new()));
+    difference.removed.extend(removed);
 }
 
 /// Adds each property that differs, at the deepest level that can be described.
@@ -322,81 +291,46 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// Summarises the changes, and shortens the lists.
 fn finish(difference: &mut Difference) {
+    let mut said = Vec::new();
+    let mut more = Vec::new();
+    let mut cut = |length: usize, one: &str, many: &str| {
+        if length > 0 {
+            said.push(prose::count(length, one, many));
+        }
+        if length > SHOWN {
+            let rest = prose::count(length - SHOWN, one, many);
+            more.push(rest.replacen(' ', " more ", 1));
+        }
+        SHOWN
+    };
     let Difference {
         gained,
         lost,
-        begins,
-        stops,
+        begins: Listed { names: begins, .. },
+        stops: Listed { names: stops, .. },
         added,
         removed,
         changed,
         ..
     } = difference;
-    let parts = [
-        (gained.len(), "permission gained", "permissions gained"),
-        (lost.len(), "permission lost", "permissions lost"),
-        (
-            begins.names.len(),
-            "secret starts to rotate",
-            "secrets start to rotate",
-        ),
-        (
-            stops.names.len(),
-            "secret stops rotating",
-            "secrets stop rotating",
-        ),
-        (added.len(), "resource added", "resources added"),
-        (removed.len(), "resource removed", "resources removed"),
-        (changed.len(), "resource changed", "resources changed"),
-    ];
-    let said = parts.iter().filter(|(number, ..)| *number > 0);
-    let said: Vec<String> = said
-        .map(|(number, one, many)| prose::count(*number, one, many))
-        .collect();
+    gained.truncate(cut(gained.len(), "permission gained", "permissions gained"));
+    lost.truncate(cut(lost.len(), "permission lost", "permissions lost"));
+    begins.truncate(cut(
+        begins.len(),
+        "secret starts to rotate",
+        "secrets start to rotate",
+    ));
+    stops.truncate(cut(
+        stops.len(),
+        "secret stops rotating",
+        "secrets stop rotating",
+    ));
+    added.truncate(cut(added.len(), "resource added", "resources added"));
+    removed.truncate(cut(removed.len(), "resource removed", "resources removed"));
+    changed.truncate(cut(changed.len(), "resource changed", "resources changed"));
     difference.none = said.is_empty();
     difference.summary = prose::words(said.iter().map(String::as_str), "and");
-    let mut more = Vec::new();
-    let mut cut = |length: usize, one: &str, many: &str| {
-        if length > SHOWN {
-            more.push(prose::count(length - SHOWN, one, many));
-        }
-        SHOWN
-    };
-    gained.truncate(cut(
-        gained.len(),
-        "more permission gained",
-        "more permissions gained",
-    ));
-    lost.truncate(cut(
-        lost.len(),
-        "more permission lost",
-        "more permissions lost",
-    ));
-    begins.names.truncate(cut(
-        begins.names.len(),
-        "more secret that starts to rotate",
-        "more secrets that start to rotate",
-    ));
-    stops.names.truncate(cut(
-        stops.names.len(),
-        "more secret that stops rotating",
-        "more secrets that stop rotating",
-    ));
-    added.truncate(cut(
-        added.len(),
-        "more resource added",
-        "more resources added",
-    ));
-    removed.truncate(cut(
-        removed.len(),
-        "more resource removed",
-        "more resources removed",
-    ));
-    changed.truncate(cut(
-        changed.len(),
-        "more resource changed",
-        "more resources changed",
-    ));
     difference.more = more;
 }

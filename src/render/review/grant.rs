@@ -3,12 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use super::grouping::is_of_secrets;
 use super::permission;
-use super::prose::Prose;
-use super::sentence::{self, SentenceContext};
+use super::sentence::{self, Sentence, SentenceContext};
 use super::subject::Holder;
 use crate::render::document::Document;
 use crate::render::statement::{Condition, Principal, Statement};
@@ -19,13 +16,6 @@ use crate::render::statement::{Condition, Principal, Statement};
 pub struct Grant {
     holder: Holder,
     statement: Statement,
-}
-
-/// A permission that only one of two renderings has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PermissionChange {
-    pub prose: Prose,
-    pub risks: Vec<&'static str>,
 }
 
 /// Returns the grants in the documents of a stack.
@@ -99,7 +89,7 @@ fn by_secret(conditions: &[Condition]) -> Vec<Vec<Condition>> {
 pub fn tell<'a>(
     grants: impl IntoIterator<Item = &'a Grant>,
     setting: &SentenceContext,
-) -> Vec<PermissionChange> {
+) -> Vec<Sentence> {
     let grants = grants.into_iter().cloned().collect::<Vec<_>>();
     let grants = join(grants, |one| &mut one.statement.actions);
     let grants = join(grants, |one| &mut one.statement.resources);
@@ -108,9 +98,9 @@ pub fn tell<'a>(
     let grants = join_users(grants);
     let told = grants.iter().map(|one| {
         let said = sentence::sentence(&one.holder, &one.statement, setting, false);
-        PermissionChange {
+        Sentence {
             prose: said.prose.capitalised(),
-            risks: said.risks,
+            ..said
         }
     });
     told.collect()

@@ -9,31 +9,21 @@ use super::subject::Holder;
 use crate::render::statement::{Condition, Statement};
 use crate::render::tree::Value;
 
-/// One statement and its origin.
-pub struct Source<'tree> {
-    pub holder: Holder,
-    pub statement: Statement,
-    pub value: &'tree Value,
-    pub file: String,
-    pub stack: usize,
-    /// The number of other stacks that have the same statement with their own names. Those
-    /// statements are not parsed.
-    pub unread: usize,
-}
-
-/// A group of similar statements.
+/// A group of similar statements. Initially, each statement is a group of its own.
 pub struct StatementGroup<'tree> {
     pub holder: Holder,
     pub statement: Statement,
     pub value: &'tree Value,
     pub files: Vec<String>,
     pub stacks: BTreeSet<usize>,
+    /// How many other stacks have the same statement with their own names. Those statements are
+    /// not parsed.
     pub unread: usize,
 }
 
 /// Groups the statements.
-pub fn gather(sources: Vec<Source<'_>>) -> Vec<StatementGroup<'_>> {
-    let similar = gathered(sources, GroupKey::whatever_the_resources);
+pub fn gather(similar: Vec<StatementGroup<'_>>) -> Vec<StatementGroup<'_>> {
+    let similar = gathered(similar, GroupKey::whatever_the_resources);
     gathered(similar, GroupKey::whatever_the_secrets)
 }
 
@@ -96,48 +86,29 @@ pub fn is_of_secrets(condition: &Condition) -> bool {
     condition.key == "kms:EncryptionContext:SecretARN"
 }
 
-impl<'tree> From<Source<'tree>> for StatementGroup<'tree> {
-    fn from(source: Source<'tree>) -> Self {
-        Self {
-            holder: source.holder,
-            statement: source.statement,
-            value: source.value,
-            files: vec![source.file],
-            stacks: BTreeSet::from([source.stack]),
-            unread: source.unread,
-        }
-    }
-}
-
 /// Groups statements of the same shape, in the order of their first occurrence.
-fn gathered<'tree>(
-    sources: Vec<impl Into<StatementGroup<'tree>>>,
+fn gathered(
+    similar: Vec<StatementGroup<'_>>,
     shape: impl Fn(&Holder, &Statement) -> Option<GroupKey>,
-) -> Vec<StatementGroup<'tree>> {
+) -> Vec<StatementGroup<'_>> {
     let mut places: BTreeMap<GroupKey, usize> = BTreeMap::new();
-    let mut gathered: Vec<StatementGroup<'tree>> = Vec::new();
-    for source in sources {
-        let one: StatementGroup<'tree> = source.into();
+    let mut gathered: Vec<StatementGroup<'_>> = Vec::new();
+    for one in similar {
         let Some(shape) = shape(&one.holder, &one.statement) else {
             gathered.push(one);
             continue;
         };
-        let place = places.entry(shape);
-        match place {
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(gathered.len());
-                gathered.push(one);
-            }
-            std::collections::btree_map::Entry::Occupied(held) => {
-                let held = &mut gathered[*held.get()];
-                held.files.extend(one.files);
-                held.stacks.extend(one.stacks);
-                held.statement.resources.extend(one.statement.resources);
-                let pairs = held.statement.conditions.iter_mut();
-                for (held, more) in pairs.zip(one.statement.conditions) {
-                    held.values.extend(more.values);
-                }
-            }
+        let place = *places.entry(shape).or_insert(gathered.len());
+        let Some(held) = gathered.get_mut(place) else {
+            gathered.push(one);
+            continue;
+        };
+        held.files.extend(one.files);
+        held.stacks.extend(one.stacks);
+        held.statement.resources.extend(one.statement.resources);
+        let pairs = held.statement.conditions.iter_mut();
+        for (held, more) in pairs.zip(one.statement.conditions) {
+            held.values.extend(more.values);
         }
     }
     for one in &mut gathered {

@@ -1,68 +1,29 @@
 //! The head of the page: its subject, and whether anything needs attention.
 
-use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::checks::Checks;
 use super::difference::Difference;
 use super::{expense, prose};
 use crate::cost::Estimate;
-use crate::render::Rendered;
-
-/// The head.
-#[derive(Serialize)]
-pub struct Head {
-    name: String,
-    place: String,
-    lede: String,
-    figures: Vec<Figure>,
-    verdict: Vec<Verdict>,
-    contents: Vec<HeadEntry>,
-}
-
-#[derive(Serialize)]
-struct Figure {
-    what: &'static str,
-    figure: String,
-}
-
-#[derive(Serialize)]
-struct Verdict {
-    class: &'static str,
-    sign: &'static str,
-    href: &'static str,
-    words: String,
-}
-
-#[derive(Serialize)]
-struct HeadEntry {
-    href: &'static str,
-    words: &'static str,
-}
+use crate::render::{Rendered, Strategy, resolve};
 
 /// Returns the head of the page.
 pub fn head(
     stacks: &[Rendered<'_>],
     secrets: usize,
-    resources: usize,
     cost: &Estimate,
     checks: &Checks,
     difference: Option<&Difference>,
-) -> Head {
-    Head {
-        name: name(stacks),
-        place: place(stacks),
-        lede: lede(stacks),
-        figures: figures(stacks.len(), secrets, resources, cost),
-        verdict: verdict(stacks, checks, difference),
-        contents: contents(stacks, difference.is_some()),
-    }
-}
-
-fn name(stacks: &[Rendered<'_>]) -> String {
-    let first = stacks.first();
-    first
-        .map(|one| one.model.fleet.to_string())
-        .unwrap_or_default()
+) -> Json {
+    json!({
+        "name": stacks.first().map_or("", |one| one.model.fleet.as_str()),
+        "place": place(stacks),
+        "lede": lede(stacks),
+        "figures": figures(stacks, secrets, cost),
+        "verdict": verdict(stacks, checks, difference),
+        "contents": contents(stacks, difference.is_some()),
+    })
 }
 
 fn place(stacks: &[Rendered<'_>]) -> String {
@@ -78,9 +39,11 @@ fn place(stacks: &[Rendered<'_>]) -> String {
 
 /// Returns the number of access keys and database passwords.
 fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
-    let models = || stacks.iter().map(|one| one.model);
-    let keys = models().map(|model| model.access_keys().count()).sum();
-    (keys, models().map(|model| model.databases().count()).sum())
+    let entries = stacks.iter().flat_map(|one| &one.model.entries);
+    let (keys, databases): (Vec<Strategy>, Vec<Strategy>) = entries
+        .map(Strategy::for_entry)
+        .partition(|strategy| *strategy == Strategy::AccessKeys);
+    (keys.len(), databases.len())
 }
 
 fn lede(stacks: &[Rendered<'_>]) -> String {
@@ -111,90 +74,68 @@ fn lede(stacks: &[Rendered<'_>]) -> String {
     }
 }
 
-fn figures(stacks: usize, secrets: usize, resources: usize, cost: &Estimate) -> Vec<Figure> {
+/// Returns the most important numbers.
+fn figures(stacks: &[Rendered<'_>], secrets: usize, cost: &Estimate) -> Vec<Json> {
+    let of_secrets = match secrets {
+        1 => "secret, of one user",
+        _ => "secrets, each of one user",
+    };
+    let total = format!("{} {}", expense::total(cost), cost.currency);
+    let resources = stacks
+        .iter()
+        .map(|one| resolve::resources(&one.tree).count());
     let mut figures = vec![
-        (
-            if secrets == 1 {
-                "secret, of one user"
-            } else {
-                "secrets, each of one user"
-            },
-            prose::number(secrets),
-        ),
-        ("resources", prose::number(resources)),
+        (of_secrets, prose::number(secrets)),
+        ("resources", prose::number(resources.sum())),
+        ("per month, estimated", total),
     ];
-    if stacks > 1 {
-        figures.insert(0, ("stacks", prose::number(stacks)));
+    if stacks.len() > 1 {
+        figures.insert(0, ("stacks", prose::number(stacks.len())));
     }
-    figures.push((
-        "per month, estimated",
-        format!("{} {}", expense::total(cost), cost.currency),
-    ));
-    let figure = |(what, figure)| Figure { what, figure };
+    let figure = |(what, figure)| json!({ "what": what, "figure": figure });
     figures.into_iter().map(figure).collect()
 }
 
-fn verdict(
-    stacks: &[Rendered<'_>],
-    checks: &Checks,
-    difference: Option<&Difference>,
-) -> Vec<Verdict> {
-    let mut verdict = vec![Verdict {
-        class: "good",
-        sign: "✓",
-        href: "passed",
-        words: format!(
-            "{} passed",
-            prose::count(checks.passed(), "check", "checks")
-        ),
-    }];
-    if checks.warnings() > 0 {
-        verdict.push(Verdict {
-            class: "warn",
-            sign: "!",
-            href: "warnings",
-            words: prose::count(checks.warnings(), "warning", "warnings"),
-        });
-    }
-    if checks.accepted() > 0 {
-        verdict.push(Verdict {
-            class: "warn",
-            sign: "≈",
-            href: "exceptions",
-            words: format!(
-                "{} accepted, with reasons",
-                prose::count(checks.accepted(), "exception", "exceptions")
-            ),
-        });
-    }
+/// Returns the results, each with a link to the section that explains it.
+fn verdict(stacks: &[Rendered<'_>], checks: &Checks, difference: Option<&Difference>) -> Vec<Json> {
+    let passed = prose::count(checks.passed(), "check passed", "checks passed");
+    let mut verdict = vec![("good", "✓", "passed", passed)];
     let overlaid = stacks.first().map_or(0, |one| one.overlaid.len());
-    if overlaid > 0 {
-        verdict.push(Verdict {
-            class: "warn",
-            sign: "!",
-            href: "templates",
-            words: format!(
-                "{} of your own",
-                prose::count(overlaid, "template", "templates")
-            ),
-        });
+    let remarkable = [
+        (checks.warnings(), "!", "warnings", ["warning", "warnings"]),
+        (
+            checks.accepted(),
+            "≈",
+            "exceptions",
+            [
+                "exception accepted, with reasons",
+                "exceptions accepted, with reasons",
+            ],
+        ),
+        (
+            overlaid,
+            "!",
+            "templates",
+            ["template of your own", "templates of your own"],
+        ),
+    ];
+    for (count, sign, href, [one, many]) in remarkable {
+        if count > 0 {
+            verdict.push(("warn", sign, href, prose::count(count, one, many)));
+        }
     }
-    if let Some(difference) = difference {
-        let gained = difference.gained.len();
-        verdict.push(Verdict {
-            class: if gained > 0 { "warn" } else { "good" },
-            sign: if gained > 0 { "+" } else { "=" },
-            href: "changes",
-            words: match gained {
-                0 => "no permission gained".to_owned(),
-                more => format!("{} gained", prose::count(more, "permission", "permissions")),
-            },
-        });
-    }
-    verdict
+    verdict.extend(difference.map(|difference| match difference.gained.len() {
+        0 => ("good", "=", "changes", "no permission gained".to_owned()),
+        more => {
+            let gained = prose::count(more, "permission gained", "permissions gained");
+            ("warn", "+", "changes", gained)
+        }
+    }));
+    let entry = |(class, sign, href, words)| json!({ "class": class, "sign": sign, "href": href, "words": words });
+    verdict.into_iter().map(entry).collect()
 }
 
-fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<HeadEntry> {
+fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<Json> {
     let changes = ("changes", "What changed");
     let sections = [
         ("picture", "Access between resources"),
@@ -218,6 +159,6 @@ fn contents(stacks: &[Rendered<'_>], compared: bool) -> Vec<HeadEntry> {
         false => contents.push(changes),
     }
     contents.extend([("resources", "Resources"), ("verify", "How to verify")]);
-    let entry = |(href, words)| HeadEntry { href, words };
+    let entry = |(href, words)| json!({ "href": href, "words": words });
     contents.into_iter().map(entry).collect()
 }

@@ -2,51 +2,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::arrangement::Arrangement;
 use super::prose;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve};
 
-/// A resource that exists once per stack.
-#[derive(Debug, Serialize)]
-pub struct Resource {
-    pub id: String,
-    pub kind: String,
-    pub purpose: String,
-    /// The number of stacks that have it, if there are several.
-    pub stacks: Option<String>,
-}
-
-/// Resources that exist once per secret.
-#[derive(Debug, Serialize)]
-pub struct PerSecret {
-    pub kind: &'static str,
-    pub purpose: &'static str,
-    pub count: String,
-}
-
-/// All resources.
-#[derive(Debug, Serialize)]
-pub struct Inventory {
-    pub resources: Vec<Resource>,
-    pub per_secret: Vec<PerSecret>,
-    #[serde(skip)]
-    pub total: usize,
-}
-
-/// Returns the resources of the stacks.
-pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> Inventory {
+/// Returns the resources of the stacks: those that exist once per stack, and those that exist
+/// once per secret.
+pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> Json {
     let rows = arrangements.iter().flat_map(|one| &one.rows);
     let ids: HashSet<&str> = rows.flat_map(|row| row.ids.split(' ')).collect();
     let mut order: Vec<(&str, &str, String)> = Vec::new();
     let mut spread: BTreeMap<(&str, String), usize> = BTreeMap::new();
     let mut of_entries: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut total = 0;
     for rendered in stacks {
         for (id, resource) in resolve::resources(&rendered.tree) {
-            total += 1;
             let kind = resolve::type_of(resource);
             if ids.contains(id) {
                 *of_entries.entry(kind).or_insert(0) += 1;
@@ -61,29 +33,22 @@ pub fn inventory(stacks: &[Rendered<'_>], arrangements: &[Arrangement<'_>]) -> I
         }
     }
     let several = stacks.len() > 1;
-    let resources = order.into_iter().map(|(id, kind, purpose)| Resource {
-        stacks: several.then(|| prose::number(spread[&(id, purpose.clone())])),
-        id: id.to_owned(),
-        kind: kind.to_owned(),
-        purpose,
+    let resources = order.into_iter().map(|(id, kind, purpose)| {
+        let held = several.then(|| prose::number(spread[&(id, purpose.clone())]));
+        json!({ "id": id, "kind": kind, "purpose": purpose, "stacks": held })
     });
-    Inventory {
-        resources: resources.collect(),
-        per_secret: PER_SECRET
-            .iter()
-            .filter_map(|(kind, purpose)| {
-                Some(PerSecret {
-                    kind,
-                    purpose: match *kind {
-                        SECRET => secret_purpose(stacks),
-                        _ => purpose,
-                    },
-                    count: prose::number(*of_entries.get(kind)?),
-                })
-            })
-            .collect(),
-        total,
-    }
+    let per_secret = PER_SECRET.iter().filter_map(|(kind, purpose)| {
+        let count = prose::number(*of_entries.get(kind)?);
+        let purpose = match *kind {
+            SECRET => secret_purpose(stacks),
+            _ => purpose,
+        };
+        Some(json!({ "kind": kind, "purpose": purpose, "count": count }))
+    });
+    json!({
+        "resources": resources.collect::<Vec<_>>(),
+        "per_secret": per_secret.collect::<Vec<_>>(),
+    })
 }
 
 const SECRET: &str = "AWS::SecretsManager::Secret";
@@ -148,37 +113,7 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
             Some(days) => return format!("Keeps the log of the {function} for {days} days."),
             None => "Keeps the log of the function.",
         },
-        "AWS::IAM::RolePolicy" if of_databases => match id.trim_start_matches("Database") {
-            "FunctionRoleLog" => "Lets the database function write its log.",
-            "FunctionRolePasswords" => "Lets the database function generate passwords.",
-            "FunctionRoleNetwork" => "Lets Lambda connect the database function to the VPC.",
-            "FunctionRoleNotItsCode" => {
-                "Denies the code of the database function access to network interfaces."
-            }
-            "FunctionRoleSecrets" => "Lets the database function rotate its secrets.",
-            "FunctionRoleAdministrators" => {
-                "Lets the database function read the administrators’ secrets."
-            }
-            policy if policy.starts_with("FunctionRoleKey") => {
-                "Lets the database function use the KMS key of its secrets."
-            }
-            _ => "A policy of the execution role of the database function.",
-        },
-        "AWS::IAM::RolePolicy" => match id {
-            "FunctionRoleLog" => "Lets the function write its log.",
-            "FunctionRoleSecrets" => "Lets the function rotate the stack’s secrets.",
-            "FunctionRoleAdministrators" => "Lets the function read the administrators’ secrets.",
-            "FunctionRoleUsers" => {
-                "Lets the function manage the access keys of the users with `rotate_as: role`."
-            }
-            "FunctionRoleRecords" => {
-                "Lets the function record the keys that it rotates in tags of the users."
-            }
-            _ if id.starts_with("FunctionRoleKey") => {
-                "Lets the function use the KMS key of the secrets."
-            }
-            _ => "A policy of the execution role of the function.",
-        },
+        "AWS::IAM::RolePolicy" => return policy_purpose(id, function),
         "AWS::KMS::Alias" => "An alias of the KMS key.",
         "AWS::SNS::Topic" => "Receives the alarms.",
         "AWS::SNS::TopicPolicy" => "Lets the alarms and the rules publish to the topic.",
@@ -193,6 +128,47 @@ fn purpose(id: &str, kind: &str, resource: &Value) -> String {
         _ => "",
     };
     said.to_owned()
+}
+
+/// The purposes of the policies of a function's role, by what their logical IDs contain after
+/// the role's. `{}` stands for the function.
+const POLICIES: [(&str, &str); 9] = [
+    ("Log", "Lets the {} write its log."),
+    ("Passwords", "Lets the {} generate passwords."),
+    ("Network", "Lets Lambda connect the {} to the VPC."),
+    (
+        "NotItsCode",
+        "Denies the code of the {} access to network interfaces.",
+    ),
+    ("Secrets", "Lets the {} rotate its secrets."),
+    (
+        "Administrators",
+        "Lets the {} read the administrators’ secrets.",
+    ),
+    (
+        "Users",
+        "Lets the {} manage the access keys of the users with `rotate_as: role`.",
+    ),
+    (
+        "Records",
+        "Lets the {} record the keys that it rotates in tags of the users.",
+    ),
+    ("Key", "Lets the {} use the KMS key of its secrets."),
+];
+
+fn policy_purpose(id: &str, function: &str) -> String {
+    let policy = id.trim_start_matches("Database");
+    let policy = policy.strip_prefix("FunctionRole").unwrap_or_default();
+    let known = POLICIES.iter().find(|(name, _)| match *name {
+        // The digest of the key's ARN may follow.
+        "Key" => policy.starts_with(name),
+        name => policy == name,
+    });
+    let purpose = known.map_or(
+        "A policy of the execution role of the {}.",
+        |(_, purpose)| purpose,
+    );
+    purpose.replace("{}", function)
 }
 
 fn sentence(text: &str) -> String {

@@ -31,20 +31,19 @@ use std::collections::BTreeMap;
 
 use handlebars::{Handlebars, RenderError};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::parallel::{both, parallel};
 use super::{Error, Pins, Rendered, Strategy, TemplateError};
 use crate::bundle::sha256_hex;
 use crate::cost::Estimate;
-use arrangement::{Arrangement, Rota};
+use arrangement::Arrangement;
 pub use checks::Checks;
-use inventory::Inventory;
 pub use permission::ExternalPolicy;
-use picture::Picture;
 use sentence::SentenceContext;
 pub use subject::Holder;
 pub use template::registry;
+use template::text;
 
 /// The name of the page's file.
 pub const FILE: &str = "review.html";
@@ -83,57 +82,8 @@ pub struct Content<'a> {
     pub before: Option<&'a Baseline>,
 }
 
-#[derive(Serialize)]
-struct PictureSection {
-    this_stack: &'static str,
-    picture: Picture,
-}
-
-#[derive(Serialize)]
-struct SecretsSection<'a> {
-    words: String,
-    several: bool,
-    arrangements: &'a [Arrangement<'a>],
-    pins: Vec<PinFile>,
-    more_pins: String,
-}
-
-/// The pins of one function: the file for review, and the path in the package.
-#[derive(Serialize)]
-struct PinFile {
-    file: String,
-    handler: String,
-}
-
 /// The maximum number of pins files that the page lists. A large fleet has one for each stack.
 const PIN_FILES: usize = 20;
-
-#[derive(Serialize)]
-struct CalendarSection {
-    any_rate: bool,
-    rotas: Vec<Rota>,
-}
-
-#[derive(Serialize)]
-struct ResourcesSection<'a> {
-    /// The overlay templates.
-    overlaid: &'a [String],
-    the_stack: &'static str,
-    several: bool,
-    inventory: Inventory,
-}
-
-#[derive(Serialize)]
-struct VerifySection {
-    files: Vec<FileDigest>,
-    more_files: String,
-}
-
-#[derive(Serialize)]
-struct FileDigest {
-    path: String,
-    sha256: String,
-}
 
 /// Returns the page.
 ///
@@ -167,89 +117,66 @@ pub fn page(content: Content<'_>) -> Result<String, Error> {
     let rotas = arrangement::rotas(&arrangements);
     let timelines = arrangement::timelines(&arrangements);
     let reach = reach::reach(stacks, &setting.region);
-    let (files, more_files) = digests(files);
     let secrets: usize = arrangements.iter().map(|one| one.rows.len()).sum();
     let several = stacks.len() > 1;
-    let head = head::head(
-        stacks,
-        secrets,
-        inventory.total,
-        cost,
-        checks,
-        difference.as_ref(),
-    );
-    let pictured = PictureSection {
-        this_stack: if several {
-            "these stacks create"
-        } else {
-            "this stack creates"
-        },
-        picture,
-    };
-    let (pins, more_pins) = pin_files(stacks)?;
+    let either = |many: &'static str, one: &'static str| if several { many } else { one };
+    let head = head::head(stacks, secrets, cost, checks, difference.as_ref());
+    let pictured = json!({
+        "this_stack": either("these stacks create", "this stack creates"),
+        "picture": picture,
+    });
     let listed = SecretsSection {
-        pins,
-        more_pins,
         words: secrets_words(secrets, arrangements.len()),
+        pins: pin_files(stacks)?,
         several,
         arrangements: &arrangements,
     };
-    let calendar = CalendarSection {
-        any_rate: rotas.iter().any(|rota| rota.rate),
-        rotas,
-    };
-    let made = ResourcesSection {
-        the_stack: if several {
-            "the stacks, for each stack"
-        } else {
-            "the stack"
-        },
-        several,
-        overlaid: stacks.first().map_or(&[], |one| one.overlaid),
-        inventory,
-    };
-    let names = if several {
-        "stack-*.yaml"
-    } else {
-        "stack.yaml"
-    };
+    let calendar = json!({ "any_rate": rotas.iter().any(|rota| rota.rate), "rotas": rotas });
+    let made = json!({
+        "overlaid": stacks.first().map_or(&[][..], |one| one.overlaid),
+        "the_stack": either("the stacks, for each stack", "the stack"),
+        "several": several,
+        "inventory": inventory,
+    });
+    let end = json!({ "stacks": either("stack-*.yaml", "stack.yaml") });
 
-    let mut parts = vec![part(templates, template::BEGIN, head)];
-    parts.extend(difference.map(|it| part(templates, template::DIFFERENCE, it)));
+    let mut parts = vec![part(templates, text!("begin"), head)];
+    parts.extend(difference.map(|it| part(templates, text!("difference"), it)));
     parts.extend([
-        part(templates, template::PICTURE, pictured),
-        part(
-            templates,
-            template::PERMISSIONS,
-            json!({ "groups": groups }),
-        ),
-        part(templates, template::SECRETS, listed),
-        part(templates, template::CALENDAR, calendar),
+        part(templates, text!("picture"), pictured),
+        part(templates, text!("permissions"), json!({ "groups": groups })),
+        part(templates, text!("secrets"), listed),
+        part(templates, text!("calendar"), calendar),
     ]);
     if !timelines.is_empty() {
         let timelines = json!({ "timelines": timelines });
-        parts.push(part(templates, template::OLD_KEY, timelines));
+        parts.push(part(templates, text!("old-key"), timelines));
     }
-    parts.extend(reach.map(|it| part(templates, template::DATABASES, it)));
+    parts.extend(reach.map(|it| part(templates, text!("databases"), it)));
     parts.extend([
-        part(templates, template::COST, expense::expense(cost)),
-        part(templates, template::CHECKS, checks),
+        part(templates, text!("cost"), expense::expense(cost)),
+        part(templates, text!("checks"), checks),
     ]);
     if before.is_none() {
-        parts.push(part(templates, template::NO_DIFFERENCE, json!({})));
+        parts.push(part(templates, text!("no-difference"), json!({})));
     }
     parts.extend([
-        part(templates, template::RESOURCES, made),
-        part(
-            templates,
-            template::VERIFY,
-            VerifySection { files, more_files },
-        ),
-        part(templates, template::END, json!({ "stacks": names })),
+        part(templates, text!("resources"), made),
+        part(templates, text!("verify"), digests(files)),
+        part(templates, text!("end"), end),
     ]);
     let parts = parallel(&parts, |fill| fill());
     let page: Result<String, RenderError> = parts.into_iter().collect();
     Ok(page.map_err(TemplateError::from)?)
+}
+
+/// The section about the secrets, of which there may be thousands.
+#[derive(Serialize)]
+struct SecretsSection<'a> {
+    words: String,
+    pins: Json,
+    several: bool,
+    arrangements: &'a [Arrangement<'a>],
 }
 
 type Part<'a> = Box<dyn Fn() -> Result<String, RenderError> + Sync + 'a>;
@@ -265,37 +192,31 @@ fn part<'a>(
 
 fn setting(stacks: &[Rendered<'_>]) -> SentenceContext {
     let first = stacks.first();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     SentenceContext {
-        stack: first
-            .map(|one| one.model.stack.to_string())
-            .unwrap_or_default(),
-        account: first
-            .map(|one| one.resolver.account().to_owned())
-            .unwrap_or_default(),
-        region: first
-            .map(|one| one.resolver.region().to_owned())
-            .unwrap_or_default(),
+        stack: text(first.map(|one| one.model.stack.as_str())),
+        account: text(first.map(|one| one.resolver.account())),
+        region: text(first.map(|one| one.resolver.region())),
     }
 }
 
-/// Returns the pins files, and a note about those that are omitted.
-fn pin_files(stacks: &[Rendered<'_>]) -> Result<(Vec<PinFile>, String), Error> {
+/// Returns the pins of each function: the file for review, the path in the package, and a note
+/// about those that are omitted.
+fn pin_files(stacks: &[Rendered<'_>]) -> Result<Json, Error> {
     let mut files = Vec::new();
     for stack in stacks {
         for strategy in Strategy::of(stack.model) {
-            files.push(PinFile {
-                file: Pins::file(stack.prefix, strategy),
-                handler: Pins::of(stack.model, strategy)?.path,
-            });
+            let file = Pins::file(stack.prefix, strategy);
+            let handler = Pins::of(stack.model, strategy)?.path;
+            files.push(json!({ "file": file, "handler": handler }));
         }
     }
-    let more = files.len().saturating_sub(PIN_FILES);
-    files.truncate(PIN_FILES);
-    let words = match more {
+    let more = match files.len().saturating_sub(PIN_FILES) {
         0 => String::new(),
         more => format!("And {} more, one for each function.", prose::number(more)),
     };
-    Ok((files, words))
+    files.truncate(PIN_FILES);
+    Ok(json!({ "files": files, "more": more }))
 }
 
 fn secrets_words(secrets: usize, arrangements: usize) -> String {
@@ -314,17 +235,17 @@ fn secrets_words(secrets: usize, arrangements: usize) -> String {
 }
 
 /// Returns the digests of the files, and a note about those that are omitted.
-fn digests(files: &BTreeMap<String, String>) -> (Vec<FileDigest>, String) {
+fn digests(files: &BTreeMap<String, String>) -> Json {
     let all = files.len() <= SHOWN_FILES;
     let is_stack = |path: &str| path.starts_with("stack");
     let excerpt: Vec<(&String, &String)> = files
         .iter()
         .filter(|(path, _)| all || is_stack(path))
         .collect();
-    let digests = parallel(&excerpt, |(path, text)| FileDigest {
-        path: (*path).clone(),
-        sha256: sha256_hex(text.as_bytes()),
-    });
+    let digests = parallel(
+        &excerpt,
+        |(path, text)| json!({ "path": path, "sha256": sha256_hex(text.as_bytes()) }),
+    );
     let more = match files.keys().filter(|path| !is_stack(path)).count() {
         _ if all => String::new(),
         more => format!(
@@ -332,5 +253,5 @@ fn digests(files: &BTreeMap<String, String>) -> (Vec<FileDigest>, String) {
             prose::number(more)
         ),
     };
-    (digests, more)
+    json!({ "files": digests, "more_files": more })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::grouping::{self, Source, StatementGroup};
+use super::grouping::{self, StatementGroup};
 use super::prose::Prose;
 use super::sentence::{self, SentenceContext};
 use super::subject::Holder;
@@ -193,7 +193,7 @@ fn group_of(holder: &Holder) -> &'static str {
 fn sources<'tree>(
     stacks: &'tree [Rendered<'_>],
     beside: &'tree [ExternalPolicy],
-) -> Result<Vec<Source<'tree>>, UnknownEffect> {
+) -> Result<Vec<StatementGroup<'tree>>, UnknownEffect> {
     let mut sources = Vec::new();
     // Users' policies differ only in the user, and there may be thousands of them.
     let mut users: Vec<(&Document, usize, String, Vec<String>)> = Vec::new();
@@ -240,12 +240,12 @@ fn sources<'tree>(
                 }
                 similar.insert(key, sources.len());
             }
-            sources.push(Source {
+            sources.push(StatementGroup {
                 holder: one.holder.clone(),
                 statement: statement::read(value)?,
                 value,
-                file: one.file.clone(),
-                stack: index % stacks.len().max(1),
+                files: vec![one.file.clone()],
+                stacks: BTreeSet::from([index % stacks.len().max(1)]),
                 unread: 0,
             });
         }
@@ -274,16 +274,16 @@ fn add<'tree>(
     holder: Holder,
     file: &str,
     stack: usize,
-    sources: &mut Vec<Source<'tree>>,
+    sources: &mut Vec<StatementGroup<'tree>>,
 ) {
     let values = statement::values(&document.body);
     for (statement, value) in document.statements.iter().zip(values) {
-        sources.push(Source {
+        sources.push(StatementGroup {
             holder: holder.clone(),
             statement: statement.clone(),
             value,
-            file: file.to_owned(),
-            stack,
+            files: vec![file.to_owned()],
+            stacks: BTreeSet::from([stack]),
             unread: 0,
         });
     }

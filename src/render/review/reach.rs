@@ -3,37 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::prose::{self, Prose};
-use crate::model::{Database, Engine, EntryOf, OldKey};
+use crate::model::{Database, Engine, Entry, EntryOf, OldKey};
 use crate::render::Rendered;
 
-/// The section.
-#[derive(Debug, Serialize)]
-pub struct Reach {
-    /// The function's network.
-    place: Prose,
-    /// The endpoints that it must reach from there.
-    ways: Vec<RequiredEndpoint>,
-    /// The states of a password during a change, step by step.
-    steps: Vec<Prose>,
-    /// How long only clients that read the secret again can log in.
-    gap: Vec<Prose>,
-}
-
-/// An endpoint that the function must reach.
-#[derive(Debug, Serialize)]
-struct RequiredEndpoint {
-    to: Prose,
-    by: Prose,
-}
-
-/// Returns the section, if there are databases.
-pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
+/// Returns the section, if there are databases: the function's network, the endpoints that it
+/// must reach from there, and what happens during the change of a password.
+pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Json> {
     let databases: Vec<EntryOf<'_, Database>> = stacks
         .iter()
-        .flat_map(|rendered| rendered.model.databases())
+        .flat_map(|rendered| &rendered.model.entries)
+        .filter_map(Entry::as_database)
         .collect();
     let network = &stacks.first()?.model.network;
     if databases.is_empty() {
@@ -69,41 +51,33 @@ pub fn reach(stacks: &[Rendered<'_>], region: &str) -> Option<Reach> {
         true => "the routes and security groups of the VPC, where the host name must resolve",
         false => "the Internet; a private address is not reachable",
     };
-    let mut ways = vec![RequiredEndpoint {
-        to: servers,
-        by: Prose::words(server_way),
-    }];
+    let mut ways = vec![json!({ "to": servers, "by": Prose::words(server_way) })];
     if network.is_in_vpc() {
-        ways.push(RequiredEndpoint {
-            to: Prose::words("Secrets Manager, ").code(format!("secretsmanager.{region}.amazonaws.com")),
-            by: Prose::words(
+        let host = format!("secretsmanager.{region}.amazonaws.com");
+        ways.push(json!({
+            "to": Prose::words("Secrets Manager, ").code(host),
+            "by": Prose::words(
                 "an interface endpoint of the VPC with private DNS, or a NAT gateway. The stack creates neither, and without one, every rotation times out",
             ),
-        });
+        }));
     }
-    Some(Reach {
-        place,
-        ways,
-        steps: steps(),
-        gap: gap(&databases),
-    })
+    let steps = STEPS.map(Prose::marked);
+    Some(json!({ "place": place, "ways": ways, "steps": steps, "gap": gap(&databases) }))
 }
 
 fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
 }
 
-fn steps() -> Vec<Prose> {
-    [
-        "Secrets Manager generates a random password. The function stores it as `AWSPENDING`, and leaves all other fields unchanged.",
-        "The function tries to log in with the pending password, in case the server has it already. Otherwise, it logs in with the current password, and changes the password of the user to the pending one. It connects only to the engine, host, and port that its pins name.",
-        "It logs in with the pending password, and runs a query.",
-        "It moves `AWSCURRENT` to the new password. `AWSPREVIOUS` is then on the old one.",
-    ]
-    .map(Prose::marked)
-    .to_vec()
-}
+/// The states of a password during a change, step by step.
+const STEPS: [&str; 4] = [
+    "Secrets Manager generates a random password. The function stores it as `AWSPENDING`, and leaves all other fields unchanged.",
+    "The function tries to log in with the pending password, in case the server has it already. Otherwise, it logs in with the current password, and changes the password of the user to the pending one. It connects only to the engine, host, and port that its pins name.",
+    "It logs in with the pending password, and runs a query.",
+    "It moves `AWSCURRENT` to the new password. `AWSPREVIOUS` is then on the old one.",
+];
 
+/// Returns how long only clients that read the secret again can log in.
 fn gap(databases: &[EntryOf<'_, Database>]) -> Vec<Prose> {
     let voids = databases.iter().any(|one| one.kind.engine != Engine::MySql);
     let keeps = databases.iter().any(|one| one.kind.engine == Engine::MySql);

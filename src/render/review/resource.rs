@@ -6,9 +6,7 @@ use super::prose::{self, LISTED, Prose};
 use super::sentence::SentenceContext;
 use super::subject;
 use crate::render::Strategy;
-
-/// The suffix that Secrets Manager adds to a name in an ARN.
-const SUFFIX: &str = "-??????";
+use crate::render::arn::{self, SUFFIX};
 
 /// A resource that an ARN names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +121,7 @@ pub fn named_resource<'arn>(
             wildcard: Some(Wildcard::Everything),
         };
     }
-    let Some([_, service, region, account, resource]) = parts(arn) else {
+    let Some([_, service, region, account, resource]) = arn::parts(arn) else {
         return of(ResourceKind::Other, arn);
     };
     let elsewhere = |setting: &SentenceContext| {
@@ -171,28 +169,6 @@ pub fn named_resource<'arn>(
         Some((kind, name)) => of(kind, name),
         None => of(ResourceKind::Other, arn),
     }
-}
-
-/// Returns the parts of an ARN after `arn:`: the partition, service, Region, account, and
-/// resource. Each may be a reference such as `${AWS::AccountId}`.
-pub fn parts(arn: &str) -> Option<[&str; 5]> {
-    let rest = arn.strip_prefix("arn:")?;
-    let mut parts = [""; 5];
-    let (mut part, mut begin, mut inside) = (0, 0, false);
-    let bytes = rest.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'{' if at > 0 && bytes[at - 1] == b'$' => inside = true,
-            b'}' => inside = false,
-            b':' if !inside && part < 4 => {
-                parts[part] = &rest[begin..at];
-                (part, begin) = (part + 1, at + 1);
-            }
-            _ => {}
-        }
-    }
-    parts[4] = &rest[begin..];
-    (part == 4).then_some(parts)
 }
 
 fn wildcard(name: &str, stack: &str) -> Option<Wildcard> {

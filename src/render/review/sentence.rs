@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::prose::Prose;
 use super::resource::{ResourceKind, Wildcard};
 use super::subject::{self, Holder};
@@ -26,7 +28,7 @@ pub struct SentenceContext {
 const PASSWORDS: &str = "secretsmanager:GetRandomPassword";
 
 /// A statement in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sentence {
     /// The sentence.
     pub prose: Prose,
@@ -194,7 +196,7 @@ fn action_phrases(
             });
         let verbs = &mut parts[place].1;
         let said: Vec<Prose> = match words {
-            Some(words) => words.verb.split('|').map(Prose::words).collect(),
+            Some(words) => words.verbs.iter().copied().map(Prose::words).collect(),
             None => vec![Prose::words("call ").code(name)],
         };
         for verb in said {

@@ -1,9 +1,8 @@
 //! Describes in words who may do something.
 
 use super::prose::{self, LISTED, Prose};
-use super::resource;
-use crate::render::Strategy;
 use crate::render::statement::Principal;
+use crate::render::{Strategy, arn};
 
 /// The resource or principal that a document is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +85,7 @@ pub fn principal(principal: &Principal, account: &str) -> Prose {
 }
 
 fn aws(arn: &str, account: &str) -> Prose {
-    let Some([_, _, _, of, resource]) = resource::parts(arn) else {
+    let Some([_, _, _, of, resource]) = arn::parts(arn) else {
         return Prose::name(arn);
     };
     if let Some(strategy) = role_of(resource) {

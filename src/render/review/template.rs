@@ -14,26 +14,14 @@ use crate::render::template::TemplateError;
 const STYLE: &str = include_str!("../../../templates/review/style.css");
 const SCRIPT: &str = include_str!("../../../templates/review/script.js");
 
+/// Returns the text of a template.
 macro_rules! text {
     ($name:literal) => {
         include_str!(concat!("../../../templates/review/", $name, ".html.hbs"))
     };
 }
 
-pub const BEGIN: &str = text!("begin");
-pub const PICTURE: &str = text!("picture");
-pub const PERMISSIONS: &str = text!("permissions");
-pub const SECRETS: &str = text!("secrets");
-pub const CALENDAR: &str = text!("calendar");
-pub const OLD_KEY: &str = text!("old-key");
-pub const DATABASES: &str = text!("databases");
-pub const COST: &str = text!("cost");
-pub const CHECKS: &str = text!("checks");
-pub const DIFFERENCE: &str = text!("difference");
-pub const NO_DIFFERENCE: &str = text!("no-difference");
-pub const RESOURCES: &str = text!("resources");
-pub const VERIFY: &str = text!("verify");
-pub const END: &str = text!("end");
+pub(super) use text;
 
 /// The templates that the parts of the page include. A template that is included within a line
 /// does not end with a line break.

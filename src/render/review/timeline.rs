@@ -1,17 +1,10 @@
-//! Draws the life of an old key. Time runs downwards in steps, not to scale, and each column is
-//! one possible course of events.
+//! Draws the life of an old key as a table. Time runs downwards in steps, not to scale, and each
+//! column is one possible course of events.
 
 use serde::Serialize;
 
 use super::prose;
 use crate::model::{Duration, OldKey, Retirement};
-
-/// The left edge of the first column.
-const COURSES: u32 = 128;
-const COURSE_WIDTH: u32 = 104;
-const COURSE_GAP: u32 = 8;
-const HEAD: u32 = 44;
-const STEP: u32 = 54;
 
 /// A drawing.
 #[derive(Clone, Debug, Serialize)]
@@ -22,91 +15,69 @@ pub struct Timeline {
     pub letters: String,
     /// The content of the drawing in words.
     pub words: String,
-    /// The size.
-    pub width: u32,
-    pub height: u32,
+    /// The headings of the courses, from left to right.
+    pub courses: Vec<&'static str>,
     /// The moments, from top to bottom.
-    pub marks: Vec<Mark>,
-    /// The courses, from left to right.
-    pub courses: Vec<Course>,
+    pub moments: Vec<Moment>,
 }
 
-/// A moment.
+/// A moment, at which the key changes its state in some courses.
 #[derive(Clone, Debug, Serialize)]
-pub struct Mark {
-    pub y: u32,
-    /// Where its line ends.
-    pub right: u32,
+pub struct Moment {
     pub label: String,
-    pub label_y: u32,
-    pub small: String,
-    pub small_y: u32,
+    /// The setting that determines it, or a remark.
+    pub remark: &'static str,
+    pub states: Vec<State>,
 }
 
-/// A possible course of events.
+/// A state that begins at a moment.
 #[derive(Clone, Debug, Serialize)]
-pub struct Course {
-    pub x: u32,
-    pub middle: u32,
-    pub head: [&'static str; 2],
-    pub spans: Vec<Period>,
-    /// The position of the note that the key is gone before the next rotation.
-    pub gone_y: Option<u32>,
-}
-
-/// A period in which the key is in one state.
-#[derive(Clone, Debug, Serialize)]
-pub struct Period {
-    pub x: u32,
-    pub y: u32,
-    pub width: u32,
-    pub height: u32,
-    pub middle: u32,
-    pub text_y: u32,
-    pub state: &'static str,
+pub struct State {
+    pub class: &'static str,
     pub label: &'static str,
+    /// The number of moments until it ends.
+    pub rows: usize,
 }
 
 const ACTIVE: (&str, &str) = ("active", "active");
 const HELD: (&str, &str) = ("held", "held back");
 const INACTIVE: (&str, &str) = ("inactive", "inactive");
 
+/// A possible course of events: its heading, and the states with the steps at which they begin
+/// and end.
+type Course = (
+    &'static str,
+    Vec<(usize, usize, (&'static str, &'static str))>,
+);
+
 /// Draws what happens to an old key.
-pub fn timeline(old_key: OldKey, arrangements: Vec<String>) -> Timeline {
-    match old_key {
-        OldKey::UntilNextRotation => {
-            let moments = [("replaced".to_owned(), String::new()), next_rotation()];
-            let words = "The old key stays active until the next rotation deletes it.";
-            draw(
-                old_key,
-                arrangements,
-                words.to_owned(),
-                moments.to_vec(),
-                vec![(["in use", "or not"], vec![(0, 1, ACTIVE)])],
-            )
-        }
-        OldKey::After(retirement) => after(old_key, retirement, arrangements),
+pub fn timeline(old_key: OldKey, arrangements: &[&str]) -> Timeline {
+    let (words, moments, courses) = match old_key {
+        OldKey::UntilNextRotation => (
+            "The old key stays active until the next rotation deletes it.".to_owned(),
+            vec![("replaced".to_owned(), "")],
+            vec![("in use or not", vec![(0, 1, ACTIVE)])],
+        ),
+        OldKey::After(retirement) => after(retirement),
+    };
+    Timeline {
+        setting: old_key.to_string(),
+        letters: prose::words(arrangements.iter().copied(), "and"),
+        words,
+        courses: courses.iter().map(|(heading, _)| *heading).collect(),
+        moments: rows(moments, &courses),
     }
 }
 
-fn next_rotation() -> (String, String) {
-    ("next rotation".to_owned(), "always deleted".to_owned())
-}
-
-fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> Timeline {
+fn after(retirement: Retirement) -> (String, Vec<(String, &'static str)>, Vec<Course>) {
     let Retirement {
         deactivate_after,
         delete_after,
         hold_if_used_within,
         force_after,
     } = retirement;
-    let watched = Duration::seconds(delete_after.as_seconds() - deactivate_after.as_seconds());
-    let forced = force_after.map(|force| {
-        (
-            force,
-            Duration::seconds(force.as_seconds() + watched.as_seconds()),
-        )
-    });
+    let watched = delete_after.as_seconds() - deactivate_after.as_seconds();
+    let forced = force_after.map(|force| (force, Duration::seconds(force.as_seconds() + watched)));
     let mut times = vec![Duration::seconds(0), deactivate_after, delete_after];
     times.extend(
         forced
@@ -115,37 +86,21 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
     );
     times.sort();
     times.dedup();
-    let place = |time: Duration| {
-        times
-            .iter()
-            .position(|one| *one == time)
-            .unwrap_or_default()
-    };
-    let label = |time: &Duration| {
+    let place = |time: Duration| times.partition_point(|one| *one < time);
+    let moment = |time: &Duration| {
         let settings = [
             (Some(deactivate_after), "deactivate_after"),
             (Some(delete_after), "delete_after"),
             (force_after, "force_after"),
         ];
-        let named = settings.into_iter().filter(|(at, _)| *at == Some(*time));
-        let named: Vec<&str> = named.map(|(_, name)| name).collect();
-        let said = match (time.as_seconds(), named.is_empty()) {
-            (0, true) => "replaced".to_owned(),
-            (0, false) => "replaced: immediately".to_owned(),
+        let named = settings.into_iter().find(|(at, _)| *at == Some(*time));
+        let label = match (time.as_seconds(), named) {
+            (0, None) => "replaced".to_owned(),
+            (0, Some(_)) => "replaced: immediately".to_owned(),
             _ => format!("after {}", prose::duration(*time)),
         };
-        // Two settings at the same moment would overlap.
-        (
-            said,
-            named
-                .first()
-                .map(|one| (*one).to_owned())
-                .unwrap_or_default(),
-        )
+        (label, named.map_or("", |(_, name)| name))
     };
-    let mut moments: Vec<(String, String)> = times.iter().map(label).collect();
-    moments.push(next_rotation());
-    let end = moments.len() - 1;
     let (off, gone) = (place(deactivate_after), place(delete_after));
     let idle = vec![(0, off, ACTIVE), (off, gone, INACTIVE)];
     let busy = match forced {
@@ -157,7 +112,7 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
                 (force, deleted, INACTIVE),
             ]
         }
-        None => vec![(0, off, ACTIVE), (off, end, HELD)],
+        None => vec![(0, off, ACTIVE), (off, times.len(), HELD)],
     };
     let mut words = match deactivate_after.as_seconds() {
         0 => "A rotation immediately deactivates the key that it replaced".to_owned(),
@@ -182,74 +137,37 @@ fn after(old_key: OldKey, retirement: Retirement, arrangements: Vec<String>) -> 
         None => ", until the next rotation.".to_owned(),
     };
     words += " The next rotation always deletes it.";
-    draw(
-        old_key,
-        arrangements,
-        words,
-        moments,
-        vec![
-            (["not", "in use"], idle),
-            (["in use", "all the time"], busy),
-        ],
-    )
+    let courses = vec![("not in use", idle), ("in use all the time", busy)];
+    (words, times.iter().map(moment).collect(), courses)
 }
 
-type Part = (usize, usize, (&'static str, &'static str));
-
-fn draw(
-    old_key: OldKey,
-    arrangements: Vec<String>,
-    words: String,
-    moments: Vec<(String, String)>,
-    courses: Vec<([&'static str; 2], Vec<Part>)>,
-) -> Timeline {
-    let many_moments = moments.len();
-    let steps = u32::try_from(many_moments).unwrap_or(u32::MAX);
-    let many = u32::try_from(courses.len()).unwrap_or(u32::MAX);
-    let width = COURSES + many * (COURSE_WIDTH + COURSE_GAP);
-    let at = |step: usize| HEAD + 10 + u32::try_from(step).unwrap_or(u32::MAX) * STEP;
-    let marks = moments
-        .into_iter()
-        .enumerate()
-        .map(|(step, (label, small))| Mark {
-            y: at(step),
-            right: width - COURSE_GAP,
-            label,
-            label_y: at(step) - 5,
-            small,
-            small_y: at(step) + 14,
+/// Returns the moments with the states that begin there. The last one is the next rotation.
+fn rows(mut moments: Vec<(String, &'static str)>, courses: &[Course]) -> Vec<Moment> {
+    moments.push(("next rotation".to_owned(), "always deleted"));
+    let end = moments.len();
+    let states = |step: usize| {
+        let begins = courses.iter().flat_map(move |(_, states)| {
+            let gone = states
+                .iter()
+                .map(|(_, to, _)| *to)
+                .max()
+                .unwrap_or_default();
+            let states = states.iter().copied().chain([(gone, end, ("", "deleted"))]);
+            states.filter(move |(from, to, _)| *from == step && to > from)
         });
-    let course = |(place, (head, parts)): (usize, ([&'static str; 2], Vec<Part>))| {
-        let x = COURSES + u32::try_from(place).unwrap_or(u32::MAX) * (COURSE_WIDTH + COURSE_GAP);
-        let gone = parts.iter().map(|(_, to, _)| *to).max();
-        let parts = parts.into_iter().filter(|(from, to, _)| to > from);
-        let stretch = |(from, to, (state, label)): Part| Period {
-            x,
-            y: at(from) + 2,
-            width: COURSE_WIDTH,
-            height: at(to) - at(from) - 4,
-            middle: x + COURSE_WIDTH / 2,
-            text_y: (at(from) + at(to)) / 2 + 4,
-            state,
+        let state = |(from, to, (class, label))| State {
+            class,
             label,
+            rows: to - from,
         };
-        Course {
-            x,
-            middle: x + COURSE_WIDTH / 2,
-            head,
-            gone_y: gone
-                .filter(|step| *step + 1 < many_moments)
-                .map(|step| at(step) + 16),
-            spans: parts.map(stretch).collect(),
-        }
+        begins.map(state).collect()
     };
-    Timeline {
-        setting: old_key.to_string(),
-        letters: prose::words(arrangements.iter().map(String::as_str), "and"),
-        words,
-        width,
-        height: HEAD + 10 + (steps - 1) * STEP + 30,
-        marks: marks.collect(),
-        courses: courses.into_iter().enumerate().map(course).collect(),
-    }
+    let moments = moments.into_iter().enumerate();
+    moments
+        .map(|(step, (label, remark))| Moment {
+            label,
+            remark,
+            states: states(step),
+        })
+        .collect()
 }

@@ -24,29 +24,34 @@ pub fn empty_registry() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(quoted);
-    registry.register_helper("sub", Box::new(sub));
-    registry.register_helper("sub_json", Box::new(sub_json));
-    registry.register_helper("id", Box::new(id));
-    registry.register_helper("ref", Box::new(reference));
+    for (name, write) in TEXTS {
+        let helper = move |helper: &Helper<'_>,
+                           _: &Handlebars<'_>,
+                           _: &Context,
+                           _: &mut RenderContext<'_, '_>,
+                           out: &mut dyn Output|
+              -> HelperResult {
+            let text = helper.param(0).and_then(|param| param.value().as_str());
+            let text = text.ok_or_else(|| unfit(format!("`{name}` requires a text")))?;
+            Ok(out.write(&write(text).map_err(unfit)?)?)
+        };
+        registry.register_helper(name, Box::new(helper));
+    }
     registry.register_helper("number", Box::new(number));
-    registry.register_helper("comment", Box::new(comment));
     registry.register_helper("if", Box::new(If { positive: true }));
     registry.register_helper("unless", Box::new(If { positive: false }));
     registry
 }
 
-/// Returns a YAML double-quoted scalar. Every character outside printable ASCII is escaped:
-/// YAML folds some of them into line breaks, and CloudFormation's `GetTemplate` returns `?`
-/// for others (cloudformation-coverage-roadmap#1220).
 fn quoted(text: &str) -> String {
-    let mut scalar = String::with_capacity(text.len() + 2);
-    scalar.push('"');
-    double_quoted(text, &mut scalar);
-    scalar.push('"');
-    scalar
+    format!("\"{}\"", double_quoted(text))
 }
 
-fn double_quoted(text: &str, scalar: &mut String) {
+/// Returns the content of a YAML double-quoted scalar. Every character outside printable ASCII
+/// is escaped: YAML folds some of them into line breaks, and CloudFormation's `GetTemplate`
+/// returns `?` for others (cloudformation-coverage-roadmap#1220).
+fn double_quoted(text: &str) -> String {
+    let mut scalar = String::with_capacity(text.len());
     for one in text.chars() {
         match one {
             '"' | '\\' => scalar.extend(['\\', one]),
@@ -61,6 +66,7 @@ fn double_quoted(text: &str, scalar: &mut String) {
             }
         }
     }
+    scalar
 }
 
 /// Returns the text so that `!Sub` returns the original: `${x}` becomes `${!x}`.
@@ -101,55 +107,26 @@ fn single_quoted_json(text: &str) -> String {
     scalar
 }
 
-fn sub(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let mut scalar = String::new();
-    double_quoted(&literal(text(helper)?).map_err(unfit)?, &mut scalar);
-    Ok(out.write(&scalar)?)
-}
+/// Returns the text as it is written in a template, or why it is invalid in its context.
+type Write = fn(&str) -> Result<String, String>;
 
-fn sub_json(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let text = literal(text(helper)?).map_err(unfit)?;
-    Ok(out.write(&single_quoted_json(&text))?)
-}
+/// The helpers that write a text.
+const TEXTS: [(&str, Write); 5] = [
+    ("sub", |text| Ok(double_quoted(&literal(text)?))),
+    ("sub_json", |text| Ok(single_quoted_json(&literal(text)?))),
+    ("id", logical_id),
+    ("ref", |text| Ok(format!("${{{}}}", logical_id(text)?))),
+    ("comment", |text| {
+        let printable = |one: char| if matches!(one, ' '..='~') { one } else { '?' };
+        Ok(text.chars().map(printable).collect())
+    }),
+];
 
-fn id(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    Ok(out.write(logical_id(helper)?)?)
-}
-
-fn reference(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    Ok(out.write(&format!("${{{}}}", logical_id(helper)?))?)
-}
-
-fn logical_id<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {
-    let text = text(helper)?;
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(unfit(format!("`{text}` is not a logical ID")));
+fn logical_id(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("`{text}` is not a logical ID")),
     }
-    Ok(text)
 }
 
 fn number(
@@ -162,17 +139,6 @@ fn number(
     let value = helper.param(0).and_then(|param| param.value().as_u64());
     let value = value.ok_or_else(|| unfit("not a number".to_owned()))?;
     Ok(out.write(&value.to_string())?)
-}
-
-fn comment(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut RenderContext<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let printable = |one: char| if matches!(one, ' '..='~') { one } else { '?' };
-    Ok(out.write(&text(helper)?.chars().map(printable).collect::<String>())?)
 }
 
 /// Like Handlebars' own `if` and `unless`, except that a missing variable is an error. The
@@ -205,11 +171,6 @@ impl HelperDef for If {
             branch.render(registry, context, state, out)
         })
     }
-}
-
-fn text<'helper>(helper: &'helper Helper<'_>) -> Result<&'helper str, RenderErrorReason> {
-    let param = helper.param(0).and_then(|param| param.value().as_str());
-    param.ok_or_else(|| unfit(format!("`{}` requires a text", helper.name())))
 }
 
 fn unfit(why: String) -> RenderErrorReason {

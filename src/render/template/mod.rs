@@ -5,8 +5,8 @@ mod escape;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Handlebars, RenderError, RenderErrorReason, Template};
-use serde::Serialize;
+use handlebars::{Context, Handlebars, RenderError, RenderErrorReason, Template};
+use serde_json::Value as Json;
 
 use super::{parallel, review};
 use escape::empty_registry;
@@ -151,8 +151,10 @@ impl Templates {
     /// # Errors
     ///
     /// Returns the variable that is missing or invalid in its context.
-    pub fn stack(&self, context: &impl Serialize) -> Result<String, TemplateError> {
-        Ok(self.registry.render(STACK, context)?)
+    pub fn stack(&self, context: Json) -> Result<String, TemplateError> {
+        Ok(self
+            .registry
+            .render_with_context(STACK, &Context::from(context))?)
     }
 }
 

@@ -41,7 +41,7 @@ fn a_large_fleet_gets_managed_policies_that_fit() {
     let model = model::load(&text, None).unwrap().model;
     let stack = parsed(&rendered(&text));
     let resolver = Resolver::longest(&model).with_resources(&stack);
-    let sizes = document::sizes(&stack, &resolver).unwrap();
+    let sizes = document::documents(&stack, &resolver, &resolver).unwrap();
     let managed: Vec<_> = sizes
         .iter()
         .filter(|one| one.kind == DocumentKind::Managed)
@@ -89,7 +89,7 @@ fn no_estimate_is_too_low() {
             let resolver = Resolver::longest(&model).with_resources(&stack);
             let entries: Vec<_> = model.entries.iter().collect();
             let estimated = role::estimate(strategy, &entries, &resolver);
-            let sizes = document::sizes(&stack, &resolver).unwrap();
+            let sizes = document::documents(&stack, &resolver, &resolver).unwrap();
             let inline = sizes
                 .iter()
                 .filter(|one| one.kind == DocumentKind::RoleInline);

@@ -54,9 +54,14 @@ pub struct Mapping(Vec<(Value, Value)>);
 impl Eq for Value {}
 
 impl Value {
-    /// Returns the value of a key, or at an index of a list.
-    pub fn get(&self, key: impl Key) -> Option<&Self> {
-        key.find(self.untagged())
+    /// Returns the value of a key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_mapping()?.get(key)
+    }
+
+    /// Returns the value at an index of a list.
+    pub fn at(&self, index: usize) -> Option<&Self> {
+        self.as_sequence()?.get(index)
     }
 
     /// Returns the string, tagged or not.
@@ -113,30 +118,6 @@ impl Value {
             value = &tagged.value;
         }
         value
-    }
-}
-
-/// A key or index that finds a value in another value.
-pub trait Key {
-    /// Returns the value that it finds.
-    fn find(self, value: &Value) -> Option<&Value>;
-}
-
-impl Key for &str {
-    fn find(self, value: &Value) -> Option<&Value> {
-        match value {
-            Value::Mapping(entries) => entries.get(self),
-            _ => None,
-        }
-    }
-}
-
-impl Key for usize {
-    fn find(self, value: &Value) -> Option<&Value> {
-        match value {
-            Value::Sequence(items) => items.get(self),
-            _ => None,
-        }
     }
 }
 

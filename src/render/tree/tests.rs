@@ -10,11 +10,19 @@ use crate::model;
 use crate::render::tests::{folder, shards, templates};
 use crate::render::view;
 
-impl<Name: Key> Index<Name> for Value {
+impl Index<&str> for Value {
     type Output = Self;
 
-    fn index(&self, key: Name) -> &Self {
+    fn index(&self, key: &str) -> &Self {
         self.get(key).unwrap()
+    }
+}
+
+impl Index<usize> for Value {
+    type Output = Self;
+
+    fn index(&self, index: usize) -> &Self {
+        self.at(index).unwrap()
     }
 }
 
@@ -90,7 +98,7 @@ fn rendered_templates_mean_the_same_to_serde() {
         let model = model::load(&text, None).unwrap().model;
         let [shard] = shards(model);
         let stack = templates()
-            .stack(&view::stack(&shard.model).unwrap())
+            .stack(view::stack(&shard.model).unwrap())
             .unwrap();
         assert!(by_serde(&stack).is_some(), "{}", path.display());
         check_same(&stack);

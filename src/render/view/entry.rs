@@ -3,130 +3,83 @@
 use std::collections::BTreeMap;
 
 use keyrota_contract::tag;
-use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::{Tag, boundary};
-use crate::model::{AccessKey, Database, Duration, Entry, Kind, KmsKey, Model, Probe, RotateAs};
+use crate::model::{Entry, Kind, KmsKey, Model, Probe, RotateAs};
 use crate::render::role::Policies;
 use crate::render::{Strategy, name};
 
-/// An entry of either kind. Fields that a kind does not have are empty.
-#[derive(Debug, Default, Serialize)]
-pub struct EntryView {
-    user: String,
-    user_id: String,
-    user_policy_id: String,
-    user_tags: Vec<Tag>,
-    pub create_user: bool,
-    permissions_boundary: Option<String>,
-    pub rotates_itself: bool,
-    /// The database's host and port.
-    endpoint: String,
-    secret: String,
-    secret_id: String,
-    secret_description: String,
-    secret_policy_id: String,
-    /// The complete first value, if it does not depend on the stack.
-    seed: Option<String>,
-    kms_key_id: Option<KeyId>,
-    pub readers: Vec<String>,
-    tags: Vec<Tag>,
-    probe: Option<ProbeCall>,
-    function: &'static str,
-    schedule_id: String,
-    schedule: String,
-    window: Option<String>,
-    depends_on: Vec<String>,
-    output: String,
-    output_description: String,
-}
-
-/// A new key's probe, in the format of the secret's tag.
-#[derive(Debug, Serialize)]
-struct ProbeCall {
-    call: String,
-    /// Whether the template must add the stack's own Region.
-    here: bool,
-}
-
-/// A customer managed key. If the ARN is absent, it is the stack's own key.
-#[derive(Debug, Serialize)]
-struct KeyId {
-    arn: Option<String>,
-}
-
-/// Returns an entry as the templates see it.
-pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>) -> EntryView {
+/// Returns an entry as the templates see it. Fields that its kind does not have are empty.
+pub fn view(entry: &Entry, model: &Model, tags: &[Tag], policies: &Policies<'_>) -> Json {
     let strategy = Strategy::for_entry(entry);
     let mut depends_on = vec![strategy.permission().to_owned()];
     depends_on.extend(policies.needed_by(entry));
-    let mut view = match &entry.kind {
-        Kind::AccessKey(key) => access_key(entry, key, model, tags),
-        Kind::Database(database) => self::database(database),
-    };
-    depends_on.append(&mut view.depends_on);
-    let ids = name::SecretIds::of(entry);
-    EntryView {
-        secret: entry.secret.to_string(),
-        secret_id: ids.secret(),
-        secret_policy_id: ids.readers(),
-        kms_key_id: match &entry.kms_key {
-            KmsKey::AwsManaged => None,
-            KmsKey::Create => Some(KeyId { arn: None }),
-            KmsKey::Existing(arn) => Some(KeyId {
-                arn: Some(arn.to_string()),
-            }),
+    let window = entry.window.and_then(|window| window.as_hours());
+    let mut view = json!({
+        "user": entry.user_name(),
+        "user_id": "",
+        "user_policy_id": "",
+        "user_tags": [],
+        "create_user": false,
+        "permissions_boundary": null,
+        "rotates_itself": false,
+        "endpoint": "",
+        "secret": entry.secret.as_str(),
+        "secret_id": name::secret_logical_id(entry),
+        "secret_policy_id": name::readers_logical_id(entry),
+        // The complete first value, if it does not depend on the stack.
+        "seed": null,
+        // Without an ARN, it is the stack's own key.
+        "kms_key_id": match &entry.kms_key {
+            KmsKey::AwsManaged => Json::Null,
+            KmsKey::Create => json!({ "arn": null }),
+            KmsKey::Existing(arn) => json!({ "arn": arn.as_str() }),
         },
-        readers: entry.sorted_readers(),
-        tags: pinned(tags, pins(entry)),
-        function: strategy.function(),
-        schedule_id: ids.schedule(),
-        schedule: entry.schedule.to_string(),
-        window: window(entry.window),
-        depends_on,
-        output: ids.output(),
-        output_description: format!("The secret {}", entry.secret),
-        ..view
+        "readers": entry.sorted_readers(),
+        "tags": pinned(tags, pins(entry)),
+        "probe": null,
+        "function": strategy.function(),
+        "schedule_id": name::schedule_logical_id(entry),
+        "schedule": entry.schedule.as_str(),
+        "window": window.map(|hours| format!("{hours}h")),
+        "output": name::secret_output(entry),
+        "output_description": format!("The secret {}", entry.secret),
+    });
+    match &entry.kind {
+        Kind::AccessKey(key) => {
+            let rotates_itself = entry.rotate_as == RotateAs::Itself;
+            if rotates_itself {
+                depends_on.push(name::user_policy_logical_id(key));
+            }
+            view["user_id"] = name::user_logical_id(key).into();
+            view["user_policy_id"] = name::user_policy_logical_id(key).into();
+            view["user_tags"] = json!(tags);
+            view["create_user"] = key.create_user.into();
+            view["permissions_boundary"] = boundary(model).into();
+            view["rotates_itself"] = rotates_itself.into();
+            view["secret_description"] =
+                format!("The access key of the IAM user {}", key.user).into();
+            view["probe"] = key.probe.as_ref().map(probe).map_or(
+                Json::Null,
+                |(call, here)| json!({ "call": call, "here": here }),
+            );
+        }
+        Kind::Database(database) => {
+            let (engine, endpoint) = (database.engine.title(), database.endpoint());
+            let user = &database.username;
+            view["secret_description"] =
+                format!("The password of the {engine} user {user} at {endpoint}").into();
+            view["endpoint"] = endpoint.into();
+            view["seed"] = database.seed().into();
+        }
     }
-}
-
-/// Returns what is specific to an access key.
-fn access_key(entry: &Entry, key: &AccessKey, model: &Model, tags: &[Tag]) -> EntryView {
-    let ids = name::UserIds::of(key);
-    let rotates_itself = entry.rotate_as == RotateAs::Itself;
-    EntryView {
-        user: key.user.to_string(),
-        user_id: ids.user(),
-        user_policy_id: ids.policy(),
-        user_tags: tags.to_vec(),
-        create_user: key.create_user,
-        permissions_boundary: boundary(model),
-        rotates_itself,
-        secret_description: format!("The access key of the IAM user {}", key.user),
-        probe: key.probe.as_ref().map(probe),
-        depends_on: rotates_itself.then(|| ids.policy()).into_iter().collect(),
-        ..EntryView::default()
-    }
-}
-
-/// Returns what is specific to a database.
-fn database(database: &Database) -> EntryView {
-    EntryView {
-        user: database.username.clone(),
-        endpoint: database.endpoint(),
-        secret_description: format!(
-            "The password of the {} user {} at {}",
-            database.engine.title(),
-            database.username,
-            database.endpoint()
-        ),
-        seed: Some(database.seed()),
-        ..EntryView::default()
-    }
+    view["depends_on"] = depends_on.into();
+    view
 }
 
 /// Returns the tags of an entry's secret that say what it is, except an access key's probe.
-fn pins(entry: &Entry) -> Vec<(&'static str, String)> {
+pub fn pins(entry: &Entry) -> Vec<(&'static str, String)> {
     match &entry.kind {
         Kind::AccessKey(key) => vec![
             (tag::USER, key.user.to_string()),
@@ -145,7 +98,7 @@ pub fn tags_of_secret(entry: &Entry, tags: &[Tag], region: &str) -> BTreeMap<Str
         Kind::Database(_) => None,
     };
     let probe = probe.map(|wanted| {
-        let ProbeCall { call, here } = self::probe(wanted);
+        let (call, here) = self::probe(wanted);
         let call = match here {
             true => format!("{call} {region}"),
             false => call,
@@ -164,18 +117,16 @@ fn pinned(tags: &[Tag], pins: impl IntoIterator<Item = (&'static str, String)>) 
     tags.iter().cloned().chain(pins).collect()
 }
 
-fn window(window: Option<Duration>) -> Option<String> {
-    window.and_then(|window| Some(format!("{}h", window.as_hours()?)))
-}
-
-fn probe(probe: &Probe) -> ProbeCall {
-    let (region, here) = match probe {
-        Probe::ListBucket { region, .. } => (region.as_ref(), region.is_none()),
-        Probe::AssumeRole { .. } => (None, false),
-    };
+/// Returns a new key's probe, in the format of the secret's tag, and whether the stack's own
+/// Region must be added.
+fn probe(probe: &Probe) -> (String, bool) {
     let call = probe.call();
-    ProbeCall {
-        call: region.map_or(call.clone(), |region| format!("{call} {region}")),
-        here,
+    match probe {
+        Probe::ListBucket {
+            region: Some(region),
+            ..
+        } => (format!("{call} {region}"), false),
+        Probe::ListBucket { region: None, .. } => (call, true),
+        Probe::AssumeRole { .. } => (call, false),
     }
 }

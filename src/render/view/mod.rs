@@ -7,40 +7,15 @@ mod rule;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::resolve::Resolver;
-use super::role::{self, Policy};
+use super::role;
 use super::{Error, Pins, Strategy, name, quota};
 use crate::model::{Entry, KmsKey, Model};
 
-use entry::EntryView;
-use rule::{Alarms, Sweep};
+pub use entry::pins;
 pub use rule::{EVENT_PATTERN_ROOM, INPUT_ROOM, MAX_SWEPT};
-
-/// The whole stack.
-#[derive(Debug, Serialize)]
-pub struct Stack {
-    stack: String,
-    capability: &'static str,
-    description: String,
-    architecture: &'static str,
-    memory: u32,
-    timeout: u64,
-    log_retention: u32,
-    tags: Vec<Tag>,
-    permissions_boundary: Option<String>,
-    role_path: Option<String>,
-    /// One function, or one for each kind of entry.
-    functions: Vec<Function>,
-    /// The second of two functions.
-    second: Option<SecondFunction>,
-    role_policies: Vec<Policy>,
-    kms_key: Option<Key>,
-    sweeps: Vec<Sweep>,
-    alarms: Alarms,
-    access_keys: Vec<EntryView>,
-    databases: Vec<EntryView>,
-}
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Tag {
@@ -48,90 +23,29 @@ pub struct Tag {
     value: String,
 }
 
-/// A function, with the logical IDs of its associated resources.
-#[derive(Debug, Serialize)]
-struct Function {
-    id: &'static str,
-    database: bool,
-    role: &'static str,
-    permission: &'static str,
-    log_group_id: &'static str,
-    log_group: String,
-    artifact_key: &'static str,
-    /// The path of its pins file in the zip file.
-    handler: String,
-    artifact_version: &'static str,
-    version_condition: &'static str,
-    network: Option<Network>,
-    tags: Vec<Tag>,
-}
-
-/// The VPC that a function runs in.
-#[derive(Debug, Serialize)]
-struct Network {
-    /// The logical ID of the policy that the function depends on.
-    policy: String,
-    subnets: Vec<String>,
-    security_groups: Vec<String>,
-}
-
-/// The parameters and outputs of the second function in a stack with two.
-#[derive(Debug, Serialize)]
-struct SecondFunction {
-    function: &'static str,
-    artifact_key: &'static str,
-    artifact_version: &'static str,
-    output: &'static str,
-}
-
-/// The KMS key that the stack creates.
-#[derive(Debug, Serialize)]
-struct Key {
-    description: String,
-    alias: String,
-    users: Vec<KeyUser>,
-    readers: Vec<Readers>,
-}
-
-/// A function that uses the key.
-#[derive(Debug, Serialize)]
-struct KeyUser {
-    sid: &'static str,
-    role: &'static str,
-    /// Names of the secrets that the key encrypts for it.
-    secrets: Vec<String>,
-}
-
-/// The principals that may decrypt one secret.
-#[derive(Debug, Serialize)]
-struct Readers {
-    sid: String,
-    secret: String,
-    readers: Vec<String>,
-}
-
-impl Stack {
-    /// Returns whether one CloudFormation stack has room for the resources and outputs.
-    pub fn fits(&self) -> bool {
-        let entry = |entry: &EntryView| {
-            2 + usize::from(entry.create_user)
-                + usize::from(entry.rotates_itself)
-                + usize::from(!entry.readers.is_empty())
-        };
-        let entries = self.access_keys.iter().chain(&self.databases);
-        // For each function: the function, its permission, log group, and role, and its three
-        // alarms. Once: the topic with its policy.
-        let fixed = (4 + 3) * self.functions.len() + 2;
-        let resources = fixed
-            + entries.map(entry).sum::<usize>()
-            + self.role_policies.len()
-            + 2 * usize::from(self.kms_key.is_some())
-            + 2 * self.sweeps.len()
-            + self.alarms.rules.len()
-            + self.alarms.subscriptions.len();
-        let outputs = self.functions.len() + self.access_keys.len() + self.databases.len();
-        resources <= quota::MAX_RESOURCES && outputs <= quota::MAX_OUTPUTS
-    }
+/// Returns whether one CloudFormation stack has room for the resources and outputs of what
+/// [`stack`] returns.
+pub fn fits(stack: &Json) -> bool {
+    let count = |list: &Json| list.as_array().map_or(0, Vec::len);
+    let is = |value: &Json| usize::from(value == &Json::Bool(true));
+    let entry = |entry: &Json| {
+        let has_readers = usize::from(count(&entry["readers"]) > 0);
+        2 + is(&entry["create_user"]) + is(&entry["rotates_itself"]) + has_readers
+    };
+    let lists = ["access_keys", "databases"].map(|kind| stack[kind].as_array());
+    let entries: Vec<&Json> = lists.into_iter().flatten().flatten().collect();
+    let functions = count(&stack["functions"]);
+    // For each function: the function, its permission, log group, and role, and its three
+    // alarms. Once: the topic with its policy.
+    let fixed = (4 + 3) * functions + 2;
+    let resources = fixed
+        + entries.iter().copied().map(entry).sum::<usize>()
+        + count(&stack["role_policies"])
+        + 2 * usize::from(!stack["kms_key"].is_null())
+        + 2 * count(&stack["sweeps"])
+        + count(&stack["alarms"]["rules"])
+        + count(&stack["alarms"]["subscriptions"]);
+    resources <= quota::MAX_RESOURCES && functions + entries.len() <= quota::MAX_OUTPUTS
 }
 
 /// Returns the data for the templates.
@@ -139,53 +53,58 @@ impl Stack {
 /// # Errors
 ///
 /// Returns a finding if the policies of a role exceed IAM's limits.
-pub fn stack(model: &Model) -> Result<Stack, Error> {
+pub fn stack(model: &Model) -> Result<Json, Error> {
     let longest = Resolver::longest(model);
     let held: Vec<(Strategy, Vec<&Entry>)> = Strategy::of(model)
         .map(|strategy| (strategy, sorted(strategy, model)))
         .collect();
     let tags = tags(model);
-    let mut views: BTreeMap<Strategy, Vec<EntryView>> = BTreeMap::new();
+    let mut views = BTreeMap::new();
+    let mut functions = Vec::new();
     let mut role_policies = Vec::new();
+    let mut sweeps = Vec::new();
     for (strategy, entries) in &held {
         let in_vpc = *strategy == Strategy::Databases && model.network.is_in_vpc();
         let policies = role::policies(*strategy, in_vpc, entries, &longest)
             .map_err(|finding| Error::Refused(vec![finding]))?;
         let view = |entry: &&Entry| entry::view(entry, model, &tags, &policies);
-        views.insert(*strategy, entries.iter().map(view).collect());
+        views.insert(*strategy, Json::from_iter(entries.iter().map(view)));
+        functions.push(function(*strategy, model, &tags)?);
         role_policies.extend(policies.all);
+        sweeps.extend(rule::sweeps(*strategy, entries, &longest));
     }
-    let mut views_of = |strategy| views.remove(&strategy).unwrap_or_default();
-    Ok(Stack {
-        stack: model.stack.to_string(),
-        capability: super::capability(model),
-        description: description(model),
-        architecture: model.function.architecture.as_str(),
-        memory: model.function.memory,
-        timeout: model.function.timeout.as_seconds(),
-        log_retention: model.function.log_retention,
-        permissions_boundary: boundary(model),
-        role_path: model.role_path.as_ref().map(ToString::to_string),
-        functions: Strategy::of(model)
-            .map(|strategy| function(strategy, model, &tags))
-            .collect::<Result<_, _>>()?,
-        second: (held.len() > 1).then(|| SecondFunction {
-            function: Strategy::Databases.function(),
-            artifact_key: Strategy::Databases.key_parameter(model),
-            artifact_version: Strategy::Databases.version_parameter(model),
-            output: Strategy::Databases.function_output(model),
-        }),
-        kms_key: key(model, &held),
-        sweeps: held
-            .iter()
-            .flat_map(|held| rule::sweeps(held.0, &held.1, &longest))
-            .collect(),
-        alarms: rule::alarms(model, &held, &tags, &longest),
-        role_policies,
-        access_keys: views_of(Strategy::AccessKeys),
-        databases: views_of(Strategy::Databases),
-        tags,
-    })
+    let mut views_of = |strategy| views.remove(&strategy).unwrap_or_else(|| json!([]));
+    let second = Strategy::Databases;
+    let second = (held.len() > 1).then(|| {
+        json!({
+            "function": second.function(),
+            "artifact_key": second.key_parameter(model),
+            "artifact_version": second.version_parameter(model),
+            "output": second.function_output(model),
+        })
+    });
+    let mut stack = json!({
+        "stack": model.stack.as_str(),
+        "capability": super::capability(model),
+        "description": description(model),
+        "architecture": model.function.architecture.as_str(),
+        "memory": model.function.memory,
+        "timeout": model.function.timeout.as_seconds(),
+        "log_retention": model.function.log_retention,
+        "permissions_boundary": boundary(model),
+        "role_path": model.role_path.as_ref().map(|path| path.as_str()),
+        "functions": functions,
+        "second": second,
+        "role_policies": role_policies,
+        "kms_key": key(model, &held),
+        "sweeps": sweeps,
+        "alarms": rule::alarms(model, &held, &tags, &longest),
+        "tags": tags,
+    });
+    // There may be thousands of these, so they are moved.
+    stack["access_keys"] = views_of(Strategy::AccessKeys);
+    stack["databases"] = views_of(Strategy::Databases);
+    Ok(stack)
 }
 
 /// Returns the entries of a strategy in the order of their secrets' names.
@@ -206,28 +125,32 @@ fn description(model: &Model) -> String {
     format!("{}: {what}, by keyrota", model.stack)
 }
 
-fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Function, Error> {
-    let handler = Pins::of(model, strategy)?.path;
+/// Returns a function, with the logical IDs of its associated resources.
+fn function(strategy: Strategy, model: &Model, tags: &[Tag]) -> Result<Json, Error> {
     let network = &model.network;
     let database = strategy == Strategy::Databases;
-    Ok(Function {
-        id: strategy.function(),
-        database,
-        role: strategy.role(),
-        permission: strategy.permission(),
-        log_group_id: strategy.log_group(),
-        log_group: strategy.log_group_name(&model.stack),
-        artifact_key: strategy.key_parameter(model),
-        handler,
-        artifact_version: strategy.version_parameter(model),
-        version_condition: strategy.version_condition(model),
-        network: (database && network.is_in_vpc()).then(|| Network {
-            policy: format!("{}{}", strategy.role(), role::NETWORK),
-            subnets: network.subnets.clone(),
-            security_groups: network.security_groups.clone(),
-        }),
-        tags: tags.to_vec(),
-    })
+    let network = (database && network.is_in_vpc()).then(|| {
+        json!({
+            // The function depends on it.
+            "policy": format!("{}{}", strategy.role(), role::NETWORK),
+            "subnets": network.subnets,
+            "security_groups": network.security_groups,
+        })
+    });
+    Ok(json!({
+        "id": strategy.function(),
+        "database": database,
+        "role": strategy.role(),
+        "permission": strategy.permission(),
+        "log_group_id": strategy.log_group(),
+        "log_group": strategy.log_group_name(&model.stack),
+        "artifact_key": strategy.key_parameter(model),
+        "handler": Pins::of(model, strategy)?.path,
+        "artifact_version": strategy.version_parameter(model),
+        "version_condition": strategy.version_condition(model),
+        "network": network,
+        "tags": tags,
+    }))
 }
 
 /// Returns the tags that the stack writes on an entry's secret in a Region.
@@ -249,40 +172,43 @@ fn tags(model: &Model) -> Vec<Tag> {
     tags.chain([own]).map(tag).collect()
 }
 
-fn boundary(model: &Model) -> Option<String> {
-    model.permissions_boundary.as_ref().map(ToString::to_string)
+fn boundary(model: &Model) -> Option<&str> {
+    model.permissions_boundary.as_ref().map(|arn| arn.as_str())
 }
 
-fn key(model: &Model, held: &[(Strategy, Vec<&Entry>)]) -> Option<Key> {
+/// Returns the KMS key that the stack creates, with the functions that use it, and the readers
+/// that may decrypt each secret.
+fn key(model: &Model, held: &[(Strategy, Vec<&Entry>)]) -> Option<Json> {
     let mut users = Vec::new();
     let mut readers = Vec::new();
     for (strategy, entries) in held {
         let mine = entries
             .iter()
             .filter(|entry| entry.kms_key == KmsKey::Create);
-        let secrets: Vec<String> = mine.clone().map(|entry| entry.secret.to_string()).collect();
+        let secrets: Vec<&str> = mine.clone().map(|entry| entry.secret.as_str()).collect();
         if secrets.is_empty() {
             continue;
         }
-        users.push(KeyUser {
-            sid: match strategy {
-                Strategy::AccessKeys => "UsedByTheFunction",
-                Strategy::Databases => "UsedByTheDatabaseFunction",
-            },
-            role: strategy.role(),
-            secrets,
-        });
+        let sid = match strategy {
+            Strategy::AccessKeys => "UsedByTheFunction",
+            Strategy::Databases => "UsedByTheDatabaseFunction",
+        };
+        users.push(json!({ "sid": sid, "role": strategy.role(), "secrets": secrets }));
         let read = mine.filter(|entry| !entry.readers.is_empty());
-        readers.extend(read.map(|entry| Readers {
-            sid: name::SecretIds::of(entry).readers(),
-            secret: entry.secret.to_string(),
-            readers: entry.sorted_readers(),
+        readers.extend(read.map(|entry| {
+            json!({
+                "sid": name::readers_logical_id(entry),
+                "secret": entry.secret.as_str(),
+                "readers": entry.sorted_readers(),
+            })
         }));
     }
-    (!users.is_empty()).then(|| Key {
-        description: format!("Encrypts the secrets of {}", model.stack),
-        alias: name::key_alias(&model.stack),
-        users,
-        readers,
+    (!users.is_empty()).then(|| {
+        json!({
+            "description": format!("Encrypts the secrets of {}", model.stack),
+            "alias": name::key_alias(&model.stack),
+            "users": users,
+            "readers": readers,
+        })
     })
 }

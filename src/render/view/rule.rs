@@ -1,7 +1,7 @@
 //! The rules and alarms as the templates see them. Each rule is split so that everything it
 //! must name fits.
 
-use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::Tag;
 use crate::model::{Entry, Model};
@@ -22,57 +22,6 @@ pub const INPUT_ROOM: usize = MAX_TARGET_INPUT - INPUT_FRAME;
 /// timeout.
 pub const MAX_SWEPT: usize = 40;
 
-#[derive(Debug, Serialize)]
-pub struct Alarms {
-    display_name: String,
-    functions: Vec<Watched>,
-    pub rules: Vec<Rule>,
-    pub subscriptions: Vec<Subscription>,
-}
-
-/// A function with the logical IDs of its alarms.
-#[derive(Debug, Serialize)]
-struct Watched {
-    database: bool,
-    function: &'static str,
-    errors: String,
-    /// Absent for databases, since database servers do not hold back an old password.
-    held_back: Option<String>,
-    overdue: String,
-    tags: Vec<Tag>,
-}
-
-/// An event rule with the logical IDs of the secrets that it matches.
-#[derive(Debug, Serialize)]
-pub struct Rule {
-    id: String,
-    database: bool,
-    secrets: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct Subscription {
-    id: String,
-    email: String,
-}
-
-/// A rule that makes a function sweep secrets, with its permission.
-#[derive(Debug, Serialize)]
-pub struct Sweep {
-    id: String,
-    permission_id: String,
-    database: bool,
-    function: &'static str,
-    targets: Vec<Target>,
-}
-
-/// One invocation of a sweep, with the logical IDs of its secrets.
-#[derive(Debug, Serialize)]
-struct Target {
-    name: String,
-    secrets: Vec<String>,
-}
-
 /// Returns the alarms and their topic. They exist without a subscriber too, so that an operator
 /// can subscribe without another deployment.
 pub fn alarms(
@@ -80,62 +29,66 @@ pub fn alarms(
     held: &[(Strategy, Vec<&Entry>)],
     tags: &[Tag],
     longest: &Resolver,
-) -> Alarms {
+) -> Json {
     let mut emails = model.alarms.email.clone();
     emails.sort();
-    let subscriptions = emails.into_iter().map(|email| Subscription {
-        id: name::subscription_logical_id(&email),
-        email,
-    });
+    let subscription =
+        |email: String| json!({ "id": name::subscription_logical_id(&email), "email": email });
+    let subscriptions: Vec<Json> = emails.into_iter().map(subscription).collect();
     let rules = held.iter().flat_map(|held| rules(held.0, &held.1, longest));
-    Alarms {
-        display_name: format!("keyrota {}", model.stack)
-            .chars()
-            .take(MAX_DISPLAY_NAME)
-            .collect(),
-        functions: held.iter().map(|held| watched(held.0, tags)).collect(),
-        rules: rules.collect(),
-        subscriptions: subscriptions.collect(),
-    }
+    let name = format!("keyrota {}", model.stack);
+    json!({
+        "display_name": name.chars().take(MAX_DISPLAY_NAME).collect::<String>(),
+        "functions": held.iter().map(|held| watched(held.0, tags)).collect::<Vec<_>>(),
+        "rules": rules.collect::<Vec<_>>(),
+        "subscriptions": subscriptions,
+    })
 }
 
-fn watched(strategy: Strategy, tags: &[Tag]) -> Watched {
+/// Returns a function with the logical IDs of its alarms.
+fn watched(strategy: Strategy, tags: &[Tag]) -> Json {
     let id = |alarm: &str| format!("{}{alarm}", strategy.prefix());
-    Watched {
-        database: strategy == Strategy::Databases,
-        function: strategy.function(),
-        errors: id("FunctionErrorsAlarm"),
-        held_back: (strategy == Strategy::AccessKeys).then(|| id("KeysHeldBackAlarm")),
-        overdue: id("RotationOverdueAlarm"),
-        tags: tags.to_vec(),
-    }
+    // Database servers do not hold back an old password.
+    let held_back = (strategy == Strategy::AccessKeys).then(|| id("KeysHeldBackAlarm"));
+    json!({
+        "database": strategy == Strategy::Databases,
+        "function": strategy.function(),
+        "errors": id("FunctionErrorsAlarm"),
+        "held_back": held_back,
+        "overdue": id("RotationOverdueAlarm"),
+        "tags": tags,
+    })
 }
 
-fn rules(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Rule> {
+/// Returns the event rules, with the logical IDs of the secrets that each one matches.
+fn rules(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Json> {
     let base = format!("{}RotationFailedRule", strategy.prefix());
-    let mut rules: Vec<Rule> = Vec::new();
+    let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_EVENT_PATTERN;
     for entry in entries {
         let length = longest.secret_arn(entry.secret.as_str()).len() + 3;
         if size + length > MAX_EVENT_PATTERN {
-            rules.push(Rule {
-                id: numbered(&base, rules.len()),
-                database: strategy == Strategy::Databases,
-                secrets: Vec::new(),
-            });
+            parts.push(Vec::new());
             size = EVENT_PATTERN_FRAME;
         }
         size += length;
-        if let Some(rule) = rules.last_mut() {
-            rule.secrets.push(name::secret_logical_id(entry));
+        if let Some(part) = parts.last_mut() {
+            part.push(name::secret_logical_id(entry));
         }
     }
-    rules
+    let rule = |(index, secrets)| {
+        json!({
+            "id": numbered(&base, index),
+            "database": strategy == Strategy::Databases,
+            "secrets": secrets,
+        })
+    };
+    parts.into_iter().enumerate().map(rule).collect()
 }
 
 /// Returns the rules that make a function sweep every secret. The secrets are split so that
 /// each invocation receives its secrets in one input, and finishes soon.
-pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Sweep> {
+pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec<Json> {
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut size = MAX_TARGET_INPUT;
     for entry in entries {
@@ -153,19 +106,15 @@ pub fn sweeps(strategy: Strategy, entries: &[&Entry], longest: &Resolver) -> Vec
     }
     let prefix = strategy.prefix();
     let rules = parts.chunks(MAX_TARGETS).enumerate();
-    let rule = |(index, parts): (usize, &[Vec<String>])| Sweep {
-        id: numbered(&format!("{prefix}SweepRule"), index),
-        permission_id: numbered(&format!("{prefix}SweepPermission"), index),
-        database: strategy == Strategy::Databases,
-        function: strategy.function(),
-        targets: parts
-            .iter()
-            .enumerate()
-            .map(|(index, secrets)| Target {
-                name: numbered(strategy.function(), index),
-                secrets: secrets.clone(),
-            })
-            .collect(),
+    let target = |(index, secrets): (usize, &Vec<String>)| json!({ "name": numbered(strategy.function(), index), "secrets": secrets });
+    let rule = |(index, parts): (usize, &[Vec<String>])| {
+        json!({
+            "id": numbered(&format!("{prefix}SweepRule"), index),
+            "permission_id": numbered(&format!("{prefix}SweepPermission"), index),
+            "database": strategy == Strategy::Databases,
+            "function": strategy.function(),
+            "targets": parts.iter().enumerate().map(target).collect::<Vec<_>>(),
+        })
     };
     rules.map(rule).collect()
 }

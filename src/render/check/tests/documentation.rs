@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::documentation::assert_section;
-use crate::model::Severity;
-use crate::render::{INTENDED_WILDCARDS, THEMES};
+
+use crate::render::{INTENDED_WILDCARDS, Level, THEMES};
 
 fn page() -> String {
     let mut page = String::new();
@@ -16,14 +16,14 @@ fn page() -> String {
         )
         .unwrap();
         for rule in theme.rules {
-            let severity = match rule.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
+            let level = match rule.level {
+                Level::RefusedByAws => "error ●",
+                Level::Error => "error",
+                Level::Warning => "warning",
             };
-            let sign = if rule.refused_by_aws { " ●" } else { "" };
             writeln!(
                 page,
-                "| `{}` | {severity}{sign} | **{}.** {} → {} | {} |",
+                "| `{}` | {level} | **{}.** {} → {} | {} |",
                 rule.id, rule.title, rule.why, rule.remedy, rule.source
             )
             .unwrap();

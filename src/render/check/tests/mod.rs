@@ -6,8 +6,8 @@ mod documentation;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Report, conclude, rules};
-use crate::model::{self, Finding, Severity};
+use super::{Level, Report, conclude, rules};
+use crate::model::{self, Finding};
 use crate::render::tests::{shards, templates};
 use crate::render::{Error, Rendered, Shard, checked, render, view};
 
@@ -29,7 +29,7 @@ fn findings(manifest: &str, edit: impl Fn(&str) -> String) -> Vec<Finding> {
 
 fn reported(shard: &Shard, edit: impl Fn(&str) -> String) -> Result<(Rendered<'_>, Report), Error> {
     let context = view::stack(&shard.model)?;
-    let text = templates().stack(&context)?;
+    let text = templates().stack(context)?;
     checked(shard, &[], edit(&text)).map(|(rendered, _, report)| (rendered, report))
 }
 
@@ -80,7 +80,7 @@ fn every_rule_fires_on_what_breaks_it() {
         writeln!(told, "{}", case.rule).unwrap();
         for finding in found {
             let rule = rules().find(|rule| rule.id == finding.kind).unwrap();
-            assert_eq!(finding.severity, rule.severity);
+            assert_eq!(finding.is_error(), rule.level != Level::Warning);
             assert!(!finding.message.ends_with('.') && finding.hint.is_some());
             let other = if rule.id == case.rule { "" } else { rule.id };
             let sign = if other.is_empty() { "" } else { " " };
@@ -122,12 +122,6 @@ fn every_rule_says_all_that_it_should() {
                 rule.id
             );
         }
-        // A finding that AWS would refuse is never only a warning.
-        assert!(
-            !rule.refused_by_aws || rule.severity == Severity::Error,
-            "{}",
-            rule.id
-        );
     }
 }
 
@@ -157,6 +151,9 @@ fn a_name_that_looks_random_is_no_secret() {
         "version: 1\nstack: keys\nalarms: {{ email: [a@b.example] }}\naccess_keys:\n  - {{ user: {name}, secret: x/{name}/y }}\n"
     );
     assert_eq!(findings(&manifest, str::to_owned), []);
+    // The name of the log group contains the stack's.
+    let stack = manifest.replace("stack: keys", "stack: A00AA0a00A0A00AgahB03C4ba1DaEF2-x");
+    assert_eq!(findings(&stack, str::to_owned), []);
     let tagged = manifest.replace("alarms:", &format!("tags: {{ note: {name} }}\nalarms:"));
     // The same text is a name if the manifest gives that name. Otherwise, it is not.
     let other = tagged.replace(&format!("user: {name}, secret: x/{name}/y"), "user: ada");
@@ -207,7 +204,7 @@ fn an_exception_accepts_what_it_names() {
 
 #[test]
 fn what_aws_refuses_cannot_be_accepted() {
-    let aws = rules().filter(|rule| rule.refused_by_aws);
+    let aws = rules().filter(|rule| rule.level == Level::RefusedByAws);
     let exceptions = rules().filter(|rule| rule.check.is_none());
     for rule in aws.chain(exceptions) {
         let found = findings(&excepting(rule.id, ""), str::to_owned);

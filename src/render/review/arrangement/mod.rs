@@ -125,11 +125,16 @@ fn logical_ids(entry: &Entry, made: &std::collections::HashSet<&str>) -> String 
 
 /// Returns the logical IDs that an entry can have.
 fn entry_ids(entry: &Entry) -> Vec<String> {
-    let secret = name::SecretIds::of(entry);
-    let mut ids = vec![secret.secret(), secret.schedule(), secret.readers()];
+    let mut ids = vec![
+        name::secret_logical_id(entry),
+        name::schedule_logical_id(entry),
+        name::readers_logical_id(entry),
+    ];
     if let Kind::AccessKey(key) = &entry.kind {
-        let user = name::UserIds::of(key);
-        ids.extend([user.policy(), user.user()]);
+        ids.extend([
+            name::user_policy_logical_id(key),
+            name::user_logical_id(key),
+        ]);
     }
     ids
 }
@@ -295,18 +300,18 @@ pub fn rotas(arrangements: &[Arrangement<'_>]) -> Vec<Rota> {
 
 /// Returns each way to retire old keys, with the groups that have it.
 pub fn timelines(arrangements: &[Arrangement<'_>]) -> Vec<Timeline> {
-    let mut policies: Vec<(OldKey, Vec<String>)> = Vec::new();
+    let mut policies: Vec<(OldKey, Vec<&str>)> = Vec::new();
     for one in arrangements {
         let Some(first) = one.first.as_access_key() else {
             continue;
         };
         match policies.iter_mut().find(|(held, _)| *held == first.old_key) {
-            Some((_, letters)) => letters.push(one.letter.clone()),
-            None => policies.push((first.old_key, vec![one.letter.clone()])),
+            Some((_, letters)) => letters.push(&one.letter),
+            None => policies.push((first.old_key, vec![&one.letter])),
         }
     }
-    let draw = |(old_key, letters)| timeline::timeline(old_key, letters);
-    policies.into_iter().map(draw).collect()
+    let draw = |(old_key, letters): &(OldKey, Vec<&str>)| timeline::timeline(*old_key, letters);
+    policies.iter().map(draw).collect()
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::super::prose;
 use super::super::subject;
 use super::{Arrow, measure};
-use crate::model::{Arn, KmsKey, Model};
+use crate::model::{Arn, Kind, KmsKey};
+use crate::render::resolve::{items, target};
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
-use crate::render::{Rendered, Strategy, resolve};
+use crate::render::{Rendered, Strategy, arn, resolve};
 
 /// The maximum number of resources that have a line each.
 const LINES: usize = 12;
@@ -30,6 +31,10 @@ pub struct Card {
     pub title: &'static str,
     #[serde(skip)]
     pub column: usize,
+    /// The place in the drawing.
+    pub x: u32,
+    pub y: u32,
+    pub height: u32,
     pub lines: Vec<Line>,
     /// The arrows that start here.
     pub calls: Vec<Arrow>,
@@ -48,6 +53,8 @@ pub struct Line {
     pub id: Option<String>,
     /// The number of resources that the line represents.
     pub count: usize,
+    /// The place in the card.
+    pub y: u32,
 }
 
 /// The cards, their titles, and their columns, from top to bottom.
@@ -82,11 +89,12 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
         ("deployer", "runs keyrota"),
         ("cloudformation", "creates what is marked ■"),
     ];
-    let any = |held: fn(&Model) -> bool| stacks.iter().any(|one| held(one.model));
-    let (stores, uses) = match (
-        any(|model| model.access_keys().next().is_some()),
-        any(|model| model.databases().next().is_some()),
-    ) {
+    let any = |strategy| {
+        stacks
+            .iter()
+            .any(|one| Strategy::of(one.model).any(|held| held == strategy))
+    };
+    let (stores, uses) = match (any(Strategy::AccessKeys), any(Strategy::Databases)) {
         (_, false) => ("stores first keys", "use the current key"),
         (false, true) => ("stores first passwords", "use the current password"),
         (true, true) => ("stores first credentials", "use current credentials"),
@@ -111,6 +119,9 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
             id,
             title,
             column: *column,
+            x: 0,
+            y: 0,
+            height: 0,
             lines: together(lines.remove(id)?),
             calls: Vec::new(),
         })
@@ -137,6 +148,7 @@ fn words(text: &str) -> Line {
         kind: None,
         id: None,
         count: 1,
+        y: 0,
     }
 }
 
@@ -151,15 +163,12 @@ fn outside<'a>(
     };
     let mut readers: BTreeSet<&Arn> = BTreeSet::new();
     for model in stacks.iter().map(|rendered| rendered.model) {
-        for entry in model.access_keys() {
-            if !entry.kind.create_user {
-                add("users", entry.kind.user.as_str().into());
+        for entry in &model.entries {
+            match &entry.kind {
+                Kind::AccessKey(key) if key.create_user => {}
+                Kind::AccessKey(key) => add("users", key.user.as_str().into()),
+                Kind::Database(database) => add("databases", database.endpoint().into()),
             }
-        }
-        for database in model.databases() {
-            add("databases", database.kind.endpoint().into());
-        }
-        for entry in model.entries.iter() {
             if let KmsKey::Existing(arn) = &entry.kms_key {
                 let [.., resource] = arn.parts();
                 add(
@@ -168,9 +177,7 @@ fn outside<'a>(
                 );
             }
             if let Some(secret) = entry.administrator() {
-                let text = secret.as_str();
-                let name = text.split_once(":secret:").map_or(text, |(_, name)| name);
-                add("administrators", name.into());
+                add("administrators", arn::secret_name(secret.as_str()).into());
             }
             readers.extend(&entry.readers);
         }
@@ -248,13 +255,9 @@ fn line(text: &str, kind: &str, id: Option<&str>, count: usize) -> Line {
 /// Returns the card of a resource. The resources of the databases' function have their own
 /// cards.
 fn card_of(id: &str, kind: &str, resource: &Value) -> &'static str {
-    let target = |key: &str| match resource.get("Properties")?.get(key)? {
-        Value::Tagged(reference) => reference.value.as_str()?.split('.').next(),
-        Value::Sequence(many) => match many.first()? {
-            Value::Tagged(reference) => reference.value.as_str(),
-            _ => None,
-        },
-        _ => None,
+    let target = |key: &str| {
+        let mut values = items(resource.get("Properties")?.get(key));
+        target(values.next()?)
     };
     let databases = Strategy::Databases;
     let mine = match kind {

@@ -9,8 +9,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use card::{Card, Line, cards};
-pub use layout::Drawing;
+pub use card::{Card, cards};
 
 use super::permission::{Group, Permission};
 use super::resource::{self, ResourceKind};
@@ -33,12 +32,38 @@ pub struct Arrow {
     pub href: String,
     /// Whether the permission is outside the stack.
     pub elsewhere: bool,
+    /// How it is drawn.
+    pub flow: Flow,
 }
 
-/// The diagram in its two forms: as a drawing, and as cards in words.
+/// How an arrow is drawn.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Flow {
+    /// The line, as a path.
+    pub path: String,
+    /// The arrowhead, as a path.
+    pub head: String,
+    /// The place of the label.
+    pub x: u32,
+    pub y: u32,
+    /// The text anchor at `x`: `start` or `end`.
+    pub anchor: &'static str,
+}
+
+/// The heading of a column.
+#[derive(Debug, Serialize)]
+pub struct Heading {
+    pub x: u32,
+    pub text: &'static str,
+}
+
+/// The diagram. The page shows it as a drawing, and as cards in words.
 #[derive(Debug, Serialize)]
 pub struct Picture {
-    pub drawing: Drawing,
+    pub width: u32,
+    pub height: u32,
+    pub card_width: u32,
+    pub headings: Vec<Heading>,
     pub cards: Vec<Card>,
     pub arrows: Vec<Arrow>,
 }
@@ -53,124 +78,90 @@ pub fn picture(mut cards: Vec<Card>, groups: &[Group]) -> Picture {
             .cloned()
             .collect();
     }
-    Picture {
-        drawing: layout::draw(&cards, &arrows),
-        cards,
-        arrows,
+    layout::draw(cards, arrows)
+}
+
+/// A permission, and the function that an arrow concerns.
+struct Case<'a> {
+    holder: &'a Holder,
+    statement: &'a Statement,
+    strategy: Strategy,
+}
+
+impl Case<'_> {
+    /// Returns whether a service may invoke the function.
+    fn invokes(&self, service: &str) -> bool {
+        *self.holder == Holder::Started(self.strategy) && by_service(self.statement, service)
+    }
+
+    /// Returns whether a service may publish to the topic.
+    fn publishes(&self, service: &str) -> bool {
+        *self.holder == Holder::Topic && by_service(self.statement, service)
+    }
+
+    /// Returns whether the function's role may do something with resources of a kind.
+    fn is_on(&self, kind: ResourceKind) -> bool {
+        let mut arns = self.statement.resources.iter();
+        *self.holder == Holder::Function(self.strategy)
+            && arns.any(|arn| resource::named_resource(arn, None).kind == kind)
+    }
+
+    fn does(&self, action: &str) -> bool {
+        self.statement.actions.iter().any(|one| one == action)
     }
 }
 
-/// Tests whether an arrow represents a permission.
-type Allows = fn(&Holder, &Statement) -> bool;
+/// Tests whether a permission is what an arrow represents.
+type Allows = fn(&Case<'_>) -> bool;
 
-/// The definitions of the arrows: the start, the end, the action, and the permission.
-const ARROWS: [(&str, &str, &str, Allows); 21] = [
-    ("manager", "function", "invokes", |holder, statement| {
-        *holder == STARTED && by_service(statement, "secretsmanager")
+/// The definitions of the arrows: the start, the end, the action, and the permission. An arrow
+/// from or to a function, its role, or its log exists for each function.
+const ARROWS: [(&str, &str, &str, Allows); 14] = [
+    ("manager", "function", "invokes", |case| {
+        case.invokes("secretsmanager")
     }),
-    (
-        "manager",
-        "database-function",
-        "invokes",
-        |holder, statement| *holder == DATABASES_STARTED && by_service(statement, "secretsmanager"),
-    ),
-    (
-        "events",
-        "function",
-        "invokes hourly",
-        |holder, statement| *holder == STARTED && by_service(statement, "events"),
-    ),
-    (
-        "events",
-        "database-function",
-        "invokes hourly",
-        |holder, statement| *holder == DATABASES_STARTED && by_service(statement, "events"),
-    ),
-    ("events", "topic", "publishes", |holder, statement| {
-        *holder == Holder::Topic && by_service(statement, "events")
+    ("events", "function", "invokes hourly", |case| {
+        case.invokes("events")
     }),
-    ("watch", "topic", "publishes", |holder, statement| {
-        *holder == Holder::Topic && by_service(statement, "cloudwatch")
+    ("events", "topic", "publishes", |case| {
+        case.publishes("events")
     }),
-    ("function", "role", "assumes", |holder, _| {
-        *holder == Holder::Trust(Strategy::AccessKeys)
+    ("watch", "topic", "publishes", |case| {
+        case.publishes("cloudwatch")
     }),
-    (
-        "database-function",
-        "database-role",
-        "assumes",
-        |holder, _| *holder == Holder::Trust(Strategy::Databases),
-    ),
-    ("role", "log", "writes", |holder, statement| {
-        *holder == KEYS && on(statement, ResourceKind::LogGroup)
+    ("function", "role", "assumes", |case| {
+        *case.holder == Holder::Trust(case.strategy)
     }),
-    (
-        "database-role",
-        "database-log",
-        "writes",
-        |holder, statement| *holder == DATABASES && on(statement, ResourceKind::LogGroup),
-    ),
-    ("function", "users", "acts as", |holder, _| {
-        matches!(holder, Holder::Users(_))
+    ("role", "log", "writes", |case| {
+        case.is_on(ResourceKind::LogGroup)
     }),
-    ("role", "users", "manages keys", |holder, statement| {
-        *holder == KEYS
-            && on(statement, ResourceKind::User)
-            && does(statement, "iam:CreateAccessKey")
+    ("function", "users", "acts as", |case| {
+        case.strategy == Strategy::AccessKeys && matches!(case.holder, Holder::Users(_))
     }),
-    ("role", "users", "records keys", |holder, statement| {
-        *holder == KEYS && on(statement, ResourceKind::User)
+    ("role", "users", "manages keys", |case| {
+        case.is_on(ResourceKind::User) && case.does("iam:CreateAccessKey")
     }),
-    ("role", "secrets", "reads, writes", |holder, statement| {
-        *holder == KEYS && writes_secrets(statement)
+    ("role", "users", "records keys", |case| {
+        case.is_on(ResourceKind::User)
     }),
-    (
-        "database-role",
-        "secrets",
-        "reads, writes",
-        |holder, statement| *holder == DATABASES && writes_secrets(statement),
-    ),
-    ("role", "key", "decrypts", |holder, statement| {
-        *holder == KEYS && decrypts(statement)
+    ("role", "secrets", "reads, writes", |case| {
+        case.is_on(ResourceKind::Secret) && case.does("secretsmanager:PutSecretValue")
     }),
-    ("database-role", "key", "decrypts", |holder, statement| {
-        *holder == DATABASES && decrypts(statement)
+    ("role", "key", "decrypts", |case| {
+        case.is_on(ResourceKind::Key) && case.does("kms:Decrypt")
     }),
-    ("role", "administrators", "reads", |holder, statement| {
-        *holder == KEYS && reads_others(statement)
+    ("role", "administrators", "reads", |case| {
+        case.is_on(ResourceKind::Secret) && !case.does("secretsmanager:PutSecretValue")
     }),
-    (
-        "database-role",
-        "administrators",
-        "reads",
-        |holder, statement| *holder == DATABASES && reads_others(statement),
-    ),
-    ("readers", "secrets", "read", |holder, _| {
-        *holder == Holder::Secret
+    ("readers", "secrets", "read", |case| {
+        *case.holder == Holder::Secret
     }),
-    ("readers", "key", "decrypt", |holder, statement| {
-        matches!(holder, Holder::Key(_))
-            && does(statement, "kms:Decrypt")
-            && !statement.principals.iter().any(is_function)
+    ("readers", "key", "decrypt", |case| {
+        matches!(case.holder, Holder::Key(_))
+            && case.does("kms:Decrypt")
+            && !case.statement.principals.iter().any(is_function)
     }),
 ];
-
-const KEYS: Holder = Holder::Function(Strategy::AccessKeys);
-const DATABASES: Holder = Holder::Function(Strategy::Databases);
-const STARTED: Holder = Holder::Started(Strategy::AccessKeys);
-const DATABASES_STARTED: Holder = Holder::Started(Strategy::Databases);
-
-fn writes_secrets(statement: &Statement) -> bool {
-    on(statement, ResourceKind::Secret) && does(statement, "secretsmanager:PutSecretValue")
-}
-
-fn decrypts(statement: &Statement) -> bool {
-    on(statement, ResourceKind::Key) && does(statement, "kms:Decrypt")
-}
-
-fn reads_others(statement: &Statement) -> bool {
-    on(statement, ResourceKind::Secret) && !does(statement, "secretsmanager:PutSecretValue")
-}
 
 /// Arrows without a permission in the stack: the start, the end, the action, and the section of
 /// the page that explains it.
@@ -189,15 +180,12 @@ fn by_service(statement: &Statement, name: &str) -> bool {
     statement.principals.iter().any(is)
 }
 
-fn on(statement: &Statement, kind: ResourceKind) -> bool {
-    statement
-        .resources
-        .iter()
-        .any(|arn| resource::named_resource(arn, None).kind == kind)
-}
-
-fn does(statement: &Statement, action: &str) -> bool {
-    statement.actions.iter().any(|one| one == action)
+/// Returns the ID of a card. The databases' function has cards of its own.
+fn card_id(id: &str, strategy: Strategy) -> String {
+    match (strategy, id) {
+        (Strategy::Databases, "function" | "role" | "log") => format!("database-{id}"),
+        _ => id.to_owned(),
+    }
 }
 
 fn is_function(principal: &Principal) -> bool {
@@ -218,13 +206,25 @@ fn arrows(cards: &[Card], groups: &[Group]) -> Vec<Arrow> {
             verb,
             href,
             elsewhere,
+            flow: Flow::default(),
         })
     };
-    let allowed = ARROWS.iter().filter_map(|(from, to, verb, allows)| {
-        let stands =
-            |one: &&&Permission| !one.statement.denies && allows(&one.holder, &one.statement);
+    let each = ARROWS
+        .iter()
+        .flat_map(|one| Strategy::ALL.map(|strategy| (one, strategy)));
+    let allowed = each.filter_map(|((from, to, verb, allows), strategy)| {
+        let stands = |one: &&&Permission| {
+            let (holder, statement) = (&one.holder, &one.statement);
+            !statement.denies
+                && allows(&Case {
+                    holder,
+                    statement,
+                    strategy,
+                })
+        };
         let permission = permissions.iter().find(stands)?;
-        arrow(from, to, verb, permission.id.clone(), false)
+        let (from, to) = (card_id(from, strategy), card_id(to, strategy));
+        arrow(&from, &to, verb, permission.id.clone(), false)
     });
     let elsewhere = ELSEWHERE
         .iter()

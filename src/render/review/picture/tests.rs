@@ -2,9 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::card::{Card, Line};
-use super::layout::{draw, extents};
-use super::{ARROWS, Arrow, ELSEWHERE, first_of_each_pair, measure};
+use super::card::{Card, LINE_SIZE, Line};
+use super::layout::{CARD, MARK, PAD, VERB_SIZE, draw};
+use super::{ARROWS, Arrow, ELSEWHERE, Flow, Picture, card_id, first_of_each_pair, measure};
+use crate::render::Strategy;
+
+/// The font size of a card's title, in tenths of a pixel.
+const TITLE_SIZE: u32 = 130;
 
 const CARDS: [(&str, usize); 21] = [
     ("deployer", 0),
@@ -32,16 +36,20 @@ const CARDS: [(&str, usize); 21] = [
 
 fn card(id: &'static str, column: usize, lines: &[String]) -> Card {
     let line = |text: &String| Line {
-        shown: measure::fit(text, super::card::LINE_SIZE, super::card::LINE_ROOM),
+        shown: measure::fit(text, LINE_SIZE, super::card::LINE_ROOM),
         text: text.clone(),
         kind: None,
         id: None,
         count: 1,
+        y: 0,
     };
     Card {
         id,
         title: "Rotation function",
         column,
+        x: 0,
+        y: 0,
+        height: 0,
         lines: lines.iter().map(line).collect(),
         calls: Vec::new(),
     }
@@ -49,21 +57,59 @@ fn card(id: &'static str, column: usize, lines: &[String]) -> Card {
 
 /// Returns every possible arrow between the cards.
 fn arrows(cards: &[Card]) -> Vec<Arrow> {
-    let all = ARROWS.iter().map(|(from, to, verb, _)| (from, to, verb));
-    let all = all.chain(ELSEWHERE.iter().map(|(from, to, verb, _)| (from, to, verb)));
-    let arrow = |(from, to, verb): (&&'static str, &&'static str, &&'static str)| {
-        let there = |id: &str| cards.iter().any(|card| card.id == id);
-        (there(from) && there(to)).then(|| Arrow {
-            from,
+    let each = ARROWS
+        .iter()
+        .flat_map(|one| Strategy::ALL.map(|strategy| (one, strategy)));
+    let all = each.map(|(one, strategy)| {
+        let (from, to) = (card_id(one.0, strategy), card_id(one.1, strategy));
+        (from, to, one.2)
+    });
+    let elsewhere = ELSEWHERE.iter();
+    let all = all.chain(elsewhere.map(|one| (one.0.to_owned(), one.1.to_owned(), one.2)));
+    let id = |id: &str| Some(cards.iter().find(|card| card.id == id)?.id);
+    let arrow = |(from, to, verb): (String, String, &'static str)| {
+        Some(Arrow {
+            from: id(&from)?,
             from_title: "",
-            to,
+            to: id(&to)?,
             to_title: "",
             verb,
             href: String::new(),
             elsewhere: false,
+            flow: Flow::default(),
         })
     };
     first_of_each_pair(all.filter_map(arrow))
+}
+
+fn outline(card: &Card) -> [u32; 4] {
+    [card.x, card.y, card.x + CARD, card.y + card.height]
+}
+
+/// Returns the maximum bounds of each text in the diagram, and the bounds that it must stay
+/// within.
+fn extents(drawing: &Picture) -> Vec<([u32; 4], Option<[u32; 4]>, String)> {
+    let mut all = Vec::new();
+    let line = |x: u32, y: u32, width: u32| [x, y - 10, x + width, y + 3];
+    for card in &drawing.cards {
+        let width = measure::bold(card.title, TITLE_SIZE);
+        let title = line(card.x + PAD, card.y + 22, width);
+        all.push((title, Some(outline(card)), card.title.to_owned()));
+        for one in &card.lines {
+            let width = measure::width(&one.shown, LINE_SIZE);
+            let extent = line(card.x + PAD + MARK, card.y + one.y, width);
+            all.push((extent, Some(outline(card)), one.shown.clone()));
+        }
+    }
+    for Arrow { flow, verb, .. } in &drawing.arrows {
+        let width = measure::width(verb, VERB_SIZE);
+        let left = match flow.anchor {
+            "end" => flow.x - width,
+            _ => flow.x,
+        };
+        all.push((line(left, flow.y, width), None, (*verb).to_owned()));
+    }
+    all
 }
 
 fn overlap(one: [u32; 4], other: [u32; 4]) -> bool {
@@ -123,12 +169,12 @@ proptest! {
             .map(|(((id, column), _), lines)| card(id, *column, lines))
             .collect();
         let arrows = arrows(&cards);
-        let drawing = draw(&cards, &arrows);
-        prop_assert_eq!(drawing.arrows.len(), arrows.len());
+        let drawing = draw(cards, arrows);
+        prop_assert!(drawing.arrows.iter().all(|arrow| !arrow.flow.path.is_empty()));
         let boxes: Vec<[u32; 4]> = drawing
             .cards
             .iter()
-            .map(|one| [one.x, one.y, one.x + one.width, one.y + one.height])
+            .map(outline)
             .collect();
         for (index, one) in boxes.iter().enumerate() {
             prop_assert!(one[2] <= drawing.width && one[3] <= drawing.height);
@@ -155,7 +201,7 @@ proptest! {
             .arrows
             .iter()
             .enumerate()
-            .flat_map(|(arrow, flow)| stretches(&flow.path).into_iter().map(move |one| (arrow, one)))
+            .flat_map(|(index, arrow)| stretches(&arrow.flow.path).into_iter().map(move |one| (index, one)))
             .collect();
         for (arrow, line) in &lines {
             let thick = [line[0], line[1], line[2] + 1, line[3] + 1];
