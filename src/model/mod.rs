@@ -77,6 +77,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Returns whether a function runs in a VPC.
+    pub fn has_function_in_vpc(&self) -> bool {
+        self.network.is_in_vpc() && self.entries.iter().any(Entry::uses_network)
+    }
+
     /// Returns the access keys in the order of the manifest.
     pub fn access_keys(&self) -> impl Iterator<Item = EntryOf<'_, AccessKey>> {
         self.entries.iter().filter_map(Entry::as_access_key)

@@ -73,7 +73,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Log", "log group", groups, LOG),
         Grant::everywhere(FIND_LOG),
     ];
-    if model.databases().next().is_some() && model.network.is_in_vpc() {
+    if model.has_function_in_vpc() {
         grants.push(Grant::everywhere(FIND_NETWORK));
     }
     grants

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::prose::{self, Prose};
-use crate::cost::{Estimate, Item};
+use super::prose::Prose;
+use crate::cost::{Estimate, Item, grouped, to_places};
 
 /// The monthly cost.
 #[derive(Debug, Serialize)]
@@ -40,7 +40,7 @@ pub fn expense(estimate: &Estimate) -> Expense<'_> {
 
 /// Returns the total, formatted as an amount of money.
 pub fn total(estimate: &Estimate) -> String {
-    grouped(&estimate.total.to_places(2))
+    grouped(&to_places(estimate.total, 2))
 }
 
 fn marked(lines: &[String]) -> Vec<Prose> {
@@ -48,39 +48,10 @@ fn marked(lines: &[String]) -> Vec<Prose> {
 }
 
 fn line(item: &Item) -> Line {
-    let amount = item.price.amount.to_string();
-    // As in a price list: two decimals, or as many as necessary.
-    let amount = match amount.split_once('.') {
-        Some((_, decimals)) if decimals.len() > 2 => amount,
-        _ => item.price.amount.to_places(2),
-    };
     Line {
         what: item.what,
-        quantity: match item.unit {
-            "GB" => item.quantity.to_places(6),
-            _ => grouped(&item.quantity.to_places(0)),
-        },
-        price: match item.price.per {
-            1 if item.unit.starts_with("GB") => format!("{amount} per {}", item.unit),
-            1 => format!("{amount} each"),
-            per => format!(
-                "{amount} per {} {}s",
-                prose::number(usize::try_from(per).unwrap_or(usize::MAX)),
-                item.unit
-            ),
-        },
-        monthly: grouped(&item.monthly.to_places(4)),
-    }
-}
-
-/// Returns the integer part of a number with thousands separators.
-fn grouped(text: &str) -> String {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let whole = whole
-        .parse()
-        .map_or_else(|_| whole.to_owned(), prose::number);
-    match decimals {
-        "" => whole,
-        decimals => format!("{whole}.{decimals}"),
+        quantity: item.quantity_text(),
+        price: item.price_text(),
+        monthly: grouped(&to_places(item.monthly, 4)),
     }
 }
