@@ -3,15 +3,16 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// An amount has at most so many decimals where it is read, and so many where it is told.
+/// The decimals that an amount in a price list may have.
 const DECIMALS: usize = 12;
-const TOLD: u32 = 6;
+/// The decimals that results are rounded to.
+const RESULT_DECIMALS: u32 = 6;
 
-/// Reads digits with at most one point and twelve decimals, below ten million.
+/// Parses digits with at most one point and twelve decimals, below ten million.
 ///
 /// # Errors
 ///
-/// Returns why the text is none.
+/// Returns why the text is not an amount.
 pub(super) fn parse(text: &str) -> Result<Decimal, String> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
@@ -36,7 +37,7 @@ pub(super) fn ratio(number: u64, by: u64) -> Decimal {
 
 /// Returns an amount rounded to the sixth decimal, half of one up, without zeros at the end.
 pub(super) fn rounded(amount: Decimal) -> Decimal {
-    half_up(amount, TOLD).normalize()
+    half_up(amount, RESULT_DECIMALS).normalize()
 }
 
 /// Returns an amount rounded to so many decimals, half of one up, with all of them.

@@ -307,8 +307,7 @@ fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) ->
     if login.username != entry.kind.username {
         return Some("its value names another user".to_owned());
     }
-    (login.engine != entry.kind.engine)
-        .then(|| format!("its value is for {}", login.engine.as_str()))
+    (login.engine != entry.kind.engine).then(|| format!("its value is for {}", login.engine.name()))
 }
 
 /// Returns the state of a secret's rotations, given that its credential works.

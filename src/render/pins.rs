@@ -106,11 +106,11 @@ fn probe(probe: &Probe) -> access_key::Probe {
 fn login(entry: EntryOf<'_, Database>) -> database::Entry {
     database::Entry {
         username: entry.kind.username.clone(),
-        engine: entry.kind.engine.pin(),
+        engine: entry.kind.engine,
         host: entry.kind.host.to_string(),
         port: entry.kind.port,
         dbname: entry.kind.dbname.clone(),
-        tls: entry.kind.tls.pin(),
+        tls: entry.kind.tls,
         tls_ca: entry.kind.authorities_file(),
         password: database::Password {
             length: entry.kind.password.length,

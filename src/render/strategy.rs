@@ -122,6 +122,6 @@ impl Strategy {
     }
 
     fn is_second(self, model: &Model) -> bool {
-        self == Self::Databases && model.access_keys().next().is_some()
+        self == Self::Databases && Self::AccessKeys.entries(model).next().is_some()
     }
 }

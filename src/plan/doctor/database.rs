@@ -77,10 +77,7 @@ fn login<'a>(
         VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, &held.secret))
     };
     if login.engine != entry.kind.engine {
-        return Err(of_another(
-            login.engine.as_str(),
-            entry.kind.engine.as_str(),
-        ));
+        return Err(of_another(login.engine.name(), entry.kind.engine.name()));
     }
     if login.username != entry.kind.username {
         // The name in the value is not shown: it may be a password in the wrong field.

@@ -28,8 +28,8 @@ fn check_login(entry: EntryOf<'_, Database>, login: &Login) -> Option<Finding> {
     let what = if login.engine != entry.kind.engine {
         format!(
             "is for {}, but the manifest specifies {}",
-            login.engine.as_str(),
-            entry.kind.engine.as_str()
+            login.engine.name(),
+            entry.kind.engine.name()
         )
     } else if login.username != entry.kind.username {
         format!(

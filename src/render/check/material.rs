@@ -7,6 +7,7 @@ use memchr::memmem;
 
 use super::rule::Found;
 use super::stack::Stack;
+use crate::model::{Entry, Kind};
 use crate::render::tree::Mapping;
 
 /// The prefixes of access key IDs: long-term and temporary.
@@ -121,18 +122,19 @@ fn is_random(token: &str) -> bool {
 fn is_name(stack: &Stack<'_>, token: &str) -> bool {
     let output = |outputs: &Mapping| outputs.contains_key(token);
     let template = &stack.template;
-    let mut keys = stack.model().access_keys();
-    let mut databases = stack.model().databases();
+    let of_kind = |entry: &Entry| match &entry.kind {
+        Kind::AccessKey(key) => key.user.as_str().contains(token),
+        Kind::Database(database) => {
+            database.username.contains(token)
+                || database.host.as_str().contains(token)
+                || database.dbname.iter().any(|name| name.contains(token))
+        }
+    };
     let mut served = stack.entries.iter();
     template.knows(token)
         || template.section("Outputs").is_some_and(output)
         || served.any(|entry| entry.served.secret.as_str().contains(token))
-        || keys.any(|entry| entry.kind.user.as_str().contains(token))
-        || databases.any(|entry| {
-            entry.kind.username.contains(token)
-                || entry.kind.host.as_str().contains(token)
-                || entry.kind.dbname.iter().any(|name| name.contains(token))
-        })
+        || stack.model().entries.iter().any(of_kind)
         || stack.named.iter().any(|arn| arn.contains(token))
         || stack
             .model()

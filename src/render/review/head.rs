@@ -6,7 +6,7 @@ use super::checks::Checks;
 use super::difference::Difference;
 use super::{expense, prose};
 use crate::cost::Estimate;
-use crate::render::Rendered;
+use crate::render::{Rendered, Strategy};
 
 /// The head.
 #[derive(Serialize)]
@@ -78,9 +78,11 @@ fn place(stacks: &[Rendered<'_>]) -> String {
 
 /// Returns the number of access keys and database passwords.
 fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
-    let models = || stacks.iter().map(|one| one.model);
-    let keys = models().map(|model| model.access_keys().count()).sum();
-    (keys, models().map(|model| model.databases().count()).sum())
+    let count = |strategy: Strategy| {
+        let counts = stacks.iter().map(|one| strategy.entries(one.model).count());
+        counts.sum()
+    };
+    (count(Strategy::AccessKeys), count(Strategy::Databases))
 }
 
 fn lede(stacks: &[Rendered<'_>]) -> String {

@@ -87,7 +87,7 @@ async fn read_administrator(
     if !same {
         return unusable(&format!(
             "is for another server than {} on {}:{}",
-            entry.kind.engine.as_str(),
+            entry.kind.engine.name(),
             entry.kind.host,
             entry.kind.port
         ));

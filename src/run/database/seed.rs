@@ -43,7 +43,7 @@ pub(in crate::run) async fn seed_database<'model>(
         Some(login)
             if login.username != entry.kind.username || login.engine != entry.kind.engine =>
         {
-            let (engine, wanted) = (login.engine.as_str(), &entry.kind.username);
+            let (engine, wanted) = (login.engine.name(), &entry.kind.username);
             let reason = match login.username == *wanted {
                 true => format!("its value is the login of `{wanted}` to {engine}"),
                 false => format!("its value is the login of another user than `{wanted}`"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::prose;
 use super::super::subject;
 use super::{Arrow, measure};
-use crate::model::{Arn, KmsKey, Model};
+use crate::model::{Arn, Kind, KmsKey};
 use crate::render::statement::Principal;
 use crate::render::tree::Value;
 use crate::render::{Rendered, Strategy, resolve};
@@ -82,11 +82,11 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
         ("deployer", "runs keyrota"),
         ("cloudformation", "creates what is marked ■"),
     ];
-    let any = |held: fn(&Model) -> bool| stacks.iter().any(|one| held(one.model));
-    let (stores, uses) = match (
-        any(|model| model.access_keys().next().is_some()),
-        any(|model| model.databases().next().is_some()),
-    ) {
+    let any = |strategy: Strategy| {
+        let mut stacks = stacks.iter();
+        stacks.any(|one| strategy.entries(one.model).next().is_some())
+    };
+    let (stores, uses) = match (any(Strategy::AccessKeys), any(Strategy::Databases)) {
         (_, false) => ("stores first keys", "use the current key"),
         (false, true) => ("stores first passwords", "use the current password"),
         (true, true) => ("stores first credentials", "use current credentials"),
@@ -151,15 +151,12 @@ fn outside<'a>(
     };
     let mut readers: BTreeSet<&Arn> = BTreeSet::new();
     for model in stacks.iter().map(|rendered| rendered.model) {
-        for entry in model.access_keys() {
-            if !entry.kind.create_user {
-                add("users", entry.kind.user.as_str().into());
-            }
-        }
-        for database in model.databases() {
-            add("databases", database.kind.endpoint().into());
-        }
         for entry in model.entries.iter() {
+            match &entry.kind {
+                Kind::AccessKey(key) if key.create_user => {}
+                Kind::AccessKey(key) => add("users", key.user.as_str().into()),
+                Kind::Database(database) => add("databases", database.endpoint().into()),
+            }
             if let KmsKey::Existing(arn) = &entry.kms_key {
                 let [.., resource] = arn.parts();
                 add(
