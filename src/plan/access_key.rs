@@ -6,7 +6,9 @@ use keyrota_contract::value;
 use crate::model::{AccessKey, Content, Credential, EntryOf, RotateAs};
 use crate::port::{CURRENT, EncryptionKey, Key, PENDING, PREVIOUS, Secret, User};
 
-use super::{ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, MADE, SecretContent, made};
+use super::{
+    ABANDONED_TAG, Administrator, BEFORE, HeldSecret, KeyRole, MADE, SecretContent, recorded_keys,
+};
 
 /// What was seen of the entry of an access key.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ pub enum Profile {
 
 /// What a key is to its secret, and what says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct KeyClaim {
     /// What it is.
     pub role: KeyRole,
     /// The staging label of the version that names it. A principal that may write the secret
@@ -163,8 +165,8 @@ impl ObservedAccessKey {
     }
 
     /// Returns what a key is to the secret, and what says so.
-    pub fn claim_of(&self, key: &Key) -> Claim {
-        let claim = |role, label| Claim { role, label };
+    pub fn claim_of(&self, key: &Key) -> KeyClaim {
+        let claim = |role, label| KeyClaim { role, label };
         let Some(seen) = &self.secret else {
             return claim(KeyRole::Unknown, None);
         };
@@ -185,13 +187,13 @@ impl ObservedAccessKey {
         } else if let Some(user) = &self.user
             && seen.credential().is_some()
             && seen.read
-            && made::is_orphan(user, key)
+            && recorded_keys::is_orphan(user, key)
         {
             claim(KeyRole::Pending, None)
         } else if let Some(user) = &self.user
             && seen.credential().is_some()
             && seen.read
-            && made::is_recorded(user, id)
+            && recorded_keys::is_recorded(user, id)
         {
             // It was made for the secret, and whatever version held it is gone.
             claim(KeyRole::Previous, None)

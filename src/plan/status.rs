@@ -11,7 +11,7 @@ use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
 use super::{
-    Going, ObservedAccessKey, ObservedDatabase, ObservedEntry, TagDifference, going,
+    ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes, TagDifference, removal_times,
     tag_differences,
 };
 
@@ -93,7 +93,7 @@ pub struct SecretReport {
     /// Its ARN, where it exists.
     pub arn: Option<String>,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: CredentialKind,
     /// The IAM user, or the database's.
     pub username: String,
     /// Its state.
@@ -118,7 +118,7 @@ pub struct SecretReport {
 /// What a secret holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum CredentialKind {
     /// An IAM user's access key.
     AccessKey,
     /// The password of a database's user.
@@ -211,9 +211,9 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
     let (kind, keys) = match seen {
         ObservedEntry::AccessKey(_, seen) => {
             let keys = seen.keys.iter().map(|key| report_key(key, seen, now));
-            (Kind::AccessKey, keys.collect())
+            (CredentialKind::AccessKey, keys.collect())
         }
-        ObservedEntry::Database(..) => (Kind::Database, Vec::new()),
+        ObservedEntry::Database(..) => (CredentialKind::Database, Vec::new()),
     };
     SecretReport {
         name: entry.secret.to_string(),
@@ -233,14 +233,14 @@ pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
 
 fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport {
     let role = seen.role_of(key);
-    let going = match &seen.secret {
+    let removal_times = match &seen.secret {
         // What the function goes by is on the secret, whatever the manifest says
         // by now; a stack from before there was such a tag keeps the key.
         Some(held) if role == KeyRole::Previous => {
             let tag = held.secret.tags.get(OLD_KEY_TAG);
             let old_key = tag.and_then(|tag| OldKey::from_tag(tag));
             let old_key = old_key.unwrap_or(OldKey::UntilNextRotation);
-            going(
+            removal_times(
                 old_key,
                 key,
                 held.replaced(),
@@ -248,7 +248,7 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport 
                 now,
             )
         }
-        _ => Going::default(),
+        _ => RemovalTimes::default(),
     };
     KeyReport {
         id: key.id.clone(),
@@ -256,9 +256,9 @@ fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport 
         created: key.created,
         last_used: key.last_used,
         role,
-        deactivates: going.deactivates,
-        deletes: going.deletes,
-        held: going.held,
+        deactivates: removal_times.deactivates,
+        deletes: removal_times.deletes,
+        held: removal_times.held,
     }
 }
 

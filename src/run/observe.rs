@@ -224,7 +224,7 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<(Observe
 }
 
 /// What a label's version holds.
-pub(super) struct Held<T> {
+pub(super) struct LabelledVersion<T> {
     /// It is on the version that DescribeSecret reported.
     pub(super) agrees: bool,
     /// There was no value under the label.
@@ -240,8 +240,8 @@ pub(super) async fn read_version<T>(
     label: &str,
     version: Option<&str>,
     read: impl Fn(&SecretString) -> Content<T>,
-) -> Result<Held<T>> {
-    let mut held = Held {
+) -> Result<LabelledVersion<T>> {
+    let mut held = LabelledVersion {
         agrees: true,
         missing: false,
         since: None,

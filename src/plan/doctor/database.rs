@@ -5,7 +5,7 @@ use super::fault::{
     CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER,
     VALUE_OUTDATED,
 };
-use super::secret::May;
+use super::secret::AllowedFixes;
 use super::{Diagnosis, Fix, Proof};
 use crate::model::{Database, EntryOf, Login};
 use crate::plan::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
@@ -44,7 +44,7 @@ pub(super) fn diagnose(
         credential: found,
         // Whatever version holds the password that the server has, a rotation that is
         // taken up finds it; one that is to begin needs AWSCURRENT's.
-        may: May {
+        may: AllowedFixes {
             resume: right && (sent || !retains),
             schedule: right && accepted,
             rotate: right && accepted && !retains,
@@ -71,10 +71,12 @@ fn login<'a>(
     held: &'a ObservedLogin,
 ) -> Result<&'a Login, Diagnosis> {
     let secret = &entry.secret;
-    let login = current(secret, &held.current, || bring_back(entry, &held.secret))?;
+    let login = current(secret, &held.current, || {
+        restore_advice(entry, &held.secret)
+    })?;
     let of_another = |held_by: &str, wanted: &str| {
         let evidence = format!("its value is for {held_by}, but the manifest specifies {wanted}");
-        VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, &held.secret))
+        VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, &held.secret))
     };
     if login.engine != entry.kind.engine {
         return Err(of_another(login.engine.name(), entry.kind.engine.name()));
@@ -95,7 +97,7 @@ fn store(entry: EntryOf<'_, Database>) -> String {
 }
 
 /// Says how clients get a login of the right user again.
-fn bring_back(entry: EntryOf<'_, Database>, held: &Secret) -> String {
+fn restore_advice(entry: EntryOf<'_, Database>, held: &Secret) -> String {
     let secret = &entry.secret;
     let store = store(entry);
     match held.version_with(PREVIOUS) {

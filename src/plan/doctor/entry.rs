@@ -1,7 +1,7 @@
 //! What is wrong with an entry, whatever kind of credential it is about.
 
 use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
-use super::secret::{May, encryption_key, present, rotation, tags};
+use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
 use super::{Diagnosis, Examination, Scope, database, key};
 use crate::model::SecretName;
 use crate::plan::{ObservedEntry, SecretContent};
@@ -13,7 +13,7 @@ pub(super) struct Findings {
     /// What is wrong with it.
     pub(super) credential: Vec<Diagnosis>,
     /// What may be done about its rotation without a person.
-    pub(super) may: May,
+    pub(super) may: AllowedFixes,
     /// What to consider before a rotation.
     pub(super) note: Option<String>,
     /// What is wrong with the credential that it replaced.
@@ -95,13 +95,13 @@ fn administrator(seen: &ObservedEntry<'_>) -> Option<Diagnosis> {
 pub(super) fn current<'a, T>(
     secret: &SecretName,
     content: &'a SecretContent<T>,
-    bring_back: impl FnOnce() -> String,
+    restore_advice: impl FnOnce() -> String,
 ) -> Result<&'a T, Diagnosis> {
     content.complete().map_err(|evidence| match content {
         SecretContent::Sealed => {
             let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
             VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
         }
-        _ => VALUE_UNUSABLE.of(secret, evidence, bring_back()),
+        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice()),
     })
 }

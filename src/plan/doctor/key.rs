@@ -7,10 +7,12 @@ use super::fault::{
     CREDENTIAL_REFUSED, FOREIGN_KEY, KEY_INACTIVE, KEY_MISSING, NO_CREDENTIAL, OLD_KEY_IN_USE,
     OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
-use super::secret::May;
+use super::secret::AllowedFixes;
 use super::{Diagnosis, Fault, Fix, Proof, Scope};
 use crate::model::{AccessKey, Credential, EntryOf, OldKey};
-use crate::plan::{Going, KeyRole, ObservedAccessKey, ObservedSecret, Seeding, going};
+use crate::plan::{
+    KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, removal_times,
+};
 use crate::port::Key;
 use crate::render::OLD_KEY_TAG;
 
@@ -50,7 +52,7 @@ pub(super) fn diagnose(
     let old = old.filter_map(|key| old_key(scope, entry, seen, held?, key, works));
     Findings {
         credential: found,
-        may: May {
+        may: AllowedFixes {
             resume: works && at_risk.is_none(),
             schedule: works,
             rotate: works && at_risk.is_none(),
@@ -102,20 +104,20 @@ fn credential<'a>(
     held: &'a ObservedSecret,
 ) -> Result<&'a Credential, Diagnosis> {
     let secret = &entry.secret;
-    let credential = current(secret, &held.current, || bring_back(entry, seen))?;
+    let credential = current(secret, &held.current, || restore_advice(entry, seen))?;
     if credential.username != entry.kind.user.as_str() {
         let evidence = format!(
             "its value is for {}, but the manifest specifies `{}`",
             credential.names_user(),
             entry.kind.user
         );
-        return Err(VALUE_OF_ANOTHER.of(secret, evidence, bring_back(entry, seen)));
+        return Err(VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, seen)));
     }
     Ok(credential)
 }
 
 /// Says how clients get a key that works.
-fn bring_back(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> String {
+fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> String {
     let (user, secret) = (&entry.kind.user, &entry.secret);
     let held = seen.secret.as_ref();
     let previous = held.and_then(|held| held.previous_key.as_deref());
@@ -148,7 +150,7 @@ fn current_key(
     match listed {
         None => {
             let evidence = format!("AWSCURRENT contains {id}, but the user has {}", keys(seen));
-            Some(KEY_MISSING.of(secret, evidence, bring_back(entry, seen)))
+            Some(KEY_MISSING.of(secret, evidence, restore_advice(entry, seen)))
         }
         Some(key) if !key.active => {
             let evidence = format!(
@@ -163,7 +165,7 @@ fn current_key(
         Some(_) => match proof {
             Proof::Refused(why) | Proof::Unknown(why) => {
                 let evidence = format!("AWS does not accept the key {id}: {why}");
-                Some(CREDENTIAL_REFUSED.of(secret, evidence, bring_back(entry, seen)))
+                Some(CREDENTIAL_REFUSED.of(secret, evidence, restore_advice(entry, seen)))
             }
             Proof::Untried | Proof::Accepted => None,
         },
@@ -265,11 +267,11 @@ fn old_key(
     };
     let replaced = held.replaced()?;
     // By the key's own times: the next rotation has nothing to do with it.
-    let Going {
+    let RemovalTimes {
         deactivates,
         deletes,
         held: is_held,
-    } = going(policy, key, Some(replaced), None, scope.now);
+    } = removal_times(policy, key, Some(replaced), None, scope.now);
     let since = format!("{} was replaced {replaced:.0}, {}", key.id, used(key));
     let late = |at: Option<Timestamp>| at.filter(|at| scope.now.duration_since(*at) > scope.sweep);
     if is_held {

@@ -18,7 +18,7 @@ use crate::render;
 
 /// What may be done about a secret's rotation without a person.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct May {
+pub(super) struct AllowedFixes {
     /// Take an unfinished one up.
     pub(super) resume: bool,
     /// Turn the schedule on, which has the function try itself.
@@ -125,7 +125,7 @@ pub(super) fn rotation(
     scope: &Scope<'_>,
     examination: &Examination<'_>,
     secret: &Secret,
-    may: May,
+    may: AllowedFixes,
     note: Option<&str>,
 ) -> Vec<Diagnosis> {
     let entry = examination.seen.entry();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use keyrota_contract::tag;
 
-use super::{Check, Item, Proven, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
+use super::{Check, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
 use crate::model::UserName;
-use crate::plan::{Claim, Evidence, KeyRole, ObservedAccessKey, ObservedEntry, ObservedSecret};
+use crate::plan::{Evidence, KeyClaim, KeyRole, ObservedAccessKey, ObservedEntry, ObservedSecret};
 use crate::port::{Deletion, Key, Secret, StackResource};
 
 /// The keys of an entry's user, whom the manifest names.
@@ -97,14 +97,14 @@ pub(super) fn marks(seen: &ObservedAccessKey) -> Vec<Step> {
 }
 
 /// Returns what has to be seen before a key goes that a secret names.
-fn check_of(seen: &ObservedAccessKey, key: &Key, claim: Claim) -> Option<Check> {
+fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Check> {
     let user_arn = &seen.user.as_ref()?.arn;
     let secret = &seen.secret.as_ref()?.secret.arn;
     let label = claim.label.filter(|_| key.active);
     Some(Check {
         secret: secret.clone(),
         unless_current: claim.role != KeyRole::Current,
-        proof: label.map(|label| Proven {
+        proof: label.map(|label| OwnershipProof {
             label,
             user_arn: user_arn.clone(),
             key: key.clone(),

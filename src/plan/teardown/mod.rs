@@ -135,12 +135,12 @@ pub struct Check {
     /// What the version with a label holds has to authenticate as the key's user:
     /// a principal that may write the secret can make a version name any key. Nothing if the
     /// key is inactive, or IAM's own record says that it is ours.
-    pub proof: Option<Proven>,
+    pub proof: Option<OwnershipProof>,
 }
 
 /// How a key is proven to be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proven {
+pub struct OwnershipProof {
     /// The staging label of the version that names the key.
     pub label: &'static str,
     /// The ARN of the user that the key has to be.

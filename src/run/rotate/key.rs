@@ -5,7 +5,7 @@ use super::super::observe::observe_access_key;
 use super::super::proof::prove_stored;
 use super::attempt::{Attempt, Outcome};
 use crate::model::{AccessKey, EntryOf};
-use crate::plan::{ABANDONED_TAG, ObservedAccessKey, Proven, deletion_of};
+use crate::plan::{ABANDONED_TAG, ObservedAccessKey, OwnershipProof, deletion_of};
 use crate::port::PENDING;
 
 /// The rotation of an access key.
@@ -58,7 +58,7 @@ impl Keys<'_> {
         if !listed.active {
             return Ok(true);
         }
-        let proof = Proven {
+        let proof = OwnershipProof {
             label: PENDING,
             user_arn: observed.arn.clone(),
             key: listed.clone(),

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use self::encryption::EncryptionKeys;
-use super::deploy::{Begins, failed, follow, seen, settle};
+use super::deploy::{OperationStart, failed, follow, seen, settle};
 use super::error::{Error, Result};
 use super::{Context, guard_account};
 use crate::model::Model;
@@ -199,11 +199,11 @@ async fn delete_stack(context: &Context<'_>, id: &str, retain: &[String]) -> Res
     context.stage(Stage::Deploying);
     let mut before = seen(context, id).await?;
     context.cloud.delete_stack(id, &[]).await?;
-    let mut left = follow(context, id, before, Begins::Soon).await?;
+    let mut left = follow(context, id, before, OperationStart::Soon).await?;
     if left.is_some() && !retain.is_empty() {
         before = seen(context, id).await?;
         context.cloud.delete_stack(id, retain).await?;
-        left = follow(context, id, before, Begins::Soon).await?;
+        left = follow(context, id, before, OperationStart::Soon).await?;
     }
     if let Some(stack) = left {
         return Err(failed(context, stack, before).await?);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use keyrota::sandbox::{self, Options};
 
-use super::Deaf;
+use super::SilentListener;
 
 /// Returns how sandboxes are started here.
 pub fn options() -> Options {
@@ -41,7 +41,7 @@ pub fn tools() -> &'static Path {
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(sandbox::test_tools(&options(), &Deaf))
+                .block_on(sandbox::test_tools(&options(), &SilentListener))
                 .unwrap_or_else(|error| panic!("the tests' Python tools: {error}"))
         })
         .join()

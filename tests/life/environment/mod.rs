@@ -4,15 +4,15 @@ mod account;
 mod command;
 mod everything;
 mod function;
+mod function_process;
 mod home;
-mod peer;
 mod policy;
 mod proxy;
 mod request;
 mod rule;
+mod secret_values;
 mod shared;
 mod signed;
-mod told;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -24,10 +24,10 @@ use keyrota::port::{Event, Listener};
 use keyrota::sandbox::{self, RootKey, Sandbox};
 use secrecy::ExposeSecret;
 
-pub use command::Ran;
+pub use command::CommandOutput;
 pub use home::Home;
 pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
-pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
+pub use proxy::{Call, Cut, Fault, ObservedCalls, Proxy, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 pub use signed::Signed;
 
@@ -54,7 +54,7 @@ impl From<&RootKey> for Key {
 }
 
 /// A local AWS, and a folder to work in.
-pub struct World {
+pub struct TestEnvironment {
     sandbox: Sandbox,
     pub home: Home,
     /// Whose key the program is given.
@@ -72,26 +72,26 @@ pub struct World {
 }
 
 /// Hears nothing.
-pub struct Deaf;
+pub struct SilentListener;
 
-impl Listener for Deaf {
+impl Listener for SilentListener {
     fn on(&self, _: Event) {}
 }
 
-impl World {
+impl TestEnvironment {
     /// Starts an empty account, with the access keys' function to deploy.
     pub async fn new() -> Self {
         // Before anything else is waited for, since it may be long in building.
         let zip = function_zip();
-        let world = Self::without_function().await;
-        std::os::unix::fs::symlink(zip, world.home.file("function.zip"))
+        let test = Self::without_function().await;
+        std::os::unix::fs::symlink(zip, test.home.file("function.zip"))
             .expect("a link to the function's zip");
-        world
+        test
     }
 
     /// Starts an empty account.
     pub async fn without_function() -> Self {
-        let sandbox = sandbox::start(&options(), &Deaf)
+        let sandbox = sandbox::start(&options(), &SilentListener)
             .await
             .expect("the local AWS starts");
         let home = Home::new();

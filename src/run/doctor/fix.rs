@@ -15,7 +15,7 @@ use crate::render::Strategy;
 /// # Errors
 ///
 /// Returns the first call that was refused while looking.
-pub async fn treat(
+pub async fn fix(
     context: &Context<'_>,
     model: &Model,
     diagnoses: &[Diagnosis],
@@ -30,7 +30,7 @@ pub async fn treat(
         let Some(secret) = &diagnosis.secret else {
             continue;
         };
-        if let Err(error) = treat_one(context, model, secret, diagnosis, fix).await {
+        if let Err(error) = fix_one(context, model, secret, diagnosis, fix).await {
             context.warn(format!("{}: {error}", diagnosis.subject));
             failures.push(error);
         }
@@ -38,7 +38,7 @@ pub async fn treat(
     Ok(failures)
 }
 
-async fn treat_one(
+async fn fix_one(
     context: &Context<'_>,
     model: &Model,
     name: &SecretName,
