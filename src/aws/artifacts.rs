@@ -13,8 +13,8 @@ use aws_sdk_s3::types::{
 use futures_util::future;
 
 use super::Aws;
-use super::error::{failed, refused};
-use crate::port::{Artifacts, Compared, Error, ErrorKind, ObjectVersion, Optional, Result};
+use super::error::{answered, done, failed, found, refused};
+use crate::port::{Artifacts, Compared, Error, ErrorKind, ObjectVersion, Result};
 
 /// The tag of a bucket that keyrota created. It informs people; keyrota does not read it.
 const TAG: (&str, &str) = (keyrota_contract::tag::ARTIFACTS, "true");
@@ -63,8 +63,8 @@ impl Artifacts for Aws {
 
     async fn is_versioned(&self, bucket: &str, account: &str) -> Result<bool> {
         let request = self.s3.get_bucket_versioning().bucket(bucket);
-        let answer = request.expected_bucket_owner(account).send().await;
-        let answer = answer.map_err(failed("s3:GetBucketVersioning"))?;
+        let request = request.expected_bucket_owner(account);
+        let answer = answered("s3:GetBucketVersioning", request.send()).await?;
         Ok(answer.status == Some(BucketVersioningStatus::Enabled))
     }
 
@@ -79,7 +79,7 @@ impl Artifacts for Aws {
                     .build(),
             ),
         };
-        match create.send().await.map_err(failed("s3:CreateBucket")) {
+        match answered("s3:CreateBucket", create.send()).await {
             Err(error) if error.kind == ErrorKind::AlreadyExists => {}
             other => {
                 other?;
@@ -93,11 +93,7 @@ impl Artifacts for Aws {
         let tagging = Tagging::builder().tag_set(tag).build().map_err(unbuilt)?;
         let request = self.s3.put_bucket_tagging().bucket(bucket).tagging(tagging);
         let request = request.expected_bucket_owner(account);
-        request
-            .send()
-            .await
-            .map_err(failed("s3:PutBucketTagging"))?;
-        Ok(())
+        done("s3:PutBucketTagging", request.send()).await
     }
 
     async fn secure_bucket(&self, bucket: &str, account: &str, policy: &str) -> Result<bool> {
@@ -142,7 +138,7 @@ impl Artifacts for Aws {
             Some(_) => "s3:GetObjectVersion",
             None => "s3:GetObject",
         };
-        let Some(object) = get.send().await.map_err(failed(call)).optional()? else {
+        let Some(object) = found(call, get.send()).await? else {
             return Ok(None);
         };
         let version = object.version_id.filter(|version| version != NULL);
@@ -172,7 +168,7 @@ impl Artifacts for Aws {
             .key(key)
             .expected_bucket_owner(account)
             .body(ByteStream::from(body));
-        let stored = request.send().await.map_err(failed("s3:PutObject"))?;
+        let stored = answered("s3:PutObject", request.send()).await?;
         Ok(stored.version_id.filter(|version| version != NULL))
     }
 
@@ -193,10 +189,7 @@ impl Artifacts for Aws {
                 .expected_bucket_owner(account)
                 .set_key_marker(key_marker)
                 .set_version_id_marker(version_marker);
-            let page = request
-                .send()
-                .await
-                .map_err(failed("s3:ListBucketVersions"))?;
+            let page = answered("s3:ListBucketVersions", request.send()).await?;
             let version = |key: Option<&str>, version: Option<&str>| {
                 Some(ObjectVersion {
                     key: key?.to_owned(),
@@ -228,12 +221,9 @@ impl Artifacts for Aws {
             .key(&version.key)
             .version_id(&version.version)
             .expected_bucket_owner(account);
-        request
-            .send()
+        found("s3:DeleteObjectVersion", request.send())
             .await
-            .map_err(failed("s3:DeleteObjectVersion"))
-            .optional()?;
-        Ok(())
+            .map(drop)
     }
 
     async fn delete_bucket(&self, bucket: &str, account: &str) -> Result<()> {
@@ -242,12 +232,7 @@ impl Artifacts for Aws {
             .delete_bucket()
             .bucket(bucket)
             .expected_bucket_owner(account);
-        request
-            .send()
-            .await
-            .map_err(failed("s3:DeleteBucket"))
-            .optional()?;
-        Ok(())
+        found("s3:DeleteBucket", request.send()).await.map(drop)
     }
 
     fn object_url(&self, bucket: &str, key: &str, version: Option<&str>) -> String {
@@ -269,10 +254,8 @@ impl Artifacts for Aws {
 impl Aws {
     async fn is_blocked(&self, bucket: &str, account: &str) -> Result<bool> {
         let request = self.s3.get_public_access_block().bucket(bucket);
-        let answer = request.expected_bucket_owner(account).send().await;
-        let answer = answer
-            .map_err(failed("s3:GetBucketPublicAccessBlock"))
-            .optional()?;
+        let request = request.expected_bucket_owner(account);
+        let answer = found("s3:GetBucketPublicAccessBlock", request.send()).await?;
         let held = answer.and_then(|answer| answer.public_access_block_configuration);
         Ok(held.as_ref() == Some(&everything_blocked()))
     }
@@ -282,21 +265,15 @@ impl Aws {
         let request = request
             .public_access_block_configuration(everything_blocked())
             .expected_bucket_owner(account);
-        request
-            .send()
-            .await
-            .map_err(failed("s3:PutBucketPublicAccessBlock"))?;
-        Ok(())
+        done("s3:PutBucketPublicAccessBlock", request.send()).await
     }
 
     /// Returns whether the bucket encrypts with S3's own keys. If it used a KMS key of another
     /// principal, that principal could make the objects unreadable.
     async fn is_encrypted(&self, bucket: &str, account: &str) -> Result<bool> {
         let request = self.s3.get_bucket_encryption().bucket(bucket);
-        let answer = request.expected_bucket_owner(account).send().await;
-        let answer = answer
-            .map_err(failed("s3:GetEncryptionConfiguration"))
-            .optional()?;
+        let request = request.expected_bucket_owner(account);
+        let answer = found("s3:GetEncryptionConfiguration", request.send()).await?;
         let held = answer.and_then(|answer| answer.server_side_encryption_configuration);
         let algorithms = held.iter().flat_map(|held| held.rules()).map(|rule| {
             let default = rule.apply_server_side_encryption_by_default();
@@ -321,11 +298,7 @@ impl Aws {
         let request = request
             .server_side_encryption_configuration(encryption.map_err(unbuilt)?)
             .expected_bucket_owner(account);
-        request
-            .send()
-            .await
-            .map_err(failed("s3:PutEncryptionConfiguration"))?;
-        Ok(())
+        done("s3:PutEncryptionConfiguration", request.send()).await
     }
 
     async fn keep_versions(&self, bucket: &str, account: &str) -> Result<()> {
@@ -336,17 +309,13 @@ impl Aws {
         let request = request
             .versioning_configuration(versioning)
             .expected_bucket_owner(account);
-        request
-            .send()
-            .await
-            .map_err(failed("s3:PutBucketVersioning"))?;
-        Ok(())
+        done("s3:PutBucketVersioning", request.send()).await
     }
 
     async fn has_policy(&self, bucket: &str, account: &str, policy: &str) -> Result<bool> {
         let request = self.s3.get_bucket_policy().bucket(bucket);
-        let answer = request.expected_bucket_owner(account).send().await;
-        let answer = answer.map_err(failed("s3:GetBucketPolicy")).optional()?;
+        let request = request.expected_bucket_owner(account);
+        let answer = found("s3:GetBucketPolicy", request.send()).await?;
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
         let held = answer.and_then(|answer| answer.policy);
         Ok(held.is_some_and(|held| read(&held).is_some() && read(&held) == read(policy)))
@@ -355,8 +324,7 @@ impl Aws {
     async fn put_policy(&self, bucket: &str, account: &str, policy: &str) -> Result<()> {
         let request = self.s3.put_bucket_policy().bucket(bucket);
         let request = request.policy(policy).expected_bucket_owner(account);
-        request.send().await.map_err(failed("s3:PutBucketPolicy"))?;
-        Ok(())
+        done("s3:PutBucketPolicy", request.send()).await
     }
 }
 

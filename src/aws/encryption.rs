@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::Aws;
-use super::error::failed;
+use super::error::{done, failed, found};
 use crate::port::{Encryption, EncryptionKey, Optional, Result};
 
 #[async_trait(?Send)]
 impl Encryption for Aws {
     async fn encryption_key(&self, arn: &str) -> Result<Option<EncryptionKey>> {
-        let answer = self.kms.describe_key().key_id(arn).send().await;
-        let answer = answer.map_err(failed("kms:DescribeKey")).optional()?;
+        let request = self.kms.describe_key().key_id(arn);
+        let answer = found("kms:DescribeKey", request.send()).await?;
         Ok(answer
             .and_then(|answer| answer.key_metadata)
             .map(|key| EncryptionKey {
@@ -45,10 +45,6 @@ impl Encryption for Aws {
             .schedule_key_deletion()
             .key_id(id)
             .pending_window_in_days(days);
-        request
-            .send()
-            .await
-            .map_err(failed("kms:ScheduleKeyDeletion"))?;
-        Ok(())
+        done("kms:ScheduleKeyDeletion", request.send()).await
     }
 }

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::port::{self, ErrorKind};
+use crate::port::{self, ErrorKind, Optional};
 
 /// Returns a function for `map_err` that converts an SDK error to a port error.
 pub(super) fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> port::Error
@@ -45,6 +45,39 @@ where
             message,
         }
     }
+}
+
+/// Returns the answer to a call, once it was sent.
+pub(super) async fn answered<T, E>(
+    call: &'static str,
+    sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> port::Result<T>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    sent.await.map_err(failed(call))
+}
+
+/// Sends a call, whose answer says nothing.
+pub(super) async fn done<T, E>(
+    call: &'static str,
+    sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> port::Result<()>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    answered(call, sent).await.map(drop)
+}
+
+/// Returns the answer to a call about something that may not exist.
+pub(super) async fn found<T, E>(
+    call: &'static str,
+    sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> port::Result<Option<T>>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    answered(call, sent).await.optional()
 }
 
 /// Returns an error that the adapter itself raises.

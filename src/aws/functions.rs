@@ -5,7 +5,7 @@ use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 
 use super::Aws;
-use super::error::{failed, refused};
+use super::error::{answered, failed, found, refused};
 use crate::port::{ErrorKind, Functions, Invoked, Optional, Result};
 
 #[async_trait(?Send)]
@@ -15,18 +15,15 @@ impl Functions for Aws {
             .lambda
             .get_function_configuration()
             .function_name(function);
-        let answer = request.send().await;
-        let answer = answer
-            .map_err(failed("lambda:GetFunctionConfiguration"))
-            .optional()?;
+        let answer = found("lambda:GetFunctionConfiguration", request.send()).await?;
         Ok(answer.and_then(|answer| answer.code_sha256))
     }
 
     async fn invoke(&self, function: &str, payload: &str) -> Result<Invoked> {
         const CALL: &str = "lambda:InvokeFunction";
         let request = self.lambda.invoke().function_name(function);
-        let answer = request.payload(Blob::new(payload)).send().await;
-        let answer = answer.map_err(failed(CALL))?;
+        let request = request.payload(Blob::new(payload));
+        let answer = answered(CALL, request.send()).await?;
         let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
         let unreadable = |_| refused(CALL, ErrorKind::Other, "the response is not text");
         let text = String::from_utf8(payload).map_err(unreadable)?;
@@ -57,13 +54,8 @@ impl Functions for Aws {
     }
 
     async fn delete_log_group(&self, group: &str) -> Result<bool> {
-        let answer = self
-            .logs
-            .delete_log_group()
-            .log_group_name(group)
-            .send()
-            .await;
-        let answer = answer.map_err(failed("logs:DeleteLogGroup")).optional()?;
+        let request = self.logs.delete_log_group().log_group_name(group);
+        let answer = found("logs:DeleteLogGroup", request.send()).await?;
         Ok(answer.is_some())
     }
 }

@@ -6,15 +6,15 @@ use aws_sdk_iam::types::{StatusType, Tag};
 use jiff::Timestamp;
 
 use super::Aws;
-use super::error::{failed, refused};
+use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
-use crate::port::{ErrorKind, Key, KeyPair, Keys, Optional, Result, User};
+use crate::port::{ErrorKind, Key, KeyPair, Keys, Result, User};
 
 #[async_trait(?Send)]
 impl Keys for Aws {
     async fn user(&self, user: &str) -> Result<Option<User>> {
-        let answer = self.iam.get_user().user_name(user).send().await;
-        let answer = answer.map_err(failed("iam:GetUser")).optional()?;
+        let request = self.iam.get_user().user_name(user);
+        let answer = found("iam:GetUser", request.send()).await?;
         Ok(answer.and_then(|answer| answer.user).map(user_of))
     }
 
@@ -48,8 +48,7 @@ impl Keys for Aws {
 
     async fn last_used(&self, id: &str) -> Result<Option<Timestamp>> {
         let request = self.iam.get_access_key_last_used().access_key_id(id);
-        let answer = request.send().await;
-        let answer = answer.map_err(failed("iam:GetAccessKeyLastUsed"))?;
+        let answer = answered("iam:GetAccessKeyLastUsed", request.send()).await?;
         let used = answer
             .access_key_last_used
             .and_then(|used| used.last_used_date);
@@ -60,8 +59,8 @@ impl Keys for Aws {
         const CALL: &str = "iam:CreateAccessKey";
         let once = aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled());
         let request = self.iam.create_access_key().user_name(user);
-        let answer = request.customize().config_override(once).send().await;
-        let key = answer.map_err(failed(CALL))?.access_key;
+        let request = request.customize().config_override(once);
+        let key = answered(CALL, request.send()).await?.access_key;
         let key = key.ok_or_else(|| {
             refused(
                 CALL,
@@ -81,9 +80,7 @@ impl Keys for Aws {
             .delete_access_key()
             .user_name(user)
             .access_key_id(id);
-        let answer = request.send().await;
-        answer.map_err(failed("iam:DeleteAccessKey")).optional()?;
-        Ok(())
+        found("iam:DeleteAccessKey", request.send()).await.map(drop)
     }
 
     async fn tag_user(&self, user: &str, key: &str, value: &str) -> Result<()> {
@@ -91,15 +88,12 @@ impl Keys for Aws {
         let tag = Tag::builder().key(key).value(value).build();
         let tag = tag.map_err(|error| refused(CALL, ErrorKind::Invalid, error.to_string()))?;
         let request = self.iam.tag_user().user_name(user).tags(tag);
-        request.send().await.map_err(failed(CALL))?;
-        Ok(())
+        done(CALL, request.send()).await
     }
 
     async fn untag_user(&self, user: &str, key: &str) -> Result<()> {
         let request = self.iam.untag_user().user_name(user).tag_keys(key);
-        let answer = request.send().await;
-        answer.map_err(failed("iam:UntagUser")).optional()?;
-        Ok(())
+        found("iam:UntagUser", request.send()).await.map(drop)
     }
 }
 

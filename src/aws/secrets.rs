@@ -8,24 +8,17 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Aws;
-use super::error::{failed, refused};
+use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
-    Deletion, ErrorKind, Optional, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
+    Deletion, ErrorKind, Result, Rotation, Secret, SecretValue, Secrets, TaggedSecret,
 };
 
 #[async_trait(?Send)]
 impl Secrets for Aws {
     async fn secret(&self, id: &str) -> Result<Option<Secret>> {
-        let answer = self
-            .secretsmanager
-            .describe_secret()
-            .secret_id(id)
-            .send()
-            .await;
-        let answer = answer
-            .map_err(failed("secretsmanager:DescribeSecret"))
-            .optional()?;
+        let request = self.secretsmanager.describe_secret().secret_id(id);
+        let answer = found("secretsmanager:DescribeSecret", request.send()).await?;
         Ok(answer.map(|answer| Secret {
             arn: answer.arn.unwrap_or_default(),
             name: answer.name.unwrap_or_default(),
@@ -76,8 +69,8 @@ impl Secrets for Aws {
     async fn value(&self, id: &str, label: &str) -> Result<Option<SecretValue>> {
         const CALL: &str = "secretsmanager:GetSecretValue";
         let request = self.secretsmanager.get_secret_value().secret_id(id);
-        let answer = request.version_stage(label).send().await;
-        let Some(answer) = answer.map_err(failed(CALL)).optional()? else {
+        let request = request.version_stage(label);
+        let Some(answer) = found(CALL, request.send()).await? else {
             return Ok(None);
         };
         let created = answer.created_date.as_ref().and_then(timestamp);
@@ -109,11 +102,7 @@ impl Secrets for Aws {
             .client_request_token(token)
             .secret_string(text.expose_secret())
             .version_stages(label);
-        request
-            .send()
-            .await
-            .map_err(failed("secretsmanager:PutSecretValue"))?;
-        Ok(())
+        done("secretsmanager:PutSecretValue", request.send()).await
     }
 
     async fn move_label(
@@ -130,16 +119,14 @@ impl Secrets for Aws {
             .version_stage(label)
             .set_remove_from_version_id(from.map(str::to_owned))
             .set_move_to_version_id(to.map(str::to_owned));
-        let answer = request.send().await;
-        answer.map_err(failed("secretsmanager:UpdateSecretVersionStage"))?;
-        Ok(())
+        done("secretsmanager:UpdateSecretVersionStage", request.send()).await
     }
 
     async fn rotate(&self, id: &str, token: &str) -> Result<String> {
         const CALL: &str = "secretsmanager:RotateSecret";
         let request = self.secretsmanager.rotate_secret().secret_id(id);
-        let answer = request.client_request_token(token).send().await;
-        let version = answer.map_err(failed(CALL))?.version_id;
+        let request = request.client_request_token(token);
+        let version = answered(CALL, request.send()).await?.version_id;
         version.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no version"))
     }
 
@@ -155,32 +142,20 @@ impl Secrets for Aws {
             .set_rotation_lambda_arn(rotation.function.clone())
             .rotation_rules(rules.build())
             .rotate_immediately(false);
-        let answer = request.send().await;
-        answer.map_err(failed("secretsmanager:RotateSecret"))?;
-        Ok(())
+        done("secretsmanager:RotateSecret", request.send()).await
     }
 
     async fn cancel_rotation(&self, id: &str) -> Result<()> {
-        let answer = self
-            .secretsmanager
-            .cancel_rotate_secret()
-            .secret_id(id)
-            .send()
-            .await;
-        answer
-            .map_err(failed("secretsmanager:CancelRotateSecret"))
-            .optional()?;
-        Ok(())
+        let request = self.secretsmanager.cancel_rotate_secret().secret_id(id);
+        found("secretsmanager:CancelRotateSecret", request.send())
+            .await
+            .map(drop)
     }
 
     async fn tag(&self, id: &str, key: &str, value: &str) -> Result<()> {
         let tag = Tag::builder().key(key).value(value).build();
         let request = self.secretsmanager.tag_resource().secret_id(id).tags(tag);
-        request
-            .send()
-            .await
-            .map_err(failed("secretsmanager:TagResource"))?;
-        Ok(())
+        done("secretsmanager:TagResource", request.send()).await
     }
 
     async fn untag(&self, id: &str, key: &str) -> Result<()> {
@@ -189,11 +164,7 @@ impl Secrets for Aws {
             .untag_resource()
             .secret_id(id)
             .tag_keys(key);
-        request
-            .send()
-            .await
-            .map_err(failed("secretsmanager:UntagResource"))?;
-        Ok(())
+        done("secretsmanager:UntagResource", request.send()).await
     }
 
     async fn delete_secret(&self, id: &str, deletion: Deletion) -> Result<Option<Timestamp>> {
@@ -202,23 +173,14 @@ impl Secrets for Aws {
             Deletion::Window(days) => request.recovery_window_in_days(i64::from(days)),
             Deletion::Forced => request.force_delete_without_recovery(true),
         };
-        let answer = request.send().await;
-        let answer = answer
-            .map_err(failed("secretsmanager:DeleteSecret"))
-            .optional()?;
+        let answer = found("secretsmanager:DeleteSecret", request.send()).await?;
         let until = answer.and_then(|answer| answer.deletion_date);
         Ok(until.as_ref().and_then(timestamp))
     }
 
     async fn restore_secret(&self, id: &str) -> Result<()> {
-        let answer = self
-            .secretsmanager
-            .restore_secret()
-            .secret_id(id)
-            .send()
-            .await;
-        answer.map_err(failed("secretsmanager:RestoreSecret"))?;
-        Ok(())
+        let request = self.secretsmanager.restore_secret().secret_id(id);
+        done("secretsmanager:RestoreSecret", request.send()).await
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_cloudformation::operation::get_template::builders::GetTemplateFluentBuilder;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetType, OnStackFailure, Parameter, ResourceAttribute, Tag, TemplateStage,
 };
 
 use super::Aws;
-use super::error::{failed, refused};
+use super::error::{answered, done, failed, found, refused};
 use super::system::timestamp;
 use crate::port::{
     Change, ChangeSet, ChangeSetRequest, Error, ErrorKind, Optional, Result, Stack, StackEvent,
@@ -42,11 +43,7 @@ impl Stacks for Aws {
         Ok(stack.map(|stack| Stack {
             id: stack.stack_id.unwrap_or_default(),
             name: stack.stack_name.unwrap_or_default(),
-            status: StackStatus(
-                stack
-                    .stack_status
-                    .map_or_else(String::new, |status| status.as_str().to_owned()),
-            ),
+            status: StackStatus(text(stack.stack_status)),
             reason: stack.stack_status_reason,
             since: [
                 stack.deletion_time,
@@ -82,9 +79,7 @@ impl Stacks for Aws {
                     logical_id: resource.logical_resource_id.unwrap_or_default(),
                     physical_id: resource.physical_resource_id.unwrap_or_default(),
                     kind: resource.resource_type.unwrap_or_default(),
-                    status: resource
-                        .resource_status
-                        .map_or_else(String::new, |status| status.as_str().to_owned()),
+                    status: text(resource.resource_status),
                 }
             }));
         }
@@ -93,17 +88,12 @@ impl Stacks for Aws {
 
     async fn template(&self, name: &str) -> Result<String> {
         let request = self.cloudformation.get_template().stack_name(name);
-        let answer = request.template_stage(TemplateStage::Original).send().await;
-        let answer = answer.map_err(failed("cloudformation:GetTemplate"))?;
-        Ok(answer.template_body.unwrap_or_default())
+        original(request).await
     }
 
     async fn change_set_template(&self, stack: &str, id: &str) -> Result<String> {
         let request = self.cloudformation.get_template().stack_name(stack);
-        let request = request.change_set_name(id);
-        let answer = request.template_stage(TemplateStage::Original).send().await;
-        let answer = answer.map_err(failed("cloudformation:GetTemplate"))?;
-        Ok(answer.template_body.unwrap_or_default())
+        original(request.change_set_name(id)).await
     }
 
     async fn events(&self, id: &str) -> Result<Vec<StackEvent>> {
@@ -121,9 +111,7 @@ impl Stacks for Aws {
                     id: event.event_id.unwrap_or_default(),
                     logical_id: event.logical_resource_id.unwrap_or_default(),
                     kind: event.resource_type.unwrap_or_default(),
-                    status: event
-                        .resource_status
-                        .map_or_else(String::new, |status| status.as_str().to_owned()),
+                    status: text(event.resource_status),
                     reason: event
                         .resource_status_reason
                         .filter(|reason| !reason.is_empty()),
@@ -162,7 +150,7 @@ impl Stacks for Aws {
             TemplateSource::Body(body) => call.template_body(body),
             TemplateSource::Url(url) => call.template_url(url),
         };
-        let id = call.send().await.map_err(failed(CALL))?.id;
+        let id = answered(CALL, call.send()).await?.id;
         id.ok_or_else(|| refused(CALL, ErrorKind::Other, "the response contains no ID"))
     }
 
@@ -182,9 +170,7 @@ impl Stacks for Aws {
         };
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("cloudformation:DescribeChangeSet"))?;
-            set.status = page
-                .status
-                .map_or_else(String::new, |status| status.as_str().to_owned());
+            set.status = text(page.status);
             set.reason = page.status_reason;
             set.parameters.extend(parameters(page.parameters));
             set.tags.extend(tags(page.tags));
@@ -204,11 +190,7 @@ impl Stacks for Aws {
             .execute_change_set()
             .stack_name(stack)
             .change_set_name(id);
-        request
-            .send()
-            .await
-            .map_err(failed("cloudformation:ExecuteChangeSet"))?;
-        Ok(())
+        done("cloudformation:ExecuteChangeSet", request.send()).await
     }
 
     async fn delete_change_set(&self, stack: &str, id: &str) -> Result<()> {
@@ -217,22 +199,28 @@ impl Stacks for Aws {
             .delete_change_set()
             .stack_name(stack)
             .change_set_name(id);
-        let answer = request.send().await;
-        answer
-            .map_err(failed("cloudformation:DeleteChangeSet"))
-            .optional()?;
-        Ok(())
+        found("cloudformation:DeleteChangeSet", request.send())
+            .await
+            .map(drop)
     }
 
     async fn delete_stack(&self, name: &str, retain: &[String]) -> Result<()> {
         let request = self.cloudformation.delete_stack().stack_name(name);
         let request = request.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
-        request
-            .send()
-            .await
-            .map_err(failed("cloudformation:DeleteStack"))?;
-        Ok(())
+        done("cloudformation:DeleteStack", request.send()).await
     }
+}
+
+/// Returns the template as it was uploaded.
+async fn original(request: GetTemplateFluentBuilder) -> Result<String> {
+    let request = request.template_stage(TemplateStage::Original);
+    let answer = answered("cloudformation:GetTemplate", request.send()).await?;
+    Ok(answer.template_body.unwrap_or_default())
+}
+
+/// Returns the text of a value that CloudFormation chooses from a list.
+fn text(value: Option<impl AsRef<str>>) -> String {
+    value.map_or_else(String::new, |value| value.as_ref().to_owned())
 }
 
 fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
@@ -245,9 +233,7 @@ fn change_of(change: aws_sdk_cloudformation::types::ResourceChange) -> Change {
     });
     Change {
         properties: properties.collect(),
-        action: change
-            .action
-            .map_or_else(String::new, |action| action.as_str().to_owned()),
+        action: text(change.action),
         logical_id: change.logical_resource_id.unwrap_or_default(),
         kind: change.resource_type.unwrap_or_default(),
         replacement: change

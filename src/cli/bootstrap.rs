@@ -58,7 +58,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     let context = session.context(settings);
     let rotates = !verb.no_rotate;
     let cleared = stacks.clear(&context, Preflight { rotates }).await?;
-    let asked = password::collect(&context, shards, &cleared).await?;
+    let asked = password::collect(&context, &cleared).await?;
     settings.confirm(
         verb.yes,
         &question(shards, &cleared[0].observed, verb.no_rotate),
@@ -95,7 +95,7 @@ pub(super) async fn run(settings: &Settings, verb: &Bootstrap) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn question(shards: &[Shard], observed: &Observed, no_rotate: bool) -> String {
+fn question(shards: &[Shard], observed: &Observed<'_>, no_rotate: bool) -> String {
     let entries = || shards.iter().flat_map(|shard| &shard.model.entries);
     let adopted = entries().filter_map(Entry::as_access_key);
     let adopted = adopted.filter(|entry| entry.kind.initial_key != InitialKey::Create);

@@ -15,7 +15,7 @@ use super::session::Session;
 use super::settings::Settings;
 use super::{Exit, file};
 use crate::bundle::sha256_hex;
-use crate::model::Tls;
+use crate::model::Verification;
 use crate::plan::{Environment, OptionFile, TLS_TAG, tls_of};
 use crate::port::{ErrorKind, Event, Listener as _, Secrets};
 use crate::sandbox::Options;
@@ -75,14 +75,14 @@ async fn tls<S: Secrets + ?Sized>(
     settings: &Settings,
     secrets: &S,
     secret: &str,
-) -> Result<Tls, Failed> {
+) -> Result<Verification, Failed> {
     let tag = match secrets.secret(secret).await {
         Ok(found) => found.and_then(|found| found.tags.get(TLS_TAG).cloned()),
         Err(error) if error.kind == ErrorKind::Denied => {
             let told = format!(
                 "{} is not allowed, so the client requires {} of the server",
                 error.call,
-                Tls::VerifyFull.as_str()
+                Verification::Full.name()
             );
             settings.progress.on(Event::Warning(told));
             None

@@ -95,11 +95,7 @@ impl From<port::Error> for Failed {
             ErrorKind::NotFound => ("not-found", None),
             _ => ("aws", None),
         };
-        let failed = Self::new(kind, error.to_string());
-        match hint {
-            Some(hint) => failed.hint(hint),
-            None => failed,
-        }
+        hinted(kind, error.to_string(), hint)
     }
 }
 

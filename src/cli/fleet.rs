@@ -71,7 +71,7 @@ impl Stacks {
         &self,
         context: &Context<'_>,
         intent: plan::Preflight,
-    ) -> Result<Vec<Cleared>, Failed> {
+    ) -> Result<Vec<Cleared<'_>>, Failed> {
         self.check_placement(context).await?;
         let mut cleared = Vec::new();
         let mut refused = Vec::new();

@@ -10,8 +10,8 @@ use super::Exit;
 use super::failure::Failed;
 use super::settings::Settings;
 use crate::model::{Database, EntryOf, Finding, InitialPassword, SecretReference};
+use crate::plan::ObservedEntry;
 use crate::port::{CURRENT, ErrorKind};
-use crate::render::Shard;
 use crate::run::{Cleared, Context, Passwords};
 use crate::view::stderr_is_terminal;
 
@@ -24,22 +24,24 @@ pub(super) struct FirstPasswords<'a> {
 /// Collects the passwords that need no prompt, and refuses with all that are missing.
 pub(super) async fn collect<'a>(
     context: &Context<'_>,
-    shards: &'a [Shard],
-    cleared: &[Cleared],
+    cleared: &[Cleared<'a>],
 ) -> Result<FirstPasswords<'a>, Failed> {
     let mut asked = FirstPasswords {
         passwords: Passwords::new(),
         prompts: Vec::new(),
     };
     let mut findings = Vec::new();
-    let pairs = shards.iter().zip(cleared).flat_map(|(shard, cleared)| {
-        let databases = shard.model.databases();
-        databases.zip(&cleared.observed.databases)
-    });
-    for (entry, _) in pairs.filter(|(_, seen)| seen.wants_password()) {
+    let entries = cleared.iter().flat_map(|cleared| &cleared.observed.entries);
+    for seen in entries {
+        let ObservedEntry::Database(entry, seen) = seen else {
+            continue;
+        };
+        if !seen.wants_password() {
+            continue;
+        }
         let found = match &entry.kind.initial_password {
             InitialPassword::Prompt => {
-                asked.prompts.push(entry);
+                asked.prompts.push(*entry);
                 continue;
             }
             InitialPassword::Environment(name) => in_environment(name),

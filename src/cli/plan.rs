@@ -90,7 +90,7 @@ pub(super) async fn run(settings: &Settings, verb: &Plan) -> Result<Exit, Failed
 async fn deployed(
     context: &Context<'_>,
     stacks: &Stacks,
-    cleared: &[Cleared],
+    cleared: &[Cleared<'_>],
 ) -> Result<Baseline, Failed> {
     let mut templates = BTreeMap::new();
     for (shard, cleared) in stacks.fleet.shards.iter().zip(cleared) {

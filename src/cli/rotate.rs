@@ -7,7 +7,7 @@ use super::failure::Failed;
 use super::fleet::Stacks;
 use super::session::Session;
 use super::settings::Settings;
-use crate::model::{AccessKey, ByKind, Database, Entry, EntryOf, Model};
+use crate::model::{Entry, Model};
 use crate::port::{Event, Listener};
 use crate::render::Fleet;
 use crate::run::{self, Context, Deployed};
@@ -117,58 +117,34 @@ async fn rotate(
     entry: &Entry,
 ) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    let outcome = match entry.by_kind() {
-        ByKind::AccessKey(key) => rotate_key(context, model, deployed, key, &mut result).await,
-        ByKind::Database(database) => {
-            rotate_database(context, model, deployed, database, &mut result).await
-        }
-    };
-    match outcome {
+    match try_rotate(context, model, deployed, entry, &mut result).await {
         Ok(()) => result.verified = true,
         Err(error) => result.error = Some(error.to_string()),
     }
     result
 }
 
-async fn rotate_key(
+/// Rotates an entry; sets what is known of the result, also where it fails.
+async fn try_rotate(
     context: &Context<'_>,
     model: &Model,
     deployed: &Deployed,
-    entry: EntryOf<'_, AccessKey>,
+    entry: &Entry,
     result: &mut RotatedSecret,
 ) -> Result<(), run::Error> {
     let seen = run::observe_entry(context, entry).await?;
-    result.old_access_key_id = seen.credential().map(|held| held.accesskey.to_string());
-    let rotated = run::rotate_secret(context, model, deployed, entry, &seen).await?;
+    result.old_access_key_id = seen.access_key_id();
+    let rotated = run::rotate_entry(context, model, deployed, &seen).await?;
     result.version_id = Some(rotated.version.clone());
-    let verified = run::verify(context, entry, Some(&rotated)).await?;
+    let verified = run::verify(context, deployed, entry, Some(&rotated)).await?;
     result.new_access_key_id = verified.access_key_id;
-    result.version_id = Some(verified.version);
-    Ok(())
-}
-
-async fn rotate_database(
-    context: &Context<'_>,
-    model: &Model,
-    deployed: &Deployed,
-    entry: EntryOf<'_, Database>,
-    result: &mut RotatedSecret,
-) -> Result<(), run::Error> {
-    let seen = run::observe_database(context, entry).await?;
-    let rotated = run::rotate_database(context, model, deployed, entry, &seen).await?;
-    result.version_id = Some(rotated.version.clone());
-    let verified = run::verify_database(context, deployed, entry, Some(&rotated)).await?;
     result.version_id = Some(verified.version);
     Ok(())
 }
 
 async fn restore(context: &Context<'_>, deployed: &Deployed, entry: &Entry) -> RotatedSecret {
     let mut result = untouched(deployed, entry);
-    let restored = match entry.by_kind() {
-        ByKind::AccessKey(key) => run::restore(context, deployed, key).await,
-        ByKind::Database(database) => run::restore_database(context, deployed, database).await,
-    };
-    match restored {
+    match run::restore(context, deployed, entry).await {
         Ok(restored) => {
             result.old_access_key_id = restored.replaced;
             result.new_access_key_id = restored.access_key_id;

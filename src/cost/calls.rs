@@ -4,8 +4,9 @@
 //! (`lambda/tests/function/rotation.rs`) and those of the sweep. Those of the databases'
 //! are counted from `lambda/database/src/step` and `sweep`.
 
-use super::Decimal;
-use super::HOURS;
+use rust_decimal::Decimal;
+
+use super::{HOURS, amount};
 use crate::model::{Database, Engine, Entry, Kind, OldKey};
 
 /// Invocations of a rotation: its four steps.
@@ -27,26 +28,26 @@ pub(super) struct Calls {
 impl Calls {
     fn times(self, count: Decimal) -> Self {
         Self {
-            all: self.all.times(count),
-            reads: self.reads.times(count),
-            puts: self.puts.times(count),
+            all: self.all * count,
+            reads: self.reads * count,
+            puts: self.puts * count,
         }
     }
 
     fn plus(self, other: Self) -> Self {
         Self {
-            all: self.all.plus(other.all),
-            reads: self.reads.plus(other.reads),
-            puts: self.puts.plus(other.puts),
+            all: self.all + other.all,
+            reads: self.reads + other.reads,
+            puts: self.puts + other.puts,
         }
     }
 }
 
 fn calls(all: u64, reads: u64, puts: u64) -> Calls {
     Calls {
-        all: Decimal::whole(all),
-        reads: Decimal::whole(reads),
-        puts: Decimal::whole(puts),
+        all: Decimal::from(all),
+        reads: Decimal::from(reads),
+        puts: Decimal::from(puts),
     }
 }
 
@@ -93,7 +94,7 @@ fn at_once(entry: &Entry) -> Calls {
 /// labels are looked at before. From the day on which the old key is due,
 /// an administrator's key is read to list the user's keys, until the next rotation.
 fn of_sweeps(entry: &Entry, rotations: Decimal) -> Calls {
-    let hours = Decimal::whole(HOURS);
+    let hours = Decimal::from(HOURS);
     let OldKey::After(retirement) = entry.old_key else {
         return calls(2, 1, 0).times(hours);
     };
@@ -102,8 +103,8 @@ fn of_sweeps(entry: &Entry, rotations: Decimal) -> Calls {
         false => 2,
     };
     let done_before = u64::from(retirement.deactivate_after.as_seconds() == 0);
-    let waited = Decimal::ratio(retirement.deactivate_after.as_seconds(), 3_600);
-    let due = hours.less(waited.times(rotations));
+    let waited = amount::ratio(retirement.deactivate_after.as_seconds(), 3_600);
+    let due = (hours - waited * rotations).max(Decimal::ZERO);
     calls(3, 2, 0)
         .times(hours)
         .plus(calls(acts - done_before.min(acts), 0, 0).times(rotations))
@@ -127,7 +128,7 @@ fn of_database_rotations(entry: &Entry, database: &Database, count: Decimal) -> 
 /// Each makes DescribeSecret and GetSecretValue for AWSCURRENT. Where an old password
 /// is discarded, once a rotation, the labels are looked at before and one is removed.
 fn of_database_sweeps(entry: &Entry, database: &Database, rotations: Decimal) -> Calls {
-    let hourly = calls(2, 1, 0).times(Decimal::whole(HOURS));
+    let hourly = calls(2, 1, 0).times(Decimal::from(HOURS));
     match (database.engine, entry.old_key) {
         (Engine::MySql, OldKey::After(_)) => {
             hourly.plus(calls(2 + administrator(entry), 0, 0).times(rotations))

@@ -1,18 +1,20 @@
 //! What a model costs a month: what it has, how often it rotates and who reads it,
 //! by a list of prices. Pure and exact: no clock, no network, no binary fractions.
 
+mod amount;
 mod calls;
-mod decimal;
 mod price;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use crate::model::{Architecture, Arn, Kind, KmsKey, Model, Schedule};
 
+pub use amount::{grouped, to_json, to_places};
 use calls::Calls;
-pub use decimal::Decimal;
 pub use price::{Charge, Price, Prices};
 
 /// The month that is priced, in days and in hours.
@@ -74,6 +76,31 @@ pub struct Item {
     pub monthly: Decimal,
 }
 
+impl Item {
+    /// Returns the quantity as people read it.
+    pub fn quantity_text(&self) -> String {
+        match self.unit {
+            "GB" => to_places(self.quantity, 6),
+            _ => grouped(&to_places(self.quantity, 0)),
+        }
+    }
+
+    /// Returns the price as a price list has it, such as `0.05 per 10,000 calls`.
+    pub fn price_text(&self) -> String {
+        let amount = self.price.amount;
+        // Two decimals, or as many as it takes.
+        let amount = match amount.scale() > 2 {
+            true => amount.to_string(),
+            false => to_places(amount, 2),
+        };
+        match self.price.per {
+            1 if self.unit.starts_with("GB") => format!("{amount} per {}", self.unit),
+            1 => format!("{amount} each"),
+            per => format!("{amount} per {} {}s", grouped(&per.to_string()), self.unit),
+        }
+    }
+}
+
 /// What models cost a month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Estimate {
@@ -118,14 +145,14 @@ pub fn estimate(models: &[&Model], prices: &Prices, usage: &Usage) -> Estimate {
 
 fn item(what: &'static str, charge: Charge, quantity: Decimal, prices: &Prices) -> Item {
     let price = prices.of(charge);
-    let quantity = quantity.rounded();
+    let quantity = amount::rounded(quantity);
     Item {
         what,
         quantity,
         unit: charge.unit(),
         unit_price: price.of_one(),
         price,
-        monthly: quantity.times(price.amount).over(price.per).rounded(),
+        monthly: amount::rounded(quantity * price.amount / Decimal::from(price.per)),
     }
 }
 
@@ -189,49 +216,44 @@ impl Count {
     fn add_function(&mut self, entries: &[Rotating<'_>], model: &Model, usage: &Usage) {
         let secrets = entries.len() as u64;
         let swept = secrets.div_ceil(SWEPT);
-        let sweeps = Decimal::whole(swept * HOURS);
+        let sweeps = Decimal::from(swept * HOURS);
         let mut rotations = Decimal::default();
         for entry in entries {
-            rotations = rotations.plus(entry.often);
+            rotations += entry.often;
             // The client that uses the credential, and the named readers.
             let readers = 1 + entry.readers.len() as u64;
-            let reads = Decimal::whole(readers * u64::from(usage.reads_per_hour) * HOURS);
-            self.rotating = self.rotating.plus(entry.rotations.all);
-            self.sweeping = self.sweeping.plus(entry.sweeps.all);
-            self.reading = self.reading.plus(reads);
+            let reads = Decimal::from(readers * u64::from(usage.reads_per_hour) * HOURS);
+            self.rotating += entry.rotations.all;
+            self.sweeping += entry.sweeps.all;
+            self.reading += reads;
             if *entry.kms_key != KmsKey::AwsManaged {
-                let requests = requests(entry.rotations)
-                    .plus(requests(entry.sweeps))
-                    .plus(reads);
-                self.kms_requests = self.kms_requests.plus(requests);
+                self.kms_requests += requests(entry.rotations) + requests(entry.sweeps) + reads;
             }
         }
         self.secrets += secrets;
-        let steps = rotations.times(Decimal::whole(calls::STEPS));
-        self.steps = self.steps.plus(steps);
-        self.sweeps = self.sweeps.plus(sweeps);
+        let steps = rotations * Decimal::from(calls::STEPS);
+        self.steps += steps;
+        self.sweeps += sweeps;
 
-        let milliseconds = steps
-            .times(Decimal::whole(STEP))
-            .plus(sweeps.times(Decimal::whole(SWEEP)))
-            .plus(Decimal::whole(secrets * HOURS * SWEEP_OF_A_SECRET));
-        let memory = Decimal::ratio(model.function.memory.into(), 1_024);
-        let time = milliseconds.over(1_000).times(memory);
+        let milliseconds = steps * Decimal::from(STEP)
+            + sweeps * Decimal::from(SWEEP)
+            + Decimal::from(secrets * HOURS * SWEEP_OF_A_SECRET);
+        let memory = amount::ratio(model.function.memory.into(), 1_024);
+        let time = milliseconds / Decimal::from(1_000) * memory;
         match model.function.architecture {
-            Architecture::X86_64 => self.time_x86 = self.time_x86.plus(time),
-            Architecture::Arm64 => self.time_arm = self.time_arm.plus(time),
+            Architecture::X86_64 => self.time_x86 += time,
+            Architecture::Arm64 => self.time_arm += time,
         }
-        let written = rotations
-            .times(Decimal::ratio(LOG_OF_A_ROTATION, GB))
-            .plus(sweeps.times(Decimal::ratio(LOG_OF_A_SWEEP, GB)));
-        let kept = Decimal::ratio(model.function.log_retention.into(), DAYS);
-        self.log_written = self.log_written.plus(written);
-        self.log_kept = self.log_kept.plus(written.times(kept));
+        let written = rotations * amount::ratio(LOG_OF_A_ROTATION, GB)
+            + sweeps * amount::ratio(LOG_OF_A_SWEEP, GB);
+        let kept = amount::ratio(model.function.log_retention.into(), DAYS);
+        self.log_written += written;
+        self.log_kept += written * kept;
     }
 
     fn charges(&self) -> Vec<(&'static str, Charge, Decimal)> {
         vec![
-            ("secrets", Charge::Secret, Decimal::whole(self.secrets)),
+            ("secrets", Charge::Secret, Decimal::from(self.secrets)),
             ("calls of rotations", Charge::SecretCall, self.rotating),
             ("calls of hourly sweeps", Charge::SecretCall, self.sweeping),
             ("calls of readers", Charge::SecretCall, self.reading),
@@ -247,16 +269,16 @@ impl Count {
                 Charge::FunctionTimeArm,
                 self.time_arm,
             ),
-            ("KMS keys", Charge::KmsKey, Decimal::whole(self.kms_keys)),
+            ("KMS keys", Charge::KmsKey, Decimal::from(self.kms_keys)),
             ("KMS requests", Charge::KmsRequest, self.kms_requests),
-            ("alarms", Charge::Alarm, Decimal::whole(self.alarms)),
-            ("metrics", Charge::Metric, Decimal::whole(self.metrics)),
+            ("alarms", Charge::Alarm, Decimal::from(self.alarms)),
+            ("metrics", Charge::Metric, Decimal::from(self.metrics)),
             ("log, written", Charge::LogWritten, self.log_written),
             ("log, kept", Charge::LogKept, self.log_kept),
             (
                 "function's zip",
                 Charge::ObjectKept,
-                Decimal::whole(self.zips).times(Decimal::ratio(ZIP, GB)),
+                Decimal::from(self.zips) * amount::ratio(ZIP, GB),
             ),
         ]
     }
@@ -278,14 +300,12 @@ fn often<'entry>(
 ) -> Decimal {
     *known.entry(schedule.as_str()).or_insert_with(|| {
         let (opened, days) = schedule.frequency();
-        Decimal::ratio(opened * DAYS, days)
+        amount::ratio(opened * DAYS, days)
     })
 }
 
 fn requests(calls: Calls) -> Decimal {
-    calls
-        .reads
-        .plus(calls.puts.times(Decimal::whole(REQUESTS_OF_A_PUT)))
+    calls.reads + calls.puts * Decimal::from(REQUESTS_OF_A_PUT)
 }
 
 fn assumed(models: &[&Model], prices: &Prices, usage: &Usage) -> Vec<String> {
@@ -323,13 +343,9 @@ fn assumed(models: &[&Model], prices: &Prices, usage: &Usage) -> Vec<String> {
 }
 
 fn left_out(models: &[&Model]) -> Vec<String> {
-    let in_vpc = |model: &&Model| model.databases().next().is_some() && model.network.is_in_vpc();
     let network = "the way to Secrets Manager from the VPC: an interface endpoint is charged by the hour and Availability Zone, a NAT gateway by the hour, both by the GB";
-    let network = models
-        .iter()
-        .copied()
-        .any(|model| in_vpc(&model))
-        .then_some(network);
+    let in_vpc = models.iter().any(|model| model.has_function_in_vpc());
+    let network = in_vpc.then_some(network);
     [
         "the free tier, tax, discounts and volume tiers",
         "calls that people make: bootstrap, rotate, status, teardown",

@@ -1,10 +1,11 @@
 //! The list of prices: what is charged for, for how much, where and when.
 
+use rust_decimal::Decimal;
+
+use super::amount;
 use crate::model::document;
 use crate::model::reader::{Field, Findings, Mapping};
 use crate::model::{Finding, Region};
-
-use super::Decimal;
 
 const ROOT_KEYS: &[&str] = &["version", "currency", "region", "priced_on", "prices"];
 const PRICE_KEYS: &[&str] = &["amount", "per", "unit", "source"];
@@ -101,7 +102,7 @@ pub struct Price {
 impl Price {
     /// Returns the price of one.
     pub fn of_one(self) -> Decimal {
-        self.amount.over(self.per)
+        self.amount / Decimal::from(self.per)
     }
 }
 
@@ -190,7 +191,7 @@ fn read_price(prices: &Mapping<'_>, charge: Charge) -> Option<Price> {
     let price = prices.require(charge.key())?.mapping(PRICE_KEYS)?;
     let amount = price
         .require("amount")
-        .and_then(|field| field.parse("invalid-number", Decimal::parse));
+        .and_then(|field| field.parse("invalid-number", amount::parse));
     let per = price
         .require("per")
         .and_then(|field| field.parse("invalid-number", parse_per));

@@ -1,6 +1,8 @@
 //! Cases counted by hand, and lists of prices that are refused.
 
-use super::{Charge, Decimal, Estimate, Prices, Usage, estimate};
+use rust_decimal::Decimal;
+
+use super::{Charge, Estimate, Prices, Usage, estimate};
 use crate::model::{Finding, Model, load};
 
 const LIST: &str = include_str!("prices.yaml");

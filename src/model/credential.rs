@@ -82,7 +82,7 @@ pub struct Credential {
 
 /// Other fields of the value. They may be secret too, so `Debug` hides them.
 #[derive(Clone, Default)]
-struct Extra(Map<String, Value>);
+pub(super) struct Extra(pub(super) Map<String, Value>);
 
 impl std::fmt::Debug for Extra {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -4,10 +4,9 @@ pub(super) mod network;
 pub(super) mod read;
 mod tag;
 
-use keyrota_contract::pins::database as pins;
-
 use super::{HostName, SecretReference};
 
+pub use keyrota_contract::pins::database::{Engine, Verification};
 pub use tag::{authorities_file, escaped as tag_text};
 
 /// The password of a database user.
@@ -27,59 +26,12 @@ pub struct Database {
     /// Where the first password comes from.
     pub initial_password: InitialPassword,
     /// What is asked of the server's certificate.
-    pub tls: Tls,
+    pub tls: Verification,
     /// The file with the authorities that may have signed it, as the manifest
     /// names it; else those that the operating system trusts.
     pub tls_ca: Option<String>,
     /// What new passwords look like.
     pub password: PasswordRule,
-}
-
-/// A kind of database server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Engine {
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL.
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
-
-impl Engine {
-    /// Every engine.
-    pub const ALL: [Self; 3] = [Self::Postgres, Self::MySql, Self::MariaDb];
-
-    /// Returns the engine as pins have it.
-    pub const fn pin(self) -> pins::Engine {
-        match self {
-            Self::Postgres => pins::Engine::Postgres,
-            Self::MySql => pins::Engine::MySql,
-            Self::MariaDb => pins::Engine::MariaDb,
-        }
-    }
-
-    /// Returns the name that the manifest and the secret's `engine` have.
-    pub const fn as_str(self) -> &'static str {
-        self.pin().name()
-    }
-
-    /// Returns the name that its makers give it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Postgres => "PostgreSQL",
-            Self::MySql => "MySQL",
-            Self::MariaDb => "MariaDB",
-        }
-    }
-
-    /// Returns the port that it listens on by default.
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::Postgres => 5432,
-            Self::MySql | Self::MariaDb => 3306,
-        }
-    }
 }
 
 /// Where the first password comes from.
@@ -91,33 +43,6 @@ pub enum InitialPassword {
     Environment(String),
     /// Another secret: its JSON field `password`, or else all of its text.
     Secret(SecretReference),
-}
-
-/// What is asked of a server's certificate. Without TLS nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tls {
-    /// An authority that is trusted, and the host's name.
-    VerifyFull,
-    /// An authority that is trusted.
-    VerifyCa,
-    /// Nothing: the connection is encrypted, and any server is accepted.
-    Require,
-}
-
-impl Tls {
-    /// Returns the verification as pins have it.
-    pub const fn pin(self) -> pins::Verification {
-        match self {
-            Self::VerifyFull => pins::Verification::Full,
-            Self::VerifyCa => pins::Verification::Authority,
-            Self::Require => pins::Verification::None,
-        }
-    }
-
-    /// Returns the name that the manifest has.
-    pub const fn as_str(self) -> &'static str {
-        self.pin().name()
-    }
 }
 
 /// What new passwords look like.

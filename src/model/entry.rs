@@ -98,6 +98,14 @@ impl Entry {
         }
     }
 
+    /// Returns whether the function that rotates it runs in the manifest's network.
+    pub const fn uses_network(&self) -> bool {
+        match &self.kind {
+            Kind::AccessKey(_) => false,
+            Kind::Database(_) => true,
+        }
+    }
+
     /// Returns the administrator's secret that it rotates with, if it does.
     pub const fn administrator(&self) -> Option<&SecretReference> {
         match &self.rotate_as {

@@ -4,8 +4,9 @@
 
 use keyrota_contract::value::{DBNAME, ENGINE, HOST, MASTER_ARN, PASSWORD, PORT, USERNAME};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::credential::Extra;
 use super::{Content, Engine};
 
 /// What a secret of a database password holds. `Debug` shows no password.
@@ -27,16 +28,6 @@ pub struct Login {
     pub masterarn: Option<String>,
     /// Fields of somebody else's, kept as they are.
     extra: Extra,
-}
-
-/// Other fields of the value. They may be secret too, so `Debug` hides them.
-#[derive(Clone, Default)]
-struct Extra(Map<String, Value>);
-
-impl std::fmt::Debug for Extra {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "[{} more]", self.0.len())
-    }
 }
 
 /// Where a login is good: what the manifest says, and a value has to agree with.
@@ -100,7 +91,7 @@ impl Login {
         };
         let mut missing = Vec::new();
         let engine = text_of(fields.remove(ENGINE));
-        let named = |name: String| Engine::ALL.into_iter().find(|one| one.as_str() == name);
+        let named = |name: String| Engine::ALL.into_iter().find(|one| one.name() == name);
         let engine = engine.and_then(named);
         let mut needed = |field: &'static str| {
             let text = text_of(fields.remove(field));
@@ -134,7 +125,7 @@ impl Login {
     pub fn to_text(&self) -> SecretString {
         let mut fields = self.extra.0.clone();
         let mut set = |field: &str, value: Value| fields.insert(field.to_owned(), value);
-        set(ENGINE, self.engine.as_str().into());
+        set(ENGINE, self.engine.name().into());
         set(HOST, self.host.as_str().into());
         set(USERNAME, self.username.as_str().into());
         set(PASSWORD, self.password.expose_secret().into());

@@ -27,7 +27,8 @@ use std::collections::BTreeMap;
 pub use access_key::{AccessKey, InitialKey};
 pub use credential::{AccessKeyId, Content, Credential, malformed};
 pub use database::{
-    Database, Engine, InitialPassword, Network, PasswordRule, Tls, authorities_file, tag_text,
+    Database, Engine, InitialPassword, Network, PasswordRule, Verification, authorities_file,
+    tag_text,
 };
 pub use document::decode;
 pub use draft::Draft;
@@ -77,6 +78,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Returns whether a function runs in a VPC.
+    pub fn has_function_in_vpc(&self) -> bool {
+        self.network.is_in_vpc() && self.entries.iter().any(Entry::uses_network)
+    }
+
     /// Returns the access keys in the order of the manifest.
     pub fn access_keys(&self) -> impl Iterator<Item = EntryOf<'_, AccessKey>> {
         self.entries.iter().filter_map(Entry::as_access_key)

@@ -2,17 +2,18 @@
 
 use secrecy::SecretString;
 
-use crate::model::{Credential, Engine, Login, Tls};
+use crate::model::{Credential, Engine, Login, Verification};
 
 pub use keyrota_contract::tag::TLS as TLS_TAG;
 
 /// Returns what the tag asks for; the most where there is none. A file that it
 /// names as well is packed with the function, and not a client's.
-pub fn tls_of(tag: Option<&str>) -> Tls {
+pub fn tls_of(tag: Option<&str>) -> Verification {
     let word = tag.and_then(|tag| tag.split(' ').next());
-    let known = [Tls::VerifyFull, Tls::VerifyCa, Tls::Require];
-    let named = known.into_iter().find(|tls| Some(tls.as_str()) == word);
-    named.unwrap_or(Tls::VerifyFull)
+    let named = Verification::ALL
+        .into_iter()
+        .find(|tls| Some(tls.name()) == word);
+    named.unwrap_or(Verification::Full)
 }
 
 /// What a command's environment differs in from the caller's. `Debug` shows no
@@ -81,7 +82,7 @@ impl Environment {
 
     /// Returns the environment with a database's login, by the variables that the
     /// engine's own clients read. `tls` is what is asked of the server at least.
-    pub fn with_login(login: &Login, tls: Tls) -> Self {
+    pub fn with_login(login: &Login, tls: Verification) -> Self {
         let text = |text: &str| SecretString::from(text);
         let port = text(&login.port().to_string());
         let mut option_files = Vec::new();
@@ -92,7 +93,7 @@ impl Environment {
                     ("PGPORT", port),
                     ("PGUSER", text(&login.username)),
                     ("PGPASSWORD", login.password.clone()),
-                    ("PGSSLMODE", text(tls.as_str())),
+                    ("PGSSLMODE", text(tls.name())),
                 ],
                 OTHER_SERVERS.to_vec(),
                 "PGDATABASE",
@@ -139,12 +140,12 @@ impl Environment {
 /// Sources: "Using Option Files" and "Command Options for Encrypted Connections" in
 /// the MySQL Reference Manual; "Configuring MariaDB with Option Files" and "Secure
 /// Connections Overview" in the MariaDB documentation.
-fn mysql_option_files(tls: Tls) -> [OptionFile; 2] {
+fn mysql_option_files(tls: Verification) -> [OptionFile; 2] {
     const MARIADB: &str = "[client-mariadb]\nssl-verify-server-cert\n";
     let mode = match tls {
-        Tls::VerifyFull => "VERIFY_IDENTITY",
-        Tls::VerifyCa => "VERIFY_CA",
-        Tls::Require => "REQUIRED",
+        Verification::Full => "VERIFY_IDENTITY",
+        Verification::Authority => "VERIFY_CA",
+        Verification::None => "REQUIRED",
     };
     [
         OptionFile {
@@ -222,7 +223,7 @@ mod tests {
     #[test]
     fn a_login_for_each_engine() {
         let postgres = login(Engine::Postgres, Some("orders"));
-        insta::assert_snapshot!(shown(&Environment::with_login(&postgres, Tls::VerifyCa)), @"
+        insta::assert_snapshot!(shown(&Environment::with_login(&postgres, Verification::Authority)), @"
         PGHOST=db.internal
         PGPORT=6543
         PGUSER=app
@@ -234,7 +235,7 @@ mod tests {
         -PGREQUIRESSL
         ");
         let mysql = login(Engine::MySql, Some("orders"));
-        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Tls::VerifyFull)), @r#"
+        insta::assert_snapshot!(shown(&Environment::with_login(&mysql, Verification::Full)), @r#"
         MYSQL_HOST=db.internal
         MYSQL_TCP_PORT=6543
         MYSQL_USER=app
@@ -248,7 +249,7 @@ mod tests {
             (Engine::Postgres, "PGDATABASE"),
             (Engine::MariaDb, "MYSQL_DATABASE"),
         ] {
-            let without = Environment::with_login(&login(engine, None), Tls::Require);
+            let without = Environment::with_login(&login(engine, None), Verification::None);
             assert!(without.removed.contains(&name));
         }
     }
@@ -262,8 +263,8 @@ mod tests {
             Some("verify-full 0123456789abcdef.pem"),
             Some("prefer"),
         ]
-        .map(|tag| tls_of(tag).as_str());
-        let full = Tls::VerifyFull.as_str();
+        .map(|tag| tls_of(tag).name());
+        let full = Verification::Full.name();
         assert_eq!(shown, [full, "require", "verify-ca", full, full]);
     }
 }

@@ -1,5 +1,6 @@
 //! Decisions over what was observed: pure, synchronous, no port is called here.
 
+mod access_key;
 mod artifact;
 mod bucket;
 mod candidate;
@@ -20,6 +21,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 
+pub use access_key::{KeyClaim, ObservedAccessKey, ObservedSecret, Profile};
 pub use artifact::{
     artifact_prefix, deployed_version, function_key, is_artifact, preview_key, template_key,
 };
@@ -29,19 +31,14 @@ pub use changes::{
     ChangeSetInputs, additions, differs_from, is_echo, needs_update, refuse_seed_changes,
     same_template,
 };
-pub use database::{
-    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING,
-    report_database,
-};
+pub use database::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
 pub use doctor::{
-    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, ExaminedDatabase, ExaminedKey,
-    FAULTS, Fault, Fix, Proof, diagnose,
+    Diagnosis, DoctorFinding, DoctorReport, Examination, Examined, FAULTS, Fault, Fix, Proof,
+    diagnose, wanted_rotation,
 };
 pub use environment::{Environment, OptionFile, TLS_TAG, tls_of};
 pub use evidence::{Evidence, STACK_ID_TAG, same_key};
-pub use observed::{
-    Administrator, KeyClaim, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
-};
+pub use observed::{Administrator, HeldSecret, Observed, ObservedEntry, SecretContent};
 pub use old_key::{RemovalTimes, removal_times};
 pub use placement::check_placement;
 pub use preflight::{Preflight, check, check_account, check_owner};
@@ -52,6 +49,6 @@ pub use status::{
 };
 pub use tags::{Drift, TagDifference, tag_differences, tag_drift};
 pub use teardown::{
-    Check, DatabaseSubject, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects,
-    TeardownOptions, TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
+    Check, ForeignSecret, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions,
+    TeardownPlan, UserKeys, deletion_of, holds_user, plan_teardown,
 };

@@ -8,7 +8,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ObservedEntry;
+use super::ObservedAccessKey;
 use crate::port::Key;
 
 pub use keyrota_contract::label::BEFORE;
@@ -30,13 +30,13 @@ pub struct Seeding {
 
 impl Seeding {
     /// Reads what an interrupted run recorded on the user.
-    pub fn of(seen: &ObservedEntry) -> Option<Self> {
+    pub fn of(seen: &ObservedAccessKey) -> Option<Self> {
         Self::read(seen.user.as_ref()?.tags.get(SEEDING_TAG)?)
     }
 
     /// Reads what an interrupted run of an earlier version wrote on the secret. Others
     /// can write that too: it may be told, and nothing may be done because of it.
-    pub fn claimed(seen: &ObservedEntry) -> Option<Self> {
+    pub fn claimed(seen: &ObservedAccessKey) -> Option<Self> {
         Self::read(seen.secret.as_ref()?.secret.tags.get(SEEDING_TAG)?)
     }
 

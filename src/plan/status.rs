@@ -6,12 +6,13 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::{AccessKey, Content, EntryOf, OldKey, malformed};
+use crate::model::{Database, EntryOf, OldKey};
 use crate::port::{Key, Secret, Stack};
 use crate::render::OLD_KEY_TAG;
 
 use super::{
-    ObservedEntry, RemovalTimes, SecretContent, TagDifference, removal_times, tag_differences,
+    ObservedAccessKey, ObservedDatabase, ObservedEntry, RemovalTimes, TagDifference, removal_times,
+    tag_differences,
 };
 
 /// A secret counts as expired so long after a rotation was due.
@@ -202,31 +203,35 @@ impl fmt::Display for KeyRole {
     }
 }
 
-/// Returns the state of an access key at a moment.
-pub fn report(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, now: Timestamp) -> SecretReport {
+/// Returns the state of an entry at a moment, without the tags of its secret.
+pub fn report(seen: &ObservedEntry<'_>, now: Timestamp) -> SecretReport {
+    let entry = seen.entry();
+    let secret = seen.secret();
     let (state, reason) = state(seen, now);
-    let secret = seen.secret.as_ref().map(|seen| &seen.secret);
+    let (kind, keys) = match seen {
+        ObservedEntry::AccessKey(_, seen) => {
+            let keys = seen.keys.iter().map(|key| report_key(key, seen, now));
+            (CredentialKind::AccessKey, keys.collect())
+        }
+        ObservedEntry::Database(..) => (CredentialKind::Database, Vec::new()),
+    };
     SecretReport {
         name: entry.secret.to_string(),
         arn: secret.map(|secret| secret.arn.clone()),
-        kind: CredentialKind::AccessKey,
-        username: entry.kind.user.to_string(),
+        kind,
+        username: entry.user_name().to_owned(),
         state,
         reason,
         schedule: entry.schedule.to_string(),
         rotation_enabled: secret.is_some_and(|secret| secret.rotation_enabled),
         last_rotated: secret.and_then(|secret| secret.last_rotated),
         next_rotation: secret.and_then(|secret| secret.next_rotation),
-        keys: seen
-            .keys
-            .iter()
-            .map(|key| report_key(key, seen, now))
-            .collect(),
+        keys,
         tags: Vec::new(),
     }
 }
 
-fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
+fn report_key(key: &Key, seen: &ObservedAccessKey, now: Timestamp) -> KeyReport {
     let role = seen.role_of(key);
     let removal_times = match &seen.secret {
         // What the function goes by is on the secret, whatever the manifest says
@@ -257,53 +262,52 @@ fn report_key(key: &Key, seen: &ObservedEntry, now: Timestamp) -> KeyReport {
     }
 }
 
-fn state(seen: &ObservedEntry, now: Timestamp) -> (State, Option<String>) {
-    let because = |state, reason: String| (state, Some(reason));
-    let secret = match &seen.secret {
-        None => return because(State::Missing, "the secret does not exist".into()),
-        Some(secret) if secret.is_deleted() => {
-            return because(State::Missing, "it is scheduled for deletion".into());
+fn state(seen: &ObservedEntry<'_>, now: Timestamp) -> (State, Option<String>) {
+    let because = |state, reason: &str| (state, Some(reason.to_owned()));
+    let secret = match seen.secret() {
+        None => return because(State::Missing, "the secret does not exist"),
+        Some(secret) if secret.deleted.is_some() => {
+            return because(State::Missing, "it is scheduled for deletion");
         }
         Some(secret) => secret,
     };
-    let credential = match complete(&secret.current) {
+    let broken = match seen {
+        ObservedEntry::AccessKey(_, seen) => why_key_is_broken(seen),
+        ObservedEntry::Database(entry, seen) => why_login_is_broken(*entry, seen),
+    };
+    match broken {
+        Some(reason) => (State::Broken, Some(reason)),
+        None => overdue(secret, now),
+    }
+}
+
+/// Returns why the key in AWSCURRENT does not work, as far as IAM and the value tell.
+fn why_key_is_broken(seen: &ObservedAccessKey) -> Option<String> {
+    let credential = match seen.secret.as_ref()?.current.complete() {
         Ok(credential) => credential,
-        Err(reason) => return because(State::Broken, reason),
+        Err(reason) => return Some(reason),
     };
     let id = &credential.accesskey;
     if credential.username != seen.user_name {
-        return because(
-            State::Broken,
-            format!("its value is for {}", credential.names_user()),
-        );
+        return Some(format!("its value is for {}", credential.names_user()));
     }
     match seen.keys.iter().find(|key| key.id == *id) {
-        None => return because(State::Broken, format!("the user has no key {id}")),
-        Some(key) if !key.active => {
-            return because(State::Broken, format!("the key {id} is inactive"));
-        }
-        Some(_) => {}
+        None => Some(format!("the user has no key {id}")),
+        Some(key) if !key.active => Some(format!("the key {id} is inactive")),
+        Some(_) => None,
     }
-    overdue(&secret.secret, now)
 }
 
-/// Returns what a version holds, or why that cannot be used.
-pub(super) fn complete<T>(content: &SecretContent<T>) -> Result<&T, String> {
-    match content {
-        SecretContent::Held(Content::Complete(held)) => Ok(held),
-        SecretContent::Held(Content::Incomplete(missing)) => {
-            Err(format!("its value lacks {}", missing.join(", ")))
-        }
-        SecretContent::Held(Content::Malformed(field)) => {
-            Err(format!("in its value, {}", malformed(field)))
-        }
-        SecretContent::Held(Content::Foreign) => Err("its value is not a JSON object".into()),
-        SecretContent::Absent => Err("it has no value".into()),
-        SecretContent::Sealed => Err(
-            "its value cannot be decrypted: its KMS key is disabled or scheduled for deletion"
-                .into(),
-        ),
+/// Returns why the login in AWSCURRENT does not work, as far as the value tells.
+fn why_login_is_broken(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<String> {
+    let login = match seen.secret.as_ref()?.current.complete() {
+        Ok(login) => login,
+        Err(reason) => return Some(reason),
+    };
+    if login.username != entry.kind.username {
+        return Some("its value names another user".to_owned());
     }
+    (login.engine != entry.kind.engine).then(|| format!("its value is for {}", login.engine.name()))
 }
 
 /// Returns the state of a secret's rotations, given that its credential works.

@@ -82,27 +82,18 @@ pub struct Drift {
 
 /// Returns the tags of a stack's secrets that somebody has changed. Those of a secret
 /// whose tags the change set changes are as an earlier manifest had them.
-pub fn tag_drift(model: &Model, observed: &Observed, changes: &[Change]) -> Vec<Drift> {
-    let region = observed.region.as_str();
-    let keys = model.access_keys().zip(&observed.entries);
-    let keys = keys.filter_map(|(entry, seen)| {
-        let expected = render::secret_tags(model, entry.entry(), region);
-        let secret = &seen.secret.as_ref()?.secret;
-        Some((render::secret_logical_id(&entry), expected, secret))
-    });
-    let databases = model.databases().zip(&observed.databases);
-    let databases = databases.filter_map(|(entry, seen)| {
-        let expected = render::secret_tags(model, entry.entry(), region);
-        let secret = &seen.secret.as_ref()?.secret;
-        Some((render::secret_logical_id(&entry), expected, secret))
-    });
+pub fn tag_drift(model: &Model, observed: &Observed<'_>, changes: &[Change]) -> Vec<Drift> {
     let mut drift = Vec::new();
-    for (logical_id, expected, secret) in keys.chain(databases) {
+    for seen in &observed.entries {
+        let Some(secret) = seen.secret() else {
+            continue;
+        };
+        let expected = render::secret_tags(model, seen.entry(), &observed.region);
+        let logical_id = render::secret_logical_id(seen.entry());
         let changes_tags = |change: &Change| {
             change.logical_id == logical_id && change.properties.iter().any(|it| it == "Tags")
         };
-        if changes.iter().any(changes_tags) || !super::observed::holds(&observed.resources, secret)
-        {
+        if changes.iter().any(changes_tags) || !seen.is_in(&observed.resources) {
             continue;
         }
         let differences = tag_differences(&expected, secret).into_iter();
@@ -162,7 +153,7 @@ mod tests {
         seen.secret.as_mut().unwrap().secret.tags.extend(tag);
         let observed = observed(seen);
         let id = render::secret_logical_id(&model.entries[0]);
-        let found = |changes: &[Change]| tag_drift(&model, &observed, changes);
+        let found = |changes: &[Change]| tag_drift(model, &observed, changes);
         let drift = found(&[change("Description", &id), change("Tags", "Other")]);
         assert_eq!(drift.len(), 1, "{drift:?}");
         assert_eq!(drift[0].logical_id, id);

@@ -26,7 +26,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use crate::cost::{self, Prices, Usage};
-use crate::model::{DocumentKind, Entry, Finding, Model};
+use crate::model::{Entry, Finding, Kind, Model};
 
 pub use check::{
     Exception, INTENDED_WILDCARDS, IntendedWildcard, Level, Report, Rule, THEMES, Theme,
@@ -382,8 +382,7 @@ pub fn artifact_bucket_policy(model: &Model, bucket: &str) -> Result<String, Err
 /// Returns whether the stack names an IAM resource. In that case, CloudFormation requires
 /// `CAPABILITY_NAMED_IAM` rather than `CAPABILITY_IAM`.
 pub fn needs_named_iam(model: &Model) -> bool {
-    let creates =
-        |entry: &Entry| matches!(&entry.kind, DocumentKind::AccessKey(key) if key.create_user);
+    let creates = |entry: &Entry| matches!(&entry.kind, Kind::AccessKey(key) if key.create_user);
     model.entries.iter().any(creates)
 }
 

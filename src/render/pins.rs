@@ -112,11 +112,11 @@ fn probe(probe: &Probe) -> access_key::Probe {
 fn login(entry: &Entry, database: &Database) -> database::Entry {
     database::Entry {
         username: database.username.clone(),
-        engine: database.engine.pin(),
+        engine: database.engine,
         host: database.host.to_string(),
         port: database.port,
         dbname: database.dbname.clone(),
-        tls: database.tls.pin(),
+        tls: database.tls,
         tls_ca: database.authorities_file(),
         password: database::Password {
             length: database.password.length,

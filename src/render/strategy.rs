@@ -122,6 +122,6 @@ impl Strategy {
     }
 
     fn is_second(self, model: &Model) -> bool {
-        self == Self::Databases && Self::of(model).next() == Some(Self::AccessKeys)
+        self == Self::Databases && Self::AccessKeys.entries(model).next().is_some()
     }
 }

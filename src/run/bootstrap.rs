@@ -2,10 +2,9 @@
 
 use super::error::{Error, Result};
 use super::tags::restore_tags;
-use super::verify::verify_entry;
 use super::{
     Artifacts, Cleared, Context, Deployed, Passwords, Rotated, Seeded, Verified, deploy, rotate,
-    seed, upload,
+    seed, upload, verify,
 };
 use crate::model::Model;
 
@@ -62,7 +61,7 @@ pub struct DeploymentInputs<'a> {
 pub async fn bootstrap(
     context: &Context<'_>,
     model: &Model,
-    cleared: &Cleared,
+    cleared: &Cleared<'_>,
     inputs: DeploymentInputs<'_>,
 ) -> Result<Bootstrapped> {
     let DeploymentInputs {
@@ -124,7 +123,7 @@ async fn prove(
             let rotated = rotated?;
             Ok(Proven {
                 arn: deployed.secret_arn(entry)?.to_owned(),
-                verified: verify_entry(context, deployed, entry, rotated.as_ref()).await?,
+                verified: verify(context, deployed, entry, rotated.as_ref()).await?,
                 rotated: rotated.is_some_and(|rotated| rotated.rotated),
             })
         };

@@ -165,7 +165,7 @@ const NOT_STORED: &str = "not-uploaded-yet";
 pub async fn preview(
     context: &Context<'_>,
     model: &Model,
-    cleared: &Cleared,
+    cleared: &Cleared<'_>,
     artifacts: &Artifacts,
     template: &str,
 ) -> Result<Vec<Change>> {

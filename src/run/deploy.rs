@@ -82,7 +82,7 @@ impl Deployed {
 pub async fn deploy(
     context: &Context<'_>,
     model: &Model,
-    cleared: &Cleared,
+    cleared: &Cleared<'_>,
     uploaded: &Uploaded,
     template: &str,
 ) -> Result<Deployed> {

@@ -32,21 +32,24 @@ mod verify;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::port::{Clock, Cloud, Event, Listener, Stage};
 
 pub use account::guard_account;
 pub use bootstrap::{Bootstrapped, DeployedFunction, DeploymentInputs, Proven, bootstrap};
 pub use change_set::preview;
-pub use database::{Passwords, observe_database, restore_database, verify_database};
+pub use database::Passwords;
 pub use deploy::{Deployed, deploy};
 pub use discover::{discover, look_up};
 pub use doctor::{examine, fix};
 pub use error::Error;
 pub use observe::{observe, observe_entry};
 pub use preflight::{Cleared, preflight};
+pub use proof::key_pair;
 pub use restore::{Restored, restore};
-pub use rotate::{Rotated, rotate, rotate_database, rotate_secret};
-pub use seed::{Seeded, SeededEntry, SeededSecret, seed};
+pub use rotate::{Rotated, rotate, rotate_entry};
+pub use seed::{Seeded, SeededEntry, seed};
 pub use status::status;
 pub use teardown::{TeardownReport, observe_teardown, teardown};
 pub use upload::{Artifact, Artifacts, StoredZip, Uploaded, upload};
@@ -122,6 +125,11 @@ impl Context<'_> {
 
     fn warn(&self, what: impl Into<String>) {
         self.listener.on(Event::Warning(what.into()));
+    }
+
+    /// Returns how long ago a moment was.
+    fn waited(&self, since: Timestamp) -> Duration {
+        self.clock.now().duration_since(since).unsigned_abs()
     }
 
     async fn wait(&self) {

@@ -2,34 +2,37 @@
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use jiff::Timestamp;
+use secrecy::SecretString;
 
+use super::database::{observe_database, observe_login};
 use super::error::Result;
-use super::{CONCURRENCY, Context, observe_database};
-use crate::model::{AccessKey, Content, Credential, EntryOf, InitialKey, KmsKey, Model, RotateAs};
-use crate::plan::{
-    Administrator, BEFORE, MADE, Observed, ObservedEntry, ObservedSecret, Profile, SecretContent,
+use super::{CONCURRENCY, Context};
+use crate::model::{
+    AccessKey, ByKind, Content, Credential, Entry, EntryOf, InitialKey, KmsKey, Model,
 };
-use crate::port::{CURRENT, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret};
+use crate::plan::{
+    Administrator, BEFORE, MADE, Observed, ObservedAccessKey, ObservedDatabase, ObservedEntry,
+    ObservedSecret, Profile, SecretContent,
+};
+use crate::port::{CURRENT, EncryptionKey, ErrorKind, Key, Optional, PENDING, PREVIOUS, Secret};
 
 /// Looks at all that a manifest touches.
 ///
 /// # Errors
 ///
 /// Returns the first call that was refused; what does not exist is no error.
-pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Observed> {
+pub async fn observe<'model>(
+    context: &Context<'_>,
+    model: &'model Model,
+) -> Result<Observed<'model>> {
     let caller = context.cloud.caller().await?;
     let (stack, resources) = future::try_join(
         context.cloud.stack(model.stack.as_str()),
         context.cloud.resources(model.stack.as_str()),
     )
     .await?;
-    let entries = stream::iter(model.access_keys())
+    let entries = stream::iter(&model.entries)
         .map(|entry| observe_entry(context, entry))
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await?;
-    let databases = stream::iter(model.databases())
-        .map(|entry| observe_database(context, entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
@@ -39,24 +42,59 @@ pub async fn observe(context: &Context<'_>, model: &Model) -> Result<Observed> {
         stack,
         resources,
         entries,
-        databases,
     })
 }
 
-/// Looks at one entry: the user, its keys, the secret, and what helps it.
+/// Looks at one entry: the credential, the secret, and what helps it.
 ///
 /// # Errors
 ///
-/// Returns the first call that was refused.
-pub async fn observe_entry(
+/// Returns the first call that was refused; what does not exist is no error.
+pub async fn observe_entry<'model>(
+    context: &Context<'_>,
+    entry: &'model Entry,
+) -> Result<ObservedEntry<'model>> {
+    Ok(match entry.by_kind() {
+        ByKind::AccessKey(entry) => {
+            let seen = observe_access_key(context, entry).await?;
+            ObservedEntry::AccessKey(entry, Box::new(seen))
+        }
+        ByKind::Database(entry) => {
+            let seen = observe_database(context, entry).await?;
+            ObservedEntry::Database(entry, Box::new(seen))
+        }
+    })
+}
+
+/// Looks at an entry's credential and secret, and at nothing that helps it.
+pub(super) async fn observe_credential<'model>(
+    context: &Context<'_>,
+    entry: &'model Entry,
+) -> Result<ObservedEntry<'model>> {
+    Ok(match entry.by_kind() {
+        ByKind::AccessKey(entry) => {
+            let seen = observe_pair(context, entry).await?;
+            ObservedEntry::AccessKey(entry, Box::new(seen))
+        }
+        ByKind::Database(entry) => {
+            let secret = observe_login(context, entry.secret.as_str()).await?;
+            ObservedEntry::Database(entry, Box::new(ObservedDatabase::of(secret)))
+        }
+    })
+}
+
+/// Looks at one access key: the user, its keys, the secret, and what helps it.
+pub(super) async fn observe_access_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-) -> Result<ObservedEntry> {
-    let seen = observe_pair(context, entry.kind.user.as_str(), entry.secret.as_str());
+) -> Result<ObservedAccessKey> {
     let (mut seen, encryption_key, administrator) = future::try_join3(
-        seen,
+        observe_pair(context, entry),
         observe_kms_key(context, &entry.kms_key),
-        observe_administrator(context, entry),
+        observe_administrator(context, &entry, async |secret| {
+            // Only the function needs its value. The deployer does not have to read it.
+            Ok(Administrator::Usable { arn: secret.arn })
+        }),
     )
     .await?;
     seen.encryption_key = encryption_key;
@@ -67,34 +105,32 @@ pub async fn observe_entry(
     Ok(seen)
 }
 
-/// Looks at a user and a secret by their names.
-pub(super) async fn observe_pair(
+async fn observe_pair(
     context: &Context<'_>,
-    user_name: &str,
-    secret_name: &str,
-) -> Result<ObservedEntry> {
+    entry: EntryOf<'_, AccessKey>,
+) -> Result<ObservedAccessKey> {
     let (seen, secret) = future::try_join(
-        observe_user(context, user_name, secret_name),
-        observe_secret(context, secret_name),
+        observe_user(context, entry),
+        observe_secret(context, entry.secret.as_str()),
     )
     .await?;
-    Ok(ObservedEntry { secret, ..seen })
+    Ok(ObservedAccessKey { secret, ..seen })
 }
 
 /// Looks at a user and its keys, and not at the secret.
 pub(super) async fn observe_user(
     context: &Context<'_>,
-    user_name: &str,
-    secret_name: &str,
-) -> Result<ObservedEntry> {
+    entry: EntryOf<'_, AccessKey>,
+) -> Result<ObservedAccessKey> {
+    let user_name = entry.kind.user.as_str();
     let (user, keys) = future::try_join(
         async { Ok(context.cloud.user(user_name).await?) },
         observe_keys(context, user_name),
     )
     .await?;
-    Ok(ObservedEntry {
+    Ok(ObservedAccessKey {
         user_name: user_name.to_owned(),
-        secret_name: secret_name.to_owned(),
+        secret_name: entry.secret.to_string(),
         user,
         keys,
         secret: None,
@@ -115,70 +151,49 @@ async fn observe_keys(context: &Context<'_>, user: &str) -> Result<Vec<Key>> {
 
 /// How often a secret is looked at again whose labels move meanwhile. A rotation
 /// moves them twice.
-pub(super) const LOOKS: usize = 5;
+const LOOKS: usize = 5;
 
-/// Looks at a secret and at what its labelled versions hold.
-pub(super) async fn observe_secret(
+/// Looks at a secret, and with `read` into its labelled versions, until both agree.
+/// `read` also returns whether they do. One that awaits deletion cannot be read.
+pub(super) async fn observe_labelled<T>(
     context: &Context<'_>,
     name: &str,
-) -> Result<Option<ObservedSecret>> {
+    unread: impl Fn(Secret) -> T,
+    read: impl AsyncFn(Secret) -> Result<(T, bool)>,
+) -> Result<Option<T>> {
     for look in 1.. {
         let Some(secret) = context.cloud.secret(name).await? else {
             return Ok(None);
         };
         if secret.deleted.is_some() {
-            return Ok(Some(ObservedSecret::unread(secret)));
+            return Ok(Some(unread(secret)));
         }
         // Labels and values are read by separate calls. If a rotation moved a label between
         // them, a key would be mistaken for another.
-        match read_labelled(context, secret).await? {
-            LabelledValues::Agreeing(seen) => return Ok(Some(seen)),
-            LabelledValues::Moved(seen) if look >= LOOKS => return Ok(Some(seen)),
-            LabelledValues::Moved(_) => {}
+        let (seen, agrees) = read(secret).await?;
+        if agrees || look >= LOOKS {
+            return Ok(Some(seen));
         }
     }
     Ok(None)
 }
 
-/// The values of a secret's labels, read after the labels themselves.
-enum LabelledValues {
-    /// Each was on the version that DescribeSecret reported.
-    Agreeing(ObservedSecret),
-    /// One was on another by then.
-    Moved(ObservedSecret),
+/// Looks at a secret and at the keys that its labelled versions hold.
+pub(super) async fn observe_secret(
+    context: &Context<'_>,
+    name: &str,
+) -> Result<Option<ObservedSecret>> {
+    observe_labelled(context, name, ObservedSecret::unread, async |secret| {
+        read_labelled(context, secret).await
+    })
+    .await
 }
 
-async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<LabelledValues> {
-    let read = |label: &'static str, version: Option<&str>| {
-        let arn = &secret.arn;
-        let version = version.map(str::to_owned);
-        async move {
-            let Some(version) = version else {
-                return Ok::<_, crate::run::Error>(LabelledVersion::nothing());
-            };
-            match context.cloud.value(arn, label).await.optional() {
-                Ok(Some(Some(value))) => Ok(LabelledVersion {
-                    missing: false,
-                    agrees: value.version == version,
-                    since: value.created,
-                    content: SecretContent::Held(Credential::read(&value.text)),
-                }),
-                Ok(None | Some(None)) => Ok(LabelledVersion {
-                    missing: true,
-                    ..LabelledVersion::nothing()
-                }),
-                // Binary data is no value that anything here could have stored.
-                Err(error) if error.kind == ErrorKind::Invalid => Ok(LabelledVersion {
-                    content: SecretContent::Held(Content::Foreign),
-                    ..LabelledVersion::nothing()
-                }),
-                Err(error) if error.kind == ErrorKind::Undecryptable => Ok(LabelledVersion {
-                    content: SecretContent::Sealed,
-                    ..LabelledVersion::nothing()
-                }),
-                Err(error) => Err(error.into()),
-            }
-        }
+/// Reads the values of a secret's labels, after the labels themselves. Also returns
+/// whether each was on the version that DescribeSecret reported.
+async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<(ObservedSecret, bool)> {
+    let read = |label: &'static str, version| {
+        read_version(context, &secret, label, version, Credential::read)
     };
     let (current, previous, before, pending, made) = future::try_join5(
         read(CURRENT, secret.version_with(CURRENT)),
@@ -196,7 +211,7 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
         agree = now.is_some_and(|now| now.versions == secret.versions);
     }
     let seen = ObservedSecret {
-        read: agree && all.iter().all(|held| held.tells_its_key()),
+        read: agree && all.iter().all(|held| tells_its_key(&held.content)),
         current_since: current.since,
         current: current.content,
         previous_key: key_id(previous.content),
@@ -205,41 +220,64 @@ async fn read_labelled(context: &Context<'_>, secret: Secret) -> Result<Labelled
         made_key: key_id(made.content),
         secret,
     };
-    Ok(match agree {
-        true => LabelledValues::Agreeing(seen),
-        false => LabelledValues::Moved(seen),
-    })
+    Ok((seen, agree))
 }
 
 /// What a label's version holds.
-struct LabelledVersion {
+pub(super) struct LabelledVersion<T> {
     /// It is on the version that DescribeSecret reported.
-    agrees: bool,
+    pub(super) agrees: bool,
     /// There was no value under the label.
     missing: bool,
     since: Option<Timestamp>,
-    content: SecretContent,
+    pub(super) content: SecretContent<T>,
 }
 
-impl LabelledVersion {
-    const fn nothing() -> Self {
-        Self {
-            agrees: true,
-            missing: false,
-            since: None,
-            content: SecretContent::Absent,
+/// Reads the value of a label that DescribeSecret reported on a version, if it did.
+pub(super) async fn read_version<T>(
+    context: &Context<'_>,
+    secret: &Secret,
+    label: &str,
+    version: Option<&str>,
+    read: impl Fn(&SecretString) -> Content<T>,
+) -> Result<LabelledVersion<T>> {
+    let mut held = LabelledVersion {
+        agrees: true,
+        missing: false,
+        since: None,
+        content: SecretContent::Absent,
+    };
+    let Some(version) = version else {
+        return Ok(held);
+    };
+    match context.cloud.value(&secret.arn, label).await.optional() {
+        Ok(Some(Some(value))) => {
+            held.agrees = value.version == version;
+            held.since = value.created;
+            held.content = SecretContent::Held(read(&value.text));
         }
+        Ok(None | Some(None)) => held.missing = true,
+        // Binary data is no value that anything here could have stored.
+        Err(error) if error.kind == ErrorKind::Invalid => {
+            held.content = SecretContent::Held(Content::Foreign);
+        }
+        Err(error) if error.kind == ErrorKind::Undecryptable => {
+            held.content = SecretContent::Sealed;
+        }
+        Err(error) => return Err(error.into()),
     }
+    Ok(held)
+}
 
-    /// Returns whether it is known which key it holds, if any.
-    fn tells_its_key(&self) -> bool {
-        match &self.content {
-            SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
-            SecretContent::Held(Content::Incomplete(missing)) => {
-                missing.contains(&keyrota_contract::value::ACCESS_KEY)
-            }
-            SecretContent::Held(Content::Malformed(_) | Content::Foreign)
-            | SecretContent::Sealed => false,
+/// Returns whether it is known which key a version holds, if any.
+fn tells_its_key(content: &SecretContent) -> bool {
+    match content {
+        SecretContent::Absent | SecretContent::Held(Content::Complete(_)) => true,
+        SecretContent::Held(Content::Incomplete(missing)) => {
+            missing.contains(&keyrota_contract::value::ACCESS_KEY)
+        }
+        SecretContent::Held(Content::Malformed(_) | Content::Foreign) | SecretContent::Sealed => {
+            false
         }
     }
 }
@@ -263,31 +301,30 @@ fn key_id(content: SecretContent) -> Option<String> {
 pub(super) async fn observe_kms_key(
     context: &Context<'_>,
     key: &KmsKey,
-) -> Result<Option<Option<crate::port::EncryptionKey>>> {
+) -> Result<Option<Option<EncryptionKey>>> {
     match key {
         KmsKey::Existing(arn) => Ok(Some(context.cloud.encryption_key(arn.as_str()).await?)),
         KmsKey::AwsManaged | KmsKey::Create => Ok(None),
     }
 }
 
-async fn observe_administrator(
+/// Observes the administrator's secret that the manifest names, and with `read` what is
+/// in it.
+pub(super) async fn observe_administrator(
     context: &Context<'_>,
-    entry: EntryOf<'_, AccessKey>,
+    entry: &Entry,
+    read: impl AsyncFnOnce(Secret) -> Result<Administrator>,
 ) -> Result<Option<Administrator>> {
-    let RotateAs::Administrator(reference) = &entry.rotate_as else {
+    let Some(reference) = entry.administrator() else {
         return Ok(None);
     };
-    let Some(secret) = context.cloud.secret(reference.as_str()).await? else {
-        return Ok(Some(Administrator::Missing));
-    };
-    // Only the function needs its value. The deployer does not have to read it.
-    Ok(Some(if secret.deleted.is_some() {
-        Administrator::Unusable("is scheduled for deletion".into())
-    } else if secret.version_with(CURRENT).is_none() {
-        Administrator::Unusable("has no value".into())
-    } else {
-        Administrator::Usable { arn: secret.arn }
-    }))
+    let unusable = |why: &str| Ok(Some(Administrator::Unusable(why.to_owned())));
+    match context.cloud.secret(reference.as_str()).await? {
+        None => unusable("does not exist"),
+        Some(secret) if secret.deleted.is_some() => unusable("is scheduled for deletion"),
+        Some(secret) if secret.version_with(CURRENT).is_none() => unusable("has no value"),
+        Some(secret) => Ok(Some(read(secret).await?)),
+    }
 }
 
 async fn observe_profile(context: &Context<'_>, name: &str) -> Result<Profile> {

@@ -7,14 +7,14 @@ use super::deploy::settle;
 use super::error::{Error, Result};
 use super::{Context, guard_account, observe};
 use crate::model::{Finding, Model};
-use crate::plan::{self, Observed, Preflight, Seeding};
+use crate::plan::{self, Observed, ObservedEntry, Preflight, Seeding};
 use crate::port::Stage;
 
 /// The account was looked at, and nothing stands in the way.
 #[derive(Clone, Debug)]
-pub struct Cleared {
+pub struct Cleared<'model> {
     /// What was seen.
-    pub observed: Observed,
+    pub observed: Observed<'model>,
 }
 
 /// Looks at the account and refuses with every finding at once.
@@ -23,7 +23,11 @@ pub struct Cleared {
 ///
 /// Returns [`Error::Refused`] with the findings, warnings included, where one of
 /// them is an error.
-pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) -> Result<Cleared> {
+pub async fn preflight<'model>(
+    context: &Context<'_>,
+    model: &'model Model,
+    intent: Preflight,
+) -> Result<Cleared<'model>> {
     context.stage(Stage::Checking);
     guard_account(context, model).await?;
     settle(context, model).await?;
@@ -41,7 +45,10 @@ pub async fn preflight(context: &Context<'_>, model: &Model, intent: Preflight) 
 
 /// Looks at the account until lists of keys can be trusted: they may lag behind a
 /// key that an interrupted run, or a rotation, made a moment ago.
-async fn observe_listed(context: &Context<'_>, model: &Model) -> Result<Observed> {
+async fn observe_listed<'model>(
+    context: &Context<'_>,
+    model: &'model Model,
+) -> Result<Observed<'model>> {
     let began = context.clock.now();
     let young = |since: Timestamp, now: Timestamp| {
         now >= since && now.duration_since(since).unsigned_abs() < context.pace.listing
@@ -50,6 +57,9 @@ async fn observe_listed(context: &Context<'_>, model: &Model) -> Result<Observed
         let observed = observe(context, model).await?;
         let now = context.clock.now();
         let unsure = observed.entries.iter().any(|seen| {
+            let ObservedEntry::AccessKey(_, seen) = seen else {
+                return false;
+            };
             let lacks = seen.user.is_some() && seen.lost_key().is_some();
             let seeding = Seeding::of(seen);
             (lacks && young(began, now)) || seeding.is_some_and(|held| young(held.began, now))

@@ -11,6 +11,14 @@ use crate::model::{Content, Credential};
 use crate::plan::OwnershipProof;
 use crate::port::{ErrorKind, Key, KeyPair, Optional};
 
+/// Returns the key in a stored credential.
+pub fn key_pair(credential: &Credential) -> KeyPair {
+    KeyPair {
+        id: credential.accesskey.to_string(),
+        secret: credential.secretkey.clone(),
+    }
+}
+
 /// Asks AWS with a stored credential who it is; returns why it is not the user's key,
 /// if so.
 ///
@@ -27,10 +35,7 @@ pub(super) async fn prove(
     listed: &Key,
     user_arn: &str,
 ) -> Result<std::result::Result<(), String>> {
-    let key = KeyPair {
-        id: credential.accesskey.to_string(),
-        secret: credential.secretkey.clone(),
-    };
+    let key = key_pair(credential);
     let began = context.clock.now();
     loop {
         let error = match context.cloud.holder(&key).await {

@@ -1,11 +1,15 @@
 //! The version before, made current again, in case the new credential does not do what
-//! the old one did.
+//! the old one did. A password before still works where the server has kept it, or
+//! somebody has set it by hand.
 
+use super::database::check;
 use super::error::{Error, Result};
+use super::observe::observe_access_key;
+use super::proof::key_pair;
 use super::verify::authenticate;
 use super::{Context, Deployed, observe_entry};
-use crate::model::{AccessKey, Content, Credential, EntryOf, malformed};
-use crate::plan::ObservedEntry;
+use crate::model::{AccessKey, Content, Credential, Entry, EntryOf, malformed};
+use crate::plan::{ObservedAccessKey, ObservedEntry};
 use crate::port::{CURRENT, KeyPair, PENDING, PREVIOUS, Secret, Stage};
 
 /// A version that is current again, and whose credential works.
@@ -19,12 +23,12 @@ pub struct Restored {
     pub replaced: Option<String>,
 }
 
-/// Proves that the key before still works, and makes its version current again.
-/// The version that was current is AWSPREVIOUS then, and its key stays as it is.
+/// Proves that the previous credential still works, and makes its version current again.
+/// The version that was current is AWSPREVIOUS then, and its credential stays as it is.
 ///
-/// A rotation that begins meanwhile may delete the key before, which is what
-/// makes room for it. So the key is proven once more when the label has moved,
-/// and the label goes back where it does not work any more.
+/// A rotation that begins meanwhile may delete the key before, or change the password. So
+/// the credential is proven once more when the label has moved, and the label goes back
+/// where it does not work any more.
 ///
 /// # Errors
 ///
@@ -32,46 +36,91 @@ pub struct Restored {
 pub async fn restore(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: EntryOf<'_, AccessKey>,
+    entry: &Entry,
 ) -> Result<Restored> {
     let name = entry.secret.as_str();
-    let arn = deployed.secret_arn(&entry)?;
+    let arn = deployed.secret_arn(entry)?;
     let refused = |reason: String| Error::NotRestored {
         secret: name.to_owned(),
         reason,
     };
     context.stage(Stage::Verifying(name.to_owned()));
     let seen = observe_entry(context, entry).await?;
-    let labels = labels(seen.secret.as_ref().map(|held| &held.secret)).map_err(refused)?;
-    let key = key_before(context, entry, arn, &seen, &labels)
-        .await?
-        .map_err(refused)?;
-    prove(context, &seen, &key).await.map_err(refused)?;
-    let access_key_id = key.id.clone();
-    let replaced = seen
-        .credential()
-        .map(|current| current.accesskey.to_string());
-    make_current(context, arn, &labels).await?;
-
-    let seen = observe_entry(context, entry).await?;
-    if let Err(reason) = prove(context, &seen, &key).await {
-        put_back(context, arn, &labels).await?;
-        return Err(refused(format!("after AWSCURRENT was moved, {reason}")));
-    }
+    let labels = labels(seen.secret()).map_err(refused)?;
+    let answer = match &seen {
+        ObservedEntry::AccessKey(entry, seen) => {
+            restore_key(context, *entry, arn, seen, &labels).await?
+        }
+        ObservedEntry::Database(..) => {
+            let prove = async || {
+                let answer = check(context, deployed, name, arn, &labels.previous).await?;
+                Ok(answer.refusal())
+            };
+            restore_login(context, arn, &labels, prove).await?
+        }
+    };
+    let access_key_id = answer.map_err(refused)?;
+    let with_key = access_key_id.as_ref();
+    let with_key = with_key.map_or(String::new(), |id| format!(", with the key {id}"));
     context.done(format!(
-        "{name}: AWSCURRENT is on the previous version again, with the key {access_key_id}"
+        "{name}: AWSCURRENT is on the previous version again{with_key}"
     ));
     Ok(Restored {
         version: labels.previous,
-        access_key_id: Some(access_key_id),
-        replaced,
+        access_key_id,
+        replaced: seen.access_key_id(),
     })
 }
 
+/// What a restoration ended with: the access key ID of the previous version, if it holds
+/// one, or why the version is not current now.
+type Answer = std::result::Result<Option<String>, String>;
+
+async fn restore_key(
+    context: &Context<'_>,
+    entry: EntryOf<'_, AccessKey>,
+    arn: &str,
+    seen: &ObservedAccessKey,
+    labels: &Labels,
+) -> Result<Answer> {
+    let key = match key_before(context, entry, arn, seen, labels).await? {
+        Ok(key) => key,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if let Err(reason) = prove(context, seen, &key).await {
+        return Ok(Err(reason));
+    }
+    make_current(context, arn, labels).await?;
+    let seen = observe_access_key(context, entry).await?;
+    if let Err(reason) = prove(context, &seen, &key).await {
+        return put_back(context, arn, labels, reason).await;
+    }
+    Ok(Ok(Some(key.id)))
+}
+
+/// `prove` has the function log in with the previous version; it returns why that is
+/// refused, if so.
+async fn restore_login(
+    context: &Context<'_>,
+    arn: &str,
+    labels: &Labels,
+    prove: impl AsyncFn() -> Result<Option<String>>,
+) -> Result<Answer> {
+    if let Some(reason) = prove().await? {
+        return Ok(Err(format!("its password does not work: {reason}")));
+    }
+    make_current(context, arn, labels).await?;
+    let refusal = prove().await;
+    match refusal.unwrap_or_else(|error| Some(error.to_string())) {
+        Some(reason) => put_back(context, arn, labels, reason).await,
+        None => Ok(Ok(None)),
+    }
+}
+
 /// The versions that change places.
-pub(super) struct Labels {
+struct Labels {
     current: String,
-    pub(super) previous: String,
+    previous: String,
     /// AWSPENDING was left on the version that is current, as Secrets Manager may
     /// do when a rotation ends. Were it left there, it would take this for a
     /// rotation that has not ended, and end it by moving AWSCURRENT back.
@@ -79,7 +128,7 @@ pub(super) struct Labels {
 }
 
 /// Returns which versions change places, where no rotation is under way.
-pub(super) fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
+fn labels(secret: Option<&Secret>) -> std::result::Result<Labels, String> {
     let secret = secret.ok_or("the secret does not exist")?;
     if secret.deleted.is_some() {
         return Err("it is scheduled for deletion".to_owned());
@@ -103,7 +152,7 @@ async fn key_before(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
     arn: &str,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     labels: &Labels,
 ) -> Result<std::result::Result<KeyPair, String>> {
     let value = context.cloud.value(arn, PREVIOUS).await?;
@@ -144,16 +193,13 @@ async fn key_before(
             ));
         }
     }
-    Ok(Ok(KeyPair {
-        id: held.accesskey.into(),
-        secret: held.secretkey,
-    }))
+    Ok(Ok(key_pair(&held)))
 }
 
 /// Returns why a key cannot be used, if so.
 async fn prove(
     context: &Context<'_>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     key: &KeyPair,
 ) -> std::result::Result<(), String> {
     let user = seen.user.as_ref();
@@ -174,7 +220,7 @@ async fn prove(
 
 /// Moves AWSCURRENT to the version before; AWSPREVIOUS follows by itself
 /// (`API_UpdateSecretVersionStage`).
-pub(super) async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
+async fn make_current(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
     let Labels {
         current, previous, ..
     } = labels;
@@ -195,10 +241,15 @@ pub(super) async fn make_current(context: &Context<'_>, arn: &str, labels: &Labe
     }
 }
 
-/// Moves AWSCURRENT back.
-pub(super) async fn put_back(context: &Context<'_>, arn: &str, labels: &Labels) -> Result<()> {
+/// Moves AWSCURRENT back, for a reason, and returns that.
+async fn put_back(
+    context: &Context<'_>,
+    arn: &str,
+    labels: &Labels,
+    reason: String,
+) -> Result<Answer> {
     let secret = context.cloud.secret(arn).await?;
-    // Where a rotation has ended meanwhile, its key is the one to use.
+    // Where a rotation has ended meanwhile, its credential is the one to use.
     if secret.is_some_and(|secret| secret.version_with(CURRENT) == Some(&labels.previous)) {
         let (from, to) = (
             Some(labels.previous.as_str()),
@@ -206,5 +257,5 @@ pub(super) async fn put_back(context: &Context<'_>, arn: &str, labels: &Labels) 
         );
         context.cloud.move_label(arn, CURRENT, from, to).await?;
     }
-    Ok(())
+    Ok(Err(format!("after AWSCURRENT was moved, {reason}")))
 }

@@ -9,15 +9,15 @@ use futures_util::{StreamExt, stream};
 
 use super::database::{Passwords, seed_database};
 use super::error::{Error, Result};
+use super::observe::observe_access_key;
 use super::verify::authenticate;
-use super::{CONCURRENCY, Context, Deployed, observe_entry};
+use super::{CONCURRENCY, Context, Deployed};
 use crate::model::{
-    AccessKey, AccessKeyId, ByKind, Content, Credential, Database, EntryOf, InitialKey, Model,
-    RotateAs, malformed,
+    AccessKey, AccessKeyId, ByKind, Content, Credential, EntryOf, InitialKey, Model, malformed,
 };
 use crate::plan::{
-    Administrator, BEFORE, KEYS_TAG, ObservedDatabase, ObservedEntry, ObservedSecret, SEEDING_TAG,
-    SecretContent, Seeding, holds_user, with_key,
+    BEFORE, KEYS_TAG, ObservedAccessKey, ObservedEntry, ObservedSecret, SEEDING_TAG, SecretContent,
+    Seeding, holds_user, with_key,
 };
 use crate::port::{CURRENT, ErrorKind, KeyPair, PREVIOUS, Stage};
 
@@ -30,20 +30,9 @@ pub struct Seeded<'model> {
 
 /// An entry whose secret holds a complete credential.
 #[derive(Clone, Debug)]
-pub enum SeededEntry<'model> {
-    /// An access key.
-    AccessKey(Box<SeededSecret<'model, AccessKey, ObservedEntry>>),
-    /// A database.
-    Database(Box<SeededSecret<'model, Database, ObservedDatabase>>),
-}
-
-/// A secret that holds a complete credential.
-#[derive(Clone, Debug)]
-pub struct SeededSecret<'model, K, Seen> {
-    /// The entry.
-    pub entry: EntryOf<'model, K>,
+pub struct SeededEntry<'model> {
     /// What was seen of it once it was complete.
-    pub seen: Seen,
+    pub seen: ObservedEntry<'model>,
     /// Whether this run stored something.
     pub changed: bool,
 }
@@ -65,16 +54,10 @@ pub async fn seed<'model>(
     context.stage(Stage::Seeding);
     let tried: Vec<Result<SeededEntry<'model>>> = stream::iter(&model.entries)
         .map(|entry| async move {
-            Ok(match entry.by_kind() {
-                ByKind::AccessKey(key) => {
-                    let seeded = seed_key(context, key, deployed).await?;
-                    SeededEntry::AccessKey(Box::new(seeded))
-                }
-                ByKind::Database(database) => {
-                    let seeded = seed_database(context, database, deployed, passwords).await?;
-                    SeededEntry::Database(Box::new(seeded))
-                }
-            })
+            match entry.by_kind() {
+                ByKind::AccessKey(entry) => seed_key(context, entry, deployed).await,
+                ByKind::Database(entry) => seed_database(context, entry, deployed, passwords).await,
+            }
         })
         .buffered(CONCURRENCY)
         .collect()
@@ -88,10 +71,20 @@ async fn seed_key<'model>(
     context: &Context<'_>,
     entry: EntryOf<'model, AccessKey>,
     deployed: &Deployed,
-) -> Result<SeededSecret<'model, AccessKey, ObservedEntry>> {
+) -> Result<SeededEntry<'model>> {
     let arn = deployed.secret_arn(&entry)?;
-    let mut seen = observe_entry(context, entry).await?;
-    let origin = origin(entry, &seen, arn)?;
+    let mut seen = observe_access_key(context, entry).await?;
+    // The stack has the secret, whether or not it can be seen.
+    let origin = match entry.administrator() {
+        None => arn.to_owned(),
+        Some(name) => seen.origin(entry).map(str::to_owned).ok_or_else(|| {
+            let name = name.as_str();
+            refused(
+                entry,
+                format!("the administrator's secret `{name}` cannot be used"),
+            )
+        })?,
+    };
     let sealed = |held: &ObservedSecret| matches!(held.current, SecretContent::Sealed);
     if seen.secret.as_ref().is_some_and(sealed) {
         return Err(refused(entry, "its value cannot be decrypted".into()));
@@ -130,7 +123,7 @@ async fn seed_key<'model>(
         }
     };
     if changed {
-        seen = observe_entry(context, entry).await?;
+        seen = observe_access_key(context, entry).await?;
     }
     let user = seen.user.as_ref();
     if user.is_some_and(|user| user.tags.contains_key(SEEDING_TAG)) {
@@ -138,34 +131,18 @@ async fn seed_key<'model>(
         context.cloud.untag_user(name, SEEDING_TAG).await?;
     }
     if restore_previous(context, &seen, arn).await? {
-        seen = observe_entry(context, entry).await?;
+        seen = observe_access_key(context, entry).await?;
     }
-    Ok(SeededSecret {
-        entry,
-        seen,
+    Ok(SeededEntry {
+        seen: ObservedEntry::AccessKey(entry, Box::new(seen)),
         changed,
     })
-}
-
-/// Returns the ARN of the secret whose key makes the IAM calls.
-fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, own: &str) -> Result<String> {
-    match (&entry.rotate_as, &seen.administrator) {
-        (RotateAs::Itself | RotateAs::Role, _) => Ok(own.to_owned()),
-        (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => Ok(arn.clone()),
-        (RotateAs::Administrator(name), _) => Err(refused(
-            entry,
-            format!(
-                "the administrator's secret `{}` cannot be used",
-                name.as_str()
-            ),
-        )),
-    }
 }
 
 async fn first_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     deployed: &Deployed,
 ) -> Result<KeyPair> {
     if let InitialKey::Profile(name) = &entry.kind.initial_key {
@@ -213,7 +190,7 @@ async fn first_key(
 async fn record(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     key: &str,
 ) -> Result<()> {
     if let Some(user) = seen.user.as_ref().filter(|_| !entry.kind.create_user) {
@@ -268,7 +245,7 @@ async fn store(
 /// next rotation knows which key it may delete.
 async fn correct(
     context: &Context<'_>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     arn: &str,
     credential: &Credential,
 ) -> Result<()> {
@@ -296,7 +273,11 @@ async fn correct(
 
 /// Puts AWSPREVIOUS back where a correction found it; returns whether there was
 /// something to put back.
-async fn restore_previous(context: &Context<'_>, seen: &ObservedEntry, arn: &str) -> Result<bool> {
+async fn restore_previous(
+    context: &Context<'_>,
+    seen: &ObservedAccessKey,
+    arn: &str,
+) -> Result<bool> {
     let Some(held) = &seen.secret else {
         return Ok(false);
     };

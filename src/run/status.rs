@@ -2,11 +2,10 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::database::observe_secret_alone;
 use super::error::Result;
-use super::observe::observe_pair;
+use super::observe::observe_credential;
 use super::{CONCURRENCY, Context};
-use crate::model::{ByKind, Entry, Model};
+use crate::model::{Entry, Model};
 use crate::plan::{self, SecretReport, StackReport, StatusReport};
 use crate::render;
 
@@ -30,19 +29,8 @@ pub async fn status(context: &Context<'_>, model: &Model) -> Result<StatusReport
 }
 
 async fn report(context: &Context<'_>, model: &Model, entry: &Entry) -> Result<SecretReport> {
-    let now = || context.clock.now();
-    let (report, secret) = match entry.by_kind() {
-        ByKind::AccessKey(key) => {
-            let seen = observe_pair(context, entry.user_name(), entry.secret.as_str()).await?;
-            let report = plan::report(key, &seen, now());
-            (report, seen.secret.map(|held| held.secret))
-        }
-        ByKind::Database(database) => {
-            let seen = observe_secret_alone(context, database).await?;
-            let report = plan::report_database(database, &seen, now());
-            (report, seen.secret.map(|held| held.secret))
-        }
-    };
+    let seen = observe_credential(context, entry).await?;
     let expected = render::secret_tags(model, entry, context.region);
-    Ok(report.with_tags(&expected, secret.as_ref()))
+    let report = plan::report(&seen, context.clock.now());
+    Ok(report.with_tags(&expected, seen.secret()))
 }

@@ -103,7 +103,7 @@ impl Uploaded {
 pub async fn upload(
     context: &Context<'_>,
     model: &Model,
-    cleared: &Cleared,
+    cleared: &Cleared<'_>,
     artifacts: &Artifacts,
     template: &str,
 ) -> Result<Uploaded> {
@@ -194,7 +194,7 @@ async fn store(
             context.done(format!("uploaded s3://{bucket}/{key}"));
             return Ok(version);
         }
-        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        let waited = context.waited(began);
         if waited >= context.pace.propagation {
             return Err(Error::NotVersioned {
                 bucket: bucket.to_owned(),

@@ -1,9 +1,11 @@
-//! The proof: the credential in the secret authenticates as the pinned user.
+//! The proof: the credential in the secret authenticates as the entry's user.
 
+use super::database::check;
 use super::error::{Error, Result};
-use super::{Context, Deployed, Rotated, observe_entry, verify_database};
-use crate::model::{AccessKey, ByKind, Entry, EntryOf};
-use crate::plan::{self, SecretReport, State};
+use super::proof::key_pair;
+use super::{Context, Deployed, Rotated, observe_entry};
+use crate::model::Entry;
+use crate::plan::{self, ObservedEntry, SecretReport, State};
 use crate::port::{CURRENT, ErrorKind, KeyPair, Stage};
 
 /// A credential that has proven itself.
@@ -21,14 +23,15 @@ pub struct Verified {
 /// and one yes may come from a place that knows a key which others do not yet.
 const IN_A_ROW: u32 = 2;
 
-/// Proves that the new credential works and that the secret's state is good.
+/// Proves that the credential in AWSCURRENT works and that the secret's state is good.
 ///
 /// # Errors
 ///
 /// Returns [`Error::NotVerified`] with what is not as it should be.
 pub async fn verify(
     context: &Context<'_>,
-    entry: EntryOf<'_, AccessKey>,
+    deployed: &Deployed,
+    entry: &Entry,
     rotated: Option<&Rotated>,
 ) -> Result<Verified> {
     context.stage(Stage::Verifying(entry.secret.to_string()));
@@ -37,15 +40,11 @@ pub async fn verify(
         reason,
     };
     let mut seen = observe_entry(context, entry).await?;
-    let credential = seen
-        .credential()
-        .cloned()
-        .ok_or_else(|| refused("the value in AWSCURRENT is incomplete".into()))?;
-    let version = seen
-        .secret
-        .as_ref()
-        .and_then(|held| held.secret.version_with(CURRENT));
+    let held = seen.held().filter(|held| held.is_complete);
+    let held = held.ok_or_else(|| refused("the value in AWSCURRENT is incomplete".into()))?;
+    let version = held.secret.version_with(CURRENT);
     let version = version.unwrap_or_default().to_owned();
+    let access_key_id = seen.access_key_id();
     if let Some(rotated) = rotated.filter(|rotated| rotated.rotated) {
         if version != rotated.version {
             return Err(refused(format!(
@@ -53,32 +52,25 @@ pub async fn verify(
                 rotated.version
             )));
         }
-        if rotated.old_key.as_deref() == Some(credential.accesskey.as_str()) {
-            return Err(refused(format!(
-                "AWSCURRENT still contains {}",
-                credential.accesskey
-            )));
+        if let Some(key) = &access_key_id
+            && rotated.old_key.as_ref() == Some(key)
+        {
+            return Err(refused(format!("AWSCURRENT still contains {key}")));
         }
     }
-    let user = seen.user.as_ref().map(|user| user.arn.clone());
-    let user =
-        user.ok_or_else(|| refused(format!("the user {} does not exist", entry.kind.user)))?;
-    let key = KeyPair {
-        id: credential.accesskey.to_string(),
-        secret: credential.secretkey.clone(),
-    };
-    authenticate(context, &key, &user).await.map_err(refused)?;
-    // A list of keys may lag behind a key that already works.
+    let proven = prove(context, deployed, &seen, &version).await?;
+    proven.map_err(refused)?;
+    // The label moves before the rotation has ended and is written down, and a list of
+    // keys may lag behind a key that already works.
     let began = context.clock.now();
     let report = loop {
-        let report = plan::report(entry, &seen, context.clock.now());
+        let report = plan::report(&seen, context.clock.now());
         let fine =
             report.state == State::Ok || (report.state == State::NeverRotated && rotated.is_none());
         if fine {
             break report;
         }
-        let waited = context.clock.now().duration_since(began).unsigned_abs();
-        if waited >= context.pace.propagation {
+        if context.waited(began) >= context.pace.propagation {
             let reason = report.reason.unwrap_or_default();
             return Err(refused(format!("its state is {}: {reason}", report.state)));
         }
@@ -86,26 +78,31 @@ pub async fn verify(
         seen = observe_entry(context, entry).await?;
     };
     Ok(Verified {
-        access_key_id: Some(key.id),
+        access_key_id,
         version,
         report,
     })
 }
 
-/// Proves that the credential of an entry works.
-///
-/// # Errors
-///
-/// Returns [`Error::NotVerified`] with the reason.
-pub(super) async fn verify_entry(
+/// Proves the credential that a version holds; returns why it does not work, if so.
+async fn prove(
     context: &Context<'_>,
     deployed: &Deployed,
-    entry: &Entry,
-    rotated: Option<&Rotated>,
-) -> Result<Verified> {
-    match entry.by_kind() {
-        ByKind::AccessKey(key) => verify(context, key, rotated).await,
-        ByKind::Database(database) => verify_database(context, deployed, database, rotated).await,
+    seen: &ObservedEntry<'_>,
+    version: &str,
+) -> Result<std::result::Result<(), String>> {
+    match seen {
+        ObservedEntry::AccessKey(entry, seen) => {
+            let (Some(user), Some(credential)) = (&seen.user, seen.credential()) else {
+                return Ok(Err(format!("the user {} does not exist", entry.kind.user)));
+            };
+            Ok(authenticate(context, &key_pair(credential), &user.arn).await)
+        }
+        ObservedEntry::Database(entry, _) => {
+            let (name, arn) = (entry.secret.as_str(), deployed.secret_arn(entry)?);
+            let answer = check(context, deployed, name, arn, version).await?;
+            Ok(answer.refusal().map_or(Ok(()), Err))
+        }
     }
 }
 
@@ -139,7 +136,7 @@ pub(super) async fn authenticate(
             Err(error) => return Err(error.to_string()),
         };
         answers = 0;
-        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        let waited = context.waited(began);
         if waited >= context.pace.propagation {
             return Err(format!(
                 "AWS refused its key {} for {} s: {why}",

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::scene::{SECRET, Scene};
 use crate::model::{Content, Credential};
 use crate::port::{CURRENT, Identity, KeyPair, Secrets};
+use crate::run;
 
 /// Between two calls.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -75,10 +76,7 @@ impl<'scene> Application<'scene> {
     async fn read(&self) -> Option<KeyPair> {
         let value = self.scene.application.value(SECRET, CURRENT).await.ok()??;
         match Credential::read(&value.text) {
-            Content::Complete(credential) => Some(KeyPair {
-                id: credential.accesskey.into(),
-                secret: credential.secretkey,
-            }),
+            Content::Complete(credential) => Some(run::key_pair(&credential)),
             _ => None,
         }
     }

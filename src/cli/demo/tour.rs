@@ -269,10 +269,7 @@ async fn read(scene: &Scene, label: &str) -> Result<Option<Credential>, Failed> 
 
 async fn authenticates(scene: &Scene, seen: &Keyring) -> bool {
     let Some(held) = &seen.held else { return false };
-    let key = crate::port::KeyPair {
-        id: held.accesskey.to_string(),
-        secret: held.secretkey.clone(),
-    };
+    let key = crate::run::key_pair(held);
     let caller = scene.owner.holder(&key).await;
     caller.is_ok_and(|caller| caller.arn.ends_with(&format!(":user/{USER}")))
 }

@@ -1,6 +1,6 @@
 //! The databases of a manifest, each field held to what its engine accepts.
 
-use super::{Database, Engine, InitialPassword, PasswordRule, Tls, tag};
+use super::{Database, Engine, InitialPassword, PasswordRule, Verification, tag};
 use crate::model::entry::{self, Entry, Identity, Kind, Specific};
 use crate::model::fields::Fields;
 use crate::model::{Finding, HostName, OldKey, RotateAs, SecretName, SecretReference, StackName};
@@ -23,7 +23,7 @@ pub(in crate::model) fn read(fields: &Fields<'_>, _: Option<&StackName>) -> Spec
         user: database.as_ref().map(|database| Identity {
             key: format!(
                 "{} {} {}",
-                database.engine.as_str(),
+                database.engine.name(),
                 database.endpoint().to_ascii_lowercase(),
                 database.username
             ),
@@ -56,7 +56,7 @@ pub(in crate::model) fn check(entry: &Entry, database: &Database, fields: &Field
 fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let engine = item
         .require("engine")
-        .and_then(|field| field.parse("invalid-value", Engine::parse));
+        .and_then(|field| field.parse("invalid-value", parse_engine));
     let host = item
         .require("host")
         .and_then(|field| field.parse("invalid-name", HostName::parse));
@@ -77,9 +77,11 @@ fn read_kind(item: &Fields<'_>) -> Option<Database> {
     let initial_password = item.value("initial_password", |field| {
         field.parse("invalid-value", InitialPassword::parse)
     });
-    let tls = item.value("tls", |field| field.parse("invalid-value", Tls::parse));
+    let tls = item.value("tls", |field| {
+        field.parse("invalid-value", parse_verification)
+    });
     let tls_ca = item.optional("tls_ca", |field| field.parse("invalid-value", check_path));
-    if let (Some(field), Some(Tls::Require)) = (item.get("tls_ca"), tls) {
+    if let (Some(field), Some(Verification::None)) = (item.get("tls_ca"), tls) {
         let message =
             "`tls: require` does not verify the server's certificate, so this file is not used";
         field.report(
@@ -260,30 +262,25 @@ fn check_path(text: &str) -> Result<String, String> {
     }
 }
 
-impl Engine {
-    fn parse(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|engine| engine.as_str() == text);
-        found.ok_or_else(|| match text {
-            "postgresql" | "pg" | "aurora-postgresql" => {
-                format!("`{text}` is not supported; use postgres")
-            }
-            "aurora-mysql" | "aurora" => format!("`{text}` is not supported; use mysql"),
-            _ => format!("`{text}` is not supported; use postgres, mysql, or mariadb"),
-        })
-    }
+fn parse_engine(text: &str) -> Result<Engine, String> {
+    let found = Engine::ALL.into_iter().find(|engine| engine.name() == text);
+    found.ok_or_else(|| match text {
+        "postgresql" | "pg" | "aurora-postgresql" => {
+            format!("`{text}` is not supported; use postgres")
+        }
+        "aurora-mysql" | "aurora" => format!("`{text}` is not supported; use mysql"),
+        _ => format!("`{text}` is not supported; use postgres, mysql, or mariadb"),
+    })
 }
 
-impl Tls {
-    fn parse(text: &str) -> Result<Self, String> {
-        let all = [Self::VerifyFull, Self::VerifyCa, Self::Require];
-        let found = all.into_iter().find(|tls| tls.as_str() == text);
-        found.ok_or_else(|| match text {
+fn parse_verification(text: &str) -> Result<Verification, String> {
+    let found = Verification::ALL.into_iter().find(|tls| tls.name() == text);
+    found.ok_or_else(|| match text {
             "disable" | "allow" | "prefer" | "false" | "none" => format!(
                 "`{text}` could send a password without encryption; use verify-full, verify-ca, or require"
             ),
             _ => format!("`{text}` is not supported; use verify-full, verify-ca, or require"),
         })
-    }
 }
 
 impl InitialPassword {

@@ -5,7 +5,7 @@ use std::fmt;
 use keyrota_contract::tag;
 use sha2::{Digest, Sha256};
 
-use super::{Database, PasswordRule, Tls};
+use super::{Database, PasswordRule, Verification};
 use crate::model::Entry;
 
 /// The longest value of a tag (`API_Tag`).
@@ -49,8 +49,10 @@ impl Database {
     /// certificate is held to, where the manifest names one and it is held to any.
     pub fn authorities_file(&self) -> Option<String> {
         match self.tls {
-            Tls::Require => None,
-            Tls::VerifyFull | Tls::VerifyCa => self.tls_ca.as_deref().map(authorities_file),
+            Verification::None => None,
+            Verification::Full | Verification::Authority => {
+                self.tls_ca.as_deref().map(authorities_file)
+            }
         }
     }
 
@@ -61,7 +63,7 @@ impl Database {
         let username = serde_json::Value::from(self.username.as_str());
         format!(
             r#"{{"engine":"{}","username":{username}}}"#,
-            self.engine.as_str()
+            self.engine.name()
         )
     }
 }
@@ -70,14 +72,14 @@ impl Database {
     /// Returns the tags that pin the database, in the order of the template.
     pub fn tags(&self, entry: &Entry) -> Vec<(&'static str, String)> {
         let tls = match self.authorities_file() {
-            Some(file) => format!("{} {file}", self.tls.as_str()),
-            None => self.tls.as_str().to_owned(),
+            Some(file) => format!("{} {file}", self.tls.name()),
+            None => self.tls.name().to_owned(),
         };
         let dbname = self.dbname.as_deref().map(escaped);
         let mut tags = vec![
             (tag::USER, escaped(&self.username)),
             (tag::KIND, tag::DATABASE.to_owned()),
-            (tag::ENGINE, self.engine.as_str().to_owned()),
+            (tag::ENGINE, self.engine.name().to_owned()),
             (tag::ENDPOINT, self.endpoint()),
         ];
         tags.extend(dbname.map(|name| (tag::DBNAME, name)));

@@ -2,7 +2,7 @@
 
 use super::entry::{ADMINISTRATOR, COMMON, SECRET};
 use super::{Except, FieldDefinition as Field, Form, MappingDefinition, Text};
-use crate::model::{Engine, Tls};
+use crate::model::{Engine, Verification};
 
 /// Text without control characters.
 const PRINTABLE: Text = Text::matching(r"^[^\u0000-\u001f\u007f]+$");
@@ -13,9 +13,9 @@ pub(super) static OWN: [Field; 11] = [
     Field::required(
         "engine",
         Form::Choice(&[
-            Engine::Postgres.as_str(),
-            Engine::MySql.as_str(),
-            Engine::MariaDb.as_str(),
+            Engine::Postgres.name(),
+            Engine::MySql.name(),
+            Engine::MariaDb.name(),
         ]),
         "The engine of the server.",
     ),
@@ -57,11 +57,11 @@ pub(super) static OWN: [Field; 11] = [
     Field::default(
         "tls",
         Form::Choice(&[
-            Tls::VerifyFull.as_str(),
-            Tls::VerifyCa.as_str(),
-            Tls::Require.as_str(),
+            Verification::Full.name(),
+            Verification::Authority.name(),
+            Verification::None.name(),
         ]),
-        Tls::VerifyFull.as_str(),
+        Verification::Full.name(),
         "The verification of the server's certificate: `verify-full` (its authority and its host name), `verify-ca` (its authority), or `require` (none, so that any server is accepted).",
     ),
     Field::optional(

@@ -1,81 +1,61 @@
-//! What is wrong with a database's entry.
+//! What is wrong with a database's login.
 
+use super::entry::{Findings, current};
 use super::fault::{
-    ADMINISTRATOR, CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF,
-    VALUE_OF_ANOTHER, VALUE_OUTDATED, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
+    CREDENTIAL_REFUSED, LOGIN_UNTRIED, NO_CREDENTIAL, PASSWORD_BROKEN_OFF, VALUE_OF_ANOTHER,
+    VALUE_OUTDATED,
 };
-use super::secret::{
-    AllowedFixes, ExpectedRotation, UnfinishedRotation, encryption_key, present, rotation, tags,
-};
-use super::{Diagnosis, ExaminedDatabase, Fix, Proof, Scope};
-use crate::model::{Database, EntryOf, Login, RotateAs};
-use crate::plan::status::complete;
-use crate::plan::{
-    DatabaseAdministrator, FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING, SecretContent,
-};
-use crate::port::{PREVIOUS, Secret};
-use crate::render::{self, Strategy};
+use super::secret::AllowedFixes;
+use super::{Diagnosis, Fix, Proof};
+use crate::model::{Database, EntryOf, Login};
+use crate::plan::{FIRST, ObservedDatabase, ObservedLogin, RETAINED, SETTING};
+use crate::port::{CURRENT, PREVIOUS, Secret};
 
-/// Returns what is wrong with an entry.
-pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedDatabase<'_>) -> Vec<Diagnosis> {
-    let (entry, seen) = (examination.entry, &examination.seen);
-    let held = seen.secret.as_ref();
-    let secret = match present(scope, entry.entry(), held.map(|held| &held.secret)) {
-        Ok(secret) => secret,
-        Err(fault) => return vec![fault],
-    };
+/// Returns what is wrong with the login that clients read. `is_fine` says that nothing
+/// else is wrong with the entry so far.
+pub(super) fn diagnose(
+    entry: EntryOf<'_, Database>,
+    seen: &ObservedDatabase,
+    proof: &Proof,
+    is_fine: bool,
+) -> Findings {
     let mut found = Vec::new();
-    let kms_key = encryption_key(&entry.secret, &entry.kms_key, seen.encryption_key.as_ref());
-    found.extend(kms_key);
-    found.extend(administrator(entry, seen));
-    let Some(held) = held else { return found };
-    if held.holds_no_password() {
-        found.push(no_credential(entry, secret));
-        return found;
-    }
+    let Some(held) = &seen.secret else {
+        return Findings::default();
+    };
+    let secret = &held.secret;
     let login = login(entry, held);
-    let right = found.is_empty() && login.is_ok();
+    let right = is_fine && login.is_ok();
     match login {
         Err(fault) => found.push(fault),
         Ok(login) => {
-            found.extend(proof(entry, &examination.proof));
+            found.extend(refused(entry, proof));
             found.extend(place(entry, seen, login));
         }
     }
-    let broken_off = broken_off(entry, secret, right);
-    let accepted = examination.proof == Proof::Accepted;
+    found.extend(broken_off(entry, secret, right));
+    let accepted = *proof == Proof::Accepted;
     // Nobody can see whether a password that the server still takes beside the current
     // one is in use. One that was sent is beyond that.
     let retains = secret.version_with(RETAINED).is_some();
-    let note = retains.then_some(
-        "the server still accepts the previous password, which a rotation would invalidate",
-    );
+    let note = "the server still accepts the previous password, which a rotation would invalidate";
     let sent = secret.unfinished().is_some() && secret.version_with(SETTING) == secret.unfinished();
-    // Whatever version holds the password that the server has, a rotation that is
-    // taken up finds it; one that is to begin needs AWSCURRENT's.
-    let may = AllowedFixes {
-        resume: right && (sent || !retains),
-        schedule: right && accepted,
-        rotate: right && accepted && !retains,
-    };
-    found.extend(broken_off);
-    let wanted = ExpectedRotation {
-        name: &entry.secret,
-        schedule: &entry.schedule,
-        window: entry.window,
-        function: scope.function(Strategy::Databases),
-    };
-    let left = UnfinishedRotation {
-        reported: examination.reported.as_deref(),
-        abandoned: None,
-    };
-    found.extend(rotation(scope, &wanted, secret, left, may, note));
-    let expected = render::secret_tags(scope.model, entry.entry(), scope.region);
-    found.extend(tags(&entry.secret, &expected, secret));
-    found
+    Findings {
+        credential: found,
+        // Whatever version holds the password that the server has, a rotation that is
+        // taken up finds it; one that is to begin needs AWSCURRENT's.
+        may: AllowedFixes {
+            resume: right && (sent || !retains),
+            schedule: right && accepted,
+            rotate: right && accepted && !retains,
+        },
+        note: retains.then(|| note.to_owned()),
+        replaced: Vec::new(),
+    }
 }
 
-fn no_credential(entry: EntryOf<'_, Database>, secret: &Secret) -> Diagnosis {
+/// Returns the finding where no password was stored yet.
+pub(super) fn no_credential(entry: EntryOf<'_, Database>, secret: &Secret) -> Diagnosis {
     let tried = match secret.version_with(FIRST) {
         Some(version) => format!("; version {version} contains a password that never worked"),
         None => String::new(),
@@ -91,22 +71,15 @@ fn login<'a>(
     held: &'a ObservedLogin,
 ) -> Result<&'a Login, Diagnosis> {
     let secret = &entry.secret;
-    let login = complete(&held.current).map_err(|evidence| match &held.current {
-        SecretContent::Sealed => {
-            let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
-            VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
-        }
-        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice(entry, &held.secret)),
+    let login = current(secret, &held.current, || {
+        restore_advice(entry, &held.secret)
     })?;
     let of_another = |held_by: &str, wanted: &str| {
         let evidence = format!("its value is for {held_by}, but the manifest specifies {wanted}");
         VALUE_OF_ANOTHER.of(secret, evidence, restore_advice(entry, &held.secret))
     };
     if login.engine != entry.kind.engine {
-        return Err(of_another(
-            login.engine.as_str(),
-            entry.kind.engine.as_str(),
-        ));
+        return Err(of_another(login.engine.name(), entry.kind.engine.name()));
     }
     if login.username != entry.kind.username {
         // The name in the value is not shown: it may be a password in the wrong field.
@@ -135,7 +108,7 @@ fn restore_advice(entry: EntryOf<'_, Database>, held: &Secret) -> String {
     }
 }
 
-fn proof(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
+fn refused(entry: EntryOf<'_, Database>, proof: &Proof) -> Option<Diagnosis> {
     let endpoint = entry.kind.endpoint();
     match proof {
         Proof::Untried | Proof::Accepted => None,
@@ -192,10 +165,7 @@ fn place(
 /// still pending is unfinished, and no more than that.
 fn broken_off(entry: EntryOf<'_, Database>, secret: &Secret, right: bool) -> Option<Diagnosis> {
     let version = secret.version_with(SETTING)?;
-    let elsewhere = [
-        secret.version_with(crate::port::CURRENT),
-        secret.unfinished(),
-    ];
+    let elsewhere = [secret.version_with(CURRENT), secret.unfinished()];
     (!elsewhere.contains(&Some(version))).then(|| {
         let evidence = format!(
             "the label {SETTING} is on version {version}, which is neither AWSCURRENT nor AWSPENDING"
@@ -204,19 +174,4 @@ fn broken_off(entry: EntryOf<'_, Database>, secret: &Secret, right: bool) -> Opt
         let found = PASSWORD_BROKEN_OFF.of(&entry.secret, evidence, remedy);
         found.fixed_by(Fix::Sweep, right)
     })
-}
-
-fn administrator(entry: EntryOf<'_, Database>, seen: &ObservedDatabase) -> Option<Diagnosis> {
-    let (RotateAs::Administrator(name), Some(DatabaseAdministrator::Unusable(why))) =
-        (&entry.rotate_as, &seen.administrator)
-    else {
-        return None;
-    };
-    let evidence = format!("the administrator's secret `{}` {why}", name.as_str());
-    let remedy = format!(
-        "store the login of an administrator of {1} in `{0}`",
-        name.as_str(),
-        entry.kind.endpoint()
-    );
-    Some(ADMINISTRATOR.of(&entry.secret, evidence, remedy))
 }

@@ -1,61 +1,45 @@
-//! What is wrong with an access key's entry.
+//! What is wrong with an access key.
 
 use jiff::Timestamp;
 
+use super::entry::{Findings, current};
 use super::fault::{
-    ADMINISTRATOR, CREDENTIAL_REFUSED, FOREIGN_KEY, KEY_INACTIVE, KEY_MISSING, NO_CREDENTIAL,
-    OLD_KEY_IN_USE, OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
-    VALUE_UNDECRYPTABLE, VALUE_UNUSABLE,
+    CREDENTIAL_REFUSED, FOREIGN_KEY, KEY_INACTIVE, KEY_MISSING, NO_CREDENTIAL, OLD_KEY_IN_USE,
+    OLD_KEY_LEFT, OLD_KEY_OVERDUE, USER_MISSING, VALUE_OF_ANOTHER, VALUE_OUTDATED,
 };
-use super::secret::{
-    AllowedFixes, ExpectedRotation, UnfinishedRotation, encryption_key, present, rotation, tags,
-};
-use super::{Diagnosis, ExaminedKey, Fault, Fix, Proof, Scope};
-use crate::model::{AccessKey, Credential, EntryOf, OldKey, RotateAs};
-use crate::plan::status::complete;
+use super::secret::AllowedFixes;
+use super::{Diagnosis, Fault, Fix, Proof, Scope};
+use crate::model::{AccessKey, Credential, EntryOf, OldKey};
 use crate::plan::{
-    Administrator, KeyRole, ObservedEntry, ObservedSecret, RemovalTimes, SecretContent, Seeding,
-    removal_times,
+    KeyRole, ObservedAccessKey, ObservedSecret, RemovalTimes, Seeding, removal_times,
 };
 use crate::port::Key;
-use crate::render::{self, OLD_KEY_TAG, Strategy};
+use crate::render::OLD_KEY_TAG;
 
-/// Returns what is wrong with an entry.
-pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<Diagnosis> {
-    let (entry, seen) = (examination.entry, &examination.seen);
+/// Returns what is wrong with a key that clients read, and with the one before.
+/// `is_fine` says that nothing else is wrong with the entry so far.
+pub(super) fn diagnose(
+    scope: &Scope<'_>,
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+    proof: &Proof,
+    is_fine: bool,
+) -> Findings {
     let mut found = Vec::new();
-    if seen.user.is_none() {
-        found.push(no_user(entry));
-    }
     let held = seen.secret.as_ref();
-    let secret = match present(scope, entry.entry(), held.map(|held| &held.secret)) {
-        Ok(secret) => secret,
-        Err(fault) => {
-            found.push(fault);
-            return found;
-        }
-    };
-    let kms_key = encryption_key(&entry.secret, &entry.kms_key, seen.encryption_key.as_ref());
-    found.extend(kms_key);
-    found.extend(administrator(entry, seen));
-    let Some(held) = held else { return found };
-    if held.holds_no_key() {
-        found.push(no_credential(entry, seen));
-        return found;
-    }
-    match credential(entry, seen, held) {
-        Err(fault) => found.push(fault),
-        Ok(credential) if seen.user.is_some() => {
-            found.extend(current_key(entry, seen, credential, &examination.proof));
+    match held.map(|held| credential(entry, seen, held)) {
+        Some(Err(fault)) => found.push(fault),
+        Some(Ok(credential)) if seen.user.is_some() => {
+            found.extend(current_key(entry, seen, credential, proof));
             found.extend(foreign_keys(entry, seen));
         }
-        Ok(_) => {}
+        Some(Ok(_)) | None => {}
     }
-    let works = found.is_empty();
-    found.extend(origin(entry, seen, &secret.arn));
+    let works = is_fine && found.is_empty();
+    found.extend(origin(entry, seen));
     // A rotation takes the place of the key before. Where somebody still uses that
     // one, it is not for a program to begin it.
-    let at_risk = in_use(seen, held);
+    let at_risk = held.and_then(|held| in_use(seen, held));
     let note = at_risk.map(|key| {
         format!(
             "a rotation would delete the old key {}, which was used since it was replaced{}",
@@ -64,31 +48,28 @@ pub(super) fn diagnose(scope: &Scope<'_>, examination: &ExaminedKey<'_>) -> Vec<
                 .map_or(String::new(), |at| format!(", last {at:.0}"))
         )
     });
-    let may = AllowedFixes {
-        resume: works && at_risk.is_none(),
-        schedule: works,
-        rotate: works && at_risk.is_none(),
-    };
-    let wanted = ExpectedRotation {
-        name: &entry.secret,
-        schedule: &entry.schedule,
-        window: entry.window,
-        function: scope.function(Strategy::AccessKeys),
-    };
-    let left = UnfinishedRotation {
-        reported: examination.reported.as_deref(),
-        abandoned: seen.abandoned(),
-    };
-    found.extend(rotation(scope, &wanted, secret, left, may, note.as_deref()));
-    for key in &seen.keys {
-        found.extend(old_key(scope, entry, seen, held, key, works));
+    let old = seen.keys.iter();
+    let old = old.filter_map(|key| old_key(scope, entry, seen, held?, key, works));
+    Findings {
+        credential: found,
+        may: AllowedFixes {
+            resume: works && at_risk.is_none(),
+            schedule: works,
+            rotate: works && at_risk.is_none(),
+        },
+        note,
+        replaced: old.collect(),
     }
-    let expected = render::secret_tags(scope.model, entry.entry(), scope.region);
-    found.extend(tags(&entry.secret, &expected, secret));
-    found
 }
 
-fn no_user(entry: EntryOf<'_, AccessKey>) -> Diagnosis {
+/// Returns the finding where the user does not exist.
+pub(super) fn no_user(
+    entry: EntryOf<'_, AccessKey>,
+    seen: &ObservedAccessKey,
+) -> Option<Diagnosis> {
+    if seen.user.is_some() {
+        return None;
+    }
     let (user, secret) = (&entry.kind.user, &entry.secret);
     let evidence = format!("the IAM user `{user}`, whose key is in {secret}, does not exist");
     let remedy = match entry.kind.create_user {
@@ -99,10 +80,11 @@ fn no_user(entry: EntryOf<'_, AccessKey>) -> Diagnosis {
             "CloudFormation does not create the user again: run `aws iam create-user --user-name {user}`, and store a new key of the user in {secret}"
         ),
     };
-    about_user(entry, &USER_MISSING, evidence, remedy)
+    Some(about_user(entry, &USER_MISSING, evidence, remedy))
 }
 
-fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Diagnosis {
+/// Returns the finding where no key was stored yet.
+pub(super) fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Diagnosis {
     let begun = match Seeding::of(seen) {
         Some(seeding) => format!(
             "; a bootstrap that started at {:.0} was interrupted before it stored one",
@@ -118,17 +100,11 @@ fn no_credential(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Diagnos
 /// Returns the credential that clients read, where it is one of the entry's user.
 fn credential<'a>(
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     held: &'a ObservedSecret,
 ) -> Result<&'a Credential, Diagnosis> {
     let secret = &entry.secret;
-    let credential = complete(&held.current).map_err(|evidence| match &held.current {
-        SecretContent::Sealed => {
-            let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
-            VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
-        }
-        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice(entry, seen)),
-    })?;
+    let credential = current(secret, &held.current, || restore_advice(entry, seen))?;
     if credential.username != entry.kind.user.as_str() {
         let evidence = format!(
             "its value is for {}, but the manifest specifies `{}`",
@@ -141,7 +117,7 @@ fn credential<'a>(
 }
 
 /// Says how clients get a key that works.
-fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> String {
+fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> String {
     let (user, secret) = (&entry.kind.user, &entry.secret);
     let held = seen.secret.as_ref();
     let previous = held.and_then(|held| held.previous_key.as_deref());
@@ -164,7 +140,7 @@ fn restore_advice(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> String
 
 fn current_key(
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     credential: &Credential,
     proof: &Proof,
 ) -> Option<Diagnosis> {
@@ -196,7 +172,7 @@ fn current_key(
     }
 }
 
-fn keys(seen: &ObservedEntry) -> String {
+fn keys(seen: &ObservedAccessKey) -> String {
     match seen.keys.as_slice() {
         [] => "no keys".to_owned(),
         keys => {
@@ -208,7 +184,7 @@ fn keys(seen: &ObservedEntry) -> String {
 
 /// Returns what stands in the second place of a user that was there before. A user
 /// that the stack made has no keys but ours.
-fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Option<Diagnosis> {
+fn foreign_keys(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Diagnosis> {
     let foreign = seen.foreign_keys().into_iter().filter(|key| key.active);
     let foreign: Vec<&Key> = foreign.collect();
     if entry.kind.create_user || foreign.is_empty() {
@@ -251,31 +227,10 @@ fn used(key: &Key) -> String {
     )
 }
 
-fn administrator(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry) -> Option<Diagnosis> {
-    let RotateAs::Administrator(name) = &entry.rotate_as else {
-        return None;
-    };
-    let why = match seen.administrator.as_ref()? {
-        Administrator::Missing => "does not exist",
-        Administrator::Unusable(why) => why,
-        Administrator::Usable { .. } => return None,
-    };
-    let evidence = format!("the administrator's secret `{}` {why}", name.as_str());
-    let remedy = format!(
-        "store an administrator's access key in `{}`, in the fields `accesskey` and `secretkey`",
-        name.as_str()
-    );
-    Some(ADMINISTRATOR.of(&entry.secret, evidence, remedy))
-}
-
 /// Returns where the value says otherwise than the manifest who rotates it.
-fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, own: &str) -> Option<Diagnosis> {
+fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedAccessKey) -> Option<Diagnosis> {
     let held = &seen.credential()?.secretarn;
-    let wanted = match (&entry.rotate_as, &seen.administrator) {
-        (RotateAs::Itself | RotateAs::Role, _) => own,
-        (RotateAs::Administrator(_), Some(Administrator::Usable { arn })) => arn,
-        (RotateAs::Administrator(_), _) => return None,
-    };
+    let wanted = seen.origin(entry)?;
     (held != wanted).then(|| {
         let evidence = format!("its `secretarn` is {held}, expected {wanted}");
         let remedy = "run `keyrota bootstrap` to correct it";
@@ -284,7 +239,7 @@ fn origin(entry: EntryOf<'_, AccessKey>, seen: &ObservedEntry, own: &str) -> Opt
 }
 
 /// Returns the key before, where it was used since it was replaced.
-fn in_use<'a>(seen: &'a ObservedEntry, held: &ObservedSecret) -> Option<&'a Key> {
+fn in_use<'a>(seen: &'a ObservedAccessKey, held: &ObservedSecret) -> Option<&'a Key> {
     let replaced = held.replaced()?;
     seen.keys.iter().find(|key| {
         key.active
@@ -298,7 +253,7 @@ fn in_use<'a>(seen: &'a ObservedEntry, held: &ObservedSecret) -> Option<&'a Key>
 fn old_key(
     scope: &Scope<'_>,
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
     held: &ObservedSecret,
     key: &Key,
     works: bool,

@@ -5,6 +5,7 @@
 //! remove a credential in use is left to a person.
 
 mod database;
+mod entry;
 mod fault;
 mod key;
 mod report;
@@ -13,13 +14,14 @@ mod stack;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ObservedDatabase, ObservedEntry};
-use crate::model::{AccessKey, Database, EntryOf, Model, SecretName};
+use super::ObservedEntry;
+use crate::model::{Entry, Model, SecretName};
 use crate::port::Stack;
 use crate::render::Strategy;
 
 pub use fault::{FAULTS, Fault};
 pub use report::{DoctorFinding, DoctorReport};
+pub use secret::wanted_rotation;
 
 /// What was seen of a stack and of all that belongs to it.
 #[derive(Clone, Debug)]
@@ -28,24 +30,15 @@ pub struct Examined<'a> {
     pub region: String,
     /// The stack, if there is one.
     pub stack: Option<Stack>,
-    /// The access keys that were looked at.
-    pub keys: Vec<ExaminedKey<'a>>,
-    /// The databases that were looked at.
-    pub databases: Vec<ExaminedDatabase<'a>>,
+    /// The entries that were looked at.
+    pub entries: Vec<Examination<'a>>,
 }
-
-/// What was seen of an access key's entry.
-pub type ExaminedKey<'a> = Examination<'a, AccessKey, ObservedEntry>;
-/// What was seen of a database's.
-pub type ExaminedDatabase<'a> = Examination<'a, Database, ObservedDatabase>;
 
 /// What was seen of an entry.
 #[derive(Clone, Debug)]
-pub struct Examination<'a, E, T> {
-    /// What the manifest says.
-    pub entry: EntryOf<'a, E>,
-    /// The secret and what belongs to it.
-    pub seen: T,
+pub struct Examination<'a> {
+    /// The entry, its secret, and what belongs to them.
+    pub seen: ObservedEntry<'a>,
     /// Whether the credential that clients read authenticates.
     pub proof: Proof,
     /// The last error that the function has logged of a rotation that is unfinished.
@@ -116,9 +109,9 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Returns the ARN of the function that the stack has for a kind of entries.
-    fn function(&self, strategy: Strategy) -> Option<&str> {
-        let output = strategy.function_output(self.model);
+    /// Returns the ARN of the function that the stack has for an entry.
+    fn function(&self, entry: &Entry) -> Option<&str> {
+        let output = Strategy::for_entry(entry).function_output(self.model);
         self.stack.outputs.get(output).map(String::as_str)
     }
 }
@@ -148,11 +141,8 @@ pub fn diagnose(
         now,
         sweep,
     };
-    for examination in &examined.keys {
-        found.extend(key::diagnose(&scope, examination));
-    }
-    for examination in &examined.databases {
-        found.extend(database::diagnose(&scope, examination));
+    for examination in &examined.entries {
+        found.extend(entry::diagnose(&scope, examination));
     }
     if stack.status.is_busy() {
         // Nothing else may change resources while CloudFormation updates them.

@@ -8,7 +8,7 @@ use super::fault::{
     KMS_KEY, NEVER_ROTATED, ROTATION_DIFFERS, ROTATION_OFF, ROTATION_OVERDUE, ROTATION_UNFINISHED,
     SECRET_DELETED, SECRET_MISSING, SECRET_NOT_IN_STACK, TAGS_CHANGED,
 };
-use super::{Diagnosis, Fix, Scope};
+use super::{Diagnosis, Examination, Fix, Scope};
 use crate::model::{Duration, Entry, KmsKey, Schedule, SecretName};
 use crate::plan::preflight::check_kms_key;
 use crate::plan::status::{State, overdue};
@@ -16,26 +16,8 @@ use crate::plan::{ABANDONED_TAG, tag_differences};
 use crate::port::{EncryptionKey, Rotation, Secret};
 use crate::render;
 
-/// What the manifest says of how a secret rotates.
-pub(super) struct ExpectedRotation<'a> {
-    pub(super) name: &'a SecretName,
-    pub(super) schedule: &'a Schedule,
-    pub(super) window: Option<Duration>,
-    /// The stack's function for it.
-    pub(super) function: Option<&'a str>,
-}
-
-/// What is known of a rotation that did not end, beside the secret's labels.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct UnfinishedRotation<'a> {
-    /// What the function's log says of it.
-    pub(super) reported: Option<&'a str>,
-    /// The key of one that is being given up.
-    pub(super) abandoned: Option<&'a str>,
-}
-
 /// What may be done about a secret's rotation without a person.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AllowedFixes {
     /// Take an unfinished one up.
     pub(super) resume: bool,
@@ -128,23 +110,33 @@ pub(super) fn encryption_key(
     Some(KMS_KEY.of(name, evidence, remedy))
 }
 
+/// Returns how an entry's secret should rotate, by the stack's function for it.
+pub fn wanted_rotation(entry: &Entry, function: Option<&str>) -> Rotation {
+    Rotation {
+        function: function.map(str::to_owned),
+        schedule: Some(entry.schedule.to_string()),
+        window: entry.window.map(|window| window.to_string()),
+    }
+}
+
 /// Returns what is wrong with how a secret rotates. `note` is added to the evidence
 /// of what would begin a rotation.
 pub(super) fn rotation(
     scope: &Scope<'_>,
-    wanted: &ExpectedRotation<'_>,
+    examination: &Examination<'_>,
     secret: &Secret,
-    left: UnfinishedRotation<'_>,
     may: AllowedFixes,
     note: Option<&str>,
 ) -> Vec<Diagnosis> {
-    let name = wanted.name;
+    let entry = examination.seen.entry();
+    let name = &entry.secret;
+    let wanted = wanted_rotation(entry, scope.function(entry));
     let noted = |evidence: String| match note {
         Some(note) => format!("{evidence}; {note}"),
         None => evidence,
     };
     let mut found = Vec::new();
-    let began = began(secret, left);
+    let began = began(secret, examination);
     let is_unfinished = began.is_some();
     if let Some(evidence) = began {
         let evidence = format!("{evidence}; {}", rotated(secret));
@@ -160,15 +152,15 @@ pub(super) fn rotation(
         );
         let remedy = format!(
             "run `keyrota doctor --fix` to set {}, unless rotation was disabled on purpose",
-            wanted.schedule
+            entry.schedule
         );
         let held = ROTATION_OFF.of(name, evidence, remedy);
         found.push(held.fixed_by(Fix::Schedule, may.schedule && wanted.function.is_some()));
-    } else if differs(wanted, &secret.rotation) {
+    } else if differs(entry, &wanted, &secret.rotation) {
         let evidence = format!(
             "it is {}; the manifest specifies {}",
             told(&secret.rotation),
-            told(&wanted.rotation())
+            told(&wanted)
         );
         let remedy = "run `keyrota bootstrap` if the manifest was changed; otherwise, run `keyrota doctor --fix` to set it as in the manifest";
         let held = ROTATION_DIFFERS.of(name, evidence, remedy);
@@ -192,9 +184,9 @@ pub(super) fn rotation(
 
 /// Returns what is left of a rotation that began and has not ended: its version, or the
 /// key of one that is being given up.
-fn began(secret: &Secret, left: UnfinishedRotation<'_>) -> Option<String> {
+fn began(secret: &Secret, examination: &Examination<'_>) -> Option<String> {
     if let Some(version) = secret.unfinished() {
-        let said = match left.reported {
+        let said = match &examination.reported {
             Some(reason) => format!("the function's log contains: {reason}"),
             None => "the function's log of the last day does not mention it".to_owned(),
         };
@@ -202,33 +194,22 @@ fn began(secret: &Secret, left: UnfinishedRotation<'_>) -> Option<String> {
             "AWSPENDING is on version {version}, and AWSCURRENT is not; {said}"
         ));
     }
-    let key = left.abandoned?;
+    let key = examination.seen.abandoned()?;
     Some(format!(
         "the user's tag {ABANDONED_TAG} names {key}, the key of an abandoned rotation that was not completely undone"
     ))
 }
 
-impl ExpectedRotation<'_> {
-    /// Returns the rotation that Secrets Manager must have.
-    fn rotation(&self) -> Rotation {
-        Rotation {
-            function: self.function.map(str::to_owned),
-            schedule: Some(self.schedule.to_string()),
-            window: self.window.map(|window| window.to_string()),
-        }
-    }
-}
-
 /// Returns whether a secret rotates otherwise than it should. A window that the
 /// manifest leaves to Secrets Manager may be told or not.
-fn differs(wanted: &ExpectedRotation<'_>, held: &Rotation) -> bool {
+fn differs(entry: &Entry, wanted: &Rotation, held: &Rotation) -> bool {
     let schedule = held.schedule.as_deref().map(Schedule::parse);
     let schedule = schedule.and_then(Result::ok);
-    let same_schedule = schedule.is_some_and(|held| held.calendar() == wanted.schedule.calendar());
+    let same_schedule = schedule.is_some_and(|held| held.calendar() == entry.schedule.calendar());
     let window = held.window.as_deref().map(Duration::parse);
     let window = window.and_then(Result::ok);
-    let same_window = wanted.window.is_none() || window == wanted.window;
-    let same_function = wanted.function.is_none() || held.function.as_deref() == wanted.function;
+    let same_window = entry.window.is_none() || window == entry.window;
+    let same_function = wanted.function.is_none() || held.function == wanted.function;
     !(same_schedule && same_window && same_function)
 }
 

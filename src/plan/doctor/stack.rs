@@ -6,7 +6,7 @@ use super::fault::{STACK_BUSY, STACK_FAILED, STACK_MISSING, STACK_NOT_OURS, STAC
 use super::{Diagnosis, Examined};
 use crate::model::Model;
 use crate::plan::check_owner;
-use crate::port::{Secret, Stack};
+use crate::port::Stack;
 
 /// An operation takes minutes; a function in a VPC may take twenty to go.
 const LONG: SignedDuration = SignedDuration::from_hours(1);
@@ -63,15 +63,8 @@ pub(super) fn diagnose(model: &Model, examined: &Examined<'_>, now: Timestamp) -
 }
 
 fn missing(subject: String, examined: &Examined<'_>) -> Diagnosis {
-    let keys = examined.keys.iter().map(|it| it.seen.secret.as_ref());
-    let keys = keys.map(|held| held.map(|held| &held.secret));
-    let databases = examined.databases.iter().map(|it| it.seen.secret.as_ref());
-    let databases = databases.map(|held| held.map(|held| &held.secret));
-    let left: Vec<&str> = keys
-        .chain(databases)
-        .flatten()
-        .map(|secret: &Secret| secret.name.as_str())
-        .collect();
+    let secrets = examined.entries.iter().filter_map(|it| it.seen.secret());
+    let left: Vec<&str> = secrets.map(|secret| secret.name.as_str()).collect();
     let region = &examined.region;
     let evidence = match left.as_slice() {
         [] => format!("the stack does not exist in {region}"),

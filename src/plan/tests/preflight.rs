@@ -1,29 +1,48 @@
 //! Each finding appears exactly when it should.
 
 use super::super::{
-    Administrator, Observed, ObservedEntry, Preflight, Profile, SecretContent, check,
+    Administrator, Observed, ObservedAccessKey, ObservedEntry, Preflight, Profile, SecretContent,
+    check,
 };
-use super::sample::{self, at, entry, key, model, observed, resource, stack, tags, untouched};
+use super::sample::{
+    self, at, entry, key, model, observed, observed_of, resource, stack, tags, untouched,
+};
 use crate::model::{Finding, Model};
 use crate::port::EncryptionKey;
 
-fn findings(model: &Model, observed: &Observed) -> Vec<Finding> {
-    check(model, observed, Preflight { rotates: true })
+fn findings(model: &Model, observed: &Observed<'_>) -> Vec<Finding> {
+    findings_of(model, observed, true)
+}
+
+/// Returns what is found of an account where the manifest is another than the sample's.
+fn findings_of(model: &Model, observed: &Observed<'_>, rotates: bool) -> Vec<Finding> {
+    let observed = Observed {
+        entries: vec![observed_of(model, seen(observed).clone())],
+        ..observed.clone()
+    };
+    check(model, &observed, Preflight { rotates })
+}
+
+fn seen<'a>(observed: &'a Observed<'_>) -> &'a ObservedAccessKey {
+    match &observed.entries[0] {
+        ObservedEntry::AccessKey(_, seen) => seen,
+        ObservedEntry::Database(..) => panic!("it is an access key"),
+    }
 }
 
 /// Returns the kinds of what is found for an entry of the manifest.
-fn kinds(entry: &str, seen: &Observed) -> Vec<&'static str> {
-    let found = findings(&model(entry), seen);
+fn kinds(entry: &str, seen: &Observed<'_>) -> Vec<&'static str> {
+    let found = findings(model(entry), seen);
     found.iter().map(|finding| finding.kind).collect()
 }
 
-fn with(change: impl FnOnce(&mut ObservedEntry)) -> Observed {
+fn with(change: impl FnOnce(&mut ObservedAccessKey)) -> Observed<'static> {
     let mut seen = entry();
     change(&mut seen);
     observed(seen)
 }
 
-fn before(change: impl FnOnce(&mut ObservedEntry)) -> Observed {
+fn before(change: impl FnOnce(&mut ObservedAccessKey)) -> Observed<'static> {
     let mut seen = untouched();
     change(&mut seen);
     Observed {
@@ -105,14 +124,14 @@ fn the_secret() {
     let mut foreign = with(|_| {});
     foreign.resources.clear();
     let hint = |seen: &Observed| {
-        let found = findings(&model(""), seen);
+        let found = findings(model(""), seen);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].kind, "secret-exists");
         found[0].hint.clone().unwrap()
     };
     assert!(hint(&foreign).contains("keyrota teardown"));
-    let secret = foreign.entries[0].secret.as_mut().unwrap();
-    secret.secret.tags.clear();
+    let mut foreign = with(|seen| seen.secret.as_mut().unwrap().secret.tags.clear());
+    foreign.resources.clear();
     assert!(hint(&foreign).contains("delete that secret"));
 }
 
@@ -124,7 +143,7 @@ fn the_keys() {
     assert_eq!(kinds("", &both), ["no-room"]);
     let one = before(|seen| seen.keys = vec![key("AKIAONE")]);
     assert_eq!(kinds("", &one), ["foreign-key"]);
-    let without_rotation = check(&model(""), &one, Preflight { rotates: false });
+    let without_rotation = findings_of(model(""), &one, false);
     assert_eq!(without_rotation[0].kind, "foreign-key");
     assert!(
         !without_rotation[0].is_error(),
@@ -134,7 +153,7 @@ fn the_keys() {
         seen.keys = vec![key("AKIAONE")];
         seen.keys[0].active = false;
     });
-    let found = findings(&model(""), &inactive);
+    let found = findings(model(""), &inactive);
     assert_eq!(found[0].kind, "inactive-key");
     assert!(!found[0].is_error());
     let beside = with(|seen| seen.keys[1] = key("AKIAOTHER"));
@@ -189,7 +208,6 @@ fn what_helps_the_entry() {
     };
     let arn = "arn:admin".to_owned();
     assert_eq!(administrator(Administrator::Usable { arn }), [""; 0]);
-    assert_eq!(administrator(Administrator::Missing), ["no-administrator"]);
     let lacks = Administrator::Unusable("lacks secretkey".to_owned());
     assert_eq!(administrator(lacks), ["no-administrator"]);
 
@@ -215,7 +233,7 @@ fn all_is_found_at_once() {
     let mut seen = before(|seen| {
         seen.user = None;
         seen.secret = sample::entry().secret;
-        seen.administrator = Some(Administrator::Missing);
+        seen.administrator = Some(Administrator::Unusable("does not exist".to_owned()));
     });
     seen.stack = Some(stack("ROLLBACK_COMPLETE"));
     let found = kinds(", rotate_as: ops/admin", &seen);

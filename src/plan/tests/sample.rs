@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::{Observed, ObservedEntry, ObservedSecret, SecretContent};
+use super::super::{Observed, ObservedAccessKey, ObservedEntry, ObservedSecret, SecretContent};
 use crate::model::{self, AccessKeyId, Content, Credential, Model};
 use crate::port::{Caller, Key, Rotation, Secret, Stack, StackResource, StackStatus, User};
 
@@ -17,11 +17,19 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub fn model(entry: &str) -> Model {
+/// Returns the model of one access key. It is never freed, so that what was seen of it can
+/// be a function's result.
+pub fn model(entry: &str) -> &'static Model {
     let text = format!(
         "version: 1\nstack: keys\naccount: '111122223333'\nregion: eu-west-1\naccess_keys:\n  - {{ user: ada{entry} }}\n"
     );
-    model::load(&text, None).unwrap().model
+    Box::leak(Box::new(model::load(&text, None).unwrap().model))
+}
+
+/// Returns what was seen, as that of the model's one access key.
+pub fn observed_of(model: &Model, seen: ObservedAccessKey) -> ObservedEntry<'_> {
+    let entry = model.entries[0].as_access_key().unwrap();
+    ObservedEntry::AccessKey(entry, Box::new(seen))
 }
 
 pub fn key(id: &str) -> Key {
@@ -49,9 +57,9 @@ pub fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// The keys are AKIACURRENT and AKIAPREVIOUS.
-pub fn entry() -> ObservedEntry {
+pub fn entry() -> ObservedAccessKey {
     let labels = |label: &str| vec![label.to_owned()];
-    ObservedEntry {
+    ObservedAccessKey {
         user_name: "ada".to_owned(),
         secret_name: "keys/ada".to_owned(),
         user: Some(User {
@@ -101,8 +109,8 @@ pub fn entry() -> ObservedEntry {
 }
 
 /// An entry of which nothing is made yet.
-pub fn untouched() -> ObservedEntry {
-    ObservedEntry {
+pub fn untouched() -> ObservedAccessKey {
+    ObservedAccessKey {
         keys: Vec::new(),
         secret: None,
         ..entry()
@@ -131,7 +139,7 @@ pub fn resource(kind: &str, physical_id: &str) -> StackResource {
     }
 }
 
-pub fn observed(entry: ObservedEntry) -> Observed {
+pub fn observed(seen: ObservedAccessKey) -> Observed<'static> {
     Observed {
         caller: Caller {
             account: "111122223333".to_owned(),
@@ -140,7 +148,6 @@ pub fn observed(entry: ObservedEntry) -> Observed {
         region: "eu-west-1".to_owned(),
         stack: Some(stack("CREATE_COMPLETE")),
         resources: vec![resource("AWS::SecretsManager::Secret", "arn:own")],
-        entries: vec![entry],
-        databases: Vec::new(),
+        entries: vec![observed_of(model(""), seen)],
     }
 }

@@ -1,17 +1,17 @@
 //! Each state of a credential.
 
-use super::super::{KeyRole, ObservedEntry, SecretContent, State, report};
-use super::sample::{NOW, at, complete, entry, key, model, tags};
+use super::super::{KeyRole, ObservedAccessKey, SecretContent, State, report};
+use super::sample::{NOW, at, complete, entry, key, model, observed_of, tags};
 use crate::model::Content;
 
-fn report_of(change: impl FnOnce(&mut ObservedEntry)) -> super::super::SecretReport {
+fn report_of(change: impl FnOnce(&mut ObservedAccessKey)) -> super::super::SecretReport {
     let mut seen = entry();
     change(&mut seen);
-    report(model("").access_keys().next().unwrap(), &seen, at(NOW))
+    report(&observed_of(model(""), seen), at(NOW))
 }
 
 /// Returns the state and its reason.
-fn state(change: impl FnOnce(&mut ObservedEntry)) -> (State, String) {
+fn state(change: impl FnOnce(&mut ObservedAccessKey)) -> (State, String) {
     let report = report_of(change);
     (report.state, report.reason.unwrap_or_default())
 }
@@ -57,7 +57,7 @@ fn the_credential_does_not_work() {
         held(Content::Malformed("accesskey")),
         "in its value, `accesskey` is not an access key ID"
     );
-    let broken = |change: fn(&mut ObservedEntry)| {
+    let broken = |change: fn(&mut ObservedAccessKey)| {
         let (found, why) = state(change);
         assert_eq!(found, State::Broken);
         why
@@ -126,12 +126,12 @@ fn rotation_does_not_go_on() {
 #[test]
 fn a_key_before_is_told_with_its_dates() {
     let (now, tag) = ("2026-11-01T20:00:00Z", "keyrota:old-key");
-    let told = |value: &str, change: fn(&mut ObservedEntry)| {
+    let told = |value: &str, change: fn(&mut ObservedAccessKey)| {
         let mut seen = entry();
         let secret = seen.secret.as_mut().unwrap();
         secret.secret.tags.extend(tags(&[(tag, value)]));
         change(&mut seen);
-        let report = report(model("").access_keys().next().unwrap(), &seen, at(now));
+        let report = report(&observed_of(model(""), seen), at(now));
         let [current, previous] = report.keys.as_slice() else {
             panic!("{:?}", report.keys);
         };
@@ -148,10 +148,10 @@ fn a_key_before_is_told_with_its_dates() {
     let gone = Some(at("2026-11-08T09:00:00Z"));
     assert_eq!(told(week, |_| {}), (due, gone, false));
     let in_use =
-        |seen: &mut ObservedEntry| seen.keys[1].last_used = Some(at("2026-11-01T19:00:00Z"));
+        |seen: &mut ObservedAccessKey| seen.keys[1].last_used = Some(at("2026-11-01T19:00:00Z"));
     assert_eq!(told(week, in_use), (None, next, true));
     // A value that was stored by hand since has replaced it anew.
-    let by_hand = |seen: &mut ObservedEntry| {
+    let by_hand = |seen: &mut ObservedAccessKey| {
         seen.secret.as_mut().unwrap().current_since = Some(at("2026-11-01T15:00:00Z"));
     };
     let (deactivates, ..) = told(week, by_hand);
@@ -160,7 +160,7 @@ fn a_key_before_is_told_with_its_dates() {
 
 /// Returns the role of a key that is beside the current one, made at 09:00, after
 /// a change.
-fn role(change: impl FnOnce(&mut ObservedEntry)) -> KeyRole {
+fn role(change: impl FnOnce(&mut ObservedAccessKey)) -> KeyRole {
     let report = report_of(|seen| {
         seen.keys[1] = key("AKIAOTHER");
         seen.secret.as_mut().unwrap().previous_key = None;
@@ -169,14 +169,14 @@ fn role(change: impl FnOnce(&mut ObservedEntry)) -> KeyRole {
     report.keys[1].role
 }
 
-fn put_label(seen: &mut ObservedEntry, version: &str, label: &str) {
+fn put_label(seen: &mut ObservedAccessKey, version: &str, label: &str) {
     let secret = &mut seen.secret.as_mut().unwrap().secret;
     let labels = secret.versions.entry(version.to_owned()).or_default();
     labels.push(label.to_owned());
 }
 
 /// Records on the user that a key was made, so many seconds before 09:00.
-fn announce(seen: &mut ObservedEntry, seconds: i64) {
+fn announce(seen: &mut ObservedAccessKey, seconds: i64) {
     let moment = at("2026-11-01T09:00:00Z").as_second() - seconds;
     let recorded = format!("1700000000 {moment} x");
     seen.user.as_mut().unwrap().tags = tags(&[("keyrota:making", &recorded)]);
@@ -206,23 +206,23 @@ fn a_key_that_could_not_be_stored_is_a_rotations() {
         );
     }
     // Used, it has a holder, who cannot be a rotation that never stored it.
-    let used = |seen: &mut ObservedEntry| {
+    let used = |seen: &mut ObservedAccessKey| {
         announce(seen, 0);
         seen.keys[1].last_used = Some(at(NOW));
     };
     assert_eq!(role(used), KeyRole::Unknown);
-    let undated = |seen: &mut ObservedEntry| {
+    let undated = |seen: &mut ObservedAccessKey| {
         announce(seen, 0);
         seen.keys[1].created = None;
     };
     assert_eq!(role(undated), KeyRole::Unknown);
     // A version that cannot be read may name it.
-    let unread = |seen: &mut ObservedEntry| {
+    let unread = |seen: &mut ObservedAccessKey| {
         announce(seen, 0);
         seen.secret.as_mut().unwrap().read = false;
     };
     assert_eq!(role(unread), KeyRole::Unknown);
-    let sealed = |seen: &mut ObservedEntry| {
+    let sealed = |seen: &mut ObservedAccessKey| {
         announce(seen, 0);
         seen.secret.as_mut().unwrap().current = SecretContent::Sealed;
     };
@@ -231,14 +231,14 @@ fn a_key_that_could_not_be_stored_is_a_rotations() {
 
 #[test]
 fn a_key_that_was_stored_is_told_by_its_label_even_if_it_was_used() {
-    let stored = |seen: &mut ObservedEntry| {
+    let stored = |seen: &mut ObservedAccessKey| {
         put_label(seen, "three", "KEYROTA_MADE");
         seen.secret.as_mut().unwrap().made_key = Some("AKIAOTHER".to_owned());
         seen.keys[1].last_used = Some(at(NOW));
     };
     assert_eq!(role(stored), KeyRole::Pending);
     // Other labels say more.
-    let previous = |seen: &mut ObservedEntry| {
+    let previous = |seen: &mut ObservedAccessKey| {
         stored(seen);
         seen.secret.as_mut().unwrap().previous_key = Some("AKIAOTHER".to_owned());
     };

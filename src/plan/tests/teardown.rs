@@ -1,10 +1,10 @@
 //! What a teardown does, in which order, and what it leaves.
 
 use super::super::{
-    Check, Evidence, ForeignSecret, OwnershipProof, SecretContent, Step, Subject, Subjects,
-    TeardownOptions, TeardownPlan, UserKeys, plan_teardown,
+    Check, Evidence, ForeignSecret, ObservedAccessKey, OwnershipProof, SecretContent, Step,
+    Subject, Subjects, TeardownOptions, TeardownPlan, UserKeys, plan_teardown,
 };
-use super::sample::{at, entry, key, resource, stack, tags};
+use super::sample::{at, entry, key, model, observed_of, resource, stack, tags};
 use crate::model::Content;
 use crate::port::{Deletion, Key, Secret, StackResource};
 
@@ -14,18 +14,35 @@ const WINDOW: TeardownOptions = TeardownOptions {
     delete_keys: false,
 };
 
-fn subject() -> Subject {
-    Subject {
-        seen: entry(),
-        ours: true,
-        unread: None,
-        owns_user: false,
+/// What was seen of the user, and whether the secret is the stack's.
+#[derive(Clone)]
+struct Seen {
+    seen: ObservedAccessKey,
+    ours: bool,
+    unread: Option<String>,
+}
+
+impl Seen {
+    fn subject(&self) -> Subject<'static> {
+        Subject {
+            seen: observed_of(model(""), self.seen.clone()),
+            ours: self.ours,
+            unread: self.unread.clone(),
+        }
     }
 }
 
-fn only(subject: &Subject) -> Subjects {
+fn subject() -> Seen {
+    Seen {
+        seen: entry(),
+        ours: true,
+        unread: None,
+    }
+}
+
+fn only(subject: &Seen) -> Subjects<'static> {
     Subjects {
-        access_keys: vec![subject.clone()],
+        entries: vec![subject.subject()],
         ..Subjects::default()
     }
 }
@@ -33,7 +50,7 @@ fn only(subject: &Subject) -> Subjects {
 /// Plans the teardown of a stack that is deployed, with its KMS keys.
 fn plan_of(
     resources: &[StackResource],
-    subjects: &Subjects,
+    subjects: &Subjects<'_>,
     options: TeardownOptions,
 ) -> TeardownPlan {
     let stack = stack("CREATE_COMPLETE");
@@ -43,14 +60,14 @@ fn plan_of(
     plan_teardown(id, resources, &evidence, &keys, subjects, options)
 }
 
-fn plan(resources: &[StackResource], subject: &Subject, options: TeardownOptions) -> TeardownPlan {
+fn plan(resources: &[StackResource], subject: &Seen, options: TeardownOptions) -> TeardownPlan {
     plan_of(resources, &only(subject), options)
 }
 
 /// Plans what is left of a stack that is not deployed any more.
 fn plan_without_stack(
     keys: &[&str],
-    subjects: &Subjects,
+    subjects: &Subjects<'_>,
     options: TeardownOptions,
 ) -> TeardownPlan {
     let evidence = Evidence::new(None, &[], "keys", "111122223333", "eu-west-1");
@@ -100,7 +117,7 @@ fn kms() -> Vec<StackResource> {
 }
 
 /// A secret that the stack's KMS key encrypts.
-fn encrypted() -> Subject {
+fn encrypted() -> Seen {
     let mut subject = subject();
     let secret = &mut subject.seen.secret.as_mut().unwrap().secret;
     secret.kms_key = Some("arn:aws:kms:eu-west-1:111122223333:key/kms-1".to_owned());
@@ -163,7 +180,6 @@ fn keys_are_kept_or_deleted_as_asked() {
 #[test]
 fn a_user_of_the_stacks_own_loses_every_key_or_stays_with_them() {
     let mut own = subject();
-    own.owns_user = true;
     own.seen.keys.push(key("AKIAOTHER"));
     let resources = [resource("AWS::IAM::User", "ada")];
     let deleted = steps(&plan(&resources, &own, WINDOW));
@@ -263,7 +279,7 @@ fn a_secret_that_cannot_be_looked_at_is_told_and_keeps_nothing_up() {
     unread.unread = Some("AccessDenied".to_owned());
     unread.seen.secret = None;
     let subjects = Subjects {
-        access_keys: vec![unread, encrypted()],
+        entries: vec![unread.subject(), encrypted().subject()],
         ..Subjects::default()
     };
     let plan = plan_of(&kms(), &subjects, WINDOW);
@@ -383,15 +399,15 @@ fn what_was_recorded_on_a_user_does_not_outlive_its_keys() {
     let gone = plan_without_stack(&[], &only(&marked), WINDOW);
     assert_eq!(steps(&gone)[1..3], forgotten);
     // Without a stack and a secret of its own it may be another stack's record.
-    let elsewhere = Subject {
+    let elsewhere = Seen {
         ours: false,
         ..marked.clone()
     };
     let elsewhere = plan_without_stack(&[], &only(&elsewhere), WINDOW);
     assert_eq!(elsewhere.steps, []);
     // A user of the stack's own goes with its tags.
-    marked.owns_user = true;
-    assert!(!steps(&plan(&[], &marked, WINDOW)).contains(&forgotten[0].to_owned()));
+    let resources = [resource("AWS::IAM::User", "ada")];
+    assert!(!steps(&plan(&resources, &marked, WINDOW)).contains(&forgotten[0].to_owned()));
 }
 
 #[test]

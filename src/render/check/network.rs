@@ -6,7 +6,7 @@ use super::rule::{Level, Rule, RuleFindings, Theme};
 use super::stack::Stack;
 use super::statement::Statement;
 use super::template::Resource;
-use crate::model::{Database, EntryOf, Tls};
+use crate::model::{Database, EntryOf, Verification};
 use crate::render::Strategy;
 use crate::render::resolve::{items, literal};
 use crate::render::tree::Value;
@@ -90,11 +90,13 @@ pub(super) const THEME: Theme = Theme {
             check: Some(|stack, found| {
                 for database in databases(stack) {
                     let message = match (database.kind.tls, &database.kind.tls_ca) {
-                        (Tls::VerifyFull, _) | (Tls::VerifyCa, Some(_)) => continue,
-                        (Tls::VerifyCa, None) => {
+                        (Verification::Full, _) | (Verification::Authority, Some(_)) => continue,
+                        (Verification::Authority, None) => {
                             "any certificate of a public authority is accepted"
                         }
-                        (Tls::Require, _) => "the password is sent to any server that responds",
+                        (Verification::None, _) => {
+                            "the password is sent to any server that responds"
+                        }
                     };
                     found.add(format!("{}.tls", database.place), message);
                 }
@@ -116,7 +118,7 @@ pub(super) const THEME: Theme = Theme {
                     let proxy = host.contains(".proxy-");
                     if rds
                         && !proxy
-                        && database.kind.tls != Tls::Require
+                        && database.kind.tls != Verification::None
                         && database.kind.tls_ca.is_none()
                     {
                         let message = "it is a host of RDS, and `tls_ca` is not set";

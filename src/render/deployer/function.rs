@@ -75,8 +75,7 @@ pub fn grants(scope: &Scope<'_>) -> Vec<Grant> {
         Grant::new("Log", "log group", groups, LOG),
         Grant::everywhere(FIND_LOG),
     ];
-    let mut strategies = Strategy::of(model);
-    if strategies.any(|one| one == Strategy::Databases) && model.network.is_in_vpc() {
+    if model.has_function_in_vpc() {
         grants.push(Grant::everywhere(FIND_NETWORK));
     }
     grants

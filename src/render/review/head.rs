@@ -39,11 +39,11 @@ fn place(stacks: &[Rendered<'_>]) -> String {
 
 /// Returns the number of access keys and database passwords.
 fn counts(stacks: &[Rendered<'_>]) -> (usize, usize) {
-    let entries = stacks.iter().flat_map(|one| &one.model.entries);
-    let (keys, databases): (Vec<Strategy>, Vec<Strategy>) = entries
-        .map(Strategy::for_entry)
-        .partition(|strategy| *strategy == Strategy::AccessKeys);
-    (keys.len(), databases.len())
+    let count = |strategy: Strategy| {
+        let counts = stacks.iter().map(|one| strategy.entries(one.model).count());
+        counts.sum()
+    };
+    (count(Strategy::AccessKeys), count(Strategy::Databases))
 }
 
 fn lede(stacks: &[Rendered<'_>]) -> String {

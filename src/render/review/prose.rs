@@ -137,15 +137,7 @@ pub fn count(number_of: usize, one: &str, many: &str) -> String {
 
 /// Formats a number with thousands separators.
 pub fn number(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    crate::cost::grouped(&number.to_string())
 }
 
 /// Formats a duration: `3 hours`, `1 day`, `90 seconds`.

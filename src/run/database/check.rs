@@ -33,7 +33,7 @@ pub(in crate::run) async fn check(
         match context.cloud.invoke(function, &event).await {
             // A function that was just made or changed may not be ready yet.
             Err(error) if error.kind == ErrorKind::Conflict => {
-                let waited = context.clock.now().duration_since(began).unsigned_abs();
+                let waited = context.waited(began);
                 if waited >= context.pace.trial {
                     return Err(error.into());
                 }

@@ -4,44 +4,30 @@ use futures_util::future;
 
 use super::super::Context;
 use super::super::error::Result;
-use super::super::observe::{LOOKS, observe_kms_key};
-use crate::model::{Content, Database, EntryOf, Login, RotateAs, malformed};
-use crate::plan::{DatabaseAdministrator, ObservedDatabase, ObservedLogin, SecretContent};
-use crate::port::{CURRENT, ErrorKind, Optional, PENDING, Secret};
+use super::super::observe::{
+    observe_administrator, observe_kms_key, observe_labelled, read_version,
+};
+use crate::model::{Content, Database, EntryOf, Login, malformed};
+use crate::plan::{Administrator, ObservedDatabase, ObservedLogin, SecretContent};
+use crate::port::{CURRENT, ErrorKind, PENDING, Secret};
 
-/// Looks at one entry: the secret, and what helps it.
-///
-/// # Errors
-///
-/// Returns the first call that was refused; what does not exist is no error.
-pub async fn observe_database(
+/// Looks at one database: the secret, and what helps it.
+pub(in crate::run) async fn observe_database(
     context: &Context<'_>,
     entry: EntryOf<'_, Database>,
 ) -> Result<ObservedDatabase> {
     let (secret, encryption_key, administrator) = future::try_join3(
         observe_login(context, entry.secret.as_str()),
         observe_kms_key(context, &entry.kms_key),
-        observe_administrator(context, entry),
+        observe_administrator(context, &entry, async |secret| {
+            read_administrator(context, entry, secret).await
+        }),
     )
     .await?;
     Ok(ObservedDatabase {
-        secret_name: entry.secret.to_string(),
         secret,
         encryption_key,
         administrator,
-    })
-}
-
-/// Looks at an entry's secret, and at nothing that helps it.
-pub(in crate::run) async fn observe_secret_alone(
-    context: &Context<'_>,
-    entry: EntryOf<'_, Database>,
-) -> Result<ObservedDatabase> {
-    Ok(ObservedDatabase {
-        secret_name: entry.secret.to_string(),
-        secret: observe_login(context, entry.secret.as_str()).await?,
-        encryption_key: None,
-        administrator: None,
     })
 }
 
@@ -50,93 +36,37 @@ pub(in crate::run) async fn observe_login(
     context: &Context<'_>,
     name: &str,
 ) -> Result<Option<ObservedLogin>> {
-    for look in 1.. {
-        let Some(secret) = context.cloud.secret(name).await? else {
-            return Ok(None);
-        };
-        if secret.deleted.is_some() {
-            return Ok(Some(ObservedLogin::unread(secret)));
-        }
-        // Labels and values are read by separate calls.
+    observe_labelled(context, name, ObservedLogin::unread, async |secret| {
+        let read = |label, version| read_version(context, &secret, label, version, Login::read);
         let (current, pending) = future::try_join(
-            read(context, &secret, CURRENT, secret.version_with(CURRENT)),
-            read(context, &secret, PENDING, secret.unfinished()),
+            read(CURRENT, secret.version_with(CURRENT)),
+            read(PENDING, secret.unfinished()),
         )
         .await?;
-        if (current.agrees && pending.agrees) || look >= LOOKS {
-            return Ok(Some(ObservedLogin {
-                current: current.content,
-                pending_value: !matches!(pending.content, SecretContent::Absent),
-                secret,
-            }));
-        }
-    }
-    Ok(None)
+        let agrees = current.agrees && pending.agrees;
+        let seen = ObservedLogin {
+            current: current.content,
+            pending_value: !matches!(pending.content, SecretContent::Absent),
+            secret,
+        };
+        Ok((seen, agrees))
+    })
+    .await
 }
 
-/// What a label's version holds.
-struct LabelledVersion {
-    /// It is on the version that DescribeSecret reported.
-    agrees: bool,
-    content: SecretContent<Login>,
-}
-
-async fn read(
-    context: &Context<'_>,
-    secret: &Secret,
-    label: &str,
-    version: Option<&str>,
-) -> Result<LabelledVersion> {
-    let nothing = LabelledVersion {
-        agrees: true,
-        content: SecretContent::Absent,
-    };
-    let Some(version) = version else {
-        return Ok(nothing);
-    };
-    match context.cloud.value(&secret.arn, label).await.optional() {
-        Ok(Some(Some(value))) => Ok(LabelledVersion {
-            agrees: value.version == version,
-            content: SecretContent::Held(Login::read(&value.text)),
-        }),
-        Ok(None | Some(None)) => Ok(nothing),
-        // Binary data is no value that anything here could have stored.
-        Err(error) if error.kind == ErrorKind::Invalid => Ok(LabelledVersion {
-            content: SecretContent::Held(Content::Foreign),
-            ..nothing
-        }),
-        Err(error) if error.kind == ErrorKind::Undecryptable => Ok(LabelledVersion {
-            content: SecretContent::Sealed,
-            ..nothing
-        }),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Observes the administrator's secret, and its value if the caller may read it. Only the
-/// function needs the value.
-async fn observe_administrator(
+/// Reads the value of an administrator's secret, if the caller may. Only the function
+/// needs it.
+async fn read_administrator(
     context: &Context<'_>,
     entry: EntryOf<'_, Database>,
-) -> Result<Option<DatabaseAdministrator>> {
-    let RotateAs::Administrator(reference) = &entry.rotate_as else {
-        return Ok(None);
-    };
-    let unusable = |why: &str| Ok(Some(DatabaseAdministrator::Unusable(why.to_owned())));
-    let Some(secret) = context.cloud.secret(reference.as_str()).await? else {
-        return unusable("does not exist");
-    };
-    if secret.deleted.is_some() {
-        return unusable("is scheduled for deletion");
-    }
-    if secret.version_with(CURRENT).is_none() {
-        return unusable("has no value");
-    }
+    secret: Secret,
+) -> Result<Administrator> {
+    let unusable = |why: &str| Ok(Administrator::Unusable(why.to_owned()));
     let value = match context.cloud.value(&secret.arn, CURRENT).await {
         Ok(Some(value)) => value,
         Ok(None) => return unusable("has no value"),
         Err(error) if error.kind == ErrorKind::Denied => {
-            return Ok(Some(DatabaseAdministrator::Usable { arn: secret.arn }));
+            return Ok(Administrator::Usable { arn: secret.arn });
         }
         Err(error) if error.kind == ErrorKind::Undecryptable => {
             return unusable("cannot be decrypted");
@@ -157,10 +87,10 @@ async fn observe_administrator(
     if !same {
         return unusable(&format!(
             "is for another server than {} on {}:{}",
-            entry.kind.engine.as_str(),
+            entry.kind.engine.name(),
             entry.kind.host,
             entry.kind.port
         ));
     }
-    Ok(Some(DatabaseAdministrator::Usable { arn: secret.arn }))
+    Ok(Administrator::Usable { arn: secret.arn })
 }

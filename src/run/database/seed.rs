@@ -5,11 +5,11 @@
 //! gets where a client reads it, and the next run asks for it again.
 
 use super::super::error::{Error, Result};
-use super::super::{Context, Deployed, SeededSecret};
+use super::super::{Context, Deployed, SeededEntry};
 use super::check::check;
 use super::{Passwords, observe_database};
 use crate::model::{Database, EntryOf, Login};
-use crate::plan::{FIRST, ObservedDatabase, SecretContent};
+use crate::plan::{FIRST, ObservedEntry, SecretContent};
 use crate::port::{CURRENT, Secret};
 
 /// Stores the first login where there is none, and the same login with another
@@ -19,7 +19,7 @@ pub(in crate::run) async fn seed_database<'model>(
     entry: EntryOf<'model, Database>,
     deployed: &Deployed,
     passwords: &Passwords,
-) -> Result<SeededSecret<'model, Database, ObservedDatabase>> {
+) -> Result<SeededEntry<'model>> {
     let name = entry.secret.as_str();
     let refused = |reason: String| Error::Seed {
         secret: name.to_owned(),
@@ -43,7 +43,7 @@ pub(in crate::run) async fn seed_database<'model>(
         Some(login)
             if login.username != entry.kind.username || login.engine != entry.kind.engine =>
         {
-            let (engine, wanted) = (login.engine.as_str(), &entry.kind.username);
+            let (engine, wanted) = (login.engine.name(), &entry.kind.username);
             let reason = match login.username == *wanted {
                 true => format!("its value is the login of `{wanted}` to {engine}"),
                 false => format!("its value is the login of another user than `{wanted}`"),
@@ -55,10 +55,9 @@ pub(in crate::run) async fn seed_database<'model>(
             if let Some(tried) = held.secret.version_with(FIRST) {
                 forget(context, arn, tried).await;
             }
-            return Ok(SeededSecret {
-                entry,
+            return Ok(SeededEntry {
+                seen: ObservedEntry::Database(entry, Box::new(seen)),
                 changed: false,
-                seen,
             });
         }
         Some(login) => (
@@ -78,9 +77,9 @@ pub(in crate::run) async fn seed_database<'model>(
     };
     store(context, deployed, entry, arn, &held.secret, &login).await?;
     context.done(told);
-    Ok(SeededSecret {
-        entry,
-        seen: observe_database(context, entry).await?,
+    let seen = observe_database(context, entry).await?;
+    Ok(SeededEntry {
+        seen: ObservedEntry::Database(entry, Box::new(seen)),
         changed: true,
     })
 }

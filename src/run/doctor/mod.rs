@@ -3,18 +3,19 @@
 mod fix;
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::database::check;
 use super::error::{Error, Result};
+use super::proof::key_pair;
 use super::rotate::error_in;
-use super::{CONCURRENCY, Context, Deployed, observe_database, observe_entry};
-use crate::model::{AccessKey, Database, EntryOf, Model, SecretName};
+use super::{CONCURRENCY, Context, Deployed, observe_entry};
+use crate::model::{AccessKey, Database, Entry, EntryOf, Model, SecretName};
 use crate::plan::{
-    self, Diagnosis, Examined, ExaminedDatabase, ExaminedKey, ObservedDatabase, ObservedEntry,
+    self, Diagnosis, Examination, Examined, ObservedAccessKey, ObservedDatabase, ObservedEntry,
     Proof,
 };
-use crate::port::{CURRENT, ErrorKind, KeyPair, Secret, Stage};
+use crate::port::{CURRENT, ErrorKind, Secret, Stage};
 use crate::render::Strategy;
 
 pub use fix::fix;
@@ -31,31 +32,24 @@ const LOG: SignedDuration = SignedDuration::from_hours(24);
 pub async fn examine(context: &Context<'_>, model: &Model) -> Result<Vec<Diagnosis>> {
     context.stage(Stage::Checking);
     let deployed = deployed(context, model).await?;
-    let keys = stream::iter(model.access_keys())
-        .map(|entry| examine_key(context, deployed.as_ref(), entry))
+    let entries = stream::iter(&model.entries)
+        .map(|entry| examine_entry(context, deployed.as_ref(), entry))
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    let databases = stream::iter(model.databases())
-        .map(|entry| examine_database(context, deployed.as_ref(), entry))
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await?;
-    Ok(diagnose(context, model, deployed, keys, databases))
+    Ok(diagnose(context, model, deployed, entries))
 }
 
 fn diagnose(
     context: &Context<'_>,
     model: &Model,
     deployed: Option<Deployed>,
-    keys: Vec<ExaminedKey<'_>>,
-    databases: Vec<ExaminedDatabase<'_>>,
+    entries: Vec<Examination<'_>>,
 ) -> Vec<Diagnosis> {
     let examined = Examined {
         region: context.region.to_owned(),
         stack: deployed.map(|deployed| deployed.stack),
-        keys,
-        databases,
+        entries,
     };
     let sweep = SignedDuration::try_from(context.pace.sweep).unwrap_or(SignedDuration::MAX);
     plan::diagnose(model, &examined, context.clock.now(), sweep)
@@ -73,42 +67,25 @@ async fn deployed(context: &Context<'_>, model: &Model) -> Result<Option<Deploye
     }))
 }
 
-async fn examine_key<'a>(
+async fn examine_entry<'model>(
     context: &Context<'_>,
     deployed: Option<&Deployed>,
-    entry: EntryOf<'a, AccessKey>,
-) -> Result<ExaminedKey<'a>> {
+    entry: &'model Entry,
+) -> Result<Examination<'model>> {
     let mut seen = observe_entry(context, entry).await?;
-    if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
+    if is_rotating(seen.secret()) {
         settle(context, &entry.secret).await?;
         seen = observe_entry(context, entry).await?;
     }
-    let proof = prove_key(context, entry, &seen).await?;
-    let secret = seen.secret.as_ref().map(|held| &held.secret);
-    let reported = reported(context, deployed, Strategy::AccessKeys, secret).await?;
-    Ok(ExaminedKey {
-        entry,
-        seen,
-        proof,
-        reported,
-    })
-}
-
-async fn examine_database<'a>(
-    context: &Context<'_>,
-    deployed: Option<&Deployed>,
-    entry: EntryOf<'a, Database>,
-) -> Result<ExaminedDatabase<'a>> {
-    let mut seen = observe_database(context, entry).await?;
-    if is_rotating(seen.secret.as_ref().map(|held| &held.secret)) {
-        settle(context, &entry.secret).await?;
-        seen = observe_database(context, entry).await?;
-    }
-    let proof = prove_login(context, deployed, entry, &seen).await?;
-    let secret = seen.secret.as_ref().map(|held| &held.secret);
-    let reported = reported(context, deployed, Strategy::Databases, secret).await?;
-    Ok(ExaminedDatabase {
-        entry,
+    let proof = match &seen {
+        ObservedEntry::AccessKey(entry, seen) => prove_key(context, *entry, seen).await?,
+        ObservedEntry::Database(entry, seen) => {
+            prove_login(context, deployed, *entry, seen).await?
+        }
+    };
+    let strategy = Strategy::for_entry(entry);
+    let reported = reported(context, deployed, strategy, seen.secret()).await?;
+    Ok(Examination {
         seen,
         proof,
         reported,
@@ -121,7 +98,7 @@ async fn settle(context: &Context<'_>, secret: &SecretName) -> Result<()> {
     let began = context.clock.now();
     while let Some(secret) = context.cloud.secret(secret.as_str()).await?
         && is_rotating(Some(&secret))
-        && waited(context, began) < context.pace.after_error
+        && context.waited(began) < context.pace.after_error
     {
         context.wait().await;
     }
@@ -137,7 +114,7 @@ fn is_rotating(secret: Option<&Secret>) -> bool {
 async fn prove_key(
     context: &Context<'_>,
     entry: EntryOf<'_, AccessKey>,
-    seen: &ObservedEntry,
+    seen: &ObservedAccessKey,
 ) -> Result<Proof> {
     let (Some(credential), Some(user)) = (seen.credential(), &seen.user) else {
         return Ok(Proof::Untried);
@@ -146,10 +123,7 @@ async fn prove_key(
     if !listed.is_some_and(|key| key.active) || credential.username != entry.kind.user.as_str() {
         return Ok(Proof::Untried);
     }
-    let key = KeyPair {
-        id: credential.accesskey.to_string(),
-        secret: credential.secretkey.clone(),
-    };
+    let key = key_pair(credential);
     let began = context.clock.now();
     loop {
         let error = match context.cloud.holder(&key).await {
@@ -158,7 +132,7 @@ async fn prove_key(
             Err(error) => error,
         };
         let again = error.kind.is_transient() || error.kind == ErrorKind::Credentials;
-        if again && waited(context, began) < context.pace.after_error {
+        if again && context.waited(began) < context.pace.after_error {
             context.wait().await;
         } else if error.kind == ErrorKind::Credentials {
             return Ok(Proof::Refused(error.to_string()));
@@ -219,8 +193,4 @@ async fn reported(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn waited(context: &Context<'_>, since: Timestamp) -> std::time::Duration {
-    context.clock.now().duration_since(since).unsigned_abs()
 }

@@ -82,7 +82,7 @@ impl<'a> Attempt<'a> {
                 // is false), and while that goes on a rotation is refused.
                 Err(error)
                     if error.kind == ErrorKind::Conflict
-                        && self.waited(since) < self.context.pace.trial =>
+                        && self.context.waited(since) < self.context.pace.trial =>
                 {
                     self.context.wait().await;
                 }
@@ -167,7 +167,7 @@ impl<'a> Attempt<'a> {
                 {
                     return Err(self.error(reason.clone()));
                 }
-                _ if self.waited(since) >= self.budget => {
+                _ if self.context.waited(since) >= self.budget => {
                     let reason = format!("it did not end within {} s", self.budget.as_secs());
                     return Err(self.error(reason));
                 }
@@ -205,20 +205,12 @@ impl<'a> Attempt<'a> {
             let cannot_come = self.group.is_none() || self.blind.get();
             if reported.is_some()
                 || cannot_come
-                || self.waited(began) >= self.context.pace.after_error
+                || self.context.waited(began) >= self.context.pace.after_error
             {
                 return reported;
             }
             self.context.wait().await;
         }
-    }
-
-    fn waited(&self, since: Timestamp) -> Duration {
-        self.context
-            .clock
-            .now()
-            .duration_since(since)
-            .unsigned_abs()
     }
 
     fn error(&self, reason: String) -> Error {

@@ -6,14 +6,15 @@ mod key;
 
 use futures_util::{StreamExt, stream};
 
-use super::error::Result;
+use self::attempt::{Attempt, Outcome};
+use self::key::Keys;
+use super::error::{Error, Result};
 use super::{CONCURRENCY, Context, Deployed, Seeded, SeededEntry};
 use crate::model::Model;
-use crate::port::{CURRENT, Secret};
+use crate::plan::{HeldSecret, ObservedEntry};
+use crate::port::{CURRENT, Stage};
 
 pub(super) use attempt::error_in;
-pub use database::rotate_database;
-pub use key::rotate_secret;
 
 /// A secret whose rotation ended well.
 #[derive(Clone, Debug)]
@@ -48,43 +49,105 @@ async fn rotate_seeded(
     deployed: &Deployed,
     seeded: &SeededEntry<'_>,
 ) -> Result<Rotated> {
-    match seeded {
-        SeededEntry::AccessKey(secret) => {
-            let seen = &secret.seen;
-            // A key that was given up is still to be deleted.
-            let held = seen.secret.as_ref().filter(|_| seen.abandoned().is_none());
-            let held = held.map(|held| (&held.secret, held.pending_key.is_some()));
-            match stays(context, secret.changed, held).await? {
-                Some(stays) => Ok(stays),
-                None => rotate_secret(context, model, deployed, secret.entry, seen).await,
-            }
-        }
-        SeededEntry::Database(secret) => {
-            let seen = &secret.seen;
-            let held = seen.secret.as_ref();
-            let held = held.map(|held| (&held.secret, held.pending_value));
-            match stays(context, secret.changed, held).await? {
-                Some(stays) => Ok(stays),
-                None => rotate_database(context, model, deployed, secret.entry, seen).await,
-            }
-        }
+    match stays(context, seeded).await? {
+        Some(stays) => Ok(stays),
+        None => rotate_entry(context, model, deployed, &seeded.seen).await,
     }
 }
 
-/// Returns a secret as it is, where it need not rotate: it has before, nothing was
-/// changed, and no rotation was left. `held` also says whether the version that is
-/// pending holds something.
-async fn stays(
+/// Rotates one secret and waits until AWSCURRENT has moved.
+///
+/// Where an earlier rotation was left unfinished, that one is taken up first;
+/// if it cannot end well any more it is given up, with its key.
+///
+/// # Errors
+///
+/// Returns [`Error::Rotation`] with what the function's log says. The credential
+/// in use is then as it was.
+pub async fn rotate_entry(
     context: &Context<'_>,
-    changed: bool,
-    held: Option<(&Secret, bool)>,
-) -> Result<Option<Rotated>> {
-    if !changed
-        && let Some((secret, pends)) = held
-        && secret.last_rotated.is_some()
-        && (secret.unfinished().is_none() || ends_as_trial(context, secret, pends).await?)
+    model: &Model,
+    deployed: &Deployed,
+    seen: &ObservedEntry<'_>,
+) -> Result<Rotated> {
+    let entry = seen.entry();
+    let secret = || entry.secret.to_string();
+    context.stage(Stage::Rotating(secret()));
+    let held = seen.held();
+    let held = held.ok_or_else(|| Error::NoSecret { secret: secret() })?;
+    if !held.is_complete {
+        return Err(Error::Incomplete { secret: secret() });
+    }
+    let attempt = Attempt::new(context, model, deployed, entry)?;
+    if let ObservedEntry::AccessKey(entry, seen) = seen {
+        let keys = Keys {
+            attempt: &attempt,
+            entry: *entry,
+        };
+        keys.remove_abandoned(seen).await?;
+    }
+    let taken_up = match held.secret.unfinished() {
+        Some(version) => take_up(&attempt, version, seen, held).await?,
+        None => None,
+    };
+    Ok(Rotated {
+        old_key: seen.access_key_id(),
+        version: match taken_up {
+            Some(version) => version,
+            None => attempt.run().await?,
+        },
+        rotated: true,
+    })
+}
+
+/// Takes up a rotation that was left unfinished; returns its version where that
+/// has become AWSCURRENT, and nothing where another is to begin.
+async fn take_up(
+    attempt: &Attempt<'_>,
+    version: &str,
+    seen: &ObservedEntry<'_>,
+    held: HeldSecret<'_>,
+) -> Result<Option<String>> {
+    let outcome = match attempt.resume(version).await {
+        Err(Error::Rotation { reason, secret }) => match seen {
+            ObservedEntry::AccessKey(entry, _) => {
+                attempt.tell_given_up(&reason);
+                let entry = *entry;
+                Keys { attempt, entry }.give_up(version).await?
+            }
+            ObservedEntry::Database(..) => match database::give_up(attempt, version).await? {
+                Some(outcome) => {
+                    attempt.tell_given_up(&reason);
+                    outcome
+                }
+                None => return Err(Error::Rotation { reason, secret }),
+            },
+        },
+        // The function does so where it can never end well. What held no value may
+        // have been the trial of a new schedule, which has ended.
+        Ok(Outcome::Vanished) if held.has_pending_value => {
+            attempt.tell_vanished();
+            Outcome::Vanished
+        }
+        outcome => outcome?,
+    };
+    Ok(match outcome {
+        Outcome::Current => Some(version.to_owned()),
+        Outcome::Vanished => None,
+    })
+}
+
+/// Returns a secret as it is, where it need not rotate: it has before, nothing was
+/// changed, and no rotation was left, nor a key that was given up.
+async fn stays(context: &Context<'_>, seeded: &SeededEntry<'_>) -> Result<Option<Rotated>> {
+    let seen = &seeded.seen;
+    if !seeded.changed
+        && let Some(held) = seen.held()
+        && seen.abandoned().is_none()
+        && held.secret.last_rotated.is_some()
+        && (held.secret.unfinished().is_none() || ends_as_trial(context, held).await?)
     {
-        let version = secret.version_with(CURRENT);
+        let version = held.secret.version_with(CURRENT);
         return Ok(Some(Rotated {
             old_key: None,
             version: version.unwrap_or_default().to_owned(),
@@ -97,10 +160,11 @@ async fn stays(
 /// Returns whether the version that is pending was the trial of a new schedule,
 /// having waited for its end. A trial's version never holds anything; a rotation
 /// that was left before it stored something stays as it is.
-async fn ends_as_trial(context: &Context<'_>, held: &Secret, pends: bool) -> Result<bool> {
-    if pends {
+async fn ends_as_trial(context: &Context<'_>, held: HeldSecret<'_>) -> Result<bool> {
+    if held.has_pending_value {
         return Ok(false);
     }
+    let held = held.secret;
     let began = context.clock.now();
     loop {
         let secret = context.cloud.secret(&held.arn).await?;
@@ -110,7 +174,7 @@ async fn ends_as_trial(context: &Context<'_>, held: &Secret, pends: bool) -> Res
         }) {
             return Ok(true);
         }
-        let waited = context.clock.now().duration_since(began).unsigned_abs();
+        let waited = context.waited(began);
         if waited >= context.pace.trial {
             return Ok(false);
         }

@@ -4,11 +4,8 @@
 use secrecy::ExposeSecret as _;
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind, Step};
-use super::super::{
-    Bootstrapped, Deployed, Error, Proven, Restored, Verified, observe_database, restore_database,
-    rotate_database, status, verify_database,
-};
-use super::scenario::{Ended, Scenario, explore, tell};
+use super::super::{Bootstrapped, Error, Proven, status};
+use super::scenario::{Scenario, explore, tell};
 use crate::plan::{SETTING, State, TeardownOptions};
 use crate::port::{CURRENT, Deletion, PENDING, PREVIOUS};
 
@@ -78,25 +75,6 @@ fn survives(name: &str, scenario: &Scenario) {
         check,
     );
     tell(&format!("bootstrap, {name}"), explored);
-}
-
-fn rotate(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
-    let entry = scenario.model.databases().next().unwrap();
-    scenario.run(fake, fault, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        let seen = observe_database(context, entry).await?;
-        let model = &scenario.model;
-        let rotated = rotate_database(context, model, &deployed, entry, &seen).await?;
-        verify_database(context, &deployed, entry, Some(&rotated)).await
-    })
-}
-
-fn go_back(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Restored> {
-    let entry = scenario.model.databases().next().unwrap();
-    scenario.run(fake, fault, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        restore_database(context, &deployed, entry).await
-    })
 }
 
 fn field(fake: &FakeAws, label: &str, name: &str) -> Option<String> {
@@ -274,7 +252,7 @@ fn a_rotation_interrupted_anywhere() {
     let start = deployed(&scenario).state.into_inner();
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| rotate(&scenario, fake, fault),
+        |fake, fault| scenario.rotate(fake, fault),
         |fake, verified| {
             let state = fake.state.borrow();
             let secret = &state.secrets[SECRET];
@@ -302,7 +280,7 @@ fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
         let sent = fake.state.borrow().secrets[SECRET].labelled(SETTING) == Some(&*token);
         assert_eq!(sent, matches!(step, Step::Test | Step::Finish));
         // It still fails: the password that was sent must not be lost.
-        let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
+        let error = scenario.rotate(&fake, None).unwrap().unwrap_err();
         assert!(error.to_string().contains("fault was injected"), "{error}");
         let kept = fake.state.borrow().secrets[SECRET].labelled(PENDING) == Some(&*token);
         assert_eq!(kept, sent, "{step:?}");
@@ -310,7 +288,7 @@ fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
         let start = fake.state.into_inner();
         let explored = explore(
             || FakeAws::new(start.clone()),
-            |fake, fault| rotate(&scenario, fake, fault),
+            |fake, fault| scenario.rotate(fake, fault),
             |fake, _| assert!(!fake.state.borrow().secrets[SECRET].in_rotation()),
         );
         tell(
@@ -324,8 +302,8 @@ fn an_unfinished_rotation_is_taken_up_and_given_up_only_before_the_change() {
 fn the_version_before_comes_back_where_its_password_works() {
     let scenario = scenario();
     let fake = deployed(&scenario);
-    rotate(&scenario, &fake, None).unwrap().unwrap();
-    let error = go_back(&scenario, &fake, None).unwrap().unwrap_err();
+    scenario.rotate(&fake, None).unwrap().unwrap();
+    let error = scenario.restore(&fake, None).unwrap().unwrap_err();
     assert!(error.to_string().contains("password is wrong"), "{error}");
     // Somebody has set the old one on the server.
     let old = field(&fake, PREVIOUS, "password").unwrap();
@@ -333,10 +311,10 @@ fn the_version_before_comes_back_where_its_password_works() {
     fake.state
         .borrow_mut()
         .add_server("db.internal:5432", "app", &old);
-    go_back(&scenario, &fake, None).unwrap().unwrap();
+    scenario.restore(&fake, None).unwrap().unwrap();
     assert_eq!(field(&fake, CURRENT, "password"), Some(old));
     fake.state.borrow_mut().watch.meanwhile = false;
-    rotate(&scenario, &fake, None).unwrap().unwrap();
+    scenario.rotate(&fake, None).unwrap().unwrap();
 }
 
 #[test]

@@ -4,10 +4,8 @@
 use serde_json::json;
 
 use super::super::fake::{FakeAws, Fault, Origin, Step, Version};
-use super::super::{
-    Deployed, Error, TeardownReport, Verified, observe_entry, rotate_secret, verify,
-};
-use super::scenario::{Ended, Scenario, explore, tell};
+use super::super::{Error, TeardownReport};
+use super::scenario::{Scenario, explore, tell};
 use crate::plan::{Item, MADE, TeardownOptions};
 use crate::port::{CURRENT, Deletion, PENDING, PREVIOUS};
 
@@ -53,16 +51,6 @@ fn forge(fake: &FakeAws, label: &str, key: &str) {
     let secret = state.secrets.get_mut("keys/ada").unwrap();
     secret.versions.insert(version.clone(), held);
     secret.put_label(label, Some(&version));
-}
-
-fn rotate(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
-    let entry = scenario.model.access_keys().next().unwrap();
-    scenario.run(fake, fault, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        let seen = observe_entry(context, entry).await?;
-        let rotated = rotate_secret(context, &scenario.model, &deployed, entry, &seen).await?;
-        verify(context, entry, Some(&rotated)).await
-    })
 }
 
 fn is_left(fake: &FakeAws, key: &str) -> bool {
@@ -116,14 +104,14 @@ fn a_rotation_that_is_given_up_leaves_a_key_that_its_version_only_names() {
     // Whatever fails, and however often it is tried again.
     for _ in 0..2 {
         let fake = FakeAws::new(start.clone());
-        let ended = rotate(&scenario, &fake, None).unwrap();
+        let ended = scenario.rotate(&fake, None).unwrap();
         assert!(matches!(ended, Err(Error::Rotation { .. })), "{ended:?}");
         let calls = fake.calls();
         for call in 1..=calls {
             for kind in super::super::fake::FaultKind::ALL {
                 let fake = FakeAws::new(start.clone());
-                let _ = rotate(&scenario, &fake, Some(Fault { call, kind }));
-                let _ = rotate(&scenario, &fake, None);
+                let _ = scenario.rotate(&fake, Some(Fault { call, kind }));
+                let _ = scenario.rotate(&fake, None);
                 assert!(is_left(&fake, &reserve), "{kind:?} at {call}");
             }
         }
@@ -140,7 +128,7 @@ fn marks_on_the_secret_are_not_believed() {
         let tags = &mut state.secrets.get_mut("keys/ada").unwrap().tags;
         tags.insert("keyrota:abandoned".to_owned(), reserve.clone());
     }
-    let _ = rotate(&scenario, &fake, None);
+    let _ = scenario.rotate(&fake, None);
     assert!(is_left(&fake, &reserve));
     // The same of the making of a first key, on a secret that somebody has emptied.
     let (fake, reserve) = with_reserve(&scenario);

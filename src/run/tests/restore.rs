@@ -1,8 +1,8 @@
 //! `rotate --restore-previous`, interrupted everywhere, and what comes after it.
 
+use super::super::Error;
 use super::super::fake::{FakeAws, Fault, FaultKind};
-use super::super::{Deployed, Error, Restored, observe_entry, restore, rotate_secret, verify};
-use super::scenario::{Ended, Scenario, tell};
+use super::scenario::{Scenario, tell};
 use crate::port::{CURRENT, PENDING, PREVIOUS};
 
 fn scenario() -> Scenario {
@@ -19,23 +19,8 @@ fn deployed(scenario: &Scenario) -> FakeAws {
     fake
 }
 
-fn go_back(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Restored> {
-    let entry = scenario.model.access_keys().next().unwrap();
-    scenario.run(fake, fault, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        restore(context, &deployed, entry).await
-    })
-}
-
 fn rotate(scenario: &Scenario, fake: &FakeAws) -> Result<(), Error> {
-    let entry = scenario.model.access_keys().next().unwrap();
-    let ended = scenario.run(fake, None, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        let seen = observe_entry(context, entry).await?;
-        let rotated = rotate_secret(context, &scenario.model, &deployed, entry, &seen).await?;
-        verify(context, entry, Some(&rotated)).await
-    });
-    ended.unwrap().map(drop)
+    scenario.rotate(fake, None).unwrap().map(drop)
 }
 
 fn key(fake: &FakeAws, label: &str) -> String {
@@ -45,7 +30,7 @@ fn key(fake: &FakeAws, label: &str) -> String {
 
 fn refusal(scenario: &Scenario, fake: &FakeAws) -> String {
     let before = format!("{:?}", fake.state.borrow().secrets);
-    let error = go_back(scenario, fake, None).unwrap().unwrap_err();
+    let error = scenario.restore(fake, None).unwrap().unwrap_err();
     assert!(matches!(error, Error::NotRestored { .. }), "{error}");
     assert_eq!(format!("{:?}", fake.state.borrow().secrets), before);
     error.to_string()
@@ -56,7 +41,7 @@ fn the_key_before_is_current_again_and_the_next_rotation_goes_well() {
     let scenario = scenario();
     let fake = deployed(&scenario);
     let (new, old) = (key(&fake, CURRENT), key(&fake, PREVIOUS));
-    let restored = go_back(&scenario, &fake, None).unwrap().unwrap();
+    let restored = scenario.restore(&fake, None).unwrap().unwrap();
     assert_eq!(restored.access_key_id.as_ref(), Some(&old));
     assert_eq!(
         (key(&fake, CURRENT), key(&fake, PREVIOUS)),
@@ -73,13 +58,13 @@ fn whatever_fails_a_key_that_works_is_current() {
     let start = deployed(&scenario).state.into_inner();
     let fake = FakeAws::new(start.clone());
     let pair = [key(&fake, CURRENT), key(&fake, PREVIOUS)];
-    go_back(&scenario, &fake, None).unwrap().unwrap();
+    scenario.restore(&fake, None).unwrap().unwrap();
     let calls = fake.calls();
     for call in 1..=calls {
         for kind in FaultKind::ALL {
             // The fake watches AWSCURRENT after every call.
             let fake = FakeAws::new(start.clone());
-            let ended = go_back(&scenario, &fake, Some(Fault { call, kind }));
+            let ended = scenario.restore(&fake, Some(Fault { call, kind }));
             let (current, previous) = (key(&fake, CURRENT), key(&fake, PREVIOUS));
             assert!(current != previous && pair.contains(&current) && pair.contains(&previous));
             if matches!(ended, Some(Ok(_))) {
@@ -117,7 +102,7 @@ fn a_key_that_does_not_work_is_not_brought_back() {
         let token = state.token();
         state.rotate("keys/ada", &token).unwrap();
     });
-    let error = go_back(&scenario, &rotating, None).unwrap().unwrap_err();
+    let error = scenario.restore(&rotating, None).unwrap().unwrap_err();
     assert!(error.to_string().contains("in progress"), "{error}");
 }
 
@@ -132,7 +117,7 @@ fn the_label_of_a_rotation_that_has_ended_does_not_undo_it() {
         let current = secret.labelled(CURRENT).unwrap().to_owned();
         secret.put_label(PENDING, Some(&current));
     }
-    go_back(&scenario, &fake, None).unwrap().unwrap();
+    scenario.restore(&fake, None).unwrap().unwrap();
     assert!(!fake.state.borrow().secrets["keys/ada"].in_rotation());
 }
 
@@ -142,7 +127,7 @@ fn a_rotation_that_begins_meanwhile_leaves_a_key_that_works() {
     let scenario = scenario();
     let start = deployed(&scenario).state.into_inner();
     let fake = FakeAws::new(start.clone());
-    go_back(&scenario, &fake, None).unwrap().unwrap();
+    scenario.restore(&fake, None).unwrap().unwrap();
     let (_, moved) = fake
         .first("secretsmanager:UpdateSecretVersionStage")
         .unwrap();
@@ -152,7 +137,7 @@ fn a_rotation_that_begins_meanwhile_leaves_a_key_that_works() {
         let due = moved + jiff::SignedDuration::from_millis(milliseconds);
         fake.state.borrow_mut().rotate_at("keys/ada", due);
         fake.state.borrow_mut().watch.meanwhile = true;
-        let ended = go_back(&scenario, &fake, None).unwrap();
+        let ended = scenario.restore(&fake, None).unwrap();
         let works = || {
             let current = key(&fake, CURRENT);
             let state = fake.state.borrow();

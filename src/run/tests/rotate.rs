@@ -2,21 +2,11 @@
 
 use jiff::SignedDuration;
 
+use super::super::Error;
 use super::super::fake::{FakeAws, Fault, FaultKind, Step};
-use super::super::{Deployed, Error, Verified, observe_entry, rotate_secret, verify};
-use super::scenario::{Ended, Scenario, explore, tell};
+use super::scenario::{Scenario, explore, tell};
 use crate::plan::KeyRole;
 use crate::port::{CURRENT, PENDING};
-
-fn rotate(scenario: &Scenario, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
-    let entry = scenario.model.access_keys().next().unwrap();
-    scenario.run(fake, fault, async |context| {
-        let deployed = Deployed::observe(context, &scenario.model).await?;
-        let seen = observe_entry(context, entry).await?;
-        let rotated = rotate_secret(context, &scenario.model, &deployed, entry, &seen).await?;
-        verify(context, entry, Some(&rotated)).await
-    })
-}
 
 fn existing() -> Scenario {
     Scenario::new("  - user: ada\n", |state| state.add_user("ada"))
@@ -36,7 +26,7 @@ fn survives(name: &str, scenario: &Scenario, prepare: impl Fn(&FakeAws)) {
     let before = start.secrets["keys/ada"].field(CURRENT, "accesskey");
     let explored = explore(
         || FakeAws::new(start.clone()),
-        |fake, fault| rotate(scenario, fake, fault),
+        |fake, fault| scenario.rotate(fake, fault),
         |fake, verified| {
             let state = fake.state.borrow();
             assert!(state.orphans().is_empty(), "orphans: {:?}", state.orphans());
@@ -129,7 +119,7 @@ fn a_rotation_that_fails_leaves_the_key_in_use_as_it_was() {
         .failing
         .insert(Step::Test, usize::MAX);
     let before = fake.state.borrow().secrets["keys/ada"].field(CURRENT, "accesskey");
-    let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
+    let error = scenario.rotate(&fake, None).unwrap().unwrap_err();
     assert!(matches!(error, Error::Rotation { .. }), "{error}");
     assert!(
         error.to_string().contains("a fault was injected"),
@@ -155,7 +145,7 @@ fn a_secret_without_a_key_is_bootstraps_affair() {
     let fake = scenario.fake();
     let kind = FaultKind::Lost;
     let _ = scenario.bootstrap(&fake, Some(Fault { call, kind }));
-    let error = rotate(&scenario, &fake, None).unwrap().unwrap_err();
+    let error = scenario.rotate(&fake, None).unwrap().unwrap_err();
     assert!(error.to_string().contains("keyrota bootstrap"), "{error}");
 }
 
@@ -168,14 +158,14 @@ fn a_rotation_that_is_finished_after_all_keeps_its_key() {
     prepared.state.borrow_mut().failing.insert(Step::Finish, 1);
     let start = prepared.state.into_inner();
     let fake = FakeAws::new(start.clone());
-    rotate(&scenario, &fake, None).unwrap().unwrap();
+    scenario.rotate(&fake, None).unwrap().unwrap();
     let (_, given_up) = fake.first("iam:TagUser").unwrap();
     let mut finished = 0;
     for milliseconds in (-60..160).step_by(5) {
         let fake = FakeAws::new(start.clone());
         let due = given_up + SignedDuration::from_millis(milliseconds);
         fake.state.borrow_mut().finish_late("keys/ada", due);
-        rotate(&scenario, &fake, None).unwrap().unwrap();
+        scenario.rotate(&fake, None).unwrap().unwrap();
         let state = fake.state.borrow();
         assert!(state.orphans().is_empty());
         let rotations = state.secrets["keys/ada"].versions.len();

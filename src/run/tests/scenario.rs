@@ -4,8 +4,9 @@ use futures_util::FutureExt;
 
 use super::super::fake::{AwsState, FakeAws, Fault, FaultKind};
 use super::super::{
-    Artifact, Artifacts, Bootstrapped, Context, DeploymentInputs, Error, Pace, Passwords,
-    TeardownReport, bootstrap, observe_teardown, preflight, teardown,
+    Artifact, Artifacts, Bootstrapped, Context, Deployed, DeploymentInputs, Error, Pace, Passwords,
+    Restored, TeardownReport, Verified, bootstrap, observe_entry, observe_teardown, preflight,
+    restore, rotate_entry, teardown, verify,
 };
 use crate::model::{self, Model};
 use crate::plan::{Preflight, TeardownOptions};
@@ -101,6 +102,25 @@ impl Scenario {
                 rotates,
             };
             bootstrap(context, &self.model, &cleared, inputs).await
+        })
+    }
+
+    /// Rotates the first entry.
+    pub fn rotate(&self, fake: &FakeAws, fault: Option<Fault>) -> Ended<Verified> {
+        self.run(fake, fault, async |context| {
+            let entry = &self.model.entries[0];
+            let deployed = Deployed::observe(context, &self.model).await?;
+            let seen = observe_entry(context, entry).await?;
+            let rotated = rotate_entry(context, &self.model, &deployed, &seen).await?;
+            verify(context, &deployed, entry, Some(&rotated)).await
+        })
+    }
+
+    /// Makes the previous version of the first entry's secret current again.
+    pub fn restore(&self, fake: &FakeAws, fault: Option<Fault>) -> Ended<Restored> {
+        self.run(fake, fault, async |context| {
+            let deployed = Deployed::observe(context, &self.model).await?;
+            restore(context, &deployed, &self.model.entries[0]).await
         })
     }
 

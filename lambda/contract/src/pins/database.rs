@@ -55,7 +55,7 @@ pub enum RotateAs {
 }
 
 /// A kind of database server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "&str", try_from = "String")]
 pub enum Engine {
     /// PostgreSQL.
@@ -78,10 +78,27 @@ impl Engine {
             Self::MariaDb => "mariadb",
         }
     }
+
+    /// Returns the name that its makers give it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
+        }
+    }
+
+    /// Returns the port that it listens on by default.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::MySql | Self::MariaDb => 3306,
+        }
+    }
 }
 
 /// How a server's certificate is verified. Without TLS, nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "&str", try_from = "String")]
 pub enum Verification {
     /// A trusted authority signed the certificate for this host's name.

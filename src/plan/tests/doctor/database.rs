@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::super::{
-    DatabaseAdministrator, Diagnosis, ExaminedDatabase, Fix, ObservedDatabase, ObservedLogin,
-    Proof, SecretContent, State, report_database,
+    Administrator, Diagnosis, Examination, Fix, ObservedDatabase, ObservedEntry, ObservedLogin,
+    Proof, SecretContent, State, report,
 };
 use super::super::sample::{FUNCTION, NOW, at};
 use super::{deployed, expect, ids, look};
@@ -75,7 +75,6 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
     };
     let mut changed = Changed {
         seen: ObservedDatabase {
-            secret_name: "prod/orders".to_owned(),
             secret: Some(ObservedLogin {
                 secret,
                 current: login(Engine::Postgres, "app", "db.internal"),
@@ -88,16 +87,16 @@ fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
         reported: None,
     };
     change(&mut changed);
-    let entry = model.databases().next().unwrap();
-    let state = report_database(entry, &changed.seen, at(NOW)).state;
-    let database = ExaminedDatabase {
-        entry,
-        seen: changed.seen,
+    let entry = model.entries[0].as_database().unwrap();
+    let seen = ObservedEntry::Database(entry, Box::new(changed.seen));
+    let state = report(&seen, at(NOW)).state;
+    let database = Examination {
+        seen,
         proof: changed.proof,
         reported: changed.reported,
     };
     let stack = deployed(&model, "CREATE_COMPLETE");
-    let found = look(&model, Some(stack), Vec::new(), vec![database]);
+    let found = look(&model, Some(stack), vec![database]);
     // Each problem that `status` reports has a finding with a remedy.
     assert!(state == State::Ok || !found.is_empty(), "{state}");
     found
@@ -294,7 +293,7 @@ fn rotation_is_off() {
 fn the_administrator_cannot_serve() {
     let found = found_of(", rotate_as: ops/administrator", |it| {
         let why = "does not exist".to_owned();
-        it.seen.administrator = Some(DatabaseAdministrator::Unusable(why));
+        it.seen.administrator = Some(Administrator::Unusable(why));
     });
     let evidence = ["ops/administrator", "does not exist"];
     expect(

@@ -248,7 +248,7 @@ fn what_helps_an_entry_is_missing() {
     let administrator = |administrator: Administrator| {
         found_of(more, |it| it.seen.administrator = Some(administrator))
     };
-    let missing = administrator(Administrator::Missing);
+    let missing = administrator(Administrator::Unusable("does not exist".to_owned()));
     let evidence = ["ops/administrator", "does not exist"];
     expect(
         &missing,

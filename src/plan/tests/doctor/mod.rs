@@ -9,10 +9,9 @@ mod stack;
 use jiff::SignedDuration;
 
 use super::super::{
-    Diagnosis, Examined, ExaminedDatabase, ExaminedKey, Fix, ObservedEntry, Proof, State, diagnose,
-    report,
+    Diagnosis, Examination, Examined, Fix, ObservedAccessKey, Proof, State, diagnose, report,
 };
-use super::sample::{FUNCTION, NOW, at, entry, stack as sample_stack};
+use super::sample::{FUNCTION, NOW, at, entry, observed_of, stack as sample_stack};
 use crate::model::Model;
 use crate::port::Stack;
 use crate::render::{self, FUNCTION_OUTPUT, secret_output};
@@ -32,17 +31,11 @@ fn deployed(model: &Model, status: &str) -> Stack {
     stack
 }
 
-fn look<'a>(
-    model: &Model,
-    stack: Option<Stack>,
-    keys: Vec<ExaminedKey<'a>>,
-    databases: Vec<ExaminedDatabase<'a>>,
-) -> Vec<Diagnosis> {
+fn look(model: &Model, stack: Option<Stack>, entries: Vec<Examination<'_>>) -> Vec<Diagnosis> {
     let examined = Examined {
         region: "eu-west-1".to_owned(),
         stack,
-        keys,
-        databases,
+        entries,
     };
     diagnose(model, &examined, at(NOW), TWO_HOURS)
 }
@@ -51,22 +44,21 @@ fn look<'a>(
 fn found_of(more: &str, change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
     let model = super::sample::model(more);
     let mut changed = Changed {
-        stack: deployed(&model, "UPDATE_COMPLETE"),
+        stack: deployed(model, "UPDATE_COMPLETE"),
         seen: entry(),
         proof: Proof::Accepted,
         reported: None,
     };
-    let entry = model.access_keys().next().unwrap();
-    changed.secret().tags = render::secret_tags(&model, entry.entry(), "eu-west-1");
+    changed.secret().tags = render::secret_tags(model, &model.entries[0], "eu-west-1");
     change(&mut changed);
-    let state = report(entry, &changed.seen, at(NOW)).state;
-    let key = ExaminedKey {
-        entry,
-        seen: changed.seen,
+    let seen = observed_of(model, changed.seen);
+    let state = report(&seen, at(NOW)).state;
+    let key = Examination {
+        seen,
         proof: changed.proof,
         reported: changed.reported,
     };
-    let found = look(&model, Some(changed.stack), vec![key], Vec::new());
+    let found = look(model, Some(changed.stack), vec![key]);
     // Each problem that `status` reports has a finding with a remedy.
     assert!(state == State::Ok || !found.is_empty(), "{state}");
     found
@@ -79,7 +71,7 @@ fn found(change: impl FnOnce(&mut Changed)) -> Vec<Diagnosis> {
 /// What a test may change.
 struct Changed {
     stack: Stack,
-    seen: ObservedEntry,
+    seen: ObservedAccessKey,
     proof: Proof,
     reported: Option<String>,
 }

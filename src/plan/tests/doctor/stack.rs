@@ -1,20 +1,19 @@
 //! The stack's own faults.
 
-use super::super::super::{Examined, ExaminedKey, Proof, diagnose};
-use super::super::sample::{NOW, at, entry, model, untouched};
+use super::super::super::{Examination, Examined, Proof, diagnose};
+use super::super::sample::{NOW, at, entry, model, observed_of, untouched};
 use super::{TWO_HOURS, deployed, expect, found, look};
 use crate::port::StackStatus;
 
 #[test]
 fn there_is_no_stack() {
     let model = model("");
-    let key = |seen| ExaminedKey {
-        entry: model.access_keys().next().unwrap(),
-        seen,
+    let key = |seen| Examination {
+        seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
     };
-    let found = look(&model, None, vec![key(untouched())], Vec::new());
+    let found = look(model, None, vec![key(untouched())]);
     expect(
         &found,
         "stack-missing",
@@ -23,7 +22,7 @@ fn there_is_no_stack() {
         "run `keyrota bootstrap` to deploy it",
     );
     // What an earlier one left is in the way of the next.
-    let found = look(&model, None, vec![key(entry())], Vec::new());
+    let found = look(model, None, vec![key(entry())]);
     expect(
         &found,
         "stack-missing",
@@ -32,8 +31,8 @@ fn there_is_no_stack() {
         "keyrota teardown",
     );
     // A change set that was never executed has made nothing.
-    let review = deployed(&model, "REVIEW_IN_PROGRESS");
-    let found = look(&model, Some(review), vec![key(untouched())], Vec::new());
+    let review = deployed(model, "REVIEW_IN_PROGRESS");
+    let found = look(model, Some(review), vec![key(untouched())]);
     expect(&found, "stack-missing", None, &[], "keyrota bootstrap");
 }
 
@@ -124,19 +123,17 @@ fn what_a_failed_stack_still_has_is_looked_at() {
     let model = model("");
     let mut seen = entry();
     seen.keys[0].active = false;
-    let key = ExaminedKey {
-        entry: model.access_keys().next().unwrap(),
-        seen,
+    let key = Examination {
+        seen: observed_of(model, seen),
         proof: Proof::Untried,
         reported: None,
     };
     let examined = Examined {
         region: String::new(),
-        stack: Some(deployed(&model, "UPDATE_ROLLBACK_FAILED")),
-        keys: vec![key],
-        databases: Vec::new(),
+        stack: Some(deployed(model, "UPDATE_ROLLBACK_FAILED")),
+        entries: vec![key],
     };
-    let found = diagnose(&model, &examined, at(NOW), TWO_HOURS);
+    let found = diagnose(model, &examined, at(NOW), TWO_HOURS);
     let ids: Vec<&str> = found.iter().map(|it| it.fault.id).collect();
     assert_eq!(ids, ["stack-failed", "current-key-inactive"]);
 }

@@ -4,7 +4,8 @@ use super::super::prose::{self, Prose};
 use super::super::recurrence;
 use super::{Fact, encrypted, named};
 use crate::model::{
-    Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs, Tls,
+    Database, Duration, Engine, Entry, InitialPassword, OldKey, PasswordRule, RotateAs,
+    Verification,
 };
 
 /// Returns the user and the server's address.
@@ -77,13 +78,13 @@ fn certificate(database: &Database) -> Prose {
         _ => prose.say("an authority that the operating system trusts"),
     };
     match database.tls {
-        Tls::VerifyFull => authority(Prose::words(
+        Verification::Full => authority(Prose::words(
             "must match the host name, and must be signed by ",
         )),
-        Tls::VerifyCa => {
+        Verification::Authority => {
             authority(Prose::words("must be signed by ")).say("; the host name is not verified")
         }
-        Tls::Require => Prose::words(
+        Verification::None => Prose::words(
             "is not verified: the password is encrypted, but any server can receive it",
         ),
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     AccessKey, Arn, Database, Duration, Engine, Entry, InitialKey, InitialPassword, Kind, KmsKey,
-    OldKey, PasswordRule, Probe, RotateAs, Tls,
+    OldKey, PasswordRule, Probe, RotateAs, Verification,
 };
 
 /// An entry's settings, without the names of its credential and its secret.
@@ -28,7 +28,7 @@ enum Credential<'a> {
     Database {
         engine: Engine,
         initial_password: &'a InitialPassword,
-        tls: Tls,
+        tls: Verification,
         tls_ca: Option<&'a str>,
         password: &'a PasswordRule,
         has_name: bool,

@@ -89,10 +89,9 @@ pub fn cards(stacks: &[Rendered<'_>], account: &str) -> Vec<Card> {
         ("deployer", "runs keyrota"),
         ("cloudformation", "creates what is marked ■"),
     ];
-    let any = |strategy| {
-        stacks
-            .iter()
-            .any(|one| Strategy::of(one.model).any(|held| held == strategy))
+    let any = |strategy: Strategy| {
+        let mut stacks = stacks.iter();
+        stacks.any(|one| strategy.entries(one.model).next().is_some())
     };
     let (stores, uses) = match (any(Strategy::AccessKeys), any(Strategy::Databases)) {
         (_, false) => ("stores first keys", "use the current key"),
@@ -163,7 +162,7 @@ fn outside<'a>(
     };
     let mut readers: BTreeSet<&Arn> = BTreeSet::new();
     for model in stacks.iter().map(|rendered| rendered.model) {
-        for entry in &model.entries {
+        for entry in model.entries.iter() {
             match &entry.kind {
                 Kind::AccessKey(key) if key.create_user => {}
                 Kind::AccessKey(key) => add("users", key.user.as_str().into()),

@@ -1,0 +1,107 @@
+//! What is wrong with an entry, whatever kind of credential it is about.
+
+use super::fault::{ADMINISTRATOR, VALUE_UNDECRYPTABLE, VALUE_UNUSABLE};
+use super::secret::{AllowedFixes, encryption_key, present, rotation, tags};
+use super::{Diagnosis, Examination, Scope, database, key};
+use crate::model::SecretName;
+use crate::plan::{ObservedEntry, SecretContent};
+use crate::render;
+
+/// What is found of a credential that is there.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// What is wrong with it.
+    pub(super) credential: Vec<Diagnosis>,
+    /// What may be done about its rotation without a person.
+    pub(super) may: AllowedFixes,
+    /// What to consider before a rotation.
+    pub(super) note: Option<String>,
+    /// What is wrong with the credential that it replaced.
+    pub(super) replaced: Vec<Diagnosis>,
+}
+
+/// Returns what is wrong with an entry.
+pub(super) fn diagnose(scope: &Scope<'_>, examination: &Examination<'_>) -> Vec<Diagnosis> {
+    let seen = &examination.seen;
+    let entry = seen.entry();
+    let mut found = Vec::new();
+    if let ObservedEntry::AccessKey(entry, seen) = seen {
+        found.extend(key::no_user(*entry, seen));
+    }
+    let secret = match present(scope, entry, seen.secret()) {
+        Ok(secret) => secret,
+        Err(fault) => {
+            found.push(fault);
+            return found;
+        }
+    };
+    found.extend(encryption_key(
+        &entry.secret,
+        &entry.kms_key,
+        seen.encryption_key(),
+    ));
+    found.extend(administrator(seen));
+    if seen.held().is_some_and(|held| held.is_unused) {
+        found.push(match seen {
+            ObservedEntry::AccessKey(entry, seen) => key::no_credential(*entry, seen),
+            ObservedEntry::Database(entry, _) => database::no_credential(*entry, secret),
+        });
+        return found;
+    }
+    let is_fine = found.is_empty();
+    let Findings {
+        credential,
+        may,
+        note,
+        replaced,
+    } = match seen {
+        ObservedEntry::AccessKey(entry, seen) => {
+            key::diagnose(scope, *entry, seen, &examination.proof, is_fine)
+        }
+        ObservedEntry::Database(entry, seen) => {
+            database::diagnose(*entry, seen, &examination.proof, is_fine)
+        }
+    };
+    found.extend(credential);
+    found.extend(rotation(scope, examination, secret, may, note.as_deref()));
+    found.extend(replaced);
+    let expected = render::secret_tags(scope.model, entry, scope.region);
+    found.extend(tags(&entry.secret, &expected, secret));
+    found
+}
+
+fn administrator(seen: &ObservedEntry<'_>) -> Option<Diagnosis> {
+    let (name, why) = seen.unusable_administrator()?;
+    let name = name.as_str();
+    let evidence = format!("the administrator's secret `{name}` {why}");
+    let remedy = match seen {
+        ObservedEntry::AccessKey(..) => format!(
+            "store an administrator's access key in `{name}`, in the fields `accesskey` and `secretkey`"
+        ),
+        ObservedEntry::Database(entry, _) => format!(
+            "store the login of an administrator of {} in `{name}`",
+            entry.kind.endpoint()
+        ),
+    };
+    Some(ADMINISTRATOR.of(&seen.entry().secret, evidence, remedy))
+}
+
+/// Returns the credential that clients read. `bring_back` says how they get a complete
+/// one again.
+///
+/// # Errors
+///
+/// Returns what is wrong with the value.
+pub(super) fn current<'a, T>(
+    secret: &SecretName,
+    content: &'a SecretContent<T>,
+    restore_advice: impl FnOnce() -> String,
+) -> Result<&'a T, Diagnosis> {
+    content.complete().map_err(|evidence| match content {
+        SecretContent::Sealed => {
+            let remedy = "cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`";
+            VALUE_UNDECRYPTABLE.of(secret, evidence, remedy)
+        }
+        _ => VALUE_UNUSABLE.of(secret, evidence, restore_advice()),
+    })
+}

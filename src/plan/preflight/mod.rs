@@ -1,0 +1,189 @@
+//! Whether a bootstrap may begin. All findings at once, before anything changes.
+
+mod access_key;
+mod database;
+
+use super::{HeldSecret, Observed, ObservedEntry};
+use crate::model::{AccountId, Arn, Finding, KmsKey, Model};
+use crate::port::{Caller, EncryptionKey, Stack};
+use crate::render::{self, STACK_TAG};
+
+/// What a bootstrap intends, as far as the checks need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// A rotation follows; it needs the user's second key slot.
+    pub rotates: bool,
+}
+
+/// Returns everything that stands in the way.
+pub fn check(model: &Model, observed: &Observed<'_>, preflight: Preflight) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(check_account(model, &observed.caller));
+    // Offline it is known only where the manifest names the account.
+    if let (None, Ok(account)) = (&model.account, AccountId::parse(&observed.caller.account)) {
+        findings.extend(render::check_readers(model, &account));
+    }
+    if let Some(stack) = &observed.stack {
+        check_stack(model, stack, &mut findings);
+    }
+    for seen in &observed.entries {
+        check_entry(model, observed, seen, preflight, &mut findings);
+    }
+    findings
+}
+
+/// Returns the finding where the caller is in another account than the manifest's.
+pub fn check_account(model: &Model, caller: &Caller) -> Option<Finding> {
+    let account = model.account.as_ref()?;
+    (account.as_str() != caller.account).then(|| {
+        let message = format!(
+            "the manifest is for account {account}, but the credentials are those of {} in account {}",
+            caller.arn, caller.account
+        );
+        Finding::error("wrong-account", "account", message)
+            .hint("select a profile of that account with --profile")
+    })
+}
+
+/// Returns the finding where a stack of this name is somebody else's.
+pub fn check_owner(model: &Model, stack: &Stack) -> Option<Finding> {
+    let ours = stack
+        .tags
+        .get(STACK_TAG)
+        .is_some_and(|tag| tag == model.stack.as_str());
+    (!ours && !stack.status.is_review()).then(|| {
+        let message = "a stack of this name exists, and keyrota did not create it";
+        Finding::error("foreign-stack", format!("stack {}", stack.name), message)
+            .hint("choose another name for `stack:` in the manifest")
+    })
+}
+
+fn check_stack(model: &Model, stack: &Stack, findings: &mut Vec<Finding>) {
+    let path = format!("stack {}", stack.name);
+    let status = stack.status.as_str();
+    if let Some(finding) = check_owner(model, stack) {
+        findings.push(finding);
+    } else if status == "UPDATE_ROLLBACK_FAILED" {
+        findings.push(
+            Finding::error(
+                "stack-state",
+                path,
+                "the rollback of the last update failed (UPDATE_ROLLBACK_FAILED)",
+            )
+            .hint(format!(
+                "fix the cause, then run: aws cloudformation continue-update-rollback --stack-name {}",
+                stack.name
+            )),
+        );
+    } else if !stack.status.is_healthy() && !stack.status.is_busy() && !stack.status.is_review() {
+        let reason = stack
+            .reason
+            .as_deref()
+            .map_or(String::new(), |reason| format!(": {reason}"));
+        findings.push(
+            Finding::error(
+                "stack-state",
+                path,
+                format!("the stack status is {status}, so the stack can only be deleted{reason}"),
+            )
+            .hint("delete the stack with `keyrota teardown`, then run `keyrota bootstrap` again"),
+        );
+    }
+}
+
+/// What is found of an entry that is specific to its kind.
+struct Specific {
+    /// Of the user, before the secret.
+    user: Option<Finding>,
+    /// Of the credentials, behind the secret.
+    credentials: Vec<Finding>,
+    /// Of the source of the first credential, last.
+    source: Option<Finding>,
+    /// What belongs in an administrator's secret.
+    administrator: &'static str,
+}
+
+/// Checks an entry, its secret, and what it refers to.
+fn check_entry(
+    model: &Model,
+    observed: &Observed<'_>,
+    seen: &ObservedEntry<'_>,
+    preflight: Preflight,
+    findings: &mut Vec<Finding>,
+) {
+    let in_stack = seen.is_in(&observed.resources);
+    let held = seen.held();
+    let secret = held.and_then(|held| check_secret(model.stack.as_str(), held, in_stack));
+    let specific = match seen {
+        ObservedEntry::AccessKey(entry, user) => {
+            access_key::check(*entry, user, observed, preflight)
+        }
+        ObservedEntry::Database(entry, database) => {
+            database::check(*entry, database, secret.is_none())
+        }
+    };
+    findings.extend(specific.user);
+    findings.extend(secret);
+    findings.extend(specific.credentials);
+    let path = format!("secret {}", seen.entry().secret);
+    if let (KmsKey::Existing(arn), Some(key)) = (&seen.entry().kms_key, seen.encryption_key()) {
+        let fault = check_kms_key(arn, key.as_ref());
+        findings.extend(fault.map(|why| Finding::error("kms-key", path.clone(), why)));
+    }
+    if let Some((name, why)) = seen.unusable_administrator() {
+        let message = format!("the administrator's secret `{}` {why}", name.as_str());
+        let finding = Finding::error("no-administrator", path, message);
+        findings.push(finding.hint(specific.administrator));
+    }
+    findings.extend(specific.source);
+}
+
+/// Returns what is wrong with a secret that is there: it awaits deletion, is not
+/// the stack's, or cannot be decrypted.
+fn check_secret(stack: &str, held: HeldSecret<'_>, in_stack: bool) -> Option<Finding> {
+    let secret = held.secret;
+    let name = &secret.name;
+    let path = format!("secret {name}");
+    if secret.deleted.is_some() {
+        let message = format!(
+            "the secret `{name}` is scheduled for deletion, and its name cannot be used until then"
+        );
+        return Some(
+            Finding::error("scheduled-for-deletion", path, message)
+                .hint(format!("choose another name with `secret:`, or delete the secret permanently with `keyrota teardown --force-delete-secrets` (to restore its value instead: aws secretsmanager restore-secret --secret-id {name})")),
+        );
+    }
+    if !in_stack {
+        let tag = secret.tags.get(STACK_TAG);
+        let (message, hint) = if tag.is_some_and(|tag| tag == stack) {
+            (
+                format!(
+                    "the secret `{name}` is left over from an earlier deployment of this stack"
+                ),
+                "delete it with `keyrota teardown`, or choose another name with `secret:`",
+            )
+        } else {
+            (
+                format!("the secret `{name}` exists and does not belong to this stack"),
+                "choose another name with `secret:`, or delete that secret",
+            )
+        };
+        return Some(Finding::error("secret-exists", path, message).hint(hint));
+    }
+    held.is_sealed.then(|| {
+        let message =
+            format!("cannot decrypt the value of `{name}`: its KMS key is disabled or scheduled for deletion");
+        Finding::error("undecryptable", path, message)
+            .hint("cancel the deletion with `aws kms cancel-key-deletion`, and enable the key with `aws kms enable-key`")
+    })
+}
+
+/// Returns why a customer managed key cannot be used, if so.
+pub(super) fn check_kms_key(arn: &Arn, key: Option<&EncryptionKey>) -> Option<String> {
+    let why = match key {
+        None => "does not exist, or this account cannot access it".to_owned(),
+        Some(key) if !key.enabled => format!("cannot be used: its state is {}", key.state),
+        Some(_) => return None,
+    };
+    Some(format!("the KMS key {arn} {why}"))
+}

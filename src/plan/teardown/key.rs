@@ -1,0 +1,218 @@
+//! The access keys of the entries' users.
+
+use std::collections::BTreeMap;
+
+use keyrota_contract::tag;
+
+use super::{Check, Item, OwnershipProof, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
+use crate::model::UserName;
+use crate::plan::{Evidence, KeyClaim, KeyRole, ObservedAccessKey, ObservedEntry, ObservedSecret};
+use crate::port::{Deletion, Key, Secret, StackResource};
+
+/// The keys of an entry's user, whom the manifest names.
+pub(super) fn plan_keys(
+    subject: &Subject<'_>,
+    seen: &ObservedAccessKey,
+    owns_user: bool,
+    evidence: &Evidence<'_>,
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) {
+    let user = &seen.user_name;
+    if owns_user {
+        return plan_own_keys(user, &seen.keys, options, plan);
+    }
+    for key in &seen.keys {
+        let claim = seen.claim_of(key);
+        let role = claim.role;
+        let item = |text: &str| {
+            let note = format!("of user {user}, {role}: {text}");
+            Item::new("access key", &key.id, Some(note))
+        };
+        if options.keep_keys {
+            plan.retained.push(item("kept as requested"));
+            continue;
+        }
+        let goes = subject.ours
+            && match role {
+                KeyRole::Unknown => false,
+                KeyRole::Current => options.delete_keys,
+                KeyRole::Pending => true,
+                KeyRole::Previous => options.delete_keys || !used_since_replaced(key, seen),
+            };
+        if goes && !evidence.is_deployed() {
+            let text = format!(
+                "the stack is not deployed, so no key is deleted; to delete it: {}",
+                deletion_of(user, &key.id)
+            );
+            plan.left_over.push(item(&text));
+            continue;
+        }
+        if goes {
+            match check_of(seen, key, claim) {
+                Some(check) => plan.steps.push(Step::DeleteKey {
+                    user: user.clone(),
+                    id: key.id.clone(),
+                    check: Some(check),
+                }),
+                None => plan.retained.push(item("the user does not exist")),
+            }
+            continue;
+        }
+        match role {
+            _ if subject.unread.is_some() => plan
+                .retained
+                .push(item("kept, because its secret could not be read")),
+            _ if !subject.ours => plan
+                .retained
+                .push(item("its secret does not belong to this stack")),
+            KeyRole::Current => plan.retained.push(item(&location(seen, options.deletion))),
+            KeyRole::Previous => plan.left_over.push(item(
+                "used since it was replaced; delete it when its client reads the secret",
+            )),
+            _ if seen.secret.as_ref().is_some_and(ObservedSecret::is_deleted) => {
+                let text = "kept, because its secret is scheduled for deletion and cannot be read";
+                plan.retained.push(item(text));
+            }
+            _ => plan.retained.push(item("not created by keyrota")),
+        }
+    }
+}
+
+/// What was recorded on a user says which keys are ours, so that it must not outlive
+/// them: somebody may make a key soon after.
+pub(super) fn marks(seen: &ObservedAccessKey) -> Vec<Step> {
+    let Some(user) = &seen.user else {
+        return Vec::new();
+    };
+    let held = tag::OF_USERS.into_iter();
+    let held = held.filter(|tag| user.tags.contains_key(*tag));
+    held.map(|tag| Step::ForgetMark {
+        user: seen.user_name.clone(),
+        tag,
+    })
+    .collect()
+}
+
+/// Returns what has to be seen before a key goes that a secret names.
+fn check_of(seen: &ObservedAccessKey, key: &Key, claim: KeyClaim) -> Option<Check> {
+    let user_arn = &seen.user.as_ref()?.arn;
+    let secret = &seen.secret.as_ref()?.secret.arn;
+    let label = claim.label.filter(|_| key.active);
+    Some(Check {
+        secret: secret.clone(),
+        unless_current: claim.role != KeyRole::Current,
+        proof: label.map(|label| OwnershipProof {
+            label,
+            user_arn: user_arn.clone(),
+            key: key.clone(),
+        }),
+    })
+}
+
+/// The keys of a user that the stack made: each is ours.
+pub(super) fn plan_own_keys(
+    user: &str,
+    keys: &[Key],
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) {
+    for key in keys {
+        if options.keep_keys {
+            let note = format!("of user {user}: kept as requested");
+            let item = Item::new("access key", &key.id, Some(note));
+            plan.retained.push(item);
+        } else {
+            plan.steps.push(Step::DeleteKey {
+                user: user.to_owned(),
+                id: key.id.clone(),
+                check: None,
+            });
+        }
+    }
+}
+
+/// Returns the command that deletes a key.
+pub fn deletion_of(user: &str, id: &str) -> String {
+    format!("aws iam delete-access-key --user-name {user} --access-key-id {id}")
+}
+
+/// If the manifest does not name a secret, only its tags and its value, which others can
+/// write, say whose key it holds.
+pub(super) fn of_forgotten(secret: &Secret) -> Option<Item> {
+    let is_database = secret
+        .tags
+        .get(tag::KIND)
+        .is_some_and(|it| it == tag::DATABASE);
+    if secret.deleted.is_some() || is_database {
+        return None;
+    }
+    let user = secret.tags.get(tag::USER).map(|tag| UserName::parse(tag));
+    let look = match user {
+        Some(Ok(user)) => format!(
+            "its tag names the user {user}; to list the keys: aws iam list-access-keys --user-name {user}"
+        ),
+        _ => "its tags name no user".to_owned(),
+    };
+    let note = format!(
+        "the secret {} is not in the manifest, so the owner of its key is unknown, and no key was touched; {look}",
+        secret.name
+    );
+    Some(Item::new("access key", "unknown", Some(note)))
+}
+
+/// A key used after it was replaced has a client yet. It was replaced when the
+/// rotation ended, which is a while after the new key was made.
+fn used_since_replaced(key: &Key, seen: &ObservedAccessKey) -> bool {
+    let replaced = seen.secret.as_ref().and_then(ObservedSecret::replaced);
+    match (key.last_used, replaced) {
+        (Some(used), Some(replaced)) => used > replaced && key.active,
+        // It was used, and nobody knows until when it was the one to use.
+        (Some(_), None) => key.active,
+        (None, _) => false,
+    }
+}
+
+fn location(seen: &ObservedAccessKey, deletion: Deletion) -> String {
+    let secret = &seen.secret_name;
+    match deletion {
+        Deletion::Window(days) => format!(
+            "stays active; its secret part is in the secret {secret}, which can be restored for {days} days"
+        ),
+        Deletion::Forced => {
+            format!("stays active; its secret part was deleted with the secret {secret}")
+        }
+    }
+}
+
+/// Users of the stack's own that still have keys cannot be deleted, so they stay.
+pub(super) fn users_that_stay(
+    resources: &[StackResource],
+    subjects: &Subjects<'_>,
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) -> Vec<String> {
+    if !options.keep_keys {
+        return Vec::new();
+    }
+    let named = subjects
+        .entries
+        .iter()
+        .filter_map(|subject| match &subject.seen {
+            ObservedEntry::AccessKey(_, seen) => Some((seen.user_name.as_str(), &seen.keys)),
+            ObservedEntry::Database(..) => None,
+        });
+    let others = subjects.users.iter().map(|it| (it.user.as_str(), &it.keys));
+    let keys: BTreeMap<&str, &Vec<Key>> = named.chain(others).collect();
+    let has_keys = |resource: &&StackResource| {
+        let keys = keys.get(resource.physical_id.as_str());
+        resource.kind == "AWS::IAM::User" && keys.is_some_and(|keys| !keys.is_empty())
+    };
+    let staying: Vec<&StackResource> = resources.iter().filter(has_keys).collect();
+    for user in &staying {
+        let note = Some("it has keys, which were kept as requested".to_owned());
+        plan.retained
+            .push(Item::new("user", &user.physical_id, note));
+    }
+    staying.iter().map(|user| user.logical_id.clone()).collect()
+}

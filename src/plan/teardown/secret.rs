@@ -1,0 +1,136 @@
+//! Secrets of any kind, which all go the same way.
+
+use super::{ForeignSecret, Item, Step, Subject, Subjects, TeardownOptions, TeardownPlan};
+use crate::model::{Database, EntryOf};
+use crate::port::{Deletion, Secret};
+use crate::render::STACK_TAG;
+
+/// A secret that the manifest names, or that the stack made.
+pub(super) struct SubjectSecret<'a> {
+    pub(super) name: &'a str,
+    pub(super) secret: Option<&'a Secret>,
+    /// It never held a credential.
+    unused: bool,
+    pub(super) ours: bool,
+    pub(super) unread: Option<&'a str>,
+}
+
+impl Subjects<'_> {
+    /// Returns the secrets that the manifest names, then those that it does not name any
+    /// more.
+    pub(super) fn secrets(&self) -> Vec<SubjectSecret<'_>> {
+        let named = self.entries.iter().map(|subject| {
+            let held = subject.seen.held();
+            SubjectSecret {
+                name: subject.seen.entry().secret.as_str(),
+                secret: held.map(|held| held.secret),
+                unused: held.is_some_and(|held| held.is_unused),
+                ours: subject.ours,
+                unread: subject.unread.as_deref(),
+            }
+        });
+        let forgotten = self.forgotten.iter().map(|secret| SubjectSecret {
+            name: &secret.name,
+            secret: Some(secret),
+            unused: false,
+            ours: true,
+            unread: None,
+        });
+        named.chain(forgotten).collect()
+    }
+
+    /// Returns the secrets that are ours, those awaiting deletion included.
+    pub fn ours(&self) -> impl Iterator<Item = &Secret> {
+        let ours = self.secrets().into_iter().filter(|kept| kept.ours);
+        ours.filter_map(|kept| kept.secret)
+    }
+}
+
+/// Returns how a secret is deleted, where it is.
+pub(super) fn plan_secret(
+    kept: &SubjectSecret<'_>,
+    options: TeardownOptions,
+    plan: &mut TeardownPlan,
+) -> Option<Step> {
+    let name = kept.name;
+    if let Some(reason) = kept.unread {
+        let note = format!(
+            "it could not be read, and was not touched: {reason}; fix the cause, then run `keyrota teardown` again"
+        );
+        plan.left_over.push(Item::new("secret", name, Some(note)));
+        return None;
+    }
+    let secret = kept.secret?;
+    if !kept.ours {
+        let tagged = secret.tags.contains_key(STACK_TAG) && secret.deleted.is_none();
+        if tagged {
+            plan.left_over.push(unproven(name, &secret.arn));
+        } else {
+            let note = Some("it does not belong to this stack".to_owned());
+            plan.retained.push(Item::new("secret", name, note));
+        }
+        return None;
+    }
+    // A secret that never held a credential holds nothing to restore; a window would
+    // only keep its name from the next attempt.
+    let nothing_to_lose = secret.deleted.is_none() && kept.unused;
+    let deletion = if nothing_to_lose {
+        Deletion::Forced
+    } else {
+        options.deletion
+    };
+    match (secret.deleted, deletion) {
+        (Some(_), Deletion::Window(_)) => {
+            plan.retained.push(scheduled(name));
+            None
+        }
+        _ => Some(Step::DeleteSecret {
+            secret: name.to_owned(),
+            arn: secret.arn.clone(),
+            deletion,
+        }),
+    }
+}
+
+/// On the server nothing is changed: who may log in there is not ours to say.
+pub(super) fn password_that_stays(
+    entry: EntryOf<'_, Database>,
+    subject: &Subject<'_>,
+    deletion: Deletion,
+) -> Option<Item> {
+    let held = subject.seen.held()?;
+    if !subject.ours || held.is_unused {
+        return None;
+    }
+    let secret = &entry.secret;
+    let place = match deletion {
+        Deletion::Window(days) => format!("which can be restored for {days} days"),
+        Deletion::Forced => "which was deleted".to_owned(),
+    };
+    let note = format!("stays valid on the server; it is in the secret {secret}, {place}");
+    Some(Item::new("password", &entry.kind.username, Some(note)))
+}
+
+/// A secret that says that it is the stack's, as everybody can have one say.
+pub(super) fn plan_foreign(foreign: &ForeignSecret, plan: &mut TeardownPlan) {
+    let ForeignSecret { name, arn, deleted } = foreign;
+    if *deleted {
+        plan.retained.push(scheduled(name));
+    } else {
+        plan.left_over.push(unproven(name, arn));
+    }
+}
+
+fn unproven(name: &str, arn: &str) -> Item {
+    let note = format!(
+        "it has this stack's tag, but nothing proves that the stack created it, so it and its keys were not touched; if it is yours, delete it: aws secretsmanager delete-secret --secret-id {arn}"
+    );
+    Item::new("secret", name, Some(note))
+}
+
+fn scheduled(name: &str) -> Item {
+    let note = format!(
+        "already scheduled for deletion; to restore it: aws secretsmanager restore-secret --secret-id {name}"
+    );
+    Item::new("secret", name, Some(note))
+}

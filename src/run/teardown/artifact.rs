@@ -1,0 +1,59 @@
+//! The artifacts of the stack, and their bucket.
+
+use super::super::Context;
+use super::super::error::Result;
+use super::TeardownReport;
+use crate::model::Model;
+use crate::plan::{self, Item};
+use crate::port::ErrorKind;
+use crate::render;
+
+/// Removes this stack's artifacts, and the bucket where it is keyrota's own and nobody
+/// else's are in it. Whose it is follows from the manifest and from the account that
+/// owns it; its tags are not asked, since others can write them.
+pub(super) async fn remove(
+    context: &Context<'_>,
+    model: &Model,
+    report: &mut TeardownReport,
+) -> Result<()> {
+    let account = context.cloud.caller().await?.account;
+    let bucket = render::artifact_bucket(model, &account, context.region);
+    match context.cloud.bucket_region(&bucket, &account).await {
+        Ok(Some(region)) if region == context.region => {}
+        // In another Region the name is somebody's who took it.
+        Ok(_) => return Ok(()),
+        // So it is in another account, which is no reason to leave the rest.
+        Err(error) if error.kind == ErrorKind::Denied => {
+            let item = Item::new("bucket", bucket, Some(error.to_string()));
+            report.left_over.push(item);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let prefix = plan::artifact_prefix(model);
+    let mut versions = context.cloud.versions(&bucket, &prefix, &account).await?;
+    versions.retain(|version| plan::is_artifact(model, &version.key));
+    for version in &versions {
+        context
+            .cloud
+            .delete_version(&bucket, version, &account)
+            .await?;
+    }
+    if !versions.is_empty() {
+        let note = Some(format!("{} object versions deleted", versions.len()));
+        let name = format!("s3://{bucket}/{prefix}");
+        report.deleted.push(Item::new("artifacts", name, note));
+    }
+    if model.function.artifact_bucket.is_some() {
+        return Ok(());
+    }
+    match context.cloud.delete_bucket(&bucket, &account).await {
+        Ok(()) => report.deleted.push(Item::new("bucket", bucket, None)),
+        Err(error) if error.kind == ErrorKind::Conflict => {
+            let note = Some("it contains artifacts of other stacks".to_owned());
+            report.retained.push(Item::new("bucket", bucket, note));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The KMS keys that the stack made.
+
+use std::collections::BTreeSet;
+
+use super::super::Context;
+use super::super::error::Result;
+use super::{Outcome, soft};
+use crate::model::{KmsKey, Model};
+use crate::plan::{self, Evidence, Item, Subjects};
+use crate::port::Optional;
+
+/// The KMS keys that secrets of the stack's lead to.
+#[derive(Default)]
+pub(super) struct EncryptionKeys {
+    /// The stack made them, and they are not going yet.
+    pub(super) ours: Vec<String>,
+    /// Nobody could say whose they are.
+    pub(super) unseen: Vec<Item>,
+}
+
+/// Returns the KMS keys that the stack made and that are not going yet. A secret may
+/// lead to one; only the key itself, or the stack, can say that it is the stack's.
+pub(super) async fn observe(
+    context: &Context<'_>,
+    model: &Model,
+    evidence: &Evidence<'_>,
+    subjects: &Subjects<'_>,
+) -> Result<EncryptionKeys> {
+    let existing: BTreeSet<&str> = model
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.kms_key {
+            KmsKey::Existing(arn) => Some(arn.as_str()),
+            KmsKey::AwsManaged | KmsKey::Create => None,
+        })
+        .collect();
+    let listed = evidence.listed_keys();
+    let used = subjects
+        .ours()
+        .filter_map(|secret| secret.kms_key.as_deref());
+    let used = used.filter(|key| !key.contains("alias/") && !existing.contains(key));
+    let mut found = EncryptionKeys::default();
+    let mut known: Vec<&str> = Vec::new();
+    for id in listed.chain(used) {
+        if known.iter().any(|known| plan::same_key(known, id)) {
+            continue;
+        }
+        known.push(id);
+        // A principal that may write the secret can make it name any key.
+        let made = match evidence.lists_key(id) {
+            true => Ok(true),
+            false => soft(context.cloud.encryption_key_tags(id).await)?
+                .map(|tags| tags.is_some_and(|tags| evidence.made_key(id, &tags))),
+        };
+        match made {
+            Ok(true) if stays(context, id).await? => found.ours.push(id.to_owned()),
+            Ok(_) => {}
+            Err(reason) => {
+                let note = format!(
+                    "it encrypts a secret of the stack, but nothing proves that the stack created it, so it was not touched: {reason}"
+                );
+                found.unseen.push(Item::new("KMS key", id, Some(note)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether a KMS key is there and not going yet.
+async fn stays(context: &Context<'_>, id: &str) -> Result<bool> {
+    let key = context.cloud.encryption_key(id).await.optional()?.flatten();
+    Ok(key.is_some_and(|key| key.state != "PendingDeletion"))
+}
+
+/// Has a KMS key deleted, unless it is going already.
+pub(super) async fn delete(context: &Context<'_>, id: String, days: u32) -> Result<Outcome> {
+    if !stays(context, &id).await? {
+        return Ok(Outcome::Done);
+    }
+    context.cloud.schedule_key_deletion(&id, days).await?;
+    let note = format!(
+        "scheduled for deletion in {days} days, after the recovery window of the secrets; to read a restored secret before: aws kms cancel-key-deletion --key-id {id}, then aws kms enable-key --key-id {id}"
+    );
+    Ok(Outcome::Deleted(Item::new("KMS key", id, Some(note))))
+}

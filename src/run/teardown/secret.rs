@@ -1,0 +1,31 @@
+//! The deletion of a secret.
+
+use super::super::Context;
+use super::super::error::Result;
+use super::{Outcome, soft};
+use crate::plan::Item;
+use crate::port::Deletion;
+
+/// Deletes a secret by its ARN, which another secret of the name has not.
+pub(super) async fn delete(
+    context: &Context<'_>,
+    secret: String,
+    arn: &str,
+    deletion: Deletion,
+) -> Result<Outcome> {
+    let until = match soft(context.cloud.delete_secret(arn, deletion).await)? {
+        Ok(until) => until,
+        Err(reason) => {
+            let note = Some(format!("cannot delete it: {reason}"));
+            return Ok(Outcome::Left(Item::new("secret", secret, note)));
+        }
+    };
+    let note = match (deletion, until) {
+        (Deletion::Window(_), Some(until)) => Some(format!(
+            "can be restored until {}: aws secretsmanager restore-secret --secret-id {secret}",
+            until.strftime("%Y-%m-%d %H:%M UTC")
+        )),
+        _ => None,
+    };
+    Ok(Outcome::Deleted(Item::new("secret", secret, note)))
+}

@@ -1,0 +1,150 @@
+//! What a teardown is about: the manifest's entries, and what the stack has beside them.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::super::database::observe_login;
+use super::super::error::Result;
+use super::super::observe::{observe_secret, observe_user};
+use super::super::{CONCURRENCY, Context};
+use super::{soft, soft_look};
+use crate::model::{ByKind, Entry, Kind, Model};
+use crate::plan::{
+    self, Evidence, ForeignSecret, ObservedAccessKey, ObservedDatabase, ObservedEntry,
+    ObservedLogin, ObservedSecret, Subject, Subjects, UserKeys,
+};
+use crate::port::{Optional, Secret, StackResource};
+use crate::render::STACK_TAG;
+
+/// The manifest's entries, and what the stack has or had beside them.
+pub(super) async fn observe<'model>(
+    context: &Context<'_>,
+    model: &'model Model,
+    resources: &[StackResource],
+    evidence: &Evidence<'_>,
+) -> Result<Subjects<'model>> {
+    let entries = stream::iter(&model.entries)
+        .map(|entry| subject(context, entry, evidence))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let mut subjects = Subjects {
+        entries,
+        ..Subjects::default()
+    };
+    let named = model.entries.iter().map(|entry| entry.secret.as_str());
+    let named: BTreeSet<&str> = named.collect();
+    // The tag finds what an earlier manifest named. It proves nothing: others can write it.
+    let tagged = context
+        .cloud
+        .secrets_tagged(STACK_TAG, model.stack.as_str())
+        .await?;
+    for found in tagged {
+        if named.contains(found.name.as_str()) {
+            continue;
+        }
+        let made = evidence.is_deployed() && evidence.made_secret(&found.arn, &found.tags);
+        let secret = match made {
+            true => soft(context.cloud.secret(&found.arn).await)?.ok().flatten(),
+            false => None,
+        };
+        match secret {
+            Some(secret) => subjects.forgotten.push(secret),
+            None => subjects.foreign.push(ForeignSecret {
+                name: found.name,
+                arn: found.arn,
+                deleted: found.deleted,
+            }),
+        }
+    }
+    let is_named = |user: &str| {
+        let mut entries = model.entries.iter();
+        entries.any(|entry| match &entry.kind {
+            Kind::AccessKey(key) => key.user.as_str() == user,
+            Kind::Database(_) => false,
+        })
+    };
+    for resource in resources {
+        let user = resource.physical_id.as_str();
+        if plan::holds_user(std::slice::from_ref(resource), user) && !is_named(user) {
+            let keys = context.cloud.keys(user).await.optional()?;
+            subjects.users.push(UserKeys {
+                user: user.to_owned(),
+                keys: keys.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(subjects)
+}
+
+async fn subject<'model>(
+    context: &Context<'_>,
+    entry: &'model Entry,
+    evidence: &Evidence<'_>,
+) -> Result<Subject<'model>> {
+    let name = entry.secret.as_str();
+    let (seen, ours, unread) = match entry.by_kind() {
+        ByKind::AccessKey(entry) => {
+            let seen = observe_user(context, entry).await?;
+            let looked = look(context, name, evidence, observe_secret).await?;
+            let (secret, ours, unread) = looked.or_unread(ObservedSecret::unread);
+            let seen = ObservedAccessKey { secret, ..seen };
+            let seen = ObservedEntry::AccessKey(entry, Box::new(seen));
+            (seen, ours, unread)
+        }
+        ByKind::Database(entry) => {
+            let looked = look(context, name, evidence, observe_login).await?;
+            let (secret, ours, unread) = looked.or_unread(ObservedLogin::unread);
+            let seen = Box::new(ObservedDatabase::of(secret));
+            (ObservedEntry::Database(entry, seen), ours, unread)
+        }
+    };
+    Ok(Subject { seen, ours, unread })
+}
+
+/// What a look at a secret of the manifest's came to.
+enum SecretLookup<T> {
+    /// It does not exist.
+    Absent,
+    /// The stack made it, and it was read.
+    Ours(T),
+    /// Nothing proves that. What it says is not asked for.
+    Other(Box<Secret>),
+    /// It could not be looked at, and why.
+    Refused(String),
+}
+
+impl<T> SecretLookup<T> {
+    /// Returns the secret, if it was seen, whether it is ours, and why it could not be
+    /// looked at, where it could not.
+    fn or_unread(self, unread: impl Fn(Secret) -> T) -> (Option<T>, bool, Option<String>) {
+        match self {
+            Self::Absent => (None, false, None),
+            Self::Ours(seen) => (Some(seen), true, None),
+            Self::Other(secret) => (Some(unread(*secret)), false, None),
+            Self::Refused(reason) => (None, false, Some(reason)),
+        }
+    }
+}
+
+/// Looks at a secret of the manifest's, and into it where it is the stack's.
+async fn look<'a, T>(
+    context: &'a Context<'a>,
+    name: &'a str,
+    evidence: &Evidence<'_>,
+    observe: impl AsyncFnOnce(&'a Context<'a>, &'a str) -> Result<Option<T>>,
+) -> Result<SecretLookup<T>> {
+    let secret = match soft(context.cloud.secret(name).await)? {
+        Ok(None) => return Ok(SecretLookup::Absent),
+        Ok(Some(secret)) => secret,
+        Err(reason) => return Ok(SecretLookup::Refused(reason)),
+    };
+    if !evidence.made_secret(&secret.arn, &secret.tags) {
+        return Ok(SecretLookup::Other(Box::new(secret)));
+    }
+    Ok(match soft_look(observe(context, name).await)? {
+        Ok(seen) => seen.map_or(SecretLookup::Absent, SecretLookup::Ours),
+        Err(reason) => SecretLookup::Refused(reason),
+    })
+}
