@@ -27,14 +27,18 @@ macro_rules! modules {
 const MODULES: &[(&str, &str)] = &modules![
     "__init__.py",
     "__main__.py",
+    "ascii.py",
     "authorization.py",
+    "clock.py",
     "encryption.py",
     "gateway.py",
     "handlers.json",
     "handlers.py",
     "keys.py",
+    "lag.py",
     "loopback.py",
     "processes.py",
+    "propagation.py",
     "refusal.py",
     "replaced.py",
     "resources.py",
@@ -44,7 +48,9 @@ const MODULES: &[(&str, &str)] = &modules![
     "secrets.py",
     "stacks.py",
     "storage.py",
+    "strict.py",
     "tags.py",
+    "throttle.py",
 ];
 
 /// Writes the package next to the virtual environment and returns the folder that it is

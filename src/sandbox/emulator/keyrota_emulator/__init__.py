@@ -15,6 +15,12 @@ The parts, one concern each:
 * ``keys``       IAM access keys: the quota of two, their owner, their last use
 * ``tags``       tag keys that AWS alone may write
 * ``authorization``  policy variables, condition keys, and that each use of a key is seen
+* ``strict``     which of the ways that make AWS harder to use than a local AWS are on
+* ``clock``      the time, real or virtual, by which lags end and rates are counted
+* ``lag``        values that are eventually consistent
+* ``propagation``  IAM's changes, which reach requests later
+* ``ascii``      CloudFormation's answers that lose text
+* ``throttle``   the rates of AWS
 * ``stacks``     CloudFormation's refusals by the state of a stack, templates in S3
 * ``resources``  CloudFormation resource types that ministack lacks or gets wrong
 

@@ -47,6 +47,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "ministack.core.iam_actions": (
         "SERVICE_TO_IAM_NAMESPACE",
+        "extract_iam_action",
         "extract_resource_arn",
         "identity_denial_message",
     ),
@@ -56,6 +57,9 @@ NAMES: dict[str, tuple[str, ...]] = {
         "ResolvedCredential",
         "_SESSION_TOKEN_NOT_CHECKED",
         "_gather_role_policies",
+        "_gather_user_policies",
+        "_permissions_boundary",
+        "_unknown_access_key",
         "_validate_session_token",
         "_verified_key",
         "authenticate",
@@ -77,6 +81,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "subprocess",
     ),
     "ministack.core.responses": (
+        "AccountScopedDict",
         "error_response_json",
         "get_account_id",
         "get_region",
@@ -184,6 +189,8 @@ ENTRIES: dict[tuple[str, str], tuple[str, ...]] = {
     ("ministack.services.cloudformation", "_ACTION_HANDLERS"): (
         "CreateChangeSet",
         "CreateStack",
+        "DescribeStacks",
+        "GetTemplate",
         "GetTemplateSummary",
         "UpdateStack",
         "ValidateTemplate",

@@ -325,6 +325,8 @@ def _update_secret(original: Callable[[Request], Answer]) -> Callable[[Request],
 def _rotation_fields(secret: Secret) -> dict[str, Any]:
     """Returns what DescribeSecret and ListSecrets say about rotation, nothing where unset.
 
+    LastRotatedDate: "If the secret isn't configured for rotation or rotation has been disabled,
+    Secrets Manager returns null."
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
     if not secret.get("RotationLambdaARN"):
@@ -333,6 +335,8 @@ def _rotation_fields(secret: Secret) -> dict[str, Any]:
     for name in ("RotationLambdaARN", "RotationRules", "LastRotatedDate", "NextRotationDate"):
         if secret.get(name) is not None:
             fields[name] = secret[name]
+    if not fields["RotationEnabled"]:
+        fields.pop("LastRotatedDate", None)
     return fields
 
 
