@@ -40,6 +40,7 @@ class Ascii(DeployingTest):
         returned = self.formation.get_template(StackName=self.stack, TemplateStage="Original")
         self.assertEqual(returned["TemplateBody"], body.replace(WORDS, LOST))
         stack = self.described()
+        self.assertEqual(stack["Description"], LOST)
         self.assertEqual(stack["Outputs"][0]["OutputValue"], LOST)
         self.assertEqual(stack["Outputs"][0]["Description"], LOST)
         self.assertEqual(stack["Parameters"][0]["ParameterValue"], LOST)

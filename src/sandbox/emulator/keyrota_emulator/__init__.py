@@ -20,7 +20,11 @@ The parts, one concern each:
 * ``lag``        values that are eventually consistent
 * ``propagation``  IAM's changes, which reach requests later
 * ``ascii``      CloudFormation's answers that lose text
+* ``stale``      stacks and tags, which are seen as they were
+* ``principals``  principals in policies, which must exist
 * ``throttle``   the rates of AWS
+* ``changesets``  one operation on a stack at a time, and what fails before it begins
+* ``delivery``   EventBridge's delivery to SNS
 * ``stacks``     CloudFormation's refusals by the state of a stack, templates in S3
 * ``resources``  CloudFormation resource types that ministack lacks or gets wrong
 

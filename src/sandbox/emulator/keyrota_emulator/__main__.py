@@ -152,10 +152,13 @@ def _serve(
     from . import (
         ascii,
         authorization,
+        changesets,
+        delivery,
         gateway,
         handlers,
         keys,
         lag,
+        principals,
         processes,
         propagation,
         resources,
@@ -163,6 +166,7 @@ def _serve(
         rotation,
         secrets,
         stacks,
+        stale,
         storage,
         tags,
         throttle,
@@ -208,11 +212,15 @@ def _serve(
     keys.install()
     authorization.install()
     resources.install()
+    principals.install()
     stacks.install()
+    changesets.install()
+    delivery.install()
     storage.install()
     handlers.install()
     tags.install()
     propagation.install()
+    stale.install()
     ascii.install()
     throttle.install()
     processes.install(f"http://{_HOST}:{port}")

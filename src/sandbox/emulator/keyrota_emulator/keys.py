@@ -58,10 +58,11 @@ def record_use(key_id: str, service: str, region: str) -> None:
     if strict.is_on("last-used") and recorded is not None and clock.now() - recorded < SPAN:
         return
     _recorded[key_id] = clock.now()
-    used = _last_used.setdefault(
-        key_id, Lagging(f"use of {key_id}", lag.longest("last-used", LONGEST), _NEVER)
-    )
-    used.observe((time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), service, region))
+    if key_id not in _last_used:
+        # Its ID is another one with each run.
+        subject = f"use {len(_last_used)}"
+        _last_used[key_id] = Lagging(subject, lag.longest("last-used", LONGEST), _NEVER)
+    _last_used[key_id].observe((time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), service, region))
 
 
 def _create_access_key(original: Operation) -> Operation:

@@ -13,9 +13,11 @@ ITEMS = {
     "DescribeEvents says why",
     "iam-lag": "changes of IAM reach each request later, and not all at once",
     "last-used": "the last use of a key is recorded once in 15 minutes, and reported later",
+    "networks": "subnets and security groups that do not exist are refused",
+    "principals": "principals in policies on resources that do not exist are refused",
     "sns-conditions": "EventBridge does not publish to a topic by a statement with a Condition",
     "stack-lag": "DescribeStacks returns the status before an operation for a while",
-    "tag-lag": "changed tags of secrets and KMS keys are seen, and count, later",
+    "tag-lag": "changed tags of secrets are seen later, and those of KMS keys count later",
     "throttle": "calls are refused above the rates of AWS",
 }
 """Each item with what it does."""
