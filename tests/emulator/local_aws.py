@@ -194,7 +194,7 @@ class LocalAwsTest(unittest.TestCase):
         return created["Role"]["Arn"]
 
     @classmethod
-    def control(cls, path: str, credentials: dict[str, str] = ROOT) -> tuple[int, str]:
+    def ask_emulator(cls, path: str, credentials: dict[str, str] = ROOT) -> tuple[int, str]:
         """Asks something of the emulator itself; returns the status and the text."""
         connection = http.client.HTTPConnection("127.0.0.1", cls.port)
         with contextlib.closing(connection):
@@ -205,7 +205,7 @@ class LocalAwsTest(unittest.TestCase):
     @classmethod
     def advance(cls, seconds: float) -> None:
         """Lets virtual time pass."""
-        status, text = cls.control(f"/_ministack/advance?seconds={seconds}")
+        status, text = cls.ask_emulator(f"/_ministack/advance?seconds={seconds}")
         assert status == 200, text
 
     @contextlib.contextmanager

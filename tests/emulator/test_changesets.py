@@ -36,7 +36,7 @@ class ChangeSets(DeployingTest):
             self.formation.execute_change_set(ChangeSetName=second)
         with self.refused("ValidationError", busy):
             self.change_set(update, kind="UPDATE")
-        with self.refused("ValidationError", "cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        with self.refused("ValidationError", "deleted while in status UPDATE_IN_PROGRESS"):
             self.formation.delete_stack(StackName=self.stack)
         # Nothing signals the condition, so that it fails.
         self.assertEqual(self.settled(), "UPDATE_ROLLBACK_COMPLETE")
@@ -110,9 +110,9 @@ class EarlyValidation(DeployingTest):
         self.assertEqual(
             {it["LogicalResourceId"]: it["ValidationStatusReason"] for it in events},
             {
-                "User": f"Resource of type 'AWS::IAM::User' with identifier '{self.stack}' "
-                "already exists.",
-                "Role": "Resource of type 'AWS::IAM::Role' with identifier 'rotate' already exists.",
+                logical_id: f"Resource of type 'AWS::IAM::{logical_id}' with identifier "
+                f"'{name}' already exists."
+                for logical_id, name in (("User", self.stack), ("Role", "rotate"))
             },
         )
         self.assertEqual({it["EventType"] for it in events}, {"VALIDATION_ERROR"})

@@ -24,12 +24,12 @@ class Clock(LocalAwsTest):
 
     def test_root_alone_advances_it(self) -> None:
         path = "/_ministack/advance?seconds=1"
-        self.assertEqual(self.control(path)[0], 200)
+        self.assertEqual(self.ask_emulator(path)[0], 200)
         key = self.user("nobody")
         self.advance(100)
-        self.assertEqual(self.control(path, key), (403, "Only root may ask for this."))
+        self.assertEqual(self.ask_emulator(path, key), (403, "Only root may ask for this."))
         for seconds in ("-1", "nan", "inf", "soon", ""):
-            status, _ = self.control(f"/_ministack/advance?seconds={seconds}")
+            status, _ = self.ask_emulator(f"/_ministack/advance?seconds={seconds}")
             self.assertEqual(status, 400, seconds)
 
     def test_an_unknown_item_is_named(self) -> None:
@@ -47,8 +47,9 @@ class RealClock(LocalAwsTest):
     arguments = ("--port", "0")
 
     def test_it_cannot_be_advanced(self) -> None:
-        status, text = self.control("/_ministack/advance?seconds=1")
-        self.assertEqual((status, text), (400, "Time is real here. Start the emulator with --strict."))
+        status, text = self.ask_emulator("/_ministack/advance?seconds=1")
+        self.assertEqual(status, 400)
+        self.assertIn("Time is real here.", text)
 
 
 class Iam(LocalAwsTest):
@@ -119,6 +120,14 @@ class Iam(LocalAwsTest):
         self.advance(15)
         self.assertEqual(len(iam.list_access_keys(UserName="read")["AccessKeyMetadata"]), 1)
         self.assertIn("Tags", iam.get_user(UserName="read")["User"])
+
+    def test_a_reset_leaves_nothing_of_what_was(self) -> None:
+        key = self.user("reset")
+        self.advance(15)
+        self.assertEqual(self.ask_emulator("/_ministack/reset")[0], 200)
+        self.assertEqual(self.identities(key), {"InvalidClientTokenId"})
+        with self.refused("NoSuchEntity"):
+            self.client("iam").get_user(UserName="reset")
 
     def test_the_seed_repeats_it(self) -> None:
         def run(seed: str) -> list[str]:

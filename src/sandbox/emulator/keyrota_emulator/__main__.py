@@ -204,7 +204,6 @@ def _serve(
     port = listener.getsockname()[1]
     listener.listen()
     lag.use_seed(seed)
-    clock.before_advance.append(lag.look)
     root.install(key)
     gateway.install()
     secrets.install()

@@ -11,13 +11,9 @@ program that reads them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 TICK = 0.1
 """How long a request takes by default, in seconds: about what AWS needs to answer one."""
-
-before_advance: list[Callable[[], None]] = []
-"""What has to look at the present before it is the past."""
 
 _virtual: float | None = None
 _tick = TICK
@@ -39,8 +35,6 @@ def advance(seconds: float) -> bool:
     global _virtual
     if _virtual is None:
         return False
-    for look in before_advance:
-        look()
     _virtual += seconds
     return True
 

@@ -3,9 +3,10 @@
 ministack publishes to any topic. Here the topic's policy has to allow ``events.amazonaws.com``
 to, as on AWS. Item ``sns-conditions``: a statement with a Condition does not count, since "using
 Condition blocks" in a topic's policy for EventBridge is not supported. A delivery that is not
-allowed fails silently but for the rule's metric FailedInvocations, which is a warning here.
+allowed fails silently but for the rule's metric FailedInvocations.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge, sns
+from ministack.services import cloudwatch, eventbridge, sns
 
 from . import strict
 from .replaced import put
@@ -53,7 +54,9 @@ def _dispatch_to_sns(original: Callable[[str, str], None]) -> Callable[[str, str
         if _may_publish(arn):
             original(arn, payload)
         else:
-            log.warning("FailedInvocations of %s: %s may not publish to %s", _rule.get(), _SERVICE, arn)
+            log.warning("%s may not publish to %s for %s", _SERVICE, arn, _rule.get())
+            rule = {"RuleName": _rule.get().rpartition("/")[2]}
+            cloudwatch.record_metric("AWS/Events", "FailedInvocations", 1.0, dimensions=rule)
 
     return dispatch_to_sns
 

@@ -74,7 +74,6 @@ def guarded(application: Application) -> Application:
             await _answer(send, 403, "This path is not served.")
         else:
             lag.begin_request()
-            clock.request()
             await application(scope, receive, _without_cors(send))
             lag.look()
 
@@ -121,6 +120,7 @@ async def _control(scope: Scope) -> tuple[int, str]:
     if scope["path"] == ADVANCE:
         return _advance(query.get("seconds", [""])[0])
     await app._handle_admin_reset(RESET, "POST", {})
+    lag.settle()
     return 200, "{}"
 
 
@@ -132,6 +132,7 @@ def _advance(text: str) -> tuple[int, str]:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
         return 400, "Say for how long: ?seconds=N."
+    lag.look()
     if not clock.advance(seconds):
         return 400, "Time is real here. Start the emulator with --strict."
     return 200, "{}"

@@ -62,7 +62,8 @@ def record_use(key_id: str, service: str, region: str) -> None:
         # Its ID is another one with each run.
         subject = f"use {len(_last_used)}"
         _last_used[key_id] = Lagging(subject, lag.longest("last-used", LONGEST), _NEVER)
-    _last_used[key_id].observe((time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), service, region))
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    _last_used[key_id].observe((now, service, region))
 
 
 def _create_access_key(original: Operation) -> Operation:

@@ -12,18 +12,23 @@ from __future__ import annotations
 import contextvars
 import itertools
 import random
+import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from . import clock, strict
 
 REPLICAS = 3
+
+SHORTEST = 0.1
+"""The shortest lag, as a part of the longest: no change is seen everywhere at once."""
 
 Value = TypeVar("Value")
 
 looks: list[Callable[[], None]] = []
 """What notices that something lagging has been changed, called around each request."""
 
+_all: weakref.WeakSet[Lagging[Any]] = weakref.WeakSet()
 _seed = 0
 _requests = itertools.count()
 _replica: contextvars.ContextVar[int] = contextvars.ContextVar("replica", default=0)
@@ -38,6 +43,7 @@ class Lagging(Generic[Value]):
         self._longest = longest
         self._forgotten = 0
         self._changes = [(float("-inf"), first)]
+        _all.add(self)
 
     @property
     def latest(self) -> Value:
@@ -53,6 +59,11 @@ class Lagging(Generic[Value]):
         del self._changes[:known]
         self._forgotten += known
 
+    def settle(self) -> None:
+        """Gives every replica the latest value."""
+        self._forgotten += len(self._changes) - 1
+        self._changes = [(float("-inf"), self.latest)]
+
     def seen(self) -> Value:
         """Returns what this request's replica has."""
         return self._changes[self._newest(_replica.get())][1]
@@ -62,7 +73,7 @@ class Lagging(Generic[Value]):
         newest = 0
         for place, (changed, _) in enumerate(self._changes):
             which = f"{_seed} {self._subject} {place + self._forgotten} {replica}"
-            delay = random.Random(which).uniform(0, self._longest) if self._longest else 0.0
+            delay = self._longest * random.Random(which).uniform(SHORTEST, 1)
             if changed + delay <= clock.now():
                 newest = place
         return newest
@@ -85,7 +96,15 @@ def look() -> None:
         each()
 
 
-def begin_request() -> None:
-    """Chooses the replica that answers a request."""
+def settle() -> None:
+    """Lets everything that has been changed be seen everywhere."""
     look()
+    for each in _all:
+        each.settle()
+
+
+def begin_request() -> None:
+    """Lets the time of a request pass, and chooses the replica that answers it."""
+    look()
+    clock.request()
     _replica.set(random.Random(f"{_seed} {next(_requests)}").randrange(REPLICAS))

@@ -128,7 +128,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_provision_resource",
         "_update_resource",
     ),
-    "ministack.services.cloudwatch": ("_alarms",),
+    "ministack.services.cloudwatch": ("_alarms", "record_metric"),
     "ministack.services.cloudwatch_logs": ("_log_groups",),
     "ministack.services.ec2": ("_security_groups", "_subnets"),
     "ministack.services.eventbridge": (

@@ -8,8 +8,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Tag.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Tag.html
 
-**Keys that begin with ``aws:``:** AWS alone writes them, and so nobody can here. CloudFormation puts ``aws:cloudformation:stack-id``, ``stack-name``, and ``logical-id`` on the
-secrets and KMS keys of a stack; ministack does that, but lets every caller write the same.
+**Keys that begin with ``aws:``:** AWS alone writes them, and so nobody can here. CloudFormation
+puts ``aws:cloudformation:stack-id``, ``stack-name``, and ``logical-id`` on the secrets and KMS
+keys of a stack; ministack does that, but lets every caller write the same.
 
 https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html
@@ -87,8 +88,9 @@ def problem(tags: list[Pair], least: int = 0, ignoring_case: bool = False) -> st
                 pattern = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"
                 constraint = f"Member must satisfy regular expression pattern: {pattern}"
             if constraint:
+                where = f"tags.{number}.member.{what}"
                 return (
-                    f"1 validation error detected: Value '{text}' at 'tags.{number}.member.{what}' "
+                    f"1 validation error detected: Value '{text}' at '{where}' "
                     f"failed to satisfy constraint: {constraint}"
                 )
     return None
@@ -141,8 +143,9 @@ def _pairs(data: Parameters) -> list[Pair]:
     tags = data.get("Tags") or []
     if isinstance(tags, dict):
         return [(str(key), str(value)) for key, value in tags.items()]
+    # KMS calls them TagKey and TagValue.
     return [
-        (str(tag.get("Key", tag.get("TagKey", ""))), str(tag.get("Value", tag.get("TagValue", ""))))
+        tuple(str(tag.get(name, tag.get(f"Tag{name}", ""))) for name in ("Key", "Value"))
         for tag in tags
     ]
 
