@@ -161,6 +161,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::sandbox::Strictness;
     use crate::tool::testing::script;
 
     fn options(folder: &Path, python: Option<&str>) -> Options {
@@ -170,6 +171,7 @@ mod tests {
             cache: folder.join("cache"),
             python: python.map(OsString::from),
             search_path: folder.into(),
+            strictness: Strictness::default(),
         }
     }
 

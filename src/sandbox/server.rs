@@ -110,6 +110,7 @@ pub async fn start(options: &Options, python: &Path, package: &Path) -> Result<S
         // The emulator takes a free port itself and says which: a port that is
         // free now need not be so any more when it gets there.
         .arg(options.port.unwrap_or(0).to_string())
+        .args(options.strictness.arguments())
         .current_dir(package);
     serve(command, options, PATIENCE).await
 }

@@ -34,6 +34,7 @@ mod sandbox;
 mod stack;
 mod stages;
 mod status;
+mod strict;
 mod stuck;
 mod sweep;
 mod upgrade;

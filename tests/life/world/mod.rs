@@ -12,6 +12,7 @@ mod request;
 mod rule;
 mod shared;
 mod signed;
+mod time;
 mod told;
 
 use std::cell::RefCell;
@@ -21,7 +22,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use keyrota::port::{Event, Listener};
-use keyrota::sandbox::{self, RootKey, Sandbox};
+use keyrota::sandbox::{self, Options, RootKey, Sandbox, Strictness};
 use secrecy::ExposeSecret;
 
 pub use command::Ran;
@@ -30,6 +31,7 @@ pub use policy::{ADMINISTRATOR, KEY_ADMINISTRATOR, LIST_ARTIFACTS};
 pub use proxy::{Call, Cut, Fault, Proxy, Seen, Stop, Watch};
 pub use shared::{function_zip, options, tools};
 pub use signed::Signed;
+pub use time::TimePassing;
 
 /// The account of every local AWS.
 pub const ACCOUNT: &str = "000000000000";
@@ -61,6 +63,8 @@ pub struct World {
     caller: RefCell<Key>,
     /// Every secret that was ever seen; none may be told.
     concealed: RefCell<BTreeSet<String>>,
+    /// What lets virtual time pass, for as long as the account is there.
+    time: Option<TimePassing>,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub iam: aws_sdk_iam::Client,
     pub kms: aws_sdk_kms::Client,
@@ -82,16 +86,44 @@ impl World {
     /// Starts an empty account, with the access keys' function to deploy.
     pub async fn new() -> Self {
         // Before anything else is waited for, since it may be long in building.
-        let zip = function_zip();
-        let world = Self::without_function().await;
-        std::os::unix::fs::symlink(zip, world.home.file("function.zip"))
+        function_zip();
+        Self::without_function().await.with_function()
+    }
+
+    /// Adds the access keys' function to deploy.
+    pub fn with_function(self) -> Self {
+        std::os::unix::fs::symlink(function_zip(), self.home.file("function.zip"))
             .expect("a link to the function's zip");
+        self
+    }
+
+    /// Starts an empty account. Where it is strict, its time passes as real time does.
+    pub async fn without_function() -> Self {
+        let options = options();
+        let mut world = Self::start(&options).await;
+        if options.strictness != Strictness::Lenient {
+            world.time = Some(world.let_time_pass(1.0));
+        }
         world
     }
 
-    /// Starts an empty account.
-    pub async fn without_function() -> Self {
-        let sandbox = sandbox::start(&options(), &Deaf)
+    /// Starts an empty account in which some of what makes AWS harder to use than a local
+    /// AWS is on, in virtual time: `all`, or items of the emulator's README. The seed
+    /// decides the lags.
+    pub async fn strict(items: &str, seed: u32) -> Self {
+        let strictness = Strictness::Virtual {
+            items: items.to_owned(),
+            seed,
+        };
+        Self::start(&Options {
+            strictness,
+            ..options()
+        })
+        .await
+    }
+
+    async fn start(options: &Options) -> Self {
+        let sandbox = sandbox::start(options, &Deaf)
             .await
             .expect("the local AWS starts");
         let home = Home::new();
@@ -104,6 +136,7 @@ impl World {
             home,
             concealed: RefCell::new(BTreeSet::from([root.secret.clone()])),
             caller: RefCell::new(root),
+            time: None,
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
@@ -137,6 +170,17 @@ impl World {
         let path = "/_ministack/reset";
         let request = Signed::new("keyrota", "POST", path);
         request.send(self.endpoint(), &self.root(), "").await;
+    }
+
+    /// Lets virtual time pass at once.
+    pub async fn advance(&self, seconds: f64) {
+        time::advance(self.endpoint(), &self.root(), seconds).await;
+    }
+
+    /// Lets virtual time pass beside real time, until the value is dropped: this many
+    /// seconds in each real one.
+    pub fn let_time_pass(&self, factor: f64) -> TimePassing {
+        TimePassing::start(self.endpoint(), self.root(), factor)
     }
 
     /// Gives the program another caller's key from now on.
